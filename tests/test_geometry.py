@@ -1,0 +1,113 @@
+"""Crop matrices against hand-worked numbers and OpenCV's own resampling."""
+
+import cv2
+import numpy as np
+import pytest
+
+from facetrack import topology
+from facetrack.geometry import (
+    CropBox,
+    box_iou,
+    crop_from_box,
+    crop_from_points,
+    crop_matrix,
+    cut,
+    face_roll,
+    invert,
+    points_box,
+    transform,
+)
+
+
+def test_upright_crop_by_hand():
+    matrix = crop_matrix(CropBox(50, 50, 100), 50)
+    # Scale 1/2; the centre of the square falls between the two middle pixels.
+    np.testing.assert_allclose(matrix, [[0.5, 0, -0.5], [0, 0.5, -0.5]])
+    np.testing.assert_allclose(transform(np.array([[50.0, 50.0], [52.0, 50.0]]), matrix), [[24.5, 24.5], [25.5, 24.5]])
+
+
+def test_rotated_crop_by_hand():
+    # A quarter turn clockwise: the picture's downward direction is the crop's rightward one.
+    matrix = crop_matrix(CropBox(10, 20, 8, np.pi / 2), 8)
+    np.testing.assert_allclose(transform(np.array([[10.0, 22.0]]), matrix), [[5.5, 3.5]], atol=1e-6)
+    np.testing.assert_allclose(transform(np.array([[8.0, 20.0]]), matrix), [[3.5, 5.5]], atol=1e-6)
+
+
+def test_a_crop_of_the_same_size_copies_pixels():
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    # A 16 px square centred between pixels 11 and 12 across, 19 and 20 down, covers columns 4..19, rows 12..27.
+    np.testing.assert_array_equal(cut(image, CropBox(11.5, 19.5, 16), 16), image[12:28, 4:20])
+
+
+def test_halving_equals_opencv_resize():
+    image = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    ours = cut(image, CropBox(31.5, 31.5, 64), 32)
+    np.testing.assert_allclose(ours, cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA), atol=1)
+
+
+@pytest.mark.parametrize("size", [90.0, 333.0, 700.0])
+def test_a_shrunken_crop_stays_in_register(size):
+    """A blob drawn in the frame is found in the crop where the matrix says, whatever the shrinking on the way."""
+    image = np.zeros((900, 900, 3), np.uint8)
+    spot = np.array([431.0, 507.0])
+    y, x = np.mgrid[:900, :900]
+    image[...] = (255 * np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / (2 * (size / 15) ** 2)))[..., None]
+    crop = CropBox(440, 500, size, 0.3)
+    weights = cut(image, crop, 112)[..., 0].astype(float)
+    rows, columns = np.mgrid[:112, :112]
+    centre = [(columns * weights).sum() / weights.sum(), (rows * weights).sum() / weights.sum()]
+    np.testing.assert_allclose(centre, transform(spot[None], crop_matrix(crop, 112))[0], atol=0.12)
+
+
+def test_a_large_crop_over_the_border_is_black_outside():
+    image = np.full((100, 100, 3), 200, np.uint8)
+    crop = cut(image, CropBox(0, 0, 400), 100)
+    assert crop[:45, :45].max() == 0
+    assert crop[52:70, 52:70].min() == 200
+
+
+def test_invert_undoes():
+    matrix = crop_matrix(CropBox(123, 45, 67, -0.4), 112)
+    points = np.random.default_rng(2).uniform(0, 200, (68, 2))
+    np.testing.assert_allclose(transform(transform(points, matrix), invert(matrix)), points, atol=1e-4)
+
+
+def test_iou_by_hand():
+    a = np.array([[0, 0, 10, 10]])
+    b = np.array([[5, 0, 15, 10], [20, 20, 30, 30], [0, 0, 10, 10]])
+    np.testing.assert_allclose(box_iou(a, b), [[50 / 150, 0, 1]])
+
+
+def face(roll_deg=0.0, centre=(200.0, 150.0)):
+    """A crude face of 68 points, turned clockwise by roll_deg."""
+    points = np.random.default_rng(3).uniform(-40, 40, (68, 2))
+    points[list(topology.RIGHT_EYE)] = [-20, -15]
+    points[list(topology.LEFT_EYE)] = [20, -15]
+    angle = np.deg2rad(roll_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return points @ turn.T + centre
+
+
+@pytest.mark.parametrize("roll_deg", [-120, -30, 0, 45, 170])
+def test_roll_and_the_crop_that_follows_it(roll_deg):
+    upright = crop_from_points(face(), 1.3)
+    turned = face(roll_deg)
+    assert np.rad2deg(face_roll(turned)) == pytest.approx(roll_deg, abs=1e-4)
+    crop = crop_from_points(turned, 1.3)
+    # The same face in the same crop, however it was turned.
+    np.testing.assert_allclose(
+        transform(turned, crop_matrix(crop, 112)), transform(face(), crop_matrix(upright, 112)), atol=1e-3
+    )
+
+
+def test_upright_points_and_their_box_give_one_crop():
+    from_points, from_box = crop_from_points(face(), 1.3), crop_from_box(points_box(face()), 1.3)
+    assert (from_points.x, from_points.y, from_points.size_px) == pytest.approx((from_box.x, from_box.y, from_box.size_px), abs=1e-4)
+
+
+def test_flip_permutation_is_an_involution_and_swaps_sides():
+    np.testing.assert_array_equal(topology.FLIP[topology.FLIP], np.arange(68))
+    assert topology.FLIP[topology.RIGHT_EYE_OUTER] == topology.LEFT_EYE_OUTER
+    assert topology.FLIP[topology.MOUTH_RIGHT] == topology.MOUTH_LEFT
+    assert {int(topology.FLIP[i]) for i in topology.RIGHT_EYE} == set(topology.LEFT_EYE)
+    assert topology.FLIP[topology.CHIN] == topology.CHIN

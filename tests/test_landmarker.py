@@ -1,0 +1,57 @@
+"""The landmarker against an engine that answers with known points in the crop."""
+
+import numpy as np
+import pytest
+
+from facetrack.errors import ModelFileError
+from facetrack.geometry import CropBox, crop_matrix, transform
+from facetrack.landmarker import Landmarker
+from facetrack.modelfile import ModelSpec
+
+
+def spec(**changes):
+    values = {
+        "name": "test", "kind": "landmarks", "input_px": 112, "mean": 0.0, "scale": 1.0, "topology": "300w-68",
+        "outputs": {}, "data": [], "terms": "", "reproduce": "", "margin": 1.3,
+    }  # fmt: skip
+    return ModelSpec(**(values | changes))
+
+
+class PlantedEngine:
+    def __init__(self, points, spec=spec()):
+        self.points, self.spec, self.batches = points, spec, []
+
+    def __call__(self, batch):
+        self.batches.append(batch.copy())
+        n = len(batch)
+        return {
+            "points": np.repeat(self.points[None], n, axis=0),
+            "sigma": np.full((n, 68), 2.0, np.float32),
+            "presence": np.zeros(n, np.float32),
+        }
+
+
+def test_points_come_back_in_the_frame():
+    frame_points = np.random.default_rng(0).uniform(60, 140, (68, 2)).astype(np.float32)
+    crop = CropBox(100, 100, 224, 0.2)
+    engine = PlantedEngine(transform(frame_points, crop_matrix(crop, 112)))
+    reading = Landmarker(engine)(np.zeros((240, 320, 3), np.uint8), [crop])[0]
+    np.testing.assert_allclose(reading.landmarks.points, frame_points, atol=1e-3)
+    np.testing.assert_allclose(reading.landmarks.sigma, 4.0)  # the crop is half the frame's scale
+    assert reading.presence == pytest.approx(0.5)
+
+
+def test_one_batch_for_all_and_none_for_nothing():
+    engine = PlantedEngine(np.zeros((68, 2), np.float32))
+    landmarker = Landmarker(engine)
+    image = np.full((100, 100, 3), 7, np.uint8)
+    assert landmarker(image, []) == []
+    assert len(landmarker(image, [CropBox(50, 50, 20)] * 3)) == 3
+    assert [b.shape for b in engine.batches] == [(3, 112, 112, 3)]
+    assert (engine.batches[0] == 7).all()
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "detector"}, {"topology": "wflw-98"}])
+def test_another_network_is_refused(wrong):
+    with pytest.raises(ModelFileError, match="expected a landmarks network"):
+        Landmarker(PlantedEngine(np.zeros((68, 2), np.float32), spec(**wrong)))

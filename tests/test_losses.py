@@ -1,0 +1,52 @@
+"""Losses against values worked out by hand and SciPy's densities."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from facetrain.losses import LandmarkLoss, laplace_nll, weighted_mean, wing
+
+
+def test_wing_by_hand():
+    # w 10, epsilon 2: C = 10 - 10 ln 6.
+    error = torch.tensor([0.0, 2.0, -2.0, 30.0])
+    expected = [0.0, 10 * math.log(2), 10 * math.log(2), 30 - (10 - 10 * math.log(6))]
+    np.testing.assert_allclose(wing(error), expected, rtol=1e-6)
+
+
+def test_wing_is_continuous_where_it_turns_linear():
+    below, above = wing(torch.tensor([9.9999, 10.0001], dtype=torch.float64))
+    assert abs(float(above - below)) < 1e-3
+
+
+def test_laplace_is_scipys():
+    error, sigma = np.array([0.0, -1.5, 4.0]), np.array([0.5, 1.0, 3.0])
+    ours = laplace_nll(torch.from_numpy(error), torch.from_numpy(sigma))
+    np.testing.assert_allclose(ours, -stats.laplace.logpdf(error, scale=sigma / math.sqrt(2)), rtol=1e-6)
+
+
+def test_weighted_mean_ignores_what_has_no_weight():
+    assert float(weighted_mean(torch.tensor([1.0, 3.0, 1e9]), torch.tensor([1.0, 1.0, 0.0]))) == pytest.approx(2.0)
+    assert float(weighted_mean(torch.tensor([5.0]), torch.tensor([0.0]))) == 0.0
+
+
+def test_negatives_teach_presence_only():
+    points = torch.zeros(2, 68, 2, requires_grad=True)
+    outputs = {"points": points, "sigma": torch.ones(2, 68), "presence": torch.zeros(2)}
+    batch = {"points": torch.full((2, 68, 2), 5.0), "weight": torch.zeros(2, 68), "presence": torch.zeros(2)}
+    losses = LandmarkLoss()(outputs, batch)
+    assert losses["points"].item() == 0.0
+    assert losses["presence"].item() == pytest.approx(math.log(2))
+
+
+def test_sigma_does_not_pull_on_the_points():
+    points = torch.zeros(1, 68, 2, requires_grad=True)
+    sigma = torch.ones(1, 68, requires_grad=True)
+    outputs = {"points": points, "sigma": sigma, "presence": torch.zeros(1)}
+    batch = {"points": torch.full((1, 68, 2), 5.0), "weight": torch.ones(1, 68), "presence": torch.ones(1)}
+    LandmarkLoss()(outputs, batch)["sigma"].backward()
+    assert points.grad is None or float(points.grad.abs().sum()) == 0.0
+    assert float(sigma.grad.abs().sum()) > 0

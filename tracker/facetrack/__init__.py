@@ -1,0 +1,54 @@
+"""facetrack: follows faces in a live camera or a video.
+
+    from facetrack import FaceTracker, open_video
+
+    tracker = FaceTracker.from_weights()
+    for frame in open_video("in.mp4"):
+        for face in tracker.update(frame):
+            print(face.track_id, face.landmarks.points)
+
+Nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facetrack.errors import FacetrackError
+from facetrack.types import Detections, Event, Face, Frame, Landmarks, Pose, Signals
+
+if TYPE_CHECKING:
+    from facetrack.capture import open_source, open_video
+    from facetrack.tracker import FaceTracker, TrackerOptions
+
+__version__ = "0.1.0"
+__all__ = [
+    "Detections",
+    "Event",
+    "Face",
+    "FaceTracker",
+    "FacetrackError",
+    "Frame",
+    "Landmarks",
+    "Pose",
+    "Signals",
+    "TrackerOptions",
+    "open_source",
+    "open_video",
+]
+
+_LAZY = {
+    "FaceTracker": "facetrack.tracker",
+    "TrackerOptions": "facetrack.tracker",
+    "open_source": "facetrack.capture",
+    "open_video": "facetrack.capture",
+}
+
+
+def __getattr__(name: str) -> object:
+    """PEP 562: import a part when it is first asked for."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'facetrack' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_LAZY[name]), name)

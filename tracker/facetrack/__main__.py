@@ -1,0 +1,5 @@
+"""`python -m facetrack`, the same as `facetrack`."""
+
+from facetrack.cli import main
+
+main()

@@ -1,0 +1,39 @@
+"""The command line: parse, call, print. Each command's file imports what it needs when it runs, so that --help is quick."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from facetrack.cli import demo, devices, evaluate, image, info, live, train, video
+from facetrack.errors import FacetrackError
+
+app = typer.Typer(
+    name="facetrack",
+    help="Follow faces in a camera or a video: 68 landmarks with an uncertainty each, identity and head pose.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("live")(live.live)
+app.command("video")(video.video)
+app.command("image")(image.image)
+app.command("demo")(demo.demo)
+app.command("devices")(devices.devices)
+app.command("info")(info.info)
+app.add_typer(train.app, name="train")
+app.command("eval")(evaluate.evaluate)
+
+
+def main() -> None:
+    """Run the command line. What facetrack foresees ends in one sentence and exit code 2; Ctrl-C ends in 130."""
+    try:
+        app()
+    except FacetrackError as error:
+        print(f"facetrack: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("facetrack: stopped", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,43 @@
+"""`facetrack image`: the faces of one picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facetrack.cli.options import Json, MaxFaces, Model, Threads, make_tracker
+
+
+def image(
+    photo: Annotated[Path, typer.Argument(help="A picture.")],
+    out: Annotated[Path | None, typer.Option(help="The annotated picture; PHOTO_faces.png beside you by default.")] = None,
+    json: Json = None,
+    model: Model = None,
+    max_faces: MaxFaces = 64,
+    threads: Threads = 1,
+) -> None:
+    """Find the faces of one picture, draw their landmarks, and say where they look."""
+    from rich.console import Console
+
+    from facetrack.capture import read_image
+    from facetrack.draw import draw_faces
+    from facetrack.sinks import ImageSink, JsonLinesSink
+    from facetrack.types import Frame
+
+    console = Console(stderr=True)
+    frame = Frame(read_image(photo), 0.0, 0)
+    if out is None and json is None:
+        out = Path(f"{photo.stem}_faces.png")
+    faces = make_tracker(model, "off", max_faces, threads).update(frame)
+    if json is not None:
+        with JsonLinesSink(json, source=photo) as sink:
+            sink.write(frame, faces)
+    if out is not None:
+        with ImageSink(out, source=photo) as picture:
+            picture.write(draw_faces(frame.image, faces))
+    for face in faces:
+        where = f"yaw {face.pose.yaw_deg:+.0f}, pitch {face.pose.pitch_deg:+.0f}, roll {face.pose.roll_deg:+.0f} deg" if face.pose else "pose unknown"
+        console.print(f"face {face.track_id}: box {[round(float(v)) for v in face.box]}, score {face.score:.2f}, {where}", highlight=False)
+    console.print(f"{len(faces)} face{'s' if len(faces) != 1 else ''} found" + (f"; wrote {out}" if out else ""), highlight=False)

@@ -1,0 +1,165 @@
+"""`facetrack live`: follow the faces before a camera."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from facetrack.cli.options import Csv, Json, MaxFaces, Model, Smooth, Threads, make_tracker
+from facetrack.geometry import points_box
+
+if TYPE_CHECKING:
+    from facetrack.capture import Source
+    from facetrack.cli.window import Window
+    from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
+    from facetrack.tracker import FaceTracker
+    from facetrack.types import Face, Image
+
+
+def live(
+    camera: Annotated[str, typer.Option(help="A camera's index or device path, or a stream's URL (RTSP, HTTP MJPEG).")] = "0",
+    window: Annotated[bool, typer.Option(help="Show a window: q or Esc quits, s saves a picture, m mirrors.")] = True,
+    json: Json = None,
+    csv: Csv = None,
+    record: Annotated[Path | None, typer.Option(help="Record the annotated video here.")] = None,
+    mirror: Annotated[bool, typer.Option(help="Show the picture as in a mirror (points are not mirrored in the data).")] = False,
+    width: Annotated[int | None, typer.Option(help="Ask the camera for this width, px.")] = None,
+    height: Annotated[int | None, typer.Option(help="Ask the camera for this height, px.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Ask the camera for this rate.")] = None,
+    model: Model = None,
+    smooth: Smooth = "medium",
+    max_faces: MaxFaces = 4,
+    threads: Threads = 1,
+) -> None:
+    """Follow faces live. The newest frame wins: a slow machine drops frames, it does not fall behind."""
+    from rich.console import Console
+
+    from facetrack.capture import open_source
+    from facetrack.cli.window import Window, check_display
+    from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
+
+    console = Console(stderr=True)
+    if window:
+        check_display()
+    with ExitStack() as stack:
+        tracker = make_tracker(model, smooth, max_faces, threads)
+        records: list[JsonLinesSink | CsvSink] = []
+        if json is not None:
+            records.append(stack.enter_context(JsonLinesSink(json)))
+        if csv is not None:
+            records.append(stack.enter_context(CsvSink(csv)))
+        source = stack.enter_context(open_source(camera, width=width, height=height, fps=fps))
+        recording = stack.enter_context(VideoSink(record, source.size, fps=source.fps)) if record else None
+        shown = stack.enter_context(Window()) if window else None
+        console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
+        loop = LiveLoop(source, tracker, records, recording, shown, mirror)
+        try:
+            loop.run()
+        except KeyboardInterrupt:
+            pass  # the way to end a live command: everything is closed and kept
+    console.print(loop.summary(), highlight=False)
+
+
+class LiveLoop:
+    """Camera to tracker to outputs, until the stream ends or the person does."""
+
+    RATE_WINDOW = 30
+    """Frames over which the shown rate and latency are taken."""
+
+    def __init__(
+        self,
+        source: Source,
+        tracker: FaceTracker,
+        records: list[JsonLinesSink | CsvSink],
+        recording: VideoSink | None,
+        window: Window | None,
+        mirror: bool,
+    ) -> None:
+        self.source, self.tracker, self.records = source, tracker, records
+        self.recording, self.window, self.mirror = recording, window, mirror
+        self.done_s: list[float] = []
+        self.latency_ms: list[float] = []
+
+    def run(self) -> None:
+        first_s: float | None = None
+        for frame in self.source:
+            first_s = frame.time_s if first_s is None else first_s
+            faces = self.tracker.update(frame)
+            self._count(frame.time_s)
+            since_start = replace(frame, time_s=frame.time_s - first_s)
+            for sink in self.records:
+                sink.write(since_start, faces, ())
+            if self.recording is not None or self.window is not None:
+                picture = self._draw(frame.image, faces)
+                if self.recording is not None:
+                    self.recording.write(picture, since_start.time_s)
+                if self.window is not None and not self._show(picture):
+                    return
+            if any(sink.closed for sink in self.records):
+                return
+
+    def _count(self, captured_s: float) -> None:
+        now = time.perf_counter()
+        self.done_s.append(now)
+        self.latency_ms.append(1000 * (now - captured_s) if self.source.live else 0.0)
+
+    @property
+    def rate(self) -> float:
+        """Frames per second over the last frames."""
+        recent = self.done_s[-self.RATE_WINDOW :]
+        return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
+
+    def _draw(self, image: Image, faces: list[Face]) -> Image:
+        from facetrack.draw import draw_faces, draw_overlay
+
+        if self.mirror:  # before drawing, so that the writing stays readable
+            image, faces = np.ascontiguousarray(image[:, ::-1]), [mirrored(face, image.shape[1]) for face in faces]
+        latency = float(np.median(self.latency_ms[-self.RATE_WINDOW :]))
+        return draw_overlay(draw_faces(image, faces), self.rate, latency, getattr(self.source, "dropped", 0))
+
+    def _show(self, picture: Image) -> bool:
+        """Show it and obey the keys; False ends the loop."""
+        assert self.window is not None
+        key = self.window.show(picture)
+        if key == "m":
+            self.mirror = not self.mirror
+        elif key == "s":
+            self._save(picture)
+        return key not in ("q", "esc") and not self.window.closed
+
+    def _save(self, picture: Image) -> None:
+        from facetrack.sinks import ImageSink
+
+        path = Path(time.strftime("facetrack_%Y%m%d_%H%M%S.png"))
+        with ImageSink(path) as sink:
+            sink.write(picture)
+        print(f"saved {path}", file=sys.stderr)
+
+    def summary(self) -> str:
+        if not self.done_s:
+            return "no frame came"
+        dropped = getattr(self.source, "dropped", 0)
+        text = f"{len(self.done_s)} frames followed, {dropped} dropped"
+        if self.source.live:
+            text += f"; from capture to result {np.median(self.latency_ms):.1f} ms (median)"
+        return text
+
+
+def mirrored(face: Face, width: int) -> Face:
+    """The face as it stands in the mirrored picture, for drawing: the points keep their numbers."""
+    points = face.landmarks.points * np.float32([-1, 1]) + np.float32([width - 1, 0])
+    pose = face.pose
+    if pose is not None:
+        flip = np.diag([-1.0, 1.0, 1.0])
+        pose = replace(
+            pose, rotation=flip @ pose.rotation @ flip, translation=flip @ pose.translation,
+            yaw_deg=-pose.yaw_deg, roll_deg=-pose.roll_deg,
+        )  # fmt: skip
+    return replace(face, landmarks=replace(face.landmarks, points=points), box=points_box(points), pose=pose)

@@ -1,0 +1,133 @@
+"""`facetrack video`: follow the faces of a recording."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facetrack.cli.options import Csv, Json, MaxFaces, Model, Smooth, Threads, make_tracker
+from facetrack.errors import OutputError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from facetrack.capture import ImageFiles, VideoFile
+    from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
+    from facetrack.tracker import FaceTracker
+
+
+def video(
+    source: Annotated[Path, typer.Argument(help="A video, a picture, or a folder of pictures.")],
+    out: Annotated[Path | None, typer.Option(help="The annotated video: .mp4, .mov or .mkv.")] = None,
+    json: Json = None,
+    csv: Csv = None,
+    model: Model = None,
+    smooth: Smooth = "medium",
+    max_faces: MaxFaces = 16,
+    threads: Threads = 1,
+) -> None:
+    """Follow the faces of a video: annotated video, JSON lines, CSV, or any of them.
+
+    The annotated video has the frames, times, size and sound of the input.
+    """
+    if out is None and json is None and csv is None:
+        raise OutputError("nothing to write: give --out annotated.mp4, --json points.jsonl or --csv points.csv")
+    from rich.console import Console
+
+    from facetrack.capture import open_video
+
+    console = Console(stderr=True)
+    with ExitStack() as stack:
+        frames = stack.enter_context(open_video(source))
+        pictures, records = open_sinks(stack, frames, source, out, json, csv)
+        tracker = make_tracker(model, smooth, max_faces, threads)
+        with progress_bar(console) as progress:
+            followed = follow(frames, tracker, pictures, records, progress)
+    console.print(followed.summary())
+    for path in (out, json, csv):
+        if path is not None and str(path) != "-":
+            console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+class Followed:
+    """What went by, for the closing line."""
+
+    def __init__(self) -> None:
+        self.frames = self.with_faces = 0
+        self.ids: set[int] = set()
+        self.update_ms: list[float] = []
+
+    def summary(self) -> str:
+        import numpy as np
+
+        return (
+            f"{self.frames} frames, {self.with_faces} with a face, {len(self.ids)} identities; "
+            f"tracking took {np.median(self.update_ms):.1f} ms a frame (median), {np.percentile(self.update_ms, 95):.1f} ms (95 %)"
+        )
+
+
+def open_sinks(
+    stack: ExitStack, frames: VideoFile | ImageFiles, source: Path, out: Path | None, json: str | None, csv: Path | None
+) -> tuple[VideoSink | None, list[JsonLinesSink | CsvSink]]:
+    """The outputs that were asked for, each of which the stack closes, or discards after an error."""
+    from facetrack.capture import VideoFile
+    from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
+
+    pictures = None
+    if out is not None:
+        if isinstance(frames, VideoFile):
+            pictures = VideoSink(
+                out, frames.size, fps=frames.fps, time_base=frames.time_base, source=source, sound=frames.has_audio,
+                start_s=frames.start_s, pixel_aspect=frames.pixel_aspect,
+            )  # fmt: skip
+        else:
+            pictures = VideoSink(out, frames.size, fps=frames.fps)
+        stack.enter_context(pictures)
+    records: list[JsonLinesSink | CsvSink] = []
+    if json is not None:
+        records.append(stack.enter_context(JsonLinesSink(json, source=source)))
+    if csv is not None:
+        records.append(stack.enter_context(CsvSink(csv, source=source)))
+    return pictures, records
+
+
+def follow(
+    frames: VideoFile | ImageFiles,
+    tracker: FaceTracker,
+    pictures: VideoSink | None,
+    records: list[JsonLinesSink | CsvSink],
+    progress: Progress,
+) -> Followed:
+    """The loop: each frame through the tracker and into every output."""
+    from facetrack.draw import draw_faces
+
+    followed = Followed()
+    bar = progress.add_task("following", total=frames.n_frames)
+    for frame in frames:
+        started = time.perf_counter()
+        faces = tracker.update(frame)
+        followed.update_ms.append(1000 * (time.perf_counter() - started))
+        for sink in records:
+            sink.write(frame, faces, ())
+        if pictures is not None:
+            pictures.write(draw_faces(frame.image, faces), frame.time_s)
+        followed.frames += 1
+        followed.with_faces += bool(faces)
+        followed.ids.update(face.track_id for face in faces)
+        progress.advance(bar)
+    return followed
+
+
+def progress_bar(console: object) -> Progress:
+    """On standard error, so that standard output is free for JSON."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    assert isinstance(console, Console)
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    )

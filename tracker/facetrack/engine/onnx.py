@@ -1,0 +1,51 @@
+"""ONNX Runtime: the default engine, on any CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetrack.errors import ModelFileError
+from facetrack.modelfile import ModelSpec
+from facetrack.types import Image
+
+
+class OnnxEngine:
+    """A network file opened in ONNX Runtime.
+
+    threads: 1 by default: networks this small lose more to hand-over than a second core gives. Workers never spin:
+    spinning burns whole cores between two frames.
+    Raises ModelFileError where the file is missing, is no ONNX file, or does not say what it needs.
+    """
+
+    def __init__(self, path: Path | str, threads: int = 1) -> None:
+        self.path = Path(path)
+        self._session = _open(self.path, threads)
+        self.spec = ModelSpec.from_metadata(self._session.get_modelmeta().custom_metadata_map, self.path)
+        self._input: str = self._session.get_inputs()[0].name
+        self._outputs: list[str] = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, batch: Image) -> dict[str, NDArray[np.float32]]:
+        values = self._session.run(self._outputs, {self._input: batch})
+        return dict(zip(self._outputs, values, strict=True))
+
+
+def _open(path: Path, threads: int) -> Any:
+    import onnxruntime
+
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such model file; give the path of an .onnx exported by facetrain, or leave it out")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no base class below Exception
+        reason = str(error).splitlines()[0][:200]
+        raise ModelFileError(f"{path} is not a network that ONNX Runtime can open ({reason}); expected an .onnx file") from error

@@ -1,0 +1,33 @@
+"""What can go wrong, one class for each thing that a caller may want to tell apart.
+
+Every message says what was got, what was expected, and what to do next, in one sentence: the command line prints it as
+it stands and exits with 2.
+"""
+
+
+class FacetrackError(Exception):
+    """Base of all errors that facetrack raises on purpose."""
+
+
+class SourceError(FacetrackError):
+    """A picture, video, camera or stream cannot be opened or read."""
+
+
+class OutputError(FacetrackError):
+    """A result cannot be written where it was asked for."""
+
+
+class ModelFileError(FacetrackError):
+    """A network file is missing, broken, or does not say what it needs."""
+
+
+class DisplayError(FacetrackError):
+    """A window was asked for and there is no display to open it on."""
+
+
+class MissingExtraError(FacetrackError):
+    """An optional package is not installed; the message names the extra that brings it."""
+
+
+class DataError(FacetrackError):
+    """Training or evaluation data is missing or malformed."""

@@ -1,0 +1,175 @@
+"""FaceTracker: detect or follow, one call per frame. The path of a frame reads from top to bottom in `update`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facetrack import signals
+from facetrack.geometry import CropBox, box_iou, crop_from_box, points_box
+from facetrack.landmarker import Landmarker, Reading
+from facetrack.pose import head_pose
+from facetrack.smoothing import SMOOTHING
+from facetrack.track import Track
+from facetrack.types import Face, Frame, Image
+
+if TYPE_CHECKING:
+    from facetrack.detector import Detector
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerOptions:
+    """max_faces: the largest are kept. smoothing: off, low, medium or high (see `smoothing`).
+    enter_presence: how sure the landmarker must be of a new face; keep_presence: of one it already follows.
+    detect_interval_s: how often to look for newcomers while all known faces are being followed.
+    remember_s: how long a lost face keeps its number. focal_px: the camera's, for the head's pose; None assumes a webcam's.
+    """
+
+    max_faces: int = 16
+    smoothing: str = "medium"
+    enter_presence: float = 0.7
+    keep_presence: float = 0.4
+    detect_interval_s: float = 0.4
+    remember_s: float = 2.0
+    focal_px: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.smoothing not in SMOOTHING:
+            raise ValueError(f"smoothing is '{self.smoothing}'; expected one of {', '.join(SMOOTHING)}")
+        if self.max_faces < 1:
+            raise ValueError(f"max_faces is {self.max_faces}; expected at least 1")
+
+
+class FaceTracker:
+    """Follows the faces of one video. Feed it frames in order; use one tracker for each video."""
+
+    SAME_FACE_IOU = 0.35
+    """Two boxes overlapping this much are one face."""
+    REACH = 1.0
+    """A lost face may be found again this far away, in units of its size; the reach grows with the time it was lost."""
+
+    def __init__(self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None) -> None:
+        self.detector = detector
+        self.landmarker = landmarker
+        self.options = options or TrackerOptions()
+        self.reset()
+
+    @classmethod
+    def from_weights(
+        cls, landmarks: str | Path | None = None, options: TrackerOptions | None = None, threads: int = 1
+    ) -> FaceTracker:
+        """A tracker on the bundled networks, run by ONNX Runtime.
+
+        landmarks: path of another landmark network. Raises ModelFileError where a file is not what it should be.
+        """
+        from facetrack.engine.onnx import OnnxEngine
+        from facetrack.modelfile import bundled_path
+
+        landmarker = Landmarker(OnnxEngine(landmarks or bundled_path("landmarks68"), threads))
+        return cls(bundled_detector(threads), landmarker, options)
+
+    def reset(self) -> None:
+        """Forget all faces and start numbering from 1, as a new tracker would."""
+        self._tracks: list[Track] = []
+        self._next_id = 1
+        self._last_time_s = -np.inf
+        self._last_detection_s = -np.inf
+
+    def update(self, frame: Frame) -> list[Face]:
+        """The faces in this frame, by number. Raises ValueError unless time_s is later than the last frame's."""
+        if not frame.time_s > self._last_time_s:
+            raise ValueError(f"frame {frame.index} has time {frame.time_s} s, not after {self._last_time_s} s")
+        self._last_time_s = frame.time_s
+        self._follow(frame)
+        if self._must_detect(frame.time_s):
+            self._look_for_faces(frame)
+        self._tracks = [t for t in self._tracks if frame.time_s - t.seen_s <= self.options.remember_s]
+        seen = [t for t in self._tracks if t.seen_s == frame.time_s]
+        return [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
+
+    def _follow(self, frame: Frame) -> None:
+        """Read the landmarks of every followed face where it was expected; what fails the presence gate counts as lost."""
+        followed = [t for t in self._tracks if t.followed]
+        readings = self.landmarker(frame.image, [t.crop for t in followed])
+        for track, reading in zip(followed, readings, strict=True):
+            if reading.presence >= self.options.keep_presence and _within(reading, frame.image):
+                track.take(reading, frame.time_s)
+            else:
+                track.lose()
+        self._merge_doubles(frame.time_s)
+
+    def _merge_doubles(self, time_s: float) -> None:
+        """Two tracks that have slid onto one face: the older keeps it."""
+        seen = [t for t in self._tracks if t.seen_s == time_s]
+        for i, track in enumerate(seen):
+            for older in seen[:i]:
+                if older.followed and box_iou(track.box[None], older.box[None])[0, 0] > self.SAME_FACE_IOU * 1.5:
+                    track.forget()
+        self._tracks = [t for t in self._tracks if not t.forgotten]
+
+    def _must_detect(self, time_s: float) -> bool:
+        followed = sum(t.followed for t in self._tracks)
+        lost_one = followed < len(self._tracks)
+        due = time_s - self._last_detection_s >= self.options.detect_interval_s
+        return followed == 0 or lost_one or (due and followed < self.options.max_faces)
+
+    def _look_for_faces(self, frame: Frame) -> None:
+        """Run the detector; boxes over no followed face are given to lost tracks near by, or start new ones."""
+        self._last_detection_s = frame.time_s
+        found = self.detector(frame.image)
+        followed = [t for t in self._tracks if t.followed]
+        free = found.boxes
+        if followed and len(free):
+            free = free[box_iou(free, np.stack([t.box for t in followed])).max(axis=1) < self.SAME_FACE_IOU]
+        free = _largest(free, self.options.max_faces - len(followed))
+        crops = [crop_from_box(box, self.landmarker.margin) for box in free]
+        for reading in self.landmarker(frame.image, crops):
+            if reading.presence >= self.options.enter_presence and _within(reading, frame.image):
+                self._admit(reading, frame.time_s)
+
+    def _admit(self, reading: Reading, time_s: float) -> None:
+        box = points_box(reading.landmarks.points)
+        if any(t.followed and box_iou(box[None], t.box[None])[0, 0] > self.SAME_FACE_IOU for t in self._tracks):
+            return
+        lost = [t for t in self._tracks if not t.followed and t.distance(box) < self.REACH + 2 * (time_s - t.seen_s)]
+        if lost:
+            track = min(lost, key=lambda t: t.distance(box))
+        else:
+            track = Track(self._next_id, self.landmarker.margin, self.options.smoothing)
+            self._next_id += 1
+            self._tracks.append(track)
+        track.restart(reading, time_s)
+
+    def _face(self, track: Track, frame: Frame) -> Face:
+        points = track.landmarks.points
+        height, width = frame.image.shape[:2]
+        pose = head_pose(points, (width, height), self.options.focal_px)
+        return Face(
+            track.id, points_box(points), track.landmarks, track.presence, pose, signals.measure(points, pose)
+        )
+
+
+def _within(reading: Reading, image: Image) -> bool:
+    """Whether at least half of the points lie in the picture, and the face has a size."""
+    points = reading.landmarks.points
+    height, width = image.shape[:2]
+    inside = ((points >= 0) & (points <= [width - 1, height - 1])).all(axis=1).mean()
+    return bool(inside >= 0.5) and float(np.ptp(points, axis=0).max()) >= 8
+
+
+def _largest(boxes: np.ndarray, count: int) -> np.ndarray:
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return boxes[np.argsort(-area)[: max(0, count)]]
+
+
+def bundled_detector(threads: int = 1) -> Detector:
+    """The detector that comes with facetrack, run by ONNX Runtime."""
+    from facetrack.detector.cnn import CnnDetector
+    from facetrack.engine.onnx import OnnxEngine
+    from facetrack.modelfile import bundled_path
+
+    return CnnDetector(OnnxEngine(bundled_path("detector"), threads))

@@ -1,0 +1,117 @@
+"""The values that flow through facetrack. All are frozen: each stage returns a new, complete value.
+
+Points are (x, y) in pixels of the full frame, x to the right, y down, pixel centres at integers: the centre of the
+top left pixel is (0, 0). Images are (H, W, 3) uint8 in OpenCV's channel order, blue first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a source.
+
+    image: (H, W, 3) uint8, BGR.
+    time_s: seconds on the source's own monotonic clock; strictly increasing from frame to frame.
+    index: counts the source's frames from 0; a gap means dropped frames.
+    """
+
+    image: Image
+    time_s: float
+    index: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Faces found in one image, best first.
+
+    boxes: (N, 4) float32, x0 y0 x1 y1 in px: the extent of the 68 landmarks, from the brows to the chin and from ear to ear.
+    scores: (N,) float32 in 0..1.
+    keypoints: (N, 5, 2) float32 px, right eye, left eye, nose tip, right and left mouth corner as the person has
+        them (so the first eye is the one on the picture's left in a face seen from the front); None if the detector gives none.
+    """
+
+    boxes: Floats
+    scores: Floats
+    keypoints: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landmarks:
+    """The 68 points of one face in the 300-W scheme (see `topology`).
+
+    points: (68, 2) float32 px.
+    sigma: (68,) float32 px, one standard deviation of each point's error per coordinate, as the network judges it.
+    """
+
+    points: Floats
+    sigma: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """The head's attitude relative to the camera.
+
+    rotation: (3, 3) float64, head to camera. Camera axes: x right, y down, z away from the camera. The identity is a head
+        that looks straight into the camera.
+    translation: (3,) float64, the head's origin in the camera's axes, in units of the head model (mm for an adult of
+        average size: a distance, only as good as that guess).
+    yaw_deg: positive when the head turns towards the picture's right. pitch_deg: positive when it looks up.
+    roll_deg: positive when it tilts clockwise as seen in the picture.
+    """
+
+    rotation: NDArray[np.float64]
+    translation: NDArray[np.float64]
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the points say of the face in this frame; None where it cannot be known.
+
+    ear_right, ear_left: eye aspect ratio of the person's right and left eye (see `signals.eyes`), about .3 open, under .15 closed.
+    mouth_opening: inner lip gap over mouth width (see `signals.mouth`), 0 closed, over .6 wide open.
+    """
+
+    ear_right: float | None = None
+    ear_left: float | None = None
+    mouth_opening: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One tracked face in one frame.
+
+    track_id: from 1, the same for one face as long as it is followed. box: (4,) float32 x0 y0 x1 y1 px, the extent of the points.
+    score: 0..1, the network's belief that this is a face. pose: None where it cannot be told.
+    """
+
+    track_id: int
+    box: Floats
+    landmarks: Landmarks
+    score: float
+    pose: Pose | None = None
+    signals: Signals = field(default_factory=Signals)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to one face between two moments, reported with the frame in which it ended."""
+
+    kind: str
+    track_id: int
+    start_s: float
+    end_s: float

@@ -1,0 +1,1 @@
+"""facetrain: trains, measures and exports the networks that facetrack runs."""

@@ -1,0 +1,113 @@
+"""The landmark network: a residual trunk, 68 heatmaps read by soft-argmax, and two small dense heads.
+
+uint8 crop in, points out: normalisation and decoding are part of the graph, so that no runtime has to repeat them.
+Soft-argmax (integral regression): Sun et al., ECCV 2018.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from facetrack.topology import N_POINTS
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarkNetOptions:
+    """input_px: side of the crop. widths: channels at strides 4, 8, 16. depths: residual blocks at those strides.
+    head: channels of the merged features under the heatmaps."""
+
+    input_px: int = 112
+    stem: int = 16
+    widths: tuple[int, int, int] = (24, 64, 128)
+    depths: tuple[int, int, int] = (1, 3, 2)
+    head: int = 48
+
+
+class ConvNorm(nn.Sequential):
+    """Convolution, batch norm and, unless told otherwise, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, activate: bool = True) -> None:
+        layers: list[nn.Module] = [
+            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+            nn.BatchNorm2d(outputs),
+        ]
+        if activate:
+            layers.append(nn.ReLU(inplace=True))
+        super().__init__(*layers)
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions around an identity (He et al., CVPR 2016)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(ConvNorm(width, width), ConvNorm(width, width, activate=False))
+        self.act = nn.ReLU(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(x + self.body(x))
+
+
+def stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
+    """Halve the resolution, then `depth` residual blocks."""
+    return nn.Sequential(ConvNorm(inputs, outputs, stride=2), *(Residual(outputs) for _ in range(depth)))
+
+
+class SoftArgmax(nn.Module):
+    """(N, K, S, S) heatmap logits -> (N, K, 2) the expected position in input px, x first."""
+
+    def __init__(self, size: int, input_px: int) -> None:
+        super().__init__()
+        cell = input_px / size
+        centres = (torch.arange(size) + 0.5) * cell - 0.5
+        y, x = torch.meshgrid(centres, centres, indexing="ij")
+        self.register_buffer("grid", torch.stack([x.flatten(), y.flatten()], dim=1), persistent=False)
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return logits.flatten(2).softmax(dim=2) @ self.grid
+
+
+class LandmarkNet(nn.Module):
+    """(N, S, S, 3) uint8 BGR crops -> points (N, 68, 2) in crop px, sigma (N, 68) in crop px, presence (N,) as a logit.
+
+    sigma is the scale that a Laplace likelihood gave the point's error, as one standard deviation per coordinate.
+    """
+
+    MEAN, SCALE = 127.5, 64.0
+
+    def __init__(self, options: LandmarkNetOptions | None = None) -> None:
+        super().__init__()
+        self.options = options = options or LandmarkNetOptions()
+        low, mid, top = options.widths
+        self.stem = ConvNorm(3, options.stem, stride=2)
+        self.stage4 = stage(options.stem, low, options.depths[0])
+        self.stage8 = stage(low, mid, options.depths[1])
+        self.stage16 = stage(mid, top, options.depths[2])
+        self.top_to_8 = ConvNorm(top, mid, kernel=1)
+        self.merge8 = ConvNorm(mid, options.head)
+        self.low_to_head = ConvNorm(low, options.head, kernel=1)
+        self.merge4 = ConvNorm(options.head, options.head)
+        self.heatmaps = nn.Conv2d(options.head, N_POINTS, 1)
+        self.up = nn.Upsample(scale_factor=2, mode="nearest")
+        self.decode = SoftArgmax(options.input_px // 4, options.input_px)
+        self.log_sigma = nn.Linear(top, N_POINTS)
+        self.presence = nn.Linear(top, 1)
+        # With softmax over 784 cells, small logits mean the middle of the crop: start sharper, so that points move at once.
+        nn.init.normal_(self.heatmaps.weight, std=0.05)
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        x = (crops.permute(0, 3, 1, 2).float() - self.MEAN) / self.SCALE
+        at4 = self.stage4(self.stem(x))
+        at8 = self.stage8(at4)
+        at16 = self.stage16(at8)
+        merged8 = self.merge8(at8 + self.up(self.top_to_8(at16)))
+        merged4 = self.merge4(self.low_to_head(at4) + self.up(merged8))
+        pooled = at16.mean(dim=(2, 3))
+        return {
+            "points": self.decode(self.heatmaps(merged4)),
+            "sigma": self.log_sigma(pooled).exp(),
+            "presence": self.presence(pooled).squeeze(1),
+        }

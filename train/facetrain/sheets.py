@@ -1,0 +1,36 @@
+"""Sheets of pictures with points drawn: what a mean error hides, a look shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facetrack.types import Floats, Image
+
+PREDICTED = (80, 255, 80)
+TRUTH = (60, 60, 255)
+
+
+def drawn(crop: Image, predicted: Floats, truth: Floats | None = None, side_px: int = 224, title: str = "") -> Image:
+    """A crop enlarged to `side_px` with the predicted points in green and, thinner, the truth in red."""
+    ratio = side_px / crop.shape[1]
+    out = cv2.resize(crop, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+    for points, colour, radius in ((truth, TRUTH, 1), (predicted, PREDICTED, 2)):
+        if points is None:
+            continue
+        for x, y in (points + 0.5) * ratio - 0.5:
+            cv2.circle(out, (round(x * 16), round(y * 16)), radius * 12, colour, -1, cv2.LINE_AA, 4)
+    if title:
+        cv2.putText(out, title, (4, side_px - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.putText(out, title, (4, side_px - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
+    return out  # type: ignore[return-value]
+
+
+def save_sheet(cells: list[Image], path: Path, columns: int = 6) -> None:
+    """Cells of one size in rows of `columns`, the last row filled with black."""
+    empty = np.zeros_like(cells[0])
+    cells = cells + [empty] * (-len(cells) % columns)
+    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
+    cv2.imwrite(str(path), np.vstack(rows))
