@@ -110,7 +110,7 @@ def test_keys_of_a_later_minor_version_are_ignored(tmp_path):
 def test_what_is_no_network_is_refused(tmp_path):
     text = tmp_path / "text.onnx"
     text.write_text("hello")
-    with pytest.raises(ModelFileError, match="expected an .onnx file"):
+    with pytest.raises(ModelFileError, match=r"expected an \.onnx file"):
         OnnxEngine(text)
     with pytest.raises(ModelFileError, match="no such model file"):
         OnnxEngine(tmp_path / "missing.onnx")

@@ -102,7 +102,9 @@ def test_roll_and_the_crop_that_follows_it(roll_deg):
 
 def test_upright_points_and_their_box_give_one_crop():
     from_points, from_box = crop_from_points(face(), 1.3), crop_from_box(points_box(face()), 1.3)
-    assert (from_points.x, from_points.y, from_points.size_px) == pytest.approx((from_box.x, from_box.y, from_box.size_px), abs=1e-4)
+    assert (from_points.x, from_points.y, from_points.size_px) == pytest.approx(
+        (from_box.x, from_box.y, from_box.size_px), abs=1e-4
+    )
 
 
 def test_flip_permutation_is_an_involution_and_swaps_sides():

@@ -18,8 +18,8 @@ def spec(**changes):
 
 
 class PlantedEngine:
-    def __init__(self, points, spec=spec()):
-        self.points, self.spec, self.batches = points, spec, []
+    def __init__(self, points, network=None):
+        self.points, self.spec, self.batches = points, network or spec(), []
 
     def __call__(self, batch):
         self.batches.append(batch.copy())

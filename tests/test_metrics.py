@@ -17,7 +17,7 @@ def faces(n=3):
 def test_nme_by_hand():
     truth = faces()
     # Every point off by (3, 4): 5 px over an eye distance of 50 px is 10 %.
-    np.testing.assert_allclose(metrics.nme_per_point(truth + [3, 4], truth), 10.0)
+    np.testing.assert_allclose(metrics.nme_per_point(truth + np.array([3, 4]), truth), 10.0)
 
 
 def test_failure_rate_counts_above_the_threshold():

@@ -66,7 +66,9 @@ class ModelSpec:
         except (ValueError, TypeError) as error:
             raise ModelFileError(f"{path}: its facetrack metadata cannot be read ({error}); export it again") from error
         if spec.format > FORMAT:
-            raise ModelFileError(f"{path} has format {spec.format}, this facetrack knows up to {FORMAT}; upgrade facetrack")
+            raise ModelFileError(
+                f"{path} has format {spec.format}, this facetrack knows up to {FORMAT}; upgrade facetrack"
+            )
         if spec.kind not in KINDS:
             raise ModelFileError(f"{path} is a network of kind '{spec.kind}'; expected one of {', '.join(KINDS)}")
         return spec

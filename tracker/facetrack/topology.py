@@ -5,6 +5,8 @@ Right and left are the person's own: the right eye is on the picture's left in a
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,7 +80,7 @@ def five_from_68(points: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def _open(indices: tuple[int, ...]) -> list[tuple[int, int]]:
-    return list(zip(indices[:-1], indices[1:], strict=True))
+    return list(pairwise(indices))
 
 
 def _closed(indices: tuple[int, ...]) -> list[tuple[int, int]]:

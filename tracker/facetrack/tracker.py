@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facetrack import signals
-from facetrack.geometry import CropBox, box_iou, crop_from_box, points_box
+from facetrack.geometry import box_iou, crop_from_box, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import head_pose
 from facetrack.smoothing import SMOOTHING
@@ -148,9 +147,7 @@ class FaceTracker:
         points = track.landmarks.points
         height, width = frame.image.shape[:2]
         pose = head_pose(points, (width, height), self.options.focal_px)
-        return Face(
-            track.id, points_box(points), track.landmarks, track.presence, pose, signals.measure(points, pose)
-        )
+        return Face(track.id, points_box(points), track.landmarks, track.presence, pose, signals.measure(points, pose))
 
 
 def _within(reading: Reading, image: Image) -> bool:

@@ -149,13 +149,9 @@ def occlude(image: Image, rng: Rng) -> Image:
     else:
         cv2.ellipse(mask, (centre.tolist(), size.tolist(), float(rng.uniform(0, 180))), 255, -1)
     colour = rng.integers(0, 256, 3).astype(np.float32)
-    if rng.random() < 0.5:
-        cover = np.broadcast_to(colour, image.shape)
-    else:
-        coarse = colour + rng.normal(0, 40, (6, 6, 3)).astype(np.float32)
-        cover = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    coarse = colour + (rng.normal(0, 40, (6, 6, 3)) if rng.random() < 0.5 else np.zeros((6, 6, 3)))
+    cover = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     out = image.copy()
     inside = mask > 0
     out[inside] = np.clip(cover[inside], 0, 255).astype(np.uint8)
     return out
-

@@ -17,7 +17,9 @@ def save_curves(history: list[dict[str, float]], path: Path) -> None:
     for axis, prefix, title in ((left, "train_", "training loss"), (right, "val_", "validation")):
         for name in history[-1]:
             if name.startswith(prefix):
-                axis.plot(epochs, [entry.get(name, float("nan")) for entry in history], ".-", label=name.removeprefix(prefix))
+                axis.plot(
+                    epochs, [entry.get(name, float("nan")) for entry in history], ".-", label=name.removeprefix(prefix)
+                )
         axis.set(title=title, xlabel="epoch")
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")

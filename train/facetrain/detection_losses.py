@@ -1,7 +1,7 @@
 """What the detector is taught: which cells answer for which face, and how wrong they are.
 
-Assignment is task-aligned (Feng et al., TOOD, ICCV 2021): among the cells near a face's middle, those that already score
-and box it best are its own. Scores learn by quality focal loss, boxes by generalised IoU, points by smooth L1.
+Assignment is task-aligned (Feng et al., TOOD, ICCV 2021): among the cells near a face's middle, those that already
+score and box it best are its own. Scores learn by quality focal loss, boxes by generalised IoU, points by smooth L1.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Truth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """face: (N, A) index into Truth of the face each cell answers for, -1 none. target: (N, A) the score to learn, 0..1.
-    counted: (N, A) False where the score does not count."""
+    """face: (N, A) index into Truth of the face each cell answers for, -1 none. target: (N, A) the score to learn,
+    0..1. counted: (N, A) False where the score does not count."""
 
     face: Tensor
     target: Tensor
@@ -149,7 +149,8 @@ def iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def keypoint_distance(points: Tensor, truth: Tensor, boxes: Tensor) -> Tensor:
-    """(K, 5, 2), (K, 5, 2) with NaN unknown, (K, 4) -> (K,) smooth L1 in units of a tenth of the box's side, mean of the known."""
+    """(K, 5, 2), (K, 5, 2) with NaN unknown, (K, 4) -> (K,) smooth L1 in units of a tenth of the box's side, mean of
+    the known."""
     known = torch.isfinite(truth)
     side = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1).clamp(min=1).sqrt()[:, None, None]
     off = torch.where(known, points - torch.nan_to_num(truth), torch.zeros_like(points)) / (0.1 * side)

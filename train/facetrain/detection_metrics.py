@@ -15,8 +15,8 @@ MATCH_IOU = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matches:
-    """One picture's detections against its truth. scores: (N,) of the detections that count, best first; hit: (N,) bool;
-    found_at: (M,) the score at which each true face was found, 0 where it was not."""
+    """One picture's detections against its truth. scores: (N,) of the detections that count, best first; hit: (N,)
+    bool; found_at: (M,) the score at which each true face was found, 0 where it was not."""
 
     scores: Floats
     hit: NDArray[np.bool_]
@@ -24,7 +24,8 @@ class Matches:
 
 
 def match(boxes: Floats, scores: Floats, truth: Floats, ignore: Floats, iou: float = MATCH_IOU) -> Matches:
-    """Greedy, best score first, each face found once. A detection that finds none and lies half in an ignored region does not count.
+    """Greedy, best score first, each face found once. A detection that finds none and lies half in an ignored region
+    does not count.
 
     boxes: (N, 4), scores: (N,), truth: (M, 4), ignore: (K, 4).
     """

@@ -87,7 +87,9 @@ def read_sources(data: Path, recipe: DetectorRecipe) -> tuple[Sources, Sources]:
 def _teacher(data: Path, name: str) -> Path:
     path = data.parent / name
     if not path.is_file():
-        raise DataError(f'{path} is missing: it finds the unlabelled faces; give its path as `teacher`, or "" to do without')
+        raise DataError(
+            f'{path} is missing: it finds the unlabelled faces; give its path as `teacher`, or "" to do without'
+        )
     return path
 
 
@@ -156,7 +158,9 @@ def train_detector(data: Path, run_dir: Path, recipe: DetectorRecipe) -> Path:
 
 
 def detector_spec(recipe: DetectorRecipe, figures: dict[str, float]) -> ModelSpec:
-    cell = "(N, 15, H/{0}, W/{0}) raw cells: score logit, box middle x y and log sides, 5 points x y, in units of {0} px"
+    cell = (
+        "(N, 15, H/{0}, W/{0}) raw cells: score logit, box middle x y and log sides, 5 points x y, in units of {0} px"
+    )
     return ModelSpec(
         name="detector",
         kind="detector",

@@ -70,7 +70,7 @@ def _detected(detector: Detector, sample: Sample) -> Floats | None:
     if not len(boxes):
         return None
     overlap = box_iou(boxes, points_box(sample.points)[None])[:, 0]
-    return boxes[overlap.argmax()] if overlap.max() >= FOUND_IOU else None  # type: ignore[no-any-return]
+    return boxes[overlap.argmax()] if overlap.max() >= FOUND_IOU else None
 
 
 def figures(measured: Measured) -> dict[str, float]:
@@ -139,6 +139,6 @@ def save_predictions(measured: Measured, indices: np.ndarray, path: Path) -> Non
         crop = measured.crops[i]
         matrix = crop_matrix(crop, side)
         image = cut(measured.samples[i].image, crop, side)
-        points = [transform(p[i], matrix) for p in (measured.predicted, measured.truth)]
-        cells.append(sheets.drawn(image, *points, side_px=side, title=f"{measured.nme[i]:.1f} %"))
+        predicted, truth = transform(measured.predicted[i], matrix), transform(measured.truth[i], matrix)
+        cells.append(sheets.drawn(image, predicted, truth, side, f"{measured.nme[i]:.1f} %"))
     sheets.save_sheet(cells, path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -45,9 +46,9 @@ class Yunet:
         found = self.net.detect(batch[0])[1]
         rows = np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
         boxes = pictures.below_forehead(np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1))
-        boxes = (boxes.reshape(-1, 2, 2) + 0.5) / ratio - 0.5
+        corners = (boxes.reshape(-1, 2, 2) + 0.5) / ratio - 0.5
         points = (rows[:, 4:14].reshape(-1, 5, 2) + 0.5) / ratio - 0.5
-        return Detections(boxes.reshape(-1, 4).astype(np.float32), rows[:, 14], points.astype(np.float32))
+        return Detections(corners.reshape(-1, 4).astype(np.float32), rows[:, 14], points.astype(np.float32))
 
 
 Detector = CnnDetector | Yunet
@@ -81,13 +82,15 @@ def by_size(detector: Detector, validation: Validation, threshold: float) -> dic
     sides = np.concatenate([(truth[:, 2:] - truth[:, :2]).max(axis=1) for _, truth, _ in composed(validation)])
     found = np.concatenate([m.found_at for m in matches]) > threshold
     figures = {"ap": metrics.average_precision(matches)}
-    for low, high in zip(SIZES_PX[:-1], SIZES_PX[1:], strict=True):
+    for low, high in pairwise(SIZES_PX):
         inside = (sides >= low) & (sides < high)
         figures[f"recall {low}-{high} px"] = float(found[inside].mean()) if inside.any() else float("nan")
     return figures
 
 
-def measure(detectors: dict[int, Detector], data: Path, held_empty: list, validation: Validation | None) -> dict[str, float]:  # type: ignore[type-arg]
+def measure(
+    detectors: dict[int, Detector], data: Path, held_empty: list[pictures.FacePicture], validation: Validation | None
+) -> dict[str, float]:
     """detectors: one for each long side in px, gathering down to LEAST. Figures by name; the threshold is set on the
     pictures without faces that were held aside, the labelled packs only count at it."""
     figures: dict[str, float] = {}
@@ -107,9 +110,12 @@ def measure(detectors: dict[int, Detector], data: Path, held_empty: list, valida
     return figures
 
 
-def agreement(detector: Detector, teacher: Yunet, clip: Path, every: int = 10, threshold: float = 0.5) -> dict[str, int]:
-    """On every so-manieth frame of a clip: faces that the teacher is sure of, by least size in px of the full frame, and
-    how many of them the detector finds; and what it finds where the teacher sees nothing even at LEAST (`alone`)."""
+def agreement(
+    detector: Detector, teacher: Yunet, clip: Path, every: int = 10, threshold: float = 0.5
+) -> dict[str, int]:
+    """On every so-manieth frame of a clip: faces that the teacher is sure of, by least size in px of the full frame,
+    and how many of them the detector finds; and what it finds where the teacher sees nothing even at LEAST
+    (`alone`)."""
     counts = {"sure 30": 0, "found 30": 0, "sure 60": 0, "found 60": 0, "alone": 0}
     capture = cv2.VideoCapture(str(clip))
     index = 0
@@ -148,7 +154,9 @@ def milliseconds(detector: Detector, height: int = 240, width: int = 320, repeat
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--data", type=Path, required=True, help="folder with the packs; YuNet lies in ../models beside it")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with the packs; YuNet lies in ../models beside it"
+    )
     parser.add_argument("--model", type=Path, required=True, help="the detector's .onnx")
     parser.add_argument("--sides", type=int, nargs="+", default=[160, 320, 640], help="long sides in px")
     args = parser.parse_args()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +47,9 @@ def export_onnx(
         found = compare(model, OnnxEngine(part), crops)
         too_far = {name: found[name] for name, limit in tolerance.items() if not found[name] <= limit}
         if too_far:
-            raise ParityError(f"{path.name}: torch and ONNX Runtime differ by {too_far}, allowed is {tolerance}; nothing was written")
+            raise ParityError(
+                f"{path.name}: torch and ONNX Runtime differ by {too_far}, allowed is {tolerance}; nothing was written"
+            )
         spec = _with_parity(proto, spec, found, part)
         part.replace(path)
     finally:
@@ -63,9 +66,7 @@ def compare(model: nn.Module, engine: OnnxEngine, crops: Tensor) -> dict[str, fl
     worst: dict[str, float] = {}
     for name, value in reference.items():
         one_by_one = np.concatenate([s[name] for s in single])
-        worst[name] = float(
-            max(np.abs(batch[name] - value).max(), np.abs(one_by_one - value[: len(one_by_one)]).max())
-        )
+        worst[name] = float(max(np.abs(batch[name] - value).max(), np.abs(one_by_one - value[: len(one_by_one)]).max()))
     return worst
 
 
@@ -97,7 +98,7 @@ class _Ordered(nn.Module):
         return tuple(values[name] for name in self.outputs)
 
 
-def _with_parity(proto: object, spec: ModelSpec, found: dict[str, float], path: Path) -> ModelSpec:
+def _with_parity(proto: Any, spec: ModelSpec, found: dict[str, float], path: Path) -> ModelSpec:
     import onnx
 
     spec = dataclasses.replace(spec, parity={name: round(value, 7) for name, value in found.items()})

@@ -72,7 +72,7 @@ def one_cycle(step: int, total: int, peak: float, warm_up: float) -> float:
 
 def seed_everything(seed: int) -> None:
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  libraries below us may still use the global generator
+    np.random.seed(seed)
     torch.manual_seed(seed)
 
 
@@ -122,13 +122,13 @@ class Run:
         self.options, self.dataset, self.loss_fn, self.run_dir = options, dataset, loss_fn, run_dir
         self.device = pick_device(options.device)
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = AveragedModel(
-            self.model, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay), use_buffers=True
-        )
+        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay), use_buffers=True)
         self.optimizer = torch.optim.AdamW(_decay_groups(model, options.weight_decay), lr=options.learning_rate)
         self.steps_per_epoch = len(dataset) // options.batch
         if self.steps_per_epoch == 0:
-            raise DataError(f"{len(dataset)} training samples do not fill one batch of {options.batch}; lower batch or add data")
+            raise DataError(
+                f"{len(dataset)} training samples do not fill one batch of {options.batch}; lower batch or add data"
+            )
         self.epoch = self.step = 0
         self.history: list[dict[str, float]] = []
 
@@ -209,18 +209,18 @@ class Run:
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
         except (KeyError, RuntimeError, ValueError) as error:
-            raise DataError(
-                f"{path} belongs to another network or recipe; choose a new --out or delete it"
-            ) from error
+            raise DataError(f"{path} belongs to another network or recipe; choose a new --out or delete it") from error
         self.epoch, self.step, self.history = state["epoch"], state["step"], state["history"]
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint without unpickling code. Raises DataError where the file is not one."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise DataError(f"{path} is not a checkpoint of facetrack ({type(error).__name__}); delete it or choose a new --out") from error
+        raise DataError(
+            f"{path} is not a checkpoint of facetrack ({type(error).__name__}); delete it or choose a new --out"
+        ) from error
 
 
 def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -22,7 +22,6 @@ from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.sample import Sample
 from facetrain.sheets import drawn, save_sheet
 
-
 DATA = {
     "helen_train": "HELEN, 870 photographs labelled in the 300-W scheme (research only)",
     "ytfaces_train": "YouTube Faces, 3462 frames with semi-automatic points (research only)",
@@ -138,5 +137,8 @@ def save_predictions(model: nn.Module, validation: Validation, path: Path, each:
     for items in validation.sets.values():
         crops = items["crop"][:each]
         outputs = predict(model, crops, next(model.parameters()).device)
-        cells += [drawn(crop.numpy(), p, t.numpy()) for crop, p, t in zip(crops, outputs["points"], items["points"], strict=False)]
+        cells += [
+            drawn(crop.numpy(), p, t.numpy())
+            for crop, p, t in zip(crops, outputs["points"], items["points"], strict=False)
+        ]
     save_sheet(cells, path)

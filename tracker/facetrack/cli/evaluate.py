@@ -15,7 +15,9 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="A landmark network (.onnx).")],
     data: Annotated[Path, typer.Option(help="A labelled pack by its path, such as data/helen_test.")],
     boxes: Annotated[str, typer.Option(help="Where to look: detector (the bundled one) or truth.")] = "detector",
-    out: Annotated[Path | None, typer.Option(help="Folder for figures.json, ced.png, worst.png and median.png.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for figures.json, ced.png, worst.png and median.png.")
+    ] = None,
 ) -> None:
     """Measure a landmark network: NME, failure rate, AUC, per region, uncertainty and time."""
     _need_training()

@@ -12,7 +12,9 @@ from facetrack.cli.options import Json, MaxFaces, Model, Threads, make_tracker
 
 def image(
     photo: Annotated[Path, typer.Argument(help="A picture.")],
-    out: Annotated[Path | None, typer.Option(help="The annotated picture; PHOTO_faces.png beside you by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The annotated picture; PHOTO_faces.png beside you by default.")
+    ] = None,
     json: Json = None,
     model: Model = None,
     max_faces: MaxFaces = 64,
@@ -38,6 +40,15 @@ def image(
         with ImageSink(out, source=photo) as picture:
             picture.write(draw_faces(frame.image, faces))
     for face in faces:
-        where = f"yaw {face.pose.yaw_deg:+.0f}, pitch {face.pose.pitch_deg:+.0f}, roll {face.pose.roll_deg:+.0f} deg" if face.pose else "pose unknown"
-        console.print(f"face {face.track_id}: box {[round(float(v)) for v in face.box]}, score {face.score:.2f}, {where}", highlight=False)
-    console.print(f"{len(faces)} face{'s' if len(faces) != 1 else ''} found" + (f"; wrote {out}" if out else ""), highlight=False)
+        where = (
+            f"yaw {face.pose.yaw_deg:+.0f}, pitch {face.pose.pitch_deg:+.0f}, roll {face.pose.roll_deg:+.0f} deg"
+            if face.pose
+            else "pose unknown"
+        )
+        console.print(
+            f"face {face.track_id}: box {[round(float(v)) for v in face.box]}, score {face.score:.2f}, {where}",
+            highlight=False,
+        )
+    console.print(
+        f"{len(faces)} face{'s' if len(faces) != 1 else ''} found" + (f"; wrote {out}" if out else ""), highlight=False
+    )

@@ -6,7 +6,17 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("facetrack", "numpy", "opencv-python", "av", "onnxruntime", "torch", "torch-tensorrt", "openvino", "mediapipe")
+PACKAGES = (
+    "facetrack",
+    "numpy",
+    "opencv-python",
+    "av",
+    "onnxruntime",
+    "torch",
+    "torch-tensorrt",
+    "openvino",
+    "mediapipe",
+)
 
 
 def info() -> None:
@@ -45,7 +55,9 @@ def _show(console: object, path: Path) -> None:
     spec = OnnxEngine(path).spec
     table = Table(title=f"{path.name} ({path.stat().st_size / 1e6:.1f} MB)", show_header=False, title_justify="left")
     table.add_row("kind", spec.kind)
-    table.add_row("input", f"{spec.input_px or 'any'} px" + (f", multiples of {spec.stride}" if spec.stride > 1 else ""))
+    table.add_row(
+        "input", f"{spec.input_px or 'any'} px" + (f", multiples of {spec.stride}" if spec.stride > 1 else "")
+    )
     table.add_row("trained on", "\n".join(spec.data))
     table.add_row("terms", spec.terms)
     table.add_row("figures", "\n".join(f"{name}: {value:g}" for name, value in spec.metrics.items()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,6 @@ import numpy as np
 import typer
 
 from facetrack.cli.options import Csv, Json, MaxFaces, Model, Smooth, Threads, make_tracker
-from facetrack.geometry import points_box
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
@@ -24,12 +23,16 @@ if TYPE_CHECKING:
 
 
 def live(
-    camera: Annotated[str, typer.Option(help="A camera's index or device path, or a stream's URL (RTSP, HTTP MJPEG).")] = "0",
+    camera: Annotated[
+        str, typer.Option(help="A camera's index or device path, or a stream's URL (RTSP, HTTP MJPEG).")
+    ] = "0",
     window: Annotated[bool, typer.Option(help="Show a window: q or Esc quits, s saves a picture, m mirrors.")] = True,
     json: Json = None,
     csv: Csv = None,
     record: Annotated[Path | None, typer.Option(help="Record the annotated video here.")] = None,
-    mirror: Annotated[bool, typer.Option(help="Show the picture as in a mirror (points are not mirrored in the data).")] = False,
+    mirror: Annotated[
+        bool, typer.Option(help="Show the picture as in a mirror (points are not mirrored in the data).")
+    ] = False,
     width: Annotated[int | None, typer.Option(help="Ask the camera for this width, px.")] = None,
     height: Annotated[int | None, typer.Option(help="Ask the camera for this height, px.")] = None,
     fps: Annotated[float | None, typer.Option(help="Ask the camera for this rate.")] = None,
@@ -60,10 +63,8 @@ def live(
         shown = stack.enter_context(Window()) if window else None
         console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
         loop = LiveLoop(source, tracker, records, recording, shown, mirror)
-        try:
+        with suppress(KeyboardInterrupt):  # the way to end a live command: everything is closed and kept
             loop.run()
-        except KeyboardInterrupt:
-            pass  # the way to end a live command: everything is closed and kept
     console.print(loop.summary(), highlight=False)
 
 
@@ -119,10 +120,9 @@ class LiveLoop:
     def _draw(self, image: Image, faces: list[Face]) -> Image:
         from facetrack.draw import draw_faces, draw_overlay
 
-        if self.mirror:  # before drawing, so that the writing stays readable
-            image, faces = np.ascontiguousarray(image[:, ::-1]), [mirrored(face, image.shape[1]) for face in faces]
-        latency = float(np.median(self.latency_ms[-self.RATE_WINDOW :]))
-        return draw_overlay(draw_faces(image, faces), self.rate, latency, getattr(self.source, "dropped", 0))
+        drawn = draw_faces(image, faces, mirrored=self.mirror)
+        latency_ms = float(np.median(self.latency_ms[-self.RATE_WINDOW :])) if self.source.live else None
+        return draw_overlay(drawn, self.rate, latency_ms, getattr(self.source, "dropped", None))
 
     def _show(self, picture: Image) -> bool:
         """Show it and obey the keys; False ends the loop."""
@@ -150,16 +150,3 @@ class LiveLoop:
         if self.source.live:
             text += f"; from capture to result {np.median(self.latency_ms):.1f} ms (median)"
         return text
-
-
-def mirrored(face: Face, width: int) -> Face:
-    """The face as it stands in the mirrored picture, for drawing: the points keep their numbers."""
-    points = face.landmarks.points * np.float32([-1, 1]) + np.float32([width - 1, 0])
-    pose = face.pose
-    if pose is not None:
-        flip = np.diag([-1.0, 1.0, 1.0])
-        pose = replace(
-            pose, rotation=flip @ pose.rotation @ flip, translation=flip @ pose.translation,
-            yaw_deg=-pose.yaw_deg, roll_deg=-pose.roll_deg,
-        )  # fmt: skip
-    return replace(face, landmarks=replace(face.landmarks, points=points), box=points_box(points), pose=pose)

@@ -9,10 +9,14 @@ import typer
 
 from facetrack.errors import MissingExtraError
 
-app = typer.Typer(no_args_is_help=True, help="Train a network and export it (needs the extra: pip install 'facetrack[train]').")
+app = typer.Typer(
+    no_args_is_help=True, help="Train a network and export it (needs the extra: pip install 'facetrack[train]')."
+)
 
 Data = Annotated[Path, typer.Option(help="Folder with the training packs.")]
-Out = Annotated[Path, typer.Option(help="Run folder: checkpoints, curves, predictions, model.onnx. Resumes what it holds.")]
+Out = Annotated[
+    Path, typer.Option(help="Run folder: checkpoints, curves, predictions, model.onnx. Resumes what it holds.")
+]
 RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="A recipe (TOML) instead of the bundled one.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Override a value of the recipe, as in fit.epochs=3.")]
 
@@ -61,4 +65,6 @@ def _run(kind, trainer, name: str, data: Path, out: Path, recipe: Path | None, o
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.toml").write_text(recipes.dump(resolved))
     path = trainer(data, out, resolved)
-    Console().print(f"wrote {path}; curves.png and predictions.png lie beside it, `tensorboard --logdir {out}` shows the log")
+    Console().print(
+        f"wrote {path}; curves.png and predictions.png lie beside it, `tensorboard --logdir {out}` shows the log"
+    )

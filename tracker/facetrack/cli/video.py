@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from facetrack.capture import ImageFiles, VideoFile
     from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
     from facetrack.tracker import FaceTracker
+    from facetrack.types import Face
 
 
 def video(
@@ -42,7 +43,7 @@ def video(
 
     console = Console(stderr=True)
     with ExitStack() as stack:
-        frames = stack.enter_context(open_video(source))
+        frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
         pictures, records = open_sinks(stack, frames, source, out, json, csv)
         tracker = make_tracker(model, smooth, max_faces, threads)
         with progress_bar(console) as progress:
@@ -61,12 +62,18 @@ class Followed:
         self.ids: set[int] = set()
         self.update_ms: list[float] = []
 
+    def count(self, faces: list[Face], update_s: float) -> None:
+        self.frames += 1
+        self.with_faces += bool(faces)
+        self.ids.update(face.track_id for face in faces)
+        self.update_ms.append(1000 * update_s)
+
     def summary(self) -> str:
         import numpy as np
 
         return (
-            f"{self.frames} frames, {self.with_faces} with a face, {len(self.ids)} identities; "
-            f"tracking took {np.median(self.update_ms):.1f} ms a frame (median), {np.percentile(self.update_ms, 95):.1f} ms (95 %)"
+            f"{self.frames} frames, {self.with_faces} with a face, {len(self.ids)} identities; tracking took "
+            f"{np.median(self.update_ms):.1f} ms a frame (median), {np.percentile(self.update_ms, 95):.1f} ms (95 %)"
         )
 
 
@@ -110,14 +117,11 @@ def follow(
     for frame in frames:
         started = time.perf_counter()
         faces = tracker.update(frame)
-        followed.update_ms.append(1000 * (time.perf_counter() - started))
+        followed.count(faces, time.perf_counter() - started)
         for sink in records:
             sink.write(frame, faces, ())
         if pictures is not None:
             pictures.write(draw_faces(frame.image, faces), frame.time_s)
-        followed.frames += 1
-        followed.with_faces += bool(faces)
-        followed.ids.update(face.track_id for face in faces)
         progress.advance(bar)
     return followed
 

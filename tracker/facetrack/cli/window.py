@@ -28,7 +28,9 @@ class Window:
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
         except cv2.error as error:
-            raise DisplayError(f"this OpenCV cannot open a window (a headless build?); install opencv-python, or {_ADVICE}") from error
+            raise DisplayError(
+                f"this OpenCV cannot open a window (a headless build?); install opencv-python, or {_ADVICE}"
+            ) from error
         self._sized = False
         self.closed = False
 
@@ -75,7 +77,7 @@ def _x_server_answers(display: str) -> bool:
         return False
     targets: list[tuple[int, str | tuple[str, int]]] = []
     if host in ("", "unix"):
-        name = f"/tmp/.X11-unix/X{number}"  # noqa: S108  the X server's own well-known socket
+        name = f"/tmp/.X11-unix/X{number}"
         targets = [(socket.AF_UNIX, "\0" + name), (socket.AF_UNIX, name)]
     else:
         targets = [(socket.AF_INET, (host, 6000 + int(number)))]

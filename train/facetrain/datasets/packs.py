@@ -37,7 +37,9 @@ def read_zip_images(path: Path) -> Iterator[tuple[str, Image]]:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: expected a zip of pictures, got {error}; check the path of the data folder") from error
+        raise DataError(
+            f"{path}: expected a zip of pictures, got {error}; check the path of the data folder"
+        ) from error
     with archive:
         for name in archive.namelist():
             if name.endswith("/"):
@@ -107,7 +109,9 @@ def _load_npz(path: Path, key: str) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: expected the labels of a pack, got {error}; check the path of the data folder") from error
+        raise DataError(
+            f"{path}: expected the labels of a pack, got {error}; check the path of the data folder"
+        ) from error
     for needed in ("names", key):
         if needed not in loaded:
             raise DataError(f"{path}: has {sorted(loaded)}, but a pack needs the array '{needed}'")

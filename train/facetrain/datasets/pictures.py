@@ -1,7 +1,8 @@
 """Pictures with any number of faces, kept encoded, from which the detector's scenes are composed.
 
-A face is known by its outline: the 68 points, or points on the ellipse inside a box. However a picture is turned, the box
-is then the extent of the turned outline, which is the project's convention for boxes (`facetrack.types.Detections`).
+A face is known by its outline: the 68 points, or points on the ellipse inside a box. However a picture is turned, the
+box is then the extent of the turned outline, which is the project's convention for boxes
+(`facetrack.types.Detections`).
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from facetrack.types import Floats, Image
 from facetrain.datasets.packs import person_of
 
 FOREHEAD = 0.24
-"""Share of a WIDER-style box above the brows. YuNet is trained on such boxes: on helen_train and ytfaces_train the extent
-of the 68 points begins .24 of its box's height below its top (standard deviation .05) and agrees with it on the other
-three sides within .03, so the same cut serves for wider_scenes and for the teacher's boxes."""
+"""Share of a WIDER-style box above the brows. YuNet is trained on such boxes: on helen_train and ytfaces_train the
+extent of the 68 points begins .24 of its box's height below its top (standard deviation .05) and agrees with it on the
+other three sides within .03, so the same cut serves for wider_scenes and for the teacher's boxes."""
 TEACHER_SURE = 0.8
 TEACHER_UNSURE = 0.3
 SAME_FACE_IOU = 0.3
@@ -114,8 +115,8 @@ def read_empty_pictures(folder: Path, name: str = "no_faces") -> list[FacePictur
 
 
 def with_teacher(pictures: Iterable[FacePicture], model: Path) -> list[FacePicture]:
-    """The same pictures with the unlabelled faces that YuNet sees: as faces where it is sure, as regions to ignore where
-    it is not. Without this a detector is punished for finding the people in the background."""
+    """The same pictures with the unlabelled faces that YuNet sees: as faces where it is sure, as regions to ignore
+    where it is not. Without this a detector is punished for finding the people in the background."""
     teacher = cv2.FaceDetectorYN.create(str(model), "", (320, 320), TEACHER_UNSURE, 0.3)
     return [_with_seen(picture, _seen(teacher, picture.decode())) for picture in pictures]
 
@@ -166,7 +167,9 @@ def _zip_bytes(path: Path) -> list[tuple[str, bytes]]:
         with zipfile.ZipFile(path) as archive:
             return [(name, archive.read(name)) for name in archive.namelist() if not name.endswith("/")]
     except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: expected a zip of pictures, got {error}; check the path of the data folder") from error
+        raise DataError(
+            f"{path}: expected a zip of pictures, got {error}; check the path of the data folder"
+        ) from error
 
 
 def _labels(path: Path) -> dict[str, np.ndarray]:
@@ -174,4 +177,6 @@ def _labels(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: expected the labels of a pack, got {error}; check the path of the data folder") from error
+        raise DataError(
+            f"{path}: expected the labels of a pack, got {error}; check the path of the data folder"
+        ) from error

@@ -1,5 +1,5 @@
-"""Scenes for the face detector, composed on the fly: a picture cut into 1 to 9 cells over a background, a face in most of
-them, of any size, turned, lit and spoilt as a webcam would; or a piece of a crowd; or nothing.
+"""Scenes for the face detector, composed on the fly: a picture cut into 1 to 9 cells over a background, a face in most
+of them, of any size, turned, lit and spoilt as a webcam would; or a piece of a crowd; or nothing.
 
 Everything hangs on (seed, epoch, index) alone, so a resumed run sees the same scenes.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -33,9 +34,9 @@ class SceneOptions:
     """side_px: of the square scene. smallest_px: faces below it (longer side) are ignored, not learnt.
     face_px: range of the longer side as drawn, log-uniform; the upper end is a share of the cell's shorter side.
     rotation_deg: the wide range, for a third of the faces; the rest turn by a normal of `usual_rotation_deg`.
-    shares: how often a face cell draws from each source. crowd, empty: share of scenes that are a piece of a crowd, or hold no face.
-    slots: faces kept per scene at most, the largest first. tight: sources whose pictures are cut close around the face,
-    because they have black borders."""
+    shares: how often a face cell draws from each source. crowd, empty: share of scenes that are a piece of a crowd, or
+    hold no face. slots: faces kept per scene at most, the largest first. tight: sources whose pictures are cut close
+    around the face, because they have black borders."""
 
     side_px: int = 256
     scenes_per_epoch: int = 8192
@@ -57,7 +58,8 @@ class SceneOptions:
 
 @dataclass(slots=True, eq=False)
 class Scene:
-    """A picture under construction. image: (S, S, 3). boxes: list of (4,), keypoints: list of (5, 2) (NaN unknown), kinds."""
+    """A picture under construction. image: (S, S, 3). boxes: list of (4,), keypoints: list of (5, 2) (NaN unknown),
+    kinds."""
 
     image: Image
     boxes: list[Floats] = field(default_factory=list)
@@ -160,7 +162,10 @@ class Scenes(Dataset[dict[str, Tensor]]):
         scale = size / _longer_side(box)
         matrix = turn_scale(float(turn), scale * stretch, scale / stretch, rng.random() < 0.5)
         reach = 0.5 - 0.8 * min(size / np.array([width, height])) * 0.5
-        target = np.array([cell[0] + width / 2, cell[1] + height / 2]) + rng.uniform(-1, 1, 2) * max(0.15, reach) * [width, height]
+        target = np.array([cell[0] + width / 2, cell[1] + height / 2]) + rng.uniform(-1, 1, 2) * max(0.15, reach) * [
+            width,
+            height,
+        ]
         # Shrinking is left to the JPEG decoder as far as it can: warpAffine does not average.
         reduction = int(2 ** np.clip(np.floor(np.log2(1 / max(scale, 1e-3))), 0, 3))
         image = picture.decode(reduction)
@@ -177,13 +182,14 @@ def cells(side: int, rng: Rng) -> Iterator[Rect]:
     if rng.random() < 0.6:
         rows = columns
     xs, ys = _cuts(side, columns, rng), _cuts(side, rows, rng)
-    for y0, y1 in zip(ys[:-1], ys[1:], strict=True):
-        for x0, x1 in zip(xs[:-1], xs[1:], strict=True):
+    for y0, y1 in pairwise(ys):
+        for x0, x1 in pairwise(xs):
             yield x0, y0, x1, y1
 
 
 def shrink(cell: Rect, box: Floats, rng: Rng) -> Rect:
-    """What is left of a cell around a face, with uneven margins: the frame that a pack was cut with must not give it away."""
+    """What is left of a cell around a face, with uneven margins: the frame that a pack was cut with must not give it
+    away."""
     margin = _longer_side(box) * rng.uniform(0.03, 0.35, 4)
     grown = np.round(box + margin * [-1, -1, 1, 1]).astype(int)
     x0, y0 = np.clip(grown[:2], cell[:2], np.array(cell[2:]) - 1)
@@ -212,11 +218,12 @@ def paste(
     scene: Scene, picture: FacePicture, image: Image, matrix: NDArray[np.float64], cell: Rect,
     options: SceneOptions, reduction: int = 1,
 ) -> None:  # fmt: skip
-    """Draw the picture into a cell and note its faces. `image` is the picture decoded at 1/reduction; `matrix` takes the
-    full picture's pixels to the scene's."""
+    """Draw the picture into a cell and note its faces. `image` is the picture decoded at 1/reduction; `matrix` takes
+    the full picture's pixels to the scene's."""
     x0, y0, x1, y1 = cell
     into = matrix.copy()
-    into[:, 2] += matrix[:, :2] @ np.full(2, (reduction - 1) / 2) - [x0, y0]  # pixel centres: full = (small + 1/2) r - 1/2
+    # Pixel centres at integers: full = (small + 1/2) reduction - 1/2.
+    into[:, 2] += matrix[:, :2] @ np.full(2, (reduction - 1) / 2) - np.array([x0, y0])
     into[:, :2] *= reduction
     view = np.ascontiguousarray(scene.image[y0:y1, x0:x1])
     cv2.warpAffine(image, into, (x1 - x0, y1 - y0), dst=view, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)
@@ -233,7 +240,8 @@ def paste(
 
 
 def note(scene: Scene, box: Floats, points: Floats | None, cell: Rect, kind: int, options: SceneOptions) -> None:
-    """A face that is half outside its cell, or tiny, is neither a face nor background; one that is hardly there is nothing."""
+    """A face that is half outside its cell, or tiny, is neither a face nor background; one that is hardly there is
+    nothing."""
     inside = np.concatenate([np.maximum(box[:2], cell[:2]), np.minimum(box[2:], cell[2:])]).astype(np.float32)
     visible = np.prod(np.clip(inside[2:] - inside[:2], 0, None)) / max(1e-6, np.prod(box[2:] - box[:2]))
     if visible < 0.1:

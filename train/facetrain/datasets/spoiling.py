@@ -1,4 +1,5 @@
-"""What happens to a whole scene before the detector sees it: things in front of faces, bad light, bad lenses, bad cables."""
+"""What happens to a whole scene before the detector sees it: things in front of faces, bad light, bad lenses, bad
+cables."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The face detector: a small fully convolutional network with a feature pyramid, one face per location at most.
 
-Anchor-free in the way of YuNet (Wu, Peng, Yu, 2023) and FCOS (Tian et al., ICCV 2019): every cell of the maps at strides
-8, 16 and 32 says whether a face is there, and how its box and five points lie. Depthwise-separable blocks (Howard et al.,
-2017) stand where the resolution is low; at full size there is one thin convolution, because that is where the time goes:
-at 320x256 the first two strides cost a quarter of the whole.
+Anchor-free in the way of YuNet (Wu, Peng, Yu, 2023) and FCOS (Tian et al., ICCV 2019): every cell of the maps at
+strides 8, 16 and 32 says whether a face is there, and how its box and five points lie. Depthwise-separable blocks
+(Howard et al., 2017) stand where the resolution is low; at full size there is one thin convolution, because that is
+where the time goes: at 320x256 the first two strides cost a quarter of the whole.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ STRIDES = (8, 16, 32)
 OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
 N_KEYPOINTS = 5
 CHANNELS = 1 + 4 + 2 * N_KEYPOINTS
-"""Per cell: score (logit), box (x, y of its middle and log of its sides), five points; all but the score in units of the stride."""
+"""Per cell: score (logit), box (x, y of its middle and log of its sides), five points; all but the score in units of
+the stride."""
 RARE = -4.6
-"""First bias of the score, a face in a hundred cells: or else the background swamps the first steps (Lin et al., ICCV 2017)."""
+"""First bias of the score, a face in a hundred cells: or else the background swamps the first steps (Lin et al., ICCV
+2017)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorNetOptions:
     """stem: channels at stride 2. widths: at strides 4, 8, 16, 32; depths: residual blocks there.
-    neck: channels of the pyramid. kernel: of the depthwise convolutions at strides 16 and 32, where a wide view is cheap."""
+    neck: channels of the pyramid. kernel: of the depthwise convolutions at strides 16 and 32, where a wide view is
+    cheap."""
 
     stem: int = 16
     widths: tuple[int, int, int, int] = (32, 64, 128, 128)
@@ -66,6 +69,14 @@ def stage(inputs: int, outputs: int, depth: int, kernel: int) -> nn.Sequential:
     )
 
 
+def _head(neck: int) -> nn.Conv2d:
+    """A face is rare, and its box begins two cells wide."""
+    head = nn.Conv2d(neck, CHANNELS, 1)
+    nn.init.normal_(head.weight, std=0.01)
+    head.bias = nn.Parameter(torch.tensor([RARE, 0, 0, 0.7, 0.7] + [0.0] * 2 * N_KEYPOINTS))
+    return head
+
+
 class DetectorNet(nn.Module):
     """(N, H, W, 3) uint8 BGR, H and W divisible by 32 -> raw maps (N, 15, H/s, W/s) by name: stride8, stride16,
     stride32; see CHANNELS. Decoding is left to the caller, who needs it only for the few cells that score."""
@@ -84,12 +95,7 @@ class DetectorNet(nn.Module):
         self.stage32 = stage(w16, w32, o.depths[3], o.kernel)
         self.lateral = nn.ModuleList(ConvNorm(width, o.neck, 1) for width in (w8, w16, w32))
         self.smooth = nn.ModuleList(SeparableResidual(o.neck) for _ in STRIDES)
-        self.head = nn.ModuleList(nn.Conv2d(o.neck, CHANNELS, 1) for _ in STRIDES)
-        for head in self.head:
-            nn.init.normal_(head.weight, std=0.01)  # type: ignore[arg-type]
-            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
-            head.bias.data[0] = RARE  # type: ignore[index, union-attr]
-            head.bias.data[3:5] = 0.7  # type: ignore[index, union-attr]  # boxes begin two cells wide
+        self.head = nn.ModuleList(_head(o.neck) for _ in STRIDES)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         # The batch norm after the stem takes up the mean, so one multiplication normalises.

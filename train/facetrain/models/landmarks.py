@@ -59,6 +59,8 @@ def stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
 class SoftArgmax(nn.Module):
     """(N, K, S, S) heatmap logits -> (N, K, 2) the expected position in input px, x first."""
 
+    grid: Tensor
+
     def __init__(self, size: int, input_px: int) -> None:
         super().__init__()
         cell = input_px / size

@@ -1,0 +1,97 @@
+"""Eye and mouth ratios against tables worked out by hand, and when they are held to be unknown."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from facetrack import topology
+from facetrack.signals import eye_aspect_ratios, measure, mouth_opening, viewed_from_deg
+from facetrack.types import Pose, Signals
+
+# An eye 30 px wide: corner, two upper points, corner, two lower points. The gaps at p2-p6 and p3-p5 give
+# EAR = (gap + gap) / 60.
+EYES = [((9, 9), 0.3), ((12, 6), 0.3), ((3, 3), 0.1), ((0, 0), 0.0), ((15, 12), 0.45)]
+# A mouth 50 px wide inside: opening = mean of three gaps / 50.
+MOUTHS = [((0, 0, 0), 0.0), ((10, 20, 15), 0.3), ((30, 40, 35), 0.7)]
+
+
+def face(right=(9, 9), left=(9, 9), lips=(0, 0, 0)):
+    points = np.random.default_rng(0).uniform(0, 500, (68, 2))
+    for indices, gaps, x in ((topology.EAR_RIGHT, right, 100.0), (topology.EAR_LEFT, left, 200.0)):
+        a, b = gaps
+        points[list(indices)] = [(x, 50), (x + 10, 50 - a), (x + 20, 50 - b), (x + 30, 50), (x + 20, 50), (x + 10, 50)]
+    points[list(topology.INNER_LIP_CORNERS)] = [(140, 200), (190, 200)]
+    for upper, lower, x, gap in zip(
+        topology.INNER_LIP_UPPER, topology.INNER_LIP_LOWER, (150, 165, 180), lips, strict=True
+    ):
+        points[upper], points[lower] = (x, 198), (x, 198 + gap)
+    return points.astype(np.float32)
+
+
+def pose(yaw=0.0, pitch=0.0):
+    """A head in the middle of the picture, turned by SciPy's rotation."""
+    rotation = Rotation.from_euler("YXZ", [-yaw, -pitch, 0], degrees=True).as_matrix()
+    return Pose(rotation, np.array([0.0, 0.0, 600.0]), yaw, pitch, 0.0)
+
+
+@pytest.mark.parametrize(("gaps", "expected"), EYES)
+def test_eye_aspect_ratio_by_hand(gaps, expected):
+    right, left = eye_aspect_ratios(face(right=gaps))
+    assert right == pytest.approx(expected)
+    assert left == pytest.approx(0.3)
+    assert eye_aspect_ratios(face(left=gaps))[1] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("gaps", "expected"), MOUTHS)
+def test_mouth_opening_by_hand(gaps, expected):
+    assert mouth_opening(face(lips=gaps)) == pytest.approx(expected)
+
+
+def test_ratios_are_vectorised_and_ignore_size_place_and_roll():
+    points = face(right=(12, 6), lips=(10, 20, 15)).astype(np.float64)
+    c, s = np.cos(0.4), np.sin(0.4)
+    moved = 2.5 * points @ np.array([[c, s], [-s, c]]) + [31, -7]
+    right, left = eye_aspect_ratios(np.stack([points, moved]))
+    np.testing.assert_allclose(right, [0.3, 0.3])
+    np.testing.assert_allclose(left, [0.3, 0.3])
+    np.testing.assert_allclose(mouth_opening(np.stack([points, moved])), [0.3, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("yaw", "pitch", "right", "left", "mouth"),
+    [
+        (0, 0, True, True, True),
+        (24, 0, True, True, True),
+        (26, 0, True, False, True),  # turned to the picture's right: the person's left eye is the far one
+        (-26, 0, False, True, True),
+        (46, 0, False, False, False),
+        (-46, 0, False, False, False),
+        (0, 31, False, False, False),
+        (0, -31, False, False, False),
+    ],
+)
+def test_unknown_when_turned_away(yaw, pitch, right, left, mouth):
+    signals = measure(face(lips=(10, 20, 15)), pose(yaw, pitch))
+    assert (signals.ear_right is not None, signals.ear_left is not None) == (right, left)
+    assert (signals.mouth_opening is not None) == mouth
+
+
+def test_values_and_unknowns_of_measure():
+    signals = measure(face(right=(3, 3), lips=(10, 20, 15)), pose())
+    assert signals.ear_right == pytest.approx(0.1)
+    assert signals.ear_left == pytest.approx(0.3)
+    assert signals.mouth_opening == pytest.approx(0.3)
+    assert measure(face(), None) == Signals()
+    assert measure(np.full((68, 2), 7, np.float32), pose()) == Signals()
+
+
+def test_line_of_sight_counts_not_the_optical_axis():
+    # It looks straight ahead from the picture's left: the camera sees its left side, as of a head turned left.
+    aside = Pose(np.eye(3), np.array([-600 * np.tan(np.radians(30)), 0.0, 600.0]), 0.0, 0.0, 0.0)
+    assert viewed_from_deg(aside) == pytest.approx((-30.0, 0.0))
+    assert measure(face(), aside).ear_right is None
+    assert measure(face(), aside).ear_left is not None
+    above = Pose(np.eye(3), np.array([0.0, -600.0, 600.0]), 0.0, 0.0, 0.0)
+    assert viewed_from_deg(above) == pytest.approx((0.0, 45.0))
+    assert viewed_from_deg(pose(20, 0)) == pytest.approx((20.0, 0.0))
+    assert viewed_from_deg(pose(0, -10)) == pytest.approx((0.0, -10.0))

@@ -1,0 +1,59 @@
+"""What one frame's points say of the face; unknown where the head's pose forbids a measurement."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from facetrack.signals.eyes import eye_aspect_ratios
+from facetrack.signals.mouth import mouth_opening
+from facetrack.types import Floats, Pose, Signals
+
+__all__ = ["eye_aspect_ratios", "measure", "mouth_opening"]
+
+FAR_EYE_MAX_YAW_DEG = 25.0
+"""Past 20-25 degrees of yaw the eye aspect ratio of the eye turned away is unreliable: tracky-mouse#98 sees blinks that
+are none from 20 degrees on, and the eye lies on the side of the head, where its width shrinks fastest."""
+NEAR_EYE_MAX_YAW_DEG = 45.0
+MAX_PITCH_DEG = 30.0
+"""Choices of this project: past these, foreshortening (cos 45 = .71, cos 30 = .87) and the lids' own curve change the
+ratios of a still face by more than a half-closed eye or a slightly opened mouth would."""
+
+
+def measure(points: Floats, pose: Pose | None) -> Signals:
+    """(68, 2) px and the head's pose -> Signals; None for whatever cannot be seen well enough to be measured.
+
+    Without a pose nothing is known: points that fit no head measure nothing. A head that turns to the picture's right
+    (yaw > 0) takes the person's left eye away from the camera.
+    """
+    if pose is None:
+        return Signals()
+    yaw_deg, pitch_deg = viewed_from_deg(pose)
+    turned = abs(yaw_deg)
+    if abs(pitch_deg) > MAX_PITCH_DEG:
+        return Signals()
+    right, left = eye_aspect_ratios(points)
+    return Signals(
+        ear_right=_known(right) if turned <= _limit(is_far=yaw_deg < 0) else None,
+        ear_left=_known(left) if turned <= _limit(is_far=yaw_deg > 0) else None,
+        mouth_opening=_known(mouth_opening(points)) if turned <= NEAR_EYE_MAX_YAW_DEG else None,
+    )
+
+
+def viewed_from_deg(pose: Pose) -> tuple[float, float]:
+    """(yaw, pitch) of the head against the line of sight to it, with the signs of Pose.
+
+    What is foreshortened depends on where the camera stands as the head sees it, and so for a face near the picture's
+    edge not on the angles to the optical axis, which Pose holds.
+    """
+    x, y, z = -pose.rotation.T @ pose.translation / np.linalg.norm(pose.translation)
+    return math.degrees(math.atan2(-x, -z)), math.degrees(math.asin(max(-1.0, min(1.0, y))))
+
+
+def _limit(is_far: bool) -> float:
+    return FAR_EYE_MAX_YAW_DEG if is_far else NEAR_EYE_MAX_YAW_DEG
+
+
+def _known(value: np.ndarray) -> float | None:
+    return float(value) if math.isfinite(value) else None
