@@ -52,6 +52,7 @@ class Track:
         self._smoother = FaceSmoother(SMOOTHING[smoothing])
         self._crop_filter = CropFilter()
         self.followed = False
+        self.just_lost = False
         self.forgotten = False
 
     def restart(self, reading: Reading, time_s: float) -> None:
@@ -73,7 +74,7 @@ class Track:
 
     def lose(self) -> None:
         """Not there in this frame: remembered, not followed."""
-        self.followed = False
+        self.followed, self.just_lost = False, True
 
     def forget(self) -> None:
         self.followed, self.forgotten = False, True

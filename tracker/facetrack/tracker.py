@@ -51,6 +51,9 @@ class FaceTracker:
     REACH = 1.0
     """A lost face may be found again this far away, in units of its size; the reach grows with the time it was lost."""
 
+    SEARCH_INTERVAL_S = 0.1
+    """How often to look for a lost face while others are followed."""
+
     def __init__(self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None) -> None:
         self.detector = detector
         self.landmarker = landmarker
@@ -93,6 +96,8 @@ class FaceTracker:
     def _follow(self, frame: Frame) -> None:
         """Read the landmarks of every followed face where it was expected; what fails the presence gate counts as lost."""
         followed = [t for t in self._tracks if t.followed]
+        for track in self._tracks:
+            track.just_lost = False
         readings = self.landmarker(frame.image, [t.crop for t in followed])
         for track, reading in zip(followed, readings, strict=True):
             if reading.presence >= self.options.keep_presence and _within(reading, frame.image):
@@ -111,10 +116,16 @@ class FaceTracker:
         self._tracks = [t for t in self._tracks if not t.forgotten]
 
     def _must_detect(self, time_s: float) -> bool:
+        """At once when a face was lost in this frame or none is followed; else when it is time to look."""
         followed = sum(t.followed for t in self._tracks)
-        lost_one = followed < len(self._tracks)
-        due = time_s - self._last_detection_s >= self.options.detect_interval_s
-        return followed == 0 or lost_one or (due and followed < self.options.max_faces)
+        if followed == 0 or any(t.just_lost for t in self._tracks):
+            return True
+        if followed >= self.options.max_faces:
+            return False
+        interval_s = self.options.detect_interval_s
+        if followed < len(self._tracks):
+            interval_s = min(interval_s, self.SEARCH_INTERVAL_S)
+        return time_s - self._last_detection_s >= interval_s
 
     def _look_for_faces(self, frame: Frame) -> None:
         """Run the detector; boxes over no followed face are given to lost tracks near by, or start new ones."""

@@ -1,7 +1,8 @@
-"""The command line: parse, call, print. Each command's file imports what it needs when it runs, so that --help is quick."""
+"""The command line: parse, call, print. Each command imports what it needs when it runs, so that --help is quick."""
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
@@ -29,6 +30,7 @@ app.command("eval")(evaluate.evaluate)
 
 def main() -> None:
     """Run the command line. What facetrack foresees ends in one sentence and exit code 2; Ctrl-C ends in 130."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop closes files like Ctrl-C
     try:
         app()
     except FacetrackError as error:

@@ -13,6 +13,7 @@ import numpy as np
 import typer
 
 from facetrack.cli.options import Csv, Json, MaxFaces, Model, Smooth, Threads, make_tracker
+from facetrack.cli.video import check_distinct
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
@@ -49,6 +50,7 @@ def live(
     from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
 
     console = Console(stderr=True)
+    check_distinct(json, csv, record)
     if window:
         check_display()
     with ExitStack() as stack:

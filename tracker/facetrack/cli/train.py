@@ -9,9 +9,7 @@ import typer
 
 from facetrack.errors import MissingExtraError
 
-app = typer.Typer(
-    no_args_is_help=True, help="Train a network and export it (needs the extra: pip install 'facetrack[train]')."
-)
+app = typer.Typer(no_args_is_help=True, help="Train a network and export it. Needs the extra `train`: see the README.")
 
 Data = Annotated[Path, typer.Option(help="Folder with the training packs.")]
 Out = Annotated[

@@ -37,6 +37,7 @@ def video(
     """
     if out is None and json is None and csv is None:
         raise OutputError("nothing to write: give --out annotated.mp4, --json points.jsonl or --csv points.csv")
+    check_distinct(out, json, csv)
     from rich.console import Console
 
     from facetrack.capture import open_video
@@ -52,6 +53,14 @@ def video(
     for path in (out, json, csv):
         if path is not None and str(path) != "-":
             console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+def check_distinct(*paths: Path | str | None) -> None:
+    """Raise OutputError where two outputs would replace each other."""
+    given = [Path(path).resolve() for path in paths if path is not None]
+    for path in given:
+        if given.count(path) > 1:
+            raise OutputError(f"{path} is given for two outputs; choose a name for each")
 
 
 class Followed:
@@ -81,18 +90,14 @@ def open_sinks(
     stack: ExitStack, frames: VideoFile | ImageFiles, source: Path, out: Path | None, json: str | None, csv: Path | None
 ) -> tuple[VideoSink | None, list[JsonLinesSink | CsvSink]]:
     """The outputs that were asked for, each of which the stack closes, or discards after an error."""
-    from facetrack.capture import VideoFile
     from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
 
     pictures = None
     if out is not None:
-        if isinstance(frames, VideoFile):
-            pictures = VideoSink(
-                out, frames.size, fps=frames.fps, time_base=frames.time_base, source=source, sound=frames.has_audio,
-                start_s=frames.start_s, pixel_aspect=frames.pixel_aspect,
-            )  # fmt: skip
-        else:
-            pictures = VideoSink(out, frames.size, fps=frames.fps)
+        pictures = VideoSink(
+            out, frames.size, fps=frames.fps, time_base=frames.time_base, source=source, sound=frames.has_audio,
+            start_s=frames.start_s, pixel_aspect=frames.pixel_aspect,
+        )  # fmt: skip
         stack.enter_context(pictures)
     records: list[JsonLinesSink | CsvSink] = []
     if json is not None:
@@ -123,6 +128,7 @@ def follow(
         if pictures is not None:
             pictures.write(draw_faces(frame.image, faces), frame.time_s)
         progress.advance(bar)
+    progress.update(bar, total=followed.frames)  # some containers only guess their length
     return followed
 
 

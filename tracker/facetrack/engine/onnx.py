@@ -37,7 +37,9 @@ def _open(path: Path, threads: int) -> Any:
     import onnxruntime
 
     if not path.is_file():
-        raise ModelFileError(f"{path}: no such model file; give the path of an .onnx exported by facetrain, or leave it out")
+        raise ModelFileError(
+            f"{path}: no such model file; give the path of an .onnx exported by facetrain, or leave it out"
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -48,4 +50,6 @@ def _open(path: Path, threads: int) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors share no base class below Exception
         reason = str(error).splitlines()[0][:200]
-        raise ModelFileError(f"{path} is not a network that ONNX Runtime can open ({reason}); expected an .onnx file") from error
+        raise ModelFileError(
+            f"{path} is not a network that ONNX Runtime can open ({reason}); expected an .onnx file"
+        ) from error

@@ -1,0 +1,78 @@
+"""Which cameras answer, and at which sizes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from facetrack.capture.device import open_device, quiet_opencv
+from facetrack.capture.images import natural_key
+from facetrack.errors import SourceError
+
+COMMON_SIZES = ((320, 240), (640, 480), (800, 600), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
+
+HIGHEST_INDEX = 9
+"""Where the system lists no devices, indices are tried up to this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraDevice:
+    """A camera that is there.
+
+    name: index or path, as `facetrack live --camera` takes it. label: what the maker calls it, None if unknown.
+    sizes: (width, height) px of those tried that it gives. fps: its rate at the last of them, None if unknown.
+    problem: why it gives no picture, as a sentence; None when it works.
+    """
+
+    name: str
+    label: str | None
+    sizes: tuple[tuple[int, int], ...] = ()
+    fps: float | None = None
+    problem: str | None = None
+
+
+def list_devices() -> list[CameraDevice]:
+    """Open every camera in turn and ask it for the common sizes; takes about a second each. Empty without a camera."""
+    if sys.platform.startswith("linux"):
+        paths = sorted(Path("/dev").glob("video[0-9]*"), key=lambda path: natural_key(path.name))
+        found = [_probe(str(path), _linux_label(path)) for path in paths]
+    else:
+        found = [_probe(index, None) for index in range(HIGHEST_INDEX + 1)]
+        found = [device for device in found if device.problem is None]  # an index that fails may be no camera at all
+    return found
+
+
+def _linux_label(path: Path) -> str | None:
+    file = Path("/sys/class/video4linux") / path.name / "name"
+    return file.read_text(errors="replace").strip() if file.exists() else None
+
+
+def _probe(device: int | str, label: str | None) -> CameraDevice:
+    try:
+        capture = open_device(device)
+    except SourceError as error:
+        return CameraDevice(str(device), label, problem=str(error))
+    try:
+        with quiet_opencv():
+            return _measure(capture, str(device), label)
+    finally:
+        capture.release()
+
+
+def _measure(capture: cv2.VideoCapture, name: str, label: str | None) -> CameraDevice:
+    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+    sizes = [size for size in COMMON_SIZES if _accepts(capture, size)]
+    if not capture.grab():
+        return CameraDevice(name, label, problem=f"The camera {name} gives no picture; another program may use it.")
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    return CameraDevice(name, label, tuple(sizes), float(rate) if 1 <= rate <= 1000 else None)
+
+
+def _accepts(capture: cv2.VideoCapture, size: tuple[int, int]) -> bool:
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+    given = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    return (int(given[0]), int(given[1])) == size

@@ -1,0 +1,86 @@
+"""From what a user typed to the source that it means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from facetrack.capture.camera import Camera
+from facetrack.capture.images import DEFAULT_FPS, ImageFiles, is_image_file
+from facetrack.capture.video import VideoFile
+from facetrack.errors import SourceError
+from facetrack.types import Frame
+
+
+class Source(Protocol):
+    """What every source offers.
+
+    size: (width, height) px of the first frame, upright. fps: frames per second, None where nobody says.
+    n_frames: how many frames will come, an estimate for some containers, None where it cannot be known.
+    live: frames come at the world's pace and are dropped when the reader is slow.
+    """
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+    @property
+    def fps(self) -> float | None: ...
+    @property
+    def n_frames(self) -> int | None: ...
+    @property
+    def live(self) -> bool: ...
+    def __iter__(self) -> Iterator[Frame]: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def close(self) -> None: ...
+
+
+def open_video(path: str | Path, *, image_fps: float = DEFAULT_FPS) -> VideoFile | ImageFiles:
+    """Open a video file, a picture, or a folder of pictures; every frame comes, in order.
+
+    image_fps: the frame rate that pictures are given, having none of their own.
+    Raises SourceError where there is nothing to read.
+    """
+    if not Path(path).exists():
+        raise SourceError(_missing(str(path)))
+    path = Path(path)
+    if path.is_dir() or is_image_file(path):
+        return ImageFiles(path, fps=image_fps)
+    return VideoFile(path)
+
+
+def open_source(
+    spec: str | int | Path,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    fps: float | None = None,
+    image_fps: float = DEFAULT_FPS,
+) -> Source:
+    """Open whatever `spec` names: a camera's index or device path, a stream's URL, or a file or folder.
+
+    width, height (px) and fps are wishes to a camera and ignored elsewhere. Raises SourceError.
+    """
+    if is_camera(spec):
+        return Camera(spec if isinstance(spec, int) else str(spec), width=width, height=height, fps=fps)
+    return open_video(str(spec), image_fps=image_fps)
+
+
+def is_camera(spec: str | int | Path) -> bool:
+    """Whether `spec` names a live source: 0, "0", "/dev/video0", "rtsp://...", "http://..."."""
+    text = str(spec)
+    return isinstance(spec, int) or text.isdecimal() or text.startswith("/dev/") or _is_url(text)
+
+
+def _is_url(text: str) -> bool:
+    return re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", text) is not None
+
+
+def _missing(name: str) -> str:
+    if is_camera(name):
+        return f"{name} is not a file but looks like a camera or a stream: open it with `facetrack live`."
+    return f"{name} does not exist; give the path of a video, a picture or a folder of pictures."
