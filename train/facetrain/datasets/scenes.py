@@ -32,20 +32,21 @@ NOTHING, FACE, IGNORED = 0, 1, 2
 @dataclass(frozen=True, slots=True)
 class SceneOptions:
     """side_px: of the square scene. smallest_px: faces below it (longer side) are ignored, not learnt.
-    face_px: range of the longer side as drawn, log-uniform; the upper end is a share of the cell's shorter side.
+    face_shares: range of a face's longer side as a share of its cell's shorter side, log-uniform, and never below
+    face_px: with cells of a third, a half and the whole scene, every octave of sizes has its share.
     rotation_deg: the wide range, for a third of the faces; the rest turn by a normal of `usual_rotation_deg`.
-    shares: how often a face cell draws from each source. crowd, empty: share of scenes that are a piece of a crowd, or
-    hold no face. slots: faces kept per scene at most, the largest first. tight: sources whose pictures are cut close
-    around the face, because they have black borders."""
+    crowd, empty: share of scenes that are a piece of a crowd, or hold no face. empty_cell, occluded: likewise of cells
+    and faces. slots: faces kept per scene at most, the largest first. tight: sources whose pictures are cut close
+    around the face, because they have black borders. shares: how often a face is drawn from each source."""
 
     side_px: int = 256
     scenes_per_epoch: int = 8192
     smallest_px: float = 8.0
     face_px: float = 10.0
-    face_share: float = 0.95
+    face_shares: tuple[float, float] = (0.1, 0.95)
     rotation_deg: float = 40.0
     usual_rotation_deg: float = 8.0
-    crowd: float = 0.2
+    crowd: float = 0.16
     empty: float = 0.06
     empty_cell: float = 0.15
     occluded: float = 0.2
@@ -153,8 +154,9 @@ class Scenes(Dataset[dict[str, Tensor]]):
         picture = _pick(sources[int(rng.choice(len(sources), p=self.source_odds))], rng)
         box = points_box(picture.outlines[0])
         width, height = cell[2] - cell[0], cell[3] - cell[1]
-        largest = max(options.face_px * 1.2, options.face_share * min(width, height))
-        size = float(np.exp(rng.uniform(np.log(options.face_px), np.log(largest))))
+        smallest, largest = (share * min(width, height) for share in options.face_shares)
+        smallest = max(options.face_px, smallest)
+        size = float(np.exp(rng.uniform(np.log(smallest), np.log(max(smallest * 1.2, largest)))))
         wide = rng.random() < 0.33
         limit = options.rotation_deg
         turn = rng.uniform(-limit, limit) if wide else rng.normal(0, options.usual_rotation_deg)
@@ -178,8 +180,8 @@ class Scenes(Dataset[dict[str, Tensor]]):
 
 def cells(side: int, rng: Rng) -> Iterator[Rect]:
     """The scene cut into 1, 4 or 9 cells (or 2, or 6) by uneven lines."""
-    columns, rows = (int(n) for n in rng.choice(3, 2, p=[0.45, 0.35, 0.2]) + 1)
-    if rng.random() < 0.6:
+    columns, rows = (int(n) for n in rng.choice(3, 2, p=[0.6, 0.28, 0.12]) + 1)
+    if rng.random() < 0.7:
         rows = columns
     xs, ys = _cuts(side, columns, rng), _cuts(side, rows, rng)
     for y0, y1 in pairwise(ys):
