@@ -33,7 +33,8 @@ class CropBox:
 def crop_matrix(crop: CropBox, out_px: int) -> NDArray[np.float64]:
     """(2, 3) affine map from full-frame px to the crop's px.
 
-    By hand: an upright crop of side 100 at (50, 50) into 50 px sends (50, 50) to (24.5, 24.5) and (52, 50) to (25.5, 24.5).
+    By hand: an upright crop of side 100 at (50, 50) into 50 px sends (50, 50) to (24.5, 24.5) and (52, 50) to (25.5,
+    24.5).
     """
     scale = out_px / crop.size_px
     cos, sin = np.cos(crop.roll_rad) * scale, np.sin(crop.roll_rad) * scale
@@ -122,7 +123,8 @@ def face_roll(points: NDArray[np.floating]) -> float:
 def crop_from_points(points: NDArray[np.floating], margin: float) -> CropBox:
     """The upright-face crop around (68, 2) points: the box is taken in the face's own axes, turned by its roll.
 
-    For an upright face this equals `crop_from_box(points_box(points), margin)`, which is what the network was trained on.
+    For an upright face this equals `crop_from_box(points_box(points), margin)`, which is what the network was trained
+    on.
     """
     roll = face_roll(points)
     cos, sin = np.cos(roll), np.sin(roll)

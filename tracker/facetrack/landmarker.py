@@ -16,7 +16,8 @@ from facetrack.types import Image, Landmarks
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What the network says of one crop: the landmarks, if there is a face, and how sure it is that there is one (0..1)."""
+    """What the network says of one crop: the landmarks, if there is a face, and how sure it is that there is one
+    (0..1)."""
 
     landmarks: Landmarks
     presence: float

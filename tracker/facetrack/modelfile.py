@@ -21,7 +21,8 @@ KINDS = ("landmarks", "detector")
 class ModelSpec:
     """What a network needs and what it is.
 
-    kind: landmarks or detector. input_px: side of the square crop, None where any size goes (a detector: any multiple of
+    kind: landmarks or detector. input_px: side of the square crop, None where any size goes (a detector: any multiple
+    of
         `stride`). Input is uint8, (N, H, W, 3), BGR; mean and scale are those that the graph itself applies:
         (value - mean) / scale.
     margin: the crop's side over the longer side of the face's box (landmarks only).

@@ -1,4 +1,5 @@
-"""The 68-point scheme of 300-W (iBUG), and how other schemes map into it. Landmark indices are written here and nowhere else.
+"""The 68-point scheme of 300-W (iBUG), and how other schemes map into it. Landmark indices are written here and
+nowhere else.
 
 Right and left are the person's own: the right eye is on the picture's left in a face seen from the front.
 """

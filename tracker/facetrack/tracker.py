@@ -25,7 +25,8 @@ class TrackerOptions:
     """max_faces: the largest are kept. smoothing: off, low, medium or high (see `smoothing`).
     enter_presence: how sure the landmarker must be of a new face; keep_presence: of one it already follows.
     detect_interval_s: how often to look for newcomers while all known faces are being followed.
-    remember_s: how long a lost face keeps its number. focal_px: the camera's, for the head's pose; None assumes a webcam's.
+    remember_s: how long a lost face keeps its number. focal_px: the camera's, for the head's pose; None assumes a
+    webcam's.
     """
 
     max_faces: int = 16
@@ -94,7 +95,8 @@ class FaceTracker:
         return [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
 
     def _follow(self, frame: Frame) -> None:
-        """Read the landmarks of every followed face where it was expected; what fails the presence gate counts as lost."""
+        """Read the landmarks of every followed face where it was expected; what fails the presence gate counts as
+        lost."""
         followed = [t for t in self._tracks if t.followed]
         for track in self._tracks:
             track.just_lost = False

@@ -33,10 +33,12 @@ class Frame:
 class Detections:
     """Faces found in one image, best first.
 
-    boxes: (N, 4) float32, x0 y0 x1 y1 in px: the extent of the 68 landmarks, from the brows to the chin and from ear to ear.
+    boxes: (N, 4) float32, x0 y0 x1 y1 in px: the extent of the 68 landmarks, from the brows to the chin and from ear
+    to ear.
     scores: (N,) float32 in 0..1.
     keypoints: (N, 5, 2) float32 px, right eye, left eye, nose tip, right and left mouth corner as the person has
-        them (so the first eye is the one on the picture's left in a face seen from the front); None if the detector gives none.
+        them (so the first eye is the one on the picture's left in a face seen from the front); None if the detector
+        gives none.
     """
 
     boxes: Floats
@@ -63,7 +65,8 @@ class Landmarks:
 class Pose:
     """The head's attitude relative to the camera.
 
-    rotation: (3, 3) float64, head to camera. Camera axes: x right, y down, z away from the camera. The identity is a head
+    rotation: (3, 3) float64, head to camera. Camera axes: x right, y down, z away from the camera. The identity is a
+    head
         that looks straight into the camera.
     translation: (3,) float64, the head's origin in the camera's axes, in units of the head model (mm for an adult of
         average size: a distance, only as good as that guess).
@@ -82,7 +85,8 @@ class Pose:
 class Signals:
     """What the points say of the face in this frame; None where it cannot be known.
 
-    ear_right, ear_left: eye aspect ratio of the person's right and left eye (see `signals.eyes`), about .3 open, under .15 closed.
+    ear_right, ear_left: eye aspect ratio of the person's right and left eye (see `signals.eyes`), about .3 open,
+    under .15 closed.
     mouth_opening: inner lip gap over mouth width (see `signals.mouth`), 0 closed, over .6 wide open.
     """
 
@@ -95,7 +99,8 @@ class Signals:
 class Face:
     """One tracked face in one frame.
 
-    track_id: from 1, the same for one face as long as it is followed. box: (4,) float32 x0 y0 x1 y1 px, the extent of the points.
+    track_id: from 1, the same for one face as long as it is followed. box: (4,) float32 x0 y0 x1 y1 px, the extent of
+    the points.
     score: 0..1, the network's belief that this is a face. pose: None where it cannot be told.
     """
 

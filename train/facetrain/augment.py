@@ -1,4 +1,5 @@
-"""What a webcam does to a face, done to training pictures. Every function takes its random generator; nothing else is random."""
+"""What a webcam does to a face, done to training pictures. Every function takes its random generator; nothing else is
+random."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class AugmentOptions:
 
 
 def random_crop(points: Floats, margin: float, rng: Rng, options: AugmentOptions) -> CropBox:
-    """The crop that a detector or a tracker might give: turned, shifted and scaled around the points' extent in the crop's axes."""
+    """The crop that a detector or a tracker might give: turned, shifted and scaled around the points' extent in the
+    crop's axes."""
     wide = rng.random() < 0.2
     limit = options.wide_rotation_deg
     degrees = rng.uniform(-limit, limit) if wide else rng.normal(0, options.rotation_deg)
@@ -51,7 +53,8 @@ def random_crop(points: Floats, margin: float, rng: Rng, options: AugmentOptions
 
 
 def warp(image: Image, crop: CropBox, out_px: int, rng: Rng) -> tuple[Image, NDArray[np.float64]]:
-    """The crop and the map that made it. What lies outside the picture is black, a plain colour or the last pixel drawn out:
+    """The crop and the map that made it. What lies outside the picture is black, a plain colour or the last pixel
+    drawn out:
     a network that only saw black there would take the border for a hint."""
     matrix = crop_matrix(crop, out_px)
     border = rng.choice([cv2.BORDER_CONSTANT, cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE])

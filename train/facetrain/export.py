@@ -31,8 +31,9 @@ def export_onnx(
 ) -> ModelSpec:
     """Write `model` with `spec` in its metadata, after checking it against torch on `crops`.
 
-    crops: (N, H, W, 3) uint8, real ones. tolerance: largest allowed absolute difference for each output that is checked.
-    The file appears at `path` only if every output agrees; else ParityError. Returns the spec with the differences found.
+    crops: (N, H, W, 3) uint8, real ones. tolerance: largest allowed absolute difference for each output that is
+    checked. The file appears at `path` only if every output agrees; else ParityError. Returns the spec with the
+    differences found.
     """
     import onnx
 
@@ -73,7 +74,8 @@ def compare(model: nn.Module, engine: OnnxEngine, crops: Tensor) -> dict[str, fl
 def _trace(
     model: nn.Module, crops: Tensor, outputs: list[str], path: Path, dynamic_axes: dict[str, dict[int, str]]
 ) -> None:
-    """torch's TorchScript exporter: for these plain networks its graphs are smaller than the newer one's, and run as fast."""
+    """torch's TorchScript exporter: for these plain networks its graphs are smaller than the newer one's, and run as
+    fast."""
     import warnings
 
     # In eval mode as a whole: the exporter puts back the mode that it found, and would leave the network training.

@@ -3,7 +3,8 @@
     for epoch: for batch: forward, loss, backward, step, average; then validate the average, log, save.
 
 The learning rate is a function of the step, the order of the samples one of (seed, epoch), and a sample's augmentation
-one of (seed, epoch, index): so a run resumed from its last checkpoint repeats what the uninterrupted one would have done.
+one of (seed, epoch, index): so a run resumed from its last checkpoint repeats what the uninterrupted one would have
+done.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class EpochDataset(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """epochs, batch: as usual. learning_rate: the peak of a one-cycle schedule (Smith & Topin 2019). warm_up: the share of
+    """epochs, batch: as usual. learning_rate: the peak of a one-cycle schedule (Smith & Topin 2019). warm_up: the
+    share of
     the steps in which it rises. ema_decay: of the weights' running average, which is what is validated and kept.
     clip_norm: largest gradient norm. threads: 0 leaves torch's own choice. workers: data processes."""
 
@@ -163,7 +165,8 @@ class Run:
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def _update_average(self) -> None:
-        # A young average must forget the random start: it begins as a copy and is renewed through the first epoch's half.
+        # A young average must forget the random start: it begins as a copy and is renewed through the first epoch's
+        # half.
         if self.step < min(200, self.steps_per_epoch // 2):
             self.average.n_averaged.zero_()
         self.average.update_parameters(self.model)

@@ -38,7 +38,8 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
 class LandmarkLoss:
     """Wing on the points, a Laplace likelihood for sigma alone, binary cross-entropy for presence.
 
-    The likelihood sees the points' errors as constants: it teaches the network to know its errors, not to choose which to make.
+    The likelihood sees the points' errors as constants: it teaches the network to know its errors, not to choose
+    which to make.
     """
 
     sigma_weight: float = 0.5

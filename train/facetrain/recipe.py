@@ -1,4 +1,5 @@
-"""Recipes: a TOML file for every training, read into the frozen dataclasses that the code uses, and written back with the run."""
+"""Recipes: a TOML file for every training, read into the frozen dataclasses that the code uses, and written back with
+the run."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ def demo(
 ) -> None:
     """Follow a face in a generated clip whose truth is known: writes demo.mp4 and a contact sheet, demo.png.
 
-    The clip is a virtual camera moving over a photograph (NASA, public domain) whose lids and lips are moved by warping.
+    The clip is a virtual camera moving over a photograph (NASA, public domain) whose lids and lips are moved by
+    warping.
     """
     from contextlib import ExitStack
 

@@ -25,8 +25,10 @@ class Window:
     def __init__(self, title: str = "facetrack") -> None:
         check_display()
         self._title = title
+        # OpenCV's Qt looks for fonts that its wheel does not carry and says so at length; nothing here needs them.
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         try:
-            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise DisplayError(
                 f"this OpenCV cannot open a window (a headless build?); install opencv-python, or {_ADVICE}"

@@ -33,7 +33,8 @@ class CropOptions:
 
 
 class LandmarkCrops(Dataset[dict[str, Tensor]]):
-    """Augmented crops. The random numbers of an item hang on (seed, epoch, index) alone, so a resumed run sees the same.
+    """Augmented crops. The random numbers of an item hang on (seed, epoch, index) alone, so a resumed run sees the
+    same.
 
     Item: crop (S, S, 3) uint8, points (68, 2) crop px, weight (68,), presence () 1 or 0.
     """

@@ -24,7 +24,8 @@ TEACHER_WEIGHT = 0.5
 TEACHER_JAW_WEIGHT = 0.05
 """The mesh's outline is not the 300-W jaw line: it may only say roughly where the face ends."""
 KEEP_AROUND = 2.4
-"""Side of the region kept around a face, in units of its extent: enough for every shift, scale and rotation of the augmentation."""
+"""Side of the region kept around a face, in units of its extent: enough for every shift, scale and rotation of the
+augmentation."""
 MAX_SIDE_PX = 320
 """Pictures are kept at most this large: the crops are 112 px."""
 
@@ -95,7 +96,8 @@ def person_of(file: str) -> str:
 
 
 def split(samples: list[Sample], validation_share: float) -> tuple[list[Sample], list[Sample]]:
-    """(training, validation), by a hash of each sample's group: the same on every machine and for every order of the files."""
+    """(training, validation), by a hash of each sample's group: the same on every machine and for every order of the
+    files."""
     limit = round(validation_share * 2**32)
     held = [zlib.crc32(sample.group.encode()) < limit for sample in samples]
     return (

@@ -32,8 +32,8 @@ NOTHING, FACE, IGNORED = 0, 1, 2
 @dataclass(frozen=True, slots=True)
 class SceneOptions:
     """side_px: of the square scene. smallest_px: faces below it (longer side) are ignored, not learnt.
-    face_shares: range of a face's longer side as a share of its cell's shorter side, log-uniform, and never below
-    face_px: with cells of a third, a half and the whole scene, every octave of sizes has its share.
+    face_shares: range of a face's longer side as a share of its cell's shorter side, never below face_px:
+    log-uniform, or uniform for `linear` of the faces, so that close faces, one to a scene, are not drowned by small ones.
     rotation_deg: the wide range, for a third of the faces; the rest turn by a normal of `usual_rotation_deg`.
     crowd, empty: share of scenes that are a piece of a crowd, or hold no face. empty_cell, occluded: likewise of cells
     and faces. slots: faces kept per scene at most, the largest first. tight: sources whose pictures are cut close
@@ -44,6 +44,7 @@ class SceneOptions:
     smallest_px: float = 8.0
     face_px: float = 10.0
     face_shares: tuple[float, float] = (0.1, 0.95)
+    linear: float = 0.5
     rotation_deg: float = 40.0
     usual_rotation_deg: float = 8.0
     crowd: float = 0.16
@@ -156,7 +157,9 @@ class Scenes(Dataset[dict[str, Tensor]]):
         width, height = cell[2] - cell[0], cell[3] - cell[1]
         smallest, largest = (share * min(width, height) for share in options.face_shares)
         smallest = max(options.face_px, smallest)
-        size = float(np.exp(rng.uniform(np.log(smallest), np.log(max(smallest * 1.2, largest)))))
+        largest = max(smallest * 1.2, largest)
+        linear = rng.random() < options.linear
+        size = float(rng.uniform(smallest, largest) if linear else np.exp(rng.uniform(*np.log([smallest, largest]))))
         wide = rng.random() < 0.33
         limit = options.rotation_deg
         turn = rng.uniform(-limit, limit) if wide else rng.normal(0, options.usual_rotation_deg)

@@ -97,7 +97,8 @@ class LandmarkNet(nn.Module):
         self.decode = SoftArgmax(options.input_px // 4, options.input_px)
         self.log_sigma = nn.Linear(top, N_POINTS)
         self.presence = nn.Linear(top, 1)
-        # With softmax over 784 cells, small logits mean the middle of the crop: start sharper, so that points move at once.
+        # With softmax over 784 cells, small logits mean the middle of the crop: start sharper, so that points move at
+        # once.
         nn.init.normal_(self.heatmaps.weight, std=0.05)
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
