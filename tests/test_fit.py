@@ -1,6 +1,11 @@
 """The loop: it learns, it resumes onto the same curve, and it never unpickles."""
 
+import os
 import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +14,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from facetrack.errors import DataError
-from facetrain.fit import FitOptions, fit, one_cycle
+from facetrain.checkpoint import load_weights
+from facetrain.fit import FitOptions, fit
+from facetrain.optimize import parameter_groups
 
 
 class Line:
@@ -50,7 +57,7 @@ class StopAfterError(Exception):
     pass
 
 
-def train(run_dir, stop_after=None):
+def train(run_dir, stop_after=None, options=OPTIONS):
     torch.manual_seed(0)
     calls = []
 
@@ -61,7 +68,7 @@ def train(run_dir, stop_after=None):
         return {"bias": model.layer.bias.item()}
 
     model = Linear()
-    return fit(model, Line(), loss, validate, OPTIONS, run_dir)
+    return fit(model, Line(), loss, validate, options, run_dir)
 
 
 def test_it_learns_and_leaves_its_files(tmp_path):
@@ -114,9 +121,84 @@ def test_too_little_data_for_a_batch_is_one_sentence(tmp_path):
         fit(Linear(), Line(), loss, lambda m: {}, options, tmp_path)
 
 
-def test_one_cycle_rises_peaks_and_falls():
-    rates = [one_cycle(step, 100, 1.0, 0.1) for step in range(100)]
-    assert int(np.argmax(rates)) in (9, 10)
-    assert max(rates) == pytest.approx(1.0)
-    assert rates[0] == pytest.approx(0.1)
-    assert rates[-1] < 0.01
+def test_patience_ends_the_run_and_the_best_is_kept(tmp_path):
+    figures = iter([3.0, 1.0, 2.0, 2.0, 2.0, 0.0])
+    kept = []
+
+    def validate(model):
+        kept.append(model.layer.weight.item())
+        return {"error": next(figures)}
+
+    options = replace(OPTIONS, best_metric="error", patience=3)
+    model = fit(Linear(), Line(), loss, validate, options, tmp_path)
+    assert len(kept) == 5  # the second was best, and three worse ones followed
+    assert model.layer.weight.item() == kept[1]
+
+
+def test_a_metric_that_validation_does_not_give_is_named(tmp_path):
+    with pytest.raises(DataError, match="best_metric is 'f1', but validation gives bias"):
+        train(tmp_path, options=replace(OPTIONS, best_metric="f1"))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("schedule", ["cosine", "step", "constant"])
+def test_other_optimizers_and_schedules_learn_too(tmp_path, optimizer, schedule):
+    options = replace(OPTIONS, optimizer=optimizer, schedule=schedule, epochs=20, warm_up=0.0, ema_decay=0.0)
+    assert train(tmp_path, options=options).layer.bias.item() == pytest.approx(-1, abs=0.15)
+
+
+def test_frozen_parameters_stay(tmp_path):
+    model = Linear()
+    before = model.layer.weight.item()
+    trained = fit(model, Line(), loss, lambda m: {}, replace(OPTIONS, freeze=("layer.weight",)), tmp_path)
+    assert trained.layer.weight.item() == before
+    assert trained.layer.bias.item() != 0
+    with pytest.raises(DataError, match="no parameter starts so"):
+        fit(Linear(), Line(), loss, lambda m: {}, replace(OPTIONS, freeze=("body",)), tmp_path / "b")
+    with pytest.raises(DataError, match="every parameter is frozen"):
+        fit(Linear(), Line(), loss, lambda m: {}, replace(OPTIONS, freeze=("layer",)), tmp_path / "c")
+
+
+def test_layers_have_their_own_rates_and_biases_do_not_decay():
+    groups = parameter_groups(Linear(), 0.1, 0.01, {"layer": 0.5, "layer.bias": 2.0})
+    assert {(g["lr"], g["weight_decay"]) for g in groups} == {(0.05, 0.01), (0.2, 0.0)}
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    train(tmp_path)
+    with pytest.raises(DataError, match="belongs to another network"):
+        load_weights(nn.Linear(2, 2), tmp_path / "model.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
+    with pytest.raises(DataError, match="not a safetensors file"):
+        load_weights(Linear(), tmp_path / "text.safetensors")
+
+
+@pytest.mark.parametrize("wrong", [{"optimizer": "lion"}, {"schedule": "linear"}])
+def test_unknown_choices_are_named(wrong):
+    with pytest.raises(DataError, match="expected one of"):
+        FitOptions(**wrong)
+
+
+def test_two_processes_train_the_network_that_one_does(tmp_path):
+    """torchrun's environment, two gloo processes: the same batches halved, gradients averaged, the same weights."""
+    alone = train(tmp_path / "alone")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; import test_fit;"
+        "test_fit.train(Path(sys.argv[1]))"
+    )
+    environment = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29531"}
+    here = Path(__file__).parent
+    environment["PYTHONPATH"] = os.pathsep.join([str(here.parent / "tracker"), str(here.parent / "train")])
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / "two"), str(here)],
+            env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stderr=subprocess.PIPE, text=True,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    for process in processes:
+        _, error = process.communicate(timeout=120)
+        assert process.returncode == 0, error
+    saved = load_file(tmp_path / "two" / "model.safetensors")
+    for name, value in alone.state_dict().items():
+        np.testing.assert_allclose(saved[name], value, atol=1e-4)

@@ -1,8 +1,37 @@
-"""Pictures of a training run."""
+"""What a person sees of a training run: a bar, a line per epoch, TensorBoard's log, a picture of the curves."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from matplotlib.axes import Axes
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
+
+
+def progress_bar(shown: bool) -> Progress:
+    """Steps of the epoch, time left, and the last loss (the field `loss`)."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[loss]}"),
+        disable=not shown,
+    )
+
+
+def describe(entry: dict[str, float]) -> str:
+    """One line of the log."""
+    values = "  ".join(f"{name} {value:.4g}" for name, value in entry.items() if name not in ("epoch", "lr", "seconds"))
+    return f"epoch {entry['epoch'] + 1:.0f}  {entry['seconds']:.0f} s  {values}"
+
+
+def log(entry: dict[str, float], folder: Path, epoch: int) -> None:
+    """The figures of one epoch, for TensorBoard; one file per epoch, so a killed run leaves no half-written one."""
+    with SummaryWriter(str(folder)) as board:
+        for name, value in entry.items():
+            board.add_scalar(name, value, epoch)
 
 
 def save_curves(history: list[dict[str, float]], path: Path) -> None:
@@ -13,16 +42,21 @@ def save_curves(history: list[dict[str, float]], path: Path) -> None:
     figure = Figure(figsize=(11, 4), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    epochs = [entry["epoch"] + 1 for entry in history]
-    for axis, prefix, title in ((left, "train_", "training loss"), (right, "val_", "validation")):
-        for name in history[-1]:
-            if name.startswith(prefix):
-                axis.plot(
-                    epochs, [entry.get(name, float("nan")) for entry in history], ".-", label=name.removeprefix(prefix)
-                )
-        axis.set(title=title, xlabel="epoch")
-        axis.grid(alpha=0.3)
-        axis.legend(fontsize="small")
-    if any(name.startswith("val_") for name in history[-1]):
-        right.set_yscale("log")
+    _plot(left, history, "train_", "training loss")
+    _plot(right, history, "val_", "validation")
     figure.savefig(path, dpi=110)
+
+
+def _plot(axis: Axes, history: list[dict[str, float]], prefix: str, title: str) -> None:
+    """Every figure whose name starts with `prefix`; logarithmic where all are positive."""
+    epochs = [entry["epoch"] + 1 for entry in history]
+    names = [name for name in history[-1] if name.startswith(prefix)]
+    values = [[entry.get(name, float("nan")) for entry in history] for name in names]
+    for name, line in zip(names, values, strict=True):
+        axis.plot(epochs, line, ".-", label=name.removeprefix(prefix))
+    if names:
+        axis.legend(fontsize="small")
+    if values and min(map(min, values)) > 0:
+        axis.set_yscale("log")
+    axis.set(title=title, xlabel="epoch")
+    axis.grid(alpha=0.3)

@@ -10,25 +10,29 @@ done.
 from __future__ import annotations
 
 import json
-import math
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors.torch import save_file
+from rich.progress import Progress
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
-from torch.utils.tensorboard import SummaryWriter
 
 from facetrack.errors import DataError
-from facetrain.curves import save_curves
+from facetrain import optimize
+from facetrain.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
+from facetrain.curves import describe, log, progress_bar, save_curves
+from facetrain.distributed import Workers, pick_device, workers
+from facetrain.schedule import SCHEDULES, learning_rate_factor
+
+DRAW_EVERY_S = 10.0
+"""Epochs may be shorter than the drawing of their curves."""
 
 Batch = dict[str, Tensor]
 LossFunction = Callable[[dict[str, Tensor], Batch], dict[str, Tensor]]
@@ -45,43 +49,44 @@ class EpochDataset(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """epochs, batch: as usual. learning_rate: the peak of a one-cycle schedule (Smith & Topin 2019). warm_up: the
-    share of
-    the steps in which it rises. ema_decay: of the weights' running average, which is what is validated and kept.
-    clip_norm: largest gradient norm. threads: 0 leaves torch's own choice. workers: data processes."""
+    """epochs, batch (over all processes), seed, device: as usual.
+
+    optimizer: adamw, adam or sgd (Nesterov, with `momentum`). learning_rate: the peak; schedule, warm_up, milestones,
+    drop: see `schedule`. layer_rates, freeze: see `optimize`; keys are beginnings of parameter names.
+    ema_decay: of the weights' running average, which is what is validated and kept; 0 keeps the weights themselves.
+    clip_norm: largest gradient norm, 0 for none. best_metric: a validation figure, lower is better ("-f1" for higher);
+    the weights of its best epoch are kept, and after `patience` epochs without a better one (0: never) the run ends.
+    amp: bfloat16 where it is safe. compile: torch.compile. threads: 0 leaves torch's own choice. workers: data
+    processes.
+    """
 
     epochs: int = 14
     batch: int = 64
+    optimizer: str = "adamw"
     learning_rate: float = 2e-3
+    momentum: float = 0.9
     weight_decay: float = 1e-3
+    schedule: str = "one_cycle"
     warm_up: float = 0.1
+    milestones: tuple[float, ...] = (0.6, 0.85)
+    drop: float = 0.1
+    layer_rates: dict[str, float] = field(default_factory=dict)
+    freeze: tuple[str, ...] = ()
     ema_decay: float = 0.998
     clip_norm: float = 5.0
+    best_metric: str = ""
+    patience: int = 0
+    amp: bool = False
+    compile: bool = False
     workers: int = 1
     threads: int = 0
     seed: int = 0
     device: str = "auto"
 
-
-def one_cycle(step: int, total: int, peak: float, warm_up: float) -> float:
-    """Linear rise to `peak` over the first `warm_up` of the steps, then half a cosine down to a thousandth of it."""
-    rise = max(1, int(total * warm_up))
-    if step < rise:
-        return peak * (step + 1) / rise
-    done = (step - rise) / max(1, total - rise)
-    return peak * (0.001 + 0.999 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-
-
-def seed_everything(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
-
-
-def pick_device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    def __post_init__(self) -> None:
+        for name, known in (("optimizer", optimize.OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in known:
+                raise DataError(f"{name} is '{getattr(self, name)}'; expected one of {', '.join(known)}")
 
 
 def fit(
@@ -91,115 +96,179 @@ def fit(
     validate: Validate,
     options: FitOptions,
     run_dir: Path,
+    inputs: Sequence[str] = (),
 ) -> nn.Module:
-    """Train `model` and return its running average, which is also saved as run_dir/model.safetensors.
+    """Train `model` and return its running average (of the best epoch, if the options name a metric).
 
-    run_dir gets last.pt (everything needed to go on, written after every epoch and taken up if it is there),
-    history.jsonl, curves.png and TensorBoard's log. `validate` gets the average in eval mode.
+    inputs: the entries of a batch that go into the network, in order; the first one where nothing is said. loss_fn gets
+    the outputs and the batch and returns terms, "total" among them; if it has set_epoch(epoch), that is called.
+    run_dir gets model.safetensors, last.pt (everything needed to go on, written after every epoch and taken up if it is
+    there), history.jsonl, curves.png and TensorBoard's log. `validate` gets the average in eval mode.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     seed_everything(options.seed)
     if options.threads:
         torch.set_num_threads(options.threads)
-    run = Run(model, dataset, loss_fn, options, run_dir)
-    run.resume()
-    with SummaryWriter(run_dir / "tensorboard", purge_step=run.step) as board, _progress() as progress:
-        for epoch in range(run.epoch, options.epochs):
-            entry = run.train_epoch(epoch, progress)
-            entry |= {f"val_{name}": value for name, value in validate(run.average.module.eval()).items()}
-            run.finish_epoch(epoch, entry)
-            for name, value in entry.items():
-                board.add_scalar(name, value, epoch)
-            progress.console.print(describe(entry))
-    save_file(_contiguous(run.average.module.state_dict()), run_dir / "model.safetensors")
-    return run.average.module
+    device = pick_device(options.device)
+    with workers(device) as group:
+        run = Run(model, dataset, loss_fn, options, run_dir, device, group, inputs)
+        run.resume()
+        with progress_bar(group.leads) as progress:
+            while not run.finished:
+                entry = run.train_epoch(progress)
+                if group.leads:
+                    figures = validate(run.kept.eval())
+                    entry |= {f"val_{name}": value for name, value in figures.items()}
+                    log(entry, run_dir / "tensorboard", run.epoch)
+                    progress.console.print(describe(entry))
+                run.finish_epoch(entry)
+        return run.close()
 
 
 class Run:
-    """What a training run carries from step to step."""
+    """What a training run carries from epoch to epoch."""
 
     def __init__(
-        self, model: nn.Module, dataset: EpochDataset, loss_fn: LossFunction, options: FitOptions, run_dir: Path
+        self,
+        model: nn.Module,
+        dataset: EpochDataset,
+        loss_fn: LossFunction,
+        options: FitOptions,
+        run_dir: Path,
+        device: torch.device,
+        group: Workers,
+        inputs: Sequence[str],
     ) -> None:
         self.options, self.dataset, self.loss_fn, self.run_dir = options, dataset, loss_fn, run_dir
-        self.device = pick_device(options.device)
-        self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(options.ema_decay), use_buffers=True)
-        self.optimizer = torch.optim.AdamW(_decay_groups(model, options.weight_decay), lr=options.learning_rate)
+        self.device, self.group, self.inputs = device, group, inputs
+        optimize.freeze(model, options.freeze)
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        average = get_ema_multi_avg_fn(options.ema_decay)
+        self.average = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
+        self.optimizer = optimize.make_optimizer(
+            model, options.optimizer, options.learning_rate, options.weight_decay, options.momentum, options.layer_rates
+        )
+        trained: nn.Module = torch.compile(self.model) if options.compile else self.model  # type: ignore[assignment]
+        self.trained = group.wrap(trained, device)
         self.steps_per_epoch = len(dataset) // options.batch
         if self.steps_per_epoch == 0:
             raise DataError(
-                f"{len(dataset)} training samples do not fill one batch of {options.batch}; lower batch or add data"
+                f"{len(dataset)} training samples do not fill one batch of {options.batch}; lower fit.batch or add data"
             )
-        self.epoch = self.step = 0
+        self.epoch = self.step = self.best_epoch = 0
+        self.best = float("inf")
+        self.stopped = False
+        self._drawn_s = 0.0
         self.history: list[dict[str, float]] = []
 
-    def train_epoch(self, epoch: int, progress: Progress) -> dict[str, float]:
+    @property
+    def finished(self) -> bool:
+        return self.stopped or self.epoch >= self.options.epochs
+
+    @property
+    def kept(self) -> nn.Module:
+        """The weights that are validated and saved."""
+        return self.average.module if self.options.ema_decay else self.model
+
+    def train_epoch(self, progress: Progress) -> dict[str, float]:
         """One pass over the data; returns the mean of each loss term."""
-        options = self.options
-        total_steps = self.steps_per_epoch * options.epochs
-        started, sums = time.monotonic(), dict[str, float]()
-        self.model.train()
-        bar = progress.add_task(f"epoch {epoch + 1}/{options.epochs}", total=self.steps_per_epoch, loss="")
-        for batch in self._batches(epoch):
-            rate = one_cycle(self.step, total_steps, options.learning_rate, options.warm_up)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
+        started, sums, rate = time.monotonic(), dict[str, float](), 0.0
+        optimize.train_mode(self.model, self.options.freeze)
+        if hasattr(self.loss_fn, "set_epoch"):
+            self.loss_fn.set_epoch(self.epoch)
+        title = f"epoch {self.epoch + 1}/{self.options.epochs}"
+        bar = progress.add_task(title, total=self.steps_per_epoch, loss="")
+        for batch in self._batches():
+            rate = self._set_rate()
             losses = self._train_step({name: value.to(self.device) for name, value in batch.items()})
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value
             progress.update(bar, advance=1, loss=f"loss {losses['total']:.3f}")
         progress.remove_task(bar)
         entry = {f"train_{name}": value / self.steps_per_epoch for name, value in sums.items()}
-        return {"epoch": float(epoch), "lr": rate, "seconds": time.monotonic() - started, **entry}
+        return {"epoch": float(self.epoch), "lr": rate, "seconds": time.monotonic() - started, **entry}
+
+    def _set_rate(self) -> float:
+        options, total = self.options, self.steps_per_epoch * self.options.epochs
+        factor = learning_rate_factor(
+            options.schedule, self.step, total, options.warm_up, options.milestones, options.drop
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = options.learning_rate * factor * group["rate"]
+        return options.learning_rate * factor
 
     def _train_step(self, batch: Batch) -> dict[str, float]:
-        images = next(iter(batch.values()))
-        losses = self.loss_fn(self.model(images), batch)
+        names = self.inputs or list(batch)[:1]
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.amp):
+            outputs = self.trained(*(batch[name] for name in names))
+        outputs = {name: value.float() for name, value in outputs.items()}
+        losses = self.loss_fn(outputs, batch)
         self.optimizer.zero_grad(set_to_none=True)
         losses["total"].backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip_norm)
+        if self.options.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip_norm)
         self.optimizer.step()
         self._update_average()
         self.step += 1
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def _update_average(self) -> None:
-        # A young average must forget the random start: it begins as a copy and is renewed through the first epoch's
-        # half.
+        # A young average must forget the random start: for the first half of the first epoch it is a mere copy.
         if self.step < min(200, self.steps_per_epoch // 2):
             self.average.n_averaged.zero_()
         self.average.update_parameters(self.model)
 
-    def _batches(self, epoch: int) -> DataLoader[Batch]:
-        self.dataset.set_epoch(epoch)
-        order = np.random.default_rng((self.options.seed, epoch)).permutation(len(self.dataset))
+    def _batches(self) -> DataLoader[Batch]:
+        self.dataset.set_epoch(self.epoch)
+        order = np.random.default_rng((self.options.seed, self.epoch)).permutation(len(self.dataset))
         size = self.options.batch
         batches = [order[i * size : (i + 1) * size].tolist() for i in range(self.steps_per_epoch)]
         return DataLoader(
             self.dataset,  # type: ignore[arg-type]
-            batch_sampler=batches,
+            batch_sampler=[self.group.share(batch) for batch in batches],
             num_workers=self.options.workers,
             worker_init_fn=_one_thread,
             pin_memory=self.device.type == "cuda",
         )
 
-    def finish_epoch(self, epoch: int, entry: dict[str, float]) -> None:
-        """Write the checkpoint beside the old one, then replace it: a kill in between loses one epoch at most."""
-        self.epoch = epoch + 1
-        self.history.append(entry)
+    def finish_epoch(self, entry: dict[str, float]) -> None:
+        """Count the epoch, keep it if it is the best, and save; every process learns whether to go on."""
+        self.epoch += 1
+        if self.group.leads:
+            self.history.append(entry)
+            self._judge(entry)
+            self._save()
+        self.stopped = self.group.agree(self.stopped)
+
+    def _judge(self, entry: dict[str, float]) -> None:
+        name = self.options.best_metric
+        if not name:
+            return
+        key = f"val_{name.removeprefix('-')}"
+        if key not in entry:
+            there = ", ".join(n.removeprefix("val_") for n in entry if n.startswith("val_"))
+            raise DataError(f"fit.best_metric is '{name}', but validation gives {there}")
+        figure = -entry[key] if name.startswith("-") else entry[key]
+        if figure < self.best:
+            self.best, self.best_epoch = figure, self.epoch
+            save_weights(self.kept, self.run_dir / "best.safetensors")
+        self.stopped = 0 < self.options.patience <= self.epoch - self.best_epoch
+
+    def _save(self) -> None:
         state = {
             "epoch": self.epoch,
             "step": self.step,
+            "best": (self.best, self.best_epoch, self.stopped),
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
         }
-        torch.save(state, self.run_dir / "last.pt.new")
-        (self.run_dir / "last.pt.new").replace(self.run_dir / "last.pt")
+        save_checkpoint(state, self.run_dir / "last.pt")
         (self.run_dir / "history.jsonl").write_text("".join(json.dumps(e) + "\n" for e in self.history))
-        save_curves(self.history, self.run_dir / "curves.png")
+        if self.finished or time.monotonic() - self._drawn_s > DRAW_EVERY_S:
+            save_curves(self.history, self.run_dir / "curves.png")
+            self._drawn_s = time.monotonic()
 
     def resume(self) -> None:
         """Take up run_dir/last.pt if it is there."""
@@ -211,30 +280,28 @@ class Run:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
+            self.best, self.best_epoch, self.stopped = state["best"]
+            self.epoch, self.step, self.history = state["epoch"], state["step"], state["history"]
         except (KeyError, RuntimeError, ValueError) as error:
-            raise DataError(f"{path} belongs to another network or recipe; choose a new --out or delete it") from error
-        self.epoch, self.step, self.history = state["epoch"], state["step"], state["history"]
+            raise DataError(
+                f"{path} belongs to another network or recipe; choose a new --out, or delete it to start again"
+            ) from error
+
+    def close(self) -> nn.Module:
+        """Save and return what is kept."""
+        best = self.run_dir / "best.safetensors"
+        if self.options.best_metric and best.exists():
+            load_weights(self.kept, best)
+        if self.group.leads:
+            save_weights(self.kept, self.run_dir / "model.safetensors")
+        return self.kept
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint without unpickling code. Raises DataError where the file is not one."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise DataError(
-            f"{path} is not a checkpoint of facetrack ({type(error).__name__}); delete it or choose a new --out"
-        ) from error
-
-
-def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay for matrices and kernels, none for biases and norms."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    plain = [p for p in model.parameters() if p.ndim <= 1]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-
-
-def _contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.contiguous() for name, value in state.items()}
+def seed_everything(seed: int) -> None:
+    """Python's, NumPy's and torch's global generators: libraries below us may use any of them."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 def _one_thread(_: int) -> None:
@@ -243,18 +310,3 @@ def _one_thread(_: int) -> None:
 
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
-
-
-def describe(entry: dict[str, float]) -> str:
-    values = "  ".join(f"{name} {value:.4g}" for name, value in entry.items() if name not in ("epoch", "lr", "seconds"))
-    return f"epoch {entry['epoch'] + 1:.0f}  {entry['seconds']:.0f} s  {values}"
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[loss]}"),
-    )

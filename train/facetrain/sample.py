@@ -23,7 +23,7 @@ class Sample:
     weight: (K,) float32, how far each point is trusted: 1 for a person's hand, less for a network's guess, 0 unknown.
     scheme: which K points these are, as in `topology`; "" where there are none.
     visible: (K,) bool, or None where nobody says.
-    attributes: what else is known, by name, such as smile 0/1, glasses 0/1, emotion "happy"; what is unknown is left out.
+    attributes: what else is known, by name, such as smile 0/1, glasses 0/1, emotion "happy"; the unknown is left out.
     """
 
     name: str

@@ -1,0 +1,61 @@
+"""A run's state on disk. Nothing is ever unpickled: torch's weights_only reader and safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from facetrack.errors import DataError
+
+
+def save_checkpoint(state: dict[str, Any], path: Path) -> None:
+    """Write beside the old one, then replace it: a kill in between loses one epoch at most."""
+    beside = path.with_name(path.name + ".new")
+    torch.save(state, beside)
+    beside.replace(path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Raises DataError where the file is no checkpoint."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a broken file fails in many ways, none of them worth telling apart
+        raise DataError(
+            f"{path} is not a checkpoint of facetrack ({type(error).__name__}); delete it or choose a new --out"
+        ) from error
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """The network's parameters and buffers as safetensors."""
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Fill `model` from safetensors. Raises DataError for another network's file, and names the first difference."""
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"{path} is not a safetensors file of weights ({error}); give a run's model.safetensors"
+        ) from error
+    _check_same(model.state_dict(), state, path)
+    model.load_state_dict(state)
+
+
+def _check_same(expected: dict[str, Tensor], got: dict[str, Tensor], path: Path) -> None:
+    for name in expected.keys() | got.keys():
+        ours, theirs = expected.get(name), got.get(name)
+        if ours is None or theirs is None or ours.shape != theirs.shape:
+            raise DataError(
+                f"{path} belongs to another network: {name} is {_shape(theirs)} there and {_shape(ours)} here; "
+                "use the recipe that it was trained with"
+            )
+
+
+def _shape(value: Tensor | None) -> str:
+    return "missing" if value is None else "x".join(map(str, value.shape)) or "a number"
