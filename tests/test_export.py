@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from facetrack.engine.onnx import OnnxEngine
-from facetrack.errors import ModelFileError
+from facetrack.errors import DataError, ModelFileError
 from facetrack.modelfile import METADATA_KEY, ModelSpec, bundled_path
+from facetrain.checkpoint import load_weights
 from facetrain.export import ParityError
 from facetrain.landmark_task import LandmarkRecipe, export_landmarks, landmark_spec
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions, SoftArgmax
@@ -35,6 +36,16 @@ def test_the_engine_says_what_torch_says_for_any_batch(exported):
             reference = model(crops[:n])
         for name, value in engine(crops[:n].numpy()).items():
             np.testing.assert_allclose(value, reference[name], atol=1e-3)
+
+
+def test_an_exported_network_can_be_trained_further(exported):
+    model, path, _, crops = exported
+    again = LandmarkNet(TINY).eval()
+    load_weights(again, path)
+    for name, value in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value), name
+    with pytest.raises(DataError, match="belongs to another network"):
+        load_weights(LandmarkNet(), path)
 
 
 def test_the_file_describes_itself(exported):

@@ -36,15 +36,41 @@ def save_weights(model: nn.Module, path: Path) -> None:
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Fill `model` from safetensors. Raises DataError for another network's file, and names the first difference."""
+    """Fill `model` from a run's model.safetensors or from a network that facetrain exported (.onnx).
+
+    Raises DataError for another network's file, and names the first difference.
+    """
+    state = _from_onnx(path) if path.suffix == ".onnx" else _from_safetensors(path)
+    ours = model.state_dict()
+    # Batch norms count their batches; the count matters to no result, and an exported file does not hold it.
+    state |= {name: value for name, value in ours.items() if name.endswith("num_batches_tracked")}
+    _check_same(ours, state, path)
+    model.load_state_dict(state)
+
+
+def _from_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        state = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise DataError(
-            f"{path} is not a safetensors file of weights ({error}); give a run's model.safetensors"
+            f"{path} is not a safetensors file of weights ({error}); give a run's model.safetensors or model.onnx"
         ) from error
-    _check_same(model.state_dict(), state, path)
-    model.load_state_dict(state)
+
+
+def _from_onnx(path: Path) -> dict[str, Tensor]:
+    """Initializers by the names that torch gave them; equal ones are stored once and passed on by Identity nodes."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        graph = onnx.load(path).graph
+    except (OSError, DecodeError) as error:
+        raise DataError(f"{path} is not an .onnx file ({error}); give a network that facetrain exported") from error
+    values = {item.name: torch.from_numpy(onnx.numpy_helper.to_array(item).copy()) for item in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Identity" and node.input[0] in values:
+            values[node.output[0]] = values[node.input[0]]
+    return {name.removeprefix("model."): value for name, value in values.items() if name.startswith("model.")}
 
 
 def _check_same(expected: dict[str, Tensor], got: dict[str, Tensor], path: Path) -> None:

@@ -78,13 +78,15 @@ def _trace(
     fast."""
     import warnings
 
-    # In eval mode as a whole: the exporter puts back the mode that it found, and would leave the network training.
+    # In eval mode as a whole, and told to preserve that: told to make it so, the exporter would melt the batch norms
+    # into the convolutions, and a file could no longer be trained further (`checkpoint.load_weights`). Runtimes melt
+    # them anyway when they open the file.
     ordered = _Ordered(model, outputs).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             ordered, (crops,), str(path), input_names=["crops"], output_names=outputs,
-            dynamic_axes=dynamic_axes, opset_version=OPSET, dynamo=False,
+            dynamic_axes=dynamic_axes, opset_version=OPSET, dynamo=False, training=torch.onnx.TrainingMode.PRESERVE,
         )  # fmt: skip
 
 
