@@ -7,7 +7,17 @@ import pytest
 import torch
 from scipy import stats
 
-from facetrain.losses import LandmarkLoss, laplace_nll, weighted_mean, wing
+from facetrack.errors import DataError
+from facetrain.losses import (
+    POINT_LOSSES,
+    LandmarkLoss,
+    adaptive_wing,
+    gaussian_nll,
+    laplace_nll,
+    pairwise,
+    weighted_mean,
+    wing,
+)
 
 
 def test_wing_by_hand():
@@ -50,3 +60,44 @@ def test_sigma_does_not_pull_on_the_points():
     LandmarkLoss()(outputs, batch)["sigma"].backward()
     assert points.grad is None or float(points.grad.abs().sum()) == 0.0
     assert float(sigma.grad.abs().sum()) > 0
+
+
+def test_gaussian_is_scipys():
+    error, sigma = np.array([0.0, -1.5, 4.0]), np.array([0.5, 1.0, 3.0])
+    ours = gaussian_nll(torch.from_numpy(error), torch.from_numpy(sigma))
+    np.testing.assert_allclose(ours, -stats.norm.logpdf(error, scale=sigma), rtol=1e-6)
+
+
+def test_adaptive_wing_by_hand_and_smooth_where_it_turns():
+    one, zero = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    # At a peak (y = 1) with d = 0.25: 14 ln(1 + 0.25^1.1); on the ground (y = 0): 14 ln(1 + 0.25^2.1).
+    assert adaptive_wing(one * 0.75, one).item() == pytest.approx(14 * math.log(1 + 0.25**1.1))
+    assert adaptive_wing(one * 0.25, zero).item() == pytest.approx(14 * math.log(1 + 0.25**2.1))
+    for target in (zero, one * 0.4, one):
+        d = torch.tensor([0.5 - 1e-6, 0.5 + 1e-6, 0.5 + 3e-6], dtype=torch.float64)
+        values = adaptive_wing(target - d, target.expand(3))
+        assert abs((values[1] - values[0]).item()) < 1e-3
+        slopes = [(values[i + 1] - values[i]).item() / (d[i + 1] - d[i]).item() for i in (0, 1)]
+        assert slopes[0] == pytest.approx(slopes[1], rel=1e-3)
+
+
+def test_pairwise_is_the_mean_over_all_pairs():
+    rng = torch.Generator().manual_seed(0)
+    predicted, target = torch.rand(3, 5, 2, generator=rng), torch.rand(3, 5, 2, generator=rng)
+    differences = [(p[:, :, None] - p[:, None, :]) for p in (predicted, target)]
+    np.testing.assert_allclose(
+        pairwise(predicted, target), ((differences[0] - differences[1]) ** 2).mean(dim=(1, 2, 3)), rtol=1e-5
+    )
+
+
+def test_pairwise_is_blind_to_a_common_shift_and_the_others_are_not():
+    target = torch.rand(2, 68, 2)
+    assert pairwise(target + 7.0, target).max().item() < 1e-9
+    for name, loss in POINT_LOSSES.items():
+        assert loss(torch.full((1,), 7.0)).item() > 1, name
+
+
+@pytest.mark.parametrize("wrong", [{"points": "l3"}, {"likelihood": "cauchy"}])
+def test_unknown_losses_are_named(wrong):
+    with pytest.raises(DataError, match="expected one of"):
+        LandmarkLoss(**wrong)

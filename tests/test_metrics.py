@@ -40,3 +40,22 @@ def test_summary_tells_regions_apart():
     assert figures["nme_51"] == pytest.approx(0)
     assert figures["nme"] == pytest.approx(10 * 17 / 68)
     assert figures["auc8"] == pytest.approx((8 - 2.5) / 8)
+
+
+def test_other_normalisations_by_hand():
+    truth = faces(1)
+    truth[0, list(topology.RIGHT_EYE)] = [20, 50]
+    truth[0, list(topology.LEFT_EYE)] = [60, 20]  # eye middles 50 px apart
+    truth[0, 0], truth[0, 1] = [0, 0], [100, 100]
+    np.clip(truth, 0, 100, out=truth)
+    figures = metrics.summary(truth + np.array([0, 2]), truth)
+    assert figures["nme_pupil"] == pytest.approx(4)
+    assert figures["nme_box"] == pytest.approx(2)
+
+
+def test_kaggle_rmse_by_hand():
+    truth = np.zeros((2, 2, 2))
+    truth[1, 1] = np.nan
+    predicted = truth + np.array([3.0, 4.0])
+    assert metrics.kaggle_rmse(predicted, truth, 96) == pytest.approx(np.sqrt(12.5))
+    assert metrics.kaggle_rmse(predicted, truth, 192) == pytest.approx(np.sqrt(12.5) / 2)

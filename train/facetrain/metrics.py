@@ -16,9 +16,30 @@ def inter_ocular(points: Errors) -> Errors:
     return np.linalg.norm(points[:, right] - points[:, left], axis=1)
 
 
-def nme_per_point(predicted: Errors, truth: Errors) -> Errors:
-    """(N, 68, 2) twice -> (N, 68) errors in % of the truth's inter-ocular distance (300-W's normalisation)."""
-    return 100 * np.linalg.norm(predicted - truth, axis=2) / inter_ocular(truth)[:, None]
+def inter_pupil(points: Errors) -> Errors:
+    """(N, 68, 2) -> (N,) distance of the eyes' middles in px, each the mean of its six points."""
+    right, left = (points[:, list(eye)].mean(axis=1) for eye in (topology.RIGHT_EYE, topology.LEFT_EYE))
+    return np.linalg.norm(right - left, axis=1)
+
+
+def box_size(points: Errors) -> Errors:
+    """(N, K, 2) -> (N,) square root of the area of the points' box in px: stays sensible in profile."""
+    return np.sqrt(np.prod(points.max(axis=1) - points.min(axis=1), axis=1))
+
+
+def nme_per_point(predicted: Errors, truth: Errors, size: Errors | None = None) -> Errors:
+    """(N, K, 2) twice -> (N, K) errors in % of `size` (N,): the truth's inter-ocular distance (300-W's) by default."""
+    size = inter_ocular(truth) if size is None else size
+    return 100 * np.linalg.norm(predicted - truth, axis=2) / size[:, None]
+
+
+def kaggle_rmse(predicted: Errors, truth: Errors, picture_px: Errors | float) -> float:
+    """Root mean squared error of the coordinates as in Kaggle's competition: in px of a picture 96 px wide.
+
+    picture_px: the width of what the points were found in, one or (N,). Missing coordinates (NaN) do not count.
+    """
+    scale = np.reshape(96 / np.asarray(picture_px, float), (-1, 1, 1))
+    return float(np.sqrt(np.nanmean(((predicted - truth) * scale) ** 2)))
 
 
 def failure_rate(nme: Errors, threshold: float = 8.0) -> float:
@@ -42,6 +63,8 @@ def summary(predicted: Errors, truth: Errors) -> dict[str, float]:
     return {
         "nme": float(per_face.mean()),
         "nme_51": float(per_point[:, list(topology.INNER_51)].mean()),
+        "nme_pupil": float(nme_per_point(predicted, truth, inter_pupil(truth)).mean()),
+        "nme_box": float(nme_per_point(predicted, truth, box_size(truth)).mean()),
         **regions,
         "fr8": failure_rate(per_face),
         "auc8": auc(per_face),
