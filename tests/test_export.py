@@ -11,9 +11,18 @@ from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import DataError, ModelFileError
 from facetrack.modelfile import METADATA_KEY, ModelSpec, bundled_path
 from facetrain.checkpoint import load_weights
+from facetrain.datasets.sources import LandmarkSources
 from facetrain.export import ParityError
-from facetrain.landmark_task import LandmarkRecipe, export_landmarks, landmark_spec
+from facetrain.landmark_task import LandmarkRecipe, export_landmarks
+from facetrain.landmark_task import landmark_spec as task_spec
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions, SoftArgmax
+
+SOURCES = LandmarkSources([], {}, [], {}, ["a set"], "terms of the set", [])
+
+
+def landmark_spec(recipe, figures):
+    return task_spec(recipe, SOURCES, figures)
+
 
 TINY = LandmarkNetOptions(input_px=64, stem=4, widths=(4, 4, 8), depths=(1, 1, 1), head=4)
 
@@ -39,7 +48,7 @@ def test_the_engine_says_what_torch_says_for_any_batch(exported):
 
 
 def test_an_exported_network_can_be_trained_further(exported):
-    model, path, _, crops = exported
+    model, path, _, _ = exported
     again = LandmarkNet(TINY).eval()
     load_weights(again, path)
     for name, value in model.state_dict().items():

@@ -45,7 +45,7 @@ def random_crop(points: Floats, margin: float, rng: Rng, options: AugmentOptions
     roll = float(np.deg2rad(np.clip(degrees, -limit, limit)))
     cos, sin = np.cos(roll), np.sin(roll)
     turned = points @ np.array([[cos, -sin], [sin, cos]], np.float32)
-    low, high = turned.min(axis=0), turned.max(axis=0)
+    low, high = np.nanmin(turned, axis=0), np.nanmax(turned, axis=0)
     extent = float((high - low).max())
     middle = (low + high) / 2 + rng.uniform(-options.shift, options.shift, 2) * extent
     size = margin * extent * float(np.exp(rng.uniform(*np.log(options.scale))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import torch
 from torch import nn
 
 from facetrack import topology
-from facetrack.modelfile import ModelSpec
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.modelfile import ModelSpec, bundled_path
 from facetrain import metrics
-from facetrain.datasets import packs
+from facetrain.checkpoint import load_weights
 from facetrain.datasets.landmarks import CropOptions, LandmarkCrops, TruthCrops
+from facetrain.datasets.sources import LandmarkSources, read_sources
 from facetrain.export import export_onnx
 from facetrain.fit import FitOptions, fit
 from facetrain.losses import LandmarkLoss
@@ -22,41 +25,35 @@ from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.sample import Sample
 from facetrain.sheets import drawn, save_sheet
 
-DATA = {
-    "helen_train": "HELEN, 870 photographs labelled in the 300-W scheme (research only)",
-    "ytfaces_train": "YouTube Faces, 3462 frames with semi-automatic points (research only)",
-    "expressions": "13,572 face crops, half of them LFW, points by MediaPipe's face mesh (Apache-2.0 repository)",
-    "no_faces": "512 ImageNet photographs without a face",
-}
-TERMS = (
-    "Trained in part on sets that are free for research only (HELEN/300-W, YouTube Faces): "
-    "ask their owners before commercial use."
-)
 PARITY_PX = 1e-3
+JAW_IS_TRUSTED = 0.1
+"""Sets with points of less weight than this are judged by their inner points only."""
+
+
+BUNDLED = "bundled"
+SHOWN_PROBLEMS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class LandmarkRecipe:
-    """What to train the landmark network on, and how. repeats: how often each pack is seen in an epoch."""
+    """What to train the landmark network on, and how.
+
+    repeats: how often each pack is seen in an epoch. init: weights to start from: "" for random ones, "bundled" for
+    those that come with facetrack, or the path of a run's model.safetensors or an exported .onnx.
+    """
 
     repeats: dict[str, int] = field(default_factory=lambda: {"helen_train": 6, "ytfaces_train": 1, "expressions": 1})
     validation_share: float = 0.06
+    init: str = ""
     network: LandmarkNetOptions = field(default_factory=LandmarkNetOptions)
     crops: CropOptions = field(default_factory=CropOptions)
     loss: LandmarkLoss = field(default_factory=LandmarkLoss)
     fit: FitOptions = field(default_factory=FitOptions)
 
 
-def read_packs(data: Path, recipe: LandmarkRecipe) -> tuple[list[Sample], dict[str, list[Sample]]]:
-    """(training samples, validation samples by pack)."""
-    training: list[Sample] = []
-    validation: dict[str, list[Sample]] = {}
-    for name in recipe.repeats:
-        read = packs.read_mesh_pack if name == "expressions" else packs.read_landmark_pack
-        kept, held = packs.split(read(data, name), recipe.validation_share)
-        training += kept
-        validation[name] = held
-    return training, validation
+def _complete(samples: list[Sample]) -> list[Sample]:
+    """Those whose points are all labelled: an error over some of the points would not compare."""
+    return [sample for sample in samples if np.isfinite(sample.points).all()]
 
 
 class Validation:
@@ -65,7 +62,7 @@ class Validation:
     def __init__(self, samples: dict[str, list[Sample]], crops: CropOptions) -> None:
         self.sets = {
             name: torch.utils.data.default_collate([dataset[i] for i in range(len(dataset))])
-            for name, dataset in ((name, TruthCrops(held, crops)) for name, held in samples.items())
+            for name, dataset in ((name, TruthCrops(_complete(held), crops)) for name, held in samples.items())
             if len(dataset)
         }
 
@@ -75,9 +72,10 @@ class Validation:
         for name, items in self.sets.items():
             outputs = predict(model, items["crop"], device)
             truth = items["points"].numpy()
-            figures[f"{name}_nme51"] = metrics.summary(outputs["points"], truth)["nme_51"]
-            if name != "expressions":
-                figures[f"{name}_nme"] = metrics.summary(outputs["points"], truth)["nme"]
+            summary = metrics.summary(outputs["points"], truth)
+            figures[f"{name}_nme51"] = summary["nme_51"]
+            if float(items["weight"].min()) >= JAW_IS_TRUSTED:
+                figures[f"{name}_nme"] = summary["nme"]
         return figures
 
 
@@ -88,25 +86,42 @@ def predict(model: nn.Module, crops: torch.Tensor, device: torch.device, batch: 
     return {name: torch.cat([part[name].cpu() for part in parts]).numpy() for name in parts[0]}
 
 
-def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> Path:
-    """Train, export, and draw a sheet of predictions; returns run_dir/model.onnx."""
-    training, validation = read_packs(data, recipe)
-    crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=recipe.repeats)
-    dataset = LandmarkCrops(training, packs.read_negatives(data), crops, recipe.fit.seed)
-    held = Validation(validation, crops)
-    model = fit(LandmarkNet(recipe.network), dataset, recipe.loss, held, recipe.fit, run_dir).eval().cpu()
+def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[str, float]:
+    """Train, export to run_dir/model.onnx, and draw a sheet of predictions; returns the validation figures."""
+    sources = read_sources(data, recipe.repeats, recipe.validation_share)
+    for problem in sources.problems[:SHOWN_PROBLEMS]:
+        print(f"left out: {problem}", file=sys.stderr)
+    if len(sources.problems) > SHOWN_PROBLEMS:
+        print(f"left out: {len(sources.problems)} rows in all; `facetrack data inspect` lists them", file=sys.stderr)
+    crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=sources.repeats)
+    dataset = LandmarkCrops(sources.training, sources.negatives, crops, recipe.fit.seed)
+    held = Validation(sources.validation, crops)
+    network = LandmarkNet(recipe.network)
+    parent = start_from(network, recipe.init)
+    model = fit(network, dataset, recipe.loss, held, recipe.fit, run_dir).eval().cpu()
     figures = held(model)
     save_predictions(model, held, run_dir / "predictions.png")
     examples = torch.cat([items["crop"] for items in held.sets.values()])[:64]
-    spec = landmark_spec(recipe, {f"validation/{name}": round(value, 3) for name, value in figures.items()})
-    path = run_dir / "model.onnx"
-    export_landmarks(model, spec, examples, path)
-    return path
+    spec = landmark_spec(recipe, sources, {f"validation/{name}": round(value, 3) for name, value in figures.items()})
+    if parent is not None:
+        terms = spec.terms if spec.terms == parent.terms else f"{spec.terms} Started from {parent.name}: {parent.terms}"
+        spec = dataclasses.replace(spec, data=[*spec.data, *parent.data], terms=terms)
+    export_landmarks(model, spec, examples, run_dir / "model.onnx")
+    return figures
 
 
-def landmark_spec(recipe: LandmarkRecipe, figures: dict[str, float], name: str = "landmarks68") -> ModelSpec:
+def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:
+    """Fill the network with the weights that `init` names; returns what an .onnx says of itself."""
+    if not init:
+        return None
+    path = bundled_path("landmarks68") if init == BUNDLED else Path(init)
+    load_weights(model, path)
+    return OnnxEngine(path).spec if path.suffix == ".onnx" else None
+
+
+def landmark_spec(recipe: LandmarkRecipe, sources: LandmarkSources, figures: dict[str, float]) -> ModelSpec:
     return ModelSpec(
-        name=name,
+        name="landmarks68",
         kind="landmarks",
         input_px=recipe.network.input_px,
         mean=LandmarkNet.MEAN,
@@ -118,8 +133,8 @@ def landmark_spec(recipe: LandmarkRecipe, figures: dict[str, float], name: str =
             "sigma": "(N, 68) one standard deviation of a point's error per coordinate, crop px",
             "presence": "(N,) logit of a face being there",
         },
-        data=[DATA[name] for name in (*recipe.repeats, "no_faces")],
-        terms=TERMS,
+        data=sources.data,
+        terms=sources.terms,
         reproduce="facetrack train landmarks --data DATA",
         metrics=figures,
     )

@@ -18,9 +18,10 @@ R = TypeVar("R")
 FOLDER = Path(__file__).parent / "recipes"
 
 
-def load(kind: type[R], path: Path, overrides: Sequence[str] = ()) -> R:
+def load(kind: type[R], path: Path, overrides: Sequence[str] = (), quick: bool = False) -> R:
     """Read `path` as a recipe of the dataclass `kind`.
 
+    A table [quick] in the file holds what to change for a run of a few minutes; it counts only if `quick` is set.
     overrides: "section.key=value", value in TOML, such as "fit.epochs=3". Raises DataError for an unreadable file, an
     unknown key, or a value of the wrong type, and names it.
     """
@@ -28,9 +29,21 @@ def load(kind: type[R], path: Path, overrides: Sequence[str] = ()) -> R:
         values = tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path}: cannot be read as a recipe ({error}); expected a TOML file") from error
+    values.pop("task", None)  # says which recipe this is, for `catalogue`
+    short = values.pop("quick", {})
+    if quick:
+        _merge(values, short)
     for override in overrides:
         _override(values, override)
     return build(kind, values, path.name)
+
+
+def _merge(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for name, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(values.get(name), dict):
+            _merge(values[name], value)
+        else:
+            values[name] = value
 
 
 def _override(values: dict[str, Any], text: str) -> None:

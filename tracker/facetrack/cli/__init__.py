@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from facetrack.cli import demo, devices, evaluate, image, info, live, train, video
+from facetrack.cli import data, demo, devices, evaluate, image, info, label, live, train, video
 from facetrack.errors import FacetrackError
 
 app = typer.Typer(
@@ -24,7 +24,9 @@ app.command("image")(image.image)
 app.command("demo")(demo.demo)
 app.command("devices")(devices.devices)
 app.command("info")(info.info)
-app.add_typer(train.app, name="train")
+app.command("train")(train.train)
+app.add_typer(data.app, name="data")
+app.command("label")(label.label)
 app.command("eval")(evaluate.evaluate)
 
 

@@ -7,62 +7,68 @@ from typing import Annotated
 
 import typer
 
-from facetrack.errors import MissingExtraError
+from facetrack.errors import DataError, MissingExtraError
 
-app = typer.Typer(no_args_is_help=True, help="Train a network and export it. Needs the extra `train`: see the README.")
-
-Data = Annotated[Path, typer.Option(help="Folder with the training packs.")]
-Out = Annotated[
-    Path, typer.Option(help="Run folder: checkpoints, curves, predictions, model.onnx. Resumes what it holds.")
-]
-RecipeFile = Annotated[Path | None, typer.Option("--recipe", help="A recipe (TOML) instead of the bundled one.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="Override a value of the recipe, as in fit.epochs=3.")]
-
-
-@app.command()
-def landmarks(data: Data, out: Out = Path("runs/landmarks"), recipe: RecipeFile = None, set_: Set = None) -> None:
-    """Train the 68-point landmark network."""
-    _need_training()
-    from facetrain.landmark_task import LandmarkRecipe, train_landmarks
-
-    _run(LandmarkRecipe, train_landmarks, "landmarks", data, out, recipe, set_)
+Recipe = Annotated[str, typer.Argument(help="A bundled recipe's name, or the path of a TOML file.")]
+Data = Annotated[Path | None, typer.Option(help="Labelled faces: packs, any known format, or `synthetic`.")]
+Out = Annotated[Path | None, typer.Option(help="Run folder (runs/RECIPE by default); what it holds is resumed.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Override a value of the recipe: fit.epochs=3.")]
+Init = Annotated[str, typer.Option(help="Landmarks: start from `bundled` or a path's weights.")]
+Quick = Annotated[bool, typer.Option("--quick", help="The recipe's short version, to see that it runs.")]
+Suite = Annotated[str, typer.Option(help="Train a whole family instead: seeds.")]
 
 
-@app.command()
-def detector(data: Data, out: Out = Path("runs/detector"), recipe: RecipeFile = None, set_: Set = None) -> None:
-    """Train the face detector."""
-    _need_training()
-    from facetrain.detector_task import DetectorRecipe, train_detector
+def train(
+    recipe: Recipe = "",
+    data: Data = None,
+    out: Out = None,
+    set_: Set = None,
+    init: Init = "",
+    quick: Quick = False,
+    suite: Suite = "",
+) -> None:
+    """Train a network and export it: checkpoints, curves.png, predictions.png, model.onnx.
 
-    _run(DetectorRecipe, train_detector, "detector", data, out, recipe, set_)
+    Recipes: landmarks, finetune, detector; of the networks that this grew from: kaggle-mlp, kaggle-cnn, kaggle-vgg,
+    vgg16, cnn128, tcdcn, eac, expression-vgg. Needs the extra `train` (see the README). Several GPUs: torchrun -m
+    facetrack train ...
+    """
+    need_training()
+    from rich.console import Console
+
+    from facetrain import catalogue
+    from facetrain import recipe as recipes
+
+    console = Console(stderr=True)
+    if not recipe and not suite:
+        known = ", ".join(catalogue.ENTRIES)
+        raise DataError(f"nothing to train: give one of {known}, a recipe's path, or --suite seeds")
+    if data is None:
+        raise DataError("no data: give --data with a folder of packs or labelled faces, or --data synthetic")
+    if suite:
+        console.print(catalogue.train_suite(suite, data, out or Path("runs") / suite, quick), highlight=False)
+        return
+    entry, path = catalogue.find(recipe)
+    overrides = [*(set_ or []), *([f"init={init}"] if init else [])]
+    resolved = recipes.load(entry.kind, path, overrides, quick)
+    run_dir = out or Path("runs") / path.stem
+    run_dir.mkdir(parents=True, exist_ok=True)
+    (run_dir / "recipe.toml").write_text(recipes.dump(resolved))
+    figures = entry.train(data, run_dir, resolved)
+    for name, value in figures.items():
+        console.print(f"{name}: {value:.4g}", highlight=False)
+    console.print(f"wrote {run_dir}; `tensorboard --logdir {run_dir}` shows the log", highlight=False)
 
 
-def _need_training() -> None:
+def need_training() -> None:
+    """Raise MissingExtraError unless the packages of the extra `train` are there."""
     try:
         import matplotlib
         import onnx
         import safetensors
-        import torch  # noqa: F401
+        import torch
     except ImportError as error:
         raise MissingExtraError(
-            f"training needs the package {error.name}; install the extra: python -m pip install 'facetrack[train]'"
+            f"this needs the package {error.name}; install the extra: python -m pip install 'facetrack[train]'"
         ) from error
-    del matplotlib, onnx, safetensors
-
-
-def _run(kind, trainer, name: str, data: Path, out: Path, recipe: Path | None, overrides: list[str] | None) -> None:  # type: ignore[no-untyped-def]
-    """Read the recipe, keep it with the run, train."""
-    from rich.console import Console
-
-    from facetrack.errors import DataError
-    from facetrain import recipe as recipes
-
-    if not data.is_dir():
-        raise DataError(f"{data} is not a folder; expected the folder that holds the training packs")
-    resolved = recipes.load(kind, recipe or recipes.FOLDER / f"{name}.toml", overrides or [])
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.toml").write_text(recipes.dump(resolved))
-    path = trainer(data, out, resolved)
-    Console().print(
-        f"wrote {path}; curves.png and predictions.png lie beside it, `tensorboard --logdir {out}` shows the log"
-    )
+    del matplotlib, onnx, safetensors, torch

@@ -54,7 +54,7 @@ class LandmarkCrops(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        if self.negatives and rng.random() < self.options.negatives:
+        if rng.random() < self.options.negatives:
             crop = self._negative(self.samples[index], rng)
             return _item(crop, np.zeros((N_POINTS, 2), np.float32), np.zeros(N_POINTS, np.float32), present=False)
         return _item(*self._positive(self.samples[index], rng), present=True)
@@ -68,14 +68,14 @@ class LandmarkCrops(Dataset[dict[str, Tensor]]):
             image, points, weight = augment.flip(image, points, weight)
         image = augment.degrade(image, rng, options.augment)
         reach = options.input_px - 0.5 + OUTSIDE_PX
-        inside = ((points > -0.5 - OUTSIDE_PX) & (points < reach)).all(axis=1)
-        return image, points, weight * inside
+        inside = ((points > -0.5 - OUTSIDE_PX) & (points < reach)).all(axis=1)  # False where a point is missing
+        return image, np.nan_to_num(points), weight * inside
 
     def _negative(self, sample: Sample, rng: np.random.Generator) -> Image:
         """No face: a piece of a picture without one, or a crop that a lost track might hold (beside the face, or far
         too large or too small for it)."""
         options = self.options
-        if rng.random() < 0.6:
+        if self.negatives and rng.random() < 0.6:
             picture = self.negatives[int(rng.integers(len(self.negatives)))]
             side = min(picture.shape[:2]) * rng.uniform(0.2, 1.0)
             centre = rng.uniform(0, 1, 2) * picture.shape[1::-1]
@@ -90,7 +90,7 @@ class LandmarkCrops(Dataset[dict[str, Tensor]]):
 def _lost(sample: Sample, rng: np.random.Generator, margin: float) -> CropBox:
     """A crop that no longer holds the face as a face."""
     extent = face_extent(sample.points)
-    middle = (sample.points.min(axis=0) + sample.points.max(axis=0)) / 2
+    middle = (np.nanmin(sample.points, axis=0) + np.nanmax(sample.points, axis=0)) / 2
     size = margin * extent
     kind = rng.integers(3)
     if kind == 0:

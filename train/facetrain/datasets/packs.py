@@ -1,6 +1,9 @@
 """The packs: a stored zip of pictures with labels beside it (`NAME.zip` + `NAME.npz`), as in the project's shared data.
 
-Pixel centres are at integers in the packs as they are in facetrack, so points are taken as they stand.
+Pixel centres are at integers in the packs as they are in facetrack, so points are taken as they stand. The arrays of
+the .npz (never pickled): `names` (N,) of the pictures; `points` (N, K, 2) px, NaN where missing, or `mesh478`
+(N, 478, 2); and where known `scheme` (), `weight` (N, K), `visible` (N, K), `groups` (N,), `emotion` (N,),
+`attributes` (N,) JSON texts.
 """
 
 from __future__ import annotations
@@ -8,47 +11,26 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from facetrack import topology
+from facetrack import topology, topology_maps
 from facetrack.errors import DataError
 from facetrack.types import Floats, Image
-from facetrain.sample import Sample, face_extent
+from facetrain.datasets.result import Reading, ReadResult
+from facetrain.datasets.trim import trimmed
+from facetrain.datasets.zips import decode, read_zip_bytes, read_zip_images, refuse_climbing
+from facetrain.sample import Sample
 
 TEACHER_WEIGHT = 0.5
 """A teacher network's points against a person's hand."""
 TEACHER_JAW_WEIGHT = 0.05
 """The mesh's outline is not the 300-W jaw line: it may only say roughly where the face ends."""
-KEEP_AROUND = 2.4
-"""Side of the region kept around a face, in units of its extent: enough for every shift, scale and rotation of the
-augmentation."""
-MAX_SIDE_PX = 320
-"""Pictures are kept at most this large: the crops are 112 px."""
-
-
-def read_zip_images(path: Path) -> Iterator[tuple[str, Image]]:
-    """(name, picture) of every picture in a zip, in its order.
-
-    Raises DataError where the file is missing, is no zip, or holds a picture that does not decode.
-    """
-    try:
-        archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path}: expected a zip of pictures, got {error}; check the path of the data folder"
-        ) from error
-    with archive:
-        for name in archive.namelist():
-            if name.endswith("/"):
-                continue
-            image = cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)
-            if image is None:
-                raise DataError(f"{path}: {name} does not decode as a picture; remove it or make the pack again")
-            yield name, image  # type: ignore[misc]
+JPEG_QUALITY = 95
 
 
 def read_landmark_pack(folder: Path, name: str, trim: bool = True) -> list[Sample]:
@@ -56,10 +38,10 @@ def read_landmark_pack(folder: Path, name: str, trim: bool = True) -> list[Sampl
 
     trim: keep only the region around the face, which is all that training needs.
     """
-    labels = _load_npz(folder / f"{name}.npz", "points")
+    labels = load_labels(folder / f"{name}.npz", "points")
     points = dict(zip(labels["names"].tolist(), labels["points"].astype(np.float32), strict=True))
     ones = np.ones(topology.N_POINTS, np.float32)
-    keep = _trimmed if trim else _whole
+    keep = trimmed if trim else _whole
     return [
         keep(Sample(file, person_of(file), name, image, points[file], ones))
         for file, image in read_zip_images(folder / f"{name}.zip")
@@ -68,19 +50,127 @@ def read_landmark_pack(folder: Path, name: str, trim: bool = True) -> list[Sampl
 
 
 def read_mesh_pack(folder: Path, name: str = "expressions") -> list[Sample]:
-    """A pack labelled by the 478-point mesh, averaged into the 68 scheme; the jaw is hardly trusted."""
-    labels = _load_npz(folder / f"{name}.npz", "mesh478")
-    groups = json.loads((folder / "mesh478_to_68.json").read_text())
-    mesh = labels["mesh478"].astype(np.float32)
-    points = np.stack([mesh[:, group].mean(axis=1) for group in groups], axis=1)
+    """A pack labelled by the 478-point mesh, averaged into the 68 scheme; the jaw is hardly trusted. Where the pack has
+    the emotion, it is the attribute `emotion`."""
+    return read_pack(folder / name).samples
+
+
+def read_pack(path: Path, trim: bool = True) -> ReadResult:
+    """Any pack by its path with or without the ending: NAME.npz beside NAME.zip.
+
+    Names that one of the two files lacks, pictures that do not decode and broken points are listed as problems. Raises
+    DataError where there is no such pack.
+    """
+    stem = path.with_suffix("") if path.suffix in (".npz", ".zip") else path
+    labels = load_labels(stem.with_name(f"{stem.name}.npz"), None)
+    rows = _rows(stem, labels)
+    archive = stem.with_name(f"{stem.name}.zip")
+    reading = Reading(stem, trim)
+    for name, encoded in read_zip_bytes(archive):
+        with reading.row():
+            row = rows.pop(name, None)
+            if row is None:
+                raise DataError(f"{archive}: {name} has no label")
+            reading.add(f"{archive}: {name}", replace(row, image=decode(archive, name, encoded)), "scheme" in labels)
+    reading.problems += [f"{stem.name}.npz: {name} is labelled but not in {archive.name}" for name in rows]
+    return reading.result()
+
+
+def _rows(stem: Path, labels: dict[str, np.ndarray]) -> dict[str, Sample]:
+    """Each name's sample, still without its picture."""
+    names = [str(name) for name in labels["names"].tolist()]
+    points, weight = _points(stem, labels)
+    counts = {key: len(array) for key, array in labels.items() if array.ndim} | {"points": len(points)}
+    if set(counts.values()) != {len(names)}:
+        raise DataError(f"{stem}.npz: its arrays have different lengths, {counts}; make the pack again")
+    scheme = str(labels["scheme"]) if "scheme" in labels else topology_maps.scheme_of_count(points.shape[1])
+    groups, visible = labels.get("groups"), labels.get("visible")
+    if len(set(names)) != len(names):
+        raise DataError(f"{stem}.npz: {len(names) - len(set(names))} of its names repeat; make the pack again")
+    empty = np.zeros((1, 1, 3), np.uint8)
+    return {
+        name: Sample(
+            name=name,
+            group=person_of(name) if groups is None else str(groups[index]),
+            source=stem.name,
+            image=empty,
+            points=points[index],
+            weight=weight[index],
+            scheme=scheme,
+            visible=None if visible is None else visible[index].astype(bool),
+            attributes=_attributes(stem, labels, index),
+        )
+        for index, name in enumerate(names)
+    }
+
+
+def _points(stem: Path, labels: dict[str, np.ndarray]) -> tuple[Floats, Floats]:
+    """(N, K, 2) points and (N, K) weights; a mesh is averaged into the 68."""
+    if "mesh478" in labels:
+        mesh = labels["mesh478"].astype(np.float32)
+        points = topology_maps.convert(mesh, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)
+        return points, np.broadcast_to(teacher_weight(), points.shape[:2])
+    if "points" not in labels or labels["points"].ndim != 3 or labels["points"].shape[2] != 2:
+        raise DataError(f"{stem}.npz: has {sorted(labels)}; a pack needs 'points' (N, K, 2) or 'mesh478' (N, 478, 2)")
+    points = labels["points"].astype(np.float32)
+    weight = labels["weight"] if "weight" in labels else np.ones(points.shape[:2])
+    return points, weight.astype(np.float32)
+
+
+def teacher_weight() -> Floats:
+    """(68,) how far points averaged from the mesh are trusted."""
     weight = np.full(topology.N_POINTS, TEACHER_WEIGHT, np.float32)
     weight[list(topology.JAW)] = TEACHER_JAW_WEIGHT
-    by_name = dict(zip(labels["names"].tolist(), points, strict=True))
-    return [
-        _trimmed(Sample(file, person_of(file), name, image, by_name[file], weight))
-        for file, image in read_zip_images(folder / f"{name}.zip")
-        if file in by_name and np.isfinite(by_name[file]).all()
-    ]
+    return weight
+
+
+def _attributes(stem: Path, labels: dict[str, np.ndarray], index: int) -> dict[str, float | str]:
+    known: dict[str, float | str] = {}
+    if "attributes" in labels:
+        try:
+            known.update(json.loads(str(labels["attributes"][index])))
+        except ValueError as error:
+            raise DataError(f"{stem}.npz: attributes of row {index} are no JSON ({error}); make it again") from error
+    if "emotion" in labels and str(labels["emotion"][index]):
+        known["emotion"] = str(labels["emotion"][index])
+    return known
+
+
+def write_pack(samples: Sequence[Sample], path: Path) -> None:
+    """Write NAME.zip and NAME.npz, as `read_pack` reads them; path without ending. PNG names stay lossless, all others
+    become JPEG of quality 95.
+
+    Raises DataError where the samples have different schemes or share a name.
+    """
+    schemes = sorted({sample.scheme for sample in samples})
+    names = [sample.name for sample in samples]
+    if len(schemes) != 1:
+        raise DataError(f"a pack holds one scheme, but these samples have {schemes or 'none'}; convert them first")
+    if len(set(names)) != len(names):
+        raise DataError(f"a pack needs unique names, but {len(names) - len(set(names))} of these repeat")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path.with_name(f"{path.name}.zip"), "w", zipfile.ZIP_STORED) as archive:
+        for sample in samples:
+            refuse_climbing(path, sample.name)
+            archive.writestr(sample.name, _encoded(sample))
+    arrays = {
+        "names": np.array(names),
+        "groups": np.array([sample.group for sample in samples]),
+        "scheme": np.array(schemes[0]),
+        "points": np.stack([sample.points for sample in samples]).astype(np.float32),
+        "weight": np.stack([sample.weight for sample in samples]).astype(np.float32),
+        "attributes": np.array([json.dumps(dict(sample.attributes)) for sample in samples]),
+    }
+    visible = [sample.visible for sample in samples if sample.visible is not None]
+    if len(visible) == len(samples):
+        arrays["visible"] = np.stack(visible)
+    np.savez(path.with_name(f"{path.name}.npz"), **arrays)  # type: ignore[arg-type]
+
+
+def _encoded(sample: Sample) -> bytes:
+    if sample.name.lower().endswith(".png"):
+        return cv2.imencode(".png", sample.image)[1].tobytes()
+    return cv2.imencode(".jpg", sample.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
 def read_negatives(folder: Path, name: str = "no_faces") -> list[Image]:
@@ -106,42 +196,20 @@ def split(samples: list[Sample], validation_share: float) -> tuple[list[Sample],
     )
 
 
-def _load_npz(path: Path, key: str) -> dict[str, np.ndarray]:
+def load_labels(path: Path, key: str | None) -> dict[str, np.ndarray]:
+    """The arrays of an .npz. Raises DataError where it cannot be read or lacks `names` or the array `key`."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, EOFError, LookupError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path}: expected the labels of a pack, got {error}; check the path of the data folder"
         ) from error
     for needed in ("names", key):
-        if needed not in loaded:
+        if needed is not None and needed not in loaded:
             raise DataError(f"{path}: has {sorted(loaded)}, but a pack needs the array '{needed}'")
     return loaded
 
 
 def _whole(sample: Sample) -> Sample:
     return sample
-
-
-def _trimmed(sample: Sample) -> Sample:
-    """Only the region around the face, and no larger than needed: the packs fit in memory and warps stay quick."""
-    points, image = sample.points, sample.image
-    half = KEEP_AROUND * face_extent(points) / 2
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    height, width = image.shape[:2]
-    x0, y0 = np.maximum(np.floor(middle - half), 0).astype(int)
-    x1, y1 = np.minimum(np.ceil(middle + half) + 1, [width, height]).astype(int)
-    part, moved = image[y0:y1, x0:x1], points - np.array([x0, y0], np.float32)
-    scale = min(1.0, MAX_SIDE_PX / max(part.shape[:2]))
-    if scale < 1:
-        part, moved = _resized(part, moved, scale)
-    return Sample(sample.name, sample.group, sample.source, np.ascontiguousarray(part), moved, sample.weight)
-
-
-def _resized(image: Image, points: Floats, scale: float) -> tuple[Image, Floats]:
-    height, width = image.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    ratio = np.array([size[0] / width, size[1] / height], np.float32)
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return small, ((points + 0.5) * ratio - 0.5).astype(np.float32)  # type: ignore[return-value]

@@ -31,6 +31,8 @@ extent of the 68 points begins .24 of its box's height below its top (standard d
 other three sides within .03, so the same cut serves for wider_scenes and for the teacher's boxes."""
 TEACHER_SURE = 0.8
 TEACHER_UNSURE = 0.3
+TEACHER_EDGE_PX = 24
+"""Black put around a picture for the teacher, which misses faces that touch the edge."""
 SAME_FACE_IOU = 0.3
 SMALLEST_CLEAR_PX = 7.0
 """Enlarged, a smaller face of a crowd is a smear that teaches the network to find smears."""
@@ -107,11 +109,14 @@ def read_box_pictures(folder: Path, name: str = "wider_scenes") -> list[FacePict
 
 def read_empty_pictures(folder: Path, name: str = "no_faces") -> list[FacePicture]:
     """Pictures without a face."""
-    none = np.zeros((0, topology.N_POINTS, 2), np.float32)
-    return [
-        FacePicture(file, file, name, data, none, none[:, :5], np.zeros((0, 4), np.float32))
-        for file, data in _zip_bytes(folder / f"{name}.zip")
-    ]
+    return [_faceless(name, file, file, data) for file, data in _zip_bytes(folder / f"{name}.zip")]
+
+
+def read_unlabelled_faces(folder: Path, model: Path, name: str = "mtfl") -> list[FacePicture]:
+    """Close crops whose faces YuNet labels: every head pose, hats, glasses, at little resolution. The pack's own labels
+    have no boxes. Crops where it is sure of nothing are left out."""
+    bare = [_faceless(name, file, person_of(file), data) for file, data in _zip_bytes(folder / f"{name}.zip")]
+    return [_largest_first(picture) for picture in with_teacher(bare, model) if len(picture.outlines)]
 
 
 def with_teacher(pictures: Iterable[FacePicture], model: Path) -> list[FacePicture]:
@@ -132,9 +137,13 @@ def split_by_group(pictures: list[FacePicture], share: float) -> tuple[list[Face
 
 
 def _seen(teacher: cv2.FaceDetectorYN, image: Image) -> NDArray[np.float32]:
+    edge = TEACHER_EDGE_PX
+    image = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_CONSTANT)  # type: ignore[assignment]
     teacher.setInputSize(image.shape[1::-1])
     found = teacher.detect(image)[1]
-    return np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
+    rows = np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
+    rows[:, [0, 1, *range(4, 14)]] -= edge
+    return rows
 
 
 def _with_seen(picture: FacePicture, seen: NDArray[np.float32]) -> FacePicture:
@@ -149,6 +158,17 @@ def _with_seen(picture: FacePicture, seen: NDArray[np.float32]) -> FacePicture:
         keypoints=np.concatenate([picture.keypoints, seen[sure, 4:14].reshape(-1, 5, 2)]),
         ignore=np.concatenate([picture.ignore, boxes[unsure]]),
     )
+
+
+def _faceless(source: str, file: str, group: str, data: bytes) -> FacePicture:
+    none = np.zeros((0, topology.N_POINTS, 2), np.float32)
+    return FacePicture(file, group, source, data, none, none[:, :5], np.zeros((0, 4), np.float32))
+
+
+def _largest_first(picture: FacePicture) -> FacePicture:
+    boxes = points_box(picture.outlines)
+    order = np.argsort(-(boxes[:, 2:] - boxes[:, :2]).prod(axis=1), kind="stable")
+    return replace(picture, outlines=picture.outlines[order], keypoints=picture.keypoints[order])
 
 
 def _single_faces(folder: Path, name: str, files: list[str], points: Floats) -> list[FacePicture]:

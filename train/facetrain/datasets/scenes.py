@@ -6,9 +6,8 @@ Everything hangs on (seed, epoch, index) alone, so a resumed run sees the same s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -17,27 +16,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from facetrack.errors import DataError
 from facetrack.geometry import points_box, transform
 from facetrack.topology import FIVE_FLIP
 from facetrack.types import Floats, Image
 from facetrain import augment
+from facetrain.datasets.hard_examples import HardExample
 from facetrain.datasets.pictures import FacePicture
+from facetrain.datasets.placing import Rect, cells, longer_side, place, shrink, turn_scale
 from facetrain.datasets.spoiling import occlude, spoil
 
 Rng = np.random.Generator
-Rect = tuple[int, int, int, int]
 NOTHING, FACE, IGNORED = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class SceneOptions:
     """side_px: of the square scene. smallest_px: faces below it (longer side) are ignored, not learnt.
-    face_shares: range of a face's longer side as a share of its cell's shorter side, never below face_px:
-    log-uniform, or uniform for `linear` of the faces, so that close faces, one to a scene, are not drowned by small ones.
+    face_shares: range of a face's longer side as a share of its cell's shorter side, never below face_px: log-uniform,
+    or uniform for `linear` of the faces, so that close faces, one to a scene, are not drowned by small ones.
+    enlarge: a picture is never enlarged more.
     rotation_deg: the wide range, for a third of the faces; the rest turn by a normal of `usual_rotation_deg`.
-    crowd, empty: share of scenes that are a piece of a crowd, or hold no face. empty_cell, occluded: likewise of cells
-    and faces. slots: faces kept per scene at most, the largest first. tight: sources whose pictures are cut close
-    around the face, because they have black borders. shares: how often a face is drawn from each source."""
+    crowd, empty: share of scenes that are a piece of a crowd, or hold no face. empty_cell, hard_cell: share of cells
+    without a face, or with a false alarm if there are any. occluded: share of faces.
+    slots: faces kept per scene at most, the largest first. tight: sources whose pictures are cut close around the face,
+    because they have black borders. shares: how often a face is drawn from each source."""
 
     side_px: int = 256
     scenes_per_epoch: int = 8192
@@ -45,16 +48,18 @@ class SceneOptions:
     face_px: float = 10.0
     face_shares: tuple[float, float] = (0.1, 0.95)
     linear: float = 0.5
+    enlarge: float = 3.0
     rotation_deg: float = 40.0
     usual_rotation_deg: float = 8.0
     crowd: float = 0.16
     empty: float = 0.06
     empty_cell: float = 0.15
+    hard_cell: float = 0.15
     occluded: float = 0.2
     slots: int = 64
     tight: tuple[str, ...] = ("expressions",)
     shares: dict[str, float] = field(
-        default_factory=lambda: {"helen_train": 0.45, "ytfaces_train": 0.35, "expressions": 0.2}
+        default_factory=lambda: {"helen_train": 0.35, "ytfaces_train": 0.25, "expressions": 0.15, "mtfl": 0.25}
     )
 
 
@@ -80,13 +85,18 @@ class Scenes(Dataset[dict[str, Tensor]]):
 
     def __init__(
         self, faces: list[FacePicture], crowds: list[FacePicture], empties: list[FacePicture],
-        options: SceneOptions | None = None, seed: int = 0,
+        options: SceneOptions | None = None, seed: int = 0, hard: Sequence[HardExample] = (),
     ) -> None:  # fmt: skip
         self.options = options or SceneOptions()
+        if not faces:
+            raise DataError(
+                "there is no picture with a face to compose scenes from; check the packs and the share held aside"
+            )
         self.by_source: dict[str, list[FacePicture]] = {}
         for picture in faces:
             self.by_source.setdefault(picture.source, []).append(picture)
-        self.crowds, self.empties, self.seed, self.epoch = crowds, empties, seed, 0
+        self.crowds, self.empties, self.hard = crowds, empties, hard
+        self.seed, self.epoch = seed, 0
         weights = np.array([self.options.shares.get(name, 0.1) for name in self.by_source])
         self.source_odds = weights / weights.sum()
 
@@ -108,7 +118,10 @@ class Scenes(Dataset[dict[str, Tensor]]):
             self._crowd(scene, rng)
         elif kind >= options.crowd + options.empty:
             for cell in cells(options.side_px, rng):
-                if rng.random() >= options.empty_cell:
+                draw = rng.random()
+                if self.hard and draw >= 1 - options.hard_cell:
+                    self._hard_cell(scene, cell, rng)
+                elif draw >= options.empty_cell:
                     self._face_cell(scene, cell, rng)
         faces = [box for box, kind in zip(scene.boxes, scene.kinds, strict=True) if kind == FACE]
         scene.image = spoil(occlude(scene.image, faces, options.occluded, rng), rng)
@@ -116,7 +129,7 @@ class Scenes(Dataset[dict[str, Tensor]]):
 
     def to_item(self, scene: Scene) -> dict[str, Tensor]:
         slots = self.options.slots
-        order = sorted(range(len(scene.boxes)), key=lambda i: -_longer_side(scene.boxes[i]))
+        order = sorted(range(len(scene.boxes)), key=lambda i: -longer_side(scene.boxes[i]))
         boxes, points = np.zeros((slots, 4), np.float32), np.full((slots, 5, 2), np.nan, np.float32)
         kinds = np.zeros(slots, np.int64)
         for slot, i in enumerate(order[:slots]):
@@ -142,12 +155,21 @@ class Scenes(Dataset[dict[str, Tensor]]):
         side, picture = self.options.side_px, _pick(self.crowds, rng)
         box = points_box(picture.outlines[int(rng.integers(len(picture.outlines)))])
         size = np.exp(rng.uniform(np.log(self.options.face_px), np.log(0.4 * side)))
-        scale = float(np.clip(size / _longer_side(box), 0.6, 4.0))
+        scale = float(np.clip(size / longer_side(box), 0.6, 4.0))
         aspect = float(np.exp(rng.uniform(-0.3, 0.45)))  # squashed to a square: mostly from wider pictures
         matrix = turn_scale(rng.normal(0, 4.0), scale * np.sqrt(aspect), scale / np.sqrt(aspect), rng.random() < 0.5)
         target = rng.uniform(0.1, 0.9, 2) * side
         matrix = place(matrix, (box[:2] + box[2:]) / 2, target)
         paste(scene, picture, picture.decode(), matrix, (0, 0, side, side), self.options)
+
+    def _hard_cell(self, scene: Scene, cell: Rect, rng: Rng) -> None:
+        """A false alarm at about the size at which it was one."""
+        example = self.hard[int(rng.integers(len(self.hard)))]
+        scale = example.size_px / longer_side(example.box) * float(np.exp(rng.normal(0, 0.25)))
+        matrix = turn_scale(float(rng.normal(0, 6.0)), scale, scale, rng.random() < 0.5)
+        middle = (example.box[:2] + example.box[2:]) / 2
+        target = np.array([cell[0] + cell[2], cell[1] + cell[3]]) / 2 + rng.normal(0, 8.0, 2)
+        paste(scene, example.picture, example.picture.decode(), place(matrix, middle, target), cell, self.options)
 
     def _face_cell(self, scene: Scene, cell: Rect, rng: Rng) -> None:
         options = self.options
@@ -164,7 +186,8 @@ class Scenes(Dataset[dict[str, Tensor]]):
         limit = options.rotation_deg
         turn = rng.uniform(-limit, limit) if wide else rng.normal(0, options.usual_rotation_deg)
         stretch = np.exp(rng.normal(0, 0.06))
-        scale = size / _longer_side(box)
+        scale = min(size / longer_side(box), options.enlarge)
+        size = scale * longer_side(box)
         matrix = turn_scale(float(turn), scale * stretch, scale / stretch, rng.random() < 0.5)
         reach = 0.5 - 0.8 * min(size / np.array([width, height])) * 0.5
         target = np.array([cell[0] + width / 2, cell[1] + height / 2]) + rng.uniform(-1, 1, 2) * max(0.15, reach) * [
@@ -179,44 +202,6 @@ class Scenes(Dataset[dict[str, Tensor]]):
         if picture.source in options.tight or rng.random() < 0.2:
             cell = shrink(cell, points_box(transform(picture.outlines[0], matrix)), rng)
         paste(scene, picture, image, matrix, cell, options, reduction)
-
-
-def cells(side: int, rng: Rng) -> Iterator[Rect]:
-    """The scene cut into 1, 4 or 9 cells (or 2, or 6) by uneven lines."""
-    columns, rows = (int(n) for n in rng.choice(3, 2, p=[0.6, 0.28, 0.12]) + 1)
-    if rng.random() < 0.7:
-        rows = columns
-    xs, ys = _cuts(side, columns, rng), _cuts(side, rows, rng)
-    for y0, y1 in pairwise(ys):
-        for x0, x1 in pairwise(xs):
-            yield x0, y0, x1, y1
-
-
-def shrink(cell: Rect, box: Floats, rng: Rng) -> Rect:
-    """What is left of a cell around a face, with uneven margins: the frame that a pack was cut with must not give it
-    away."""
-    margin = _longer_side(box) * rng.uniform(0.03, 0.35, 4)
-    grown = np.round(box + margin * [-1, -1, 1, 1]).astype(int)
-    x0, y0 = np.clip(grown[:2], cell[:2], np.array(cell[2:]) - 1)
-    x1, y1 = np.clip(grown[2:], [x0 + 1, y0 + 1], cell[2:])
-    return int(x0), int(y0), int(x1), int(y1)
-
-
-def _cuts(side: int, parts: int, rng: Rng) -> list[int]:
-    inner = [round(side * (i + rng.uniform(-0.15, 0.15)) / parts) for i in range(1, parts)]
-    return [0, *inner, side]
-
-
-def turn_scale(degrees: float, scale_x: float, scale_y: float, mirror: bool) -> NDArray[np.float64]:
-    """(2, 2): mirror and scale, then turn."""
-    angle = np.deg2rad(degrees)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return turn @ np.diag([-scale_x if mirror else scale_x, scale_y])
-
-
-def place(linear: NDArray[np.float64], anchor: NDArray, target: NDArray) -> NDArray[np.float64]:
-    """(2, 3) map with that linear part that takes `anchor` to `target`."""
-    return np.column_stack([linear, target - linear @ anchor])
 
 
 def paste(
@@ -251,7 +236,7 @@ def note(scene: Scene, box: Floats, points: Floats | None, cell: Rect, kind: int
     visible = np.prod(np.clip(inside[2:] - inside[:2], 0, None)) / max(1e-6, np.prod(box[2:] - box[:2]))
     if visible < 0.1:
         return
-    if kind == FACE and visible >= 0.5 and _longer_side(box) >= options.smallest_px:
+    if kind == FACE and visible >= 0.5 and longer_side(box) >= options.smallest_px:
         scene.add(box, points, FACE)
     else:
         scene.add(inside, None, IGNORED)
@@ -259,7 +244,3 @@ def note(scene: Scene, box: Floats, points: Floats | None, cell: Rect, kind: int
 
 def _pick(pictures: list[FacePicture], rng: Rng) -> FacePicture:
     return pictures[int(rng.integers(len(pictures)))]
-
-
-def _longer_side(box: Floats) -> float:
-    return float(max(box[2] - box[0], box[3] - box[1]))

@@ -1,0 +1,126 @@
+"""`facetrack data`: look at labelled faces in any known format, and write them as a pack or as Kaggle's CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facetrack.errors import DataError
+
+if TYPE_CHECKING:
+    from facetrain.datasets.result import ReadResult
+    from facetrain.inspection import Inspection
+
+app = typer.Typer(no_args_is_help=True, help="Look at labelled faces, and convert them.")
+
+SHOWN = 10
+Source = Annotated[Path, typer.Argument(help="A pack, a folder, a CSV, XML, JSON, .mat, .txt ..., or synthetic:COUNT.")]
+
+
+@app.command()
+def inspect(
+    path: Source,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for sheet.png, histograms.png, inspection.json and problems.txt.")
+    ] = None,
+) -> None:
+    """Count what is there: samples, missing points, attributes, sizes, head angles, and every row with a problem."""
+    from facetrain import inspection
+
+    result = _read(path)
+    found = inspection.inspect(result.samples, result.sizes_px)
+    _print_counts(found, path)
+    _print_problems(result.problems, out)
+    if out is not None:
+        inspection.save(found, result.samples, result.problems, out)
+        typer.echo(f"wrote sheet.png, histograms.png, inspection.json and problems.txt to {out}")
+
+
+@app.command()
+def convert(
+    path: Source,
+    out: Annotated[Path, typer.Argument(help="The pack's path without ending, or the CSV.")],
+    to: Annotated[str, typer.Option(help="pack, or kaggle: 96x96 greys with 15 points in Kaggle's columns.")] = "pack",
+    scheme: Annotated[
+        str | None, typer.Option(help="Convert the points first, such as to 300w-68, five or kaggle-15.")
+    ] = None,
+) -> None:
+    """Write labelled faces as a pack (NAME.zip + NAME.npz) or as Kaggle's training.csv."""
+    if to not in ("pack", "kaggle"):
+        raise DataError(f"--to is '{to}'; expected pack or kaggle")
+    from facetrain.datasets.kaggle import write_kaggle
+    from facetrain.datasets.packs import write_pack
+    from facetrain.datasets.schemes import as_scheme
+
+    result = _read(path)
+    samples, problems = result.samples, list(result.problems)
+    if scheme is not None:
+        samples = [as_scheme(sample, scheme) for sample in samples]
+    if to == "kaggle":
+        out = out if out.suffix == ".csv" else out / "training.csv"
+        unwritten = write_kaggle(samples, out)
+        problems += unwritten
+        typer.echo(f"wrote {len(samples) - len(unwritten)} rows to {out}")
+    else:
+        write_pack(samples, out)
+        typer.echo(f"wrote {len(samples)} samples to {out}.zip and {out}.npz")
+    _print_problems(problems, None)
+
+
+def _read(path: Path) -> ReadResult:
+    from rich.console import Console
+
+    from facetrain.datasets.open import read_any
+
+    with Console(stderr=True).status(f"reading {path}"):
+        return read_any(path)
+
+
+def _print_counts(found: Inspection, path: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("what", "figure", title=f"{path}: {found.samples} samples in {found.groups} groups")
+    for scheme, count in found.schemes.items():
+        table.add_row(f"points: {scheme}", str(count))
+    for scheme, counts in found.missing.items():
+        table.add_row(f"missing of {scheme}", _missing_text(scheme, counts.tolist()))
+    table.add_row("with a point outside the picture", str(found.outside))
+    for name, values in found.attributes.items():
+        table.add_row(name, ", ".join(f"{value}: {count:g}" for value, count in values.items()))
+    for name, text in _ranges(found):
+        table.add_row(name, text)
+    Console().print(table)
+
+
+def _missing_text(scheme: str, counts: list[int]) -> str:
+    from facetrain.inspection import names_of
+
+    named = [f"{name} {n}" for name, n in zip(names_of(scheme, len(counts)), counts, strict=True) if n]
+    return f"{sum(counts)} values" + (f": {', '.join(named[:20])}" if named else "")
+
+
+def _ranges(found: Inspection) -> list[tuple[str, str]]:
+    import numpy as np
+
+    columns = [("face size, px", found.sizes_px)]
+    columns += [(f"{name}, degrees", found.angles_deg[:, axis]) for axis, name in enumerate(("yaw", "pitch", "roll"))]
+    rows = []
+    for name, values in columns:
+        if len(values):
+            low, middle, high = np.percentile(values, [5, 50, 95])
+            rows.append((name, f"{low:.0f} .. {middle:.0f} .. {high:.0f} (5 %, median, 95 % of {len(values)})"))
+    return rows
+
+
+def _print_problems(problems: list[str], out: Path | None) -> None:
+    if not problems:
+        return
+    typer.echo(f"{len(problems)} problems:")
+    for problem in problems[:SHOWN]:
+        typer.echo(f"  {problem}")
+    if len(problems) > SHOWN:
+        where = "problems.txt has them all" if out is not None else "give --out to have them all in problems.txt"
+        typer.echo(f"  ... and {len(problems) - SHOWN} more; {where}")

@@ -1,0 +1,200 @@
+"""Other landmark schemes: their names, how each is mirrored, and how one is read as another.
+
+With `topology` the only place where landmark indices are written. A map is one group of source indices for each target
+point, which is their mean. Right and left are the person's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetrack import topology
+
+Groups = tuple[tuple[int, ...], ...]
+Pairs = Iterable[tuple[int, int]]
+
+SCHEME_68 = topology.SCHEME
+WFLW_98 = "wflw-98"
+"""Wu et al., Look at Boundary (CVPR 2018): 33 on the jaw, 9 on each brow, 9 on the nose, 8 on each eye, 20 on
+the lips, 2 pupils."""
+JD_106 = "jd-106"
+"""The scheme of JD-landmark and LaPa (Liu et al., AAAI 2020). InsightFace's 106 points have another order."""
+MESH_478 = "mesh-478"
+"""MediaPipe's face mesh with irises (Kartynnik et al., 2019)."""
+COFW_29 = "cofw-29"
+"""Burgos-Artizzu et al., ICCV 2013: the 29 points of LFPW (Belhumeur et al., CVPR 2011)."""
+KAGGLE_15 = "kaggle-15"
+"""Kaggle's Facial Keypoints Detection (2013), in the order of its columns."""
+FIVE = "five"
+"""Right eye, left eye, nose tip, right and left mouth corner, as in `types.Detections`. MTFL's."""
+
+KAGGLE_FROM_68: dict[str, tuple[int, ...]] = {
+    "left_eye_center": topology.LEFT_EYE,
+    "right_eye_center": topology.RIGHT_EYE,
+    "left_eye_inner_corner": (topology.LEFT_EYE_INNER,),
+    "left_eye_outer_corner": (topology.LEFT_EYE_OUTER,),
+    "right_eye_inner_corner": (topology.RIGHT_EYE_INNER,),
+    "right_eye_outer_corner": (topology.RIGHT_EYE_OUTER,),
+    "left_eyebrow_inner_end": (topology.LEFT_BROW[0],),
+    "left_eyebrow_outer_end": (topology.LEFT_BROW[-1],),
+    "right_eyebrow_inner_end": (topology.RIGHT_BROW[-1],),
+    "right_eyebrow_outer_end": (topology.RIGHT_BROW[0],),
+    "nose_tip": (topology.NOSE_TIP,),
+    "mouth_left_corner": (topology.MOUTH_LEFT,),
+    "mouth_right_corner": (topology.MOUTH_RIGHT,),
+    "mouth_center_top_lip": (topology.OUTER_LIPS[3],),
+    "mouth_center_bottom_lip": (topology.OUTER_LIPS[9],),
+}
+"""Kaggle's points by name, as means of the 68. Its lip points lie on the outer edges: in its first row they are .32 eye
+distances apart with the corners midway."""
+KAGGLE_NAMES: tuple[str, ...] = tuple(KAGGLE_FROM_68)
+
+N_POINTS: dict[str, int] = {
+    SCHEME_68: topology.N_POINTS, WFLW_98: 98, JD_106: 106, MESH_478: 478, COFW_29: 29, KAGGLE_15: 15, FIVE: 5,
+}  # fmt: skip
+
+
+def _single(indices: Iterable[int]) -> Groups:
+    return tuple((index,) for index in indices)
+
+
+def _span(first: int, last: int) -> range:
+    """first..last, both included."""
+    return range(first, last + 1)
+
+
+_WFLW_TO_68 = _single(
+    chain(
+        range(0, 33, 2), _span(33, 37), _span(42, 46), _span(51, 59),
+        (60, 61, 63, 64, 65, 67), (68, 69, 71, 72, 73, 75), _span(76, 95),
+    )
+)  # fmt: skip
+"""As in the papers that train on both (PIPNet, AdaptiveWing): every second jaw point, the brows' upper edges, and of
+each eye's eight all but the middle of each lid."""
+_JD_TO_68 = _single(
+    chain(
+        range(0, 33, 2), _span(33, 37), _span(42, 46), _span(51, 54), _span(58, 62),
+        (66, 67, 69, 70, 71, 73), (75, 76, 78, 79, 80, 82), _span(84, 103),
+    )
+)  # fmt: skip
+"""From the scheme's published layout, unchecked against its images; its anchors (brow ends 33 37 42 46, eyes 66 70 75
+79, wings of the nose
+58 62, mouth 84 90, chin 16) agree with FaceX-Zoo's table (JDAI-CV, lms_trans.py)."""
+_MESH_TO_68: Groups = (
+    (127,), (234,), (93,), (132, 58), (58, 172), (136,), (150,), (176,), (152,),
+    (400,), (379,), (365,), (397, 288), (361,), (323,), (454,), (356,),
+    (70,), (63,), (105,), (66,), (107,), (336,), (296,), (334,), (293,), (300,),
+    (168, 6), (197, 195), (5,), (4,), (75,), (97,), (2,), (326,), (305,),
+    (33,), (160,), (158,), (133,), (153,), (144,), (362,), (385,), (387,), (263,), (373,), (380,),
+    (61,), (39,), (37,), (0,), (267,), (269,), (291,), (321,), (314,), (17,), (84,), (91,),
+    (78,), (82,), (13,), (312,), (308,), (317,), (14,), (87,),
+)  # fmt: skip
+"""The table of the project's shared data (mesh478_to_68.json), with which its mesh-labelled pack was made. The mesh's
+outline is not the 300-W jaw line: points 0-16 say only roughly where the face ends."""
+_COFW_TO_FIVE: Groups = _single((16, 17, 20, 22, 23))
+_KAGGLE_TO_FIVE: Groups = _single(
+    KAGGLE_NAMES.index(name)
+    for name in ("right_eye_center", "left_eye_center", "nose_tip", "mouth_right_corner", "mouth_left_corner")
+)
+
+MAPS: dict[tuple[str, str], Groups] = {
+    (WFLW_98, SCHEME_68): _WFLW_TO_68,
+    (JD_106, SCHEME_68): _JD_TO_68,
+    (MESH_478, SCHEME_68): _MESH_TO_68,
+    (SCHEME_68, KAGGLE_15): tuple(KAGGLE_FROM_68.values()),
+    (SCHEME_68, FIVE): topology.FIVE_POINTS,
+    (KAGGLE_15, FIVE): _KAGGLE_TO_FIVE,
+    (COFW_29, FIVE): _COFW_TO_FIVE,
+}
+"""(source, target) -> groups of the source's indices, one for each target point."""
+
+
+def groups(source: str, target: str) -> Sequence[Groups] | None:
+    """The maps to apply one after the other to get from one scheme to the other; None where there is no way."""
+    if source == target:
+        return ()
+    if (source, target) in MAPS:
+        return (MAPS[source, target],)
+    if (source, SCHEME_68) in MAPS and (SCHEME_68, target) in MAPS:
+        return MAPS[source, SCHEME_68], MAPS[SCHEME_68, target]
+    return None
+
+
+def convert(points: NDArray[np.floating], source: str, target: str) -> NDArray[np.floating]:
+    """(..., K, 2) points of one scheme as those of another; a target point is NaN where any of its group is.
+
+    Raises ValueError where there is no map.
+    """
+    steps = groups(source, target)
+    if steps is None:
+        raise ValueError(f"there is no map from '{source}' to '{target}'")
+    for step in steps:
+        points = np.stack([points[..., list(group), :].mean(axis=-2) for group in step], axis=-2)
+    return points
+
+
+def convert_weight(weight: NDArray[np.floating], source: str, target: str) -> NDArray[np.floating]:
+    """(K,) trust in the points of one scheme as that in another's: the least of each group. Also for booleans."""
+    for step in groups(source, target) or ():
+        weight = np.stack([weight[list(group)].min() for group in step])
+    return weight
+
+
+def _flip(n_points: int, pairs: Pairs) -> NDArray[np.intp]:
+    """(n_points,) where each point comes from when the picture is mirrored."""
+    order = np.arange(n_points)
+    for a, b in pairs:
+        order[a], order[b] = b, a
+    order.setflags(write=False)
+    return order
+
+
+def _counter(first: int, last: int, onto_first: int) -> Pairs:
+    """first..last, of which each is mirrored by onto_first, onto_first - 1, ..."""
+    return [(index, onto_first - step) for step, index in enumerate(_span(first, last))]
+
+
+_WFLW_PAIRS = [
+    *_counter(0, 15, 32), *_counter(33, 37, 46), *_counter(38, 41, 50), *_counter(55, 56, 59),
+    *_counter(60, 64, 72), *_counter(65, 67, 75), *_counter(76, 78, 82), *_counter(86, 87, 84),
+    *_counter(88, 89, 92), (95, 93), (96, 97),
+]  # fmt: skip
+_JD_PAIRS = [
+    *_counter(0, 15, 32), *_counter(33, 37, 46), *_counter(38, 41, 50), *_counter(55, 59, 65),
+    *_counter(66, 70, 79), *_counter(71, 73, 82), (74, 83), *_counter(84, 86, 90), *_counter(94, 95, 92),
+    *_counter(96, 97, 100), (103, 101), (104, 105),
+]  # fmt: skip
+_COFW_PAIRS = [(0, 1), (2, 3), (4, 6), (5, 7), (8, 9), (10, 11), (12, 14), (13, 15), (16, 17), (18, 19), (22, 23)]
+_KAGGLE_PAIRS = [
+    (KAGGLE_NAMES.index(name), KAGGLE_NAMES.index(name.replace("left", "right")))
+    for name in KAGGLE_NAMES
+    if "left" in name
+]
+
+FLIPS: dict[str, NDArray[np.intp]] = {
+    SCHEME_68: topology.FLIP,
+    WFLW_98: _flip(98, _WFLW_PAIRS),
+    JD_106: _flip(106, _JD_PAIRS),
+    COFW_29: _flip(29, _COFW_PAIRS),
+    KAGGLE_15: _flip(15, _KAGGLE_PAIRS),
+    FIVE: np.array(topology.FIVE_FLIP),
+}
+"""Scheme -> (K,) where each point comes from when the picture is mirrored: mirrored = points[FLIPS[scheme]], x
+negated."""
+
+
+def point_names(scheme: str) -> tuple[str, ...]:
+    """What to call each point in a table: Kaggle's names, or numbers."""
+    return KAGGLE_NAMES if scheme == KAGGLE_15 else tuple(str(index) for index in range(N_POINTS.get(scheme, 0)))
+
+
+def scheme_of_count(n_points: int) -> str:
+    """The scheme that has so many points, for formats that do not say; "points-K" for an unknown one."""
+    for name, count in N_POINTS.items():
+        if count == n_points:
+            return name
+    return f"points-{n_points}"

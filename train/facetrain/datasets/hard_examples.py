@@ -1,0 +1,58 @@
+"""What a trained detector takes for a face and is none: learnt again, more often (Sung & Poggio, 1998)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facetrack.geometry import points_box
+from facetrack.types import Floats, Image
+from facetrain.datasets.pictures import FacePicture
+
+Find = Callable[[Image], tuple[Floats, Floats]]
+"""(H, W, 3) uint8 BGR, sides divisible by 32 -> boxes (N, 4) px and scores (N,)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HardExample:
+    """box: (4,) px in the picture, where the false alarm was. size_px: its longer side as the network saw it."""
+
+    picture: FacePicture
+    box: Floats
+    size_px: float
+
+
+def mine(
+    find: Find, pictures: Iterable[FacePicture], scales: tuple[float, ...] = (0.5, 1.0, 2.0), least: float = 0.25,
+    longest_px: int = 640,
+) -> list[HardExample]:  # fmt: skip
+    """The false alarms above `least` in pictures whose faces are all known or ignored, at several sizes."""
+    mined = []
+    for picture in pictures:
+        image = picture.decode()
+        known = np.concatenate([points_box(picture.outlines), picture.ignore])
+        for scale in scales:
+            if max(image.shape[:2]) * scale > longest_px:
+                continue
+            boxes, scores = find(_padded(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)))  # type: ignore[arg-type]
+            full = (boxes + 0.5) / scale - 0.5
+            mined += [
+                HardExample(picture, box, float((box[2:] - box[:2]).max() * scale))
+                for box, score in zip(full, scores, strict=True)
+                if score > least and not touches(box, known)
+            ]
+    return mined
+
+
+def touches(box: Floats, known: Floats) -> bool:
+    """Whether a box shares any ground with one of (N, 4): such an alarm is a badly boxed face, not a false one."""
+    inside = np.minimum(box[2:], known[:, 2:]) - np.maximum(box[:2], known[:, :2])
+    return bool((inside > 0).all(axis=1).any())
+
+
+def _padded(image: Image) -> Image:
+    height, width = image.shape[:2]
+    return cv2.copyMakeBorder(image, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)  # type: ignore[return-value]

@@ -1,0 +1,93 @@
+"""What a landmark network is trained on: the project's own packs, or whatever 68 points a user brings."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from facetrack import topology
+from facetrack.errors import DataError
+from facetrack.types import Image
+from facetrain.datasets import packs
+from facetrain.datasets.open import read_any
+from facetrain.datasets.schemes import as_scheme
+from facetrain.sample import Sample
+
+NEGATIVES = "no_faces"
+DESCRIPTIONS = {
+    "helen_train": "HELEN, 870 photographs labelled in the 300-W scheme (research only)",
+    "ytfaces_train": "YouTube Faces, 3462 frames with semi-automatic points (research only)",
+    "expressions": "13,572 face crops, half of them LFW, points by MediaPipe's face mesh (Apache-2.0 repository)",
+    NEGATIVES: "512 ImageNet photographs without a face",
+}
+TERMS = (
+    "Trained in part on sets that are free for research only (HELEN/300-W, YouTube Faces): "
+    "ask their owners before commercial use."
+)
+LEAST_PER_EPOCH = 2048
+"""A small set is repeated within an epoch until there are this many crops: each is augmented afresh."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LandmarkSources:
+    """training: samples of 68 points. validation: by set. negatives: pictures without a face. repeats: how often each
+    set is seen in an epoch. data, terms: for the network's file. problems: rows that could not be used."""
+
+    training: list[Sample]
+    validation: dict[str, list[Sample]]
+    negatives: list[Image]
+    repeats: dict[str, int]
+    data: list[str]
+    terms: str
+    problems: list[str]
+
+
+def read_sources(data: Path, repeats: Mapping[str, int], validation_share: float) -> LandmarkSources:
+    """The packs that `repeats` names if `data` is the folder that holds them, else whatever labelled faces lie at
+    `data`."""
+    if data.is_dir() and all((data / f"{name}.npz").is_file() for name in repeats):
+        return _own_packs(data, repeats, validation_share)
+    return _brought(data, validation_share)
+
+
+def _own_packs(data: Path, repeats: Mapping[str, int], validation_share: float) -> LandmarkSources:
+    training: list[Sample] = []
+    validation: dict[str, list[Sample]] = {}
+    for name in repeats:
+        read = packs.read_mesh_pack if name == "expressions" else packs.read_landmark_pack
+        kept, validation[name] = packs.split(read(data, name), validation_share)
+        training += kept
+    described = [DESCRIPTIONS[name] for name in (*repeats, NEGATIVES)]
+    negatives = packs.read_negatives(data, NEGATIVES)
+    return LandmarkSources(training, validation, negatives, dict(repeats), described, TERMS, [])
+
+
+def _brought(data: Path, validation_share: float) -> LandmarkSources:
+    result = read_any(data)
+    samples, problems = _with_68_points(result.samples)
+    if not samples:
+        why = problems[0] if problems else "none of them has points"
+        raise DataError(f"{data}: of its {len(result.samples)} samples none can train a landmark network: {why}")
+    kept, held = packs.split(samples, validation_share)
+    counts = Counter(sample.source for sample in kept)
+    times = max(1, math.ceil(LEAST_PER_EPOCH / len(kept)))
+    described = [f"{name}: {count} faces, brought by the user" for name, count in counts.items()]
+    terms = "What the owner of the data allows."
+    return LandmarkSources(
+        kept, {data.stem: held}, [], dict.fromkeys(counts, times), described, terms, result.problems + problems
+    )
+
+
+def _with_68_points(samples: list[Sample]) -> tuple[list[Sample], list[str]]:
+    """The samples that have points, in the 68 scheme; and a sentence for each whose scheme does not map into it."""
+    converted, problems = [], []
+    for sample in samples:
+        try:
+            if sample.scheme:
+                converted.append(as_scheme(sample, topology.SCHEME))
+        except DataError as error:
+            problems.append(str(error))
+    return converted, problems
