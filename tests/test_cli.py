@@ -147,7 +147,7 @@ BAD = {
     "no stream": (["live", "--camera", "http://127.0.0.1:9/x", "--no-window"], ["127.0.0.1:9"]),
     "no display": (["live", "--camera", "CLIP"], ["display", "--no-window"]),
     "a display that is gone": (["live", "--camera", "CLIP", "DISPLAY=:77"], [":77", "--no-window"]),
-    "data folder missing": (["train", "landmarks", "--data", "no"], ["no", "folder"]),
+    "data folder missing": (["train", "landmarks", "--data", "no"], ["no", "does not exist"]),
     "eval boxes unknown": (["eval", "x.onnx", "--data", "x", "--boxes", "round"], ["round", "truth"]),
 }
 

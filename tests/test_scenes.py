@@ -15,8 +15,10 @@ pytest.importorskip("torch", reason="needs the extra 'train'")
 from facetrack.errors import DataError
 from facetrack.topology import five_from_68
 from facetrain.datasets import pictures
+from facetrain.datasets.hard_examples import mine
 from facetrain.datasets.pictures import FacePicture
-from facetrain.datasets.scenes import FACE, IGNORED, Scene, SceneOptions, Scenes, note, paste, place, turn_scale
+from facetrain.datasets.placing import place, turn_scale
+from facetrain.datasets.scenes import FACE, IGNORED, Scene, SceneOptions, Scenes, note, paste
 from facetrain.datasets.spoiling import occlude, spoil
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -213,3 +215,42 @@ def test_teacher_finds_the_people_beside_the_labelled_one() -> None:
     new = [len(b.outlines) - len(a.outlines) for a, b in zip(before, after, strict=True)]
     assert min(new) == 0  # the labelled face is never added again
     assert 5 < sum(new) < 60
+
+
+@pytest.mark.data
+def test_teacher_labels_crops_that_have_no_boxes(tmp_path: Path) -> None:
+    model = DATA.parent / "models" / "face_detection_yunet_2026may.onnx"
+    if not model.is_file() or not (DATA / "mtfl.zip").is_file():
+        pytest.skip(f"needs {model} and mtfl")
+    with zipfile.ZipFile(DATA / "mtfl.zip") as whole, zipfile.ZipFile(tmp_path / "mtfl.zip", "w") as part:
+        for name in whole.namelist()[:60]:
+            part.writestr(name, whole.read(name))
+    labelled = pictures.read_unlabelled_faces(tmp_path, model)
+    assert len(labelled) > 50
+    for picture in labelled:
+        area = [float(np.prod(np.ptp(outline, axis=0))) for outline in picture.outlines]
+        assert area[0] == max(area)
+        assert np.isfinite(picture.keypoints).all()
+
+
+def test_hard_examples_are_the_alarms_beside_the_faces(data: Path) -> None:
+    picture = pictures.read_points_pack(data, "helen_train")[0]
+    face = np.concatenate([picture.outlines[0].min(axis=0), picture.outlines[0].max(axis=0)])
+    seen = []
+
+    def find(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        assert image.shape[0] % 32 == 0
+        assert image.shape[1] % 32 == 0
+        seen.append(image.shape)
+        scale = 0.5 if len(seen) == 1 else 1.0
+        away = np.array([1, 2, 11, 14], np.float32)
+        boxes = (np.stack([face, away, away + 100]) + 0.5) * scale - 0.5
+        return boxes.astype(np.float32), np.array([0.9, 0.8, 0.1], np.float32)
+
+    mined = mine(find, [picture], scales=(0.5, 1.0))
+    assert seen == [(96, 96, 3), (160, 160, 3)]  # 160x140, halved, and padded to multiples of 32
+    assert [example.size_px for example in mined] == pytest.approx([6.0, 12.0])
+    for example in mined:
+        np.testing.assert_allclose(example.box, [1, 2, 11, 14], atol=1e-4)
+    composed = Scenes([picture], [], [], SceneOptions(hard_cell=1.0, crowd=0.0, empty=0.0), hard=mined)
+    assert composed[0]["image"].shape == (256, 256, 3)

@@ -103,6 +103,27 @@ def test_a_short_loss_keeps_the_number_and_a_long_one_does_not(stage):
     assert ids(tracker.update(frame(60))) == [2]
 
 
+def test_a_face_covered_for_a_moment_comes_back_without_the_detector(stage):
+    tracker = tracker_on(stage, detect_interval_s=1e9)
+    stage.actors = [actor(100, 200, 90), actor(400, 200)]
+    tracker.update(frame(0))
+    stage.actors = [actor(400, 200)]
+    assert ids(tracker.update(frame(1))) == [2]
+    tracker.detector = lambda image: pytest.fail("the detector was asked")
+    stage.actors = [actor(100, 200, 90), actor(400, 200)]
+    assert ids(tracker.update(frame(2))) == [1, 2]
+
+
+def test_who_comes_back_does_not_exceed_max_faces(stage):
+    tracker = tracker_on(stage, max_faces=1)
+    stage.actors = [actor(100, 200)]
+    tracker.update(frame(0))
+    stage.actors = [actor(400, 200)]
+    assert ids(tracker.update(frame(1))) == [2]
+    stage.actors = [actor(100, 200), actor(400, 200)]
+    assert ids(tracker.update(frame(2))) == [2]
+
+
 def test_a_newcomer_is_found_within_the_interval(stage):
     tracker = tracker_on(stage, detect_interval_s=0.2)
     stage.actors = [actor(100, 200)]

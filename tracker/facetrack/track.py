@@ -59,7 +59,7 @@ class Track:
         """Begin, or begin again after a loss: what was known of the motion no longer counts."""
         self._smoother.reset()
         self._crop_filter.reset()
-        self.followed = True
+        self.followed, self.just_lost = True, False
         self.take(reading, time_s)
 
     def take(self, reading: Reading, time_s: float) -> None:
@@ -74,7 +74,7 @@ class Track:
 
     def lose(self) -> None:
         """Not there in this frame: remembered, not followed."""
-        self.followed, self.just_lost = False, True
+        self.followed, self.just_lost = False, self.followed
 
     def forget(self) -> None:
         self.followed, self.forgotten = False, True

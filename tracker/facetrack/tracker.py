@@ -53,6 +53,8 @@ class FaceTracker:
     REACH = 1.0
     """A lost face may be found again this far away, in units of its size; the reach grows with the time it was lost."""
 
+    LINGER_S = 0.5
+    """How long to look for a lost face where it was: a hand before it, or a turn to profile, often passes by then."""
     SEARCH_INTERVAL_S = 0.1
     """How often to look for a lost face while others are followed."""
 
@@ -96,17 +98,20 @@ class FaceTracker:
         return [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
 
     def _follow(self, frame: Frame) -> None:
-        """Read the landmarks of every followed face where it was expected; what fails the presence gate counts as
-        lost."""
+        """Read the landmarks of every followed face where it was expected, and of those lost a moment ago where they
+        were; what fails the presence gate counts as lost."""
         followed = [t for t in self._tracks if t.followed]
-        for track in self._tracks:
-            track.just_lost = False
-        readings = self.landmarker(frame.image, [t.crop for t in followed])
-        for track, reading in zip(followed, readings, strict=True):
-            if reading.presence >= self.options.keep_presence and _within(reading, frame.image):
+        lingering = [t for t in self._tracks if not t.followed and frame.time_s - t.seen_s <= self.LINGER_S]
+        expected = followed + lingering[: self.options.max_faces - len(followed)]
+        readings = self.landmarker(frame.image, [t.crop for t in expected])
+        for track, reading in zip(expected, readings, strict=True):
+            least = self.options.keep_presence if track.followed else self.options.enter_presence
+            if reading.presence < least or not _within(reading, frame.image):
+                track.lose()
+            elif track.followed:
                 track.take(reading, frame.time_s)
             else:
-                track.lose()
+                track.restart(reading, frame.time_s)
         self._merge_doubles(frame.time_s)
 
     def _merge_doubles(self, time_s: float) -> None:
@@ -174,7 +179,7 @@ def _within(reading: Reading, image: Image) -> bool:
 
 def _largest(boxes: np.ndarray, count: int) -> np.ndarray:
     area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return boxes[np.argsort(-area)[: max(0, count)]]
+    return boxes[np.argsort(-area, kind="stable")[: max(0, count)]]
 
 
 def bundled_detector(threads: int = 1) -> Detector:

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from facetrack.errors import DataError
 from facetrack.modelfile import ModelSpec
-from facetrack.types import Floats
+from facetrack.types import Floats, Image
 from facetrain import detection_metrics as metrics
+from facetrain.checkpoint import load_weights
 from facetrain.datasets import pictures
+from facetrain.datasets.hard_examples import HardExample, mine
 from facetrain.datasets.pictures import FacePicture
 from facetrain.datasets.scenes import FACE, IGNORED, SceneOptions, Scenes
 from facetrain.detection_losses import DetectionLossOptions, detection_loss
@@ -27,12 +29,13 @@ DATA = {
     "helen_train": "HELEN, 870 photographs labelled in the 300-W scheme (research only)",
     "ytfaces_train": "YouTube Faces, 3462 frames with semi-automatic points (research only)",
     "expressions": "13,572 face crops, half of them LFW, points by MediaPipe's face mesh (Apache-2.0 repository)",
+    "mtfl": "MTFL, 12,995 small crops of LFW, AFLW and the web, labelled by YuNet (research only)",
     "wider_scenes": "102 crowded scenes of WIDER FACE (CC BY-NC-ND: no commercial use)",
     "no_faces": "512 ImageNet photographs without a face",
 }
 TERMS = (
-    "Trained in part on sets that are free for research only (HELEN/300-W, YouTube Faces) or not for commercial use "
-    "(WIDER FACE): ask their owners before commercial use. Unlabelled faces in the scenes were labelled by YuNet (MIT)."
+    "Trained in part on sets that are free for research only (HELEN/300-W, YouTube Faces, MTFL) or not for commercial "
+    "use (WIDER FACE): ask their owners before commercial use. Unlabelled faces were labelled by YuNet (MIT)."
 )
 PARITY = 1e-3
 VALIDATION_SEED = 987_654_321
@@ -43,11 +46,14 @@ NMS_IOU = 0.4
 class DetectorRecipe:
     """What to train the detector on, and how.
 
+    start: weights to begin with (a run's model.safetensors, or an exported .onnx): the network's false alarms are
+    looked for first and then shown more often. "" begins at random, without.
     teacher: YuNet's file, relative to the folder above the data; it finds the unlabelled faces. "" trains without.
     validation_share: of the people, scenes and crowds; empty_share: of the pictures without faces, more because false
     alarms are rare and must be counted on pictures never trained on.
     """
 
+    start: str = ""
     teacher: str = "models/face_detection_yunet_2026may.onnx"
     validation_share: float = 0.05
     empty_share: float = 0.2
@@ -75,7 +81,10 @@ def read_sources(data: Path, recipe: DetectorRecipe) -> tuple[Sources, Sources]:
     """(training, validation)."""
     faces = pictures.read_points_pack(data, "helen_train") + pictures.read_points_pack(data, "ytfaces_train")
     if recipe.teacher:
-        faces = pictures.with_teacher(faces, _teacher(data, recipe.teacher))
+        teacher = _teacher(data, recipe.teacher)
+        faces = pictures.with_teacher(faces, teacher)
+        if "mtfl" in recipe.scenes.shares:
+            faces += pictures.read_unlabelled_faces(data, teacher)
     if "expressions" in recipe.scenes.shares:
         faces += pictures.read_mesh_pictures(data)
     kept, held = pictures.split_by_group(faces, recipe.validation_share)
@@ -140,21 +149,35 @@ def _match(found: tuple[Floats, Floats], item: dict[str, Tensor]) -> metrics.Mat
     return metrics.match(*found, boxes[kind == FACE], boxes[kind == IGNORED])
 
 
-def train_detector(data: Path, run_dir: Path, recipe: DetectorRecipe) -> Path:
-    """Train, export, and draw a sheet of predictions; returns run_dir/model.onnx."""
+def train_detector(data: Path, run_dir: Path, recipe: DetectorRecipe) -> dict[str, float]:
+    """Train, export to run_dir/model.onnx, and draw a sheet of predictions; returns the validation figures."""
     training, validation = read_sources(data, recipe)
-    dataset = Scenes(training.faces, training.crowds, training.empties, recipe.scenes, recipe.fit.seed)
+    model: nn.Module = DetectorNet(recipe.network)
+    hard: list[HardExample] = []
+    if recipe.start:
+        load_weights(model, Path(recipe.start))
+        hard = mine_false_alarms(model.eval(), training)
+    dataset = Scenes(training.faces, training.crowds, training.empties, recipe.scenes, recipe.fit.seed, hard)
 
     def loss(outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         return detection_loss(outputs, batch, recipe.loss)
 
     held = Validation(validation, recipe)
-    model = fit(DetectorNet(recipe.network), dataset, loss, held, recipe.fit, run_dir).eval().cpu()
-    figures = {f"validation/{name}": round(value, 4) for name, value in held(model).items()}
+    model = fit(model, dataset, loss, held, recipe.fit, run_dir).eval().cpu()
+    figures = held(model)
     save_predictions(model, held, run_dir / "predictions.png")
-    path = run_dir / "model.onnx"
-    export_detector(model, detector_spec(recipe, figures), held.images()[:16], path)
-    return path
+    spec = detector_spec(recipe, {f"validation/{name}": round(value, 4) for name, value in figures.items()})
+    export_detector(model, spec, held.images()[:16], run_dir / "model.onnx")
+    return figures
+
+
+def mine_false_alarms(model: nn.Module, training: Sources) -> list[HardExample]:
+    """In the pictures without faces, and beside the faces of the photographs that show a whole scene."""
+
+    def find(image: Image) -> tuple[Floats, Floats]:
+        return predict(model, torch.from_numpy(image)[None])[0]
+
+    return mine(find, training.empties + [p for p in training.faces if p.source == "helen_train"])
 
 
 def detector_spec(recipe: DetectorRecipe, figures: dict[str, float]) -> ModelSpec:
