@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -76,6 +77,50 @@ def test_video_follows_the_known_face(tmp_path, clip, truth):
     assert np.abs(pictures[5].astype(int) - read(clip)[5]).max() > 60  # something was drawn
     assert len((tmp_path / "p.csv").read_text().splitlines()) == FRAMES + 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "p.csv", "p.jsonl"]
+
+
+def write_phone_clip(path, truth):
+    """As phones write them: lying pictures with a note to turn them, uneven times, a sound track."""
+    ticks = np.cumsum([0] + [2000 + 700 * (i % 3) for i in range(len(truth) - 1)])  # 1/60000 s
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 480, 640, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 60_000)
+        stream.set_display_rotation(90)
+        sound = container.add_stream("aac", rate=44_100, layout="mono")
+        for tick, (frame, _) in zip(ticks, truth, strict=True):
+            lying = np.ascontiguousarray(np.rot90(frame.image, -1))
+            picture = av.VideoFrame.from_ndarray(lying, format="bgr24")
+            picture.pts, picture.time_base = int(tick), Fraction(1, 60_000)
+            container.mux(stream.encode(picture))
+        for i in range(40):
+            samples = np.sin(np.arange(1024) * 0.06)[None].astype(np.float32)
+            wave = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
+            wave.sample_rate, wave.pts = 44_100, 1024 * i
+            container.mux(sound.encode(wave))
+        for part in (stream, sound):
+            container.mux(part.encode(None))
+    return ticks / 60_000
+
+
+def packets(path):
+    with av.open(str(path)) as container:
+        return [bytes(p) for p in container.demux(audio=0) if p.size]
+
+
+def test_a_phones_clip_keeps_its_times_stands_upright_and_sounds_the_same(tmp_path, truth):
+    times = write_phone_clip(tmp_path / "phone.mp4", truth)
+    done = facetrack("video", "phone.mp4", "--out", "a.mp4", "--json", "a.jsonl", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        frames = list(container.decode(video=0))
+        assert (frames[0].width, frames[0].height) == (640, 480)
+        np.testing.assert_allclose([f.time - frames[0].time for f in frames], times, atol=1e-4)
+    assert packets(tmp_path / "a.mp4") == packets(tmp_path / "phone.mp4")
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [len(line["faces"]) for line in lines] == [1] * FRAMES
+    error = np.linalg.norm(np.array(lines[-1]["faces"][0]["points"]) - truth[-1][1][0].points, axis=1).mean()
+    assert error < 0.08 * np.linalg.norm(truth[-1][1][0].points[36] - truth[-1][1][0].points[45])
 
 
 def test_each_output_may_be_given_alone(tmp_path, clip):
