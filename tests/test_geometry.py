@@ -9,6 +9,7 @@ from facetrack.geometry import (
     CropBox,
     box_iou,
     crop_from_box,
+    crop_from_detection,
     crop_from_points,
     crop_matrix,
     cut,
@@ -105,6 +106,16 @@ def test_upright_points_and_their_box_give_one_crop():
     assert (from_points.x, from_points.y, from_points.size_px) == pytest.approx(
         (from_box.x, from_box.y, from_box.size_px), abs=1e-4
     )
+
+
+def test_a_detected_face_is_cropped_along_its_eyes():
+    box = points_box(face())
+    assert crop_from_detection(box, None, 1.3) == crop_from_box(box, 1.3)
+    keypoints = np.array([[100, 100], [130, 130], [115, 120], [100, 140], [110, 150]])  # eyes fall by 45 degrees
+    crop = crop_from_detection(box, keypoints, 1.3)
+    assert crop.roll_rad == pytest.approx(np.pi / 4)
+    upright = crop_from_box(box, 1.3)
+    assert (crop.x, crop.y, crop.size_px) == (upright.x, upright.y, upright.size_px)
 
 
 def test_flip_permutation_is_an_involution_and_swaps_sides():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facetrack import signals
-from facetrack.geometry import box_iou, crop_from_box, points_box
+from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import head_pose
 from facetrack.smoothing import SMOOTHING
@@ -140,11 +140,11 @@ class FaceTracker:
         self._last_detection_s = frame.time_s
         found = self.detector(frame.image)
         followed = [t for t in self._tracks if t.followed]
-        free = found.boxes
+        free = np.arange(len(found))
         if followed and len(free):
-            free = free[box_iou(free, np.stack([t.box for t in followed])).max(axis=1) < self.SAME_FACE_IOU]
-        free = _largest(free, self.options.max_faces - len(followed))
-        crops = [crop_from_box(box, self.landmarker.margin) for box in free]
+            free = free[box_iou(found.boxes, np.stack([t.box for t in followed])).max(axis=1) < self.SAME_FACE_IOU]
+        free = free[_largest(found.boxes[free], self.options.max_faces - len(followed))]
+        crops = [crop_from_detection(*found.face(i), self.landmarker.margin) for i in free]
         for reading in self.landmarker(frame.image, crops):
             if reading.presence >= self.options.enter_presence and _within(reading, frame.image):
                 self._admit(reading, frame.time_s)
@@ -178,8 +178,9 @@ def _within(reading: Reading, image: Image) -> bool:
 
 
 def _largest(boxes: np.ndarray, count: int) -> np.ndarray:
+    """Indices of at most `count` boxes, the largest first."""
     area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return boxes[np.argsort(-area, kind="stable")[: max(0, count)]]
+    return np.argsort(-area, kind="stable")[: max(0, count)]
 
 
 def bundled_detector(threads: int = 1) -> Detector:

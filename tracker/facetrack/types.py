@@ -48,6 +48,10 @@ class Detections:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    def face(self, index: int) -> tuple[Floats, Floats | None]:
+        """(4,) box and (5, 2) keypoints of one face."""
+        return self.boxes[index], None if self.keypoints is None else self.keypoints[index]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Landmarks:

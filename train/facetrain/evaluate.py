@@ -10,7 +10,16 @@ import numpy as np
 
 from facetrack.detector import Detector
 from facetrack.errors import DataError
-from facetrack.geometry import CropBox, box_iou, crop_from_box, crop_matrix, cut, points_box, transform
+from facetrack.geometry import (
+    CropBox,
+    box_iou,
+    crop_from_box,
+    crop_from_detection,
+    crop_matrix,
+    cut,
+    points_box,
+    transform,
+)
 from facetrack.landmarker import Landmarker
 from facetrack.types import Floats
 from facetrain import metrics, sheets
@@ -45,11 +54,10 @@ def measure(landmarker: Landmarker, detector: Detector | None, samples: list[Sam
     """Run the network on each sample, through the detector's box, or through the exact one where `detector` is None."""
     kept, crops, readings, missed = [], [], [], []
     for sample in samples:
-        box = points_box(sample.points) if detector is None else _detected(detector, sample)
-        if box is None:
+        crop = _crop(landmarker, detector, sample)
+        if crop is None:
             missed.append(sample.name)
             continue
-        crop = crop_from_box(box, landmarker.margin)
         kept.append(sample)
         crops.append(crop)
         readings.append(landmarker(sample.image, [crop])[0])
@@ -66,12 +74,16 @@ def measure(landmarker: Landmarker, detector: Detector | None, samples: list[Sam
     )
 
 
-def _detected(detector: Detector, sample: Sample) -> Floats | None:
-    boxes = detector(sample.image).boxes
-    if not len(boxes):
+def _crop(landmarker: Landmarker, detector: Detector | None, sample: Sample) -> CropBox | None:
+    """Where the tracker would look for this face; None where the detector does not find it."""
+    exact = points_box(sample.points)
+    if detector is None:
+        return crop_from_box(exact, landmarker.margin)
+    found = detector(sample.image)
+    overlap = box_iou(found.boxes, exact[None])[:, 0]
+    if not len(found) or overlap.max() < FOUND_IOU:
         return None
-    overlap = box_iou(boxes, points_box(sample.points)[None])[:, 0]
-    return boxes[overlap.argmax()] if overlap.max() >= FOUND_IOU else None
+    return crop_from_detection(*found.face(int(overlap.argmax())), landmarker.margin)
 
 
 def figures(measured: Measured) -> dict[str, float]:
