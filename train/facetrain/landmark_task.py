@@ -39,8 +39,12 @@ class LandmarkRecipe:
     """What to train the landmark network on, and how.
 
     repeats: how often each pack is seen in an epoch. init: weights to start from: "" for random ones, "bundled" for
-    those that come with facetrack, or the path of a run's model.safetensors or an exported .onnx.
+    those that come with facetrack, or the path of a run's model.safetensors or an exported .onnx. name, reproduce: what
+    the network's file says of itself.
     """
+
+    name: str = "landmarks68"
+    reproduce: str = "facetrack train landmarks --data DATA"
 
     repeats: dict[str, int] = field(default_factory=lambda: {"helen_train": 6, "ytfaces_train": 1, "expressions": 1})
     validation_share: float = 0.06
@@ -105,7 +109,7 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
     spec = landmark_spec(recipe, sources, {f"validation/{name}": round(value, 3) for name, value in figures.items()})
     if parent is not None:
         terms = spec.terms if spec.terms == parent.terms else f"{spec.terms} Started from {parent.name}: {parent.terms}"
-        spec = dataclasses.replace(spec, data=[*spec.data, *parent.data], terms=terms)
+        spec = dataclasses.replace(spec, data=list(dict.fromkeys([*spec.data, *parent.data])), terms=terms)
     export_landmarks(model, spec, examples, run_dir / "model.onnx")
     return figures
 
@@ -121,7 +125,7 @@ def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:
 
 def landmark_spec(recipe: LandmarkRecipe, sources: LandmarkSources, figures: dict[str, float]) -> ModelSpec:
     return ModelSpec(
-        name="landmarks68",
+        name=recipe.name,
         kind="landmarks",
         input_px=recipe.network.input_px,
         mean=LandmarkNet.MEAN,
@@ -135,7 +139,7 @@ def landmark_spec(recipe: LandmarkRecipe, sources: LandmarkSources, figures: dic
         },
         data=sources.data,
         terms=sources.terms,
-        reproduce="facetrack train landmarks --data DATA",
+        reproduce=recipe.reproduce,
         metrics=figures,
     )
 

@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
 
 from facetrack import topology, topology_maps
 from facetrack.capture import ImageFiles, open_video
+from facetrack.capture.closing import ClosesItself
 from facetrack.errors import DataError, MissingExtraError, ModelFileError
 from facetrack.geometry import crop_from_box, cut, points_box
 from facetrack.types import Floats, Frame, Image
@@ -47,7 +47,7 @@ class TeacherOptions:
     every: int = 5
 
 
-class MediaPipeTeacher:
+class MediaPipeTeacher(ClosesItself):
     """MediaPipe's FaceLandmarker (Tasks, 1.x) on single pictures; a context manager. model: face_landmarker.task.
 
     Raises MissingExtraError without the package, ModelFileError where the file is not such a model.
@@ -76,14 +76,6 @@ class MediaPipeTeacher:
     def close(self) -> None:
         """Let go of the network."""
         self._network.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __call__(self, image: Image) -> Floats:
         """(H, W, 3) BGR -> (N, 478, 2) px. MediaPipe gives shares of the picture from edge to edge: px = share * size -

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
+from facetrack.capture.closing import ClosesItself
 from facetrack.capture.device import DeviceGrabber
 from facetrack.capture.stream import StreamGrabber, without_password
 from facetrack.errors import FacetrackError, SourceError
@@ -32,7 +32,7 @@ class Grabber(Protocol):
     def close(self) -> None: ...
 
 
-class Camera:
+class Camera(ClosesItself):
     """A camera or network stream as a source of frames.
 
     source: a camera's index (0 or "0"), a device path (/dev/video0), or a URL (rtsp://, http:// MJPEG and others).
@@ -129,14 +129,6 @@ class Camera:
         with self._changed:
             self._slot, self._error, self._ended = None, None, True
             self._changed.notify_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def camera_clock_s() -> float:

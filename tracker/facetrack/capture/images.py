@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 
+from facetrack.capture.closing import ClosesItself
 from facetrack.errors import SourceError
 from facetrack.types import Frame, Image
 
@@ -24,7 +23,7 @@ IMAGE_SUFFIXES = frozenset(
 """GIF is read as a video, since most of them move."""
 
 
-class ImageFiles:
+class ImageFiles(ClosesItself):
     """A picture, or a folder's pictures in natural order (2.jpg before 10.jpg), as a source of frames.
 
     path: the file or folder. files: the pictures. size: (width, height) px of the first one, upright; the others come
@@ -54,14 +53,6 @@ class ImageFiles:
 
     def close(self) -> None:
         """Nothing stays open between two pictures."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def read_image(path: str | Path) -> Image:

@@ -6,13 +6,12 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from facetrack.capture.closing import ClosesItself
 from facetrack.capture.orientation import is_turned, upright_image
 from facetrack.capture.timeline import Timeline
 from facetrack.errors import SourceError
@@ -28,7 +27,7 @@ LOST_END_S = 0.5
 """A Matroska file whose packets stop this much before the length that its header declares has been cut."""
 
 
-class VideoFile:
+class VideoFile(ClosesItself):
     """A video file as a source of frames: nothing is dropped, times are the file's own, counted from its first frame.
 
     path: the file. size: (width, height) px, upright. fps: average frame rate, None if unknown. n_frames: as declared,
@@ -138,14 +137,6 @@ class VideoFile:
 
     def close(self) -> None:
         self._container.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _open_container(path: Path) -> InputContainer:

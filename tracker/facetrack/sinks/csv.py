@@ -6,11 +6,11 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from facetrack.sinks.jsonl import record
 from facetrack.sinks.lines import Lines
+from facetrack.sinks.sink import Sink
 from facetrack.topology import N_POINTS
 from facetrack.types import Event, Face, Frame
 
@@ -27,7 +27,7 @@ COLUMNS = (
 sigma_67 their uncertainties, events reads `blink 0.360-0.520` with `; ` between several. What is unknown is empty."""
 
 
-class CsvSink:
+class CsvSink(Sink):
     """One row per face in every frame, sorted as they came; a frame without a face has one row with no id.
 
     An event of a face that is gone from the frame has a row of its own: its id, and no measurements.
@@ -62,17 +62,6 @@ class CsvSink:
     def discard(self) -> None:
         """Leave no file behind."""
         self._lines.discard()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
 
 
 def _rows(line: dict[str, Any]) -> Iterator[dict[str, Any]]:

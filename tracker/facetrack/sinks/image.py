@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import cv2
 
 from facetrack.errors import OutputError
+from facetrack.sinks.sink import Sink
 from facetrack.sinks.staged import StagedFile
 from facetrack.types import Image
 
 FORMATS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
-class ImageSink:
+class ImageSink(Sink):
     """A picture file; the format follows the extension.
 
     Like every sink it appears whole or not at all. Raises OutputError when it cannot be written.
@@ -41,13 +40,10 @@ class ImageSink:
                 f"{self._staged.target} cannot be written ({error.strerror}); free some space."
             ) from error
 
-    def __enter__(self) -> Self:
-        return self
+    def close(self) -> None:
+        """Put the file in its place."""
+        self._staged.commit()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._staged.commit()
-        else:
-            self._staged.discard()
+    def discard(self) -> None:
+        """Leave no file behind."""
+        self._staged.discard()

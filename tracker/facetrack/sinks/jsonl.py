@@ -7,19 +7,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from facetrack.sinks.lines import Lines
+from facetrack.sinks.sink import Sink
 from facetrack.types import Event, Face, Frame, Pose
 
 SCHEMA_VERSION = 1
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 
 
-class JsonLinesSink:
+class JsonLinesSink(Sink):
     """One line per frame, also when it shows no face.
 
     target: a file, or "-" for standard output, flushed after every line. source: a file that must not be overwritten.
@@ -44,17 +44,6 @@ class JsonLinesSink:
     def discard(self) -> None:
         """Leave no file behind."""
         self._lines.discard()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
 
 
 def record(frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> dict[str, Any]:

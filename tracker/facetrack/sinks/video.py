@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 import cv2
@@ -16,6 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from facetrack.errors import OutputError
+from facetrack.sinks.sink import Sink
 from facetrack.sinks.sound import SoundTracks
 from facetrack.sinks.staged import StagedFile
 from facetrack.types import Image
@@ -32,7 +31,7 @@ ASSUMED_FPS = 30.0
 _X264 = {"preset": "veryfast", "crf": "20"}
 
 
-class VideoSink:
+class VideoSink(Sink):
     """A video file of H.264 and, if asked for, the sound tracks of its source.
 
     path: .mp4, .m4v, .mov or .mkv. size: (width, height) px; a frame of another size is fitted in with black borders.
@@ -147,17 +146,6 @@ class VideoSink:
         if isinstance(error, av.error.FFmpegError | OSError):
             return OutputError(f"{self._name} cannot be written ({error.strerror}); check the disk, or try .mkv.")
         return error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
 
 
 def _close_quietly(container: OutputContainer) -> None:
