@@ -24,6 +24,7 @@ class Stage:
 
     def __init__(self):
         self.actors = []
+        self.sigma_px = 1.0
         self.detector_calls = 0
         self.landmarker_calls = []
 
@@ -44,7 +45,7 @@ class Stage:
             ideal = crop_from_box(points_box(points), self.margin)
             r = ideal.size_px / 2
             if box_iou(square, np.array([[ideal.x - r, ideal.y - r, ideal.x + r, ideal.y + r]]))[0, 0] > 0.4:
-                return Reading(Landmarks(points, np.ones(68, np.float32)), 0.99)
+                return Reading(Landmarks(points, np.full(68, self.sigma_px, np.float32)), 0.99)
         return Reading(Landmarks(actor(crop.x, crop.y, half), np.ones(68, np.float32)), 0.05)
 
 
@@ -166,6 +167,26 @@ def test_a_doubtful_newcomer_is_not_admitted(stage):
     stage.actors = []
     tracker = FaceTracker(lambda image: ghost, stage, TrackerOptions())
     assert tracker.update(frame(0)) == []
+
+
+def test_a_vague_reading_is_no_newcomer_but_may_be_a_known_face(stage):
+    """A wall that looks like a face has large sigma: 80 px faces here, so 3.6 px is 4.5 % of the size."""
+    tracker = tracker_on(stage)
+    stage.actors, stage.sigma_px = [actor(100, 200)], 3.6
+    assert tracker.update(frame(0)) == []
+    stage.sigma_px = 1.0
+    assert ids(tracker.update(frame(1))) == [1]
+    stage.sigma_px = 3.6
+    assert ids(tracker.update(frame(2))) == [1]
+    stage.sigma_px = 6.0
+    assert tracker.update(frame(3)) == []
+    stage.sigma_px = 3.6
+    assert ids(tracker.update(frame(4))) == [1]
+
+
+def test_a_network_without_sigma_is_taken_at_its_word(stage):
+    stage.actors, stage.sigma_px = [actor(100, 200)], np.nan
+    assert ids(tracker_on(stage).update(frame(0))) == [1]
 
 
 def test_reset_equals_fresh(stage):

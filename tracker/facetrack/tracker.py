@@ -20,11 +20,17 @@ if TYPE_CHECKING:
     from facetrack.detector import Detector
 
 
+SMALLEST_PX = 8.0
+"""A face smaller than this is a few pixels wide: whatever was read there is a guess."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrackerOptions:
     """max_faces: the largest are kept. smoothing: off, low, medium or high (see `smoothing`).
-    enter_presence: how sure the landmarker must be of a new face; keep_presence: of one it already follows (on held-
-        aside crops 1 % of those without a face pass the second in a frame, so a lost one is gone within a few).
+    enter_presence, enter_sigma: how sure the landmarker must be of a new face: at least this presence, and at most this
+        mean uncertainty of the points, as a share of the face's size. keep_presence, keep_sigma: of one it already
+        follows (and keep_sigma of one that it remembers). Of held-aside crops without a face .05 to .2 % pass the
+        second pair in a frame, where presence alone lets .5 to .8 % pass (docs/experiments.md).
     detect_interval_s: how often to look for newcomers while all known faces are being followed.
     remember_s: how long a lost face keeps its number. focal_px: the camera's, for the head's pose; None assumes a
     webcam's.
@@ -33,7 +39,9 @@ class TrackerOptions:
     max_faces: int = 16
     smoothing: str = "medium"
     enter_presence: float = 0.7
+    enter_sigma: float = 0.035
     keep_presence: float = 0.2
+    keep_sigma: float = 0.055
     detect_interval_s: float = 0.4
     remember_s: float = 2.0
     focal_px: float | None = None
@@ -66,17 +74,22 @@ class FaceTracker:
 
     @classmethod
     def from_weights(
-        cls, landmarks: str | Path | None = None, options: TrackerOptions | None = None, threads: int = 1
+        cls,
+        landmarks: str | Path | None = None,
+        options: TrackerOptions | None = None,
+        threads: int = 1,
+        detector_px: int = 320,
     ) -> FaceTracker:
         """A tracker on the bundled networks, run by ONNX Runtime.
 
-        landmarks: path of another landmark network. Raises ModelFileError where a file is not what it should be.
+        landmarks: path of another landmark network. detector_px: the detector sees the frame reduced to this longer
+        side; faces under about 16 px in there are missed, and twice the size costs four times the time. Raises ModelFileError where a file is not what it should be.
         """
         from facetrack.engine.onnx import OnnxEngine
         from facetrack.modelfile import bundled_path
 
         landmarker = Landmarker(OnnxEngine(landmarks or bundled_path("landmarks68"), threads))
-        return cls(bundled_detector(threads), landmarker, options)
+        return cls(bundled_detector(threads, detector_px), landmarker, options)
 
     def reset(self) -> None:
         """Forget all faces and start numbering from 1, as a new tracker would."""
@@ -105,8 +118,8 @@ class FaceTracker:
         expected = followed + lingering[: self.options.max_faces - len(followed)]
         readings = self.landmarker(frame.image, [t.crop for t in expected])
         for track, reading in zip(expected, readings, strict=True):
-            least = self.options.keep_presence if track.followed else self.options.enter_presence
-            if reading.presence < least or not _within(reading, frame.image):
+            presence = self.options.keep_presence if track.followed else self.options.enter_presence
+            if not _believable(reading, frame.image, presence, self.options.keep_sigma):
                 track.lose()
             elif track.followed:
                 track.take(reading, frame.time_s)
@@ -146,21 +159,27 @@ class FaceTracker:
         free = free[_largest(found.boxes[free], self.options.max_faces - len(followed))]
         crops = [crop_from_detection(*found.face(i), self.landmarker.margin) for i in free]
         for reading in self.landmarker(frame.image, crops):
-            if reading.presence >= self.options.enter_presence and _within(reading, frame.image):
-                self._admit(reading, frame.time_s)
+            lost = self._lost_near(reading, frame.time_s)
+            sigma = self.options.enter_sigma if lost is None else self.options.keep_sigma
+            if _believable(reading, frame.image, self.options.enter_presence, sigma):
+                self._admit(reading, lost, frame.time_s)
 
-    def _admit(self, reading: Reading, time_s: float) -> None:
+    def _lost_near(self, reading: Reading, time_s: float) -> Track | None:
+        """The remembered face that this may be, if there is one."""
+        box = points_box(reading.landmarks.points)
+        lost = [t for t in self._tracks if not t.followed and t.distance(box) < self.REACH + 2 * (time_s - t.seen_s)]
+        return min(lost, key=lambda t: t.distance(box), default=None)
+
+    def _admit(self, reading: Reading, lost: Track | None, time_s: float) -> None:
+        """Follow a found face under its old number or a new one, unless it turns out to be one that is followed."""
         box = points_box(reading.landmarks.points)
         if any(t.followed and box_iou(box[None], t.box[None])[0, 0] > self.SAME_FACE_IOU for t in self._tracks):
             return
-        lost = [t for t in self._tracks if not t.followed and t.distance(box) < self.REACH + 2 * (time_s - t.seen_s)]
-        if lost:
-            track = min(lost, key=lambda t: t.distance(box))
-        else:
-            track = Track(self._next_id, self.landmarker.margin, self.options.smoothing)
+        if lost is None:
+            lost = Track(self._next_id, self.landmarker.margin, self.options.smoothing)
             self._next_id += 1
-            self._tracks.append(track)
-        track.restart(reading, time_s)
+            self._tracks.append(lost)
+        lost.restart(reading, time_s)
 
     def _face(self, track: Track, frame: Frame) -> Face:
         points = track.landmarks.points
@@ -169,12 +188,16 @@ class FaceTracker:
         return Face(track.id, points_box(points), track.landmarks, track.presence, pose, signals.measure(points, pose))
 
 
-def _within(reading: Reading, image: Image) -> bool:
-    """Whether at least half of the points lie in the picture, and the face has a size."""
+def _believable(reading: Reading, image: Image, presence: float, sigma: float) -> bool:
+    """Whether the network sees a face, half of it in the picture, and knows where the points in there are (sigma: mean
+    uncertainty as a share of the face's size). A network that gives no sigma (NaN) is taken at its word."""
     points = reading.landmarks.points
     height, width = image.shape[:2]
-    inside = ((points >= 0) & (points <= [width - 1, height - 1])).all(axis=1).mean()
-    return bool(inside >= 0.5) and float(np.ptp(points, axis=0).max()) >= 8
+    inside = ((points >= 0) & (points <= [width - 1, height - 1])).all(axis=1)
+    size_px = float(np.ptp(points, axis=0).max())
+    if reading.presence < presence or inside.mean() < 0.5 or size_px < SMALLEST_PX:
+        return False
+    return not float(reading.landmarks.sigma[inside].mean()) > sigma * size_px
 
 
 def _largest(boxes: np.ndarray, count: int) -> np.ndarray:
@@ -183,10 +206,10 @@ def _largest(boxes: np.ndarray, count: int) -> np.ndarray:
     return np.argsort(-area, kind="stable")[: max(0, count)]
 
 
-def bundled_detector(threads: int = 1) -> Detector:
+def bundled_detector(threads: int = 1, long_side_px: int = 320) -> Detector:
     """The detector that comes with facetrack, run by ONNX Runtime."""
-    from facetrack.detector.cnn import CnnDetector
+    from facetrack.detector.cnn import CnnDetector, DetectorOptions
     from facetrack.engine.onnx import OnnxEngine
     from facetrack.modelfile import bundled_path
 
-    return CnnDetector(OnnxEngine(bundled_path("detector"), threads))
+    return CnnDetector(OnnxEngine(bundled_path("detector"), threads), DetectorOptions(long_side_px))

@@ -37,6 +37,7 @@ TERMS = (
     "Trained in part on sets that are free for research only (HELEN/300-W, YouTube Faces, MTFL) or not for commercial "
     "use (WIDER FACE): ask their owners before commercial use. Unlabelled faces were labelled by YuNet (MIT)."
 )
+SECOND_STAGE = ", then the same with --recipe detector_hard.toml --out runs/detector_hard (see the card)"
 PARITY = 1e-3
 VALIDATION_SEED = 987_654_321
 NMS_IOU = 0.4
@@ -195,7 +196,7 @@ def detector_spec(recipe: DetectorRecipe, figures: dict[str, float]) -> ModelSpe
         outputs={name: cell.format(stride) for name, stride in zip(OUTPUTS, STRIDES, strict=True)},
         data=[DATA[name] for name in (*recipe.scenes.shares, "wider_scenes", "no_faces")],
         terms=TERMS,
-        reproduce="facetrack train detector --data DATA",
+        reproduce="facetrack train detector --data DATA" + (SECOND_STAGE if recipe.start else ""),
         metrics=figures,
     )
 

@@ -20,7 +20,7 @@ Json = Annotated[str | None, typer.Option("--json", help="Write one JSON object 
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write one row per face and frame here.")]
 
 
-def make_tracker(model: Path | None, smooth: str, max_faces: int, threads: int) -> FaceTracker:
+def make_tracker(model: Path | None, smooth: str, max_faces: int, threads: int, detector_px: int = 320) -> FaceTracker:
     """A tracker as the options ask for it."""
     from facetrack.tracker import FaceTracker, TrackerOptions
 
@@ -28,4 +28,4 @@ def make_tracker(model: Path | None, smooth: str, max_faces: int, threads: int) 
         options = TrackerOptions(max_faces=max_faces, smoothing=smooth)
     except ValueError as error:
         raise FacetrackError(str(error)) from error
-    return FaceTracker.from_weights(model, options, threads)
+    return FaceTracker.from_weights(model, options, threads, detector_px)

@@ -23,9 +23,10 @@ LEVEL = "stride"
 
 @dataclass(frozen=True, slots=True)
 class DetectorOptions:
-    """long_side_px: the picture is reduced so that its longer side has this many px (never enlarged). The smallest face
-    that is found is about 10 px there, so 320 finds 20 px faces in a 640x480 frame; 640 halves that and costs four
-    times. threshold: least score. nms_iou: of two boxes that overlap more, the better one stays.
+    """long_side_px: the picture is reduced so that its longer side has this many px (never enlarged). A face needs
+    about 16 px there to be found in nearly every frame: 32 px in a 640x480 frame at 320, half of that at 640, which
+    costs four times as much (figures by size in weights/detector.md).
+    threshold: least score. nms_iou: of two boxes that overlap more, the better one stays.
     """
 
     long_side_px: int = 320

@@ -11,7 +11,7 @@ from pathlib import Path
 from facetrack import topology
 from facetrack.errors import DataError
 from facetrack.types import Image
-from facetrain.datasets import packs, turned
+from facetrain.datasets import packs
 from facetrain.datasets.open import read_any
 from facetrain.datasets.schemes import as_scheme
 from facetrain.sample import Sample
@@ -21,11 +21,10 @@ DESCRIPTIONS = {
     "helen_train": "HELEN, 870 photographs labelled in the 300-W scheme (research only)",
     "ytfaces_train": "YouTube Faces, 3462 frames with semi-automatic points (research only)",
     "expressions": "13,572 face crops, half of them LFW, points by MediaPipe's face mesh (Apache-2.0 repository)",
-    turned.NAME: "MTFL, 1400 turned heads, for presence only (research only)",
     NEGATIVES: "512 ImageNet photographs without a face",
 }
 TERMS = (
-    "Trained in part on sets that are free for research only (HELEN/300-W, YouTube Faces, MTFL): "
+    "Trained in part on sets that are free for research only (HELEN/300-W, YouTube Faces): "
     "ask their owners before commercial use."
 )
 LEAST_PER_EPOCH = 2048
@@ -49,7 +48,7 @@ class LandmarkSources:
 def read_sources(data: Path, repeats: Mapping[str, int], validation_share: float) -> LandmarkSources:
     """The packs that `repeats` names if `data` is the folder that holds them, else whatever labelled faces lie at
     `data`."""
-    if data.is_dir() and all((data / f"{name}.npz").is_file() for name in repeats if name != turned.NAME):
+    if data.is_dir() and all((data / f"{name}.npz").is_file() for name in repeats):
         return _own_packs(data, repeats, validation_share)
     return _brought(data, validation_share)
 
@@ -58,9 +57,6 @@ def _own_packs(data: Path, repeats: Mapping[str, int], validation_share: float) 
     training: list[Sample] = []
     validation: dict[str, list[Sample]] = {}
     for name in repeats:
-        if name == turned.NAME:
-            training += turned.read_turned_faces(data, training)
-            continue
         read = packs.read_mesh_pack if name == "expressions" else packs.read_landmark_pack
         kept, validation[name] = packs.split(read(data, name), validation_share)
         training += kept
