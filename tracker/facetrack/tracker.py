@@ -83,7 +83,8 @@ class FaceTracker:
         """A tracker on the bundled networks, run by ONNX Runtime.
 
         landmarks: path of another landmark network. detector_px: the detector sees the frame reduced to this longer
-        side; faces under about 16 px in there are missed, and twice the size costs four times the time. Raises ModelFileError where a file is not what it should be.
+        side; faces under about 16 px in there are missed, and twice the size costs four times the time.
+        Raises ModelFileError where a file is not what it should be.
         """
         from facetrack.engine.onnx import OnnxEngine
         from facetrack.modelfile import bundled_path

@@ -1,0 +1,150 @@
+"""EAC-Net: a VGG that looks harder where the face's muscles act.
+
+Li, Abtahi, Zhu, Yin: "EAC-Net: Deep nets with enhancing and cropping for facial action unit detection", TPAMI 2018
+(arXiv 1702.02925). E-Net: an attention map built from landmarks joins stages 3 and 4 residually. C-Net: regions around
+the same centres are cut out of stage 4's features, scaled up, and convolved each with weights of its own. Both are
+merged.
+
+The network needs the face's landmarks beside its picture. They come as a fourth channel of the crop, 0 everywhere but
+for the value k + 1 at the pixel of region k's centre: one uint8 array goes in, as for every network of facetrack.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facetrack import topology as t
+from facetrack.types import Floats, Image
+from facetrain.models.vgg16 import GROUPS, group, he_initialise, widths
+
+FADE = 0.095
+"""Loss of attention per pixel of Manhattan distance on a map of MAP_PX (the paper's weight 1 - 0.095 d)."""
+REACH_PX = 5
+"""The region is 11 px square on that map."""
+MAP_PX = 100
+N_REGIONS = 15
+
+
+def region_centres(points: Floats) -> Floats:
+    """(68, 2) -> (15, 2): where expressions show, after the paper's table of action unit centres.
+
+    Distances are in the paper's unit, that between the inner corners of the eyes, along the face's own up direction.
+    """
+    unit = np.linalg.norm(points[t.LEFT_EYE_INNER] - points[t.RIGHT_EYE_INNER])
+    across = points[list(t.LEFT_EYE)].mean(axis=0) - points[list(t.RIGHT_EYE)].mean(axis=0)
+    down = np.array([-across[1], across[0]]) / max(float(np.linalg.norm(across)), 1e-6) * unit
+    eyes = [points[list(eye)].mean(axis=0) for eye in (t.RIGHT_EYE, t.LEFT_EYE)]
+    centres = [
+        *(points[i] - down / 2 for i in (t.RIGHT_BROW[-1], t.LEFT_BROW[0])),  # AU 1
+        *(points[i] - down / 3 for i in (t.RIGHT_BROW[0], t.LEFT_BROW[-1])),  # AU 2
+        *(points[i] + down / 3 for i in (t.RIGHT_BROW[2], t.LEFT_BROW[2])),  # AU 4
+        *(eye + down for eye in eyes),  # AU 6
+        *eyes,  # AU 7
+        points[t.OUTER_LIPS[3]],  # AU 10
+        points[t.MOUTH_RIGHT], points[t.MOUTH_LEFT],  # AU 12, 14, 15
+        points[t.OUTER_LIPS[9]] + down / 2,  # AU 17
+        points[list(t.INNER_LIPS)].mean(axis=0),  # AU 23, 24
+    ]  # fmt: skip
+    return np.stack(centres).astype(np.float32)
+
+
+def mark(crop: Image, centres: Floats) -> Image:
+    """(S, S, 3) crop -> (S, S, 4): the centres in the fourth channel; those outside the crop are left out."""
+    side = crop.shape[0]
+    marks = np.zeros((side, side, 1), np.uint8)
+    for number, (x, y) in enumerate(np.rint(centres).astype(int), start=1):
+        if 0 <= x < side and 0 <= y < side:
+            marks[y, x] = number
+    return np.concatenate([crop, marks], axis=2)
+
+
+def read_marks(marks: Tensor) -> tuple[Tensor, Tensor]:
+    """(N, S, S) -> centres (N, K, 2) in px, the crop's middle where a region is missing, and known (N, K) 1 or 0."""
+    side = marks.shape[1]
+    numbers = torch.arange(1, N_REGIONS + 1, device=marks.device).view(1, -1, 1, 1)
+    found = (marks.unsqueeze(1).int() == numbers).float()  # (N, K, S, S)
+    axis = torch.arange(side, device=marks.device, dtype=torch.float32)
+    centres = torch.stack([(found.sum(dim=2) * axis).sum(dim=2), (found.sum(dim=3) * axis).sum(dim=2)], dim=2)
+    known = found.sum(dim=(2, 3)).clamp(max=1)
+    return centres + (1 - known).unsqueeze(2) * (side - 1) / 2, known
+
+
+def attention_map(centres: Tensor, known: Tensor, side: int) -> Tensor:
+    """(N, K, 2), (N, K) -> (N, 1, S, S): 1 at each centre, less FADE for each px of Manhattan distance, 0 outside."""
+    axis = torch.arange(side, device=centres.device, dtype=torch.float32)
+    away = (axis - centres.unsqueeze(3)).abs() * (MAP_PX / side)  # (N, K, 2, S), in px of the paper's map
+    x, y = away[:, :, 0].unsqueeze(2), away[:, :, 1].unsqueeze(3)
+    inside = ((x <= REACH_PX + 0.5) & (y <= REACH_PX + 0.5)).float()
+    weight = (1 - FADE * (x + y)).clamp(min=0) * inside * known[:, :, None, None]
+    return weight.amax(dim=1, keepdim=True)
+
+
+@dataclass(frozen=True, slots=True)
+class EacOptions:
+    """width: of VGG-16's channels. region: side of a cut region in cells of stage 4. local: channels of a region's own
+    convolution. dense: of the merging layer. enhance, crop: with the E-Net's and the C-Net's share, or without."""
+
+    input_px: int = 96
+    width: float = 0.25
+    region: float = 3.0
+    local: int = 16
+    dense: int = 256
+    enhance: bool = True
+    crop: bool = True
+
+
+class EacNet(nn.Module):
+    """(N, S, S, 4) uint8, BGR and marks -> {"expression": (N, classes)} logits."""
+
+    MEAN, SCALE = 127.5, 64.0
+    CUT = 6
+
+    def __init__(self, options: EacOptions | None = None, classes: int = 7) -> None:
+        super().__init__()
+        self.options = options = options or EacOptions()
+        channels = [3, *widths(options.width)[:4]]
+        depths = [depth for _, depth in GROUPS]
+        self.stages = nn.ModuleList(
+            group(channels[i], channels[i + 1], depths[i], pool=i != 3) for i in range(4)
+        )  # strides 2, 4, 8, 8
+        he_initialise(self.stages)
+        top, cells = channels[4], (options.input_px // 16) ** 2
+        self.whole = nn.Sequential(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(top * cells, options.dense), nn.ReLU())
+        regions = N_REGIONS if options.crop else 0
+        if options.crop:
+            self.local = nn.Conv2d(N_REGIONS * top, N_REGIONS * options.local, 3, groups=N_REGIONS)
+        self.merge = nn.Sequential(
+            nn.Dropout(0.5), nn.Linear(options.dense + regions * options.local, options.dense), nn.ReLU(),
+            nn.Dropout(0.5), nn.Linear(options.dense, classes),
+        )  # fmt: skip
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        x = (crops[..., :3].permute(0, 3, 1, 2).float() - self.MEAN) / self.SCALE
+        centres, known = read_marks(crops[..., 3])
+        attention = attention_map(centres, known, self.options.input_px)
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            if self.options.enhance and index >= 2:
+                x = x + x * F.avg_pool2d(attention, 8)
+        features = [self.whole(x)]
+        if self.options.crop:
+            features.append(self._regions(x, centres, known))
+        return {"expression": self.merge(torch.cat(features, dim=1))}
+
+    def _regions(self, x: Tensor, centres: Tensor, known: Tensor) -> Tensor:
+        """The C-Net: CUT x CUT cells around each centre, scaled up from `region`, through their own convolution."""
+        n, channels = x.shape[0], x.shape[1]
+        across = torch.linspace(-0.5, 0.5, self.CUT, device=x.device) * self.options.region * 8
+        dy, dx = torch.meshgrid(across, across, indexing="ij")
+        offsets = torch.stack([dx, dy], dim=2)  # (CUT, CUT, 2) crop px
+        grid = centres[:, :, None, None] + offsets  # (N, K, CUT, CUT, 2)
+        grid = (grid + 0.5) * (2 / self.options.input_px) - 1
+        cut = F.grid_sample(x, grid.flatten(1, 2), align_corners=False)  # (N, C, K * CUT, CUT)
+        cut = cut.unflatten(2, (N_REGIONS, self.CUT)).transpose(1, 2)
+        local = F.relu(self.local(cut.reshape(n, N_REGIONS * channels, self.CUT, self.CUT))).mean(dim=(2, 3))
+        return (local.unflatten(1, (N_REGIONS, -1)) * known.unsqueeze(2)).flatten(1)

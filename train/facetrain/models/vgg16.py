@@ -1,0 +1,83 @@
+"""VGG-16 (Simonyan & Zisserman, ICLR 2015, configuration D), its width scalable.
+
+Two uses: as it stood in the failed attempt at Kaggle's points (dense 512-128-30), and as the body of expression
+networks of which only the last convolution group and the dense layers are trained (CIFE: Li et al., 2015).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from facetrain.models.kaggle import KAGGLE_PX, N_KAGGLE
+
+GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+"""(channels, convolutions) of the five groups; a pool by 2 ends each."""
+
+
+def group(inputs: int, outputs: int, depth: int, pool: bool = True) -> nn.Sequential:
+    """`depth` 3x3 convolutions with ReLU, then a pool."""
+    layers: list[nn.Module] = []
+    for _ in range(depth):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True)]
+        inputs = outputs
+    return nn.Sequential(*layers, *([nn.MaxPool2d(2)] if pool else []))
+
+
+def widths(width: float) -> list[int]:
+    """Channels of the five groups at `width` times the original."""
+    return [max(1, round(channels * width)) for channels, _ in GROUPS]
+
+
+class VggBody(nn.Sequential):
+    """(N, C, S, S) -> (N, 512 * width, S / 32, S / 32). Children are the five groups, by number."""
+
+    def __init__(self, inputs: int = 3, width: float = 1.0, he: bool = True) -> None:
+        channels = [inputs, *widths(width)]
+        depths = [depth for _, depth in GROUPS]
+        super().__init__(*(group(a, b, d) for a, b, d in zip(channels[:-1], channels[1:], depths, strict=True)))
+        if he:
+            he_initialise(self)
+
+
+class Vgg16Points(nn.Module):
+    """The plain body with dense 512-128-30 for (N, 1, 96, 96) grey: no batch norm, by default no He start either."""
+
+    def __init__(self, width: float = 1.0, he: bool = False) -> None:
+        super().__init__()
+        side = KAGGLE_PX // 32
+        self.body = VggBody(1, width, he)
+        self.dense = nn.Sequential(
+            nn.Flatten(), nn.Linear(widths(width)[-1] * side**2, 512), nn.ReLU(inplace=True),
+            nn.Linear(512, 128), nn.ReLU(inplace=True), nn.Linear(128, 2 * N_KAGGLE),
+        )  # fmt: skip
+
+    def forward(self, grey: Tensor) -> Tensor:
+        return self.dense(self.body(grey))
+
+
+class ExpressionVgg(nn.Module):
+    """(N, S, S, 3) uint8 BGR -> {"expression": (N, classes)} logits, by the VGG body and two dense layers."""
+
+    MEAN, SCALE = 127.5, 64.0
+
+    def __init__(self, classes: int = 7, input_px: int = 96, width: float = 1.0, dense: int = 256) -> None:
+        super().__init__()
+        cells = (input_px // 32) ** 2
+        self.body = VggBody(3, width)
+        self.dense = nn.Sequential(
+            nn.Flatten(), nn.Linear(widths(width)[-1] * cells, dense), nn.ReLU(inplace=True), nn.Dropout(0.5),
+            nn.Linear(dense, classes),
+        )  # fmt: skip
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        x = (crops[..., :3].permute(0, 3, 1, 2).float() - self.MEAN) / self.SCALE
+        return {"expression": self.dense(self.body(x))}
+
+
+def he_initialise(module: nn.Module) -> None:
+    """He et al. (ICCV 2015): variance 2 / fan in keeps the signal's size through thirteen rectified layers."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

@@ -1,0 +1,129 @@
+"""cnn128: 68 points by plain regression from a 128x128 crop; its file serves the tracker like any other.
+
+The original was trained on boxes of one detector and failed on another's ("wild faces off until boxes match"). Here the
+crops are those of the landmark network, shifted and scaled at random, and `box_jitter` measures what a box costs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facetrack import topology
+from facetrack.geometry import CropBox, crop_from_box, crop_matrix, cut, points_box, transform
+from facetrain import metrics
+from facetrain.datasets import packs
+from facetrain.datasets.landmarks import CropOptions, LandmarkCrops
+from facetrain.fit import FitOptions, fit
+from facetrain.losses import weighted_mean
+from facetrain.models.cnn128 import Cnn128, Cnn128Options
+from facetrain.sample import Sample
+from facetrain.seeds.pictures import Pictures, predict
+from facetrain.seeds.record import Figures, export_seed, save_figures, seed_spec
+from facetrain.sheets import drawn, save_sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Cnn128Recipe:
+    """limit: training faces at most, 0 for all. benchmark: a pack that is only measured on, "" for none."""
+
+    packs: tuple[str, ...] = ("helen_train", "ytfaces_train")
+    benchmark: str = "helen_test"
+    limit: int = 0
+    validation_share: float = 0.06
+    network: Cnn128Options = field(default_factory=Cnn128Options)
+    crops: CropOptions = field(default_factory=CropOptions)
+    fit: FitOptions = field(default_factory=FitOptions)
+
+
+class Cnn128Loss:
+    """Mean squared error of points in half crops (-1..1), as the original's are normalised; presence by its entropy."""
+
+    def __init__(self, input_px: int, presence_weight: float = 0.01) -> None:
+        self.half, self.presence_weight = input_px / 2, presence_weight
+
+    def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        squared = ((outputs["points"] - batch["points"]) / self.half).square().mean(dim=2)
+        points = weighted_mean(squared, batch["weight"])
+        presence = F.binary_cross_entropy_with_logits(outputs["presence"], batch["presence"])
+        return {"total": points + self.presence_weight * presence, "points": points, "presence": presence}
+
+
+def boxed(samples: list[Sample], margin: float, input_px: int, shift: float = 0.0, scale: float = 1.0) -> Pictures:
+    """Crops by exact boxes, or by boxes moved right by `shift` extents and `scale` times as large."""
+    crops, points = [], []
+    for sample in samples:
+        exact = crop_from_box(points_box(sample.points), margin)
+        crop = CropBox(exact.x + shift * exact.size_px / margin, exact.y, exact.size_px * scale)
+        crops.append(cut(sample.image, crop, input_px))
+        points.append(transform(sample.points, crop_matrix(crop, input_px)))
+    return Pictures(np.stack(crops), np.stack(points), np.stack([s.weight for s in samples]).astype(np.float32))
+
+
+def nme(model: nn.Module, held: Pictures) -> Figures:
+    found = metrics.summary(predict(model, held.crops)["points"], held.points)
+    return {name: found[name] for name in ("nme", "nme_51", "fr8")}
+
+
+def box_jitter(model: nn.Module, samples: list[Sample], recipe: Cnn128Recipe) -> Figures:
+    """NME in % when the box is a tenth of the face off, a fifth too large, a fifth too small."""
+    boxes = {"shift_0.1": (0.1, 1.0), "scale_1.2": (0.0, 1.2), "scale_0.8": (0.0, 0.8)}
+    margin, side = recipe.crops.margin, recipe.network.input_px
+    return {
+        f"nme_{name}": nme(model, boxed(samples, margin, side, shift, scale))["nme"]
+        for name, (shift, scale) in boxes.items()
+    }
+
+
+def train_cnn128(data: Path, run_dir: Path, recipe: Cnn128Recipe) -> Figures:
+    """Read the packs, train, measure, export; figures of the benchmark come under its name."""
+    read = [sample for name in recipe.packs for sample in packs.read_landmark_pack(data, name)]
+    training, validation = packs.split(read, recipe.validation_share)
+    benchmark = packs.read_landmark_pack(data, recipe.benchmark) if recipe.benchmark else []
+    return train_faces(training, validation, benchmark, packs.read_negatives(data), run_dir, recipe)
+
+
+def train_faces(
+    training: list[Sample],
+    validation: list[Sample],
+    benchmark: list[Sample],
+    negatives: list[np.ndarray],
+    run_dir: Path,
+    recipe: Cnn128Recipe,
+) -> Figures:
+    """Train on samples of the 68-point scheme; sigma is the error measured on the validation faces."""
+    side, margin = recipe.network.input_px, recipe.crops.margin
+    crops = dataclasses.replace(recipe.crops, input_px=side)
+    if recipe.limit:
+        training = training[:: -(-len(training) // recipe.limit)]
+    held = boxed(validation, margin, side)
+    torch.manual_seed(recipe.fit.seed)
+    dataset = LandmarkCrops(training, negatives, crops, recipe.fit.seed)
+    model: nn.Module = Cnn128(recipe.network)
+    model = fit(model, dataset, Cnn128Loss(side), lambda net: nme(net, held), recipe.fit, run_dir).eval().cpu()
+    predicted = predict(model, held.crops)["points"]
+    measure_sigma(model, predicted, held)
+    figures = nme(model, held)
+    if benchmark:
+        exact = nme(model, boxed(benchmark, margin, side))
+        figures |= {f"{recipe.benchmark}_{name}": value for name, value in exact.items()}
+        figures |= box_jitter(model, benchmark, recipe)
+    save_figures(figures, run_dir)
+    spec = seed_spec("cnn128", model, held.crops, topology.SCHEME, margin, list(recipe.packs), figures)
+    export_seed(model, spec, held.crops, run_dir / "model.onnx")
+    cells = [drawn(*three) for three in zip(held.crops[:18], predicted[:18], held.points[:18], strict=True)]
+    save_sheet(cells, run_dir / "predictions.png")
+    return figures
+
+
+def measure_sigma(model: nn.Module, predicted: np.ndarray, held: Pictures) -> None:
+    """Each point's root mean square error per coordinate, written into the network as its sigma."""
+    deviation = np.sqrt(np.square(predicted - held.points).mean(axis=(0, 2)))
+    assert isinstance(model, Cnn128)
+    model.sigma.copy_(torch.from_numpy(deviation))

@@ -1,0 +1,192 @@
+"""Seven expressions: EAC-Net, and a VGG of which only the last group and the dense layers are trained (CIFE).
+
+Data: the expressions pack. Its classes are as uneven as life (6,828 neutral, 21 afraid), so training draws them more
+evenly, and the figure is the macro F1: the mean over the classes, the rare ones counting as much as the common.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import Dataset
+
+from facetrack import topology
+from facetrack.errors import DataError
+from facetrack.geometry import crop_from_box, crop_matrix, cut, points_box, transform
+from facetrack.types import Image
+from facetrain import augment
+from facetrain.augment import AugmentOptions
+from facetrain.checkpoint import load_weights
+from facetrain.datasets import packs
+from facetrain.fit import FitOptions, fit
+from facetrain.models.eac import EacNet, EacOptions, mark, region_centres
+from facetrain.models.vgg16 import ExpressionVgg
+from facetrain.sample import Sample
+from facetrain.seeds.confusion import confusion_matrix, f1_scores, save_confusion
+from facetrain.seeds.pictures import mirrored, predict
+from facetrain.seeds.pretrain import pretrain_body
+from facetrain.seeds.record import Figures, export_seed, save_figures, seed_spec
+
+CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+"""Ekman's six and neutral, by the alphabet. The pack's nine "contempt" are left out."""
+MARGIN = 1.3
+AUGMENT = AugmentOptions(
+    rotation_deg=8.0, wide_rotation_deg=20.0, shift=0.05, scale=(0.92, 1.09), light=0.5, grey=1.0, blur=0.1, noise=0.1,
+    jpeg=0.0, low_resolution=0.1, occlusion=0.0,
+)  # fmt: skip
+"""Always grey: in the pack colour tells the source, and with it the class (half of it is grey LFW)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionRecipe:
+    """network: eac or expression-vgg; width and dense are the latter's.
+
+    per_epoch: faces drawn in an epoch. balance: 0 draws classes as they come, 1 equally often. body: weights of a
+    trained VggBody (safetensors) for expression-vgg; "" pretrains one on landmarks first, with `pretrain`.
+    """
+
+    network: str = "eac"
+    per_epoch: int = 3000
+    balance: float = 0.6
+    smoothing: float = 0.1
+    validation_share: float = 0.2
+    eac: EacOptions = field(default_factory=EacOptions)
+    width: float = 0.25
+    dense: int = 256
+    body: str = ""
+    augment: AugmentOptions = field(default_factory=lambda: AUGMENT)
+    pretrain: FitOptions = field(default_factory=FitOptions)
+    fit: FitOptions = field(default_factory=FitOptions)
+
+    @property
+    def marked(self) -> bool:
+        """Whether crops carry region centres in a fourth channel."""
+        return self.network == "eac"
+
+    @property
+    def input_px(self) -> int:
+        return self.eac.input_px
+
+
+class ExpressionCrops(Dataset[dict[str, Tensor]]):
+    """Faces drawn by class: item i of an epoch hangs on (seed, epoch, i) alone. crop (S, S, 4) with marks, label ()."""
+
+    def __init__(self, samples: list[Sample], recipe: ExpressionRecipe) -> None:
+        self.recipe, self.epoch = recipe, 0
+        self.by_class = [[s for s in samples if s.attributes["emotion"] == name] for name in CLASSES]
+        self.chances = class_chances([len(part) for part in self.by_class], recipe.balance)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.recipe.per_epoch
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng((self.recipe.fit.seed, self.epoch, index))
+        label = int(rng.choice(len(CLASSES), p=self.chances))
+        sample = self.by_class[label][int(rng.integers(len(self.by_class[label])))]
+        crop = augmented(sample, self.recipe, rng)
+        return {"crop": torch.from_numpy(crop), "label": torch.tensor(label)}
+
+
+def class_chances(counts: list[int], balance: float) -> NDArray[np.float64]:
+    """Chance of each class in proportion to count ** (1 - balance); 0 for an empty one."""
+    weights = np.array([count ** (1 - balance) if count else 0.0 for count in counts])
+    return weights / weights.sum()
+
+
+def augmented(sample: Sample, recipe: ExpressionRecipe, rng: np.random.Generator) -> Image:
+    """A random crop, perhaps mirrored, with its region centres marked if the network asks for them."""
+    options, input_px = recipe.augment, recipe.input_px
+    crop = augment.random_crop(sample.points, MARGIN, rng, options)
+    image, matrix = augment.warp(sample.image, crop, input_px, rng)
+    points = transform(sample.points, matrix)
+    if rng.random() < options.flip:
+        image, points = np.ascontiguousarray(image[:, ::-1]), mirrored(points, topology.FLIP, input_px)
+    image = augment.degrade(image, rng, options)
+    return mark(image, region_centres(points)) if recipe.marked else image
+
+
+def exact(sample: Sample, recipe: ExpressionRecipe) -> Image:
+    """The crop of an exact box, grey, with its marks if the network asks for them."""
+    input_px = recipe.input_px
+    crop = crop_from_box(points_box(sample.points), MARGIN)
+    image = cut(sample.image, crop, input_px)
+    grey = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
+    if not recipe.marked:
+        return grey
+    return mark(grey, region_centres(transform(sample.points, crop_matrix(crop, input_px))))
+
+
+class ExpressionLoss:
+    """Cross-entropy with smoothed labels: many of the pack's are one person's opinion."""
+
+    def __init__(self, smoothing: float) -> None:
+        self.smoothing = smoothing
+
+    def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"total": F.cross_entropy(outputs["expression"], batch["label"], label_smoothing=self.smoothing)}
+
+
+def read_expressions(data: Path) -> list[Sample]:
+    """Every face of the pack that has points and one of the seven labels."""
+    return [s for s in packs.read_mesh_pack(data) if s.attributes.get("emotion") in CLASSES]
+
+
+def train_expression(data: Path, run_dir: Path, recipe: ExpressionRecipe) -> Figures:
+    """Train eac or expression-vgg on the pack; see `train_faces`."""
+    training, validation = packs.split(read_expressions(data), recipe.validation_share)
+    return train_faces(training, validation, run_dir, recipe)
+
+
+def train_faces(training: list[Sample], held: list[Sample], run_dir: Path, recipe: ExpressionRecipe) -> Figures:
+    """Train, measure, export; the confusion matrix goes to run_dir/confusion.png."""
+    crops = np.stack([exact(sample, recipe) for sample in held])
+    labels = np.array([CLASSES.index(str(sample.attributes["emotion"])) for sample in held])
+    model = build(training, run_dir, recipe)
+    dataset = ExpressionCrops(training, recipe)
+    loss = ExpressionLoss(recipe.smoothing)
+    model = fit(model, dataset, loss, lambda net: figures_of(net, crops, labels), recipe.fit, run_dir).eval().cpu()
+    figures = figures_of(model, crops, labels)
+    scores = f1_scores(confusion_of(model, crops, labels))
+    figures |= {f"f1_{name}": float(score) for name, score in zip(CLASSES, scores, strict=True)}
+    save_figures(figures, run_dir)
+    save_confusion(confusion_of(model, crops, labels), CLASSES, run_dir / "confusion.png")
+    spec = seed_spec(recipe.network, model, crops, "expression-7", MARGIN, ["expressions"], figures)
+    export_seed(model, spec, crops, run_dir / "model.onnx")
+    return figures
+
+
+def build(training: list[Sample], run_dir: Path, recipe: ExpressionRecipe) -> nn.Module:
+    """The network; the transferred body of expression-vgg is read or trained first."""
+    torch.manual_seed(recipe.fit.seed)
+    if recipe.network == "eac":
+        return EacNet(recipe.eac, len(CLASSES))
+    if recipe.network != "expression-vgg":
+        raise DataError(f"network is '{recipe.network}'; expected eac or expression-vgg")
+    model = ExpressionVgg(len(CLASSES), recipe.input_px, recipe.width, recipe.dense)
+    if recipe.body:
+        load_weights(model.body, Path(recipe.body))
+    elif recipe.pretrain.epochs:
+        pretrain_body(model.body, training, recipe.input_px, recipe.width, recipe.pretrain, run_dir / "body")
+    return model
+
+
+def confusion_of(model: nn.Module, crops: Image, labels: NDArray[np.intp]) -> NDArray[np.intp]:
+    said = predict(model, crops)["expression"].argmax(axis=1)
+    return confusion_matrix(labels, said, len(CLASSES))
+
+
+def figures_of(model: nn.Module, crops: Image, labels: NDArray[np.intp]) -> Figures:
+    """Macro F1 over the classes that occur, and the share told right."""
+    matrix = confusion_of(model, crops, labels)
+    present = matrix.sum(axis=1) > 0
+    return {"macro_f1": float(f1_scores(matrix)[present].mean()), "accuracy": float(np.trace(matrix) / matrix.sum())}

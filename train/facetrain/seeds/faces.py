@@ -1,0 +1,115 @@
+"""Faces with points and attributes, cropped roughly, as the multi-task network sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from facetrack import topology_maps
+from facetrack.geometry import crop_matrix, cut, transform
+from facetrack.types import Floats, Image
+from facetrain import augment
+from facetrain.augment import AugmentOptions
+from facetrain.models.tcdcn import ATTRIBUTES, POSES
+from facetrain.sample import Sample
+from facetrain.seeds.pictures import mirrored, rough_crop
+
+UNKNOWN = -1.0
+BOX_JITTER = 0.03
+"""Deviation of the test crops from exact ones, in extents: a detector's, not the truth's."""
+TASKS = (*ATTRIBUTES, "pose")
+READ_AS = {"gender": "male", "smile": "smile", "glasses": "glasses", "pose": "pose_bin"}
+"""Task -> the attribute that says it in MTFL's samples (see `datasets.mtfl`)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """crops: (N, S, S, 3) uint8. points: (N, K, 2) crop px. labels: (N,) for each task, -1 where unknown."""
+
+    crops: Image
+    points: Floats
+    labels: dict[str, NDArray[np.float32]]
+
+
+def label_of(sample: Sample, task: str) -> float:
+    """1 or 0, a pose 0 to 4, or UNKNOWN."""
+    value = sample.attributes.get(READ_AS[task])
+    if value is None:
+        return UNKNOWN
+    return float(value) - 1 if task == "pose" else float(value)
+
+
+def rough_faces(samples: list[Sample], margin: float, input_px: int) -> Faces:
+    """Crops by boxes as unsteady as a detector's; every sample needs its points."""
+    crops, points = [], []
+    for sample in samples:
+        crop = rough_crop(sample, margin, BOX_JITTER)
+        crops.append(cut(sample.image, crop, input_px))
+        points.append(transform(sample.points, crop_matrix(crop, input_px)))
+    labels = {task: np.array([label_of(s, task) for s in samples], np.float32) for task in TASKS}
+    return Faces(np.stack(crops), np.stack(points), labels)
+
+
+def thinned(samples: list[Sample], limit: int) -> list[Sample]:
+    """At most about `limit` of them, spread over the whole; all where it is 0."""
+    return samples[:: -(-len(samples) // limit)] if limit else samples
+
+
+class TaskFaces(Dataset[dict[str, Tensor]]):
+    """Augmented crops with points of one scheme, weights, and the four labels; random by (seed, epoch, index) alone.
+
+    A face whose points are unknown is cropped from its picture's middle: its attributes still teach.
+    """
+
+    def __init__(
+        self,
+        samples: list[Sample],
+        scheme: str,
+        input_px: int,
+        margin: float,
+        options: AugmentOptions,
+        seed: int = 0,
+    ) -> None:
+        self.samples, self.scheme, self.input_px, self.margin = samples, scheme, input_px, margin
+        self.options, self.seed = options, seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        sample = self.samples[index]
+        labelled = len(sample.points) > 0 and bool(np.isfinite(sample.points).all())
+        points = sample.points if labelled else _middle(sample.image, topology_maps.N_POINTS[self.scheme])
+        crop = augment.random_crop(points, self.margin, rng, self.options)
+        image, matrix = augment.warp(sample.image, crop, self.input_px, rng)
+        weight = sample.weight if labelled else np.zeros(len(points), np.float32)
+        points = transform(points, matrix)
+        labels = {task: label_of(sample, task) for task in TASKS}
+        if rng.random() < self.options.flip:
+            order = topology_maps.FLIPS[self.scheme]
+            image, weight = np.ascontiguousarray(image[:, ::-1]), weight[order]
+            points = mirrored(points, order, self.input_px)
+            labels["pose"] = POSES - 1 - labels["pose"] if labels["pose"] >= 0 else UNKNOWN
+        image = augment.degrade(image, rng, self.options)
+        arrays = {"crop": image, "points": points, "weight": weight}
+        return {name: torch.from_numpy(value) for name, value in arrays.items()} | {
+            task: torch.tensor(value, dtype=torch.float32) for task, value in labels.items()
+        }
+
+
+def _middle(image: Image, count: int) -> Floats:
+    """Stand-ins for unknown points, which only place the crop: the middle four tenths of the picture."""
+    height, width = image.shape[:2]
+    corners = np.array([[0.3, 0.3], [0.7, 0.3], [0.3, 0.7], [0.7, 0.7], [0.5, 0.5]], np.float32)
+    filled = np.resize(corners, (count, 2))
+    return (filled * np.array([width, height], np.float32)).astype(np.float32)

@@ -1,0 +1,53 @@
+"""A VGG body that has seen faces: trained on landmarks, so that an expression network may keep most of it.
+
+CIFE's authors took a network trained on ImageNet. There are no such weights here, and none are downloaded: the body
+learns where the 68 points are on the same training faces, a task whose labels cost nothing (MediaPipe's).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from facetrain.augment import AugmentOptions
+from facetrain.checkpoint import save_weights
+from facetrain.datasets.landmarks import CropOptions, LandmarkCrops
+from facetrain.fit import FitOptions, fit
+from facetrain.losses import weighted_mean
+from facetrain.models.vgg16 import VggBody, widths
+from facetrain.sample import Sample
+
+
+class BodyOnPoints(nn.Module):
+    """The body under one dense layer of 136 numbers."""
+
+    def __init__(self, body: VggBody, input_px: int, width: float) -> None:
+        super().__init__()
+        self.body, self.reach = body, input_px / 2
+        self.dense = nn.Linear(widths(width)[-1] * (input_px // 32) ** 2, 136)
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        x = (crops.permute(0, 3, 1, 2).float() - 127.5) / 64
+        points = self.dense(self.body(x).flatten(1)).unflatten(1, (-1, 2))
+        return {"points": points * self.reach + self.reach - 0.5}
+
+
+def points_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Mean absolute error in px, masked."""
+    return {"total": weighted_mean((outputs["points"] - batch["points"]).abs().mean(dim=2), batch["weight"])}
+
+
+def pretrain_body(
+    body: VggBody, samples: list[Sample], input_px: int, width: float, options: FitOptions, run_dir: Path
+) -> None:
+    """Train `body` in place; run_dir/body.safetensors holds it alone, for the recipe's key `body` of later runs."""
+    augment = AugmentOptions(grey=1.0, occlusion=0.0, jpeg=0.0, wide_rotation_deg=20.0, rotation_deg=8.0)
+    crops = CropOptions(input_px=input_px, margin=1.3, negatives=0.0, augment=augment)
+    model = BodyOnPoints(body, input_px, width)
+    torch.manual_seed(options.seed)
+    trained = fit(model, LandmarkCrops(samples, [], crops, options.seed), points_loss, lambda _: {}, options, run_dir)
+    assert isinstance(trained, BodyOnPoints)
+    body.load_state_dict(trained.body.state_dict())
+    save_weights(body, run_dir / "body.safetensors")

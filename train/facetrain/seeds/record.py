@@ -1,0 +1,73 @@
+"""What a run leaves behind besides its weights: the figures, and the proven ONNX file."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from facetrack import modelfile
+from facetrack.modelfile import ModelSpec
+from facetrack.types import Image
+from facetrain.export import export_onnx
+
+Figures = dict[str, float]
+
+PACKS = {
+    "helen_train": "HELEN, 870 photographs labelled in the 300-W scheme (research only)",
+    "ytfaces_train": "YouTube Faces, 3462 frames with semi-automatic points (research only)",
+    "mtfl": "MTFL, 10,000 faces with 5 points, gender, smile, glasses and pose (research only)",
+    "expressions": "13,572 face crops with emotions, half of them LFW, points by MediaPipe (Apache-2.0 repository)",
+}
+TERMS = "Trained on sets that are free for research only: ask their owners before commercial use."
+OUTPUTS = {
+    "points": "(N, K, 2) x y in crop px, pixel centres at integers",
+    "sigma": "(N, 68) one standard deviation of a point's error per coordinate on validation faces, crop px",
+    "presence": "(N,) logit of a face being there",
+    "gender": "(N,) logit of a man",
+    "smile": "(N,) logit of a smile",
+    "glasses": "(N,) logit of glasses",
+    "pose": "(N, 5) logits: left profile, left, frontal, right, right profile",
+    "expression": "(N, 7) logits: anger, disgust, fear, happiness, neutral, sadness, surprise",
+}
+PARITY = {"points": 1e-3, "sigma": 1e-3}
+"""Largest difference between torch and the exported file: a thousandth of a pixel, and as much of a logit."""
+
+
+def seed_spec(
+    name: str, network: nn.Module, crops: Image, topology: str, margin: float, packs: list[str], figures: Figures
+) -> ModelSpec:
+    """What the file of a seed network says of itself; its kind is told by what it gives."""
+    with torch.inference_mode():
+        outputs = list(network.eval().cpu()(torch.from_numpy(crops[:1])))
+    kind = "landmarks" if "points" in outputs or "expression" not in modelfile.KINDS else "expression"
+    return ModelSpec(
+        name=name,
+        kind=kind,
+        input_px=crops.shape[1],
+        mean=float(getattr(network, "MEAN", 0.0)),
+        scale=float(getattr(network, "SCALE", 255.0)),
+        topology=topology,
+        margin=margin,
+        outputs={key: OUTPUTS[key] for key in outputs},
+        data=[PACKS.get(pack, pack) for pack in packs],
+        terms=TERMS,
+        reproduce=f"facetrack train {name} --data DATA",
+        metrics={f"validation/{key}": round(value, 4) for key, value in figures.items()},
+    )
+
+
+def export_seed(model: nn.Module, spec: ModelSpec, crops: Image, path: Path) -> ModelSpec:
+    """Write the .onnx after checking every output on real crops."""
+    axes = {name: {0: "faces"} for name in ("crops", *spec.outputs)}
+    tolerance = {name: PARITY.get(name, 1e-3) for name in spec.outputs}
+    return export_onnx(model, spec, torch.from_numpy(crops[:24]), path, tolerance, axes)
+
+
+def save_figures(figures: Figures, run_dir: Path) -> None:
+    """figures.json; null for what is not a number."""
+    values = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+    (run_dir / "figures.json").write_text(json.dumps(values, indent=1) + "\n")

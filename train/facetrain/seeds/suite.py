@@ -1,0 +1,148 @@
+"""All seed networks in one go, and the table that sets each figure beside its authors'.
+
+`facetrack train --suite seeds --quick` calls `train_suite`. Every number in the table is of the run beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facetrain import recipe as recipes
+from facetrain.seeds.cnn128 import Cnn128Recipe, train_cnn128
+from facetrain.seeds.expression import ExpressionRecipe, train_expression
+from facetrain.seeds.kaggle import KaggleRecipe, ensemble_rmse, train_kaggle
+from facetrain.seeds.record import Figures
+from facetrain.seeds.tcdcn import TcdcnRecipe, train_tcdcn
+
+Trainer = Callable[[Path, Path, Any], Figures]
+DERIVED = "derived from HELEN and YouTube Faces: Kaggle's own files are not here"
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """recipe: its name. train, kind: what runs it. shown: figures for the table, with their label and format.
+    quick: overrides for a run of a minute. authors: what they report. why: why ours differs."""
+
+    recipe: str
+    train: Trainer
+    kind: type
+    data: str
+    shown: dict[str, str]
+    quick: tuple[str, ...]
+    authors: str
+    why: str
+
+
+KAGGLE_SHOWN = {
+    "rmse_px": "RMSE {:.2f} px",
+    "loss": "valid loss {:.5f}",
+    "rmse_flip_px": "with flip {:.2f}",
+    "rmse_mean_shape_px": "mean face {:.2f}",
+}
+ONE_EPOCH = ("fit.epochs=1",)
+SEEDS = (
+    Seed(
+        "kaggle-mlp", train_kaggle, KaggleRecipe, DERIVED, KAGGLE_SHOWN, ("fit.epochs=30",),
+        "valid loss .00326, RMSE 2.74 px", "other faces; no test board; all points labelled in all rows",
+    ),
+    Seed(
+        "kaggle-cnn", train_kaggle, KaggleRecipe, DERIVED, KAGGLE_SHOWN, (*ONE_EPOCH, "limit=1000"),
+        "RMSE 1.8", "3000 epochs on a GPU there",
+    ),
+    Seed(
+        "kaggle-vgg", train_kaggle, KaggleRecipe, DERIVED, KAGGLE_SHOWN, (*ONE_EPOCH, "limit=500"),
+        "RMSE 1.66", "a few epochs here; theirs is Kaggle's private board",
+    ),
+    Seed(
+        "vgg16", train_kaggle, KaggleRecipe, DERIVED, KAGGLE_SHOWN | {"spread": "spread {:.3f}"},
+        (*ONE_EPOCH, "limit=256", "width=0.25"),
+        "did not converge", "nor does it here: no normalisation and targets of 48 px leave one answer for every face",
+    ),
+    Seed(
+        "cnn128", train_cnn128, Cnn128Recipe, "HELEN, YouTube Faces; measured on HELEN-330",
+        {"helen_test_nme": "NME {:.2f} %", "nme_shift_0.1": "box shifted by .1: {:.2f} %"},
+        (*ONE_EPOCH, "limit=300", "network.pool_strides=[2,2,2,1]"),
+        "none given: wild faces off until boxes match", "boxes are exact, or jittered as stated",
+    ),
+    Seed(
+        "tcdcn", train_tcdcn, TcdcnRecipe, "MTFL (5 points), tested on its AFLW part; 68 points: HELEN, YouTube Faces",
+        {
+            "error": "mean error {:.2f} %", "smile_f1": "smile F1 {:.2f}", "glasses_f1": "glasses F1 {:.2f}",
+            "gender_f1": "gender F1 {:.2f}", "pose_accuracy": "pose {:.2f}", "dense_nme_pupil": "68 points {:.2f} %",
+        },
+        ("tasks_fit.epochs=2", "points_fit.epochs=1", "dense_fit.epochs=2", "limit=3000"),
+        "about 8 %; 300-W 5.54 %", "80x80 pictures, points masked in 2363 of 10,000; no pretraining for the 68",
+    ),
+    Seed(
+        "eac", train_expression, ExpressionRecipe, "expressions pack, 7 classes, people split",
+        {"macro_f1": "macro F1 {:.3f}", "accuracy": "accuracy {:.3f}"},
+        (*ONE_EPOCH, "per_epoch=480", "eac.width=0.125"), "EAC-Net: action units, F1 55.9 % (BP4D)",
+        "expressions, not action units; from scratch; 21 afraid faces in all",
+    ),
+    Seed(
+        "expression-vgg", train_expression, ExpressionRecipe, "expressions pack, 7 classes, people split",
+        {"macro_f1": "macro F1 {:.3f}", "accuracy": "accuracy {:.3f}"},
+        (*ONE_EPOCH, "pretrain.epochs=0", "per_epoch=480", "width=0.125"),
+        "CIFE: own data", "the body learned landmarks here, not ImageNet",
+    ),
+)  # fmt: skip
+
+
+def train_suite(data: Path, out: Path, quick: bool) -> str:
+    """Train every seed network under `out`, and return the Markdown table, which is also out/seeds.md."""
+    rows = [train_one(seed, data, out, quick) for seed in SEEDS]
+    kaggle = [out / name for name in ("kaggle-cnn", "kaggle-vgg") if (out / name / "validation.npz").exists()]
+    text = table(rows)
+    if len(kaggle) > 1:
+        text += f"\nMean of {' and '.join(run.name for run in kaggle)}: RMSE {ensemble_rmse(kaggle):.2f} px.\n"
+    (out / "seeds.md").write_text(text)
+    return text
+
+
+def train_one(seed: Seed, data: Path, out: Path, quick: bool) -> dict[str, str]:
+    """One run in out/RECIPE, resumed if it is there; returns its row of the table."""
+    recipe: Any = recipes.load(seed.kind, recipes.FOLDER / f"{seed.recipe}.toml", seed.quick if quick else ())
+    run_dir = out / seed.recipe
+    run_dir.mkdir(parents=True, exist_ok=True)
+    (run_dir / "recipe.toml").write_text(recipes.dump(recipe))
+    started = time.monotonic()
+    figures = seed.train(data, run_dir, recipe)
+    return row(seed, run_dir, figures, time.monotonic() - started)
+
+
+def row(seed: Seed, run_dir: Path, figures: Figures, seconds: float) -> dict[str, str]:
+    """A row from what the run left: epochs from its histories, figures as they are shown."""
+    shown = [form.format(figures[name]) for name, form in seed.shown.items() if name in figures]
+    return {
+        "recipe": seed.recipe,
+        "data": seed.data,
+        "epochs": ", ".join(epochs_of(path, run_dir) for path in sorted(run_dir.rglob("history.jsonl"))),
+        "time": f"{trained_seconds(run_dir, seconds) / 60:.1f} min",
+        "figure": ", ".join(shown),
+        "authors": seed.authors,
+        "why they differ": seed.why,
+    }
+
+
+def epochs_of(history: Path, run_dir: Path) -> str:
+    """Epochs of a run, or of one of its stages, by the stage's name."""
+    stage = "" if history.parent == run_dir else f"{history.parent.name} "
+    return f"{stage}{len(history.read_text().splitlines())}"
+
+
+def trained_seconds(run_dir: Path, seconds: float) -> float:
+    """Time in the training loops, also of a resumed run's earlier part; `seconds` where that is more."""
+    lines = [line for path in run_dir.rglob("history.jsonl") for line in path.read_text().splitlines()]
+    return max(seconds, sum(json.loads(line)["seconds"] for line in lines))
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """Markdown."""
+    names = list(rows[0])
+    lines = [names, ["---"] * len(names), *([one[name] for name in names] for one in rows)]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)

@@ -1,0 +1,230 @@
+"""TCDCN on MTFL: five points with gender, smile, glasses and pose; then 68 points by fine-tuning.
+
+Three stages, each a run of its own folder, so that each resumes by itself: `tasks` trains everything, `points` goes on
+with the auxiliary tasks stopped together and without weight decay, `dense` learns 68 points over the same first three
+layers. Sources: see `models.tcdcn`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facetrack import topology, topology_maps
+from facetrain import metrics
+from facetrain.augment import AugmentOptions
+from facetrain.datasets import packs
+from facetrain.datasets.mtfl import read_mtfl_pack
+from facetrain.fit import FitOptions, fit
+from facetrain.models.tcdcn import ATTRIBUTES, Tcdcn, TcdcnOptions
+from facetrain.sample import Sample
+from facetrain.seeds.faces import Faces, TaskFaces, rough_faces, thinned
+from facetrain.seeds.pictures import predict
+from facetrain.seeds.record import Figures, export_seed, save_figures, seed_spec
+from facetrain.sheets import drawn, save_sheet
+
+AUGMENT = AugmentOptions(
+    rotation_deg=12.0, wide_rotation_deg=30.0, shift=0.08, scale=(0.87, 1.15), light=0.4, grey=0.0, blur=0.1,
+    noise=0.1, jpeg=0.0, low_resolution=0.0, occlusion=0.0,
+)  # fmt: skip
+"""The authors': rotation to 30 degrees, shifts, scales, mirror; and some light, blur and noise."""
+DENSE = TcdcnOptions(points=68, features=256)
+MARGINS = {5: 2.2, 68: 1.15}
+"""Side of the crop over the extent of the points: five span the eyes and the mouth only."""
+
+
+@dataclass(frozen=True, slots=True)
+class MultiTaskLoss:
+    """The paper's equation 3: half the squared error of the points, summed over a face (targets / input side), plus
+    weighted cross-entropies of the tasks. Unknown points weigh nothing, unknown attributes (-1) are left out.
+    auxiliary: False once the tasks are stopped."""
+
+    points: float = 1.0
+    gender: float = 0.1
+    smile: float = 0.1
+    glasses: float = 0.1
+    pose: float = 0.3
+    input_px: int = 40
+    auxiliary: bool = True
+
+    def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        squared = ((outputs["points"] - batch["points"]) / self.input_px).square().sum(dim=2)
+        faces = (batch["weight"].sum(dim=1) > 0).sum().clamp(min=1)
+        terms = {"points": 0.5 * (squared * batch["weight"]).sum() / faces}
+        total = self.points * terms["points"]
+        if self.auxiliary:
+            for name in ATTRIBUTES:
+                terms[name] = yes_no_loss(outputs[name], batch[name])
+                total = total + getattr(self, name) * terms[name]
+            terms["pose"] = class_loss(outputs["pose"], batch["pose"])
+            total = total + self.pose * terms["pose"]
+        return {"total": total, **terms}
+
+
+def yes_no_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Binary cross-entropy over labels 0 and 1; -1 is unknown. 0 where nothing is known."""
+    known = (labels >= 0).float()
+    loss = F.binary_cross_entropy_with_logits(logits, labels.clamp(min=0), reduction="none")
+    return (loss * known).sum() / known.sum().clamp(min=1)
+
+
+def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy over class numbers; -1 is unknown."""
+    loss = F.cross_entropy(logits, labels.long(), ignore_index=-1, reduction="sum")
+    return loss / (labels >= 0).sum().clamp(min=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TcdcnRecipe:
+    """dense: train the 68-point stage too. limit: training faces at most, 0 for all. repeats: how often each 68-point
+    pack is seen in an epoch."""
+
+    limit: int = 0
+    dense: bool = True
+    repeats: dict[str, int] = field(default_factory=lambda: {"helen_train": 3, "ytfaces_train": 1})
+    validation_share: float = 0.06
+    benchmark: str = "helen_test"
+    network: TcdcnOptions = field(default_factory=TcdcnOptions)
+    dense_network: TcdcnOptions = field(default_factory=lambda: DENSE)
+    loss: MultiTaskLoss = field(default_factory=MultiTaskLoss)
+    augment: AugmentOptions = field(default_factory=lambda: AUGMENT)
+    tasks_fit: FitOptions = field(default_factory=FitOptions)
+    points_fit: FitOptions = field(default_factory=FitOptions)
+    dense_fit: FitOptions = field(default_factory=FitOptions)
+
+
+def train_tcdcn(data: Path, run_dir: Path, recipe: TcdcnRecipe) -> Figures:
+    """All stages; figures of the test part of MTFL (AFLW), then those of the 68-point benchmark under `dense_`."""
+    faces = read_mtfl_pack(data / "mtfl.csv", trim=False).samples
+    training, testing = ([s for s in faces if s.attributes["split"] == part] for part in ("training", "testing"))
+    model, figures = train_tasks(training, testing, run_dir, recipe)
+    if recipe.dense:
+        read = {name: packs.read_landmark_pack(data, name) for name in recipe.repeats}
+        split = {name: packs.split(samples, recipe.validation_share) for name, samples in read.items()}
+        kept = [sample for name, (part, _) in split.items() for sample in part * recipe.repeats[name]]
+        benchmark = packs.read_landmark_pack(data, recipe.benchmark)
+        held = [sample for _, part in split.values() for sample in part]
+        dense = train_dense(model, kept, held, benchmark, run_dir, recipe)
+        figures |= {f"dense_{name}": value for name, value in dense.items()}
+    save_figures(figures, run_dir)
+    return figures
+
+
+def train_tasks(
+    training: list[Sample], testing: list[Sample], run_dir: Path, recipe: TcdcnRecipe
+) -> tuple[Tcdcn, Figures]:
+    """Five points with the tasks, then the points alone; the attributes' figures are those at which the tasks stopped.
+
+    The fitted points stage moves the shared layers on, so the tasks' heads no longer fit: the exported file is the
+    last stage's for its points and says so by leaving the attributes out; `tasks/model.onnx` holds both.
+    """
+    side = recipe.network.input_px
+    held = rough_faces(testing, MARGINS[5], side)
+    dataset = _dataset(training, topology_maps.FIVE, recipe, recipe.tasks_fit)
+    loss = dataclasses.replace(recipe.loss, input_px=side)
+    torch.manual_seed(recipe.tasks_fit.seed)
+    model: nn.Module = Tcdcn(dataclasses.replace(recipe.network, points=5))
+    model = fit(model, dataset, loss, lambda net: five_figures(net, held), recipe.tasks_fit, run_dir / "tasks")
+    tasks = five_figures(model, held)
+    _keep(model, "tcdcn-tasks", held, tasks, run_dir / "tasks", ["mtfl"])
+    alone = dataclasses.replace(loss, auxiliary=False)
+    model = fit(model, dataset, alone, lambda net: points_figures(net, held), recipe.points_fit, run_dir / "points")
+    figures = tasks | points_figures(model, held) | {"error_with_tasks": tasks["error"]}
+    assert isinstance(model, Tcdcn)
+    _keep(PointsOnly(model), "tcdcn", held, figures, run_dir, ["mtfl"])
+    return model, figures
+
+
+def train_dense(
+    five: Tcdcn, training: list[Sample], held: list[Sample], benchmark: list[Sample], run_dir: Path, recipe: TcdcnRecipe
+) -> Figures:
+    """68 points over the first three layers of `five`, which are kept; figures of the benchmark."""
+    side = recipe.dense_network.input_px
+    torch.manual_seed(recipe.dense_fit.seed)
+    model: nn.Module = Tcdcn(dataclasses.replace(recipe.dense_network, points=68))
+    assert isinstance(model, Tcdcn)
+    model.keep_first_layers(five)
+    dataset = _dataset(training, topology.SCHEME, recipe, recipe.dense_fit)
+    loss = dataclasses.replace(recipe.loss, input_px=side, auxiliary=False)
+    validation = rough_faces(held, MARGINS[68], side)
+    folder = run_dir / "dense"
+    model = fit(model, dataset, loss, lambda net: dense_figures(net, validation), recipe.dense_fit, folder)
+    truth = rough_faces(benchmark, MARGINS[68], side)
+    figures = dense_figures(model, truth)
+    _keep(model, "tcdcn-68", truth, figures, folder, list(recipe.repeats))
+    return figures
+
+
+def _dataset(samples: list[Sample], scheme: str, recipe: TcdcnRecipe, options: FitOptions) -> TaskFaces:
+    five = scheme == topology_maps.FIVE
+    side, margin = (recipe.network if five else recipe.dense_network).input_px, MARGINS[5 if five else 68]
+    return TaskFaces(thinned(samples, recipe.limit), scheme, side, margin, recipe.augment, options.seed)
+
+
+class PointsOnly(nn.Module):
+    """The network without its tasks' answers."""
+
+    def __init__(self, model: Tcdcn) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        return {"points": self.model(crops)["points"]}
+
+
+def points_figures(model: nn.Module, faces: Faces) -> Figures:
+    """Mean error in % of the distance between the eyes' centres, its median, and the share above 10 %."""
+    predicted = predict(model, faces.crops)["points"]
+    between = np.linalg.norm(faces.points[:, 0] - faces.points[:, 1], axis=1)
+    error = 100 * np.linalg.norm(predicted - faces.points, axis=2).mean(axis=1) / between
+    return {
+        "error": float(error.mean()),
+        "error_median": float(np.median(error)),
+        "fr10": float(100 * (error > 10).mean()),
+    }
+
+
+def five_figures(model: nn.Module, faces: Faces) -> Figures:
+    """The points' error, precision, recall and F1 of each yes-or-no task, and the share of poses told right."""
+    outputs = predict(model, faces.crops)
+    figures = points_figures(model, faces)
+    for task in ATTRIBUTES:
+        figures |= {f"{task}_{k}": v for k, v in yes_no_figures(outputs[task] > 0, faces.labels[task]).items()}
+    known = faces.labels["pose"] >= 0
+    right = outputs["pose"].argmax(axis=1) == faces.labels["pose"]
+    return figures | {"pose_accuracy": float(right[known].mean()) if known.any() else float("nan")}
+
+
+def yes_no_figures(said: np.ndarray, labels: np.ndarray) -> Figures:
+    """Precision, recall and F1 of "yes" over the known labels; 0 where nothing was said or nothing was there."""
+    known = labels >= 0
+    said, true = said[known], labels[known] > 0
+    hits = float((said & true).sum())
+    precision, recall = hits / max(1, int(said.sum())), hits / max(1, int(true.sum()))
+    return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / max(1e-9, precision + recall)}
+
+
+def dense_figures(model: nn.Module, faces: Faces) -> Figures:
+    """NME in % of the outer eye corners' distance, and of the eye centres', in which the authors report 5.54."""
+    predicted = predict(model, faces.crops)["points"]
+    five = topology.five_from_68(faces.points)
+    between = np.linalg.norm(five[:, 0] - five[:, 1], axis=1)
+    pupil = 100 * np.linalg.norm(predicted - faces.points, axis=2).mean(axis=1) / between
+    return {"nme": metrics.summary(predicted, faces.points)["nme"], "nme_pupil": float(pupil.mean())}
+
+
+def _keep(model: nn.Module, name: str, faces: Faces, figures: Figures, folder: Path, sets: list[str]) -> None:
+    model = model.eval().cpu()
+    dense = faces.points.shape[1] != len(topology.FIVE_POINTS)
+    scheme = topology.SCHEME if dense else topology_maps.FIVE
+    spec = seed_spec(name, model, faces.crops, scheme, MARGINS[faces.points.shape[1]], sets, figures)
+    export_seed(model, spec, faces.crops, folder / "model.onnx")
+    predicted = predict(model, faces.crops[:18])["points"]
+    cells = [drawn(*three) for three in zip(faces.crops[:18], predicted, faces.points[:18], strict=True)]
+    save_sheet(cells, folder / "predictions.png")
