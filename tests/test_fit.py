@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -186,7 +187,9 @@ def test_two_processes_train_the_network_that_one_does(tmp_path):
         "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; import test_fit;"
         "test_fit.train(Path(sys.argv[1]))"
     )
-    environment = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29531"}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     here = Path(__file__).parent
     environment["PYTHONPATH"] = os.pathsep.join([str(here.parent / "tracker"), str(here.parent / "train")])
     processes = [

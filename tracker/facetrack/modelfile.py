@@ -14,15 +14,15 @@ from facetrack.errors import ModelFileError
 
 METADATA_KEY = "facetrack"
 FORMAT = 1
-KINDS = ("landmarks", "detector")
+KINDS = ("landmarks", "detector", "expression")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """What a network needs and what it is.
 
-    kind: landmarks or detector. input_px: side of the square crop, None where any size goes (a detector: any multiple
-    of
+    kind: landmarks, detector or expression. input_px: side of the square crop, None where any size goes (a detector:
+    any multiple of
         `stride`). Input is uint8, (N, H, W, 3), BGR; mean and scale are those that the graph itself applies:
         (value - mean) / scale.
     margin: the crop's side over the longer side of the face's box (landmarks only).

@@ -118,7 +118,7 @@ def fit(
                 entry = run.train_epoch(progress)
                 if group.leads:
                     figures = validate(run.kept.eval())
-                    entry |= {f"val_{name}": value for name, value in figures.items()}
+                    entry |= {f"val_{name}": float(value) for name, value in figures.items()}
                     log(entry, run_dir / "tensorboard", run.epoch)
                     progress.console.print(describe(entry))
                 run.finish_epoch(entry)

@@ -52,9 +52,11 @@ def train(
     overrides = [*(set_ or []), *([f"init={init}"] if init else [])]
     resolved = recipes.load(entry.kind, path, overrides, quick)
     run_dir = out or Path("runs") / path.stem
-    run_dir.mkdir(parents=True, exist_ok=True)
-    (run_dir / "recipe.toml").write_text(recipes.dump(resolved))
-    figures = entry.train(data, run_dir, resolved)
+    try:
+        figures = entry.train(data, run_dir, resolved)
+    finally:
+        if run_dir.is_dir():  # made once the data could be read: a typing mistake leaves no folder behind
+            (run_dir / "recipe.toml").write_text(recipes.dump(resolved))
     for name, value in figures.items():
         console.print(f"{name}: {value:.4g}", highlight=False)
     console.print(f"wrote {run_dir}; `tensorboard --logdir {run_dir}` shows the log", highlight=False)

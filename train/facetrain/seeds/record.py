@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from facetrack import modelfile
 from facetrack.modelfile import ModelSpec
 from facetrack.types import Image
 from facetrain.export import export_onnx
@@ -43,7 +42,7 @@ def seed_spec(
     """What the file of a seed network says of itself; its kind is told by what it gives."""
     with torch.inference_mode():
         outputs = list(network.eval().cpu()(torch.from_numpy(crops[:1])))
-    kind = "landmarks" if "points" in outputs or "expression" not in modelfile.KINDS else "expression"
+    kind = "landmarks" if "points" in outputs else "expression"
     return ModelSpec(
         name=name,
         kind=kind,

@@ -61,7 +61,7 @@ SEEDS = (
     Seed(
         "vgg16", train_kaggle, KaggleRecipe, DERIVED, KAGGLE_SHOWN | {"spread": "spread {:.3f}"},
         (*ONE_EPOCH, "limit=256", "width=0.25"),
-        "did not converge", "nor does it here: no normalisation and targets of 48 px leave one answer for every face",
+        "did not converge", "nor does it here: no normalisation, targets in px; the recipe says what was measured",
     ),
     Seed(
         "cnn128", train_cnn128, Cnn128Recipe, "HELEN, YouTube Faces; measured on HELEN-330",
