@@ -41,6 +41,14 @@ def test_quick_counts_only_when_asked_for(tmp_path):
     assert recipe.load(Whole, tmp_path / "r.toml", quick=True) == Whole(count=1, part=Part(0.1, (5, 6)))
 
 
+def test_a_section_keeps_the_defaults_of_its_owner(tmp_path):
+    own = DetectorRecipe().fit
+    (tmp_path / "r.toml").write_text("[fit]\nepochs = 2\n")
+    fit = recipe.load(DetectorRecipe, tmp_path / "r.toml").fit
+    assert fit.epochs == 2
+    assert (fit.batch, fit.learning_rate, fit.weight_decay) == (own.batch, own.learning_rate, own.weight_decay)
+
+
 def test_dump_and_load_give_the_same(tmp_path):
     whole = Whole(name='with "quotes"', repeats={"x": 2}, part=Part(rate=1e-3))
     assert load(tmp_path, recipe.dump(whole)) == whole

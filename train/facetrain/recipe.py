@@ -59,20 +59,28 @@ def _override(values: dict[str, Any], text: str) -> None:
         values[name] = value.strip()
 
 
-def build(kind: type[R], values: Mapping[str, Any], where: str) -> R:
-    """A dataclass from nested mappings; lists become tuples where the field is one."""
+def build(kind: type[R], values: Mapping[str, Any], where: str, base: R | None = None) -> R:
+    """A dataclass whose fields all have defaults, from nested mappings; lists become tuples where the field is one.
+
+    base: what holds where `values` say nothing; the defaults if None. A section keeps the defaults of its owner:
+    where a recipe's `fit` starts with 24 epochs and batches of 32, setting one leaves the other.
+    """
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
     if unknown:
         raise DataError(f"{where}: unknown key {unknown[0]}; expected one of {', '.join(hints)}")
-    return kind(**{name: _convert(hints[name], value, f"{where}: {name}") for name, value in values.items()})
+    base = kind() if base is None else base
+    changes = {
+        name: _convert(hints[name], value, f"{where}: {name}", getattr(base, name)) for name, value in values.items()
+    }
+    return dataclasses.replace(base, **changes)  # type: ignore[type-var]
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
+def _convert(hint: Any, value: Any, where: str, base: Any = None) -> Any:
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise DataError(f"{where} is {value!r}; expected a section")
-        return build(typing.cast("type[Any]", hint), value, where)
+        return build(typing.cast("type[Any]", hint), value, where, base)
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is types.UnionType:
         hint = next(arg for arg in args if arg is not type(None))
