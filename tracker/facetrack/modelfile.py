@@ -22,9 +22,8 @@ class ModelSpec:
     """What a network needs and what it is.
 
     kind: landmarks, detector or expression. input_px: side of the square crop, None where any size goes (a detector:
-    any multiple of
-        `stride`). Input is uint8, (N, H, W, 3), BGR; mean and scale are those that the graph itself applies:
-        (value - mean) / scale.
+        any multiple of `stride`). Input is uint8, (N, H, W, 3), BGR; mean and scale are those that the graph itself
+        applies: (value - mean) / scale.
     margin: the crop's side over the longer side of the face's box (landmarks only).
     topology: the scheme of the points. outputs: name and meaning of each output.
     metrics: figures by name, each with the data it was measured on in its name. data: the sets it was trained on.

@@ -70,8 +70,7 @@ class Pose:
     """The head's attitude relative to the camera.
 
     rotation: (3, 3) float64, head to camera. Camera axes: x right, y down, z away from the camera. The identity is a
-    head
-        that looks straight into the camera.
+        head that looks straight into the camera.
     translation: (3,) float64, the head's origin in the camera's axes, in units of the head model (mm for an adult of
         average size: a distance, only as good as that guess).
     yaw_deg: positive when the head turns towards the picture's right. pitch_deg: positive when it looks up.

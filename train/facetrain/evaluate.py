@@ -33,8 +33,7 @@ FOUND_IOU = 0.4
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """predicted, truth: (N, 68, 2) px, faces that were found. crops: where the network looked. missed: names of the
-    faces
-    that the detector did not find. presence: (N,). sigma: (N, 68) px."""
+    faces that the detector did not find. presence: (N,). sigma: (N, 68) px."""
 
     samples: list[Sample]
     crops: list[CropBox]

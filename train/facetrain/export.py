@@ -74,8 +74,8 @@ def compare(model: nn.Module, engine: OnnxEngine, crops: Tensor) -> dict[str, fl
 def _trace(
     model: nn.Module, crops: Tensor, outputs: list[str], path: Path, dynamic_axes: dict[str, dict[int, str]]
 ) -> None:
-    """torch's TorchScript exporter: for these plain networks its graphs are smaller than the newer one's, and run as
-    fast."""
+    """torch's TorchScript exporter: for these plain networks its graphs are smaller than the newer one's, and run
+    as fast."""
     import warnings
 
     # In eval mode as a whole, and told to preserve that: told to make it so, the exporter would melt the batch norms

@@ -16,7 +16,7 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="A labelled pack by its path, such as data/helen_test.")],
     boxes: Annotated[str, typer.Option(help="Where to look: detector (the bundled one) or truth.")] = "detector",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for figures.json, ced.png, worst.png and median.png.")
+        Path | None, typer.Option(help="Folder for figures.json and pictures: ced, worst, median, box_jitter.")
     ] = None,
 ) -> None:
     """Measure a landmark network: NME, failure rate, AUC, per region, uncertainty and time."""
