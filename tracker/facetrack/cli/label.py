@@ -7,38 +7,54 @@ from typing import Annotated
 
 import typer
 
-from facetrack.errors import FacetrackError, ModelFileError
+from facetrack.cli.train import need_training
+from facetrack.errors import ModelFileError
 
-TEACHERS = ("mediapipe",)
+MEDIAPIPE = "mediapipe"
 
 
 def label(
-    source: Annotated[Path, typer.Argument(help="A video, a picture, or a folder of pictures.")],
+    source: Annotated[Path, typer.Argument(help="A video, a picture, a folder of pictures, or labelled faces.")],
     out: Annotated[Path, typer.Option(help="The pack to write, without ending: OUT.zip and OUT.npz.")],
-    teacher: Annotated[str, typer.Option(help="Who labels: mediapipe.")] = "mediapipe",
-    teacher_model: Annotated[Path | None, typer.Option(help="The teacher's file: face_landmarker.task.")] = None,
+    teacher: Annotated[
+        str, typer.Option(help="Who labels: mediapipe, bundled, or the path of a landmark network.")
+    ] = MEDIAPIPE,
+    teacher_model: Annotated[Path | None, typer.Option(help="MediaPipe's file: face_landmarker.task.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Take each so-manieth frame of a video.")] = 5,
-    min_size: Annotated[float, typer.Option(min=1, help="Leave out smaller faces, px.")] = 60.0,
-    min_sharpness: Annotated[float, typer.Option(min=0, help="Leave out blurred faces: variance of the edges.")] = 25.0,
+    min_size: Annotated[float, typer.Option(min=1, help="MediaPipe: leave out smaller faces, px.")] = 60.0,
+    min_sharpness: Annotated[float, typer.Option(min=0, help="MediaPipe: leave out blurred faces.")] = 25.0,
     max_flip_error: Annotated[
-        float, typer.Option(min=0, help="Leave out what differs more in the mirror, in eye distances.")
+        float, typer.Option(min=0, help="MediaPipe: leave out what differs more in the mirror, in eye distances.")
     ] = 0.04,
+    only: Annotated[str, typer.Option(help="Own network: of labelled faces those with NAME=VALUE only.")] = "",
+    max_spread: Annotated[
+        float, typer.Option(min=0, help="Own network: leave out what differs more between views, in eye distances.")
+    ] = 0.025,
 ) -> None:
-    """Write a pack of 68 points from MediaPipe's 478, to train on one's own footage."""
-    if teacher not in TEACHERS:
-        raise FacetrackError(f"--teacher is '{teacher}'; expected {' or '.join(TEACHERS)}")
-    if teacher_model is None:
+    """Write a pack of 68 points from a teacher network's labels, to train on one's own footage.
+
+    MediaPipe's 478 points are averaged into the 68. A network of one's own looks at each face twelve times; labelled
+    faces keep half of their own say.
+    """
+    if teacher == MEDIAPIPE and teacher_model is None:
         raise ModelFileError("give --teacher-model the path of MediaPipe's face_landmarker.task; it is not bundled")
+    need_training()
     from rich.console import Console
 
     from facetrain.datasets.packs import write_pack
     from facetrain.teacher import MediaPipeTeacher, TeacherOptions, gather
     from facetrain.teacher import label as label_faces
 
-    options = TeacherOptions(min_size, min_sharpness, max_flip_error, every)
-    console = Console(stderr=True)
-    with MediaPipeTeacher(teacher_model) as network, console.status(f"labelling {source}"):
-        result = gather(label_faces(source, network, options), source)
+    with Console(stderr=True).status(f"labelling {source}"):
+        if teacher_model is not None and teacher == MEDIAPIPE:
+            options = TeacherOptions(min_size, min_sharpness, max_flip_error, every)
+            with MediaPipeTeacher(teacher_model) as network:
+                result = gather(label_faces(source, network, options), source)
+        else:
+            from facetrain.self_label import ViewOptions, read_unlabelled, relabel, self_teacher
+
+            network_ = self_teacher(teacher, ViewOptions(max_spread=max_spread))
+            result = gather(relabel(read_unlabelled(source, every, only), network_), source)
         write_pack(result.samples, out)
     typer.echo(f"wrote {len(result.samples)} faces to {out}.zip and {out}.npz")
     for problem in result.problems:

@@ -21,10 +21,14 @@ DESCRIPTIONS = {
     "helen_train": "HELEN, 870 photographs labelled in the 300-W scheme (research only)",
     "ytfaces_train": "YouTube Faces, 3462 frames with semi-automatic points (research only)",
     "expressions": "13,572 face crops, half of them LFW, points by MediaPipe's face mesh (Apache-2.0 repository)",
+    "ytfaces_self": "YouTube Faces, its points averaged with those of an earlier network of ours (research only)",
+    "expressions_self": "the same face crops, the mesh's points averaged with those of an earlier network of ours",
+    "mtfl_self": "MTFL, some 8600 training pictures labelled by an earlier network of ours (research only)",
+    "yawn_self": "231 yawning and other faces labelled by an earlier network of ours",
     NEGATIVES: "512 ImageNet photographs without a face",
 }
 TERMS = (
-    "Trained in part on sets that are free for research only (HELEN/300-W, YouTube Faces): "
+    "Trained in part on sets that are free for research only (HELEN/300-W, YouTube Faces, MTFL): "
     "ask their owners before commercial use."
 )
 LEAST_PER_EPOCH = 2048
@@ -57,10 +61,11 @@ def _own_packs(data: Path, repeats: Mapping[str, int], validation_share: float) 
     training: list[Sample] = []
     validation: dict[str, list[Sample]] = {}
     for name in repeats:
-        read = packs.read_mesh_pack if name == "expressions" else packs.read_landmark_pack
-        kept, validation[name] = packs.split(read(data, name), validation_share)
+        kept, held = packs.split(packs.read_pack(data / name).samples, validation_share)
         training += kept
-    described = [DESCRIPTIONS[name] for name in (*repeats, NEGATIVES)]
+        if held:
+            validation[name] = held
+    described = [DESCRIPTIONS.get(name, f"{name}: a pack of the user's") for name in (*repeats, NEGATIVES)]
     negatives = packs.read_negatives(data, NEGATIVES)
     return LandmarkSources(training, validation, negatives, dict(repeats), described, TERMS, [])
 

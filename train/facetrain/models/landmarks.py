@@ -17,21 +17,34 @@ from facetrack.topology import N_POINTS
 @dataclass(frozen=True, slots=True)
 class LandmarkNetOptions:
     """input_px: side of the crop. widths: channels at strides 4, 8, 16. depths: residual blocks at those strides.
-    head: channels of the merged features under the heatmaps."""
+    head: channels of the merged features under the heatmaps.
+
+    expand: 0 for residual blocks of two dense 3x3 convolutions at a stride, which suit a GPU; else inverted residuals
+    whose middle is so many times as wide, with depthwise kernels of side `kernels`, which suit a CPU.
+    """
 
     input_px: int = 112
     stem: int = 16
     widths: tuple[int, int, int] = (24, 64, 128)
     depths: tuple[int, int, int] = (1, 3, 2)
+    expand: tuple[int, int, int] = (0, 0, 0)
+    kernels: tuple[int, int, int] = (3, 5, 5)
     head: int = 48
+
+    @property
+    def separable(self) -> bool:
+        """Whether the head, too, is made of depthwise convolutions."""
+        return self.expand[1] > 0
 
 
 class ConvNorm(nn.Sequential):
     """Convolution, batch norm and, unless told otherwise, ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, activate: bool = True) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, activate: bool = True, groups: int = 1
+    ) -> None:
         layers: list[nn.Module] = [
-            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
             nn.BatchNorm2d(outputs),
         ]
         if activate:
@@ -51,9 +64,33 @@ class Residual(nn.Module):
         return self.act(x + self.body(x))
 
 
-def stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
+class InvertedResidual(nn.Module):
+    """Widen, convolve each channel alone, narrow, around an identity (Sandler et al., CVPR 2018; ReLU for ReLU6)."""
+
+    def __init__(self, width: int, expand: int, kernel: int) -> None:
+        super().__init__()
+        wide = width * expand
+        self.body = nn.Sequential(
+            ConvNorm(width, wide, 1),
+            ConvNorm(wide, wide, kernel, groups=wide),
+            ConvNorm(wide, width, 1, activate=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+def stage(inputs: int, outputs: int, depth: int, expand: int, kernel: int) -> nn.Sequential:
     """Halve the resolution, then `depth` residual blocks."""
-    return nn.Sequential(ConvNorm(inputs, outputs, stride=2), *(Residual(outputs) for _ in range(depth)))
+    blocks = (InvertedResidual(outputs, expand, kernel) if expand else Residual(outputs) for _ in range(depth))
+    return nn.Sequential(ConvNorm(inputs, outputs, stride=2), *blocks)
+
+
+def merge(inputs: int, outputs: int, separable: bool) -> nn.Module:
+    """What smooths the sum of two resolutions."""
+    if not separable:
+        return ConvNorm(inputs, outputs)
+    return nn.Sequential(ConvNorm(inputs, inputs, 5, groups=inputs, activate=False), ConvNorm(inputs, outputs, 1))
 
 
 class SoftArgmax(nn.Module):
@@ -84,14 +121,15 @@ class LandmarkNet(nn.Module):
         super().__init__()
         self.options = options = options or LandmarkNetOptions()
         low, mid, top = options.widths
+        ends = (options.stem, *options.widths)
         self.stem = ConvNorm(3, options.stem, stride=2)
-        self.stage4 = stage(options.stem, low, options.depths[0])
-        self.stage8 = stage(low, mid, options.depths[1])
-        self.stage16 = stage(mid, top, options.depths[2])
+        self.stage4, self.stage8, self.stage16 = (
+            stage(ends[i], ends[i + 1], options.depths[i], options.expand[i], options.kernels[i]) for i in range(3)
+        )
         self.top_to_8 = ConvNorm(top, mid, kernel=1)
-        self.merge8 = ConvNorm(mid, options.head)
+        self.merge8 = merge(mid, options.head, options.separable)
         self.low_to_head = ConvNorm(low, options.head, kernel=1)
-        self.merge4 = ConvNorm(options.head, options.head)
+        self.merge4 = merge(options.head, options.head, options.separable)
         self.heatmaps = nn.Conv2d(options.head, N_POINTS, 1)
         self.up = nn.Upsample(scale_factor=2, mode="nearest")
         self.decode = SoftArgmax(options.input_px // 4, options.input_px)
