@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from facetrack import topology
 from facetrack.geometry import crop_from_box, points_box
 from facetrack.landmarker import Reading
+from facetrack.modelfile import ModelSpec
 from facetrack.types import Landmarks
 from facetrain import diagnostics
 from facetrain.losses import pairwise, wing
@@ -33,6 +35,10 @@ class ShiftedByItsBox:
     """A network that answers relative to its crop: a box off by d moves every point by d."""
 
     margin = 1.3
+    spec = ModelSpec(
+        "stub", "landmarks", 112, 0, 1, topology.SCHEME, dict.fromkeys(("points", "sigma", "presence"), ""), [], "", "",
+        margin=1.3,
+    )  # fmt: skip
 
     def __init__(self, truth):
         self.truth = truth

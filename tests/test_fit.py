@@ -18,32 +18,28 @@ from facetrack.errors import DataError
 from facetrain.checkpoint import load_weights
 from facetrain.fit import FitOptions, fit
 from facetrain.optimize import parameter_groups
+from facetrain.sampling import EpochItems
 
 
-class Line:
-    """y = 2 x - 1 with noise that hangs on the epoch."""
+class Line(EpochItems):
+    """y = 2 x - 1 at places that hang on the epoch."""
 
     def __init__(self):
-        self.epoch = 0
+        super().__init__(64)
 
-    def set_epoch(self, epoch):
-        self.epoch = epoch
-
-    def __len__(self):
-        return 64
-
-    def __getitem__(self, index):
-        x = np.random.default_rng((self.epoch, index)).uniform(-1, 1, 1).astype(np.float32)
+    def item(self, index, rng):
+        x = rng.uniform(-1, 1, 1).astype(np.float32)
         return {"x": torch.from_numpy(x), "y": torch.from_numpy(2 * x - 1)}
 
 
 class Linear(nn.Module):
-    def __init__(self):
+    def __init__(self, dropout=0.0):
         super().__init__()
         self.layer = nn.Linear(1, 1)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x):
-        return {"y": self.layer(x)}
+        return {"y": self.dropout(self.layer(x))}
 
 
 def loss(outputs, batch):
@@ -58,7 +54,7 @@ class StopAfterError(Exception):
     pass
 
 
-def train(run_dir, stop_after=None, options=OPTIONS):
+def train(run_dir, stop_after=None, options=OPTIONS, dropout=0.0):
     torch.manual_seed(0)
     calls = []
 
@@ -68,7 +64,7 @@ def train(run_dir, stop_after=None, options=OPTIONS):
             raise StopAfterError
         return {"bias": model.layer.bias.item()}
 
-    model = Linear()
+    model = Linear(dropout)
     return fit(model, Line(), loss, validate, options, run_dir)
 
 
@@ -83,11 +79,12 @@ def test_it_learns_and_leaves_its_files(tmp_path):
     assert torch.equal(saved["layer.weight"], model.layer.weight)
 
 
-def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
-    whole = train(tmp_path / "whole")
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, dropout):
+    whole = train(tmp_path / "whole", dropout=dropout)
     with pytest.raises(StopAfterError):
-        train(tmp_path / "cut", stop_after=3)
-    resumed = train(tmp_path / "cut")
+        train(tmp_path / "cut", stop_after=3, dropout=dropout)
+    resumed = train(tmp_path / "cut", dropout=dropout)
     for ours, theirs in zip(resumed.parameters(), whole.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 
@@ -119,7 +116,8 @@ def test_a_checkpoint_is_never_unpickled(tmp_path):
 def test_too_little_data_for_a_batch_is_one_sentence(tmp_path):
     options = FitOptions(batch=100, workers=0)
     with pytest.raises(DataError, match="64 training samples do not fill one batch of 100"):
-        fit(Linear(), Line(), loss, lambda m: {}, options, tmp_path)
+        fit(Linear(), Line(), loss, lambda m: {}, options, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_patience_ends_the_run_and_the_best_is_kept(tmp_path):

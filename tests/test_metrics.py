@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facetrack import topology
+from facetrack import topology, topology_maps
 from facetrain import metrics
 
 
@@ -59,3 +59,41 @@ def test_kaggle_rmse_by_hand():
     predicted = truth + np.array([3.0, 4.0])
     assert metrics.kaggle_rmse(predicted, truth, 96) == pytest.approx(np.sqrt(12.5))
     assert metrics.kaggle_rmse(predicted, truth, 192) == pytest.approx(np.sqrt(12.5) / 2)
+
+
+def test_five_points_are_measured_over_the_eye_centres():
+    truth = np.array([[[20, 20], [60, 50], [40, 60], [25, 80], [55, 80]]], float)  # the eyes are 50 px apart
+    predicted = truth.copy()
+    predicted[0, 2] += [6, 8]  # the nose is 10 px off: 20 % there, 4 % on the mean of the five
+    figures = metrics.summary(predicted, truth, topology_maps.FIVE)
+    assert figures["nme_pupil"] == pytest.approx(4)
+    assert (figures["nme_nose"], figures["nme_eyes"], figures["nme_lips"]) == pytest.approx((20, 0, 0))
+    assert (figures["fr10"], figures["auc10"]) == pytest.approx((0, 0.6))
+    assert figures["nme_box"] == pytest.approx(2 / np.sqrt(40 * 60) * 100)
+    assert not {"nme", "nme_51", "fr8", "nme_jaw"} & set(figures)
+
+
+def test_points_that_are_not_labelled_count_nowhere():
+    truth = np.tile(np.arange(30.0).reshape(15, 2), (3, 1, 1))
+    corners = [topology_maps.KAGGLE_NAMES.index(f"{side}_eye_outer_corner") for side in ("right", "left")]
+    truth[:, corners] = [[0, 0], [40, 0]]
+    predicted = truth + np.array([0, 2.0])  # 2 of 40 px: 5 %
+    truth[0, 10:] = np.nan
+    predicted[0, 10:] += 1000
+    truth[1, corners[0]] = np.nan  # without a corner there is no eye distance
+    predicted[1] += 1000
+    errors = metrics.face_error(predicted, truth, topology_maps.KAGGLE_15)
+    np.testing.assert_allclose(errors, [5, np.nan, 5])
+    assert metrics.summary(predicted, truth, topology_maps.KAGGLE_15)["nme"] == pytest.approx(5)
+
+
+def test_regions_of_kaggles_points():
+    found = metrics.regions(topology_maps.KAGGLE_15)
+    named = {region: [topology_maps.KAGGLE_NAMES[i] for i in indices] for region, indices in found.items()}
+    assert named["nose"] == ["nose_tip"]
+    assert all("brow" in name for name in named["brows"])
+    assert len(named["eyes"]) == 6
+    assert len(named["lips"]) == 4
+    assert "jaw" not in named
+    assert {len(group) for group in metrics.regions(topology.SCHEME).values()} == {17, 10, 9, 12, 20}
+    assert metrics.regions(topology_maps.COFW_29) == {}

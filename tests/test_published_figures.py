@@ -27,7 +27,7 @@ def helen():
     from facetrain import evaluate
 
     landmarker = Landmarker(OnnxEngine(bundled_path("landmarks68")))
-    return evaluate.measure(landmarker, bundled_detector(), evaluate.read_labelled(DATA / "helen_test"))
+    return evaluate.measure(landmarker, bundled_detector(), evaluate.read_labelled(DATA / "helen_test").samples)
 
 
 def test_helen_330_through_the_own_detector(helen):

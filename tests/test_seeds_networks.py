@@ -188,6 +188,17 @@ def test_region_centres_of_a_face_drawn_by_hand():
     np.testing.assert_allclose(centres[13], (50, 100), atol=1e-4)  # the chin, 20 px below the lip
 
 
+def test_batch_norm_adds_two_numbers_a_channel():
+    for make in (
+        lambda norm: EacNet(EacOptions(input_px=64, width=0.05, local=2, dense=8, norm=norm)),
+        lambda norm: ExpressionVgg(7, 64, 0.05, 8, norm),
+    ):
+        plain, normed = make(False), make(True)
+        channels = sum(m.out_channels for m in normed.modules() if isinstance(m, nn.Conv2d) and m.groups == 1)
+        assert count(normed) - count(plain) == 2 * channels
+        assert normed(crops(2, 64, 4))["expression"].shape == (2, 7)
+
+
 def test_without_marks_the_attention_changes_nothing():
     net = EacNet(EacOptions(input_px=64, width=0.05, local=2, dense=8)).eval()
     plain = EacNet(EacOptions(input_px=64, width=0.05, local=2, dense=8, enhance=False)).eval()

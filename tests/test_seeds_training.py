@@ -18,6 +18,7 @@ from facetrack.puppet import Puppet
 from facetrain import recipe as recipes
 from facetrain.augment import AugmentOptions
 from facetrain.checkpoint import load_checkpoint
+from facetrain.datasets.kaggle import as_kaggle
 from facetrain.datasets.landmarks import CropOptions
 from facetrain.fit import FitOptions
 from facetrain.models.cnn128 import Cnn128Options
@@ -66,7 +67,7 @@ def pictures(n=3, k=15):
 def test_every_recipe_loads_also_with_its_quick_values(seed):
     path = recipes.FOLDER / f"{seed.recipe}.toml"
     whole = recipes.load(seed.kind, path)
-    assert recipes.load(seed.kind, path, seed.quick) != whole
+    assert recipes.load(seed.kind, path, (), quick=True) != whole
     if isinstance(whole, kaggle.KaggleRecipe | expression.ExpressionRecipe):
         assert whole.network == seed.recipe
 
@@ -103,17 +104,21 @@ def test_real_kaggle_rows_pass_through_untouched_but_masked():
     points[4] = np.nan
     image = np.full((96, 96, 3), 77, np.uint8)
     sample = Sample("1", "1", "kaggle", image, points, np.ones(15, np.float32), topology_maps.KAGGLE_15)
-    made = kaggle.as_kaggle([sample])
+    made = kaggle.pictures_of([as_kaggle(sample)])
     assert np.array_equal(made.crops[0], image)
     assert made.weight[0].tolist() == [1.0] * 4 + [0.0] + [1.0] * 10
     assert np.isfinite(made.points).all()
 
 
-def test_derived_faces_stand_where_kaggles_do(faces):
-    made = kaggle.as_kaggle(faces)
-    left, right = made.points[:, 0].mean(axis=0), made.points[:, 1].mean(axis=0)
-    np.testing.assert_allclose(left, (66.4, 37.7), atol=5)
-    np.testing.assert_allclose(right, (30.3, 38.0), atol=5)
+def test_the_spread_is_of_the_known_points():
+    held = pictures()
+    held.weight[:, 2] = 0
+    held.weight[0, 5] = 0
+    said = held.points.copy()
+    said[:, 2] += np.array([0, 300, 900], np.float32)[:, None]
+    said[0, 5] += 500
+    assert kaggle.spread(said, held) == pytest.approx(1.0)
+    assert kaggle.spread(said[:2], held) == pytest.approx(kaggle.spread(held.points[:2], held))
 
 
 def test_mirrored_pictures_have_their_points_swapped():
@@ -180,20 +185,33 @@ def test_confusion_and_f1_by_hand(tmp_path):
     assert cv2.imread(str(tmp_path / "c.png")) is not None
 
 
-def test_balance_evens_out_the_classes():
-    assert expression.class_chances([900, 100, 0], 0.0).tolist() == pytest.approx([0.9, 0.1, 0.0])
-    assert expression.class_chances([900, 100, 0], 0.5).tolist() == pytest.approx([0.75, 0.25, 0.0])
-    assert expression.class_chances([900, 100, 0], 1.0).tolist() == pytest.approx([0.5, 0.5, 0.0])
+def test_a_class_of_too_few_faces_does_not_choose_the_epoch():
+    class Says(torch.nn.Module):  # the class that the crop's first pixel names
+        def __init__(self):
+            super().__init__()
+            self.one = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, crops):
+            return {"expression": torch.nn.functional.one_hot(crops[:, 0, 0, 0].long(), 7).float() * self.one}
+
+    labels = np.array([0] * 10 + [1] * 10 + [2] * 9)
+    said = np.array([0] * 10 + [1] * 5 + [0] * 5 + [1] * 9)
+    crops = np.broadcast_to(said[:, None, None, None], (29, 2, 2, 3)).astype(np.uint8)
+    figures = expression.figures_of(Says(), crops, labels)
+    f1 = [20 / 25, 10 / 24, 0]  # the third class has nine faces, all told wrong
+    assert figures == pytest.approx({"macro_f1": sum(f1) / 3, "macro_f1_measurable": sum(f1) / 2, "accuracy": 15 / 29})
 
 
 def test_a_kaggle_network_learns_a_few_faces_by_heart(faces, tmp_path):
     fast = dataclasses.replace(QUICK, epochs=8, learning_rate=1e-3, optimizer="adam")
     recipe = kaggle.KaggleRecipe(network="kaggle-mlp", flip=0.0, fit=fast)
+    faces = [as_kaggle(face) for face in faces]
     figures = kaggle.train_points(faces * 16, faces, tmp_path, recipe)
     assert figures["rmse_px"] < 0.5 * figures["rmse_mean_shape_px"]
+    assert figures["spread"] > 0.7
     engine = OnnxEngine(tmp_path / "model.onnx")
     assert (engine.spec.topology, engine.spec.input_px) == ("kaggle-15", 96)
-    assert engine(kaggle.as_kaggle(faces[:2]).crops)["points"].shape == (2, 15, 2)
+    assert engine(kaggle.pictures_of(faces[:2]).crops)["points"].shape == (2, 15, 2)
     assert kaggle.ensemble_rmse([tmp_path, tmp_path]) == pytest.approx(figures["rmse_px"], rel=1e-4)
     with pytest.raises(DataError, match="expected kaggle-mlp"):
         kaggle.build_network(kaggle.KaggleRecipe(network="lenet"))
@@ -238,9 +256,10 @@ def test_tcdcn_goes_through_its_stages(faces, tmp_path):
 def test_expression_networks_learn_a_difference(faces, tmp_path, network):
     dark = [dataclasses.replace(face, attributes={"emotion": "anger"}, image=face.image // 8) for face in faces]
     light = [dataclasses.replace(face, attributes={"emotion": "happiness"}) for face in faces]
-    fast = dataclasses.replace(QUICK, epochs=4, freeze=("body.0",) if network == "expression-vgg" else ())
+    frozen = ("body.0",) if network == "expression-vgg" else ()
+    fast = dataclasses.replace(QUICK, epochs=4, per_epoch=96, freeze=frozen)
     recipe = expression.ExpressionRecipe(
-        network=network, per_epoch=96, smoothing=0.0, width=0.05, dense=32,
+        network=network, smoothing=0.0, width=0.05, dense=32,
         eac=EacOptions(input_px=64, width=0.05, local=4, dense=32), augment=STILL, fit=fast,
         pretrain=dataclasses.replace(QUICK, epochs=1),
     )  # fmt: skip
@@ -258,7 +277,7 @@ def test_expression_networks_learn_a_difference(faces, tmp_path, network):
 
 def test_the_table_holds_what_the_run_says(tmp_path):
     (tmp_path / "history.jsonl").write_text('{"seconds": 30.0}\n{"seconds": 60.0}\n')
-    seed = Seed("x", lambda *_: {}, dict, "faces", {"rmse_px": "RMSE {:.2f} px"}, (), "2.74", "less data")
+    seed = Seed("x", lambda *_: {}, dict, "faces", {"rmse_px": "RMSE {:.2f} px"}, "2.74", "less data")
     made = row(seed, tmp_path, {"rmse_px": 3.14159}, 10.0)
     text = table([made])
     assert "| x | faces | 2 | 1.5 min | RMSE 3.14 px | 2.74 | less data |" in text

@@ -1,8 +1,12 @@
 """`facetrack train` from labelled faces to a network that `facetrack video` takes, small."""
 
 import json
+import re
+import shutil
 import sys
+import tomllib
 
+import cv2
 import pytest
 from typer.testing import CliRunner
 
@@ -39,7 +43,8 @@ def trained(tmp_path_factory):
 def test_a_run_folder_holds_everything(trained):
     for name in ("model.onnx", "model.safetensors", "last.pt", "recipe.toml", "history.jsonl", "curves.png"):
         assert (trained / name).stat().st_size > 0, name
-    assert (trained / "predictions.png").exists()
+    for name in ("best.png", "median.png", "worst.png"):
+        assert cv2.imread(str(trained / name)) is not None, name
     spec = OnnxEngine(trained / "model.onnx").spec
     assert (spec.kind, spec.input_px) == ("landmarks", 64)
     assert any("synthetic" in line for line in spec.data)
@@ -51,6 +56,54 @@ def test_the_resolved_recipe_is_saved(trained):
     saved = recipe.load(entry.kind, trained / "recipe.toml")
     assert saved.network.widths == (4, 4, 8)
     assert saved.fit.batch == 16
+
+
+def test_the_report_tells_the_run(trained):
+    text = (trained / "report.md").read_text()
+    assert text.splitlines()[0] == "# run"
+    assert f"facetrack train landmarks --data synthetic:24 --out {trained}" in text
+    pictures = re.findall(r"!\[.*?\]\((.+?)\)", text)
+    assert pictures == ["curves.png", "best.png", "median.png", "worst.png"]
+    assert all((trained / name).is_file() for name in pictures)
+    spec = OnnxEngine(trained / "model.onnx").spec
+    assert spec.terms in text
+    assert all(line in text for line in spec.data)
+    assert f"| sigma | {spec.parity['sigma']:.2g} |" in text
+    assert "| epochs | 1 in " in text
+    assert f"facetrack video in.mp4 --out annotated.mp4 --model {trained / 'model.onnx'}" in text
+    assert "Resumed" not in text
+    resolved = re.search(r"```toml\n(.*?)```", text, re.DOTALL).group(1)
+    assert tomllib.loads(resolved) == tomllib.loads((trained / "recipe.toml").read_text())
+
+
+def test_a_run_taken_up_again_reports_the_epochs_that_it_has(trained, tmp_path):
+    again = tmp_path / "again"
+    shutil.copytree(trained, again)
+    (again / "report.md").unlink()
+    run("train", "landmarks", "--data", "synthetic:24", "--out", again, *settings(TINY))  # nothing is left to train
+    text = (again / "report.md").read_text()
+    assert "| epochs | 1 in " in text
+    assert "Resumed" in text
+
+
+def test_a_run_folder_is_evaluated(trained, tmp_path):
+    run("eval", trained, "--data", "synthetic:6", "--boxes", "truth", "--out", tmp_path)
+    found = json.loads((tmp_path / "figures.json").read_text())
+    assert found["faces"] == 6
+    assert found["nme_by_box_shift"]["0.0"] == pytest.approx(found["nme"], rel=1e-5)
+    assert found["nme_by_box_scale"]["1.0"] == pytest.approx(found["nme"], rel=1e-5)
+    assert "flatter" in found["notes"][0]
+    text = (tmp_path / "report.md").read_text()
+    pictures = re.findall(r"!\[.*?\]\((.+?)\)", text)
+    assert pictures == ["ced.png", "box_jitter.png", "best.png", "median.png", "worst.png"]
+    assert all(cv2.imread(str(tmp_path / name)) is not None for name in pictures)
+
+
+def test_help_fits_a_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = CliRunner().invoke(app, ["train", "--help"]).output
+    assert len(text.strip().splitlines()) <= 24
+    assert all(name in text for name in catalogue.ENTRIES)
 
 
 def test_fine_tuning_starts_from_the_weights(trained, tmp_path):

@@ -3,15 +3,17 @@ random."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facetrack import topology
+from facetrack.errors import DataError
 from facetrack.geometry import CropBox, crop_matrix
 from facetrack.types import Floats, Image
+from facetrain.thirtyfold import PIXELS, PLACES
 
 Rng = np.random.Generator
 
@@ -20,7 +22,12 @@ Rng = np.random.Generator
 class AugmentOptions:
     """rotation_deg: standard deviation; wide_rotation_deg: the uniform range used for a fifth of the samples.
     shift: largest move of the crop, and scale: range of its side, both relative to the face's extent.
-    The other values are probabilities."""
+    thirtyfold: one of thirty fixed versions (see `thirtyfold`) instead of random turns, shifts and scales; the changes
+    below still apply. The other values are probabilities.
+
+    The defaults are the preset "webcam". In a recipe or by --set, `preset` begins a section from another one, and the
+    keys beside it change that: `crops.augment.preset = "none"`, `crops.augment.flip = 0.5`.
+    """
 
     rotation_deg: float = 12.0
     wide_rotation_deg: float = 45.0
@@ -34,22 +41,53 @@ class AugmentOptions:
     jpeg: float = 0.15
     low_resolution: float = 0.2
     occlusion: float = 0.3
+    thirtyfold: bool = False
+
+    @classmethod
+    def preset(cls, name: str) -> AugmentOptions:
+        """A preset by its name. Raises DataError for an unknown one."""
+        if name not in PRESETS:
+            raise DataError(f"there is no augmentation preset '{name}'; expected one of {', '.join(PRESETS)}")
+        return PRESETS[name]
+
+
+NONE = AugmentOptions(
+    rotation_deg=0, wide_rotation_deg=0, shift=0, scale=(1, 1), flip=0, light=0, grey=0, blur=0, noise=0, jpeg=0,
+    low_resolution=0, occlusion=0,
+)  # fmt: skip
+PRESETS = {
+    "webcam": AugmentOptions(),
+    "none": NONE,
+    "flip": replace(NONE, flip=0.5),
+    "thirtyfold": replace(NONE, thirtyfold=True),
+}
+"""webcam: what a webcam does to a face. none: exact crops. flip: left for right, with the labels swapped. thirtyfold:
+see there. In all of them what lies outside the picture is filled at random (see `warp`)."""
 
 
 def random_crop(points: Floats, margin: float, rng: Rng, options: AugmentOptions) -> CropBox:
     """The crop that a detector or a tracker might give: turned, shifted and scaled around the points' extent in the
     crop's axes."""
+    if options.thirtyfold:
+        place = PLACES[int(rng.integers(len(PLACES)))]
+        return _placed(points, margin, np.deg2rad(place.roll_deg), np.array([place.x, place.y]), 1.0)
     wide = rng.random() < 0.2
     limit = options.wide_rotation_deg
     degrees = rng.uniform(-limit, limit) if wide else rng.normal(0, options.rotation_deg)
     roll = float(np.deg2rad(np.clip(degrees, -limit, limit)))
+    shift = rng.uniform(-options.shift, options.shift, 2)
+    return _placed(points, margin, roll, shift, float(np.exp(rng.uniform(*np.log(options.scale)))))
+
+
+def _placed(points: Floats, margin: float, roll: float, shift: NDArray[np.float64], scale: float) -> CropBox:
+    """The crop around the points' extent in axes turned by `roll` radians, moved by `shift` extents along them."""
     cos, sin = np.cos(roll), np.sin(roll)
     turned = points @ np.array([[cos, -sin], [sin, cos]], np.float32)
     low, high = np.nanmin(turned, axis=0), np.nanmax(turned, axis=0)
     extent = float((high - low).max())
-    middle = (low + high) / 2 + rng.uniform(-options.shift, options.shift, 2) * extent
-    size = margin * extent * float(np.exp(rng.uniform(*np.log(options.scale))))
-    return CropBox(float(cos * middle[0] - sin * middle[1]), float(sin * middle[0] + cos * middle[1]), size, roll)
+    middle = (low + high) / 2 + shift * extent
+    x, y = cos * middle[0] - sin * middle[1], sin * middle[0] + cos * middle[1]
+    return CropBox(float(x), float(y), margin * extent * scale, float(roll))
 
 
 def warp(image: Image, crop: CropBox, out_px: int, rng: Rng) -> tuple[Image, NDArray[np.float64]]:
@@ -77,6 +115,8 @@ def flip(image: Image, points: Floats, weight: Floats) -> tuple[Image, Floats, F
 
 def degrade(image: Image, rng: Rng, options: AugmentOptions) -> Image:
     """Occluders, light, colour, blur, low resolution, noise and JPEG, in the order in which a camera adds them."""
+    if options.thirtyfold:
+        image = PIXELS[int(rng.integers(len(PIXELS)))](image)
     if rng.random() < options.occlusion:
         image = occlude(image, rng)
     if rng.random() < options.light:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ def save_checkpoint(state: dict[str, Any], path: Path) -> None:
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Raises DataError where the file is no checkpoint."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch remarks on a stranger's pickle before refusing it
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a broken file fails in many ways, none of them worth telling apart
         raise DataError(
             f"{path} is not a checkpoint of facetrack ({type(error).__name__}); delete it or choose a new --out"
@@ -35,12 +37,15 @@ def save_weights(model: nn.Module, path: Path) -> None:
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path, without: str = "") -> None:
     """Fill `model` from a run's model.safetensors or from a network that facetrain exported (.onnx).
 
+    without: the beginning of names in the file that `model` does not have, such as those of heads put on it later.
     Raises DataError for another network's file, and names the first difference.
     """
     state = _from_onnx(path) if path.suffix == ".onnx" else _from_safetensors(path)
+    if without:
+        state = {name: value for name, value in state.items() if not name.startswith(without)}
     ours = model.state_dict()
     # Batch norms count their batches; the count matters to no result, and an exported file does not hold it.
     state |= {name: value for name, value in ours.items() if name.endswith("num_batches_tracked")}

@@ -153,6 +153,7 @@ def _match(found: tuple[Floats, Floats], item: dict[str, Tensor]) -> metrics.Mat
 def train_detector(data: Path, run_dir: Path, recipe: DetectorRecipe) -> dict[str, float]:
     """Train, export to run_dir/model.onnx, and draw a sheet of predictions; returns the validation figures."""
     training, validation = read_sources(data, recipe)
+    torch.manual_seed(recipe.fit.seed)
     model: nn.Module = DetectorNet(recipe.network)
     hard: list[HardExample] = []
     if recipe.start:

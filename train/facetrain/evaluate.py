@@ -1,39 +1,41 @@
-"""Measures a landmark network file on a labelled pack, as it will be used: detector, crop, one forward pass."""
+"""Measures the points of a network file on labelled faces, as it will be used: detector, crop, one forward pass."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
+from facetrack import topology, topology_maps
 from facetrack.detector import Detector
 from facetrack.errors import DataError
-from facetrack.geometry import (
-    CropBox,
-    box_iou,
-    crop_from_box,
-    crop_from_detection,
-    crop_matrix,
-    cut,
-    points_box,
-    transform,
-)
-from facetrack.landmarker import Landmarker
-from facetrack.types import Floats
+from facetrack.geometry import CropBox, box_iou, crop_from_detection, crop_matrix, cut, points_box, transform
+from facetrack.types import Detections, Floats, Image
 from facetrain import metrics, sheets
-from facetrain.datasets import packs
-from facetrain.sample import Sample
+from facetrain.datasets.kaggle import FRAME_SIZE
+from facetrain.datasets.open import read_any
+from facetrain.datasets.result import ReadResult
+from facetrain.datasets.schemes import as_scheme
+from facetrain.framing import PointReader, frame
+from facetrain.sample import Sample, face_extent
 
 FOUND_IOU = 0.4
 """A detection counts as the labelled face's if its box overlaps the points' extent this much."""
+CELL_PX = 224
+CropOf = Callable[[Sample], CropBox | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """predicted, truth: (N, 68, 2) px, faces that were found. crops: where the network looked. missed: names of the
-    faces that the detector did not find. presence: (N,). sigma: (N, 68) px."""
+    """predicted, truth: (N, K, 2) px, faces that were found, both in `scheme`. crops: where the network looked. missed:
+    names of the faces that the detector did not find. presence: (N,). sigma: (N, 68) px; both NaN where the network
+    does not say."""
 
     samples: list[Sample]
     crops: list[CropBox]
@@ -42,115 +44,209 @@ class Measured:
     sigma: Floats
     presence: Floats
     missed: list[str]
+    scheme: str = topology.SCHEME
 
     @property
     def nme(self) -> Floats:
-        """(N,) per face, in % of the outer eye corners' distance."""
-        return metrics.nme_per_point(self.predicted, self.truth).mean(axis=1).astype(np.float32)
+        """(N,) per face, in % of the outer eye corners' distance (of the eye centres' where there are none)."""
+        return metrics.face_error(self.predicted, self.truth, self.scheme).astype(np.float32)
 
 
-def measure(landmarker: Landmarker, detector: Detector | None, samples: list[Sample]) -> Measured:
-    """Run the network on each sample, through the detector's box, or through the exact one where `detector` is None."""
+def read_labelled(path: Path) -> ReadResult:
+    """Whatever labelled faces lie at `path` (see `datasets.open`), brought to the 68 points where their own map there.
+
+    Packs keep whole pictures, in which the detector must find the face; of other formats the region around it is kept:
+    a test set of photographs would not fit in memory. Raises DataError where nothing there is understood.
+    """
+    pack = path.suffix in (".npz", ".zip") or path.with_name(f"{path.name}.npz").is_file()
+    result = read_any(path, trim=not pack)
+    return ReadResult([_in_68(sample) for sample in result.samples], result.problems)
+
+
+def _in_68(sample: Sample) -> Sample:
+    maps = topology_maps.groups(sample.scheme, topology.SCHEME) is not None
+    return as_scheme(sample, topology.SCHEME) if maps else sample
+
+
+def common_scheme(network: str, data: str) -> str | None:
+    """In what the points of a network and those of the data compare: one of both, or else the five; None if in none."""
+    for target in (network, data, topology_maps.FIVE):
+        if all(topology_maps.groups(source, target) is not None for source in (network, data)):
+            return target
+    return None
+
+
+def measure(reader: PointReader, detector: Detector | None, samples: list[Sample], steady: bool = True) -> Measured:
+    """Run the network on each sample, through the detector's box, or through the labels' where `detector` is None.
+
+    steady: labels' boxes are exact; otherwise see `framing.frame`. Raises DataError where nothing can be compared.
+    """
+    if detector is None:
+        return measure_at(reader, samples, lambda sample: frame(reader.spec, sample, steady), "framing and reading")
+    return measure_at(reader, samples, lambda sample: _detected(reader, detector, sample), "detecting and reading")
+
+
+def measure_at(reader: PointReader, samples: list[Sample], crop_of: CropOf, title: str = "reading") -> Measured:
+    """Run the network where `crop_of` says; samples for which it says None are missed."""
+    samples, scheme = comparable(reader.spec.topology, samples)
     kept, crops, readings, missed = [], [], [], []
-    for sample in samples:
-        crop = _crop(landmarker, detector, sample)
+    for sample in shown(samples, title):
+        crop = crop_of(sample)
         if crop is None:
             missed.append(sample.name)
             continue
         kept.append(sample)
         crops.append(crop)
-        readings.append(landmarker(sample.image, [crop])[0])
+        readings.append(reader(sample.image, [crop])[0])
     if not kept:
-        raise DataError(f"the detector found none of the {len(samples)} faces; is this the right pack?")
+        raise DataError(
+            f"none of the {len(samples)} faces was found or could be framed by its labels; is this the right data?"
+        )
+    points = np.stack([r.landmarks.points for r in readings])
     return Measured(
         kept,
         crops,
-        np.stack([r.landmarks.points for r in readings]),
-        np.stack([s.points for s in kept]),
+        topology_maps.convert(points, reader.spec.topology, scheme).astype(np.float32),
+        np.stack([as_scheme(s, scheme).points for s in kept]),
         np.stack([r.landmarks.sigma for r in readings]),
         np.array([r.presence for r in readings], np.float32),
         missed,
+        scheme,
     )
 
 
-def _crop(landmarker: Landmarker, detector: Detector | None, sample: Sample) -> CropBox | None:
+def comparable(network: str, samples: list[Sample]) -> tuple[list[Sample], str]:
+    """Those samples whose points compare with the network's in one scheme, that of the most of them.
+
+    Raises DataError where there are none.
+    """
+    schemes = {sample.scheme for sample in samples if sample.scheme}
+    target = {scheme: common_scheme(network, scheme) for scheme in schemes}
+    count = Counter(target[sample.scheme] for sample in samples if sample.scheme)
+    count.pop(None, None)
+    if not count:
+        raise DataError(
+            f"the network gives points of the scheme '{network}', the data has {', '.join(sorted(schemes)) or 'none'}; "
+            "expected data in a scheme that maps to the network's"
+        )
+    best = str(count.most_common(1)[0][0])
+    return [sample for sample in samples if sample.scheme and target[sample.scheme] == best], best
+
+
+def shown(samples: Iterable[Sample], title: str) -> Iterable[Sample]:
+    """The samples, with a bar on a terminal."""
+    console = Console(stderr=True)
+    return track(samples, title, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _detected(reader: PointReader, detector: Detector, sample: Sample) -> CropBox | None:
     """Where the tracker would look for this face; None where the detector does not find it."""
-    exact = points_box(sample.points)
-    if detector is None:
-        return crop_from_box(exact, landmarker.margin)
     found = detector(sample.image)
-    overlap = box_iou(found.boxes, exact[None])[:, 0]
-    if not len(found) or overlap.max() < FOUND_IOU:
+    index = _of_face(found, sample) if len(found) else None
+    return None if index is None else crop_from_detection(*found.face(index), reader.margin)
+
+
+def _of_face(found: Detections, sample: Sample) -> int | None:
+    """Which detection is the labelled face. Without the 68 points its extent is not known: there it is the surest box
+    that holds the middle of the points, and is of their order of size."""
+    points = sample.points[np.isfinite(sample.points).all(axis=1)]
+    if not len(points):
         return None
-    return crop_from_detection(*found.face(int(overlap.argmax())), landmarker.margin)
+    if sample.scheme == topology.SCHEME:
+        overlap = box_iou(found.boxes, points_box(points)[None])[:, 0]
+        return int(overlap.argmax()) if overlap.max() >= FOUND_IOU else None
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    holds = ((found.boxes[:, :2] < middle) & (middle < found.boxes[:, 2:])).all(axis=1)
+    ratio = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1) / max(face_extent(points), 1e-6)
+    scores = np.where(holds & (ratio > 0.5) & (ratio < 5), found.scores, -1)
+    return int(scores.argmax()) if scores.max() >= 0 else None
 
 
 def figures(measured: Measured) -> dict[str, float]:
-    """NME and its kin, the faces missed, and how well sigma tells the error: the share of coordinate errors within one
-    and two sigma (a Laplace density has 75.7 % and 94.1 % there)."""
-    error = np.abs(measured.predicted - measured.truth)
-    ratio = error / measured.sigma[:, :, None]
-    return {
+    """NME and its kin, Kaggle's RMSE, the faces missed, and how well sigma tells the error: the share of coordinate
+    errors within one and two sigma (a Laplace density has 75.7 % and 94.1 % there)."""
+    found = {
         "faces": float(len(measured.samples) + len(measured.missed)),
         "missed": float(len(measured.missed)),
-        **metrics.summary(measured.predicted, measured.truth),
-        "within_1_sigma": float((ratio <= 1).mean()),
-        "within_2_sigma": float((ratio <= 2).mean()),
-        "lowest_presence": float(measured.presence.min()),
+        **metrics.summary(measured.predicted, measured.truth, measured.scheme),
     }
+    rmse = kaggle_rmse_px(measured)
+    if rmse is not None:
+        found["kaggle_rmse_px"] = rmse
+    if np.isfinite(measured.sigma).all() and measured.scheme == topology.SCHEME:
+        ratio = np.abs(measured.predicted - measured.truth) / measured.sigma[:, :, None]
+        known = np.isfinite(ratio)
+        found["within_1_sigma"] = float((ratio[known] <= 1).mean())
+        found["within_2_sigma"] = float((ratio[known] <= 2).mean())
+    if np.isfinite(measured.presence).all():
+        found["lowest_presence"] = float(measured.presence.min())
+    return found
 
 
-def milliseconds_per_crop(landmarker: Landmarker, sample: Sample, repeats: int = 200) -> float:
-    """Median time of cutting one crop and running the network on it."""
-    crop = crop_from_box(points_box(sample.points), landmarker.margin)
-    times = []
-    for _ in range(repeats):
+def kaggle_rmse_px(measured: Measured) -> float | None:
+    """RMSE of Kaggle's 15 points in px of its 96 px pictures; None where there are no such points.
+
+    A face that is not Kaggle's is measured as if framed like Kaggle's: see `datasets.kaggle.FRAME_SIZE`.
+    """
+    kaggle = topology_maps.KAGGLE_15
+    if topology_maps.groups(measured.scheme, kaggle) is None:
+        return None
+    predicted, truth = (topology_maps.convert(p, measured.scheme, kaggle) for p in (measured.predicted, measured.truth))
+    return metrics.kaggle_rmse(predicted, truth, np.array(_kaggle_sides(measured)))
+
+
+def _kaggle_sides(measured: Measured) -> list[float]:
+    """Side in px of the picture that Kaggle would have made of each face; for Kaggle's networks, of what they saw."""
+    if measured.scheme == topology.SCHEME:
+        return [FRAME_SIZE * face_extent(sample.points) for sample in measured.samples]
+    return [
+        float(max(sample.image.shape[:2])) if sample.scheme == measured.scheme else crop.size_px
+        for sample, crop in zip(measured.samples, measured.crops, strict=True)
+    ]
+
+
+def milliseconds_per_crop(reader: PointReader, image: Image, crop: CropBox, repeats: int = 200) -> float:
+    """Median time of cutting one crop and running the network on it; of as many `repeats` as two seconds hold."""
+    times: list[float] = []
+    while len(times) < repeats and (sum(times) < 2 or len(times) < 3):
         started = time.perf_counter()
-        landmarker(sample.image, [crop])
+        reader(image, [crop])
         times.append(time.perf_counter() - started)
     return float(np.median(times) * 1000)
 
 
-def read_labelled(path: Path) -> list[Sample]:
-    """A pack by its path without ending: folder/helen_test. Raises DataError where there is none."""
-    return packs.read_landmark_pack(path.parent, path.name.removesuffix(".zip").removesuffix(".npz"), trim=False)
-
-
 def save_pictures(measured: Measured, folder: Path, title: str) -> None:
-    """ced.png, worst.png and median.png."""
+    """ced.png, best.png, median.png and worst.png."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_ced({title: measured.nme}, folder / "ced.png")
-    order = np.argsort(measured.nme)
-    save_predictions(measured, order[::-1][:24], folder / "worst.png")
-    middle = len(order) // 2
-    save_predictions(measured, order[max(0, middle - 12) : middle + 12], folder / "median.png")
+    corners = metrics.inter_ocular(measured.truth[:1], measured.scheme) is not None
+    save_ced({title: measured.nme}, folder / "ced.png", of="outer eye corners" if corners else "eye centres")
+    nme = measured.nme
+    sheets.save_extremes(nme, lambda i: _cell(measured, i, f"{nme[i]:.1f} %"), folder)
 
 
-def save_ced(curves: dict[str, Floats], path: Path, limit: float = 10.0) -> None:
-    """Cumulative error distribution: the share of faces (%) with an NME below x."""
+def save_ced(curves: dict[str, Floats], path: Path, limit: float = 10.0, of: str = "outer eye corners") -> None:
+    """Cumulative error distribution: the share of faces (%) with an NME below x. of: whose distance the NME is a share
+    of."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
-    for name, nme in curves.items():
+    for name, errors in curves.items():
+        nme = errors[np.isfinite(errors)]
         share = 100 * np.arange(1, len(nme) + 1) / len(nme)
         axis.step(np.sort(nme), share, where="post", label=f"{name}: mean {nme.mean():.2f} %")
-    axis.set(xlim=(0, limit), ylim=(0, 100), xlabel="NME, % of the outer eye corners' distance", ylabel="faces, %")
+    axis.set(xlim=(0, limit), ylim=(0, 100), xlabel=f"NME, % of the {of}' distance", ylabel="faces, %")
     axis.grid(alpha=0.3)
     axis.legend(loc="lower right")
     figure.savefig(path, dpi=110)
 
 
-def save_predictions(measured: Measured, indices: np.ndarray, path: Path) -> None:
-    """A sheet of crops with prediction (green) and truth (red)."""
-    side = 224
-    cells = []
-    for i in indices:
-        crop = measured.crops[i]
-        matrix = crop_matrix(crop, side)
-        image = cut(measured.samples[i].image, crop, side)
-        predicted, truth = transform(measured.predicted[i], matrix), transform(measured.truth[i], matrix)
-        cells.append(sheets.drawn(image, predicted, truth, side, f"{measured.nme[i]:.1f} %"))
-    sheets.save_sheet(cells, path)
+def _cell(measured: Measured, i: int, title: str) -> Image:
+    """A crop with prediction (green), truth (red), and a title."""
+    crop = measured.crops[i]
+    matrix = crop_matrix(crop, CELL_PX)
+    predicted, truth = transform(measured.predicted[i], matrix), transform(measured.truth[i], matrix)
+    image = cut(measured.samples[i].image, crop, CELL_PX)
+    return sheets.drawn(image, predicted, truth, CELL_PX, title)

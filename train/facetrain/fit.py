@@ -2,9 +2,9 @@
 
     for epoch: for batch: forward, loss, backward, step, average; then validate the average, log, save.
 
-The learning rate is a function of the step, the order of the samples one of (seed, epoch), and a sample's augmentation
-one of (seed, epoch, index): so a run resumed from its last checkpoint repeats what the uninterrupted one would have
-done.
+The learning rate is a function of the step, the order of the samples and the network's own random numbers (dropout) of
+(seed, epoch), and a sample's augmentation of (seed, epoch, index): so a run resumed from its last checkpoint repeats
+what the uninterrupted one would have done.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from rich.progress import Progress
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -29,7 +28,11 @@ from facetrain import optimize
 from facetrain.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from facetrain.curves import describe, log, progress_bar, save_curves
 from facetrain.distributed import Workers, pick_device, workers
-from facetrain.schedule import SCHEDULES, learning_rate_factor
+from facetrain.fit_options import FitOptions
+from facetrain.sampling import EpochItems, balanced_order, epoch_order
+from facetrain.schedule import learning_rate_factor
+
+__all__ = ["FitOptions", "Run", "fit"]
 
 DRAW_EVERY_S = 10.0
 """Epochs may be shorter than the drawing of their curves."""
@@ -39,59 +42,9 @@ LossFunction = Callable[[dict[str, Tensor], Batch], dict[str, Tensor]]
 Validate = Callable[[nn.Module], dict[str, float]]
 
 
-class EpochDataset(Protocol):
-    """A map-style dataset whose random numbers hang on the epoch."""
-
-    def set_epoch(self, epoch: int) -> None: ...
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: int) -> Batch: ...
-
-
-@dataclass(frozen=True, slots=True)
-class FitOptions:
-    """epochs, batch (over all processes), seed, device: as usual.
-
-    optimizer: adamw, adam or sgd (Nesterov, with `momentum`). learning_rate: the peak; schedule, warm_up, milestones,
-    drop: see `schedule`. layer_rates, freeze: see `optimize`; keys are beginnings of parameter names.
-    ema_decay: of the weights' running average, which is what is validated and kept; 0 keeps the weights themselves.
-    clip_norm: largest gradient norm, 0 for none. best_metric: a validation figure, lower is better ("-f1" for higher);
-    the weights of its best epoch are kept, and after `patience` epochs without a better one (0: never) the run ends.
-    amp: bfloat16 where it is safe. compile: torch.compile. threads: 0 leaves torch's own choice. workers: data
-    processes.
-    """
-
-    epochs: int = 14
-    batch: int = 64
-    optimizer: str = "adamw"
-    learning_rate: float = 2e-3
-    momentum: float = 0.9
-    weight_decay: float = 1e-3
-    schedule: str = "one_cycle"
-    warm_up: float = 0.1
-    milestones: tuple[float, ...] = (0.6, 0.85)
-    drop: float = 0.1
-    layer_rates: dict[str, float] = field(default_factory=dict)
-    freeze: tuple[str, ...] = ()
-    ema_decay: float = 0.998
-    clip_norm: float = 5.0
-    best_metric: str = ""
-    patience: int = 0
-    amp: bool = False
-    compile: bool = False
-    workers: int = 1
-    threads: int = 0
-    seed: int = 0
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name, known in (("optimizer", optimize.OPTIMIZERS), ("schedule", SCHEDULES)):
-            if getattr(self, name) not in known:
-                raise DataError(f"{name} is '{getattr(self, name)}'; expected one of {', '.join(known)}")
-
-
 def fit(
     model: nn.Module,
-    dataset: EpochDataset,
+    dataset: EpochItems,
     loss_fn: LossFunction,
     validate: Validate,
     options: FitOptions,
@@ -105,13 +58,12 @@ def fit(
     run_dir gets model.safetensors, last.pt (everything needed to go on, written after every epoch and taken up if it is
     there), history.jsonl, curves.png and TensorBoard's log. `validate` gets the average in eval mode.
     """
-    run_dir.mkdir(parents=True, exist_ok=True)
-    seed_everything(options.seed)
     if options.threads:
         torch.set_num_threads(options.threads)
     device = pick_device(options.device)
     with workers(device) as group:
         run = Run(model, dataset, loss_fn, options, run_dir, device, group, inputs)
+        run_dir.mkdir(parents=True, exist_ok=True)  # not before: options that cannot work leave no folder
         run.resume()
         with progress_bar(group.leads) as progress:
             while not run.finished:
@@ -131,7 +83,7 @@ class Run:
     def __init__(
         self,
         model: nn.Module,
-        dataset: EpochDataset,
+        dataset: EpochItems,
         loss_fn: LossFunction,
         options: FitOptions,
         run_dir: Path,
@@ -150,10 +102,15 @@ class Run:
         )
         trained: nn.Module = torch.compile(self.model) if options.compile else self.model  # type: ignore[assignment]
         self.trained = group.wrap(trained, device)
-        self.steps_per_epoch = len(dataset) // options.batch
-        if self.steps_per_epoch == 0:
+        draws = options.per_epoch or len(dataset)
+        self.steps_per_epoch = draws // options.batch
+        if self.steps_per_epoch == 0 or not len(dataset):
             raise DataError(
-                f"{len(dataset)} training samples do not fill one batch of {options.batch}; lower fit.batch or add data"
+                f"{draws} training samples do not fill one batch of {options.batch}; lower fit.batch or add data"
+            )
+        if options.balance and dataset.classes is None:
+            raise DataError(
+                f"fit.balance is {options.balance:g}, but this recipe's samples have no classes; set it to 0"
             )
         self.epoch = self.step = self.best_epoch = 0
         self.best = float("inf")
@@ -173,6 +130,7 @@ class Run:
     def train_epoch(self, progress: Progress) -> dict[str, float]:
         """One pass over the data; returns the mean of each loss term."""
         started, sums, rate = time.monotonic(), dict[str, float](), 0.0
+        seed_everything(self.options.seed, self.epoch)
         optimize.train_mode(self.model, self.options.freeze)
         if hasattr(self.loss_fn, "set_epoch"):
             self.loss_fn.set_epoch(self.epoch)
@@ -220,16 +178,24 @@ class Run:
 
     def _batches(self) -> DataLoader[Batch]:
         self.dataset.set_epoch(self.epoch)
-        order = np.random.default_rng((self.options.seed, self.epoch)).permutation(len(self.dataset))
-        size = self.options.batch
+        order, size = self._order(), self.options.batch
         batches = [order[i * size : (i + 1) * size].tolist() for i in range(self.steps_per_epoch)]
         return DataLoader(
-            self.dataset,  # type: ignore[arg-type]
+            self.dataset,
             batch_sampler=[self.group.share(batch) for batch in batches],
             num_workers=self.options.workers,
             worker_init_fn=_one_thread,
             pin_memory=self.device.type == "cuda",
         )
+
+    def _order(self) -> NDArray[np.intp]:
+        """The numbers of the epoch's samples, the same in every process."""
+        options, dataset = self.options, self.dataset
+        rng = np.random.default_rng((options.seed, self.epoch))
+        draws = options.per_epoch or len(dataset)
+        if options.balance and dataset.classes is not None:
+            return balanced_order(dataset.classes, options.balance, rng, draws)
+        return epoch_order(len(dataset), rng, draws)
 
     def finish_epoch(self, entry: dict[str, float]) -> None:
         """Count the epoch, keep it if it is the best, and save; every process learns whether to go on."""
@@ -264,8 +230,9 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
         }
-        save_checkpoint(state, self.run_dir / "last.pt")
+        # First what the checkpoint can write again, then the checkpoint: a kill in between repeats the epoch.
         (self.run_dir / "history.jsonl").write_text("".join(json.dumps(e) + "\n" for e in self.history))
+        save_checkpoint(state, self.run_dir / "last.pt")
         if self.finished or time.monotonic() - self._drawn_s > DRAW_EVERY_S:
             save_curves(self.history, self.run_dir / "curves.png")
             self._drawn_s = time.monotonic()
@@ -297,11 +264,13 @@ class Run:
         return self.kept
 
 
-def seed_everything(seed: int) -> None:
-    """Python's, NumPy's and torch's global generators: libraries below us may use any of them."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
+def seed_everything(seed: int, epoch: int) -> None:
+    """Python's, NumPy's and torch's global generators: dropout and libraries below us use them. Anew in every epoch, so
+    that a resumed run needs not know how far they had come."""
+    mixed = int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+    random.seed(mixed)
+    np.random.seed(mixed)
+    torch.manual_seed(mixed)
 
 
 def _one_thread(_: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,16 +13,19 @@ from torch import nn
 from facetrack import topology
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.modelfile import ModelSpec, bundled_path
+from facetrack.types import Image
 from facetrain import metrics
 from facetrain.checkpoint import load_weights
 from facetrain.datasets.landmarks import CropOptions, LandmarkCrops, TruthCrops
+from facetrain.datasets.result import print_left_out
 from facetrain.datasets.sources import LandmarkSources, read_sources
 from facetrain.export import export_onnx
 from facetrain.fit import FitOptions, fit
 from facetrain.losses import LandmarkLoss
+from facetrain.models.attributes import HEADS
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.sample import Sample
-from facetrain.sheets import drawn, save_sheet
+from facetrain.sheets import drawn, save_extremes
 
 PARITY_PX = 1e-3
 JAW_IS_TRUSTED = 0.1
@@ -31,7 +33,6 @@ JAW_IS_TRUSTED = 0.1
 
 
 BUNDLED = "bundled"
-SHOWN_PROBLEMS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +92,18 @@ def predict(model: nn.Module, crops: torch.Tensor, device: torch.device, batch: 
 
 
 def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[str, float]:
-    """Train, export to run_dir/model.onnx, and draw a sheet of predictions; returns the validation figures."""
+    """Train, export to run_dir/model.onnx, and draw sheets of predictions; returns the validation figures."""
     sources = read_sources(data, recipe.repeats, recipe.validation_share)
-    for problem in sources.problems[:SHOWN_PROBLEMS]:
-        print(f"left out: {problem}", file=sys.stderr)
-    if len(sources.problems) > SHOWN_PROBLEMS:
-        print(f"left out: {len(sources.problems)} rows in all; `facetrack data inspect` lists them", file=sys.stderr)
+    print_left_out(sources.problems)
     crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=sources.repeats)
     dataset = LandmarkCrops(sources.training, sources.negatives, crops, recipe.fit.seed)
     held = Validation(sources.validation, crops)
+    torch.manual_seed(recipe.fit.seed)
     network = LandmarkNet(recipe.network)
     parent = start_from(network, recipe.init)
     model = fit(network, dataset, recipe.loss, held, recipe.fit, run_dir).eval().cpu()
     figures = held(model)
-    save_predictions(model, held, run_dir / "predictions.png")
+    save_predictions(model, held, run_dir)
     examples = torch.cat([items["crop"] for items in held.sets.values()])[:64]
     spec = landmark_spec(recipe, sources, {f"validation/{name}": round(value, 3) for name, value in figures.items()})
     if parent is not None:
@@ -119,7 +118,7 @@ def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:
     if not init:
         return None
     path = bundled_path("landmarks68") if init == BUNDLED else Path(init)
-    load_weights(model, path)
+    load_weights(model, path, without=HEADS)
     return OnnxEngine(path).spec if path.suffix == ".onnx" else None
 
 
@@ -150,14 +149,21 @@ def export_landmarks(model: nn.Module, spec: ModelSpec, crops: torch.Tensor, pat
     return export_onnx(model, spec, crops, path, {"points": PARITY_PX, "sigma": PARITY_PX, "presence": 1e-3}, axes)
 
 
-def save_predictions(model: nn.Module, validation: Validation, path: Path, each: int = 12) -> None:
-    """A sheet of validation crops, `each` of every pack: predicted points green, labelled ones red."""
-    cells = []
+def save_predictions(model: nn.Module, validation: Validation, folder: Path, each: int = 24) -> None:
+    """best.png, median.png and worst.png of the validation faces, `each` in a sheet: predicted points green, labelled
+    ones red, the error in the title. Points that are hardly trusted do not count in it."""
+    crops, predicted, truth, error = [], [], [], []
     for items in validation.sets.values():
-        crops = items["crop"][:each]
-        outputs = predict(model, crops, next(model.parameters()).device)
-        cells += [
-            drawn(crop.numpy(), p, t.numpy())
-            for crop, p, t in zip(crops, outputs["points"], items["points"], strict=False)
-        ]
-    save_sheet(cells, path)
+        crops.append(items["crop"].numpy())
+        predicted.append(predict(model, items["crop"], next(model.parameters()).device)["points"])
+        truth.append(items["points"].numpy())
+        trusted = items["weight"].numpy() >= JAW_IS_TRUSTED
+        per_point = metrics.nme_per_point(predicted[-1], truth[-1])
+        error.append(metrics.known_mean(np.where(trusted, per_point, np.nan), axis=1))
+    faces = [face for part in zip(crops, predicted, truth, error, strict=True) for face in zip(*part, strict=True)]
+
+    def cell(i: int) -> Image:
+        crop, p, t, off = faces[i]
+        return drawn(crop, p, t, title=f"{off:.1f} %")
+
+    save_extremes(np.concatenate(error), cell, folder, each)

@@ -53,6 +53,8 @@ def _override(values: dict[str, Any], text: str) -> None:
     *sections, name = key.strip().split(".")
     for section in sections:
         values = values.setdefault(section, {})
+    if name == "preset":
+        values.clear()  # asked for by hand, a preset replaces what the file says of the section
     try:
         values[name] = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -63,8 +65,13 @@ def build(kind: type[R], values: Mapping[str, Any], where: str, base: R | None =
     """A dataclass whose fields all have defaults, from nested mappings; lists become tuples where the field is one.
 
     base: what holds where `values` say nothing; the defaults if None. A section keeps the defaults of its owner:
-    where a recipe's `fit` starts with 24 epochs and batches of 32, setting one leaves the other.
+    where a recipe's `fit` starts with 24 epochs and batches of 32, setting one leaves the other. Of a dataclass with a
+    class method `preset`, the key `preset` chooses what the section starts from instead.
     """
+    values = dict(values)
+    preset = getattr(kind, "preset", None)
+    if preset is not None and "preset" in values:
+        base = preset(str(values.pop("preset")))
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
     if unknown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -11,16 +12,18 @@ from facetrack.types import Floats, Image
 
 PREDICTED = (80, 255, 80)
 TRUTH = (60, 60, 255)
+EXTREMES = ("best", "median", "worst")
 
 
 def drawn(crop: Image, predicted: Floats, truth: Floats | None = None, side_px: int = 224, title: str = "") -> Image:
-    """A crop enlarged to `side_px` with the predicted points in green and, thinner, the truth in red."""
+    """A crop enlarged to `side_px` with the predicted points in green and, thinner, the truth in red; NaN are left
+    out."""
     ratio = side_px / crop.shape[1]
     out = cv2.resize(crop, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
     for points, colour, radius in ((truth, TRUTH, 1), (predicted, PREDICTED, 2)):
         if points is None:
             continue
-        for x, y in (points + 0.5) * ratio - 0.5:
+        for x, y in (points[np.isfinite(points).all(axis=1)] + 0.5) * ratio - 0.5:
             cv2.circle(out, (round(x * 16), round(y * 16)), radius * 12, colour, -1, cv2.LINE_AA, 4)
     if title:
         cv2.putText(out, title, (4, side_px - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
@@ -34,3 +37,17 @@ def save_sheet(cells: list[Image], path: Path, columns: int = 6) -> None:
     cells = cells + [empty] * (-len(cells) % columns)
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
     cv2.imwrite(str(path), np.vstack(rows))
+
+
+def save_extremes(errors: Floats, cell: Callable[[int], Image], folder: Path, each: int = 24) -> None:
+    """best.png, median.png and worst.png: `each` faces of the smallest, middle and largest of the (N,) errors.
+
+    cell: the picture of face i. A face whose error is NaN is in none; where all are, nothing is written.
+    """
+    order = np.argsort(errors)[: int(np.isfinite(errors).sum())]
+    if not len(order):
+        return
+    start = max(0, (len(order) - each) // 2)
+    chosen = (order[:each], order[start : start + each], order[::-1][:each])
+    for name, indices in zip(EXTREMES, chosen, strict=True):
+        save_sheet([cell(int(i)) for i in indices], folder / f"{name}.png")

@@ -1,4 +1,5 @@
-"""`facetrack data`: look at labelled faces in any known format, and write them as a pack or as Kaggle's CSV."""
+"""`facetrack data`: look at labelled faces in any known format, write them as a pack or as Kaggle's CSV, and write
+Kaggle's submission."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from facetrain.datasets.result import ReadResult
     from facetrain.inspection import Inspection
 
-app = typer.Typer(no_args_is_help=True, help="Look at labelled faces, and convert them.")
+app = typer.Typer(no_args_is_help=True, help="Look at labelled faces, convert them, submit.")
 
 SHOWN = 10
 Source = Annotated[Path, typer.Argument(help="A pack, a folder, a CSV, XML, JSON, .mat, .txt ..., or synthetic:COUNT.")]
@@ -67,6 +68,44 @@ def convert(
         write_pack(samples, out)
         typer.echo(f"wrote {len(samples)} samples to {out}.zip and {out}.npz")
     _print_problems(problems, None)
+
+
+@app.command()
+def submission(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders (or .onnx) of the kaggle recipes; several: the mean.")
+    ],
+    test: Annotated[Path, typer.Option(help="Kaggle's test.csv.")],
+    lookup: Annotated[Path, typer.Option(help="Kaggle's IdLookupTable.csv.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("submission.csv"),
+    flip: Annotated[bool, typer.Option("--flip", help="Also look at each mirror image, and take the mean.")] = False,
+) -> None:
+    """Write Kaggle's submission.csv with trained networks."""
+    from facetrain.seeds.submission import submit
+
+    typer.echo(f"wrote {out}: {submit(runs, test, lookup, out, flip)} pictures")
+
+
+@app.command()
+def render(
+    head_model: Annotated[Path, typer.Argument(help="A morphable head as .npz (ICT-FaceKit's arrays).")],
+    out: Annotated[Path, typer.Option(help="The pack's path without ending.")],
+    count: Annotated[int, typer.Option(min=1, help="How many heads.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same heads.")] = 0,
+    backgrounds: Annotated[Path | None, typer.Option(help="A zip of photographs without faces to put behind.")] = None,
+) -> None:
+    """Render random 3-D heads, whose points, angles, lids, mouth and gaze are known exactly, as a pack."""
+    from rich.progress import track
+
+    from facetrain.datasets.zips import read_zip_images
+    from facetrain.rendering.head_model import load_head_model
+    from facetrain.rendering.heads import write_heads
+    from facetrain.rendering.render import Renderer
+
+    renderer = Renderer(load_head_model(head_model))
+    photographs = [] if backgrounds is None else [image for _, image in read_zip_images(backgrounds)]
+    written = write_heads(renderer, out, track(range(count), "heads"), seed, photographs)
+    typer.echo(f"wrote {written} heads to {out}.zip and {out}.npz")
 
 
 def _read(path: Path) -> ReadResult:

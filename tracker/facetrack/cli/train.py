@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +10,14 @@ import typer
 
 from facetrack.errors import DataError, MissingExtraError
 
-Recipe = Annotated[str, typer.Argument(help="A bundled recipe's name, or the path of a TOML file.")]
-Data = Annotated[Path | None, typer.Option(help="Labelled faces: packs, any known format, or `synthetic`.")]
-Out = Annotated[Path | None, typer.Option(help="Run folder (runs/RECIPE by default); what it holds is resumed.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="Override a value of the recipe: fit.epochs=3.")]
-Init = Annotated[str, typer.Option(help="Landmarks: start from `bundled` or a path's weights.")]
-Quick = Annotated[bool, typer.Option("--quick", help="The recipe's short version, to see that it runs.")]
-Suite = Annotated[str, typer.Option(help="Train a whole family instead: seeds.")]
+# Each of these fits one line of a terminal 80 columns wide, so that --help fits its 24 lines.
+Recipe = Annotated[str, typer.Argument(help="One of the names above, or a TOML file.", metavar="RECIPE")]
+Data = Annotated[Path | None, typer.Option(help="Packs, faces in any known format, or `synthetic`.", metavar="PATH")]
+Out = Annotated[Path | None, typer.Option(help="Run folder, runs/RECIPE by default; resumed.", metavar="PATH")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="A value of the recipe: fit.epochs=3.", metavar="KEY=V")]
+Init = Annotated[str, typer.Option(help="Start landmarks from `bundled` or a file's weights.", metavar="PATH")]
+Quick = Annotated[bool, typer.Option("--quick", help="The recipe's short version, to see it run.", metavar="")]
+Suite = Annotated[str, typer.Option(help="Train a whole family instead: seeds.", metavar="NAME")]
 
 
 def train(
@@ -27,17 +29,18 @@ def train(
     quick: Quick = False,
     suite: Suite = "",
 ) -> None:
-    """Train a network and export it: checkpoints, curves.png, predictions.png, model.onnx.
+    """Train a network into a folder: report.md, curves, sheets, model.onnx.
 
-    Recipes: landmarks, finetune, detector; of the networks that this grew from: kaggle-mlp, kaggle-cnn, kaggle-vgg,
-    vgg16, cnn128, tcdcn, eac, expression-vgg. Needs the extra `train` (see the README). Several GPUs: torchrun -m
-    facetrack train ...
+    landmarks, landmarks-self, finetune, attributes, detector; of the networks that this grew from:
+    kaggle-mlp, kaggle-cnn, kaggle-vgg, vgg16, cnn128, tcdcn, eac, expression-vgg.
+    Needs the extra `train`. Several GPUs: torchrun -m facetrack train ...
     """
     need_training()
     from rich.console import Console
 
     from facetrain import catalogue
     from facetrain import recipe as recipes
+    from facetrain.run_folder import train_into
 
     console = Console(stderr=True)
     if not recipe and not suite:
@@ -52,14 +55,18 @@ def train(
     overrides = [*(set_ or []), *([f"init={init}"] if init else [])]
     resolved = recipes.load(entry.kind, path, overrides, quick)
     run_dir = out or Path("runs") / path.stem
-    try:
-        figures = entry.train(data, run_dir, resolved)
-    finally:
-        if run_dir.is_dir():  # made once the data could be read: a typing mistake leaves no folder behind
-            (run_dir / "recipe.toml").write_text(recipes.dump(resolved))
+    command = _command(recipe, data, run_dir, set_ or [], init, quick)
+    figures = train_into(run_dir, entry.train, data, resolved, command)
     for name, value in figures.items():
         console.print(f"{name}: {value:.4g}", highlight=False)
-    console.print(f"wrote {run_dir}; `tensorboard --logdir {run_dir}` shows the log", highlight=False)
+    console.print(f"wrote {run_dir / 'report.md'}; `tensorboard --logdir {run_dir}` shows the log", highlight=False)
+
+
+def _command(recipe: str, data: Path, run_dir: Path, settings: list[str], init: str, quick: bool) -> str:
+    """What to type for the same run again."""
+    words = ["facetrack", "train", recipe, "--data", str(data), "--out", str(run_dir)]
+    words += [word for setting in settings for word in ("--set", setting)]
+    return shlex.join([*words, *(["--init", init] if init else []), *(["--quick"] if quick else [])])
 
 
 def need_training() -> None:

@@ -18,22 +18,24 @@ from numpy.typing import NDArray
 
 from facetrack import topology, topology_maps
 from facetrack.errors import DataError
-from facetrack.geometry import CropBox, crop_matrix, cut, transform
+from facetrack.geometry import crop_matrix, cut, transform
 from facetrack.types import Floats, Image
 from facetrain.datasets.pack_tables import read_table, require
 from facetrain.datasets.result import Reading, ReadResult
 from facetrain.datasets.schemes import as_scheme
+from facetrain.rough_crop import crop_around
 from facetrain.sample import Sample, face_extent
 
 SIDE_PX = 96
 COLUMNS: tuple[str, ...] = tuple(f"{name}_{axis}" for name in topology_maps.KAGGLE_NAMES for axis in "xy")
 """The 30 coordinate columns, in Kaggle's order."""
 SOURCE = "kaggle"
-FRAME_SCALE = 1.14
-FRAME_RISE = 0.148
-"""The crop that makes a labelled face look like Kaggle's: its side over the longer side of the 68 points' box, and how
-far its centre lies above the box's, in crop sides. In Kaggle's training rows the eyes' centres lie at (66.4, 37.7) and
-(30.3, 38.0) on average, 36 px apart: with these two values the means over helen_train are the same."""
+FRAME_SIZE = 1.12
+"""Side of the crop, in extents of the 68 points around the mean of the 15, that makes a labelled face look like
+Kaggle's: in its training rows the eyes' centres lie at (66.4, 37.7) and (30.3, 38.0) px on average; HELEN's come to
+(65.3, 37.9) and (29.0, 38.5). The box's centre would not do: it moves against the eyes as the head turns."""
+FRAME_JITTER = 0.035
+"""Unsteadiness of that crop, which gives the eyes' centres Kaggle's standard deviation of about 3 px."""
 
 
 def read_kaggle(path: Path) -> ReadResult:
@@ -91,21 +93,19 @@ def _image(where: str, text: str | None) -> Image:
 
 
 def as_kaggle(sample: Sample) -> Sample:
-    """A sample with 68 points (or another scheme that maps to Kaggle's) as Kaggle would have it: the face framed as its
-    detector did, 96x96 grey, 15 points. One that is so already stays as it is."""
+    """A sample with 68 points (or another scheme that maps to them) as Kaggle would have it: the face framed as its
+    detector did, 96x96 grey, 15 points. One that is so already stays as it is.
+
+    Raises DataError where the points do not map.
+    """
     if sample.scheme == topology_maps.KAGGLE_15 and sample.image.shape[:2] == (SIDE_PX, SIDE_PX):
         return sample
-    crop = frame(as_scheme(sample, topology.SCHEME).points)
+    extent = face_extent(as_scheme(sample, topology.SCHEME).points)
+    fifteen = as_scheme(sample, topology_maps.KAGGLE_15)
+    crop = crop_around(np.nanmean(fifteen.points, axis=0), extent, FRAME_SIZE, FRAME_JITTER, sample.name)
     grey = cv2.cvtColor(cut(sample.image, crop, SIDE_PX), cv2.COLOR_BGR2GRAY)
-    moved = replace(sample, points=transform(sample.points, crop_matrix(crop, SIDE_PX)))
-    return replace(as_scheme(moved, topology_maps.KAGGLE_15), image=np.repeat(np.asarray(grey)[..., None], 3, axis=2))
-
-
-def frame(points: Floats) -> CropBox:
-    """The upright square that Kaggle's pictures would show of a face with these (68, 2) points."""
-    side = FRAME_SCALE * face_extent(points)
-    middle = (np.nanmin(points, axis=0) + np.nanmax(points, axis=0)) / 2
-    return CropBox(float(middle[0]), float(middle[1] - FRAME_RISE * side), side)
+    points = transform(fifteen.points, crop_matrix(crop, SIDE_PX))
+    return replace(fifteen, points=points, image=np.repeat(np.asarray(grey)[..., None], 3, axis=2))
 
 
 def write_kaggle(samples: Sequence[Sample], path: Path) -> list[str]:

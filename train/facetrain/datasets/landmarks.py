@@ -15,6 +15,7 @@ from facetrack.types import Floats, Image
 from facetrain import augment
 from facetrain.augment import AugmentOptions
 from facetrain.sample import Sample, face_extent
+from facetrain.sampling import EpochItems
 
 OUTSIDE_PX = 3.0
 """A point farther than this outside the crop cannot be read from a heatmap and does not count."""
@@ -32,28 +33,19 @@ class CropOptions:
     augment: AugmentOptions = field(default_factory=AugmentOptions)
 
 
-class LandmarkCrops(Dataset[dict[str, Tensor]]):
-    """Augmented crops. The random numbers of an item hang on (seed, epoch, index) alone, so a resumed run sees the
-    same.
+class LandmarkCrops(EpochItems):
+    """Augmented crops.
 
     Item: crop (S, S, 3) uint8, points (68, 2) crop px, weight (68,), presence () 1 or 0.
     """
 
     def __init__(self, samples: list[Sample], negatives: list[Image], options: CropOptions, seed: int = 0) -> None:
         self.samples = [s for s in samples for _ in range(options.repeats.get(s.source, 1))]
+        super().__init__(len(self.samples), seed)
         self.negatives = negatives
         self.options = options
-        self.seed = seed
-        self.epoch = 0
 
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+    def item(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
         if rng.random() < self.options.negatives:
             crop = self._negative(self.samples[index], rng)
             return _item(crop, np.zeros((N_POINTS, 2), np.float32), np.zeros(N_POINTS, np.float32), present=False)

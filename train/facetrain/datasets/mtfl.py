@@ -19,11 +19,10 @@ import numpy as np
 from facetrack import topology_maps
 from facetrack.capture.images import read_image
 from facetrack.errors import DataError
-from facetrack.types import Floats
-from facetrain.datasets.pack_tables import Attributes, Row, by_name, read_table, require
+from facetrack.types import Floats, Image
+from facetrain.datasets.pack_tables import Attributes, Row, read_labelled_zip, read_table, require
 from facetrain.datasets.packs import person_of
 from facetrain.datasets.result import NO_POINTS, NO_WEIGHT, Reading, ReadResult, numbers, read_lines
-from facetrain.datasets.zips import decode, read_zip_bytes
 from facetrain.sample import Sample
 
 SOURCE = "mtfl"
@@ -65,28 +64,19 @@ def read_mtfl_pack(path: Path, trim: bool = True) -> ReadResult:
     the attributes stay: the table's own word, so no problem."""
     columns, rows = read_table(path)
     require(path, columns, ("path", "split", "pts_ok", *COORDINATES, *LABELS))
-    archive = path.with_suffix(".zip")
     reading = Reading(path, trim)
-    labelled = by_name(path, "path", rows, reading.problems)
-    for name, encoded in read_zip_bytes(archive):
-        with reading.row():
-            if name not in labelled:
-                raise DataError(f"{archive}: {name} has no row in {path.name}")
-            number, row = labelled.pop(name)
-            where = f"{path}:{number}"
-            labels = [row[key] or "nan" for key in LABELS]
-            attributes = _attributes(where, numbers(where, labels, len(LABELS)).tolist())
-            if not attributes and row["pts_ok"] != "1":
-                raise DataError(f"{where}: {name} has neither attributes nor good points")
-            if not attributes:
-                reading.problems.append(f"{where}: {name} has no attributes; kept for its points")
-            points, weight, scheme = _points(where, row)
-            image = decode(archive, name, encoded)
-            attributes["split"] = row["split"]
-            sample = Sample(name, person_of(name), SOURCE, image, points, weight, scheme, None, attributes)
-            reading.add(where, sample)
-    reading.problems += [f"{path}:{number}: {name} is not in {archive.name}" for name, (number, _) in labelled.items()]
-    return reading.result()
+
+    def sample_of(where: str, row: Row, image: Image) -> Sample:
+        name = row["path"]
+        attributes = _attributes(where, numbers(where, [row[key] or "nan" for key in LABELS], len(LABELS)).tolist())
+        if not attributes and row["pts_ok"] != "1":
+            raise DataError(f"{where}: {name} has neither attributes nor good points")
+        if not attributes:
+            reading.problems.append(f"{where}: {name} has no attributes; kept for its points")
+        attributes["split"] = row["split"]
+        return Sample(name, person_of(name), SOURCE, image, *_points(where, row), None, attributes)
+
+    return read_labelled_zip(path, "path", rows, reading, sample_of)
 
 
 def _points(where: str, row: Row) -> tuple[Floats, Floats, str]:

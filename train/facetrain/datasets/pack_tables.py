@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from facetrack.errors import DataError
+from facetrack.types import Image
 from facetrain.datasets.result import NO_POINTS, NO_WEIGHT, Reading, ReadResult
 from facetrain.datasets.zips import decode, read_zip_bytes
 from facetrain.sample import Sample
@@ -72,38 +73,45 @@ def require(path: Path, columns: list[str], needed: tuple[str, ...]) -> None:
         raise DataError(f"{path} lacks the column '{missing[0]}'; it has {', '.join(columns)}")
 
 
-def read_table_pack(path: Path) -> ReadResult:
-    """genki4k.csv (file, smile, yaw_rad, pitch_rad, roll_rad) or a table of classes (file, label), with its zip beside.
-
-    genki4k: `smile` 0/1 and `yaw_deg`, `pitch_deg`, `roll_deg` with the signs of the set (MPLab GENKI-4K states them in
-    radians). Classes: see CLASS_ATTRIBUTES. Pictures without a row and rows without a picture are listed.
-    """
-    columns, rows = read_table(path)
-    if "label" in columns:
-        require(path, columns, ("file", "label"))
-        return _read(path, "file", rows, lambda where, row: _class(path.stem, where, row))
-    require(path, columns, ("file", "smile", "yaw_rad", "pitch_rad", "roll_rad"))
-    return _read(path, "file", rows, _genki)
-
-
-def _read(
-    path: Path, key: str, rows: list[tuple[int, Row]], attributes_of: Callable[[str, Row], Attributes]
+def read_labelled_zip(
+    path: Path, key: str, rows: list[tuple[int, Row]], reading: Reading, sample_of: Callable[[str, Row, Image], Sample]
 ) -> ReadResult:
-    reading = Reading(path)
-    labelled = by_name(path, key, rows, reading.problems)
+    """Every picture of the zip beside the table, with its row: sample_of(where, row, image) makes the sample, where
+    being the table's file and line. Pictures without a row and rows without a picture are listed as problems.
+
+    key: the column with the picture's name in the zip.
+    """
     archive = path.with_suffix(".zip")
+    labelled = by_name(path, key, rows, reading.problems)
     for name, encoded in read_zip_bytes(archive):
         with reading.row():
             if name not in labelled:
                 raise DataError(f"{archive}: {name} has no row in {path.name}")
             number, row = labelled.pop(name)
             where = f"{path}:{number}"
-            image = decode(archive, name, encoded)
-            attributes = attributes_of(where, row)
-            sample = Sample(name, name, path.stem, image, NO_POINTS, NO_WEIGHT, "", None, attributes)
-            reading.add(where, sample)
+            reading.add(where, sample_of(where, row, decode(archive, name, encoded)))
     reading.problems += [f"{path}:{number}: {name} is not in {archive.name}" for name, (number, _) in labelled.items()]
     return reading.result()
+
+
+def read_table_pack(path: Path) -> ReadResult:
+    """genki4k.csv (file, smile, yaw_rad, pitch_rad, roll_rad) or a table of classes (file, label), with its zip beside.
+
+    genki4k: `smile` 0/1 and `yaw_deg`, `pitch_deg`, `roll_deg` with the signs of the set (MPLab GENKI-4K states them in
+    radians). Classes: see CLASS_ATTRIBUTES.
+    """
+    columns, rows = read_table(path)
+    if "label" in columns:
+        require(path, columns, ("file", "label"))
+    else:
+        require(path, columns, ("file", "smile", "yaw_rad", "pitch_rad", "roll_rad"))
+
+    def sample_of(where: str, row: Row, image: Image) -> Sample:
+        attributes = _class(path.stem, where, row) if "label" in columns else _genki(where, row)
+        name = row["file"]
+        return Sample(name, name, path.stem, image, NO_POINTS, NO_WEIGHT, "", None, attributes)
+
+    return read_labelled_zip(path, "file", rows, Reading(path), sample_of)
 
 
 def _class(source: str, where: str, row: Row) -> Attributes:

@@ -187,9 +187,18 @@ def person_of(file: str) -> str:
 
 def split(samples: list[Sample], validation_share: float) -> tuple[list[Sample], list[Sample]]:
     """(training, validation), by a hash of each sample's group: the same on every machine and for every order of the
-    files."""
+    files.
+
+    Of two groups or more at least one is held aside and at least one stays, unless the share is 0: in a small set the
+    hashes may all lie on one side, and then the one nearest the other goes over.
+    """
+    hashes = {sample.group: zlib.crc32(sample.group.encode()) for sample in samples}
     limit = round(validation_share * 2**32)
-    held = [zlib.crc32(sample.group.encode()) < limit for sample in samples]
+    aside = {group for group, value in hashes.items() if value < limit}
+    if len(hashes) > 1 and limit > 0:
+        by_hash = sorted(hashes, key=lambda group: (hashes[group], group))
+        aside = (aside | {by_hash[0]}) - ({by_hash[-1]} if len(aside) == len(hashes) else set())
+    held = [sample.group in aside for sample in samples]
     return (
         [s for s, out in zip(samples, held, strict=True) if not out],
         [s for s, out in zip(samples, held, strict=True) if out],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ OUTSIDE_SHARE = 0.5
 the label is broken or belongs to another picture."""
 NO_POINTS = np.zeros((0, 2), np.float32)
 """The points of a sample that has attributes only; its weight is `NO_WEIGHT` and its scheme ""."""
+SHOWN_PROBLEMS = 5
 NO_WEIGHT = np.zeros(0, np.float32)
 
 
@@ -31,6 +33,14 @@ class ReadResult:
     samples: list[Sample]
     problems: list[str]
     sizes_px: list[float] = field(default_factory=list)
+
+
+def print_left_out(problems: list[str]) -> None:
+    """The first few sentences on stderr, and how many there are."""
+    for problem in problems[:SHOWN_PROBLEMS]:
+        print(f"left out: {problem}", file=sys.stderr)
+    if len(problems) > SHOWN_PROBLEMS:
+        print(f"left out: {len(problems)} rows in all; `facetrack data inspect` lists them", file=sys.stderr)
 
 
 class Reading:

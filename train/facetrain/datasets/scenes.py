@@ -1,7 +1,7 @@
 """Scenes for the face detector, composed on the fly: a picture cut into 1 to 9 cells over a background, a face in most
 of them, of any size, turned, lit and spoilt as a webcam would; or a piece of a crowd; or nothing.
 
-Everything hangs on (seed, epoch, index) alone, so a resumed run sees the same scenes.
+Everything hangs on (seed, epoch, index) alone (see `sampling`), so a resumed run sees the same scenes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from facetrack.errors import DataError
 from facetrack.geometry import points_box, transform
@@ -25,6 +24,7 @@ from facetrain.datasets.hard_examples import HardExample
 from facetrain.datasets.pictures import FacePicture
 from facetrain.datasets.placing import Rect, cells, longer_side, place, shrink, turn_scale
 from facetrain.datasets.spoiling import occlude, spoil
+from facetrain.sampling import EpochItems
 
 Rng = np.random.Generator
 NOTHING, FACE, IGNORED = 0, 1, 2
@@ -79,7 +79,7 @@ class Scene:
         self.kinds.append(kind)
 
 
-class Scenes(Dataset[dict[str, Tensor]]):
+class Scenes(EpochItems):
     """Item: image (S, S, 3) uint8 BGR; boxes (M, 4) px; keypoints (M, 5, 2) px, NaN where unknown; kind (M,) int64 0
     nothing, 1 face, 2 ignore. Boxes are extents of the outline and may reach beyond the picture."""
 
@@ -88,6 +88,7 @@ class Scenes(Dataset[dict[str, Tensor]]):
         options: SceneOptions | None = None, seed: int = 0, hard: Sequence[HardExample] = (),
     ) -> None:  # fmt: skip
         self.options = options or SceneOptions()
+        super().__init__(self.options.scenes_per_epoch, seed)
         if not faces:
             raise DataError(
                 "there is no picture with a face to compose scenes from; check the packs and the share held aside"
@@ -96,18 +97,11 @@ class Scenes(Dataset[dict[str, Tensor]]):
         for picture in faces:
             self.by_source.setdefault(picture.source, []).append(picture)
         self.crowds, self.empties, self.hard = crowds, empties, hard
-        self.seed, self.epoch = seed, 0
         weights = np.array([self.options.shares.get(name, 0.1) for name in self.by_source])
         self.source_odds = weights / weights.sum()
 
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.options.scenes_per_epoch
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return self.to_item(self.compose(np.random.default_rng((self.seed, self.epoch, index))))
+    def item(self, index: int, rng: Rng) -> dict[str, Tensor]:
+        return self.to_item(self.compose(rng))
 
     def compose(self, rng: Rng) -> Scene:
         """One scene, all its randomness from `rng`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facetrack import topology
@@ -76,14 +76,26 @@ def _brought(data: Path, validation_share: float) -> LandmarkSources:
     if not samples:
         why = problems[0] if problems else "none of them has points"
         raise DataError(f"{data}: of its {len(result.samples)} samples none can train a landmark network: {why}")
+    samples, remark = _groups_to_split(samples)
     kept, held = packs.split(samples, validation_share)
+    if not held:
+        raise DataError(f"{data}: one face is not enough to train on and to check; bring more of them")
     counts = Counter(sample.source for sample in kept)
     times = max(1, math.ceil(LEAST_PER_EPOCH / len(kept)))
     described = [f"{name}: {count} faces, brought by the user" for name, count in counts.items()]
     terms = "What the owner of the data allows."
     return LandmarkSources(
-        kept, {data.stem: held}, [], dict.fromkeys(counts, times), described, terms, result.problems + problems
+        kept, {data.stem: held}, [], dict.fromkeys(counts, times), described, terms, result.problems + problems + remark
     )
+
+
+def _groups_to_split(samples: list[Sample]) -> tuple[list[Sample], list[str]]:
+    """The samples as they are, or each a group of its own where all are of one, such as one video."""
+    groups = {sample.group for sample in samples}
+    if len(groups) > 1:
+        return samples, []
+    remark = f"all faces belong to '{groups.pop()}': those held aside for validation resemble the others"
+    return [replace(sample, group=sample.name) for sample in samples], [remark]
 
 
 def _with_68_points(samples: list[Sample]) -> tuple[list[Sample], list[str]]:

@@ -87,7 +87,8 @@ def attention_map(centres: Tensor, known: Tensor, side: int) -> Tensor:
 @dataclass(frozen=True, slots=True)
 class EacOptions:
     """width: of VGG-16's channels. region: side of a cut region in cells of stage 4. local: channels of a region's own
-    convolution. dense: of the merging layer. enhance, crop: with the E-Net's and the C-Net's share, or without."""
+    convolution. dense: of the merging layer. enhance, crop: with the E-Net's and the C-Net's share, or without. norm:
+    batch norm in the VGG; the paper's, which was pretrained, has none."""
 
     input_px: int = 96
     width: float = 0.25
@@ -96,6 +97,7 @@ class EacOptions:
     dense: int = 256
     enhance: bool = True
     crop: bool = True
+    norm: bool = False
 
 
 class EacNet(nn.Module):
@@ -110,7 +112,7 @@ class EacNet(nn.Module):
         channels = [3, *widths(options.width)[:4]]
         depths = [depth for _, depth in GROUPS]
         self.stages = nn.ModuleList(
-            group(channels[i], channels[i + 1], depths[i], pool=i != 3) for i in range(4)
+            group(channels[i], channels[i + 1], depths[i], pool=i != 3, norm=options.norm) for i in range(4)
         )  # strides 2, 4, 8, 8
         he_initialise(self.stages)
         top, cells = channels[4], (options.input_px // 16) ** 2

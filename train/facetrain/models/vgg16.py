@@ -14,11 +14,12 @@ GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """(channels, convolutions) of the five groups; a pool by 2 ends each."""
 
 
-def group(inputs: int, outputs: int, depth: int, pool: bool = True) -> nn.Sequential:
-    """`depth` 3x3 convolutions with ReLU, then a pool."""
+def group(inputs: int, outputs: int, depth: int, pool: bool = True, norm: bool = False) -> nn.Sequential:
+    """`depth` 3x3 convolutions with ReLU, then a pool. norm: with batch norm before each ReLU."""
     layers: list[nn.Module] = []
     for _ in range(depth):
-        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True)]
+        normed = [nn.BatchNorm2d(outputs)] if norm else []
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), *normed, nn.ReLU(inplace=True)]
         inputs = outputs
     return nn.Sequential(*layers, *([nn.MaxPool2d(2)] if pool else []))
 
@@ -31,10 +32,12 @@ def widths(width: float) -> list[int]:
 class VggBody(nn.Sequential):
     """(N, C, S, S) -> (N, 512 * width, S / 32, S / 32). Children are the five groups, by number."""
 
-    def __init__(self, inputs: int = 3, width: float = 1.0, he: bool = True) -> None:
+    def __init__(self, inputs: int = 3, width: float = 1.0, he: bool = True, norm: bool = False) -> None:
         channels = [inputs, *widths(width)]
         depths = [depth for _, depth in GROUPS]
-        super().__init__(*(group(a, b, d) for a, b, d in zip(channels[:-1], channels[1:], depths, strict=True)))
+        super().__init__(
+            *(group(a, b, d, norm=norm) for a, b, d in zip(channels[:-1], channels[1:], depths, strict=True))
+        )
         if he:
             he_initialise(self)
 
@@ -42,13 +45,13 @@ class VggBody(nn.Sequential):
 class Vgg16Points(nn.Module):
     """The plain body with dense 512-128-30 for (N, 1, 96, 96) grey: no batch norm, by default no He start either."""
 
-    def __init__(self, width: float = 1.0, he: bool = False) -> None:
+    def __init__(self, width: float = 1.0, he: bool = False, points: int = N_KAGGLE) -> None:
         super().__init__()
         side = KAGGLE_PX // 32
         self.body = VggBody(1, width, he)
         self.dense = nn.Sequential(
             nn.Flatten(), nn.Linear(widths(width)[-1] * side**2, 512), nn.ReLU(inplace=True),
-            nn.Linear(512, 128), nn.ReLU(inplace=True), nn.Linear(128, 2 * N_KAGGLE),
+            nn.Linear(512, 128), nn.ReLU(inplace=True), nn.Linear(128, 2 * points),
         )  # fmt: skip
 
     def forward(self, grey: Tensor) -> Tensor:
@@ -60,10 +63,12 @@ class ExpressionVgg(nn.Module):
 
     MEAN, SCALE = 127.5, 64.0
 
-    def __init__(self, classes: int = 7, input_px: int = 96, width: float = 1.0, dense: int = 256) -> None:
+    def __init__(
+        self, classes: int = 7, input_px: int = 96, width: float = 1.0, dense: int = 256, norm: bool = False
+    ) -> None:
         super().__init__()
         cells = (input_px // 32) ** 2
-        self.body = VggBody(3, width)
+        self.body = VggBody(3, width, norm=norm)
         self.dense = nn.Sequential(
             nn.Flatten(), nn.Linear(widths(width)[-1] * cells, dense), nn.ReLU(inplace=True), nn.Dropout(0.5),
             nn.Linear(dense, classes),

@@ -21,7 +21,9 @@ def f1_scores(matrix: NDArray[np.intp]) -> NDArray[np.float64]:
     return 2 * np.diag(matrix) / np.maximum(matrix.sum(axis=0) + matrix.sum(axis=1), 1)
 
 
-def save_confusion(matrix: NDArray[np.intp], names: Sequence[str], path: Path) -> None:
+def save_confusion(
+    matrix: NDArray[np.intp], names: Sequence[str], path: Path, title: str = "expressions, validation faces"
+) -> None:
     """Counts in the cells, shaded by the share of the row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -36,5 +38,5 @@ def save_confusion(matrix: NDArray[np.intp], names: Sequence[str], path: Path) -
         axis.text(column, row, str(count), ha="center", va="center", color=colour)
     axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axis.set_yticks(range(len(names)), [f"{n} ({t})" for n, t in zip(names, matrix.sum(axis=1), strict=True)])
-    axis.set(xlabel="said", ylabel="labelled (faces)", title="expressions, validation faces")
+    axis.set(xlabel="said", ylabel="labelled (faces)", title=title)
     figure.savefig(path, dpi=110)

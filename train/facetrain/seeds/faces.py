@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from facetrack import topology_maps
 from facetrack.geometry import crop_matrix, cut, transform
@@ -16,8 +15,10 @@ from facetrack.types import Floats, Image
 from facetrain import augment
 from facetrain.augment import AugmentOptions
 from facetrain.models.tcdcn import ATTRIBUTES, POSES
+from facetrain.rough_crop import rough_crop
 from facetrain.sample import Sample
-from facetrain.seeds.pictures import mirrored, rough_crop
+from facetrain.sampling import EpochItems
+from facetrain.seeds.pictures import mirrored
 
 UNKNOWN = -1.0
 BOX_JITTER = 0.03
@@ -60,8 +61,8 @@ def thinned(samples: list[Sample], limit: int) -> list[Sample]:
     return samples[:: -(-len(samples) // limit)] if limit else samples
 
 
-class TaskFaces(Dataset[dict[str, Tensor]]):
-    """Augmented crops with points of one scheme, weights, and the four labels; random by (seed, epoch, index) alone.
+class TaskFaces(EpochItems):
+    """Augmented crops with points of one scheme, weights, and the four labels. Its classes are the poses.
 
     A face whose points are unknown is cropped from its picture's middle: its attributes still teach.
     """
@@ -75,18 +76,12 @@ class TaskFaces(Dataset[dict[str, Tensor]]):
         options: AugmentOptions,
         seed: int = 0,
     ) -> None:
+        super().__init__(len(samples), seed)
         self.samples, self.scheme, self.input_px, self.margin = samples, scheme, input_px, margin
-        self.options, self.seed = options, seed
-        self.epoch = 0
+        self.options = options
+        self.classes = [label_of(sample, "pose") for sample in samples]
 
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+    def item(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
         sample = self.samples[index]
         labelled = len(sample.points) > 0 and bool(np.isfinite(sample.points).all())
         points = sample.points if labelled else _middle(sample.image, topology_maps.N_POINTS[self.scheme])

@@ -1,8 +1,8 @@
 """Kaggle's Facial Keypoints: 96x96 grey faces, 15 points, RMSE in px. Recipes kaggle-mlp, -cnn, -vgg and vgg16.
 
 Kaggle's own files may not be handed on, so the recipes train on a set derived from the 68-point packs: the same size of
-picture, the same 15 points, and the face placed as Kaggle's are on average and about as unsteadily. Samples that a
-reader made from the real training.csv (scheme kaggle-15) go through the same door, missing points masked.
+picture, the same 15 points, and the face placed as Kaggle's are on average and about as unsteadily (`datasets.kaggle`).
+Who has the real training.csv gives its path as --data: missing points are masked.
 """
 
 from __future__ import annotations
@@ -10,42 +10,51 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from facetrack import topology_maps
 from facetrack.errors import DataError
-from facetrack.geometry import crop_matrix, cut, transform
 from facetrain.datasets import packs
-from facetrain.datasets.schemes import as_scheme
+from facetrain.datasets.kaggle import FRAME_SIZE, as_kaggle
+from facetrain.datasets.open import read_any
+from facetrain.datasets.result import print_left_out
 from facetrain.fit import FitOptions, fit
 from facetrain.losses import weighted_mean
-from facetrain.models.kaggle import KAGGLE_PX, KaggleCnn, KaggleMlp, KaggleVgg, PointRegressor
+from facetrain.models.kaggle import (
+    KAGGLE_PX,
+    N_KAGGLE,
+    KaggleCnn,
+    KaggleMlp,
+    KaggleVgg,
+    PointRegressor,
+    Specialists,
+)
 from facetrain.models.vgg16 import Vgg16Points
-from facetrain.sample import Sample, face_extent
-from facetrain.seeds.pictures import FlippedPictures, Pictures, crop_around, mirrored, predict
+from facetrain.sample import Sample
+from facetrain.seeds.pictures import FlippedPictures, Pictures, mirrored, predict
 from facetrain.seeds.record import Figures, export_seed, save_figures, seed_spec
 from facetrain.sheets import drawn, save_sheet
 
 SCHEME = topology_maps.KAGGLE_15
 FLIP = topology_maps.FLIPS[SCHEME]
-CROP_SIZE = 1.12
-"""Crop, in extents of the 68 points around the mean of the 15, that puts the eyes where Kaggle's are on average, at
-(66.4, 37.7) and (30.3, 38.0) px; in HELEN they come to (65.3, 37.9) and (29.0, 38.5). The box's centre would not do:
-it moves against the eyes as the head turns."""
-DETECTOR_JITTER = 0.035
-"""Unsteadiness of that crop, which gives the eye centres Kaggle's standard deviation of about 3 px."""
 
 
 @dataclass(frozen=True, slots=True)
 class KaggleRecipe:
     """network: kaggle-mlp, kaggle-cnn, kaggle-cnn-small (512-256), kaggle-vgg, kaggle-vgg-gap or vgg16; width is the
-    last one's. scaled: targets (y - 48) / 48 instead of px. flip: share of mirrored pictures. limit: training pictures
-    at most, 0 for all."""
+    last one's. specialists: six such networks, each for points that are labelled or missing together. scaled: targets
+    (y - 48) / 48 instead of px. flip: share of mirrored pictures. limit: training pictures at most, 0 for all. packs:
+    what to read if --data is the folder that holds them.
+
+    dropout: of the two cnns, after each pool and the first dense layer. Nouri's, the default, wants his 3000 epochs: at
+    first a network fits the mean of its own noise, and is beside the face when measured without it.
+    """
 
     network: str = "kaggle-cnn"
+    specialists: bool = False
+    dropout: tuple[float, float, float, float] = (0.1, 0.2, 0.3, 0.5)
     width: float = 1.0
     he_start: bool = False
     scaled: bool = True
@@ -58,47 +67,35 @@ class KaggleRecipe:
 
 def build_network(recipe: KaggleRecipe) -> PointRegressor:
     """The recipe's network, its outputs scaled as the targets are."""
+    body = Specialists(lambda points: _body(recipe, points)) if recipe.specialists else _body(recipe, N_KAGGLE)
+    return PointRegressor(body) if recipe.scaled else PointRegressor(body, shift=0.0, scale=1.0)
+
+
+def _body(recipe: KaggleRecipe, points: int) -> nn.Module:
     match recipe.network:
         case "kaggle-mlp":
-            body: nn.Module = KaggleMlp()
+            return KaggleMlp(points=points)
         case "kaggle-cnn":
-            body = KaggleCnn()
+            return KaggleCnn(dropout=recipe.dropout, points=points)
         case "kaggle-cnn-small":
-            body = KaggleCnn((512, 256), same_padding=True)
+            return KaggleCnn((512, 256), same_padding=True, dropout=recipe.dropout, points=points)
         case "kaggle-vgg" | "kaggle-vgg-gap":
-            body = KaggleVgg(average=recipe.network.endswith("gap"))
+            return KaggleVgg(average=recipe.network.endswith("gap"), points=points)
         case "vgg16":
-            body = Vgg16Points(recipe.width, recipe.he_start)
+            return Vgg16Points(recipe.width, recipe.he_start, points)
         case other:
             raise DataError(
                 f"network is '{other}'; expected kaggle-mlp, kaggle-cnn, kaggle-cnn-small, kaggle-vgg, kaggle-vgg-gap "
                 "or vgg16"
             )
-    return PointRegressor(body) if recipe.scaled else PointRegressor(body, shift=0.0, scale=1.0)
 
 
-def as_kaggle(samples: list[Sample]) -> Pictures:
-    """Samples of the kaggle-15 scheme as they are, those of other schemes cropped and mapped."""
-    items = [_item(sample) for sample in samples]
-    crops, points, weights = (np.stack(part) for part in zip(*items, strict=True))
-    return Pictures(crops, points, weights)
-
-
-def _item(sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    image = sample.image
-    if sample.scheme == SCHEME and image.shape[:2] == (KAGGLE_PX, KAGGLE_PX):
-        points, weight = sample.points, sample.weight
-    else:
-        derived = as_scheme(sample, SCHEME)
-        extent = face_extent(sample.points)
-        middle = np.nanmean(derived.points, axis=0)
-        crop = crop_around(middle, extent, CROP_SIZE, DETECTOR_JITTER, sample.name)
-        image = cut(image, crop, KAGGLE_PX)
-        points, weight = transform(derived.points, crop_matrix(crop, KAGGLE_PX)), derived.weight
-    known = np.isfinite(points).all(axis=1) & (weight > 0)
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    points = np.where(known[:, None], points, 0).astype(np.float32)
-    return np.repeat(grey[:, :, None], 3, axis=2), points, np.where(known, weight, 0).astype(np.float32)
+def pictures_of(samples: list[Sample]) -> Pictures:
+    """Samples that `as_kaggle` made, as arrays; a point that is missing or weighs nothing is masked."""
+    points, weights = np.stack([s.points for s in samples]), np.stack([s.weight for s in samples])
+    known = np.isfinite(points).all(axis=2) & (weights > 0)
+    points = np.where(known[..., None], points, 0).astype(np.float32)
+    return Pictures(np.stack([s.image for s in samples]), points, np.where(known, weights, 0).astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +117,13 @@ def rmse_px(predicted: np.ndarray, truth: Pictures) -> float:
 
 def spread(predicted: np.ndarray, truth: Pictures) -> float:
     """How much predictions (of all faces, or the first) vary against the truth: 1 is right, 0 says one thing to all."""
-    known = truth.weight.min(axis=1) > 0
-    return float(predicted[known[: len(predicted)]].std(axis=0).mean() / truth.points[known].std(axis=0).mean())
+
+    def deviation(points: np.ndarray) -> float:
+        known = truth.weight[: len(points)] > 0
+        some = known.any(axis=0)
+        return float(points[:, some].std(axis=0, where=known[:, some, None]).mean())
+
+    return deviation(predicted) / deviation(truth.points)
 
 
 def mean_shape(pictures: Pictures) -> np.ndarray:
@@ -145,17 +147,50 @@ def validation_figures(model: nn.Module, held: Pictures) -> Figures:
 
 
 def train_kaggle(data: Path, run_dir: Path, recipe: KaggleRecipe) -> Figures:
-    """Train on the derived set; see `train_points`."""
-    samples = [sample for name in recipe.packs for sample in packs.read_landmark_pack(data, name)]
+    """Train on the packs in the folder `data`, or on whatever labelled faces lie there; see `train_points`."""
+    if data.is_dir() and all((data / f"{name}.npz").is_file() for name in recipe.packs):
+        samples = [as_kaggle(sample) for name in recipe.packs for sample in packs.read_landmark_pack(data, name)]
+    else:
+        samples = read_brought(data)
     return train_points(*packs.split(samples, recipe.validation_share), run_dir, recipe)
 
 
-def train_points(training: list[Sample], validation: list[Sample], run_dir: Path, recipe: KaggleRecipe) -> Figures:
-    """Train, measure, export and draw; returns the figures, which also go to run_dir/figures.json.
+def read_brought(data: Path) -> list[Sample]:
+    """Kaggle's training.csv (or its folder), or labelled faces of another format, as Kaggle's.
 
-    A network that learned nothing (NaN) is measured but not exported.
+    Rows that cannot serve are told on stderr. Raises DataError where not one can.
     """
-    kept, held = as_kaggle(training).first(recipe.limit), as_kaggle(validation)
+    result = read_any(data)
+    samples, problems = [], list(result.problems)
+    for sample in result.samples:
+        if not (sample.weight > 0).any():
+            problems.append(f"{data}: {sample.name} has no points")
+            continue
+        try:
+            samples.append(as_kaggle(sample))
+        except DataError as error:
+            problems.append(str(error))
+    if not samples:
+        raise DataError(
+            f"{data}: of its {len(result.samples)} samples none can train a network for points: {problems[0]}"
+        )
+    print_left_out(problems)
+    return samples
+
+
+def train_points(training: list[Sample], validation: list[Sample], run_dir: Path, recipe: KaggleRecipe) -> Figures:
+    """Train on samples that `as_kaggle` made, measure, export and draw; returns the figures, which also go to
+    run_dir/figures.json.
+
+    A network that learned nothing (NaN) is measured but not exported. Raises DataError where a part is empty.
+    """
+    if not training or not validation:
+        raise DataError(
+            f"{len(training)} faces for training and {len(validation)} for validation are too few; "
+            "give more, or set validation_share"
+        )
+    sources = sorted({sample.source for sample in training})
+    kept, held = pictures_of(training).first(recipe.limit), pictures_of(validation)
     loss = KaggleLoss() if recipe.scaled else KaggleLoss(unit=1.0)
     dataset = FlippedPictures(kept, FLIP, recipe.flip, recipe.fit.seed)
     torch.manual_seed(recipe.fit.seed)
@@ -171,26 +206,33 @@ def train_points(training: list[Sample], validation: list[Sample], run_dir: Path
     }
     save_figures(figures, run_dir)
     if np.isfinite(figures["rmse_px"]):
-        _keep(model, held, run_dir, recipe, figures)
+        spec = seed_spec(recipe.network, model, held.crops, SCHEME, FRAME_SIZE, sources, figures)
+        export_seed(model, spec, held.crops, run_dir / "model.onnx")
+        _draw(predict(model, held.crops)["points"], held, run_dir)
     return figures
 
 
-def _keep(model: nn.Module, held: Pictures, run_dir: Path, recipe: KaggleRecipe, figures: Figures) -> None:
-    spec = seed_spec(recipe.network, model, held.crops, SCHEME, CROP_SIZE, list(recipe.packs), figures)
-    export_seed(model, spec, held.crops, run_dir / "model.onnx")
-    predicted = predict(model, held.crops)["points"]
+def _draw(predicted: np.ndarray, held: Pictures, run_dir: Path) -> None:
+    """The predictions as arrays, and a sheet of the best, the middling and the worst."""
     np.savez_compressed(run_dir / "validation.npz", predicted=predicted, points=held.points, weight=held.weight)
-    order = np.argsort(np.square(predicted - held.points).mean(axis=(1, 2)))
+    error = (np.square(predicted - held.points).mean(axis=2) * held.weight).sum(axis=1)
+    order = np.argsort(error / held.weight.sum(axis=1).clip(min=1e-6))
     chosen = [*order[:6], *order[len(order) // 2 :][:6], *order[-6:]]
-    save_sheet([drawn(held.crops[i], predicted[i], held.points[i]) for i in chosen], run_dir / "predictions.png")
+    known = held.weight > 0
+    save_sheet(
+        [drawn(held.crops[i], predicted[i], held.points[i][known[i]]) for i in chosen], run_dir / "predictions.png"
+    )
 
 
 def dead_share(model: nn.Module, held: Pictures, batch: int = 64) -> float:
     """Share of the rectified dense units that are silent for every one of some faces: no gradient passes them."""
     alive: list[Tensor] = []
+    assert isinstance(model, PointRegressor)
+    bodies = model.body.parts if isinstance(model.body, Specialists) else [model.body]
+    rectified = [m for body in bodies for m in [m for m in body.modules() if isinstance(m, nn.Linear)][:-1]]
     hooks = [
         dense.register_forward_hook(lambda _module, _given, out: alive.append((out > 0).any(dim=0)))
-        for dense in [m for m in model.modules() if isinstance(m, nn.Linear)][:-1]
+        for dense in rectified
     ]
     predict(model, held.crops[:batch], batch)
     for hook in hooks:

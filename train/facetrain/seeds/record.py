@@ -22,6 +22,7 @@ PACKS = {
     "expressions": "13,572 face crops with emotions, half of them LFW, points by MediaPipe (Apache-2.0 repository)",
 }
 TERMS = "Trained on sets that are free for research only: ask their owners before commercial use."
+BROUGHT_TERMS = "What the owner of the data allows."
 OUTPUTS = {
     "points": "(N, K, 2) x y in crop px, pixel centres at integers",
     "sigma": "(N, 68) one standard deviation of a point's error per coordinate on validation faces, crop px",
@@ -52,8 +53,8 @@ def seed_spec(
         topology=topology,
         margin=margin,
         outputs={key: OUTPUTS[key] for key in outputs},
-        data=[PACKS.get(pack, pack) for pack in packs],
-        terms=TERMS,
+        data=[PACKS.get(pack, f"{pack}, brought by the user") for pack in packs],
+        terms=TERMS if set(packs) & set(PACKS) else BROUGHT_TERMS,
         reproduce=f"facetrack train {name} --data DATA",
         metrics={f"validation/{key}": round(value, 4) for key, value in figures.items()},
     )

@@ -1,0 +1,187 @@
+"""One network on one set of labelled faces: everything that `facetrack eval` prints and saves."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facetrack import topology
+from facetrack.detector import Detector
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.errors import DataError, ModelFileError
+from facetrack.modelfile import ModelSpec
+from facetrain import diagnostics, evaluate, markdown
+from facetrain.datasets.sources import DESCRIPTIONS
+from facetrain.diagnostics import BoxJitter
+from facetrain.evaluate import Measured
+from facetrain.evaluate_attributes import Attributes, attributes_of, measure_attributes, needs, save_confusions
+from facetrain.framing import PointReader, open_points, tracked
+from facetrain.sample import Sample
+from facetrain.seeds.record import PACKS
+
+BOXES = ("detector", "truth")
+WORST_NAMED = 12
+MEANING = {
+    "faces": "faces whose points were looked for",
+    "nme": "mean error over the outer eye corners' distance, %",
+    "nme_51": "the same without the jaw",
+    **{f"nme_{name}": "the same, this region" for name in topology.REGIONS},
+    "nme_pupil": "over the distance of the eyes' centres, %",
+    "nme_box": "over the root of the area of the points' box, %",
+    "fr8": "faces whose nme is above 8 %, %",
+    "auc8": "area under the curve of ced.png up to 8 %, 1 at best",
+    "fr10": "faces whose error over the eye centres is above 10 %, %",
+    "auc10": "area under the curve of ced.png up to 10 %, 1 at best",
+    "kaggle_rmse_px": "RMSE of Kaggle's 15 points, px of a picture of 96 px",
+    "within_1_sigma": "share of coordinates off by less than sigma (Laplace: .757)",
+    "within_2_sigma": "the same for two sigma (Laplace: .941)",
+    "lowest_presence": "how sure the network is of a face, at the least",
+    "ms_per_crop": "median time of cutting a crop and running the network, one thread",
+    "missed": "faces that were not found, or could not be framed; in no other figure",
+}
+CURVES = ("ced", "box_jitter", "best", "median", "worst")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """figures by name. measured: None where no points were compared. notes: sentences that a reader of the figures must
+    know. boxes: where the crops came from, in words."""
+
+    spec: ModelSpec
+    reader: PointReader | None
+    samples: list[Sample]
+    measured: Measured | None
+    attributes: Attributes
+    figures: dict[str, float]
+    notes: list[str]
+    boxes: str
+
+
+def model_path(path: Path) -> Path:
+    """The .onnx itself, or a run folder's. Raises ModelFileError where the folder has none."""
+    if not path.is_dir():
+        return path
+    model = path / "model.onnx"
+    if model.is_file():
+        return model
+    stages = sorted(file.parent.name for file in path.glob("*/model.onnx"))
+    hint = f"give one of its stages: {', '.join(stages)}" if stages else "its training has not ended, or failed"
+    raise ModelFileError(f"{path} holds no model.onnx; {hint}")
+
+
+def evaluate_network(engine: OnnxEngine, samples: list[Sample], boxes: str, detector: Detector) -> Evaluation:
+    """Measure what the network gives on what the samples say: its points, its attributes, or both.
+
+    boxes: "detector", "truth", or "" for what suits the network: the detector for those that the tracker takes, the
+    crops of their recipe for the others. Raises DataError or ModelFileError where nothing compares.
+    """
+    spec = engine.spec
+    if spec.kind == "detector":
+        raise ModelFileError(
+            f"network '{spec.name}' is a detector; measure it with python -m facetrain.evaluate_detector"
+        )
+    if boxes == "detector" and not tracked(spec):
+        raise DataError(
+            f"--boxes detector is for networks that the tracker takes; leave it out for '{spec.name}', or say truth"
+        )
+    samples, notes = _measurable(spec, samples)
+    attributes = measure_attributes(engine, samples) if attributes_of(spec) else Attributes()
+    reader = open_points(engine) if "points" in spec.outputs else None
+    measured = None
+    if reader is not None and any(sample.scheme for sample in samples):
+        through = detector if tracked(spec) and boxes != "truth" else None
+        measured = evaluate.measure(reader, through, samples, steady=boxes == "truth")
+    if measured is None and not attributes.figures:
+        wants = "labelled points" if not attributes_of(spec) else needs(spec)
+        raise DataError(f"none of the {len(samples)} samples has what network '{spec.name}' is measured on: {wants}")
+    figures = ({} if measured is None else evaluate.figures(measured)) | attributes.figures
+    if reader is not None and measured is not None:
+        figures["ms_per_crop"] = evaluate.milliseconds_per_crop(reader, measured.samples[0].image, measured.crops[0])
+    elif attributes.ms_per_crop is not None:
+        figures["ms_per_crop"] = attributes.ms_per_crop
+    return Evaluation(spec, reader, samples, measured, attributes, figures, notes, _boxes(spec, boxes))
+
+
+def _boxes(spec: ModelSpec, boxes: str) -> str:
+    if boxes == "truth":
+        return "truth"
+    return "detector" if tracked(spec) else "its recipe's"
+
+
+def _measurable(spec: ModelSpec, samples: list[Sample]) -> tuple[list[Sample], list[str]]:
+    """The testing part where the set names one, and what must be said of the rest."""
+    notes = []
+    testing = [sample for sample in samples if sample.attributes.get("split") == "testing"]
+    if testing and len(testing) < len(samples):
+        notes.append(f"Only the set's own testing part was measured: {len(testing)} of {len(samples)} faces.")
+        return testing, notes
+    for source, count in Counter(sample.source for sample in samples).items():
+        if _trained_on(spec, source):
+            notes.append(f"The network was trained on part of {source} ({count} faces here): the figures flatter it.")
+    return samples, notes
+
+
+def _trained_on(spec: ModelSpec, source: str) -> bool:
+    described = {DESCRIPTIONS.get(source), PACKS.get(source)} - {None}
+    return any(line in described or line.startswith((f"{source}:", f"{source},")) for line in spec.data)
+
+
+def save(found: Evaluation, folder: Path, title: str, data: str, command: str) -> None:
+    """report.md, figures.json and the pictures: ced, best, median, worst and box_jitter for points, a confusion matrix
+    for each choice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jitter = None
+    if found.measured is not None and found.reader is not None:
+        evaluate.save_pictures(found.measured, folder, found.spec.name)
+        jitter = diagnostics.box_jitter(found.reader, found.measured.samples)
+        if jitter is not None:
+            diagnostics.save_box_jitter({found.spec.name: jitter}, folder / "box_jitter.png")
+    save_confusions(found.attributes, folder)
+    values = {name: value if math.isfinite(value) else None for name, value in found.figures.items()}
+    missed = [] if found.measured is None else found.measured.missed
+    curves = {} if jitter is None else {"nme_by_box_shift": jitter.shifts, "nme_by_box_scale": jitter.scales}
+    everything = {**values, **curves, "missed_names": missed, "notes": found.notes}
+    (folder / "figures.json").write_text(json.dumps(everything, indent=2) + "\n")
+    (folder / "report.md").write_text(_report(found, folder, title, data, command, jitter))
+
+
+def _report(found: Evaluation, folder: Path, title: str, data: str, command: str, jitter: BoxJitter | None) -> str:
+    rows = [(name, markdown.number(value), MEANING.get(name, "")) for name, value in found.figures.items()]
+    chosen = [folder / f"{name}.png" for name in (*CURVES, *(f"confusion_{c}" for c in found.attributes.confusions))]
+    parts = [
+        f"# {title} on {data}\n",
+        markdown.code(command),
+        f"Boxes: {found.boxes}. Data of the network: {'; '.join(found.spec.data)}. {found.spec.terms}\n",
+        *(f"**{note}**\n" for note in found.notes),
+        markdown.table(("figure", "value", "what it is"), rows),
+        _jitter_tables(jitter),
+        _worst(found.measured),
+        "Sheets: predicted points green, labelled ones red, the error of each face in its title.\n",
+        markdown.pictures([path for path in chosen if path.is_file()], folder),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _jitter_tables(jitter: BoxJitter | None) -> str:
+    if jitter is None:
+        return ""
+    both = (("box shifted, share of its side", jitter.shifts), ("box scaled", jitter.scales))
+    text = [
+        markdown.table((name, *(f"{x:g}" for x in values)), [("NME, %", *map(markdown.number, values.values()))])
+        for name, values in both
+    ]
+    return "Exact boxes, moved and scaled:\n\n" + "\n".join(text)
+
+
+def _worst(measured: Measured | None) -> str:
+    if measured is None:
+        return ""
+    nme = measured.nme
+    order = [i for i in np.argsort(nme)[::-1] if np.isfinite(nme[i])][:WORST_NAMED]
+    rows = [(measured.samples[i].name, markdown.number(float(nme[i]))) for i in order]
+    return markdown.table(("worst faces", "NME, %"), rows)

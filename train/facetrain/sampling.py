@@ -1,0 +1,86 @@
+"""What an epoch is made of: which samples are drawn, in which order, and the random numbers of each.
+
+All of it is a function of (seed, epoch, number), so a resumed run sees what the uninterrupted one would have seen, and
+every process of a run on several GPUs works out the same order and takes its share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+Rng = np.random.Generator
+Numbers = NDArray[np.intp]
+
+
+class EpochItems(Dataset[dict[str, Tensor]]):
+    """A map-style dataset of `size` samples; a subclass says in `item` what one of them is.
+
+    A number below `size` is a sample. An epoch may draw a sample several times: its second draw has the number
+    index + size, the third index + 2 size, and so on, so that each is augmented anew.
+    classes: (size,) the class of each sample, for `FitOptions.balance`; None where there are none.
+    """
+
+    classes: Sequence[object] | None = None
+
+    def __init__(self, size: int, seed: int = 0) -> None:
+        self.size, self.seed, self.epoch = size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        return self.item(number % self.size, np.random.default_rng((self.seed, self.epoch, number)))
+
+    def item(self, index: int, rng: Rng) -> dict[str, Tensor]:
+        """Sample `index`, 0 to size - 1, all its randomness from `rng`."""
+        raise NotImplementedError
+
+
+def epoch_order(size: int, rng: Rng, draws: int) -> Numbers:
+    """(draws,) numbers of an epoch: every sample once in random order, then every one again, until there are enough."""
+    return _cycled(np.arange(size), size, draws, rng)
+
+
+def balanced_order(classes: Sequence[object], balance: float, rng: Rng, draws: int) -> Numbers:
+    """(draws,) numbers of an epoch in which the classes have the shares that `class_shares` gives.
+
+    Exactly so, to a whole number of draws: not by chance, so a class of 21 is not drawn 40 times in one epoch and 10 in
+    the next. Within a class no sample comes a second time before all have come once.
+    """
+    _, member_of = np.unique(np.asarray(classes), return_inverse=True)
+    quotas = whole_parts(class_shares(np.bincount(member_of), balance), draws)
+    picks = [
+        _cycled(np.flatnonzero(member_of == number), len(member_of), int(quota), rng)
+        for number, quota in enumerate(quotas)
+    ]
+    return rng.permutation(np.concatenate(picks))
+
+
+def class_shares(counts: Numbers, balance: float) -> NDArray[np.float64]:
+    """Each class's share of the draws, in proportion to count ** (1 - balance); 0 for an empty class."""
+    weights = np.where(counts > 0, np.maximum(counts, 1) ** (1.0 - balance), 0.0)
+    return np.asarray(weights / weights.sum())
+
+
+def whole_parts(shares: NDArray[np.float64], total: int) -> Numbers:
+    """`total` dealt out by `shares` in whole numbers: rounded down, and what is left goes to the largest remainders
+    (Hare and Niemeyer's method)."""
+    exact = shares * total
+    parts = np.floor(exact).astype(np.intp)
+    parts[np.argsort(parts - exact, kind="stable")[: total - parts.sum()]] += 1
+    return parts
+
+
+def _cycled(members: Numbers, size: int, draws: int, rng: Rng) -> Numbers:
+    """Shuffled rounds over `members`, one after the other; round k adds k * size to their numbers."""
+    rounds = -(-draws // len(members))
+    shuffled = [members[rng.permutation(len(members))] + k * size for k in range(rounds)]
+    return np.concatenate(shuffled)[:draws] if shuffled else members[:0]
