@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,16 +11,24 @@ from facetrack import topology
 from facetrack.engine import Engine
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_matrix, cut, invert, transform
+from facetrack.modelfile import ATTRIBUTES
 from facetrack.types import Image, Landmarks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """What the network says of one crop: the landmarks, if there is a face, and how sure it is that there is one
-    (0..1)."""
+    (0..1).
+
+    attributes: by the names of `modelfile.ATTRIBUTES`, each 0..1; empty for a network that gives none.
+    pose_deg: (yaw, pitch, roll) with the signs of `types.Pose`, relative to the crop and the line of sight to it (the
+    roll in the picture is this one plus the crop's own); None for a network that gives none.
+    """
 
     landmarks: Landmarks
     presence: float
+    attributes: Mapping[str, float] = field(default_factory=dict)
+    pose_deg: tuple[float, float, float] | None = None
 
 
 class Landmarker:
@@ -54,10 +62,28 @@ class Landmarker:
         outputs = self._engine(batch)
         presence = 1 / (1 + np.exp(-outputs["presence"].astype(np.float64)))
         return [
-            Reading(self._to_frame(points, sigma, crop), float(present))
-            for points, sigma, present, crop in zip(outputs["points"], outputs["sigma"], presence, crops, strict=True)
+            Reading(
+                self._to_frame(outputs["points"][i], outputs["sigma"][i], crop),
+                float(presence[i]),
+                _attributes(outputs, i),
+                _pose_deg(outputs, i),
+            )
+            for i, crop in enumerate(crops)
         ]
 
     def _to_frame(self, points: np.ndarray, sigma: np.ndarray, crop: CropBox) -> Landmarks:
         back = invert(crop_matrix(crop, self._input_px))
         return Landmarks(transform(points, back), (sigma * crop.size_px / self._input_px).astype(np.float32))
+
+
+def _attributes(outputs: Mapping[str, np.ndarray], index: int) -> dict[str, float]:
+    if "attributes" not in outputs:
+        return {}
+    return dict(zip(ATTRIBUTES, outputs["attributes"][index].tolist(), strict=True))
+
+
+def _pose_deg(outputs: Mapping[str, np.ndarray], index: int) -> tuple[float, float, float] | None:
+    if "pose" not in outputs:
+        return None
+    yaw, pitch, roll = outputs["pose"][index].tolist()
+    return yaw, pitch, roll

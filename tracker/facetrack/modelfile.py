@@ -14,6 +14,11 @@ from facetrack.errors import ModelFileError
 
 METADATA_KEY = "facetrack"
 FORMAT = 1
+ATTRIBUTES = ("eye_right_open", "eye_left_open", "mouth_open", "smile", "glasses")
+"""The columns of a landmark network's output `attributes`, each 0..1, where it has one; right and left are the
+person's own."""
+POSE_ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
+"""The columns of its output `pose`, with the signs of `types.Pose`, relative to the crop."""
 KINDS = ("landmarks", "detector", "expression")
 
 

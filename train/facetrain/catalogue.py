@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facetrack.errors import DataError
-from facetrain import detector_task, landmark_task, recipe
+from facetrain import attribute_task, detector_task, landmark_task, recipe
 from facetrain.seeds import cnn128, expression, kaggle, suite, tcdcn
 
 
@@ -26,7 +26,9 @@ KAGGLE = Entry(kaggle.KaggleRecipe, kaggle.train_kaggle)
 EXPRESSION = Entry(expression.ExpressionRecipe, expression.train_expression)
 ENTRIES: dict[str, Entry] = {
     "landmarks": LANDMARKS,
+    "landmarks-self": LANDMARKS,
     "finetune": LANDMARKS,
+    "attributes": Entry(attribute_task.AttributeRecipe, attribute_task.train_attributes),
     "detector": Entry(detector_task.DetectorRecipe, detector_task.train_detector),
     "kaggle-mlp": KAGGLE,
     "kaggle-cnn": KAGGLE,

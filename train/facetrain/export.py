@@ -61,7 +61,8 @@ def export_onnx(
 def compare(model: nn.Module, engine: OnnxEngine, crops: Tensor) -> dict[str, float]:
     """Largest absolute difference of each output between torch and the engine, one crop at a time and as a batch."""
     with torch.inference_mode():
-        reference = {name: value.numpy() for name, value in model(crops).items()}
+        outputs = model(crops)
+    reference = {name: outputs[name].numpy() for name in engine.spec.outputs}
     batch = engine(crops.numpy())
     single = [engine(crops[i : i + 1].numpy()) for i in range(min(8, len(crops)))]
     worst: dict[str, float] = {}

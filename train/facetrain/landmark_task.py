@@ -101,6 +101,7 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
     torch.manual_seed(recipe.fit.seed)
     network = LandmarkNet(recipe.network)
     parent = start_from(network, recipe.init)
+    before = {f"before_{name}": value for name, value in held(network.eval()).items()} if recipe.init else {}
     model = fit(network, dataset, recipe.loss, held, recipe.fit, run_dir).eval().cpu()
     figures = held(model)
     save_predictions(model, held, run_dir)
@@ -110,7 +111,7 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
         terms = spec.terms if spec.terms == parent.terms else f"{spec.terms} Started from {parent.name}: {parent.terms}"
         spec = dataclasses.replace(spec, data=list(dict.fromkeys([*spec.data, *parent.data])), terms=terms)
     export_landmarks(model, spec, examples, run_dir / "model.onnx")
-    return figures
+    return before | figures
 
 
 def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:

@@ -20,7 +20,8 @@ from torch.nn import functional as F
 
 from facetrack import topology as t
 from facetrack.types import Floats, Image
-from facetrain.models.vgg16 import GROUPS, group, he_initialise, widths
+from facetrain.models.starts import he_initialise
+from facetrain.models.vgg16 import GROUPS, group, widths
 
 FADE = 0.095
 """Loss of attention per pixel of Manhattan distance on a map of MAP_PX (the paper's weight 1 - 0.095 d)."""

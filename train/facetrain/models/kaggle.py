@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from facetrack import topology_maps
+from facetrain.models.starts import glorot_start
 
 KAGGLE_PX = 96
 N_KAGGLE = 15
@@ -53,17 +54,6 @@ class PointRegressor(nn.Module):
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
         values = self.body(self.grey(crops)).float()
         return {"points": values.unflatten(1, (-1, 2)) * self.scale + self.shift}
-
-
-def glorot_start(model: nn.Module) -> None:
-    """Uniform weights of variance 2 / (inputs + outputs) and zero biases: Glorot and Bengio, AISTATS 2010.
-
-    The authors' library (Lasagne) started so; from torch's own smaller start plain SGD does not leave the mean face.
-    """
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # every layer here has one
 
 
 class KaggleMlp(nn.Sequential):

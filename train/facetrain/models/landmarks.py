@@ -7,6 +7,7 @@ Soft-argmax (integral regression): Sun et al., ECCV 2018.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -109,6 +110,15 @@ class SoftArgmax(nn.Module):
         return logits.flatten(2).softmax(dim=2) @ self.grid
 
 
+class Features(NamedTuple):
+    """at2 (N, stem, S/2, S/2), at4 (N, low, S/4, S/4), merged4 (N, head, S/4, S/4), pooled (N, top)."""
+
+    at2: Tensor
+    at4: Tensor
+    merged4: Tensor
+    pooled: Tensor
+
+
 class LandmarkNet(nn.Module):
     """(N, S, S, 3) uint8 BGR crops -> points (N, 68, 2) in crop px, sigma (N, 68) in crop px, presence (N,) as a logit.
 
@@ -140,15 +150,22 @@ class LandmarkNet(nn.Module):
         nn.init.normal_(self.heatmaps.weight, std=0.05)
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        return self.read(self.features(crops))
+
+    def features(self, crops: Tensor) -> Features:
+        """What the points and every further head are read from."""
         x = (crops.permute(0, 3, 1, 2).float() - self.MEAN) / self.SCALE
-        at4 = self.stage4(self.stem(x))
+        at2 = self.stem(x)
+        at4 = self.stage4(at2)
         at8 = self.stage8(at4)
         at16 = self.stage16(at8)
         merged8 = self.merge8(at8 + self.up(self.top_to_8(at16)))
         merged4 = self.merge4(self.low_to_head(at4) + self.up(merged8))
-        pooled = at16.mean(dim=(2, 3))
+        return Features(at2, at4, merged4, at16.mean(dim=(2, 3)))
+
+    def read(self, features: Features) -> dict[str, Tensor]:
         return {
-            "points": self.decode(self.heatmaps(merged4)),
-            "sigma": self.log_sigma(pooled).exp(),
-            "presence": self.presence(pooled).squeeze(1),
+            "points": self.decode(self.heatmaps(features.merged4)),
+            "sigma": self.log_sigma(features.pooled).exp(),
+            "presence": self.presence(features.pooled).squeeze(1),
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from facetrain.models.kaggle import KAGGLE_PX, N_KAGGLE
+from facetrain.models.starts import he_initialise
 
 GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """(channels, convolutions) of the five groups; a pool by 2 ends each."""
@@ -77,12 +78,3 @@ class ExpressionVgg(nn.Module):
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
         x = (crops[..., :3].permute(0, 3, 1, 2).float() - self.MEAN) / self.SCALE
         return {"expression": self.dense(self.body(x))}
-
-
-def he_initialise(module: nn.Module) -> None:
-    """He et al. (ICCV 2015): variance 2 / fan in keeps the signal's size through thirteen rectified layers."""
-    for part in module.modules():
-        if isinstance(part, nn.Conv2d):
-            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)

@@ -83,11 +83,12 @@ class ExpressionCrops(EpochItems):
     def __init__(self, samples: list[Sample], recipe: ExpressionRecipe) -> None:
         super().__init__(len(samples), recipe.fit.seed)
         self.samples, self.recipe = samples, recipe
-        self.classes = [CLASSES.index(str(sample.attributes["emotion"])) for sample in samples]
+        self.labels = [CLASSES.index(str(sample.attributes["emotion"])) for sample in samples]
+        self.classes = self.labels
 
     def item(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
         crop = augmented(self.samples[index], self.recipe, rng)
-        return {"crop": torch.from_numpy(crop), "label": torch.tensor(self.classes[index])}
+        return {"crop": torch.from_numpy(crop), "label": torch.tensor(self.labels[index])}
 
 
 def augmented(sample: Sample, recipe: ExpressionRecipe, rng: np.random.Generator) -> Image:

@@ -1,0 +1,235 @@
+"""Everything that the training of attribute heads on a landmark network is made of, put together."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facetrack import topology
+from facetrack.errors import DataError
+from facetrack.geometry import CropBox, crop_from_points, crop_matrix, cut, invert, transform
+from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES, ModelSpec
+from facetrack.types import Floats, Image
+from facetrain.datasets import attribute_sources as sources
+from facetrain.datasets.attribute_sources import AttributeSources, read_attribute_sources
+from facetrain.datasets.attributes import (
+    COLUMN,
+    EYES,
+    AttributeCropOptions,
+    AttributeCrops,
+    laid_items,
+    plain_item,
+)
+from facetrain.export import export_onnx
+from facetrain.fit import FitOptions, fit
+from facetrain.landmark_task import PARITY_PX, predict, start_from
+from facetrain.losses import weighted_mean
+from facetrain.models.attributes import AttributeNet, HeadOptions, trunk_prefixes
+from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
+from facetrain.sample import Sample
+from facetrain.sheets import save_sheet
+
+LEAST_PRESENCE = 0.5
+FIRST_CROPS = {"genki4k": 1.0, "mtfl": 0.62}
+"""Side of the first crop, in sides of the picture, of sets without the 68 points: their faces fill them so."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeLoss:
+    """Cross entropy of each attribute over the crops where it is known, Huber's loss of the pose in units of 10 deg.
+
+    What is unknown (NaN) has no part in it.
+    """
+
+    pose_weight: float = 0.3
+
+    def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        terms = {}
+        for name, column in COLUMN.items():
+            truth, logit = batch["attributes"][:, column], outputs["logits"][:, column]
+            entropy = F.binary_cross_entropy_with_logits(logit, truth.nan_to_num(), reduction="none")
+            terms[name] = weighted_mean(entropy, truth.isfinite().float())
+        truth = batch["pose"]
+        off = F.huber_loss(outputs["pose"] / 10, truth.nan_to_num() / 10, reduction="none")
+        terms["pose"] = self.pose_weight * weighted_mean(off, truth.isfinite().float())
+        return {"total": torch.stack(list(terms.values())).sum(), **terms}
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeRecipe:
+    """init: the landmark network whose trunk it is, "bundled" or the path of a run's model.safetensors or of an .onnx;
+    network: its options. held_share: of the landmark packs, as its own recipe has it. repeats: how often each set is
+    seen in an epoch. laid: how many faces each held-aside photograph is laid into. limit: pictures of each set at
+    most, 0 for all."""
+
+    name: str = "landmarks68"
+    reproduce: str = "facetrack train attributes --data PACKS --init NETWORK"
+    init: str = "bundled"
+    held_share: float = 0.06
+    laid: int = 3
+    limit: int = 0
+    repeats: dict[str, int] = field(default_factory=dict)
+    network: LandmarkNetOptions = field(default_factory=LandmarkNetOptions)
+    heads: HeadOptions = field(default_factory=HeadOptions)
+    crops: AttributeCropOptions = field(default_factory=AttributeCropOptions)
+    loss: AttributeLoss = field(default_factory=AttributeLoss)
+    fit: FitOptions = field(default_factory=FitOptions)
+
+
+class Locator:
+    """Finds the 68 points in pictures that are a face and little else, by a landmark network in torch."""
+
+    def __init__(self, network: LandmarkNet, margin: float) -> None:
+        self.network, self.margin = network.eval(), margin
+
+    def __call__(self, samples: list[Sample]) -> list[Sample]:
+        crops = [_first_crop(sample) for sample in samples]
+        for _ in range(2):
+            points, presence = self._read(samples, crops)
+            crops = [crop_from_points(p, self.margin) for p in points]
+        unsure = np.full(topology.N_POINTS, 0.5, np.float32)
+        return [
+            replace(sample, points=found, weight=unsure, scheme=topology.SCHEME, visible=None)
+            for sample, found, present in zip(samples, points, presence, strict=True)
+            if present > LEAST_PRESENCE
+        ]
+
+    def _read(self, samples: list[Sample], crops: list[CropBox]) -> tuple[list[Floats], Floats]:
+        side = self.network.options.input_px
+        pictures = [cut(s.image, crop, side) for s, crop in zip(samples, crops, strict=True)]
+        if not pictures:
+            return [], np.zeros(0, np.float32)
+        outputs = predict(self.network, torch.from_numpy(np.stack(pictures)), torch.device("cpu"))
+        back = [invert(crop_matrix(crop, side)) for crop in crops]
+        points = [transform(p, matrix) for p, matrix in zip(outputs["points"], back, strict=True)]
+        return points, 1 / (1 + np.exp(-outputs["presence"]))
+
+
+def _first_crop(sample: Sample) -> CropBox:
+    height, width = sample.image.shape[:2]
+    return CropBox((width - 1) / 2, (height - 1) / 2, FIRST_CROPS.get(sample.source, 0.8) * max(height, width))
+
+
+class Validation:
+    """Accuracy of each attribute on each held-aside set where it is known, and the pose's mean error in degrees."""
+
+    def __init__(self, data: AttributeSources, recipe: AttributeRecipe, part: str = "validation") -> None:
+        options = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px)
+        own = {"validation": ("genki4k", "mtfl"), "test": ("genki4k_test", "mtfl_testing")}[part]
+        items = {name: [plain_item(s, options) for s in data.labelled.get(name, [])] for name in own}
+        items["eyes"] = laid_items(data.eyes[part], data.faces, options, recipe.laid)
+        items["mouths"] = laid_items(data.mouths[part], data.faces, options, 1)
+        if part == "validation":
+            items["faces"] = [plain_item(s, options) for s in data.faces]
+        self.sets = {name: torch.utils.data.default_collate(those) for name, those in items.items() if those}
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        device = next(model.parameters()).device
+        for name, items in self.sets.items():
+            outputs = predict(model, items["crop"], device)
+            figures |= {f"{name}_{key}": value for key, value in measured(outputs, items).items()}
+        return figures
+
+
+def measured(outputs: dict[str, np.ndarray], items: dict[str, Tensor], least: int = 10) -> dict[str, float]:
+    """Accuracy in % of every attribute that at least `least` items have clearly (0 or 1), and the mean absolute error
+    of each pose angle in degrees; `eyes_open` over both eyes together."""
+    truth, found = items["attributes"].numpy(), outputs["attributes"]
+    clear = (truth == 0) | (truth == 1)
+    right = (found > 0.5) == (truth > 0.5)
+    groups = {"eyes_open": [COLUMN[n] for n in EYES]} | {n: [c] for n, c in COLUMN.items() if n not in EYES}
+    figures = {
+        name: 100 * float(right[:, columns][clear[:, columns]].mean())
+        for name, columns in groups.items()
+        if clear[:, columns].sum() >= least
+    }
+    off = np.abs(outputs["pose"] - items["pose"].numpy())
+    known = np.isfinite(off).all(axis=1)
+    if known.sum() >= least:
+        figures |= {name: float(off[known, i].mean()) for i, name in enumerate(POSE_ANGLES)}
+    return figures
+
+
+def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict[str, float]:
+    """Train the heads, export to run_dir/model.onnx, and draw a sheet; returns the figures on what is held aside."""
+    if not recipe.init:
+        raise DataError('attributes need a trained landmark network; give --init with "bundled" or its file')
+    torch.manual_seed(recipe.fit.seed)
+    trunk = LandmarkNet(recipe.network)
+    parent = start_from(trunk, recipe.init)
+    model: nn.Module = AttributeNet(recipe.network, recipe.heads)
+    model.load_state_dict(trunk.state_dict(), strict=False)
+    if recipe.fit.threads:
+        torch.set_num_threads(recipe.fit.threads)
+    locate = Locator(trunk, recipe.crops.margin)
+    read = read_attribute_sources(data, recipe.repeats, recipe.held_share, locate, recipe.limit)
+    crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=recipe.repeats)
+    dataset = AttributeCrops(read.training, read.photographs, crops, recipe.fit.seed)
+    options = dataclasses.replace(recipe.fit, freeze=trunk_prefixes(trunk))
+    model = fit(model, dataset, recipe.loss, Validation(read, recipe), options, run_dir).eval().cpu()
+    test = Validation(read, recipe, "test")
+    figures = {f"test_{name}": value for name, value in test(model).items()}
+    examples = torch.cat([items["crop"] for items in test.sets.values()])
+    save_eyes(model, test, run_dir / "eyes.png")
+    spec = attribute_spec(recipe, parent, figures)
+    export_attributes(model, spec, examples[:: max(1, len(examples) // 64)][:64], run_dir / "model.onnx")
+    return figures
+
+
+def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: dict[str, float]) -> ModelSpec:
+    """The landmark network's own description, with the heads' outputs, data and figures added."""
+    outputs = {
+        "points": "(N, 68, 2) x y in crop px, pixel centres at integers",
+        "sigma": "(N, 68) one standard deviation of a point's error per coordinate, crop px",
+        "presence": "(N,) logit of a face being there",
+        "attributes": f"(N, {len(ATTRIBUTES)}) 0..1: {', '.join(ATTRIBUTES)}",
+        "pose": f"(N, {len(POSE_ANGLES)}) relative to the crop: {', '.join(POSE_ANGLES)}",
+    }
+    own = [sources.DESCRIPTIONS.get(name, name) for name in (*recipe.repeats, "eyes", "mouths")]
+    metrics = {f"attributes/{name}": round(value, 3) for name, value in figures.items()}
+    return ModelSpec(
+        name=recipe.name,
+        kind="landmarks",
+        input_px=recipe.network.input_px,
+        mean=LandmarkNet.MEAN,
+        scale=LandmarkNet.SCALE,
+        topology=topology.SCHEME,
+        margin=recipe.crops.margin,
+        outputs=outputs,
+        data=list(dict.fromkeys([*(parent.data if parent else []), *own])),
+        terms=sources.TERMS if parent is None else parent.terms,
+        reproduce=recipe.reproduce,
+        metrics=(parent.metrics if parent else {}) | metrics,
+    )
+
+
+def export_attributes(model: nn.Module, spec: ModelSpec, crops: Tensor, path: Path) -> ModelSpec:
+    """Write the .onnx after checking it on real crops."""
+    axes = {name: {0: "faces"} for name in ("crops", *spec.outputs)}
+    limits = {"points": PARITY_PX, "sigma": PARITY_PX, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2}
+    return export_onnx(model, spec, crops, path, limits, axes)
+
+
+def save_eyes(model: nn.Module, validation: Validation, path: Path, each: int = 48) -> None:
+    """A sheet of held-aside eye photographs laid into faces, those read most wrongly first, with what was read."""
+    import cv2
+
+    items = validation.sets.get("eyes")
+    if items is None:
+        return
+    found = predict(model, items["crop"], next(model.parameters()).device)["attributes"]
+    off = np.nan_to_num(np.abs(found - items["attributes"].numpy())).max(axis=1)
+    cells: list[Image] = []
+    for i in np.argsort(-off)[:each]:
+        cell = cv2.resize(items["crop"][i].numpy(), (168, 168))
+        text = f"R {found[i, 0]:.2f}  L {found[i, 1]:.2f}"
+        cv2.putText(cell, text, (4, 162), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (80, 255, 80), 1, cv2.LINE_AA)
+        cells.append(np.asarray(cell, np.uint8))
+    save_sheet(cells, path, 8)

@@ -1,0 +1,123 @@
+"""Photographs of single eyes and mouths, laid into faces: their labels are sure, but they show no face around them.
+
+The crop's corners of the eye (or mouth) are brought onto the face's, the skin around is matched in colour, and the
+border fades out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facetrack import topology
+from facetrack.types import Floats, Image
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True)
+class PatchFrame:
+    """Where the two corners lie in the photographs of a set, as shares of width and height, judged by eye; how far they
+    stray (standard deviation, in distances between the corners), and the set's spread of scale (of its logarithm) and
+    turn."""
+
+    first_x: float
+    second_x: float
+    y: float
+    shift: float = 0.05
+    log_scale: float = 0.08
+    turn_deg: float = 4.0
+
+    def corners(self, patch: Image) -> NDArray[np.float64]:
+        """(2, 2) px in the photograph."""
+        height, width = patch.shape[:2]
+        return np.array([[self.first_x * width, self.y * height], [self.second_x * width, self.y * height]]) - 0.5
+
+
+EYES = PatchFrame(0.14, 0.86, 0.57)
+MOUTHS = PatchFrame(0.16, 0.84, 0.5)
+STEADY = {"shift": 0.0, "log_scale": 0.0, "turn_deg": 0.0}
+SOLID = 0.7
+"""The photograph is opaque up to this share of its inscribed ellipse's radius, and gone at its rim."""
+GAIN = (0.3, 3.0)
+GREY_SPREAD = 4.0
+"""A picture whose channels differ by less, on average, is grey, and so is what is laid over it."""
+LEAST_PX = 10.0
+"""Between the corners; in a smaller eye a photograph is a smudge."""
+CORNERS = {
+    "eye_right_open": (topology.RIGHT_EYE_OUTER, topology.RIGHT_EYE_INNER),
+    "eye_left_open": (topology.LEFT_EYE_INNER, topology.LEFT_EYE_OUTER),
+    "mouth_open": (topology.MOUTH_RIGHT, topology.MOUTH_LEFT),
+}
+"""Both corners of a feature, from the picture's left to its right in a face seen from the front."""
+
+
+def fits(points: Floats, feature: str) -> bool:
+    """Whether the feature is there and large enough for a photograph to be laid over it."""
+    corners = points[list(CORNERS[feature])]
+    return bool(np.isfinite(corners).all() and np.linalg.norm(corners[1] - corners[0]) >= LEAST_PX)
+
+
+def lay_over(image: Image, points: Floats, feature: str, patch: Image, frame: PatchFrame, rng: Rng) -> Image:
+    """The (H, W, 3) picture with `patch` over the feature of its (68, 2) points; the photograph's first corner falls on
+    the feature's first, up to the frame's jitter."""
+    target = points[list(CORNERS[feature])].astype(np.float64)
+    along = target[1] - target[0]
+    width = float(np.linalg.norm(along))
+    turn = np.deg2rad(rng.normal(0, 1) * frame.turn_deg)
+    scale = float(np.exp(rng.normal(0, 1) * frame.log_scale))
+    middle = target.mean(axis=0) + rng.normal(0, 1, 2) * frame.shift * width
+    patch, matrix = _placed(patch, frame, middle, along * scale, turn)
+    return _blended(image, patch, matrix)
+
+
+def _placed(
+    patch: Image, frame: PatchFrame, middle: NDArray[np.float64], along: NDArray[np.float64], turn: float
+) -> tuple[Image, NDArray[np.float64]]:
+    """The photograph, made small enough for bilinear sampling, and the (2, 3) map from it to the picture."""
+    corners = frame.corners(patch)
+    ratio = float(np.linalg.norm(along) / np.linalg.norm(corners[1] - corners[0]))
+    if ratio < 0.7:
+        size = [max(4, round(side * ratio * 1.2)) for side in patch.shape[1::-1]]
+        patch = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
+        corners = frame.corners(patch)
+    # A similarity is one complex factor.
+    factor = complex(*along) * np.exp(1j * turn) / complex(*(corners[1] - corners[0]))
+    linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
+    return patch, np.column_stack([linear, middle - linear @ corners.mean(axis=0)])
+
+
+def _blended(image: Image, patch: Image, matrix: NDArray[np.float64]) -> Image:
+    height, width = patch.shape[:2]
+    rim = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ matrix[:, :2].T + matrix[:, 2]
+    low = np.maximum(np.floor(rim.min(axis=0)), 0).astype(int)
+    high = np.minimum(np.ceil(rim.max(axis=0)) + 1, image.shape[1::-1]).astype(int)
+    if (high - low < 2).any():
+        return image
+    moved = matrix.copy()
+    moved[:, 2] -= low
+    size = tuple(int(side) for side in high - low)
+    warped = cv2.warpAffine(patch, moved, size, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    mask = cv2.warpAffine(_mask(width, height), moved, size)[..., None]
+    under = image[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+    ring = ((mask > 0.05) & (mask < 0.8)).astype(np.float32)
+    seam = float(ring.sum())
+    if seam < 1:
+        return image
+    if np.ptp(under, axis=2).mean() < GREY_SPREAD:
+        warped = np.repeat(warped.mean(axis=2, keepdims=True), 3, axis=2)
+    gain = np.clip(((under * ring).sum((0, 1)) + seam) / ((warped * ring).sum((0, 1)) + seam), *GAIN)
+    out = image.copy()
+    mixed = under + mask * (np.clip(warped * gain, 0, 255) - under)
+    out[low[1] : high[1], low[0] : high[0]] = np.round(mixed).astype(np.uint8)
+    return out
+
+
+def _mask(width: int, height: int) -> Floats:
+    x = (np.arange(width) + 0.5) / width * 2 - 1
+    y = (np.arange(height) + 0.5) / height * 2 - 1
+    radius = np.sqrt(x[None] ** 2 + y[:, None] ** 2)
+    return np.clip((1 - radius) / (1 - SOLID), 0, 1).astype(np.float32)
