@@ -23,7 +23,7 @@ DESCRIPTIONS = {
     "expressions": "13,572 face crops, half of them LFW, points by MediaPipe's face mesh (Apache-2.0 repository)",
     "ytfaces_self": "YouTube Faces, its points averaged with those of an earlier network of ours (research only)",
     "expressions_self": "the same face crops, the mesh's points averaged with those of an earlier network of ours",
-    "mtfl_self": "MTFL, some 8600 training pictures labelled by an earlier network of ours (research only)",
+    "mtfl_self": "MTFL, 9949 training pictures labelled by an earlier network of ours (research only)",
     "yawn_self": "231 yawning and other faces labelled by an earlier network of ours",
     NEGATIVES: "512 ImageNet photographs without a face",
 }
