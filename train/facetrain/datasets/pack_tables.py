@@ -16,6 +16,7 @@ from facetrain.datasets.result import NO_POINTS, NO_WEIGHT, Reading, ReadResult
 from facetrain.datasets.zips import decode, read_zip_bytes
 from facetrain.sample import Sample
 
+SHOWN_COLUMNS = 6
 Row = dict[str, str]
 Attributes = dict[str, float | str]
 
@@ -70,7 +71,8 @@ def require(path: Path, columns: list[str], needed: tuple[str, ...]) -> None:
     """Raise DataError where a column is missing."""
     missing = [name for name in needed if name not in columns]
     if missing:
-        raise DataError(f"{path} lacks the column '{missing[0]}'; it has {', '.join(columns)}")
+        shown = ", ".join(columns[:SHOWN_COLUMNS]) + (" ..." if len(columns) > SHOWN_COLUMNS else "")
+        raise DataError(f"{path} lacks the column '{missing[0]}'; of its {len(columns)} the first are {shown}")
 
 
 def read_labelled_zip(
