@@ -186,6 +186,15 @@ def _options(settings):
     return {"input_px": 60} if "60" in settings[0] else {"local": True}
 
 
+def test_a_network_that_came_apart_is_measured_but_not_exported(framed, tmp_path):
+    fit = dataclasses.replace(STEP, optimizer="sgd", learning_rate=10.0, clip_norm=0.0)
+    recipe = kaggle.KaggleRecipe(network="kaggle-mlp", scaled=False, flip=0.0, fit=fit)
+    figures = kaggle.train_points(framed * 4, framed, tmp_path, recipe)
+    assert not figures["rmse_px"] < 96  # finite but absurd, or NaN
+    assert (tmp_path / "figures.json").is_file()
+    assert not (tmp_path / "model.onnx").exists()
+
+
 @pytest.mark.slow
 def test_the_line_in_vgg16s_recipe_makes_it_learn(framed, tmp_path):
     """The plain network says one thing to every face; with the four settings of its recipe it tells them apart."""

@@ -182,7 +182,8 @@ def train_points(training: list[Sample], validation: list[Sample], run_dir: Path
     """Train on samples that `as_kaggle` made, measure, export and draw; returns the figures, which also go to
     run_dir/figures.json.
 
-    A network that learned nothing (NaN) is measured but not exported. Raises DataError where a part is empty.
+    A network that came apart (NaN, or points farther off than the picture is wide) is measured but not exported.
+    Raises DataError where a part is empty.
     """
     if not training or not validation:
         raise DataError(
@@ -205,7 +206,7 @@ def train_points(training: list[Sample], validation: list[Sample], run_dir: Path
         "dead": dead_share(model, held),
     }
     save_figures(figures, run_dir)
-    if np.isfinite(figures["rmse_px"]):
+    if figures["rmse_px"] < KAGGLE_PX:  # False for NaN, too
         spec = seed_spec(recipe.network, model, held.crops, SCHEME, FRAME_SIZE, sources, figures)
         export_seed(model, spec, held.crops, run_dir / "model.onnx")
         _draw(predict(model, held.crops)["points"], held, run_dir)
