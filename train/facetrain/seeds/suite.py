@@ -80,12 +80,12 @@ SEEDS = (
         "eac", train_expression, ExpressionRecipe, "expressions pack, 7 classes, people split",
         {"macro_f1": "macro F1 {:.3f}", "accuracy": "accuracy {:.3f}"},
         "EAC-Net: action units, F1 55.9 % (BP4D)",
-        "expressions, not action units; from scratch; fear (one validation face) is not in the mean",
+        "expressions, not action units; from scratch; one afraid face in validation",
     ),
     Seed(
         "expression-vgg", train_expression, ExpressionRecipe, "expressions pack, 7 classes, people split",
         {"macro_f1": "macro F1 {:.3f}", "accuracy": "accuracy {:.3f}"},
-        "CIFE: own data", "the body learned landmarks here, not ImageNet; fear is not in the mean",
+        "CIFE: own data", "the body learned landmarks here, not ImageNet",
     ),
 )  # fmt: skip
 
