@@ -23,7 +23,8 @@ from facetrain.models.tcdcn import TcdcnOptions
 from facetrain.seeds import kaggle, tcdcn
 from facetrain.seeds.submission import predicted
 
-STEP = FitOptions(epochs=1, batch=8, learning_rate=1e-3, workers=0, threads=1)
+STEP = FitOptions(epochs=1, batch=8, learning_rate=1e-5, workers=0, threads=1)
+"""One step, too small to take any start apart: with a first step of 1e-3 some machines rounded into divergence."""
 NOSE_TIP = topology_maps.KAGGLE_NAMES.index("nose_tip")
 BROWS = [i for i, name in enumerate(topology_maps.KAGGLE_NAMES) if "eyebrow" in name]
 

@@ -23,7 +23,7 @@ class AugmentOptions:
     """rotation_deg: standard deviation; wide_rotation_deg: the uniform range used for a fifth of the samples.
     shift: largest move of the crop, and scale: range of its side, both relative to the face's extent.
     thirtyfold: one of thirty fixed versions (see `thirtyfold`) instead of random turns, shifts and scales; the changes
-    below still apply. The other values are probabilities.
+    below still apply. blink: closed eyes (see `eyelids`). The other values are probabilities.
 
     The defaults are the preset "webcam". In a recipe or by --set, `preset` begins a section from another one, and the
     keys beside it change that: `crops.augment.preset = "none"`, `crops.augment.flip = 0.5`.
@@ -34,6 +34,7 @@ class AugmentOptions:
     shift: float = 0.12
     scale: tuple[float, float] = (0.82, 1.22)
     flip: float = 0.5
+    blink: float = 0.12
     light: float = 0.7
     grey: float = 0.15
     blur: float = 0.2
@@ -52,8 +53,8 @@ class AugmentOptions:
 
 
 NONE = AugmentOptions(
-    rotation_deg=0, wide_rotation_deg=0, shift=0, scale=(1, 1), flip=0, light=0, grey=0, blur=0, noise=0, jpeg=0,
-    low_resolution=0, occlusion=0,
+    rotation_deg=0, wide_rotation_deg=0, shift=0, scale=(1, 1), flip=0, blink=0, light=0, grey=0, blur=0, noise=0,
+    jpeg=0, low_resolution=0, occlusion=0,
 )  # fmt: skip
 PRESETS = {
     "webcam": AugmentOptions(),

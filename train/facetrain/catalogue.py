@@ -27,6 +27,7 @@ EXPRESSION = Entry(expression.ExpressionRecipe, expression.train_expression)
 ENTRIES: dict[str, Entry] = {
     "landmarks": LANDMARKS,
     "landmarks-self": LANDMARKS,
+    "landmarks-large": LANDMARKS,
     "finetune": LANDMARKS,
     "attributes": Entry(attribute_task.AttributeRecipe, attribute_task.train_attributes),
     "detector": Entry(detector_task.DetectorRecipe, detector_task.train_detector),

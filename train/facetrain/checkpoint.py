@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from facetrack.errors import DataError
+
+Fit = Callable[[dict[str, Tensor], nn.Module], dict[str, Tensor]]
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
@@ -37,15 +40,17 @@ def save_weights(model: nn.Module, path: Path) -> None:
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
 
 
-def load_weights(model: nn.Module, path: Path, without: str = "") -> None:
+def load_weights(model: nn.Module, path: Path, without: str = "", fit: Fit | None = None) -> None:
     """Fill `model` from a run's model.safetensors or from a network that facetrain exported (.onnx).
 
     without: the beginning of names in the file that `model` does not have, such as those of heads put on it later.
-    Raises DataError for another network's file, and names the first difference.
+    fit: what makes a relative's weights fill `model`, such as `models.growth.fitted`. Raises DataError for another network's file, and names the first difference.
     """
     state = _from_onnx(path) if path.suffix == ".onnx" else _from_safetensors(path)
     if without:
         state = {name: value for name, value in state.items() if not name.startswith(without)}
+    if fit is not None:
+        state = fit(state, model)
     ours = model.state_dict()
     # Batch norms count their batches; the count matters to no result, and an exported file does not hold it.
     state |= {name: value for name, value in ours.items() if name.endswith("num_batches_tracked")}

@@ -23,6 +23,7 @@ from facetrain.export import export_onnx
 from facetrain.fit import FitOptions, fit
 from facetrain.losses import LandmarkLoss
 from facetrain.models.attributes import HEADS
+from facetrain.models.growth import fitted
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.sample import Sample
 from facetrain.sheets import drawn, save_extremes
@@ -40,7 +41,8 @@ class LandmarkRecipe:
     """What to train the landmark network on, and how.
 
     repeats: how often each pack is seen in an epoch. init: weights to start from: "" for random ones, "bundled" for
-    those that come with facetrack, or the path of a run's model.safetensors or an exported .onnx. name, reproduce: what
+    those that come with facetrack, or the path of a run's model.safetensors or an exported .onnx; a smaller network's
+    are grown. name, reproduce: what
     the network's file says of itself.
     """
 
@@ -115,11 +117,12 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
 
 
 def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:
-    """Fill the network with the weights that `init` names; returns what an .onnx says of itself."""
+    """Fill the network with the weights that `init` names, which may be those of a smaller network (`models.growth`);
+    returns what an .onnx says of itself."""
     if not init:
         return None
     path = bundled_path("landmarks68") if init == BUNDLED else Path(init)
-    load_weights(model, path, without=HEADS)
+    load_weights(model, path, without=HEADS, fit=fitted)
     return OnnxEngine(path).spec if path.suffix == ".onnx" else None
 
 

@@ -10,13 +10,15 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from facetrack.geometry import CropBox, crop_from_box, crop_matrix, cut, points_box, transform
-from facetrack.topology import N_POINTS
+from facetrack.topology import LEFT_EYE, N_POINTS, RIGHT_EYE
 from facetrack.types import Floats, Image
 from facetrain import augment
 from facetrain.augment import AugmentOptions
+from facetrain.eyelids import blink
 from facetrain.sample import Sample, face_extent
 from facetrain.sampling import EpochItems
 
+EYES = (*RIGHT_EYE, *LEFT_EYE)
 OUTSIDE_PX = 3.0
 """A point farther than this outside the crop cannot be read from a heatmap and does not count."""
 
@@ -58,6 +60,8 @@ class LandmarkCrops(EpochItems):
         points, weight = transform(sample.points, matrix), sample.weight
         if rng.random() < options.augment.flip:
             image, points, weight = augment.flip(image, points, weight)
+        if rng.random() < options.augment.blink and weight[list(EYES)].min() > 0:
+            image, points = blink(image, points, rng)
         image = augment.degrade(image, rng, options.augment)
         reach = options.input_px - 0.5 + OUTSIDE_PX
         inside = ((points > -0.5 - OUTSIDE_PX) & (points < reach)).all(axis=1)  # False where a point is missing

@@ -1,0 +1,54 @@
+"""A grown network says what the smaller one said."""
+
+import numpy as np
+import pytest
+import torch
+
+from facetrack.errors import DataError
+from facetrain.checkpoint import load_weights, save_weights
+from facetrain.models.growth import fitted
+from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
+
+SMALL = {"stem": 4, "widths": (4, 6, 8), "depths": (1, 1, 1), "head": 4, "input_px": 32}
+
+
+def alive(options):
+    """A network whose norms have seen faces: running averages that are not 0 and 1."""
+    torch.manual_seed(0)
+    model = LandmarkNet(options).train()
+    model(torch.randint(0, 255, (8, options.input_px, options.input_px, 3), dtype=torch.uint8))
+    return model.eval()
+
+
+def points(model):
+    crops = torch.from_numpy(np.random.default_rng(1).integers(0, 255, (4, 32, 32, 3), np.uint8))
+    with torch.inference_mode():
+        return model(crops)["points"].numpy()
+
+
+@pytest.mark.parametrize("expand", [(0, 0, 0), (2, 2, 2)])
+def test_deeper_says_the_same(tmp_path, expand):
+    small = alive(LandmarkNetOptions(**SMALL, expand=expand))
+    save_weights(small, tmp_path / "small.safetensors")
+    large = LandmarkNet(LandmarkNetOptions(**(SMALL | {"depths": (2, 3, 2)}), expand=expand)).eval()
+    assert np.abs(points(large) - points(small)).max() > 1e-2
+    load_weights(large, tmp_path / "small.safetensors", fit=fitted)
+    np.testing.assert_allclose(points(large), points(small), atol=1e-4)
+
+
+def test_wider_kernels_say_the_same_and_go_back(tmp_path):
+    small = alive(LandmarkNetOptions(**SMALL, expand=(2, 2, 2), kernels=(3, 3, 3)))
+    save_weights(small, tmp_path / "small.safetensors")
+    wide = LandmarkNet(LandmarkNetOptions(**SMALL, expand=(2, 2, 2), kernels=(3, 5, 5))).eval()
+    load_weights(wide, tmp_path / "small.safetensors", fit=fitted)
+    np.testing.assert_allclose(points(wide), points(small), atol=1e-4)
+    save_weights(wide, tmp_path / "wide.safetensors")
+    again = LandmarkNet(small.options).eval()
+    load_weights(again, tmp_path / "wide.safetensors", fit=fitted)
+    np.testing.assert_allclose(points(again), points(small), atol=1e-4)
+
+
+def test_another_width_is_refused(tmp_path):
+    save_weights(alive(LandmarkNetOptions(**SMALL)), tmp_path / "small.safetensors")
+    with pytest.raises(DataError, match="another network"):
+        load_weights(LandmarkNet(), tmp_path / "small.safetensors", fit=fitted)

@@ -1,0 +1,44 @@
+"""A network that starts as a smaller one of its kind: what the small one learned is not learned again.
+
+Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016: the grown network says at first what the small one said.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from facetrain.models.landmarks import InvertedResidual, Residual
+
+
+def fitted(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """`state` of a smaller network, made to fill `model`.
+
+    Residual blocks that the smaller one lacks begin as identities: the scale of their last norm is zero. Convolution
+    kernels of another side are padded with zeros or cut around their middle. What else differs stays as it is, for the
+    caller to refuse.
+    """
+    ours = model.state_dict()
+    grown = {name: _resized(value, ours[name]) if name in ours else value for name, value in state.items()}
+    for name, module in model.named_modules():
+        if isinstance(module, Residual | InvertedResidual) and not any(key.startswith(f"{name}.") for key in state):
+            grown |= {f"{name}.{key}": value for key, value in identity(module).items()}
+    return grown
+
+
+def identity(block: Residual | InvertedResidual) -> dict[str, Tensor]:
+    """The block's own start, with the scale of its last norm at zero: it returns what it gets."""
+    state = {name: value.clone() for name, value in block.state_dict().items()}
+    last = [name for name, module in block.named_modules() if isinstance(module, nn.BatchNorm2d)][-1]
+    state[f"{last}.weight"].zero_()
+    return state
+
+
+def _resized(kernel: Tensor, like: Tensor) -> Tensor:
+    if kernel.dim() != 4 or kernel.shape[:2] != like.shape[:2] or kernel.shape == like.shape:
+        return kernel
+    difference = like.shape[2] - kernel.shape[2]
+    if difference > 0:
+        return torch.nn.functional.pad(kernel, [difference // 2] * 4)
+    cut = -difference // 2
+    return kernel[:, :, cut:-cut, cut:-cut].contiguous()
