@@ -44,7 +44,8 @@ def load_weights(model: nn.Module, path: Path, without: str = "", fit: Fit | Non
     """Fill `model` from a run's model.safetensors or from a network that facetrain exported (.onnx).
 
     without: the beginning of names in the file that `model` does not have, such as those of heads put on it later.
-    fit: what makes a relative's weights fill `model`, such as `models.growth.fitted`. Raises DataError for another network's file, and names the first difference.
+    fit: what makes a relative's weights fill `model`, such as `models.growth.fitted`.
+    Raises DataError for another network's file, and names the first difference.
     """
     state = _from_onnx(path) if path.suffix == ".onnx" else _from_safetensors(path)
     if without:

@@ -15,6 +15,7 @@ from facetrack.engine.onnx import OnnxEngine
 from facetrack.modelfile import ModelSpec, bundled_path
 from facetrack.types import Image
 from facetrain import metrics
+from facetrain.calibration import scale_sigma, sigma_factor
 from facetrain.checkpoint import load_weights
 from facetrain.datasets.landmarks import CropOptions, LandmarkCrops, TruthCrops
 from facetrain.datasets.result import print_left_out
@@ -85,6 +86,16 @@ class Validation:
                 figures[f"{name}_nme"] = summary["nme"]
         return figures
 
+    def sigma_ratios(self, model: nn.Module) -> list[np.ndarray]:
+        """|error| / sigma per coordinate on the sets that people labelled, jaw and all."""
+        ratios, device = [], next(model.parameters()).device
+        for items in self.sets.values():
+            if float(items["weight"].min()) >= JAW_IS_TRUSTED:
+                outputs = predict(model, items["crop"], device)
+                error = np.abs(outputs["points"] - items["points"].numpy())
+                ratios.append((error / outputs["sigma"][..., None]).ravel())
+        return ratios
+
 
 def predict(model: nn.Module, crops: torch.Tensor, device: torch.device, batch: int = 64) -> dict[str, np.ndarray]:
     """Run the network over (N, S, S, 3) uint8 crops."""
@@ -105,7 +116,9 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
     parent = start_from(network, recipe.init)
     before = {f"before_{name}": value for name, value in held(network.eval()).items()} if recipe.init else {}
     model = fit(network, dataset, recipe.loss, held, recipe.fit, run_dir).eval().cpu()
-    figures = held(model)
+    factor = sigma_factor(held.sigma_ratios(model), recipe.loss.likelihood)
+    scale_sigma(model, factor)
+    figures = held(model) | {"sigma_factor": factor}
     save_predictions(model, held, run_dir)
     examples = torch.cat([items["crop"] for items in held.sets.values()])[:64]
     spec = landmark_spec(recipe, sources, {f"validation/{name}": round(value, 3) for name, value in figures.items()})

@@ -1,0 +1,38 @@
+"""Sigma: errors drawn from a density that is known give its share back."""
+
+import numpy as np
+import pytest
+import torch
+
+from facetrain.calibration import WITHIN_ONE, scale_sigma, sigma_factor
+from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
+
+OPTIONS = LandmarkNetOptions(input_px=32, stem=4, widths=(4, 6, 8), depths=(1, 1, 1), head=4)
+
+
+@pytest.mark.parametrize(("likelihood", "scale"), [("laplace", 1 / np.sqrt(2)), ("gaussian", 1.0)])
+@pytest.mark.parametrize("said", [0.5, 1.0, 3.0])
+def test_the_factor_undoes_a_sigma_that_is_off(likelihood, scale, said):
+    rng = np.random.default_rng(0)
+    draw = rng.laplace if likelihood == "laplace" else rng.normal
+    errors = np.abs(draw(0, scale, 200_000))  # standard deviation 1
+    factor = sigma_factor([errors / said], likelihood)
+    assert factor * said == pytest.approx(1, rel=0.02)
+    assert (errors <= said * factor).mean() == pytest.approx(WITHIN_ONE[likelihood], abs=0.01)
+
+
+def test_sets_count_alike_and_nothing_changes_nothing():
+    small, large = np.full(10, 4.0), np.full(100_000, 1.0)
+    assert sigma_factor([small, large]) == pytest.approx(2.0)  # the geometric mean
+    assert sigma_factor([]) == sigma_factor([np.zeros(0)]) == 1.0
+
+
+def test_a_network_says_the_scaled_sigma_and_the_same_points():
+    torch.manual_seed(0)
+    model, crops = LandmarkNet(OPTIONS).eval(), torch.full((2, 32, 32, 3), 9, dtype=torch.uint8)
+    with torch.inference_mode():
+        before = model(crops)
+        scale_sigma(model, 1.5)
+        after = model(crops)
+    torch.testing.assert_close(after["sigma"], before["sigma"] * 1.5)
+    torch.testing.assert_close(after["points"], before["points"])
