@@ -10,8 +10,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-
-from facetrain.models.landmarks import LandmarkNet
+from torch import nn
 
 WITHIN_ONE = {"laplace": 1 - math.exp(-math.sqrt(2)), "gaussian": math.erf(math.sqrt(0.5))}
 """Share of a density within one standard deviation: .757 and .683."""
@@ -27,6 +26,7 @@ def sigma_factor(ratios: list[NDArray[np.floating]], likelihood: str = "laplace"
     return float(np.exp(np.mean(known))) if known else 1.0
 
 
-def scale_sigma(model: LandmarkNet, factor: float) -> None:
-    """Multiply every sigma that `model` says by `factor`."""
-    model.log_sigma.bias.data += math.log(factor)
+def scale_sigma(model: nn.Module, factor: float) -> None:
+    """Multiply every sigma that `model`, a `LandmarkNet`, says by `factor`."""
+    bias = model.get_parameter("log_sigma.bias")
+    bias.data += math.log(factor)
