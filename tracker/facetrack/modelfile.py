@@ -19,17 +19,17 @@ ATTRIBUTES = ("eye_right_open", "eye_left_open", "mouth_open", "smile", "glasses
 person's own."""
 POSE_ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
 """The columns of its output `pose`, with the signs of `types.Pose`, relative to the crop."""
-KINDS = ("landmarks", "detector", "expression")
+KINDS = ("landmarks", "detector", "appearance", "expression")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """What a network needs and what it is.
 
-    kind: landmarks, detector or expression. input_px: side of the square crop, None where any size goes (a detector:
+    kind: one of KINDS. input_px: side of the square crop, None where any size goes (a detector:
         any multiple of `stride`). Input is uint8, (N, H, W, 3), BGR; mean and scale are those that the graph itself
         applies: (value - mean) / scale.
-    margin: the crop's side over the longer side of the face's box (landmarks only).
+    margin: the crop's side over the longer side of the face's box (landmarks and appearance).
     topology: the scheme of the points. outputs: name and meaning of each output.
     metrics: figures by name, each with the data it was measured on in its name. data: the sets it was trained on.
     terms: what those sets allow, in plain words. reproduce: the command that made it.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facetrack.errors import DataError
-from facetrain import attribute_task, detector_task, landmark_task, recipe
+from facetrain import appearance_task, attribute_task, detector_task, landmark_task, recipe
 from facetrain.seeds import cnn128, expression, kaggle, suite, tcdcn
 
 
@@ -30,6 +30,7 @@ ENTRIES: dict[str, Entry] = {
     "landmarks-large": LANDMARKS,
     "finetune": LANDMARKS,
     "attributes": Entry(attribute_task.AttributeRecipe, attribute_task.train_attributes),
+    "appearance": Entry(appearance_task.AppearanceRecipe, appearance_task.train_appearance),
     "detector": Entry(detector_task.DetectorRecipe, detector_task.train_detector),
     "kaggle-mlp": KAGGLE,
     "kaggle-cnn": KAGGLE,
