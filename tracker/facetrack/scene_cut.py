@@ -1,0 +1,38 @@
+"""Tells the cut of a film from motion: after one, nothing that was known of where faces are holds."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from facetrack.types import Floats, Image
+
+
+class SceneCut:
+    """Compares each picture with the last one, both reduced to about 32 pixels a side. No delay: a cut is told in its
+    first frame.
+
+    The measure is the mean difference of pixels and channels, once a change of the whole picture's brightness is taken
+    out. In the project's ten clips it stays below 10 in every frame; between two of them it is 39 and more.
+    """
+
+    ACROSS = 32
+    LIMIT = 25.0
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._last: Floats | None = None
+
+    def __call__(self, image: Image) -> bool:
+        """image: (H, W, 3) uint8. False for the first one; True where its aspect has changed."""
+        step = max(1, max(image.shape[:2]) // self.ACROSS)
+        small = cv2.blur(np.ascontiguousarray(image[step // 2 :: step, step // 2 :: step]), (3, 3)).astype(np.float32)
+        last, self._last = self._last, small
+        if last is None:
+            return False
+        if last.shape != small.shape:
+            return True
+        change = small - last
+        return bool(np.abs(change - change.mean()).mean() > self.LIMIT)
