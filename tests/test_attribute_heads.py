@@ -1,5 +1,7 @@
 """The attribute heads: the trunk they stand on, what they read, what they learn from, and the file they travel in."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -11,18 +13,20 @@ from facetrack.errors import DataError
 from facetrack.geometry import CropBox
 from facetrack.landmarker import Landmarker
 from facetrack.modelfile import ATTRIBUTES
+from facetrain.attribute_readings import Readings
 from facetrain.attribute_task import (
     AttributeLoss,
     AttributeRecipe,
     attribute_spec,
     export_attributes,
+    load_heads,
     measured,
     train_attributes,
 )
 from facetrain.checkpoint import load_weights
 from facetrain.fit import FitOptions, fit
-from facetrain.landmark_task import start_from
-from facetrain.models.attributes import AttributeNet, HeadOptions, Lattice, Reader, trunk_prefixes
+from facetrain.landmark_task import export_landmarks, start_from
+from facetrain.models.attributes import EYE_SPAN, EYES, HEADS, AttributeNet, HeadOptions, Lattice, Reader, Reading
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.sampling import EpochItems
 
@@ -44,17 +48,40 @@ class Items(EpochItems):
         return {"crop": crops(1, index)[0], "attributes": known, "pose": torch.tensor([10.0, 0.0, -5.0])}
 
 
-def test_training_the_heads_leaves_the_points_as_they_were_to_the_bit(tmp_path):
-    model = tiny()
+def test_the_points_are_those_of_the_network_without_heads_to_the_bit(tmp_path):
+    model, alone = tiny().eval(), LandmarkNet(TINY).eval()
+    alone.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith(HEADS)})
     with torch.inference_mode():
-        before = model.eval()(crops(4))
-    options = FitOptions(epochs=2, batch=4, workers=0, freeze=trunk_prefixes(model), ema_decay=0.9, device="cpu")
-    trained = fit(model, Items(8), AttributeLoss(), lambda net: {}, options, tmp_path).eval()
+        expected, untaught = alone(crops(4)), model(crops(4))["attributes"]
+    options = FitOptions(epochs=2, batch=4, workers=0, ema_decay=0.9, device="cpu")
+    readings = Readings(model, Items(8), 8, options)
+    fit(model.heads, readings, AttributeLoss(), lambda net: {}, options, tmp_path, inputs=Reading._fields)
     with torch.inference_mode():
-        after = trained(crops(4))
+        found = model.eval()(crops(4))
     for name in ("points", "sigma", "presence"):
-        assert torch.equal(before[name], after[name]), name
-    assert not torch.equal(before["attributes"], after["attributes"])
+        assert torch.equal(expected[name], found[name]), name
+    assert not torch.equal(untaught, found["attributes"])
+    # And so in the files, whose engine fuses operators as it likes.
+    export_attributes(model, attribute_spec(AttributeRecipe(network=TINY), None, {}), crops(4), tmp_path / "with.onnx")
+    spec = dataclasses.replace(OnnxEngine(tmp_path / "with.onnx").spec, outputs=dict.fromkeys(expected, ""))
+    export_landmarks(alone, spec, crops(4), tmp_path / "without.onnx")
+    files = [OnnxEngine(tmp_path / f"{name}.onnx")(crops(4).numpy()) for name in ("with", "without")]
+    for name in expected:
+        np.testing.assert_array_equal(files[0][name], files[1][name])
+
+
+def test_readings_are_what_the_network_itself_would_see():
+    model = tiny().eval()
+    readings = Readings(model, Items(6), 6, FitOptions(workers=0, device="cpu"))
+    logits = torch.stack([model.heads(*(readings[i][n][None] for n in Reading._fields))["logits"][0] for i in range(6)])
+    with torch.inference_mode():
+        expected = model(crops_of(6))["logits"]
+    # In an order of their own, and in half precision.
+    torch.testing.assert_close(logits.sort(dim=0).values, expected.sort(dim=0).values, atol=0.01, rtol=0.01)
+
+
+def crops_of(count):
+    return torch.cat([crops(1, index) for index in range(count)])
 
 
 def test_what_is_unknown_teaches_nothing():
@@ -76,29 +103,52 @@ def test_what_is_unknown_teaches_nothing():
     assert pose.grad[1, 0] < 0 < pose.grad[1, 2]
 
 
-def eye_points():
-    """Both eyes 20 px wide in a crop of 112, at (30, 40) and (70, 40)."""
-    points = torch.zeros(1, 68, 2)
-    points[0, list(topology.RIGHT_EYE)] = torch.tensor([30.0, 40.0])
-    points[0, list(topology.LEFT_EYE)] = torch.tensor([70.0, 40.0])
+def eye_points(turn_deg=0.0):
+    """Both eyes 20 px wide in a crop of 112, at (30, 40) and (70, 40), turned about its middle."""
+    points = torch.zeros(68, 2)
+    points[list(topology.RIGHT_EYE)] = torch.tensor([30.0, 40.0])
+    points[list(topology.LEFT_EYE)] = torch.tensor([70.0, 40.0])
     for index, x in ((36, 20.0), (39, 40.0), (42, 60.0), (45, 80.0)):
-        points[0, index, 0] = x
-    return points
+        points[index, 0] = x
+    return (points - 55.5) @ turned(turn_deg).T + 55.5
 
 
-def test_lattices_are_read_bilinearly_as_opencv_does_both_eyes_from_the_outer_corner_in():
-    maps = np.random.default_rng(1).normal(size=(1, 3, 28, 28)).astype(np.float32)
-    size, span = (5, 4), (1.3, 0.9)
-    right = Lattice(((36,), (39,)), topology.RIGHT_EYE, size, span)
-    left = Lattice(((45,), (42,)), topology.LEFT_EYE, (3, 2), span, mirrored=True)
-    found = Reader((right, left), 28, 112)(torch.from_numpy(maps), eye_points())
-    for part, middle, sign, (columns, rows) in zip(found, (30, 70), (1, -1), (size, (3, 2)), strict=True):
-        across, down = np.linspace(-0.65, 0.65, columns) * sign, np.linspace(-0.45, 0.45, rows)
-        x, y = np.meshgrid(middle + 20 * across, 40 + 20 * down)
-        cells = [((places - 1.5) / 4).astype(np.float32) for places in (x, y)]  # cells of 4 px
+def turned(degrees):
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float32)
+
+
+@pytest.mark.parametrize("turn_deg", [0.0, 15.0])
+@pytest.mark.parametrize("side", [28, 112])
+def test_lattices_are_read_as_opencv_reads_them_both_eyes_from_the_outer_corner_in(side, turn_deg):
+    maps = np.random.default_rng(1).normal(size=(1, 3, side, side)).astype(np.float32)
+    level = ((36, 42), (39, 45))
+    right = Lattice(((36,), (39,)), topology.RIGHT_EYE, level, (1.3, 0.9))
+    left = Lattice(((45,), (42,)), topology.LEFT_EYE, level, (1.3, 0.9))
+    points = eye_points(turn_deg)
+    found = Reader((right, left), 4, 5, 112)(torch.from_numpy(maps), points.flatten()[None])
+    assert found.shape == (1, 3, 2 * 4, 5)
+    across, down = np.meshgrid(20 * np.linspace(-0.65, 0.65, 5), 20 * np.linspace(-0.45, 0.45, 4))
+    for number, (middle, sign) in enumerate(((points[37], 1), (points[43], -1))):
+        way = np.stack([sign * across, down], axis=-1) @ turned(turn_deg).numpy().T + middle.numpy()
+        cells = ((way + 0.5) * side / 112 - 0.5).astype(np.float32)  # px of the crop -> cells of the maps
         for channel in range(3):
-            expected = cv2.remap(maps[0, channel], *cells, cv2.INTER_LINEAR)
-            np.testing.assert_allclose(part[0, channel], expected, atol=0.06)  # remap rounds places to 1/32 cell
+            expected = cv2.remap(maps[0, channel], cells[..., 0], cells[..., 1], cv2.INTER_LINEAR)
+            part = found[0, channel, 4 * number : 4 * number + 4]
+            np.testing.assert_allclose(part, expected, atol=0.13)  # remap rounds places to 1/32 cell
+
+
+def test_the_far_eye_of_a_turned_head_is_read_no_lower_than_the_near_one():
+    points = eye_points()
+    points[[39, 42], 0] = torch.tensor([40.0, 62.0])
+    points[45, 0] = 72.0  # the left eye half as wide
+    reader = Reader(EYES, 2, 2, 112)
+    heights = []
+    for eye in (0, 1):
+        frames = torch.nn.functional.linear(points.flatten()[None], reader.frames, reader.origin).view(2, 3, 2)
+        heights.append(float(frames[eye, 2, 1]))
+    assert heights[0] == pytest.approx(heights[1])
+    assert heights[0] == pytest.approx(EYE_SPAN[1] * 15 * 2 / 112)  # in grid_sample's units, 2 for the whole crop
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +192,15 @@ def test_a_landmark_network_can_start_from_a_file_with_heads(exported):
         assert torch.equal(value, model.state_dict()[name]), name
     again = AttributeNet(TINY, HeadOptions(hidden=8))
     load_weights(again, path)
-    assert torch.equal(again.heads.eye[0].weight, model.heads.eye[0].weight)
+    assert torch.equal(again.heads.eye[0][0].weight, model.heads.eye[0][0].weight)
+
+
+def test_heads_can_start_from_those_on_another_trunk(exported):
+    model, path = exported
+    other = AttributeNet(dataclasses.replace(TINY, depths=(1, 2, 1)), HeadOptions(hidden=8))
+    load_heads(other, path)
+    for name, value in other.heads.state_dict().items():
+        assert torch.equal(value, model.heads.state_dict()[name]), name
 
 
 def test_figures_count_only_what_is_clear():

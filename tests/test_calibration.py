@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from facetrain.calibration import WITHIN_ONE, scale_sigma, sigma_factor
+from facetrain.calibration import WITHIN_ONE, labels_offset, scale_sigma, sigma_factor
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 
 OPTIONS = LandmarkNetOptions(input_px=32, stem=4, widths=(4, 6, 8), depths=(1, 1, 1), head=4)
@@ -36,3 +36,25 @@ def test_a_network_says_the_scaled_sigma_and_the_same_points():
         after = model(crops)
     torch.testing.assert_close(after["sigma"], before["sigma"] * 1.5)
     torch.testing.assert_close(after["points"], before["points"])
+
+
+def test_the_offset_is_along_x_and_unmoved_by_a_few_faces_gone_wrong():
+    rng = np.random.default_rng(1)
+    predicted = rng.uniform(20, 90, (60, 68, 2))
+    labelled = predicted + np.array([0.5, 2.0]) + rng.normal(0, 1, predicted.shape)
+    labelled[:3] += 40
+    labelled[5, 7] = np.nan
+    np.testing.assert_allclose(labels_offset(predicted, labelled), [0.5, 0], atol=0.1)
+
+
+def test_the_convention_is_that_of_the_pack_named():
+    from facetrain.datasets.landmarks import CropOptions
+    from facetrain.datasets.synthetic import read_synthetic
+    from facetrain.landmark_task import LandmarkRecipe, Validation, calibrate
+
+    faces, crops = read_synthetic(6, seed=2), CropOptions(input_px=32)
+    model, held = LandmarkNet(OPTIONS).eval(), Validation({}, crops)
+    said = calibrate(model, faces, held, LandmarkRecipe(), crops)["offset_x_px"]
+    assert said == pytest.approx(float(model.offset[0]), abs=1e-6)
+    assert abs(said) > 1e-3  # an untrained network is off somewhere
+    assert calibrate(model, faces, held, LandmarkRecipe(convention="another"), crops)["offset_x_px"] == 0

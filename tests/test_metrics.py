@@ -97,3 +97,11 @@ def test_regions_of_kaggles_points():
     assert "jaw" not in named
     assert {len(group) for group in metrics.regions(topology.SCHEME).values()} == {17, 10, 9, 12, 20}
     assert metrics.regions(topology_maps.COFW_29) == {}
+
+
+def test_labels_that_all_lie_to_one_side():
+    truth = faces(4)  # eyes 50 px apart
+    predicted = truth - np.array([1.0, -0.5])
+    predicted[:, list(topology.JAW)] += 30  # the jaw does not count, nor do a few points that are far off
+    predicted[0, 20:25] += 100
+    assert metrics.label_shift(predicted, truth) == pytest.approx((2, -1))

@@ -13,7 +13,9 @@ def picture(seed, size=(480, 640)):
 
 
 def shifted(image, x, y):
-    return cv2.warpAffine(image, np.float32([[1, 0, x], [0, 1, y]]), image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        image, np.float32([[1, 0, x], [0, 1, y]]), image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def test_another_scene_is_a_cut_in_its_first_frame_only():

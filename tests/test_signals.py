@@ -85,6 +85,21 @@ def test_values_and_unknowns_of_measure():
     assert measure(np.full((68, 2), 7, np.float32), pose()) == Signals()
 
 
+def test_what_the_network_reads_is_passed_on_where_it_could_be_seen():
+    read = {"eye_right_open": 0.9, "eye_left_open": 0.1, "mouth_open": 0.3, "smile": 0.8, "glasses": 0.2}
+    names = list(read)
+
+    def told(at):
+        signals = measure(face(), at, read)
+        return [getattr(signals, name) for name in names]
+
+    assert told(pose()) == [0.9, 0.1, 0.3, 0.8, 0.2]
+    assert told(pose(yaw=30)) == [0.9, None, 0.3, 0.8, 0.2]  # the left eye is the far one
+    assert told(pose(yaw=-30)) == [None, 0.1, 0.3, 0.8, 0.2]
+    assert told(pose(yaw=50)) == told(pose(pitch=40)) == told(None) == [None] * 5
+    assert measure(face(), pose()).eye_right_open is None  # a network without these outputs
+
+
 def test_line_of_sight_counts_not_the_optical_axis():
     # It looks straight ahead from the picture's left: the camera sees its left side, as of a head turned left.
     aside = Pose(np.eye(3), np.array([-600 * np.tan(np.radians(30)), 0.0, 600.0]), 0.0, 0.0, 0.0)

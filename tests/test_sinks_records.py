@@ -37,7 +37,7 @@ def face(track_id: int = 1, *, known: bool = True) -> Face:
         landmarks=Landmarks(points, np.linspace(0.5, 2, 68, dtype=np.float32)),
         score=0.98765432,
         pose=Pose(np.eye(3), np.zeros(3), 1.234, -5.678, 0.0) if known else None,
-        signals=Signals(0.31234567, 0.299, 0.05) if known else Signals(),
+        signals=Signals(0.31234567, 0.299, 0.05, eye_right_open=0.98765, smile=0.0) if known else Signals(),
     )
 
 
@@ -67,7 +67,10 @@ def test_a_record_holds_what_was_measured() -> None:
     assert written["points"][10] == [10.12, 96.67]
     assert written["sigma"][67] == 2.0
     assert written["pose"] == {"yaw_deg": 1.23, "pitch_deg": -5.68, "roll_deg": 0.0}
-    assert written["signals"] == {"ear_right": 0.3123, "ear_left": 0.299, "mouth_opening": 0.05}
+    assert written["signals"] == {
+        "ear_right": 0.3123, "ear_left": 0.299, "mouth_opening": 0.05,
+        "eye_right_open": 0.9877, "eye_left_open": None, "mouth_open": None, "smile": 0.0, "glasses": None,
+    }  # fmt: skip
     assert line["events"] == [{"kind": "blink", "id": 1, "start_s": 0.36, "end_s": 0.52}]
 
 
@@ -137,7 +140,7 @@ def test_csv_header_is_unique_and_constant(tmp_path: Path) -> None:
         pass
     header = (tmp_path / "out.csv").read_text().strip().split(",")
     assert tuple(header) == COLUMNS
-    assert len(set(header)) == len(header) == 15 + 3 * 68
+    assert len(set(header)) == len(header) == 20 + 3 * 68
 
 
 def test_csv_keeps_the_event_of_a_face_that_is_gone(tmp_path: Path) -> None:

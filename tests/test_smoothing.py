@@ -1,4 +1,5 @@
-"""One-Euro against its paper's equations, one scalar at a time; and a face's jitter, lag and blinks under it."""
+"""One-Euro against its paper's equations, one scalar at a time; a face's jitter, lag and blinks on made trajectories;
+the noise meter against noise of known strength."""
 
 import math
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from facetrack import topology
-from facetrack.smoothing import FAST_GAIN, SMOOTHING, FaceSmoother, OneEuro, OneEuroOptions
+from facetrack.smoothing import SMOOTHING, FaceSmoother, NoiseMeter, OneEuro, OneEuroOptions, Similarity
 
 FPS = 30.0
 # An eye's six points in order: corner, two of the upper lid, corner, two of the lower.
@@ -90,15 +91,13 @@ def test_scalars_follow_the_paper_at_uneven_steps(options):
         np.testing.assert_allclose(ours(row, float(time)), expected, rtol=1e-9)
 
 
-def test_scale_divides_speed_and_gain_multiplies_the_cutoff():
-    options = OneEuroOptions(1.5, 4.0, 1.0)
-    ours = OneEuro(options, gain=np.array([1.0, 3.0]))
-    papers = [PaperOneEuro(1.5, 4.0 / 20.0, 1.0), PaperOneEuro(4.5, 4.0 / 20.0, 1.0)]
+def test_scale_divides_speed():
+    ours, paper = OneEuro(OneEuroOptions(1.5, 4.0, 1.0)), PaperOneEuro(1.5, 4.0 / 20.0, 1.0)
     rng = np.random.default_rng(2)
     for index in range(60):
-        values = rng.normal(0, 10, 2)
-        expected = [paper(float(x), index / FPS) for paper, x in zip(papers, values, strict=True)]
-        np.testing.assert_allclose(ours(values, index / FPS, scale=20.0), expected, rtol=1e-9)
+        value = rng.normal(0, 10, 1)
+        expected = paper(float(value[0]), index / FPS)
+        np.testing.assert_allclose(ours(value, index / FPS, scale=20.0), [expected], rtol=1e-9)
 
 
 def test_points_do_not_depend_on_the_direction_of_the_axes():
@@ -176,7 +175,7 @@ def test_lag_at_rest_is_the_stated_one(name):
     assert reached_s == pytest.approx(delay_s, abs=0.002)
 
 
-@pytest.mark.parametrize(("name", "limit_ms"), [("off", 0.01), ("low", 5.0), ("medium", 8.0), ("high", 14.0)])
+@pytest.mark.parametrize(("name", "limit_ms"), [("off", 0.01), ("low", 2.0), ("medium", 3.0), ("high", 5.0)])
 def test_lag_in_motion(name, limit_ms):
     """A face crossing the picture at one eye distance (100 px) per second."""
     times = np.arange(90) / FPS
@@ -187,30 +186,53 @@ def test_lag_in_motion(name, limit_ms):
     assert late < limit_ms
 
 
-@pytest.mark.parametrize(
-    ("name", "rigid_range", "lid_range"),
-    [("low", (0.28, 0.4), (0.6, 0.8)), ("medium", (0.15, 0.25), (0.45, 0.65)), ("high", (0.07, 0.15), (0.28, 0.48))],
-)
-def test_jitter_left_at_rest(name, rigid_range, lid_range):
-    """Frame-to-frame change under independent noise of .3 % of the eye distance, as a share of the input's."""
-    noise = np.random.default_rng(6).normal(0, 0.3, (300, 68, 2))
-    result = smoothed(face() + noise, np.arange(300) / FPS, SMOOTHING[name])[30:]
-    left = np.diff(result, axis=0).std(axis=(0, 2)) / np.diff(noise, axis=0).std()
-    rigid, lids = left[list(topology.JAW)].mean(), left[LIDS].mean()
-    print(f"{name}: jitter left {rigid:.2f} of the jaw, {lids:.2f} of the lids")
-    assert rigid_range[0] < rigid < rigid_range[1]
-    assert lid_range[0] < lids < lid_range[1]
-
-
-@pytest.mark.parametrize(("name", "kept"), [("low", 0.85), ("medium", 0.8), ("high", 0.7)])
-def test_a_blink_of_150_ms_keeps_its_depth(name, kept):
-    """Whatever its phase against the frames; measured against the frames' own deepest."""
+@pytest.mark.parametrize(("name", "limit_ms"), [("low", 6.0), ("medium", 10.0), ("high", 16.0)])
+def test_lag_of_a_head_that_turns_about_its_middle(name, limit_ms):
+    """30 degrees/s, parallel projection, the axis at the points' mean depth: nose and jaw move against each other, the
+    face as a whole does not, and still neither may stay behind: the nose at .27 eye distances per second, and the chin,
+    at .12, by at most twice the time."""
+    depth = np.zeros(68)
+    depth[list(topology.NOSE_BRIDGE)], depth[list(topology.JAW)] = 45.0, -30.0  # px: 100 between the eye corners
+    depth -= depth.mean()
     times = np.arange(60) / FPS
+    angle = np.deg2rad(30.0 * (times - 1.0))[:, None]
+    middle = face().mean(axis=0)
+    across = face()[:, 0] - middle[0]
+    turning = np.repeat(face()[None], 60, axis=0)
+    turning[..., 0] = middle[0] + across * np.cos(angle) + depth * np.sin(angle)
+    noise = np.random.default_rng(8).normal(0, 0.1, turning.shape)
+    result = smoothed(turning + noise, times, SMOOTHING[name])
+    for index, limit in ((topology.NOSE_TIP, limit_ms), (topology.CHIN, 2 * limit_ms)):
+        speed_px_s = np.gradient(turning[:, index, 0], times)
+        late = np.mean((turning[25:35, index, 0] - result[25:35, index, 0]) / speed_px_s[25:35]) * 1e3
+        print(f"{name}: point {index} is {late:.1f} ms late")
+        assert late < limit
+
+
+@pytest.mark.parametrize("noise_px", [0.03, 0.3, 1.0])
+@pytest.mark.parametrize("fps", [15.0, 30.0, 60.0])
+@pytest.mark.parametrize("name", ["low", "medium", "high"])
+def test_a_still_face_rests_at_the_lowest_cutoff_whatever_the_noise(name, fps, noise_px):
+    """What white noise a first-order low-pass leaves from frame to frame: alpha / sqrt(2 - alpha) of its change, with
+    alpha = 1 / (1 + fps / (2 pi fc)). Some noise passes for motion: up to .03 of the change is allowed for it."""
+    noise = np.random.default_rng(6).normal(0, noise_px, (400, 68, 2))
+    result = smoothed(face() + noise, np.arange(400) / fps, SMOOTHING[name])[100:]
+    left = np.diff(result, axis=0).std() / np.diff(noise, axis=0).std()
+    alpha = 1 / (1 + fps / (2 * math.pi * SMOOTHING[name].min_cutoff_hz))
+    print(f"{name}: jitter left {left:.3f}; the low-pass alone: {alpha / math.sqrt(2 - alpha):.3f}")
+    assert left == pytest.approx(alpha / math.sqrt(2 - alpha), abs=0.03)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("low", 0.93), ("medium", 0.88), ("high", 0.8)])
+def test_a_blink_of_150_ms_keeps_its_depth(name, kept):
+    """Whatever its phase against the frames; measured against the frames' own deepest, with a real network's noise."""
+    times = np.arange(90) / FPS
+    noise = np.random.default_rng(7).normal(0, 0.1, (90, 68, 2))
     depths = []
     for phase in np.linspace(0, 1 / FPS, 7):
-        points = blinking(times, 1.0 + phase)
-        seen = eye_gap(smoothed(points, times, SMOOTHING[name]))
-        depths.append((seen[0] - seen.min()) / np.ptp(eye_gap(points)))
+        points = blinking(times, 2.0 + phase)
+        seen = eye_gap(smoothed(points + noise, times, SMOOTHING[name]))
+        depths.append((np.median(seen[30:60]) - seen.min()) / np.ptp(eye_gap(points)))
     print(f"{name}: a 150 ms blink keeps {min(depths):.2f}-{max(depths):.2f} of its depth")
     assert min(depths) >= kept
 
@@ -222,12 +244,95 @@ def test_a_blink_moves_nothing_but_the_lids():
     np.testing.assert_allclose(result[:, rest], np.repeat(face()[None, rest], 60, axis=0), atol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["low", "medium", "high"])
+def test_a_face_that_stops_is_not_overshot(name):
+    """One eye distance in a second, then rest: no output lies beyond the noise-free end, or goes back on the way."""
+    times = np.arange(90) / FPS
+    way = 100.0 * np.clip(times, 0, 1)
+    result = smoothed(face()[None] + np.stack([way, 0 * way], axis=1)[:, None], times, SMOOTHING[name])
+    gone = result[:, :, 0] - face()[:, 0]
+    assert gone.max() <= 100.0 + 1e-3
+    assert np.diff(gone, axis=0).min() > -1e-3
+    np.testing.assert_allclose(gone[-1], 100.0, atol=0.1)
+
+
+def test_a_slow_face_does_not_stick_and_slip():
+    """5 % of the eye distance per second under noise of .1 %: the mean over the face goes evenly, no step of it is more
+    than three times the even one or much backwards."""
+    times = np.arange(240) / FPS
+    noise = np.random.default_rng(9).normal(0, 0.1, (240, 68, 2))
+    way = np.column_stack([5.0 * times, 0 * times])
+    result = smoothed(face()[None] + way[:, None] + noise, times, SMOOTHING["medium"])[60:]
+    steps = np.diff(result[:, :, 0].mean(axis=1)) / (5.0 / FPS)
+    assert steps.min() > -0.5
+    assert steps.max() < 3.0
+    assert steps.mean() == pytest.approx(1.0, abs=0.05)
+
+
 def test_shape_of_a_moving_face_does_not_wobble():
-    """Points of one gain share one lag in pure translation: the face keeps its shape to a hundredth of its way."""
+    """In pure translation the face keeps its shape to a hundredth of its way."""
     times = np.arange(90) / FPS
     way = 30 * np.sin(2 * np.pi * times)[:, None] * [1.0, 0.4]
     result = smoothed(face()[None] + way[:, None], times, SMOOTHING["medium"])
-    rigid = [*topology.JAW, *topology.NOSE_BRIDGE]
-    offset = result[:, rigid] - face()[rigid]
+    offset = result - face()
     assert np.abs(offset - offset.mean(axis=1, keepdims=True)).max() < 0.3
-    assert FAST_GAIN > 1
+
+
+def test_unsure_points_say_little_of_the_common_motion():
+    """A hand drags the jaw's points along: known to be unsure, they do not open the filter of the eyes."""
+    times = np.arange(90) / FPS
+    noise = np.random.default_rng(10).normal(0, 0.3, (90, 68, 2))
+    points = face() + noise
+    points[30:, list(topology.JAW), 0] += (100 * (times[30:] - 1.0))[:, None]
+    sigma = np.ones(68, np.float32)
+    sigma[list(topology.JAW)] = 20.0
+
+    def trembling(given):
+        smoother = FaceSmoother(SMOOTHING["medium"])
+        eyes = [smoother(p.astype(np.float32), given, t)[36:48] for p, t in zip(points, times, strict=True)]
+        return np.diff(eyes, axis=0)[40:].std()
+
+    assert trembling(sigma) < 0.5 * trembling(None)
+    assert trembling(np.full(68, np.nan, np.float32)) == trembling(None)
+
+
+def test_similarity_is_the_weighted_least_squares_fit():
+    """Against numpy's solver on vx = a + s x - w y, vy = b + w x + s y, each row divided by its sigma."""
+    rng = np.random.default_rng(11)
+    points, velocity = rng.normal(0, 40, (68, 2)), rng.normal(0, 3, (68, 2))
+    sigma = rng.uniform(0.5, 5.0, 68).astype(np.float32)
+    (x, y), one, zero = points.T, np.ones(68), np.zeros(68)
+    rows = np.concatenate([np.stack([one, zero, x, -y], axis=1), np.stack([zero, one, y, x], axis=1)])
+    weight = 1 / np.tile(sigma, 2)
+    solved = np.linalg.lstsq(rows * weight[:, None], velocity.T.ravel() * weight, rcond=None)[0]
+    ours = Similarity(points @ [1, 1j], sigma)(velocity @ [1, 1j])
+    np.testing.assert_allclose([ours.real, ours.imag], (rows @ solved).reshape(2, 68), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("motion", ["still", "moving", "blinking"])
+def test_noise_meter_finds_the_noise_in_any_motion(motion):
+    """Uneven steps; the jaw three times as noisy as the rest; a nodding, growing face; a blink every half second."""
+    rng = np.random.default_rng(12)
+    times = np.cumsum(rng.uniform(0.02, 0.045, 150))
+    sigma = np.full(68, 0.2)
+    sigma[list(topology.JAW)] = 0.6
+    points = np.repeat(face()[None], 150, axis=0)
+    if motion == "moving":
+        middle = points[0].mean(axis=0)
+        growth = 1 + 0.1 * np.sin(2 * times)[:, None, None]
+        points = middle + growth * (points - middle) + 60 * np.sin(3 * times)[:, None, None]
+    if motion == "blinking":
+        points = blinking(times % 0.5, 0.2)
+    points = points + sigma[:, None] * rng.normal(0, 1, points.shape)
+    meter = NoiseMeter()
+    meter.begin(points[0] @ [1, 1j])
+    found = [
+        meter(p @ [1, 1j], Similarity(p @ [1, 1j], None), step)
+        for p, step in zip(points[1:], np.diff(times), strict=True)
+    ]
+    measured = np.mean(found[60:], axis=0)
+    jaw, eyes, rest = measured[list(topology.JAW)], measured[LIDS], measured[list(topology.NOSE_BRIDGE)]
+    print(f"{motion}: jaw {jaw.mean():.2f} of .6, lids {eyes.mean():.2f} of .2, nose {rest.mean():.2f} of .2")
+    assert jaw.mean() == pytest.approx(0.6, rel=0.25)
+    assert rest.mean() == pytest.approx(0.2, rel=0.25)
+    assert eyes.mean() < (0.45 if motion == "blinking" else 0.25)

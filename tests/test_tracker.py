@@ -6,7 +6,7 @@ import pytest
 from facetrack.geometry import box_iou, crop_from_box, points_box
 from facetrack.landmarker import Reading
 from facetrack.tracker import FaceTracker, TrackerOptions
-from facetrack.types import Detections, Frame, Landmarks
+from facetrack.types import Detections, Frame, Landmarks, Pose
 
 SHAPE = np.random.default_rng(0).uniform(-0.5, 0.5, (68, 2))
 SHAPE -= (SHAPE.max(axis=0) + SHAPE.min(axis=0)) / 2
@@ -25,6 +25,7 @@ class Stage:
     def __init__(self):
         self.actors = []
         self.sigma_px = 1.0
+        self.attributes = {}
         self.detector_calls = 0
         self.landmarker_calls = []
 
@@ -45,7 +46,7 @@ class Stage:
             ideal = crop_from_box(points_box(points), self.margin)
             r = ideal.size_px / 2
             if box_iou(square, np.array([[ideal.x - r, ideal.y - r, ideal.x + r, ideal.y + r]]))[0, 0] > 0.4:
-                return Reading(Landmarks(points, np.full(68, self.sigma_px, np.float32)), 0.99)
+                return Reading(Landmarks(points, np.full(68, self.sigma_px, np.float32)), 0.99, self.attributes)
         return Reading(Landmarks(actor(crop.x, crop.y, half), np.ones(68, np.float32)), 0.05)
 
 
@@ -68,6 +69,17 @@ def ids(faces):
 
 def test_nothing_there_is_an_empty_list(stage):
     assert tracker_on(stage).update(frame(0)) == []
+
+
+def test_what_the_network_reads_of_a_face_stands_in_its_signals(stage, monkeypatch):
+    ahead = Pose(np.eye(3), np.array([0.0, 0.0, 600.0]), 0.0, 0.0, 0.0)
+    monkeypatch.setattr("facetrack.tracker.head_pose", lambda *_: ahead)
+    tracker = tracker_on(stage)
+    stage.actors = [actor(200, 200)]
+    for i, eyes in enumerate([(0.9, 0.8), (0.1, 0.7)]):
+        stage.attributes = {"eye_right_open": eyes[0], "eye_left_open": eyes[1]}
+        signals = tracker.update(frame(i))[0].signals
+        assert (signals.eye_right_open, signals.eye_left_open, signals.smile) == (*eyes, None)
 
 
 def test_a_face_that_moves_keeps_its_number_without_the_detector(stage):

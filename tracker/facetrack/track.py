@@ -67,7 +67,7 @@ class Track:
         raw = reading.landmarks
         points = self._smoother(raw.points, raw.sigma, time_s)
         self.landmarks = Landmarks(points, raw.sigma)
-        self.presence = reading.presence
+        self.presence, self.attributes = reading.presence, reading.attributes
         self.seen_s = time_s
         self.box: Floats = points_box(raw.points)
         self.crop: CropBox = self._crop_filter(crop_from_points(raw.points, self._margin), time_s)

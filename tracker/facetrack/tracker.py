@@ -186,7 +186,8 @@ class FaceTracker:
         points = track.landmarks.points
         height, width = frame.image.shape[:2]
         pose = head_pose(points, (width, height), self.options.focal_px)
-        return Face(track.id, points_box(points), track.landmarks, track.presence, pose, signals.measure(points, pose))
+        measured = signals.measure(points, pose, track.attributes)
+        return Face(track.id, points_box(points), track.landmarks, track.presence, pose, measured)
 
 
 def _believable(reading: Reading, image: Image, presence: float, sigma: float) -> bool:

@@ -86,16 +86,23 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What the points say of the face in this frame; None where it cannot be known.
+    """What the points and the network say of the face in this frame; None where it cannot be known.
 
     ear_right, ear_left: eye aspect ratio of the person's right and left eye (see `signals.eyes`), about .3 open,
     under .15 closed.
     mouth_opening: inner lip gap over mouth width (see `signals.mouth`), 0 closed, over .6 wide open.
+    eye_right_open, eye_left_open, mouth_open, smile, glasses: 0..1 as the network reads them off the picture, by the
+    names of `modelfile.ATTRIBUTES`; None from a network that does not.
     """
 
     ear_right: float | None = None
     ear_left: float | None = None
     mouth_opening: float | None = None
+    eye_right_open: float | None = None
+    eye_left_open: float | None = None
+    mouth_open: float | None = None
+    smile: float | None = None
+    glasses: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

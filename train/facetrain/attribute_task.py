@@ -16,7 +16,10 @@ from facetrack.errors import DataError
 from facetrack.geometry import CropBox, crop_from_points, crop_matrix, cut, invert, transform
 from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES, ModelSpec
 from facetrack.types import Floats, Image
+from facetrain.attribute_readings import Readings, read
+from facetrain.checkpoint import load_weights
 from facetrain.datasets import attribute_sources as sources
+from facetrain.datasets import patches
 from facetrain.datasets.attribute_sources import AttributeSources, read_attribute_sources
 from facetrain.datasets.attributes import (
     COLUMN,
@@ -30,7 +33,7 @@ from facetrain.export import export_onnx
 from facetrain.fit import FitOptions, fit
 from facetrain.landmark_task import PARITY_PX, predict, start_from
 from facetrain.losses import weighted_mean
-from facetrain.models.attributes import AttributeNet, HeadOptions, trunk_prefixes
+from facetrain.models.attributes import HEADS, AttributeNet, HeadOptions, Reading
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.sample import Sample
 from facetrain.sheets import save_sheet
@@ -64,14 +67,18 @@ class AttributeLoss:
 @dataclass(frozen=True, slots=True)
 class AttributeRecipe:
     """init: the landmark network whose trunk it is, "bundled" or the path of a run's model.safetensors or of an .onnx;
-    network: its options. held_share: of the landmark packs, as its own recipe has it. repeats: how often each set is
-    seen in an epoch. laid: how many faces each held-aside photograph is laid into. limit: pictures of each set at
-    most, 0 for all."""
+    network: its options. heads_from: an .onnx with heads to start from, which may stand on another trunk of the same
+    widths; "" for none. held_share: of the landmark packs, as the trunk's own recipe has it. draws: how many augmented
+    crops the heads learn from (see `attribute_readings`). repeats: how often each set stands in the list that they are
+    drawn from, 0 to leave it out. laid: how many faces each held-aside photograph is laid into. limit: pictures of each
+    set at most, 0 for all."""
 
     name: str = "landmarks68"
     reproduce: str = "facetrack train attributes --data PACKS --init NETWORK"
     init: str = "bundled"
+    heads_from: str = ""
     held_share: float = 0.06
+    draws: int = 48_000
     laid: int = 3
     limit: int = 0
     repeats: dict[str, int] = field(default_factory=dict)
@@ -117,25 +124,43 @@ def _first_crop(sample: Sample) -> CropBox:
 
 
 class Validation:
-    """Accuracy of each attribute on each held-aside set where it is known, and the pose's mean error in degrees."""
+    """Accuracy of each attribute on each held-aside set where it is known, and the pose's mean error in degrees. The
+    photographs of eyes are laid into faces whose pictures show an eye as large as the crop does, or larger ("eyes"),
+    and into smaller ones ("small_eyes").
 
-    def __init__(self, data: AttributeSources, recipe: AttributeRecipe, part: str = "validation") -> None:
+    items: what `AttributeCrops` gives, of each set, and readings: what the heads see of them.
+    """
+
+    def __init__(
+        self, network: AttributeNet, data: AttributeSources, recipe: AttributeRecipe, part: str = "validation"
+    ) -> None:
         options = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px)
         own = {"validation": ("genki4k", "mtfl"), "test": ("genki4k_test", "mtfl_testing")}[part]
         items = {name: [plain_item(s, options) for s in data.labelled.get(name, [])] for name in own}
-        items["eyes"] = laid_items(data.eyes[part], data.faces, options, recipe.laid)
+        faces: dict[bool, list[Sample]] = {True: [], False: []}
+        for face in data.faces:
+            faces[all(patches.fits(face.points, eye, patches.CLEAR_PX) for eye in EYES)].append(face)
+        for name, is_clear in (("eyes", True), ("small_eyes", False)):
+            items[name] = laid_items(data.eyes[part], faces[is_clear], options, recipe.laid)
         items["mouths"] = laid_items(data.mouths[part], data.faces, options, 1)
         if part == "validation":
             items["faces"] = [plain_item(s, options) for s in data.faces]
-        self.sets = {name: torch.utils.data.default_collate(those) for name, those in items.items() if those}
+        self.items = {name: torch.utils.data.default_collate(those) for name, those in items.items() if those}
+        device = next(network.parameters()).device
+        self.readings = {name: read(network, those["crop"], device) for name, those in self.items.items()}
 
-    def __call__(self, model: nn.Module) -> dict[str, float]:
+    def __call__(self, heads: nn.Module) -> dict[str, float]:
         figures: dict[str, float] = {}
-        device = next(model.parameters()).device
-        for name, items in self.sets.items():
-            outputs = predict(model, items["crop"], device)
-            figures |= {f"{name}_{key}": value for key, value in measured(outputs, items).items()}
+        for name, items in self.items.items():
+            figures |= {f"{name}_{key}": value for key, value in measured(self.found(heads, name), items).items()}
         return figures
+
+    def found(self, heads: nn.Module, name: str) -> dict[str, np.ndarray]:
+        """What the heads say of a set: attributes and pose."""
+        device = next(heads.parameters()).device
+        with torch.inference_mode():
+            outputs = heads(*(self.readings[name][part].float().to(device) for part in Reading._fields))
+        return {"attributes": outputs["logits"].sigmoid().cpu().numpy(), "pose": outputs["pose"].cpu().numpy()}
 
 
 def measured(outputs: dict[str, np.ndarray], items: dict[str, Tensor], least: int = 10) -> dict[str, float]:
@@ -162,25 +187,39 @@ def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict
     if not recipe.init:
         raise DataError('attributes need a trained landmark network; give --init with "bundled" or its file')
     torch.manual_seed(recipe.fit.seed)
-    trunk = LandmarkNet(recipe.network)
-    parent = start_from(trunk, recipe.init)
-    model: nn.Module = AttributeNet(recipe.network, recipe.heads)
-    model.load_state_dict(trunk.state_dict(), strict=False)
     if recipe.fit.threads:
         torch.set_num_threads(recipe.fit.threads)
-    locate = Locator(trunk, recipe.crops.margin)
-    read = read_attribute_sources(data, recipe.repeats, recipe.held_share, locate, recipe.limit)
+    trunk = LandmarkNet(recipe.network)
+    parent = start_from(trunk, recipe.init)
+    model = AttributeNet(recipe.network, recipe.heads).eval()
+    model.load_state_dict(trunk.state_dict(), strict=False)
+    if recipe.heads_from:
+        load_heads(model, Path(recipe.heads_from))
+    sets = read_attribute_sources(
+        data, recipe.repeats, recipe.held_share, Locator(trunk, recipe.crops.margin), recipe.limit
+    )
     crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=recipe.repeats)
-    dataset = AttributeCrops(read.training, read.photographs, crops, recipe.fit.seed)
-    options = dataclasses.replace(recipe.fit, freeze=trunk_prefixes(trunk))
-    model = fit(model, dataset, recipe.loss, Validation(read, recipe), options, run_dir).eval().cpu()
-    test = Validation(read, recipe, "test")
-    figures = {f"test_{name}": value for name, value in test(model).items()}
-    examples = torch.cat([items["crop"] for items in test.sets.values()])
-    save_eyes(model, test, run_dir / "eyes.png")
+    readings = Readings(
+        model, AttributeCrops(sets.training, sets.photographs, crops, recipe.fit.seed), recipe.draws, recipe.fit
+    )
+    held, test = (Validation(model, sets, recipe, part) for part in ("validation", "test"))
+    trained = fit(model.heads, readings, recipe.loss, held, recipe.fit, run_dir, inputs=Reading._fields)
+    model.cpu().heads.load_state_dict(trained.state_dict())
+    figures = {f"test_{name}": value for name, value in test(model.eval().heads).items()}
+    examples = torch.cat([items["crop"] for items in test.items.values()])
+    save_eyes(model.heads, test, run_dir / "eyes.png")
     spec = attribute_spec(recipe, parent, figures)
     export_attributes(model, spec, examples[:: max(1, len(examples) // 64)][:64], run_dir / "model.onnx")
     return figures
+
+
+def load_heads(model: AttributeNet, path: Path) -> None:
+    """Fill the heads with those of an .onnx, whatever trunk they stood on. Raises DataError where they do not fit."""
+
+    def alone(state: dict[str, Tensor], _: nn.Module) -> dict[str, Tensor]:
+        return {name.removeprefix(HEADS): value for name, value in state.items() if name.startswith(HEADS)}
+
+    load_weights(model.heads, path, fit=alone)
 
 
 def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: dict[str, float]) -> ModelSpec:
@@ -204,7 +243,7 @@ def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: d
         margin=recipe.crops.margin,
         outputs=outputs,
         data=list(dict.fromkeys([*(parent.data if parent else []), *own])),
-        terms=sources.TERMS if parent is None else parent.terms,
+        terms=sources.TERMS,
         reproduce=recipe.reproduce,
         metrics=(parent.metrics if parent else {}) | metrics,
     )
@@ -217,14 +256,14 @@ def export_attributes(model: nn.Module, spec: ModelSpec, crops: Tensor, path: Pa
     return export_onnx(model, spec, crops, path, limits, axes)
 
 
-def save_eyes(model: nn.Module, validation: Validation, path: Path, each: int = 48) -> None:
+def save_eyes(heads: nn.Module, validation: Validation, path: Path, each: int = 48) -> None:
     """A sheet of held-aside eye photographs laid into faces, those read most wrongly first, with what was read."""
     import cv2
 
-    items = validation.sets.get("eyes")
+    items = validation.items.get("eyes")
     if items is None:
         return
-    found = predict(model, items["crop"], next(model.parameters()).device)["attributes"]
+    found = validation.found(heads, "eyes")["attributes"]
     off = np.nan_to_num(np.abs(found - items["attributes"].numpy())).max(axis=1)
     cells: list[Image] = []
     for i in np.argsort(-off)[:each]:

@@ -53,8 +53,10 @@ def load_weights(model: nn.Module, path: Path, without: str = "", fit: Fit | Non
     if fit is not None:
         state = fit(state, model)
     ours = model.state_dict()
-    # Batch norms count their batches; the count matters to no result, and an exported file does not hold it.
+    # Batch norms count their batches; the count matters to no result, and an exported file does not hold it. Landmark
+    # networks of before November 2026 had no offset: it is zero.
     state |= {name: value for name, value in ours.items() if name.endswith("num_batches_tracked")}
+    state = {name: value for name, value in ours.items() if name == "offset"} | state
     _check_same(ours, state, path)
     model.load_state_dict(state)
 

@@ -15,9 +15,9 @@ from rich.progress import track
 from facetrack import topology, topology_maps
 from facetrack.detector import Detector
 from facetrack.errors import DataError
-from facetrack.geometry import CropBox, box_iou, crop_from_detection, crop_matrix, cut, points_box, transform
+from facetrack.geometry import CropBox, box_iou, crop_from_detection, points_box
 from facetrack.types import Detections, Floats, Image
-from facetrain import metrics, sheets
+from facetrain import metrics
 from facetrain.datasets.kaggle import FRAME_SIZE
 from facetrain.datasets.open import read_any
 from facetrain.datasets.result import ReadResult
@@ -27,15 +27,14 @@ from facetrain.sample import Sample, face_extent
 
 FOUND_IOU = 0.4
 """A detection counts as the labelled face's if its box overlaps the points' extent this much."""
-CELL_PX = 224
 CropOf = Callable[[Sample], CropBox | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """predicted, truth: (N, K, 2) px, faces that were found, both in `scheme`. crops: where the network looked. missed:
-    names of the faces that the detector did not find. presence: (N,). sigma: (N, 68) px; both NaN where the network
-    does not say."""
+    the faces that the detector did not find. presence: (N,). sigma: (N, 68) px; both NaN where the network does not
+    say."""
 
     samples: list[Sample]
     crops: list[CropBox]
@@ -43,13 +42,18 @@ class Measured:
     truth: Floats
     sigma: Floats
     presence: Floats
-    missed: list[str]
+    missed: list[Sample]
     scheme: str = topology.SCHEME
 
     @property
     def nme(self) -> Floats:
         """(N,) per face, in % of the outer eye corners' distance (of the eye centres' where there are none)."""
         return metrics.face_error(self.predicted, self.truth, self.scheme).astype(np.float32)
+
+    @property
+    def nme_51(self) -> Floats:
+        """(N,) the same without the jaw; of the 68 points only."""
+        return metrics.face_error(self.predicted, self.truth, points=topology.INNER_51).astype(np.float32)
 
 
 def read_labelled(path: Path) -> ReadResult:
@@ -93,7 +97,7 @@ def measure_at(reader: PointReader, samples: list[Sample], crop_of: CropOf, titl
     for sample in shown(samples, title):
         crop = crop_of(sample)
         if crop is None:
-            missed.append(sample.name)
+            missed.append(sample)
             continue
         kept.append(sample)
         crops.append(crop)
@@ -142,15 +146,15 @@ def shown(samples: Iterable[Sample], title: str) -> Iterable[Sample]:
 def _detected(reader: PointReader, detector: Detector, sample: Sample) -> CropBox | None:
     """Where the tracker would look for this face; None where the detector does not find it."""
     found = detector(sample.image)
-    index = _of_face(found, sample) if len(found) else None
+    index = of_face(found, sample)
     return None if index is None else crop_from_detection(*found.face(index), reader.margin)
 
 
-def _of_face(found: Detections, sample: Sample) -> int | None:
-    """Which detection is the labelled face. Without the 68 points its extent is not known: there it is the surest box
-    that holds the middle of the points, and is of their order of size."""
+def of_face(found: Detections, sample: Sample) -> int | None:
+    """Which detection is the labelled face; None if none is. Without the 68 points its extent is not known: there it is
+    the surest box that holds the middle of the points, and is of their order of size."""
     points = sample.points[np.isfinite(sample.points).all(axis=1)]
-    if not len(points):
+    if not len(points) or not len(found):
         return None
     if sample.scheme == topology.SCHEME:
         overlap = box_iou(found.boxes, points_box(points)[None])[:, 0]
@@ -163,13 +167,15 @@ def _of_face(found: Detections, sample: Sample) -> int | None:
 
 
 def figures(measured: Measured) -> dict[str, float]:
-    """NME and its kin, Kaggle's RMSE, the faces missed, and how well sigma tells the error: the share of coordinate
-    errors within one and two sigma (a Laplace density has 75.7 % and 94.1 % there)."""
+    """NME and its kin, Kaggle's RMSE, the faces missed, where the labels lie as a whole, and how well sigma tells the
+    error: the share of coordinate errors within one and two sigma (a Laplace density has 75.7 % and 94.1 % there)."""
     found = {
         "faces": float(len(measured.samples) + len(measured.missed)),
         "missed": float(len(measured.missed)),
         **metrics.summary(measured.predicted, measured.truth, measured.scheme),
     }
+    if measured.scheme == topology.SCHEME:
+        found["labels_right"], found["labels_below"] = metrics.label_shift(measured.predicted, measured.truth)
     rmse = kaggle_rmse_px(measured)
     if rmse is not None:
         found["kaggle_rmse_px"] = rmse
@@ -213,40 +219,3 @@ def milliseconds_per_crop(reader: PointReader, image: Image, crop: CropBox, repe
         reader(image, [crop])
         times.append(time.perf_counter() - started)
     return float(np.median(times) * 1000)
-
-
-def save_pictures(measured: Measured, folder: Path, title: str) -> None:
-    """ced.png, best.png, median.png and worst.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    corners = metrics.inter_ocular(measured.truth[:1], measured.scheme) is not None
-    save_ced({title: measured.nme}, folder / "ced.png", of="outer eye corners" if corners else "eye centres")
-    nme = measured.nme
-    sheets.save_extremes(nme, lambda i: _cell(measured, i, f"{nme[i]:.1f} %"), folder)
-
-
-def save_ced(curves: dict[str, Floats], path: Path, limit: float = 10.0, of: str = "outer eye corners") -> None:
-    """Cumulative error distribution: the share of faces (%) with an NME below x. of: whose distance the NME is a share
-    of."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axis = figure.subplots()
-    for name, errors in curves.items():
-        nme = errors[np.isfinite(errors)]
-        share = 100 * np.arange(1, len(nme) + 1) / len(nme)
-        axis.step(np.sort(nme), share, where="post", label=f"{name}: mean {nme.mean():.2f} %")
-    axis.set(xlim=(0, limit), ylim=(0, 100), xlabel=f"NME, % of the {of}' distance", ylabel="faces, %")
-    axis.grid(alpha=0.3)
-    axis.legend(loc="lower right")
-    figure.savefig(path, dpi=110)
-
-
-def _cell(measured: Measured, i: int, title: str) -> Image:
-    """A crop with prediction (green), truth (red), and a title."""
-    crop = measured.crops[i]
-    matrix = crop_matrix(crop, CELL_PX)
-    predicted, truth = transform(measured.predicted[i], matrix), transform(measured.truth[i], matrix)
-    image = cut(measured.samples[i].image, crop, CELL_PX)
-    return sheets.drawn(image, predicted, truth, CELL_PX, title)

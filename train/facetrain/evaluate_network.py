@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from facetrack.detector import Detector
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import DataError, ModelFileError
 from facetrack.modelfile import ModelSpec
-from facetrain import diagnostics, evaluate, markdown
+from facetrain import diagnostics, evaluate, evaluate_yaw, markdown
 from facetrain.datasets.sources import DESCRIPTIONS
 from facetrain.diagnostics import BoxJitter
 from facetrain.evaluate import Measured
 from facetrain.evaluate_attributes import Attributes, attributes_of, measure_attributes, needs, save_confusions
+from facetrain.evaluate_pictures import save_pictures
 from facetrain.framing import PointReader, open_points, tracked
 from facetrain.sample import Sample
 from facetrain.seeds.record import PACKS
@@ -37,6 +39,8 @@ MEANING = {
     "auc8": "area under the curve of ced.png up to 8 %, 1 at best",
     "fr10": "faces whose error over the eye centres is above 10 %, %",
     "auc10": "area under the curve of ced.png up to 10 %, 1 at best",
+    "labels_right": "how far the labels as a whole lie to the right of the points, % of the eye corners' distance",
+    "labels_below": "the same, below",
     "kaggle_rmse_px": "RMSE of Kaggle's 15 points, px of a picture of 96 px",
     "within_1_sigma": "share of coordinates off by less than sigma (Laplace: .757)",
     "within_2_sigma": "the same for two sigma (Laplace: .941)",
@@ -74,11 +78,21 @@ def model_path(path: Path) -> Path:
     raise ModelFileError(f"{path} holds no model.onnx; {hint}")
 
 
-def evaluate_network(engine: OnnxEngine, samples: list[Sample], boxes: str, detector: Detector) -> Evaluation:
+def title_of(path: Path) -> str:
+    """What to call a network: by its file's name, or its folder's where all are called model.onnx."""
+    if path.is_dir():
+        return path.resolve().name
+    return path.resolve().parent.name if path.name == "model.onnx" else path.stem
+
+
+def evaluate_network(
+    engine: OnnxEngine, samples: list[Sample], boxes: str, detector: Detector, held_aside: bool = False
+) -> Evaluation:
     """Measure what the network gives on what the samples say: its points, its attributes, or both.
 
     boxes: "detector", "truth", or "" for what suits the network: the detector for those that the tracker takes, the
-    crops of their recipe for the others. Raises DataError or ModelFileError where nothing compares.
+    crops of their recipe for the others. held_aside: the samples are those that training held aside. Raises DataError
+    or ModelFileError where nothing compares.
     """
     spec = engine.spec
     if spec.kind == "detector":
@@ -89,7 +103,7 @@ def evaluate_network(engine: OnnxEngine, samples: list[Sample], boxes: str, dete
         raise DataError(
             f"--boxes detector is for networks that the tracker takes; leave it out for '{spec.name}', or say truth"
         )
-    samples, notes = _measurable(spec, samples)
+    samples, notes = _measurable(spec, samples, held_aside)
     attributes = measure_attributes(engine, samples) if attributes_of(spec) else Attributes()
     reader = open_points(engine) if "points" in spec.outputs else None
     measured = None
@@ -113,13 +127,21 @@ def _boxes(spec: ModelSpec, boxes: str) -> str:
     return "detector" if tracked(spec) else "its recipe's"
 
 
-def _measurable(spec: ModelSpec, samples: list[Sample]) -> tuple[list[Sample], list[str]]:
-    """The testing part where the set names one, and what must be said of the rest."""
-    notes = []
+def testing_part(samples: list[Sample]) -> tuple[list[Sample], list[str]]:
+    """The set's own testing part where it names one, and what must be said of that."""
     testing = [sample for sample in samples if sample.attributes.get("split") == "testing"]
-    if testing and len(testing) < len(samples):
-        notes.append(f"Only the set's own testing part was measured: {len(testing)} of {len(samples)} faces.")
+    if not testing or len(testing) == len(samples):
+        return samples, []
+    return testing, [f"Only the set's own testing part was measured: {len(testing)} of {len(samples)} faces."]
+
+
+def _measurable(spec: ModelSpec, samples: list[Sample], held_aside: bool) -> tuple[list[Sample], list[str]]:
+    """Samples that may be measured, and what must be said of them."""
+    testing, notes = testing_part(samples)
+    if notes:
         return testing, notes
+    if held_aside:
+        return samples, [f"Only people that training held aside, by a hash of the name: {len(samples)} faces."]
     for source, count in Counter(sample.source for sample in samples).items():
         if _trained_on(spec, source):
             notes.append(f"The network was trained on part of {source} ({count} faces here): the figures flatter it.")
@@ -136,18 +158,28 @@ def save(found: Evaluation, folder: Path, title: str, data: str, command: str) -
     for each choice."""
     folder.mkdir(parents=True, exist_ok=True)
     jitter = None
+    if found.measured is not None:
+        save_pictures(found.measured, folder, title)
     if found.measured is not None and found.reader is not None:
-        evaluate.save_pictures(found.measured, folder, found.spec.name)
         jitter = diagnostics.box_jitter(found.reader, found.measured.samples)
         if jitter is not None:
             diagnostics.save_box_jitter({found.spec.name: jitter}, folder / "box_jitter.png")
     save_confusions(found.attributes, folder)
-    values = {name: value if math.isfinite(value) else None for name, value in found.figures.items()}
-    missed = [] if found.measured is None else found.measured.missed
     curves = {} if jitter is None else {"nme_by_box_shift": jitter.shifts, "nme_by_box_scale": jitter.scales}
-    everything = {**values, **curves, "missed_names": missed, "notes": found.notes}
-    (folder / "figures.json").write_text(json.dumps(everything, indent=2) + "\n")
+    (folder / "figures.json").write_text(json.dumps(as_json(found) | curves, indent=2) + "\n")
     (folder / "report.md").write_text(_report(found, folder, title, data, command, jitter))
+
+
+def as_json(found: Evaluation) -> dict[str, object]:
+    """The figures, those by yaw, the missed faces' names and the notes; None for what is no number."""
+    missed = [] if found.measured is None else [sample.name for sample in found.measured.missed]
+    bins = [] if found.measured is None else [asdict(part) for part in evaluate_yaw.by_yaw(found.measured)]
+    by_yaw = {part.pop("name"): _finite(part) for part in bins}
+    return {**_finite(found.figures), "by_yaw": by_yaw, "missed_names": missed, "notes": found.notes}
+
+
+def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
 def _report(found: Evaluation, folder: Path, title: str, data: str, command: str, jitter: BoxJitter | None) -> str:
@@ -159,6 +191,7 @@ def _report(found: Evaluation, folder: Path, title: str, data: str, command: str
         f"Boxes: {found.boxes}. Data of the network: {'; '.join(found.spec.data)}. {found.spec.terms}\n",
         *(f"**{note}**\n" for note in found.notes),
         markdown.table(("figure", "value", "what it is"), rows),
+        "" if found.measured is None else evaluate_yaw.section({title: evaluate_yaw.by_yaw(found.measured)}),
         _jitter_tables(jitter),
         _worst(found.measured),
         "Sheets: predicted points green, labelled ones red, the error of each face in its title.\n",

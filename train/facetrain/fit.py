@@ -184,7 +184,7 @@ class Run:
             self.dataset,
             batch_sampler=[self.group.share(batch) for batch in batches],
             num_workers=self.options.workers,
-            worker_init_fn=_one_thread,
+            worker_init_fn=one_thread,
             pin_memory=self.device.type == "cuda",
         )
 
@@ -273,7 +273,7 @@ def seed_everything(seed: int, epoch: int) -> None:
     torch.manual_seed(mixed)
 
 
-def _one_thread(_: int) -> None:
+def one_thread(_: int) -> None:
     """A data process that spreads over all cores only takes them from the training."""
     import cv2
 

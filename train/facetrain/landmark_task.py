@@ -15,7 +15,7 @@ from facetrack.engine.onnx import OnnxEngine
 from facetrack.modelfile import ModelSpec, bundled_path
 from facetrack.types import Image
 from facetrain import metrics
-from facetrain.calibration import scale_sigma, sigma_factor
+from facetrain.calibration import labels_offset, scale_sigma, sigma_factor
 from facetrain.checkpoint import load_weights
 from facetrain.datasets.landmarks import CropOptions, LandmarkCrops, TruthCrops
 from facetrain.datasets.result import print_left_out
@@ -32,7 +32,8 @@ from facetrain.sheets import drawn, save_extremes
 PARITY_PX = 1e-3
 JAW_IS_TRUSTED = 0.1
 """Sets with points of less weight than this are judged by their inner points only."""
-
+MEASURED_FACES = 600
+"""How many training faces the labels' offset is measured on; its standard error there is .03 crop px."""
 
 BUNDLED = "bundled"
 
@@ -43,8 +44,8 @@ class LandmarkRecipe:
 
     repeats: how often each pack is seen in an epoch. init: weights to start from: "" for random ones, "bundled" for
     those that come with facetrack, or the path of a run's model.safetensors or an exported .onnx; a smaller network's
-    are grown. name, reproduce: what
-    the network's file says of itself.
+    are grown. convention: the pack whose labels say where x = 0 lies (`calibration.labels_offset`); "" for all of them.
+    name, reproduce: what the network's file says of itself.
     """
 
     name: str = "landmarks68"
@@ -53,6 +54,7 @@ class LandmarkRecipe:
     repeats: dict[str, int] = field(default_factory=lambda: {"helen_train": 6, "ytfaces_train": 1, "expressions": 1})
     validation_share: float = 0.06
     init: str = ""
+    convention: str = ""
     network: LandmarkNetOptions = field(default_factory=LandmarkNetOptions)
     crops: CropOptions = field(default_factory=CropOptions)
     loss: LandmarkLoss = field(default_factory=LandmarkLoss)
@@ -116,9 +118,8 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
     parent = start_from(network, recipe.init)
     before = {f"before_{name}": value for name, value in held(network.eval()).items()} if recipe.init else {}
     model = fit(network, dataset, recipe.loss, held, recipe.fit, run_dir).eval().cpu()
-    factor = sigma_factor(held.sigma_ratios(model), recipe.loss.likelihood)
-    scale_sigma(model, factor)
-    figures = held(model) | {"sigma_factor": factor}
+    figures = calibrate(model, sources.training, held, recipe, crops)
+    figures = held(model) | figures
     save_predictions(model, held, run_dir)
     examples = torch.cat([items["crop"] for items in held.sets.values()])[:64]
     spec = landmark_spec(recipe, sources, {f"validation/{name}": round(value, 3) for name, value in figures.items()})
@@ -127,6 +128,23 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
         spec = dataclasses.replace(spec, data=list(dict.fromkeys([*spec.data, *parent.data])), terms=terms)
     export_landmarks(model, spec, examples, run_dir / "model.onnx")
     return before | figures
+
+
+def calibrate(
+    model: nn.Module, training: list[Sample], held: Validation, recipe: LandmarkRecipe, crops: CropOptions
+) -> dict[str, float]:
+    """Set the network's offset and scale its sigma (`calibration`); returns both."""
+    of_convention = [s for s in _complete(training) if not recipe.convention or s.source == recipe.convention]
+    offset = model.get_buffer("offset").zero_()
+    if of_convention:
+        step = max(1, len(of_convention) // MEASURED_FACES)
+        measured = TruthCrops(of_convention[::step], crops)
+        items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
+        said = predict(model, items["crop"], torch.device("cpu"))["points"]
+        offset.copy_(torch.from_numpy(labels_offset(said, items["points"].numpy())))
+    factor = sigma_factor(held.sigma_ratios(model), recipe.loss.likelihood)
+    scale_sigma(model, factor)
+    return {"offset_x_px": float(offset[0]), "sigma_factor": factor}
 
 
 def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:

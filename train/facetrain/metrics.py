@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,10 +52,13 @@ def nme_per_point(predicted: Errors, truth: Errors, size: Errors | None = None) 
     return 100 * np.linalg.norm(predicted - truth, axis=2) / size[:, None]
 
 
-def face_error(predicted: Errors, truth: Errors, scheme: str = SCHEME_68) -> Errors:
+def face_error(
+    predicted: Errors, truth: Errors, scheme: str = SCHEME_68, points: Sequence[int] | None = None
+) -> Errors:
     """(N, K, 2) twice -> (N,) mean over a face's points, in % of the outer eye corners' distance, or of the eye
-    centres' where the scheme has no corners; NaN where nothing is known."""
-    return known_mean(nme_per_point(predicted, truth, _first_size(truth, scheme)), axis=1)
+    centres' where the scheme has no corners; NaN where nothing is known. points: the mean is over these only."""
+    per_point = nme_per_point(predicted, truth, _first_size(truth, scheme))
+    return known_mean(per_point if points is None else per_point[:, list(points)], axis=1)
 
 
 def _first_size(truth: Errors, scheme: str) -> Errors:
@@ -67,6 +72,21 @@ def known_mean(values: Errors, axis: int | None = None) -> Errors:
     known = np.isfinite(values)
     count = known.sum(axis=axis)
     return np.where(known, values, 0).sum(axis=axis) / np.where(count, count, np.nan)
+
+
+def label_shift(predicted: Errors, truth: Errors) -> tuple[float, float]:
+    """(N, 68, 2) twice -> how far the labels lie to the right of the predicted points and below them, in % of the outer
+    eye corners' distance: medians over all points but the jaw's.
+
+    What a network trained on mirrored pictures cannot learn stays here: labels that all lie to one side, as by pixels
+    counted from 1, are on the other side of every mirrored face.
+    """
+    size = inter_ocular(truth)
+    assert size is not None
+    inner = list(topology.INNER_51)
+    shares = 100 * (truth - predicted)[:, inner] / size[:, None, None]
+    right, below = np.nanmedian(shares.reshape(-1, 2), axis=0)
+    return float(right), float(below)
 
 
 def kaggle_rmse(predicted: Errors, truth: Errors, picture_px: Errors | float) -> float:

@@ -48,12 +48,13 @@ class TeacherOptions:
 
 
 class MediaPipeTeacher(ClosesItself):
-    """MediaPipe's FaceLandmarker (Tasks, 1.x) on single pictures; a context manager. model: face_landmarker.task.
+    """MediaPipe's FaceLandmarker (Tasks, 1.x); a context manager. model: face_landmarker.task. video: whether the
+    pictures are one video's frames, in order, which it follows and (for max_faces 1) smooths; else each stands alone.
 
     Raises MissingExtraError without the package, ModelFileError where the file is not such a model.
     """
 
-    def __init__(self, model: Path, max_faces: int = MAX_FACES) -> None:
+    def __init__(self, model: Path, max_faces: int = MAX_FACES, video: bool = False) -> None:
         try:
             import mediapipe
         except ImportError as error:
@@ -64,11 +65,13 @@ class MediaPipeTeacher(ClosesItself):
         if not model.is_file():
             raise ModelFileError(f"{model} does not exist; give --teacher-model the path of face_landmarker.task")
         self._mediapipe: Any = mediapipe
+        self._follows = video
         vision = mediapipe.tasks.vision
+        mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
         base = mediapipe.tasks.BaseOptions(model_asset_path=str(model))
         try:
             self._network: Any = vision.FaceLandmarker.create_from_options(
-                vision.FaceLandmarkerOptions(base_options=base, num_faces=max_faces)
+                vision.FaceLandmarkerOptions(base_options=base, running_mode=mode, num_faces=max_faces)
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelFileError(f"{model} is no face_landmarker.task that MediaPipe can open ({error})") from error
@@ -77,12 +80,14 @@ class MediaPipeTeacher(ClosesItself):
         """Let go of the network."""
         self._network.close()
 
-    def __call__(self, image: Image) -> Floats:
-        """(H, W, 3) BGR -> (N, 478, 2) px. MediaPipe gives shares of the picture from edge to edge: px = share * size -
-        0.5."""
+    def __call__(self, image: Image, time_s: float = 0.0) -> Floats:
+        """(H, W, 3) BGR -> (N, 478, 2) px. time_s: of a video's frame, increasing by 1 ms at least. MediaPipe gives
+        shares of the picture from edge to edge: px = share * size - 0.5."""
         rgb = np.ascontiguousarray(image[..., ::-1])
         picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb)
-        faces = self._network.detect(picture).face_landmarks
+        network = self._network
+        found = network.detect_for_video(picture, round(1000 * time_s)) if self._follows else network.detect(picture)
+        faces = found.face_landmarks
         shares = np.array([[(point.x, point.y) for point in face] for face in faces], np.float32)
         return shares.reshape(-1, 478, 2) * np.array(image.shape[1::-1], np.float32) - np.float32(0.5)
 

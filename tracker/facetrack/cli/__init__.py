@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from facetrack.cli import data, demo, devices, evaluate, image, info, label, live, train, video
+from facetrack.cli import data, demo, devices, evaluations, image, info, label, live, train, video
 from facetrack.errors import FacetrackError
 
 app = typer.Typer(
@@ -27,7 +27,7 @@ app.command("info")(info.info)
 app.command("train")(train.train)
 app.add_typer(data.app, name="data")
 app.command("label")(label.label)
-app.command("eval")(evaluate.evaluate)
+app.add_typer(evaluations.app, name="eval")
 
 
 def main() -> None:

@@ -108,6 +108,56 @@ def render(
     typer.echo(f"wrote {written} heads to {out}.zip and {out}.npz")
 
 
+@app.command()
+def blinks(
+    table: Annotated[Path, typer.Argument(help="CSV beside its clips: video, first_closed_frame, last_closed_frame.")],
+    landmarks: Annotated[Path | None, typer.Option(help="A network with attribute heads; the bundled one.")] = None,
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("blinks.png"),
+) -> None:
+    """Draw how far a network says the eyes are open, beside blinks that a person marked."""
+    from facetrack.cli.train import need_training
+
+    need_training()
+    from facetrain import openness
+
+    found = openness.traces(table, landmarks)
+    openness.save_picture(found, out)
+    for trace in found:
+        for blink in trace.blinks:
+            shown = "shows" if trace.shows(blink) else "does not show"
+            lowest = f"lowest {trace.lowest(blink):.2f}, limit {trace.limit:.2f}"
+            typer.echo(f"{trace.video} {blink.first}-{blink.last}: {shown} ({lowest})")
+        typer.echo(f"{trace.video}: seems closed in {trace.closed_elsewhere()} other frames of {len(trace.eyes)}")
+    typer.echo(f"wrote {out}")
+
+
+@app.command()
+def crowd(
+    pack: Annotated[Path, typer.Argument(help="Labelled faces to cut people from: a pack such as data/helen_train.")],
+    out: Annotated[Path, typer.Option(help="The clip to write (.mp4); its truth goes beside it, as .jsonl.")],
+    backgrounds: Annotated[Path | None, typer.Option(help="A zip of photographs without faces to put behind.")] = None,
+    head_model: Annotated[
+        Path | None, typer.Option(help="A morphable head as .npz: adds the scene in which heads turn away.")
+    ] = None,
+    fps: Annotated[float, typer.Option(min=5, max=120, help="Frames per second.")] = 30.0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same people.")] = 1,
+) -> None:
+    """Make a clip in which people cross, leave, come back, are covered, grow and turn away, and its truth."""
+    from facetrack.cli.train import need_training
+
+    need_training()
+    from rich.console import Console
+    from rich.progress import track
+
+    from facetrain.crowd import clip, script
+
+    scenes = script.script(with_heads=head_model is not None)
+    with Console(stderr=True).status("cutting people out"):
+        made = clip.make_clip(scenes, pack, clip.read_backgrounds(backgrounds), head_model, fps, seed)
+    beside = clip.write_clip(made, out, lambda indices: track(indices, "frames", console=Console(stderr=True)))
+    typer.echo(f"wrote {len(made)} frames in {len(scenes)} scenes to {out}, their truth to {beside}")
+
+
 def _read(path: Path) -> ReadResult:
     from rich.console import Console
 

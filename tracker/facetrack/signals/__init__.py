@@ -1,8 +1,10 @@
-"""What one frame's points say of the face; unknown where the head's pose forbids a measurement."""
+"""What one frame's points and the network say of the face; unknown where the head's pose forbids a measurement."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,9 +23,14 @@ MAX_PITCH_DEG = 30.0
 ratios of a still face by more than a half-closed eye or a slightly opened mouth would."""
 
 
-def measure(points: Floats, pose: Pose | None) -> Signals:
+NO_ATTRIBUTES: Mapping[str, float] = MappingProxyType({})
+
+
+def measure(points: Floats, pose: Pose | None, attributes: Mapping[str, float] = NO_ATTRIBUTES) -> Signals:
     """(68, 2) px and the head's pose -> Signals; None for whatever cannot be seen well enough to be measured.
 
+    attributes: what the network reads off the picture, by the names of `modelfile.ATTRIBUTES`. What it says of an eye
+    counts as long as the eye's aspect ratio would, and the rest as long as the mouth's opening.
     Without a pose nothing is known: points that fit no head measure nothing. A head that turns to the picture's right
     (yaw > 0) takes the person's left eye away from the camera.
     """
@@ -34,10 +41,17 @@ def measure(points: Floats, pose: Pose | None) -> Signals:
     if abs(pitch_deg) > MAX_PITCH_DEG:
         return Signals()
     right, left = eye_aspect_ratios(points)
+    right_seen, left_seen = turned <= _limit(is_far=yaw_deg < 0), turned <= _limit(is_far=yaw_deg > 0)
+    face_seen = turned <= NEAR_EYE_MAX_YAW_DEG
     return Signals(
-        ear_right=_known(right) if turned <= _limit(is_far=yaw_deg < 0) else None,
-        ear_left=_known(left) if turned <= _limit(is_far=yaw_deg > 0) else None,
-        mouth_opening=_known(mouth_opening(points)) if turned <= NEAR_EYE_MAX_YAW_DEG else None,
+        ear_right=_known(right) if right_seen else None,
+        ear_left=_known(left) if left_seen else None,
+        mouth_opening=_known(mouth_opening(points)) if face_seen else None,
+        eye_right_open=attributes.get("eye_right_open") if right_seen else None,
+        eye_left_open=attributes.get("eye_left_open") if left_seen else None,
+        mouth_open=attributes.get("mouth_open") if face_seen else None,
+        smile=attributes.get("smile") if face_seen else None,
+        glasses=attributes.get("glasses") if face_seen else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from facetrack.sinks.jsonl import record
 from facetrack.sinks.lines import Lines
 from facetrack.sinks.sink import Sink
 from facetrack.topology import N_POINTS
-from facetrack.types import Event, Face, Frame
+from facetrack.types import Event, Face, Frame, Signals
 
 _BOX = ("x0", "y0", "x1", "y1")
 _POSE = ("yaw_deg", "pitch_deg", "roll_deg")
-_SIGNALS = ("ear_right", "ear_left", "mouth_opening")
+_SIGNALS = tuple(field.name for field in fields(Signals))
 
 COLUMNS = (
     *("frame", "time_s", "id", *_BOX, "score", *_POSE, *_SIGNALS, "events"),

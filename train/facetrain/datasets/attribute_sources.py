@@ -68,8 +68,8 @@ def read_attribute_sources(
     training: list[Sample] = []
     faces: list[Sample] = []
     labelled: dict[str, list[Sample]] = {}
-    for name in repeats:
-        if name != "genki4k":
+    for name, times in repeats.items():
+        if times and name != "genki4k":
             kept, held = packs.split(_complete(read(name)), held_share)
             training += kept
             faces += [s for s in held if name != "mtfl_self"]
@@ -78,7 +78,7 @@ def read_attribute_sources(
     if not training:
         raise DataError(f"{data}: none of {', '.join(repeats)} has faces with 68 points; check the folder of packs")
     genki = three_ways(locate(read("genki4k.csv")))
-    training += genki["training"] if "genki4k" in repeats else []
+    training += genki["training"] if repeats.get("genki4k") else []
     labelled |= {"genki4k": genki["validation"], "genki4k_test": genki["test"]}
     testing = [s for s in read("mtfl.csv", 0) if s.attributes.get("split") == "testing"]
     labelled["mtfl_testing"] = locate(_limited(testing, limit))

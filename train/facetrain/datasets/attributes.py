@@ -36,7 +36,7 @@ EYES = ("eye_right_open", "eye_left_open")
 MIRRORED = [COLUMN["eye_left_open"], COLUMN["eye_right_open"], *range(2, len(ATTRIBUTES))]
 """Where each attribute of a mirrored picture comes from."""
 MIRRORED_POSE = np.array([-1, 1, -1], np.float32)
-CLEARLY_OPEN, CLEARLY_CLOSED = 0.22, 0.1
+CLEARLY_OPEN, CLEARLY_CLOSED = 0.22, 0.07
 """Eye aspect ratios of labelled points beyond which an eye is open or closed for sure; in between it is unknown."""
 SHUT_MOUTH, WIDE_MOUTH = 0.05, 0.35
 """mouth_open rises from 0 to 1 between these openings (`signals.mouth_opening`)."""
@@ -47,25 +47,34 @@ at some 80 cm. Farther or nearer hardly changes angles that are relative to the 
 FRONTAL_DEG = 30.0
 """Photographs are laid over the features of faces turned no further."""
 POINTS_ARE_LABELS = ("helen_train", "ytfaces_train", "ytfaces_self", "expressions", "expressions_self", "heads")
-"""Sets whose points are good enough to say how far eyes and mouth are open."""
+"""Sets whose points are good enough to say how far the mouth is open."""
+LIDS_ARE_LABELS = ("helen_train", "ytfaces_train", "expressions", "heads")
+"""Sets whose points are good enough to say whether an eye is. A landmark network's own are not: at a closed eye its
+aspect ratio stays near .28 where an open one has .3. MediaPipe's mesh (expressions) follows the lids well."""
 
+FULLY_OPEN = 0.7
+"""Lid opening of a rendered head from which an eye counts as fully open."""
+SEEN_SHARE = 0.6
+"""Of an eye's outline; where less is seen, nobody can tell whether it is open."""
 POSE_IS_EXACT = ("heads",)
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeCropOptions:
     """photographs: share of crops with eye photographs laid over one eye or both, lids: share with lids stretched over
-    the eyes, mouths: share with a photograph of a mouth (of those crops whose faces allow it)."""
+    the eyes, mouths: share with a photograph of a mouth (of those crops whose faces allow it). closed_repeats: how
+    often, beside `repeats`, a face stands in the list whose eyes are closed by themselves: they are rare."""
 
     input_px: int = 112
     margin: float = 1.3
-    photographs: float = 0.5
-    lids: float = 0.25
+    photographs: float = 0.6
+    lids: float = 0.2
     mouths: float = 0.15
+    closed_repeats: int = 5
     repeats: dict[str, int] = field(default_factory=dict)
     augment: AugmentOptions = field(
         default_factory=lambda: AugmentOptions(
-            rotation_deg=5, wide_rotation_deg=15, shift=0.08, scale=(0.88, 1.14), occlusion=0.08
+            rotation_deg=5, wide_rotation_deg=15, shift=0.08, scale=(0.88, 1.14), occlusion=0.05, low_resolution=0.1
         )
     )
 
@@ -88,11 +97,14 @@ def known(sample: Sample) -> Known:
     if "emotion" in given:
         values[COLUMN["smile"]] = SMILES.get(str(given["emotion"]), np.nan)
     if sample.source in POINTS_ARE_LABELS:
-        values[[COLUMN[name] for name in EYES]] = eyes_open(sample.points)
         values[COLUMN["mouth_open"]] = mouth_open(float(mouth_opening(sample.points)))
-    for name, side in zip(EYES, ("right", "left"), strict=True):
+    if sample.source in LIDS_ARE_LABELS:
+        values[[COLUMN[name] for name in EYES]] = eyes_open(sample.points)
+    for name, side, outline in zip(EYES, ("right", "left"), (topology.RIGHT_EYE, topology.LEFT_EYE), strict=True):
         if f"lid_opening_{side}" in given:
-            values[COLUMN[name]] = min(1.0, float(given[f"lid_opening_{side}"]) / 0.7)
+            values[COLUMN[name]] = min(1.0, float(given[f"lid_opening_{side}"]) / FULLY_OPEN)
+        if sample.visible is not None and sample.visible[list(outline)].mean() < SEEN_SHARE:
+            values[COLUMN[name]] = np.nan
     return Known(values, _rotation(given))
 
 
@@ -155,7 +167,11 @@ class AttributeCrops(EpochItems):
     def __init__(
         self, samples: list[Sample], photographs: Photographs, options: AttributeCropOptions, seed: int = 0
     ) -> None:
-        self.samples = [s for s in samples for _ in range(options.repeats.get(s.source, 1))]
+        self.samples = [
+            s
+            for s in samples
+            for _ in range(options.repeats.get(s.source, 1) * (options.closed_repeats if _eye_closed(s) else 1))
+        ]
         super().__init__(len(self.samples), seed)
         self.photographs, self.options = photographs, options
 
@@ -172,12 +188,12 @@ class AttributeCrops(EpochItems):
     def _changed(self, sample: Sample, rng: Rng) -> tuple[Image, Floats]:
         """The sample's picture with eyes and mouth changed, and what is known then."""
         image, values = sample.image, known(sample).attributes
-        if not _frontal(sample):
+        if not _frontal(sample) or _eye_closed(sample):
             return image, values
         draw = rng.random()
         if draw < self.options.photographs:
             image, values = self._with_eyes(image, sample.points, values, rng)
-        elif draw < self.options.photographs + self.options.lids and sample.source in POINTS_ARE_LABELS:
+        elif draw < self.options.photographs + self.options.lids and sample.source in LIDS_ARE_LABELS:
             image, values = with_lids(image, sample.points, values, rng)
         if rng.random() < self.options.mouths:
             image, values = self._with_mouth(image, sample.points, values, rng)
@@ -220,6 +236,15 @@ def with_lids(image: Image, points: Floats, values: Floats, rng: Rng) -> tuple[I
             if moved is not points:
                 image, values[COLUMN[EYES[eye]]] = closed, 1 - closure
     return image, values
+
+
+def _eye_closed(sample: Sample) -> bool:
+    """Whether a face that nobody rendered has an eye that is clearly closed."""
+    return (
+        sample.source in LIDS_ARE_LABELS
+        and "lid_opening_right" not in sample.attributes
+        and bool((eyes_open(sample.points) == 0).any())
+    )
 
 
 def _frontal(sample: Sample) -> bool:

@@ -1,7 +1,7 @@
 """Photographs of single eyes and mouths, laid into faces: their labels are sure, but they show no face around them.
 
-The crop's corners of the eye (or mouth) are brought onto the face's, the skin around is matched in colour, and the
-border fades out.
+The photograph's corners of the eye (or mouth) are brought onto the face's, the skin around is matched in colour, and
+the border fades out.
 """
 
 from __future__ import annotations
@@ -42,11 +42,15 @@ MOUTHS = PatchFrame(0.16, 0.84, 0.5)
 STEADY = {"shift": 0.0, "log_scale": 0.0, "turn_deg": 0.0}
 SOLID = 0.7
 """The photograph is opaque up to this share of its inscribed ellipse's radius, and gone at its rim."""
-GAIN = (0.3, 3.0)
+CONTRAST = (0.5, 1.6)
+"""How far a photograph's contrast follows the face's: more would blow up the shine of a dark one."""
 GREY_SPREAD = 4.0
 """A picture whose channels differ by less, on average, is grey, and so is what is laid over it."""
-LEAST_PX = 10.0
-"""Between the corners; in a smaller eye a photograph is a smudge."""
+LEAST_PX = 14.0
+"""Between the corners; in a smaller eye a photograph is a smudge, and nobody could tell what it shows. A tracker's crop
+shows an eye some 18 px wide."""
+CLEAR_PX = 18.0
+"""From here on the tracker's crop, not the picture, limits what can be seen of an eye."""
 CORNERS = {
     "eye_right_open": (topology.RIGHT_EYE_OUTER, topology.RIGHT_EYE_INNER),
     "eye_left_open": (topology.LEFT_EYE_INNER, topology.LEFT_EYE_OUTER),
@@ -55,10 +59,10 @@ CORNERS = {
 """Both corners of a feature, from the picture's left to its right in a face seen from the front."""
 
 
-def fits(points: Floats, feature: str) -> bool:
+def fits(points: Floats, feature: str, least_px: float = LEAST_PX) -> bool:
     """Whether the feature is there and large enough for a photograph to be laid over it."""
     corners = points[list(CORNERS[feature])]
-    return bool(np.isfinite(corners).all() and np.linalg.norm(corners[1] - corners[0]) >= LEAST_PX)
+    return bool(np.isfinite(corners).all() and np.linalg.norm(corners[1] - corners[0]) >= least_px)
 
 
 def lay_over(image: Image, points: Floats, feature: str, patch: Image, frame: PatchFrame, rng: Rng) -> Image:
@@ -109,9 +113,10 @@ def _blended(image: Image, patch: Image, matrix: NDArray[np.float64]) -> Image:
         return image
     if np.ptp(under, axis=2).mean() < GREY_SPREAD:
         warped = np.repeat(warped.mean(axis=2, keepdims=True), 3, axis=2)
-    gain = np.clip(((under * ring).sum((0, 1)) + seam) / ((warped * ring).sum((0, 1)) + seam), *GAIN)
+    skin, own = (under * ring).sum((0, 1)) / seam, (warped * ring).sum((0, 1)) / seam
+    matched = skin + (warped - own) * np.clip((skin + 1) / (own + 1), *CONTRAST)
     out = image.copy()
-    mixed = under + mask * (np.clip(warped * gain, 0, 255) - under)
+    mixed = under + mask * (np.clip(matched, 0, 255) - under)
     out[low[1] : high[1], low[0] : high[0]] = np.round(mixed).astype(np.uint8)
     return out
 

@@ -1,21 +1,25 @@
 """Attribute heads on the landmark network: what eyes, mouth and face are like, read where the points say they are.
 
-The trunk stays as it was trained, to the bit. Around each feature a small lattice, moved and scaled with it, is read
-off the trunk's maps. Bilinear sampling is a product of matrices here, so that the graph holds nothing but
-multiplications and additions (no GridSample, which some runtimes lack or run slowly). The heatmaps themselves would not
-do as places to look: trained through their mean alone (soft-argmax), they spread over half the face.
+The trunk stays as it was trained, to the bit. Around each feature a small lattice, moved, scaled and turned with it, is
+read bilinearly. Whether an eye is open is told from the crop's own pixels, by a few convolutions on each eye: at 112 px
+an eye is 18 px wide, and the trunk's maps have forgotten by then what does not move the points. The rest is told from
+the maps under the heatmaps. The heatmaps themselves would not do as places to look: trained through their mean alone
+(soft-argmax), they spread over half the face.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from facetrack import topology
 from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES
-from facetrain.models.landmarks import Features, LandmarkNet, LandmarkNetOptions
+from facetrain.models.landmarks import ConvNorm, Features, LandmarkNet, LandmarkNetOptions
 
 HEADS = "heads."
 """Beginning of the names of all parameters that are not the landmark network's own."""
@@ -25,159 +29,175 @@ POSE_UNIT_DEG = 30.0
 
 @dataclass(frozen=True, slots=True)
 class HeadOptions:
-    """hidden: width of each head's only hidden layer. dropout: of its inputs' hidden layer, in training."""
+    """eye: channels of the two convolutions over an eye, and width of the layer above them. reduced: channels to which
+    the maps around mouth and eyes are reduced. hidden: width of the layer that mouth, glasses and pose share. dropout:
+    of what goes into the two layers, in training."""
 
-    hidden: int = 48
-    dropout: float = 0.1
+    eye: tuple[int, int, int] = (24, 32, 48)
+    reduced: int = 12
+    hidden: int = 64
+    dropout: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
     """Where to read around a feature. ends: the points at the ends of its axis, their means where there are several;
-    centre: those whose mean is its middle. size: columns, rows. span: (width, height) in axis lengths. mirrored:
-    columns run from the picture's right to its left."""
+    centre: those whose mean is its middle. level: as `ends`, the axis to which its rows' direction is normal and whose
+    length scales their distance. span: (width, height) in lengths of the axes."""
 
-    ends: tuple[tuple[int, ...], tuple[int, ...]]
-    centre: tuple[int, ...]
-    size: tuple[int, int]
+    ends: tuple[Sequence[int], Sequence[int]]
+    centre: Sequence[int]
+    level: tuple[Sequence[int], Sequence[int]]
     span: tuple[float, float]
-    mirrored: bool = False
 
-    def offsets(self) -> tuple[Tensor, Tensor]:
-        """Columns and rows from the middle, in axis lengths."""
-        across, down = (torch.linspace(-side / 2, side / 2, n) for side, n in zip(self.span, self.size, strict=True))
-        return (across.flip(0) if self.mirrored else across), down
+    def frame(self) -> Tensor:
+        """(3, 2, 136): the middle, the way along a row and the way down a column, each (x, y), from the flattened
+        points: everything about a lattice is linear in them."""
+        middle, along, level = _mean(self.centre), _step(self.ends), _step(self.level)
+        zero = torch.zeros_like(middle)
+        across = [torch.stack([self.span[0] * along, zero], 1), torch.stack([zero, self.span[0] * along], 1)]
+        down = [torch.stack([zero, -self.span[1] * level], 1), torch.stack([self.span[1] * level, zero], 1)]
+        centre = [torch.stack([middle, zero], 1), torch.stack([zero, middle], 1)]
+        return torch.stack([torch.stack([way.flatten() for way in ways]) for ways in (centre, across, down)])
+
+
+def _mean(points: Sequence[int]) -> Tensor:
+    """(68,) weights of a mean."""
+    weights = torch.zeros(topology.N_POINTS)
+    weights[list(points)] = 1 / len(points)
+    return weights
+
+
+def _step(ends: tuple[Sequence[int], Sequence[int]]) -> Tensor:
+    return _mean(ends[1]) - _mean(ends[0])
 
 
 class Reader(nn.Module):
-    """Reads maps of the crop on several lattices at once: (N, C, S, S) maps, (N, 68, 2) points in crop px -> for each
-    lattice (N, C, rows, columns), bilinear, 0 outside.
+    """Reads maps of the crop, of any resolution, on several lattices of one size: (N, C, s, s) maps, (N, 136) points in
+    crop px -> (N, C, lattices * rows, columns), one lattice below the other, bilinear, 0 outside."""
 
-    The lattices lie along the crop's axes, since the tracker turns its crops with the face: so they are a product of
-    three matrices, rows x map x columns, whose entries are max(0, 1 - distance) in cells. All lattices share the
-    products, and the parts where the rows of one meet the columns of another are thrown away: many small operators
-    would take longer than the arithmetic.
-    """
+    frames: Tensor
+    origin: Tensor
+    steps: Tensor
 
-    picks: Tensor
-    columns: Tensor
-    rows: Tensor
-    cells: Tensor
-
-    def __init__(self, lattices: tuple[Lattice, ...], size: int, input_px: int) -> None:
+    def __init__(self, lattices: Sequence[Lattice], rows: int, columns: int, input_px: int) -> None:
         super().__init__()
-        self.sizes = [lattice.size for lattice in lattices]
-        picks = torch.zeros(2 * len(lattices), topology.N_POINTS)  # the middles, then the axes
-        for middle, axis, lattice in zip(picks, picks[len(lattices) :], lattices, strict=False):
-            middle[list(lattice.centre)] = 1 / len(lattice.centre)
-            for end, sign in zip(lattice.ends, (-1, 1), strict=True):
-                axis[list(end)] += sign / len(end)
-        scale = size / input_px  # px -> cells: (px + .5) * scale - .5
-        offsets = [lattice.offsets() for lattice in lattices]
-        for name, parts in (("columns", [o[0] for o in offsets]), ("rows", [o[1] for o in offsets])):
-            middles = torch.block_diag(*(torch.ones(1, len(part)) for part in parts))
-            self.register_buffer(name, scale * torch.cat([middles, torch.block_diag(*parts)]), persistent=False)
-        self.register_buffer("picks", picks, persistent=False)
-        self.register_buffer("cells", torch.arange(size) + 0.5 - scale / 2, persistent=False)
+        self.rows, self.columns, self.count = rows, columns, len(lattices)
+        # grid_sample's coordinates run from -1 to 1 between the outer borders of the outer pixels.
+        frames = torch.stack([lattice.frame() for lattice in lattices]) * (2 / input_px)
+        origin = torch.zeros(len(lattices), 3, 2)
+        origin[:, 0] = 1 / input_px - 1
+        down, across = torch.meshgrid(
+            torch.linspace(-0.5, 0.5, rows), torch.linspace(-0.5, 0.5, columns), indexing="ij"
+        )
+        steps = torch.stack([torch.ones_like(across), across, down], dim=-1)
+        self.register_buffer("frames", frames.flatten(0, 2), persistent=False)  # (lattices * 3 * 2, 136)
+        self.register_buffer("origin", origin.flatten(), persistent=False)
+        self.register_buffer("steps", steps.flatten(0, 1), persistent=False)  # (rows * columns, 3)
 
-    def forward(self, maps: Tensor, points: Tensor) -> list[Tensor]:
-        columns, rows = self.weights(points)
-        channels, size = maps.shape[1], maps.shape[2]
-        along_rows = (maps.flatten(1, 2) @ columns).view(-1, channels, size, columns.shape[2])
-        grid = rows[:, None] @ along_rows  # (N, C, all rows, all columns)
-        found, x, y = [], 0, 0
-        for width, height in self.sizes:
-            found.append(grid[:, :, y : y + height, x : x + width])
-            x, y = x + width, y + height
-        return found
-
-    def weights(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, S, all columns) and (N, all rows, S)."""
-        picked = self.picks @ points  # (N, 2 lattices, 2)
-        middle, axis = picked.chunk(2, dim=1)
-        length = axis.square().sum(dim=2).sqrt()  # (N, lattices)
-        columns = torch.cat([middle[:, :, 0], length], dim=1) @ self.columns
-        rows = torch.cat([middle[:, :, 1], length], dim=1) @ self.rows
-        right = (1 - (columns[:, None] - self.cells[:, None]).abs()).relu()
-        left = (1 - (rows[:, :, None] - self.cells).abs()).relu()
-        return right, left
+    def forward(self, maps: Tensor, points: Tensor) -> Tensor:
+        frames = F.linear(points, self.frames, self.origin).view(-1, self.count, 3, 2)
+        grid = (self.steps @ frames).view(-1, self.count * self.rows, self.columns, 2)
+        return F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def head(inputs: int, outputs: int, options: HeadOptions) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(inputs, options.hidden), nn.ReLU(inplace=True), nn.Dropout(options.dropout),
-        nn.Linear(options.hidden, outputs),
-    )  # fmt: skip
-
-
-RIGHT = ((topology.RIGHT_EYE_OUTER,), (topology.RIGHT_EYE_INNER,)), topology.RIGHT_EYE
-LEFT = ((topology.LEFT_EYE_OUTER,), (topology.LEFT_EYE_INNER,)), topology.LEFT_EYE
-SPAN = (1.4, 1.0)
-FINE = (Lattice(*RIGHT, (11, 7), SPAN), Lattice(*LEFT, (11, 7), SPAN, mirrored=True))
-"""At half the crop's resolution: a cell is an eighth of an eye."""
-COARSE = (
-    Lattice(*RIGHT, (5, 4), SPAN),
-    Lattice(*LEFT, (5, 4), SPAN, mirrored=True),
-    Lattice(((topology.MOUTH_RIGHT,), (topology.MOUTH_LEFT,)), topology.OUTER_LIPS, (7, 5), (1.3, 1.1)),
-    Lattice((topology.RIGHT_EYE, topology.LEFT_EYE), topology.RIGHT_EYE + topology.LEFT_EYE, (9, 6), (2.2, 1.2)),
+RIGHT = (topology.RIGHT_EYE_OUTER,), (topology.RIGHT_EYE_INNER,)
+LEFT = (topology.LEFT_EYE_OUTER,), (topology.LEFT_EYE_INNER,)
+# The far eye of a turned head is narrow, but not low: both eyes are read as high as their mean width says.
+LEVEL = (RIGHT[0] + LEFT[1], RIGHT[1] + LEFT[0])
+EYE_SPAN, EYE_ROWS, EYE_COLUMNS = (1.5, 1.05), 16, 24
+EYES = Lattice(RIGHT, topology.RIGHT_EYE, LEVEL, EYE_SPAN), Lattice(LEFT, topology.LEFT_EYE, LEVEL, EYE_SPAN)
+"""Each read from its outer corner in, so that one network serves both: about a pixel of the crop a step."""
+EYE_NOISE = 0.003
+"""Variance, in units of the normalised picture, below which an eye's contrast is no longer raised: 3.5 grey levels."""
+MOUTH = (topology.MOUTH_RIGHT,), (topology.MOUTH_LEFT,)
+BROAD = topology.RIGHT_EYE, topology.LEFT_EYE
+FACE_ROWS, FACE_COLUMNS = 6, 8
+FACE = (
+    Lattice(MOUTH, topology.OUTER_LIPS, MOUTH, (1.3, 1.1)),
+    Lattice(BROAD, topology.RIGHT_EYE + topology.LEFT_EYE, BROAD, (2.2, 1.2)),
 )
-"""At a quarter of it: both eyes, the mouth, and what glasses cover."""
+"""The mouth, and what glasses cover: about a cell of the maps a step."""
+
+
+class Reading(NamedTuple):
+    """What the heads see of a crop: eyes (N, 3, 2 * 16, 24) of the normalised picture, the right one above the left;
+    face (N, head, 2 * 6, 8) of the maps, the mouth above the eyes; shape (N, 136 + top) the points and the pooled
+    features."""
+
+    eyes: Tensor
+    face: Tensor
+    shape: Tensor
+
+
+class AttributeReader(nn.Module):
+    """A landmark network's features and points (N, 68, 2) -> Reading. It has nothing to learn."""
+
+    def __init__(self, input_px: int) -> None:
+        super().__init__()
+        self.eyes = Reader(EYES, EYE_ROWS, EYE_COLUMNS, input_px)
+        self.face = Reader(FACE, FACE_ROWS, FACE_COLUMNS, input_px)
+        self.input_px = input_px
+
+    def forward(self, features: Features, points: Tensor) -> Reading:
+        flat = points.flatten(1)
+        shape = torch.cat([flat * (4 / self.input_px) - 2, features.pooled], dim=1)
+        return Reading(self.eyes(features.picture, flat), self.face(features.merged4, flat), shape)
 
 
 class AttributeHeads(nn.Module):
-    """Features and points (N, 68, 2) -> logits (N, len(ATTRIBUTES)) and pose (N, 3) in degrees."""
+    """The parts of a Reading -> logits (N, len(ATTRIBUTES)) and pose (N, 3) in degrees."""
+
+    one: Tensor
+    zero: Tensor
 
     def __init__(self, network: LandmarkNetOptions, options: HeadOptions) -> None:
         super().__init__()
-        side, top, shape = network.input_px, network.widths[2], 2 * topology.N_POINTS
-        self.low = network.widths[0]
-        both = self.low + network.head
-        self.fine, self.coarse = Reader(FINE, side // 2, side), Reader(COARSE, side // 4, side)
-        cells = [columns * rows for columns, rows in self.fine.sizes + self.coarse.sizes]
-        self.eye = head(network.stem * cells[0] + both * cells[2], 1, options)
-        self.mouth = head(both * cells[4] + shape, 2, options)
-        self.glasses = head(self.low * cells[5], 1, options)
-        self.pose = head(shape + top, len(POSE_ANGLES), options)
+        first, second, top = options.eye
+        cells, drop = EYE_ROWS * EYE_COLUMNS // 16, nn.Dropout(options.dropout)
+        self.eye = nn.Sequential(
+            ConvNorm(3, first, stride=2), ConvNorm(first, second, stride=2), nn.Flatten(), drop,
+            nn.Linear(second * cells, top), nn.ReLU(inplace=True), nn.Linear(top, 1),
+        )  # fmt: skip
+        self.register_buffer("one", torch.ones(1), persistent=False)  # the exporter wants them said
+        self.register_buffer("zero", torch.zeros(1), persistent=False)
+        self.reduce = ConvNorm(network.head, options.reduced, 1)
+        seen = options.reduced * len(FACE) * FACE_ROWS * FACE_COLUMNS + 2 * topology.N_POINTS + network.widths[2]
+        self.rest = nn.Sequential(
+            drop, nn.Linear(seen, options.hidden), nn.ReLU(inplace=True),
+            nn.Linear(options.hidden, len(ATTRIBUTES) - 2 + len(POSE_ANGLES)),
+        )  # fmt: skip
 
-    def forward(self, features: Features, points: Tensor) -> dict[str, Tensor]:
-        shape = _shape(points)
-        fine = self.fine(features.at2, points)
-        *coarse, mouth, face = self.coarse(torch.cat([features.at4, features.merged4], dim=1), points)
-        # Both eyes share a head, each read from its outer corner in; one batch, so that its weights are fetched once.
-        eyes = (torch.cat([f.flatten(1), c.flatten(1)], dim=1) for f, c in zip(fine, coarse, strict=True))
-        eyes_open = torch.cat(self.eye(torch.cat(list(eyes))).chunk(2), dim=1)
-        lips = self.mouth(torch.cat([mouth.flatten(1), shape], dim=1))
-        glasses = self.glasses(face[:, : self.low].flatten(1))
-        pose = self.pose(torch.cat([shape, features.pooled], dim=1)) * POSE_UNIT_DEG
-        return {"logits": torch.cat([eyes_open, lips, glasses], dim=1), "pose": pose}
-
-
-def _shape(points: Tensor) -> Tensor:
-    """(N, 136): the points about their mean, over their mean distance from it; where no face is seen they fall
-    together, and the pixel that is added keeps the quotient small."""
-    centred = points - points.mean(dim=1, keepdim=True)
-    spread = centred.square().sum(dim=2, keepdim=True).mean(dim=1, keepdim=True)
-    return (centred / (spread + 1).sqrt()).flatten(1)
+    def forward(self, eyes: Tensor, face: Tensor, shape: Tensor) -> dict[str, Tensor]:
+        # Both eyes in one batch, so that the weights are fetched once; each with the same brightness and contrast.
+        each = eyes.view(-1, 3, 2, EYE_ROWS, EYE_COLUMNS).transpose(1, 2).reshape(-1, 1, 3 * EYE_ROWS, EYE_COLUMNS)
+        each = F.instance_norm(each, weight=self.one, bias=self.zero, eps=EYE_NOISE)
+        rest = self.rest(torch.cat([self.reduce(face).flatten(1), shape], dim=1))
+        others, pose = rest.split([len(ATTRIBUTES) - 2, len(POSE_ANGLES)], dim=1)
+        return {
+            "logits": torch.cat([self.eye(each.view(-1, 3, EYE_ROWS, EYE_COLUMNS)).view(-1, 2), others], dim=1),
+            "pose": pose * POSE_UNIT_DEG,
+        }
 
 
 class AttributeNet(LandmarkNet):
     """A landmark network that also gives attributes (N, len(ATTRIBUTES)) 0..1 and pose (N, 3) in degrees relative to
-    the crop; `logits` are the attributes before the sigmoid, for training. Only the heads learn."""
+    the crop; `logits` are the attributes before the sigmoid. The heads are trained on their own, on what `reading`
+    gives: so they cannot change the points."""
 
     def __init__(self, options: LandmarkNetOptions | None = None, heads: HeadOptions | None = None) -> None:
         super().__init__(options)
+        self.reader = AttributeReader(self.options.input_px)
         self.heads = AttributeHeads(self.options, heads or HeadOptions())
         assert len(ATTRIBUTES) == 5  # two eyes, the mouth's two, glasses: the order of `AttributeHeads.forward`
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad():
-            features = self.features(crops)
-            outputs = self.read(features)
-        found = self.heads(features, outputs["points"])
+        features = self.features(crops)
+        outputs = self.read(features)
+        found = self.heads(*self.reader(features, outputs["points"]))
         return outputs | {"attributes": found["logits"].sigmoid(), **found}
 
-
-def trunk_prefixes(network: LandmarkNet) -> tuple[str, ...]:
-    """The names of all parameters but the heads', as `FitOptions.freeze` wants them."""
-    return tuple(dict.fromkeys(name.split(".")[0] for name, _ in LandmarkNet.named_parameters(network)
-                               if not name.startswith(HEADS)))  # fmt: skip
+    def reading(self, crops: Tensor) -> Reading:
+        """(N, S, S, 3) uint8 -> what the heads see of them."""
+        features = self.features(crops)
+        return self.reader(features, self.read(features)["points"])

@@ -111,10 +111,9 @@ class SoftArgmax(nn.Module):
 
 
 class Features(NamedTuple):
-    """at2 (N, stem, S/2, S/2), at4 (N, low, S/4, S/4), merged4 (N, head, S/4, S/4), pooled (N, top)."""
+    """picture (N, 3, S, S) normalised, merged4 (N, head, S/4, S/4), pooled (N, top)."""
 
-    at2: Tensor
-    at4: Tensor
+    picture: Tensor
     merged4: Tensor
     pooled: Tensor
 
@@ -123,9 +122,11 @@ class LandmarkNet(nn.Module):
     """(N, S, S, 3) uint8 BGR crops -> points (N, 68, 2) in crop px, sigma (N, 68) in crop px, presence (N,) as a logit.
 
     sigma is the scale that a Laplace likelihood gave the point's error, as one standard deviation per coordinate.
+    offset: (2,) crop px added to every point, see `calibration.labels_offset`; not learned.
     """
 
     MEAN, SCALE = 127.5, 64.0
+    offset: Tensor
 
     def __init__(self, options: LandmarkNetOptions | None = None) -> None:
         super().__init__()
@@ -143,6 +144,7 @@ class LandmarkNet(nn.Module):
         self.heatmaps = nn.Conv2d(options.head, N_POINTS, 1)
         self.up = nn.Upsample(scale_factor=2, mode="nearest")
         self.decode = SoftArgmax(options.input_px // 4, options.input_px)
+        self.register_buffer("offset", torch.zeros(2))
         self.log_sigma = nn.Linear(top, N_POINTS)
         self.presence = nn.Linear(top, 1)
         # With softmax over 784 cells, small logits mean the middle of the crop: start sharper, so that points move at
@@ -155,17 +157,16 @@ class LandmarkNet(nn.Module):
     def features(self, crops: Tensor) -> Features:
         """What the points and every further head are read from."""
         x = (crops.permute(0, 3, 1, 2).float() - self.MEAN) / self.SCALE
-        at2 = self.stem(x)
-        at4 = self.stage4(at2)
+        at4 = self.stage4(self.stem(x))
         at8 = self.stage8(at4)
         at16 = self.stage16(at8)
         merged8 = self.merge8(at8 + self.up(self.top_to_8(at16)))
         merged4 = self.merge4(self.low_to_head(at4) + self.up(merged8))
-        return Features(at2, at4, merged4, at16.mean(dim=(2, 3)))
+        return Features(x, merged4, at16.mean(dim=(2, 3)))
 
     def read(self, features: Features) -> dict[str, Tensor]:
         return {
-            "points": self.decode(self.heatmaps(features.merged4)),
+            "points": self.decode(self.heatmaps(features.merged4)) + self.offset,
             "sigma": self.log_sigma(features.pooled).exp(),
             "presence": self.presence(features.pooled).squeeze(1),
         }

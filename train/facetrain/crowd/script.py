@@ -1,0 +1,158 @@
+"""Who moves where: the scenes of the crowd clip, as data. Places are px of a 640x480 picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+WIDTH, HEIGHT = SIZE = (640, 480)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Where a face is at a time. x, y: middle of its points' box in px. size_px: the longer side of that box, as the
+    face looks into the camera. yaw_deg: as in `facetrack.types.Pose`; photographs do not turn."""
+
+    time_s: float
+    x: float
+    y: float
+    size_px: float = 100.0
+    yaw_deg: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One person's way. keys: in time; between two the face starts and stops softly. rendered: a 3-D head, which can
+    turn; else a face cut from a photograph. sway_px, sway_deg: of a slow natural sway on top."""
+
+    keys: tuple[Key, ...]
+    rendered: bool = False
+    sway_px: float = 1.5
+    sway_deg: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Something that covers faces: a plate of (width, height) px whose middle goes the way of its keys."""
+
+    keys: tuple[Key, ...]
+    size: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """layers: the farthest first; a later one covers those before it."""
+
+    name: str
+    seconds: float
+    layers: tuple[Role | Board, ...]
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return tuple(layer for layer in self.layers if isinstance(layer, Role))
+
+
+def at(keys: tuple[Key, ...], time_s: float) -> Key:
+    """The way at a time: smoothstep between two keys, the first and the last one outside; sizes change by a factor."""
+    after = next((i for i, key in enumerate(keys) if key.time_s > time_s), len(keys))
+    if after == 0 or after == len(keys):
+        return replace(keys[min(after, len(keys) - 1)], time_s=time_s)
+    low, high = keys[after - 1], keys[after]
+    share = (time_s - low.time_s) / (high.time_s - low.time_s)
+    share *= share * (3 - 2 * share)
+    x, y, log_size, yaw = ((1 - share) * a + share * b for a, b in zip(_numbers(low), _numbers(high), strict=True))
+    return Key(time_s, x, y, math.exp(log_size), yaw)
+
+
+def _numbers(key: Key) -> tuple[float, float, float, float]:
+    return key.x, key.y, math.log(key.size_px), key.yaw_deg
+
+
+def script(with_heads: bool) -> tuple[Scene, ...]:
+    """All scenes of the clip; `turning` only where there is a head model to render."""
+    scenes = (crossing(), return_after_3_s(), exchange(), covered(), growing(), crowd(), fast())
+    return (*scenes, turning()) if with_heads else scenes
+
+
+def crossing() -> Scene:
+    """Two people change places and come back, the larger one passing before the other both times."""
+    behind = Role((Key(0.5, 510, 225, 95), Key(2.1, 130, 225, 95), Key(2.6, 130, 225, 95), Key(4.2, 510, 225, 95)))
+    before = Role((Key(0.5, 130, 235, 110), Key(2.0, 510, 235, 110), Key(2.7, 510, 235, 110), Key(4.2, 130, 235, 110)))
+    return Scene("crossing", 4.8, (behind, before))
+
+
+def return_after_3_s() -> Scene:
+    """One stays; the other walks out and comes back where it left, less than half in the picture for 3.0 s."""
+    stays = Role((Key(0, 190, 240, 110),))
+    leaves = Role((Key(1.0, 450, 230), Key(1.5, 760, 230), Key(4.1, 760, 230), Key(4.6, 450, 230)))
+    return Scene("return", 5.6, (stays, leaves))
+
+
+def exchange() -> Scene:
+    """Two walk out on opposite sides and come back, after 3 s, each on the other's side: only their looks tell them
+    apart."""
+    left = (Key(1.0, 200, 235), Key(1.5, -120, 235), Key(2.0, -120, -300), Key(3.4, 760, -300), Key(3.8, 760, 235))
+    right = (Key(1.0, 440, 235), Key(1.5, 760, 235), Key(2.0, 760, 800), Key(3.4, -120, 800), Key(3.8, -120, 235))
+    into_right, into_left = (Key(4.1, 760, 235), Key(4.6, 440, 235)), (Key(4.1, -120, 235), Key(4.6, 200, 235))
+    return Scene("exchange", 5.6, (Role(left + into_right), Role(right + into_left)))
+
+
+def covered() -> Scene:
+    """A board hides one face for 1.4 s; another hides the mouth of the second face."""
+    faces = Role((Key(0, 200, 235, 120),)), Role((Key(0, 460, 230, 110),))
+    hides = Board((Key(0.8, -140, 240), Key(1.2, 200, 240), Key(2.6, 200, 240), Key(3.0, -140, 240)), (200, 300))
+    half = Board((Key(1.0, 460, 560), Key(1.4, 460, 325), Key(3.0, 460, 325), Key(3.4, 460, 560)), (150, 150))
+    return Scene("covered", 4.2, (*faces, hides, half))
+
+
+def growing() -> Scene:
+    """One comes from far (24 px) to near (280 px) and back; another is small all the time."""
+    small = Role((Key(0, 90, 90, 48),))
+    grows = Role((Key(0.3, 385, 240, 24), Key(1.9, 385, 250, 280), Key(2.2, 385, 250, 280), Key(3.4, 385, 240, 60)))
+    return Scene("growing", 4.0, (small, grows))
+
+
+def crowd() -> Scene:
+    """Six stand; a seventh walks past before the upper three."""
+    walker = Role((Key(0.4, -80, 150, 95), Key(3.6, 720, 150, 95)))
+    return Scene("crowd", 4.2, (*standing(6, 72), walker))
+
+
+def standing(count: int, size_px: float) -> tuple[Role, ...]:
+    """People in rows, each swaying on the spot."""
+    columns = math.ceil(math.sqrt(count * WIDTH / HEIGHT))
+    rows = math.ceil(count / columns)
+    places = [((i % columns + 0.5) * WIDTH / columns, (i // columns + 0.55) * HEIGHT / rows) for i in range(count)]
+    return tuple(Role((Key(0, x, y, size_px),), sway_px=4.0) for x, y in places)
+
+
+def fast() -> Scene:
+    """One jumps 380 px to the side in .3 s, again and again: up to 60 px, over half a face, from frame to frame at 30
+    frames per second. The other nods."""
+    sides, jumps = (130.0, 510.0), []
+    for i in range(4):
+        start_s = 0.5 + 0.75 * i
+        jumps += [Key(start_s, sides[i % 2], 150, 110), Key(start_s + 0.3, sides[1 - i % 2], 150, 110)]
+    nods = tuple(Key(0.4 * i, 320, (350.0, 425.0)[i % 2], 70) for i in range(10))
+    return Scene("fast", 3.8, (Role(nods), Role(tuple(jumps))))
+
+
+def turning() -> Scene:
+    """Two rendered heads: one turns away until its face cannot be seen and back, the other looks to both sides."""
+    away = [(0.6, 0), (1.6, 110), (2.4, 110), (3.4, 0)]
+    sides = [(0.5, 0), (1.3, -45), (2.6, 45), (3.4, 0)]
+    heads = ((190.0, away), (450.0, sides))
+    return Scene(
+        "turning",
+        4.2,
+        tuple(Role(tuple(Key(t, x, 240, 120, yaw) for t, yaw in way), rendered=True) for x, way in heads),
+    )
+
+
+def sway(role: Role, rng: np.random.Generator, times_s: np.ndarray) -> np.ndarray:
+    """(N, 3) what a role sways at each time: x and y in px, roll in degrees."""
+    hertz, phase = rng.uniform(0.2, 0.7, 3), rng.uniform(0, 2 * np.pi, 3)
+    waves = np.sin(2 * np.pi * hertz * times_s[:, None] + phase)
+    return waves * [role.sway_px, role.sway_px, role.sway_deg]
