@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from facetrack.engine.onnx import OnnxEngine
-from facetrain.appearance_task import AppearanceRecipe, InfoNce, Looks, LookOptions, train_appearance, verification
+from facetrain.appearance_task import AppearanceRecipe, InfoNce, LookOptions, Looks, train_appearance, verification
 from facetrain.datasets.synthetic import read_synthetic
 from facetrain.fit import FitOptions
 

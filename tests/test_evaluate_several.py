@@ -106,17 +106,17 @@ def test_so_many_faces_spread_over_all(pack):
 
 
 def test_two_networks_in_one_report(pack, tmp_path):
-    one, two = (bundled_path(name) for name in ("landmarks68", "landmarks68-fast"))
+    one, two = (bundled_path(name) for name in ("landmarks68", "landmarks68-large"))
     words = ["eval", one, two, "--data", pack, "--boxes", "truth", "--limit", 1, "--out", tmp_path]
     done = CliRunner().invoke(app, [str(word) for word in words], standalone_mode=False)
     assert done.exception is None, done.output
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert [figures[name]["faces"] for name in ("landmarks68", "landmarks68-fast")] == [1, 1]
-    assert figures["landmarks68"]["nme"] != figures["landmarks68-fast"]["nme"]
+    assert [figures[name]["faces"] for name in ("landmarks68", "landmarks68-large")] == [1, 1]
+    assert figures["landmarks68"]["nme"] != figures["landmarks68-large"]["nme"]
     text = (tmp_path / "report.md").read_text()
     assert "--limit 1" in text
     assert "| 0-15 | 1 |" in text
-    for name in ("ced.png", "landmarks68/worst.png", "landmarks68-fast/report.md"):
+    for name in ("ced.png", "landmarks68/worst.png", "landmarks68-large/report.md"):
         assert (tmp_path / name).is_file()
 
 
@@ -126,7 +126,7 @@ def test_two_networks_of_one_name(tmp_path):
     for parent in ("a", "b"):
         folder = tmp_path / parent / "run"
         folder.mkdir(parents=True)
-        (folder / "model.onnx").write_bytes(bundled_path("landmarks68-fast").read_bytes())
+        (folder / "model.onnx").write_bytes(bundled_path("landmarks68-large").read_bytes())
         paths.append(folder)
     from contextlib import ExitStack
 

@@ -6,7 +6,7 @@ import torch
 
 from facetrack.errors import DataError
 from facetrain.checkpoint import load_weights, save_weights
-from facetrain.models.growth import fitted
+from facetrain.models.growth import fitted, options_of
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 
 SMALL = {"stem": 4, "widths": (4, 6, 8), "depths": (1, 1, 1), "head": 4, "input_px": 32}
@@ -52,3 +52,12 @@ def test_another_width_is_refused(tmp_path):
     save_weights(alive(LandmarkNetOptions(**SMALL)), tmp_path / "small.safetensors")
     with pytest.raises(DataError, match="another network"):
         load_weights(LandmarkNet(), tmp_path / "small.safetensors", fit=fitted)
+
+
+@pytest.mark.parametrize("expand", [(0, 0, 0), (2, 3, 2)])
+def test_the_weights_tell_what_network_they_are_of(expand):
+    kernels = (3, 5, 3) if expand[0] else (3, 3, 3)
+    options = LandmarkNetOptions(**(SMALL | {"depths": (1, 2, 3)}), expand=expand, kernels=kernels)
+    assert options_of(LandmarkNet(options).state_dict(), 32) == options
+    with pytest.raises(KeyError):
+        options_of(torch.nn.Linear(2, 2).state_dict(), 32)

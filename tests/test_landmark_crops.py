@@ -8,7 +8,7 @@ from facetrain.augment import AugmentOptions, occlude, relight
 from facetrain.datasets.landmarks import CropOptions, LandmarkCrops, TruthCrops
 from facetrain.sample import Sample
 
-GEOMETRY_ONLY = AugmentOptions(light=0, grey=0, blur=0, noise=0, jpeg=0, low_resolution=0, occlusion=0)
+GEOMETRY_ONLY = AugmentOptions(blink=0, light=0, grey=0, blur=0, noise=0, jpeg=0, low_resolution=0, occlusion=0)
 MARKED = (topology.RIGHT_EYE_OUTER, topology.LEFT_EYE_OUTER, topology.CHIN)
 
 

@@ -100,11 +100,11 @@ def pack(tmp_path_factory):
 
 
 def test_the_command(pack, tmp_path):
-    done = run("eval", "robustness", bundled_path("landmarks68-fast"), "--data", pack, "--out", tmp_path / "out")
+    done = run("eval", "robustness", bundled_path("landmarks68-large"), "--data", pack, "--out", tmp_path / "out")
     assert done.exception is None, done.output
     with (tmp_path / "out" / "robustness.csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert {line["entrant"] for line in lines} == {"landmarks68-fast"}
+    assert {line["entrant"] for line in lines} == {"landmarks68-large"}
     assert len({line["disturbance"] for line in lines}) == 9
     exact = [float(line["nme_68"]) for line in lines if (line["disturbance"], line["amount"]) == ("box shifted", "0")]
     assert max(exact) < 15

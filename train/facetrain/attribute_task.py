@@ -231,7 +231,8 @@ def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: d
         "attributes": f"(N, {len(ATTRIBUTES)}) 0..1: {', '.join(ATTRIBUTES)}",
         "pose": f"(N, {len(POSE_ANGLES)}) relative to the crop: {', '.join(POSE_ANGLES)}",
     }
-    own = [sources.DESCRIPTIONS.get(name, name) for name in (*recipe.repeats, "eyes", "mouths")]
+    seen = [name for name, times in recipe.repeats.items() if times]
+    own = [sources.DESCRIPTIONS.get(name, name) for name in (*seen, "eyes", "mouths")]
     metrics = {f"attributes/{name}": round(value, 3) for name, value in figures.items()}
     return ModelSpec(
         name=recipe.name,

@@ -47,7 +47,7 @@ def load_weights(model: nn.Module, path: Path, without: str = "", fit: Fit | Non
     fit: what makes a relative's weights fill `model`, such as `models.growth.fitted`.
     Raises DataError for another network's file, and names the first difference.
     """
-    state = _from_onnx(path) if path.suffix == ".onnx" else _from_safetensors(path)
+    state = read_weights(path)
     if without:
         state = {name: value for name, value in state.items() if not name.startswith(without)}
     if fit is not None:
@@ -59,6 +59,11 @@ def load_weights(model: nn.Module, path: Path, without: str = "", fit: Fit | Non
     state = {name: value for name, value in ours.items() if name == "offset"} | state
     _check_same(ours, state, path)
     model.load_state_dict(state)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """What a run's model.safetensors or an exported .onnx holds, by torch's names. Raises DataError for other files."""
+    return _from_onnx(path) if path.suffix == ".onnx" else _from_safetensors(path)
 
 
 def _from_safetensors(path: Path) -> dict[str, Tensor]:

@@ -12,11 +12,12 @@ from torch import nn
 
 from facetrack import topology
 from facetrack.engine.onnx import OnnxEngine
+from facetrack.errors import DataError
 from facetrack.modelfile import ModelSpec, bundled_path
 from facetrack.types import Image
 from facetrain import metrics
 from facetrain.calibration import labels_offset, scale_sigma, sigma_factor
-from facetrain.checkpoint import load_weights
+from facetrain.checkpoint import load_weights, read_weights
 from facetrain.datasets.landmarks import CropOptions, LandmarkCrops, TruthCrops
 from facetrain.datasets.result import print_left_out
 from facetrain.datasets.sources import LandmarkSources, read_sources
@@ -24,7 +25,7 @@ from facetrain.export import export_onnx
 from facetrain.fit import FitOptions, fit
 from facetrain.losses import LandmarkLoss
 from facetrain.models.attributes import HEADS
-from facetrain.models.growth import fitted
+from facetrain.models.growth import fitted, options_of
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.sample import Sample
 from facetrain.sheets import drawn, save_extremes
@@ -44,7 +45,8 @@ class LandmarkRecipe:
 
     repeats: how often each pack is seen in an epoch. init: weights to start from: "" for random ones, "bundled" for
     those that come with facetrack, or the path of a run's model.safetensors or an exported .onnx; a smaller network's
-    are grown. convention: the pack whose labels say where x = 0 lies (`calibration.labels_offset`); "" for all of them.
+    are grown, and where `network` is left out it is that network. convention: the pack whose labels say where x = 0
+    lies (`calibration.labels_offset`); "" for all of them.
     name, reproduce: what the network's file says of itself.
     """
 
@@ -108,6 +110,7 @@ def predict(model: nn.Module, crops: torch.Tensor, device: torch.device, batch: 
 
 def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[str, float]:
     """Train, export to run_dir/model.onnx, and draw sheets of predictions; returns the validation figures."""
+    recipe = dataclasses.replace(recipe, network=network_of(recipe))
     sources = read_sources(data, recipe.repeats, recipe.validation_share)
     print_left_out(sources.problems)
     crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=sources.repeats)
@@ -147,12 +150,31 @@ def calibrate(
     return {"offset_x_px": float(offset[0]), "sigma_factor": factor}
 
 
+def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
+    """The network to train: the one that `init` names where the recipe says nothing of its own."""
+    if not recipe.init or recipe.network != LandmarkNetOptions():
+        return recipe.network
+    path = _weights_path(recipe.init)
+    spec = OnnxEngine(path).spec if path.suffix == ".onnx" else None
+    input_px = spec.input_px if spec and spec.input_px else recipe.network.input_px
+    try:
+        return options_of(read_weights(path), input_px)
+    except KeyError as error:
+        raise DataError(
+            f"{path} is no landmark network (it has no {error}); give the file of one with --init"
+        ) from None
+
+
+def _weights_path(init: str) -> Path:
+    return bundled_path("landmarks68") if init == BUNDLED else Path(init)
+
+
 def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:
     """Fill the network with the weights that `init` names, which may be those of a smaller network (`models.growth`);
     returns what an .onnx says of itself."""
     if not init:
         return None
-    path = bundled_path("landmarks68") if init == BUNDLED else Path(init)
+    path = _weights_path(init)
     load_weights(model, path, without=HEADS, fit=fitted)
     return OnnxEngine(path).spec if path.suffix == ".onnx" else None
 

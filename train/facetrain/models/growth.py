@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from facetrain.models.landmarks import InvertedResidual, Residual
+from facetrain.models.landmarks import InvertedResidual, LandmarkNetOptions, Residual
 
 
 def fitted(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
@@ -24,6 +24,29 @@ def fitted(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
         if isinstance(module, Residual | InvertedResidual) and not any(key.startswith(f"{name}.") for key in state):
             grown |= {f"{name}.{key}": value for key, value in identity(module).items()}
     return grown
+
+
+def options_of(state: dict[str, Tensor], input_px: int) -> LandmarkNetOptions:
+    """The options of the landmark network that `state` belongs to; the size of its crops no weight tells.
+
+    Raises KeyError where it is no landmark network's.
+    """
+    stages = ("stage4", "stage8", "stage16")
+    widths = [state[f"{stage}.0.0.weight"].shape[0] for stage in stages]
+    depths = [len({key.split(".")[1] for key in state if key.startswith(f"{stage}.")}) - 1 for stage in stages]
+    first = [state.get(f"{stage}.1.body.0.0.weight") for stage in stages]
+    expand = [block.shape[0] // block.shape[1] if block is not None and block.shape[2] == 1 else 0 for block in first]
+    middle = [state.get(f"{stage}.1.body.1.0.weight") for stage in stages]
+    kernels = [block.shape[2] if block is not None and wide else 3 for block, wide in zip(middle, expand, strict=True)]
+    return LandmarkNetOptions(
+        input_px=input_px,
+        stem=state["stem.0.weight"].shape[0],
+        widths=(widths[0], widths[1], widths[2]),
+        depths=(depths[0], depths[1], depths[2]),
+        expand=(expand[0], expand[1], expand[2]),
+        kernels=(kernels[0], kernels[1], kernels[2]),
+        head=state["heatmaps.weight"].shape[1],
+    )
 
 
 def identity(block: Residual | InvertedResidual) -> dict[str, Tensor]:
