@@ -39,9 +39,9 @@ class TrackerOptions:
     max_faces: int = 16
     smoothing: str = "medium"
     enter_presence: float = 0.7
-    enter_sigma: float = 0.035
+    enter_sigma: float = 0.04
     keep_presence: float = 0.2
-    keep_sigma: float = 0.055
+    keep_sigma: float = 0.06
     detect_interval_s: float = 0.4
     remember_s: float = 2.0
     focal_px: float | None = None
