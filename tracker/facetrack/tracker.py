@@ -12,6 +12,7 @@ from facetrack import signals
 from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import head_pose
+from facetrack.scene_cut import SceneCut
 from facetrack.smoothing import SMOOTHING
 from facetrack.track import Track
 from facetrack.types import Face, Frame, Image
@@ -70,6 +71,7 @@ class FaceTracker:
         self.detector = detector
         self.landmarker = landmarker
         self.options = options or TrackerOptions()
+        self._cut = SceneCut()
         self.reset()
 
     @classmethod
@@ -94,6 +96,7 @@ class FaceTracker:
 
     def reset(self) -> None:
         """Forget all faces and start numbering from 1, as a new tracker would."""
+        self._cut.reset()
         self._tracks: list[Track] = []
         self._next_id = 1
         self._last_time_s = -np.inf
@@ -104,6 +107,8 @@ class FaceTracker:
         if not frame.time_s > self._last_time_s:
             raise ValueError(f"frame {frame.index} has time {frame.time_s} s, not after {self._last_time_s} s")
         self._last_time_s = frame.time_s
+        if self._cut(frame.image):
+            self._tracks = []  # whoever stands there now is not who stood there before
         self._follow(frame)
         if self._must_detect(frame.time_s):
             self._look_for_faces(frame)
