@@ -18,7 +18,6 @@ from facetrain.attribute_task import (
     AttributeLoss,
     AttributeRecipe,
     attribute_spec,
-    export_attributes,
     load_heads,
     measured,
     train_attributes,
@@ -62,7 +61,7 @@ def test_the_points_are_those_of_the_network_without_heads_to_the_bit(tmp_path):
         assert torch.equal(expected[name], found[name]), name
     assert not torch.equal(untaught, found["attributes"])
     # And so in the files, whose engine fuses operators as it likes.
-    export_attributes(model, attribute_spec(AttributeRecipe(network=TINY), None, {}), crops(4), tmp_path / "with.onnx")
+    export_landmarks(model, attribute_spec(AttributeRecipe(network=TINY), None, {}), crops(4), tmp_path / "with.onnx")
     spec = dataclasses.replace(OnnxEngine(tmp_path / "with.onnx").spec, outputs=dict.fromkeys(expected, ""))
     export_landmarks(alone, spec, crops(4), tmp_path / "without.onnx")
     files = [OnnxEngine(tmp_path / f"{name}.onnx")(crops(4).numpy()) for name in ("with", "without")]
@@ -156,7 +155,7 @@ def exported(tmp_path_factory):
     model = tiny().eval()
     path = tmp_path_factory.mktemp("attributes") / "heads.onnx"
     spec = attribute_spec(AttributeRecipe(network=TINY), None, {"test_eyes_eyes_open": 99.0})
-    export_attributes(model, spec, crops(6), path)
+    export_landmarks(model, spec, crops(6), path)
     return model, path
 
 

@@ -79,8 +79,9 @@ class Looks(EpochItems):
 
     def _look(self, sample: Sample, mirrored: bool, rng: np.random.Generator) -> Image:
         options = self.options.augment
+        limit = options.wide_rotation_deg
         crop = crop_from_points(sample.points, self.options.margin)
-        turn = float(np.deg2rad(np.clip(rng.normal(0, options.rotation_deg), *np.array([-1, 1]) * 12)))
+        turn = float(np.deg2rad(np.clip(rng.normal(0, options.rotation_deg), -limit, limit)))
         dx, dy = rng.uniform(-options.shift, options.shift, 2) * crop.size_px
         size = crop.size_px * float(np.exp(rng.uniform(*np.log(options.scale))))
         crop = dataclasses.replace(

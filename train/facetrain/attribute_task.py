@@ -29,9 +29,8 @@ from facetrain.datasets.attributes import (
     laid_items,
     plain_item,
 )
-from facetrain.export import export_onnx
 from facetrain.fit import FitOptions, fit
-from facetrain.landmark_task import PARITY_PX, predict, start_from
+from facetrain.landmark_task import POINT_OUTPUTS, export_landmarks, predict, start_from
 from facetrain.losses import weighted_mean
 from facetrain.models.attributes import HEADS, AttributeNet, HeadOptions, Reading
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
@@ -209,7 +208,7 @@ def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict
     examples = torch.cat([items["crop"] for items in test.items.values()])
     save_eyes(model.heads, test, run_dir / "eyes.png")
     spec = attribute_spec(recipe, parent, figures)
-    export_attributes(model, spec, examples[:: max(1, len(examples) // 64)][:64], run_dir / "model.onnx")
+    export_landmarks(model, spec, examples[:: max(1, len(examples) // 64)][:64], run_dir / "model.onnx")
     return figures
 
 
@@ -224,10 +223,7 @@ def load_heads(model: AttributeNet, path: Path) -> None:
 
 def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: dict[str, float]) -> ModelSpec:
     """The landmark network's own description, with the heads' outputs, data and figures added."""
-    outputs = {
-        "points": "(N, 68, 2) x y in crop px, pixel centres at integers",
-        "sigma": "(N, 68) one standard deviation of a point's error per coordinate, crop px",
-        "presence": "(N,) logit of a face being there",
+    outputs = POINT_OUTPUTS | {
         "attributes": f"(N, {len(ATTRIBUTES)}) 0..1: {', '.join(ATTRIBUTES)}",
         "pose": f"(N, {len(POSE_ANGLES)}) relative to the crop: {', '.join(POSE_ANGLES)}",
     }
@@ -248,13 +244,6 @@ def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: d
         reproduce=recipe.reproduce,
         metrics=(parent.metrics if parent else {}) | metrics,
     )
-
-
-def export_attributes(model: nn.Module, spec: ModelSpec, crops: Tensor, path: Path) -> ModelSpec:
-    """Write the .onnx after checking it on real crops."""
-    axes = {name: {0: "faces"} for name in ("crops", *spec.outputs)}
-    limits = {"points": PARITY_PX, "sigma": PARITY_PX, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2}
-    return export_onnx(model, spec, crops, path, limits, axes)
 
 
 def save_eyes(heads: nn.Module, validation: Validation, path: Path, each: int = 48) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +35,7 @@ from facetrain.teacher import MediaPipeTeacher
 CONTEXT = 2.2
 """Side of what MediaPipe is shown of a face whose box is moved, over the face's longer side. Its mesh looks at 1.5
 sides, 1.25 times as large and moved by .15 at most; the less there is around, the fewer other faces it may take."""
-LONG_MS = 10**9
+LONG_S = 1e6
 """Time between two of its pictures: its smoothing over time, which cannot be turned off for one face, forgets them."""
 
 Answer = TypeVar("Answer")
@@ -124,15 +123,9 @@ class MediaPipeEntrant(ClosesItself):
                 f"{model} does not exist; give the path of MediaPipe's face_landmarker.task, which is not bundled"
             )
         self._pictures = MediaPipeTeacher(model)
-        import mediapipe
-
-        self.version = str(mediapipe.__version__)
-        self._mediapipe: Any = mediapipe
-        vision = mediapipe.tasks.vision
-        base = mediapipe.tasks.BaseOptions(model_asset_path=str(model))
-        options = vision.FaceLandmarkerOptions(base_options=base, running_mode=vision.RunningMode.VIDEO, num_faces=1)
-        self._video: Any = vision.FaceLandmarker.create_from_options(options)
-        self._time_ms = 0
+        self._video = MediaPipeTeacher(model, max_faces=1, video=True)
+        self.title = self._pictures.title
+        self._time_s = 0.0
 
     def close(self) -> None:
         """Let go of the networks."""
@@ -156,12 +149,8 @@ class MediaPipeEntrant(ClosesItself):
 
     def _frame(self, image: Image) -> Floats:
         """(N, 478, 2) px."""
-        self._time_ms += LONG_MS
-        rgb = np.ascontiguousarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-        picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb)
-        faces = self._video.detect_for_video(picture, self._time_ms).face_landmarks
-        shares = np.array([[(point.x, point.y) for point in face] for face in faces], np.float32)
-        return shares.reshape(-1, 478, 2) * np.array(image.shape[1::-1], np.float32) - np.float32(0.5)
+        self._time_s += LONG_S
+        return self._video(image, self._time_s)
 
 
 def of_these(meshes: Floats, sample: Sample) -> Floats | None:

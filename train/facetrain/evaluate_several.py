@@ -37,9 +37,8 @@ from facetrain.evaluate_pictures import save_ced
 from facetrain.evaluate_yaw import YawBin
 from facetrain.framing import tracked
 from facetrain.sample import Sample
+from facetrain.teacher import PEER_SUFFIX
 
-PEER_SUFFIX = ".task"
-"""MediaPipe's bundles of networks."""
 OFFSET_FACES = 150
 SHEET_MARGIN = 1.3
 """Side of what sheets show of a peer's face, in longer sides of the points' box."""
@@ -113,7 +112,7 @@ def open_all(models: list[Path], offset_from: Path | None, data: Path, stack: Ex
 
 
 def _add_peer(contest: Contest, mesh: MediaPipeEntrant, offset_from: Path | None) -> None:
-    name, entrant = _free(contest.peers, f"MediaPipe {mesh.version}"), Remembered(mesh)
+    name, entrant = _free(contest.peers, mesh.title), Remembered(mesh)
     contest.peers[name], contest.notes[name] = entrant, [PEER_NOTE]
     if offset_from is None:
         return

@@ -17,12 +17,10 @@ from facetrack.smoothing import SMOOTHING
 from facetrack.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Floats, Frame
 from facetrain.evaluate_network import model_path, title_of
-from facetrain.teacher import MediaPipeTeacher
+from facetrain.teacher import PEER_SUFFIX, MediaPipeTeacher
 
 Follower = Callable[[Frame], Floats]
 """Frames of one video, in order -> (N, 68, 2) px of the faces in it."""
-PEER_SUFFIX = ".task"
-"""MediaPipe's bundles of networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +64,8 @@ def _tracked(tracker: FaceTracker) -> Follower:
 
 
 def _peers(model: Path) -> list[Contestant]:
-    with MediaPipeTeacher(model):
-        import mediapipe
-
-    name = f"MediaPipe {mediapipe.__version__}"
+    with MediaPipeTeacher(model) as mesh:
+        name = mesh.title
     return [
         Contestant(f"{name}, {mode}", f"{name}, pictures", lambda video=video: _Mesh(model, video))  # type: ignore[misc]
         for mode, video in (("pictures", False), ("video", True))

@@ -30,7 +30,13 @@ from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.sample import Sample
 from facetrain.sheets import drawn, save_extremes
 
-PARITY_PX = 1e-3
+PARITY = {"points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2}
+"""What an export may differ from torch: crop px, logits, shares and degrees."""
+POINT_OUTPUTS = {
+    "points": "(N, 68, 2) x y in crop px, pixel centres at integers",
+    "sigma": "(N, 68) one standard deviation of a point's error per coordinate, crop px",
+    "presence": "(N,) logit of a face being there",
+}
 JAW_IS_TRUSTED = 0.1
 """Sets with points of less weight than this are judged by their inner points only."""
 MEASURED_FACES = 600
@@ -188,11 +194,7 @@ def landmark_spec(recipe: LandmarkRecipe, sources: LandmarkSources, figures: dic
         scale=LandmarkNet.SCALE,
         topology=topology.SCHEME,
         margin=recipe.crops.margin,
-        outputs={
-            "points": "(N, 68, 2) x y in crop px, pixel centres at integers",
-            "sigma": "(N, 68) one standard deviation of a point's error per coordinate, crop px",
-            "presence": "(N,) logit of a face being there",
-        },
+        outputs=POINT_OUTPUTS,
         data=sources.data,
         terms=sources.terms,
         reproduce=recipe.reproduce,
@@ -201,9 +203,9 @@ def landmark_spec(recipe: LandmarkRecipe, sources: LandmarkSources, figures: dic
 
 
 def export_landmarks(model: nn.Module, spec: ModelSpec, crops: torch.Tensor, path: Path) -> ModelSpec:
-    """Write the .onnx after checking it on real crops: points and sigma within a thousandth of a crop pixel."""
+    """Write the .onnx, with attribute heads or without, after checking it on real crops to within PARITY."""
     axes = {name: {0: "faces"} for name in ("crops", *spec.outputs)}
-    return export_onnx(model, spec, crops, path, {"points": PARITY_PX, "sigma": PARITY_PX, "presence": 1e-3}, axes)
+    return export_onnx(model, spec, crops, path, {name: PARITY[name] for name in spec.outputs}, axes)
 
 
 def save_predictions(model: nn.Module, validation: Validation, folder: Path, each: int = 24) -> None:

@@ -28,6 +28,8 @@ from facetrain.datasets.trim import trimmed
 from facetrain.sample import Sample, face_extent
 
 MAX_FACES = 8
+PEER_SUFFIX = ".task"
+"""MediaPipe's bundles of networks."""
 SHARPNESS_PX = 96
 """Sharpness is measured on a crop of this side, so that it does not depend on how large the face is."""
 
@@ -50,6 +52,7 @@ class TeacherOptions:
 class MediaPipeTeacher(ClosesItself):
     """MediaPipe's FaceLandmarker (Tasks, 1.x); a context manager. model: face_landmarker.task. video: whether the
     pictures are one video's frames, in order, which it follows and (for max_faces 1) smooths; else each stands alone.
+    title: its name and version.
 
     Raises MissingExtraError without the package, ModelFileError where the file is not such a model.
     """
@@ -65,6 +68,7 @@ class MediaPipeTeacher(ClosesItself):
         if not model.is_file():
             raise ModelFileError(f"{model} does not exist; give --teacher-model the path of face_landmarker.task")
         self._mediapipe: Any = mediapipe
+        self.title = f"MediaPipe {mediapipe.__version__}"
         self._follows = video
         vision = mediapipe.tasks.vision
         mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
