@@ -39,7 +39,7 @@ __all__ = [
 
 _LAZY = {
     "FaceTracker": "facetrack.tracker",
-    "TrackerOptions": "facetrack.tracker",
+    "TrackerOptions": "facetrack.gates",
     "open_source": "facetrack.capture",
     "open_video": "facetrack.capture",
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facetrack import topology
 from facetrack.engine import Engine
@@ -29,6 +30,11 @@ class Reading:
     presence: float
     attributes: Mapping[str, float] = field(default_factory=dict)
     pose_deg: tuple[float, float, float] | None = None
+
+    def vagueness(self, which: NDArray[np.bool_] | slice = slice(None)) -> float:
+        """Mean uncertainty of the points (of some of them) as a share of the face's size; NaN from a network that gives
+        none."""
+        return float(self.landmarks.sigma[which].mean()) / float(np.ptp(self.landmarks.points, axis=0).max())
 
 
 class Landmarker:

@@ -1,12 +1,16 @@
-"""One followed face: where it is expected next, and the filters that belong to it."""
+"""One followed face: where it is expected next, what it looks like, and the filters that belong to it."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from facetrack.geometry import CropBox, crop_from_points, points_box
+from facetrack.appearance import Looks
+from facetrack.geometry import CropBox, box_iou, crop_from_points, points_box
 from facetrack.landmarker import Reading
 from facetrack.smoothing import SMOOTHING, FaceSmoother, OneEuro, OneEuroOptions
 from facetrack.types import Floats, Landmarks
@@ -40,49 +44,172 @@ class CropFilter:
         return CropBox(float(x), float(y), math.exp(log_size), float(roll))
 
 
-class Track:
-    """A face with a number.
+class Velocity:
+    """Where a face will be if it goes on as it went: constant velocity, from its last two places.
 
-    crop: where to look in the next frame. box: (4,) extent of the last points. seen_s: when it was last there.
+    No delay: a head that starts to move is late by one frame, then met where it goes. What trembling alone moves is
+    taken off, so a head at rest is expected where it is.
     """
 
-    def __init__(self, track_id: int, margin: float, smoothing: str) -> None:
-        self.id = track_id
+    NEW = 0.7
+    """Weight of the newest step in the velocity."""
+    TREMBLING = 0.02
+    FARTHEST = 0.8
+    """Of the face's size: a shift that counts as none, and the longest one foretold."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._last: tuple[NDArray[np.float64], float] | None = None
+        self.px_per_s = np.zeros(2)
+
+    def take(self, centre: NDArray[np.float64], time_s: float) -> None:
+        """centre: (2,) px at time_s, later than the last."""
+        if self._last is not None:
+            newest = (centre - self._last[0]) / (time_s - self._last[1])
+            self.px_per_s = self.NEW * newest + (1 - self.NEW) * self.px_per_s
+        self._last = centre, time_s
+
+    def shift_px(self, ahead_s: float, size_px: float) -> NDArray[np.float64]:
+        """(2,) px from the last place to the one `ahead_s` later."""
+        shift = self.px_per_s * ahead_s
+        length = float(np.hypot(*shift)) / size_px
+        if length <= self.TREMBLING:
+            return np.zeros(2)
+        return shift * (min(length - self.TREMBLING, self.FARTHEST) / length)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where a face was: (4,) box px, when, and how fast its middle went (2,) px/s."""
+
+    box: Floats
+    time_s: float
+    px_per_s: NDArray[np.float64]
+
+    GOES_ON_S: ClassVar[float] = 0.5
+    """Unseen, it is expected to go on for so long."""
+
+    def distance(self, box: Floats, time_s: float) -> float:
+        """To another box at a later time: of the centres, in units of this one's longer side, as if it had stood or
+        gone on, whichever is nearer, plus the log of the ratio of their sizes."""
+        size = float((self.box[2:] - self.box[:2]).max())
+        other = float((box[2:] - box[:2]).max())
+        way = ((box[:2] + box[2:]) - (self.box[:2] + self.box[2:])) / 2
+        gone = self.px_per_s * min(time_s - self.time_s, self.GOES_ON_S)
+        gap = min(float(np.hypot(*way)), float(np.hypot(*(way - gone))))
+        return gap / size + abs(float(np.log(other / size)))
+
+
+class Track:
+    """A face that is followed, or was.
+
+    id: its number from 1, 0 until it is confirmed. readings: how often it was read since it was last lost.
+    place: the extent of its last points; of a hidden one, of the last that nobody else's overlapped. alone: nobody
+    else's box overlaps it. looks: what it looked like, last at looked_s. doubted: somebody else was seen then.
+    """
+
+    BRIEF_S = 0.1
+    """Who was lost for no longer goes on with the same velocity: a fast head that the detector had to find again."""
+
+    def __init__(self, margin: float, smoothing: str) -> None:
+        self.id = 0
+        self.readings = 0
         self._margin = margin
+        self._smoothing = smoothing
         self._smoother = FaceSmoother(SMOOTHING[smoothing])
         self._crop_filter = CropFilter()
-        self.followed = False
-        self.just_lost = False
-        self.forgotten = False
+        self._velocity = Velocity()
+        self.looks, self.looked_s, self.doubted = Looks(), -math.inf, False
+        self.followed = self.just_lost = self.hidden = False
+        self.alone = True
+        self.place = Place(np.zeros(4, np.float32), -math.inf, np.zeros(2))
 
     def restart(self, reading: Reading, time_s: float) -> None:
-        """Begin, or begin again after a loss: what was known of the motion no longer counts."""
+        """Begin, or begin again after a loss: the filters start afresh."""
         self._smoother.reset()
         self._crop_filter.reset()
-        self.followed, self.just_lost = True, False
+        new = math.isinf(self.seen_s)
+        if time_s - self.seen_s > self.BRIEF_S:
+            self._velocity.reset()
+        self.followed, self.just_lost, self.hidden = True, False, False
+        self.readings = 0
         self.take(reading, time_s)
+        if new:
+            self._alone = self.place
 
     def take(self, reading: Reading, time_s: float) -> None:
         """A new reading of the followed face."""
         raw = reading.landmarks
         points = self._smoother(raw.points, raw.sigma, time_s)
+        self.reading = reading
+        self.readings += 1
         self.landmarks = Landmarks(points, raw.sigma)
         self.presence, self.attributes = reading.presence, reading.attributes
-        self.seen_s = time_s
-        self.box: Floats = points_box(raw.points)
-        self.crop: CropBox = self._crop_filter(crop_from_points(raw.points, self._margin), time_s)
+        crop = crop_from_points(raw.points, self._margin)
+        self._velocity.take(np.array([crop.x, crop.y]), time_s)
+        self.place = Place(points_box(raw.points), time_s, self._velocity.px_per_s)
+        self._crop: CropBox = self._crop_filter(crop, time_s)
+
+    @property
+    def box(self) -> Floats:
+        return self.place.box
+
+    @property
+    def seen_s(self) -> float:
+        return self.place.time_s
+
+    @property
+    def confirmed(self) -> bool:
+        return self.id > 0
+
+    @property
+    def lost(self) -> bool:
+        """Known, and not there."""
+        return self.confirmed and not self.followed
+
+    def crop_at(self, time_s: float) -> CropBox:
+        """Where to look for it: where it goes if it is followed, where it was if it was lost."""
+        if not self.followed:
+            return self._crop
+        x, y = self._velocity.shift_px(time_s - self.seen_s, self._crop.size_px / self._margin)
+        return replace(self._crop, x=self._crop.x + float(x), y=self._crop.y + float(y))
 
     def lose(self) -> None:
         """Not there in this frame: remembered, not followed."""
         self.followed, self.just_lost = False, self.followed
 
-    def forget(self) -> None:
-        self.followed, self.forgotten = False, True
+    def look(self, vector: Floats) -> None:
+        """Remember what it looks like now."""
+        self.looks.add(vector)
+        self.looked_s, self.doubted = self.seen_s, False
+        self._looked = self.place
 
-    def distance(self, box: Floats) -> float:
-        """Between the last box and another: of the centres, in units of the last box's longer side, plus the log of the
-        ratio of their sizes."""
-        size = float((self.box[2:] - self.box[:2]).max())
-        other = float((box[2:] - box[:2]).max())
-        gap = float(np.hypot(*((self.box[:2] + self.box[2:]) - (box[:2] + box[2:])) / 2))
-        return gap / size + abs(float(np.log(other / size)))
+    def replaced(self) -> Track:
+        """Somebody else is followed here: returns the person, lost where the last look was; this one has no number."""
+        person = Track(self._margin, self._smoothing)
+        person.swap(self)
+        person.place, person.hidden = self._looked, True
+        return person
+
+    def stand(self, alone: bool) -> None:
+        """Whether nobody else's box overlaps it in this frame; where it last stood alone is kept."""
+        self.alone = alone
+        if alone:
+            self._alone = self.place
+
+    def hide(self) -> None:
+        """Lost behind another face, on which it was read last: it is expected where it stood alone."""
+        self.lose()
+        self.hidden = True
+        self.place = self._alone
+
+    def swap(self, other: Track) -> None:
+        """The two had changed numbers: change them back, with what belongs to the person rather than to the place."""
+        self.id, other.id = other.id, self.id
+        self.looks, other.looks = other.looks, self.looks
+
+    def overlap(self, box: Floats) -> float:
+        """0..1: intersection over union with another box."""
+        return float(box_iou(self.box[None], box[None])[0, 0])

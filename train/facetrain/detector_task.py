@@ -195,7 +195,7 @@ def detector_spec(recipe: DetectorRecipe, figures: dict[str, float]) -> ModelSpe
         topology="5 points: right eye, left eye, nose tip, right and left mouth corner (the person's own)",
         stride=max(STRIDES),
         outputs={name: cell.format(stride) for name, stride in zip(OUTPUTS, STRIDES, strict=True)},
-        data=[DATA[name] for name in (*recipe.scenes.shares, "wider_scenes", "no_faces")],
+        data=[DATA[name] for name in (*recipe.scenes.shares, "wider_scenes", "no_faces") if name in DATA],
         terms=TERMS,
         reproduce="facetrack train detector --data DATA" + (SECOND_STAGE if recipe.start else ""),
         metrics=figures,

@@ -36,7 +36,7 @@ class SceneOptions:
     face_shares: range of a face's longer side as a share of its cell's shorter side, never below face_px: log-uniform,
     or uniform for `linear` of the faces, so that close faces, one to a scene, are not drowned by small ones.
     enlarge: a picture is never enlarged more.
-    rotation_deg: the wide range, for a third of the faces; the rest turn by a normal of `usual_rotation_deg`.
+    rotation_deg: the wide range, for `wide` of the faces; the rest turn by a normal of `usual_rotation_deg`.
     crowd, empty: share of scenes that are a piece of a crowd, or hold no face. empty_cell, hard_cell: share of cells
     without a face, or with a false alarm if there are any. occluded: share of faces.
     slots: faces kept per scene at most, the largest first. tight: sources whose pictures are cut close around the face,
@@ -49,18 +49,21 @@ class SceneOptions:
     face_shares: tuple[float, float] = (0.1, 0.95)
     linear: float = 0.5
     enlarge: float = 3.0
-    rotation_deg: float = 40.0
+    rotation_deg: float = 75.0
+    wide: float = 0.4
     usual_rotation_deg: float = 8.0
     crowd: float = 0.16
     empty: float = 0.06
     empty_cell: float = 0.15
     hard_cell: float = 0.15
-    occluded: float = 0.2
+    occluded: float = 0.25
     slots: int = 64
     tight: tuple[str, ...] = ("expressions",)
     shares: dict[str, float] = field(
-        default_factory=lambda: {"helen_train": 0.35, "ytfaces_train": 0.25, "expressions": 0.15, "mtfl": 0.25}
-    )
+        default_factory=lambda: {
+            "helen_train": 0.3, "ytfaces_train": 0.25, "expressions": 0.13, "mtfl": 0.22, "mtfl_turned": 0.1,
+        }
+    )  # fmt: skip
 
 
 @dataclass(slots=True, eq=False)
@@ -176,7 +179,7 @@ class Scenes(EpochItems):
         largest = max(smallest * 1.2, largest)
         linear = rng.random() < options.linear
         size = float(rng.uniform(smallest, largest) if linear else np.exp(rng.uniform(*np.log([smallest, largest]))))
-        wide = rng.random() < 0.33
+        wide = rng.random() < options.wide
         limit = options.rotation_deg
         turn = rng.uniform(-limit, limit) if wide else rng.normal(0, options.usual_rotation_deg)
         stretch = np.exp(rng.normal(0, 0.06))

@@ -15,7 +15,8 @@ Rng = np.random.Generator
 
 
 def occlude(image: Image, faces: Sequence[Floats], share: float, rng: Rng) -> Image:
-    """A mask, a hand, a cup, a frame: a patch of one colour or of the scene itself over up to a third of some faces.
+    """A mask, a hand, a cup, a frame: a patch of one colour or of the scene itself over up to a third of some faces,
+    over one half of a quarter of these.
 
     faces: boxes (4,) x0 y0 x1 y1 px. share: of them that are covered.
     """
@@ -23,7 +24,7 @@ def occlude(image: Image, faces: Sequence[Floats], share: float, rng: Rng) -> Im
     for box in faces:
         if rng.random() >= share:
             continue
-        x0, y0, x1, y1 = _patch(box, image, rng)
+        x0, y0, x1, y1 = _whole(_half(box, rng) if rng.random() < 0.25 else _patch(box, rng), image)
         out[y0:y1, x0:x1] = rng.integers(0, 256, 3)
         if rng.random() < 0.4:
             height, width = image.shape[:2]
@@ -33,12 +34,26 @@ def occlude(image: Image, faces: Sequence[Floats], share: float, rng: Rng) -> Im
     return out
 
 
-def _patch(box: Floats, image: Image, rng: Rng) -> tuple[int, int, int, int]:
-    height, width = image.shape[:2]
+def _patch(box: Floats, rng: Rng) -> Floats:
     size = (box[2:] - box[:2]) * rng.uniform(0.25, 0.6, 2)
     middle = box[:2] + (box[2:] - box[:2]) * rng.uniform(0.1, 0.9, 2)
-    x0, y0 = np.clip(middle - size / 2, 0, [width - 1, height - 1]).astype(int)
-    x1, y1 = np.clip(middle + size / 2 + 1, [x0 + 1, y0 + 1], [width, height]).astype(int)
+    return np.concatenate([middle - size / 2, middle + size / 2 + 1])
+
+
+def _half(box: Floats, rng: Rng) -> Floats:
+    """One side of the face, upper, lower, left or right, up to its middle, and a little beyond its edges."""
+    side = box[2:] - box[:2]
+    patch = np.concatenate([box[:2] - 0.1 * side, box[2:] + 0.1 * side])
+    edge = int(rng.integers(4))
+    patch[edge] = ((box[:2] + box[2:]) / 2)[edge % 2] + rng.uniform(-0.1, 0.1) * side[edge % 2]
+    return patch
+
+
+def _whole(patch: Floats, image: Image) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 in whole px inside the picture, at least one wide and high."""
+    height, width = image.shape[:2]
+    x0, y0 = np.clip(patch[:2], 0, [width - 1, height - 1]).astype(int)
+    x1, y1 = np.clip(patch[2:], [x0 + 1, y0 + 1], [width, height]).astype(int)
     return int(x0), int(y0), int(x1), int(y1)
 
 
@@ -46,12 +61,12 @@ def spoil(image: Image, rng: Rng) -> Image:
     """Light, colour, blur, low resolution, noise, JPEG: what a webcam does to the whole frame. Coarse on purpose."""
     if rng.random() < 0.5:
         image = augment.relight(image, rng)
-    if rng.random() < 0.08:
-        image = np.clip(image * rng.uniform(0.15, 0.5), 0, 255).astype(np.uint8)  # a dark room
+    if rng.random() < 0.12:
+        image = np.clip(image * rng.uniform(0.12, 0.5), 0, 255).astype(np.uint8)  # a dark room
     if rng.random() < 0.15:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)  # type: ignore[assignment]
-    if rng.random() < 0.12:
-        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 1.6)))  # type: ignore[assignment]
+    if rng.random() < 0.16:
+        image = augment.blur(image, rng)
     if rng.random() < 0.1:
         small = int(image.shape[0] * rng.uniform(0.45, 0.9))
         down = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
