@@ -13,11 +13,16 @@ class SceneCut:
     first frame.
 
     The measure is the mean difference of pixels and channels, once a change of the whole picture's brightness is taken
-    out. In the project's ten clips it stays below 10 in every frame; between two of them it is 39 and more.
+    out. In the project's ten clips it stays below 10 in every frame; between two of them it is 39 and more. A camera
+    that is swung round differs as much, but shows the middle of the picture where something of the last one was: then
+    the best normalised correlation is over `PAN`. Of 5890 pairs of unlike photographs 2 % pass for a swing; a virtual
+    camera that moves a face by up to a third of its size from frame to frame passes always, by up to two thirds in four
+    of five frames.
     """
 
     ACROSS = 32
     LIMIT = 25.0
+    PAN = 0.75
 
     def __init__(self) -> None:
         self.reset()
@@ -35,4 +40,9 @@ class SceneCut:
         if last.shape != small.shape:
             return True
         change = small - last
-        return bool(np.abs(change - change.mean()).mean() > self.LIMIT)
+        return bool(np.abs(change - change.mean()).mean() > self.LIMIT) and not self._is_pan(last, small)
+
+    def _is_pan(self, last: Floats, small: Floats) -> bool:
+        height, width = small.shape[:2]
+        middle = small[height // 4 : height - height // 4, width // 4 : width - width // 4]
+        return bool(cv2.matchTemplate(last, middle, cv2.TM_CCOEFF_NORMED).max() > self.PAN)

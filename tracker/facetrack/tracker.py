@@ -162,10 +162,11 @@ class FaceTracker:
         """At once when a face was lost in this frame or none is followed."""
         return not self._followed or any(t.just_lost for t in self._tracks)
 
-    def search_is_due(self, time_s: float) -> bool:
-        """Whether it is time to look for newcomers, or for those that were lost."""
+    def search_is_due(self, time_s: float, interval_s: float | None = None) -> bool:
+        """Whether it is time to look for newcomers, or for those that were lost. interval_s: another one than the
+        options'."""
         lost_lately = any(t.lost and time_s - t.seen_s <= PLACE_ALONE_S for t in self._tracks)
-        interval_s = self.options.detect_interval_s
+        interval_s = self.options.detect_interval_s if interval_s is None else interval_s
         interval_s = min(interval_s, self.SEARCH_INTERVAL_S) if lost_lately else interval_s
         return time_s - self._last_detection_s >= interval_s
 
