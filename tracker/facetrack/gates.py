@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from facetrack.landmarker import Reading
+from facetrack.signals import SignalOptions
 from facetrack.smoothing import SMOOTHING
 from facetrack.track import Track
 from facetrack.types import Floats, Image
@@ -30,7 +31,7 @@ class TrackerOptions:
         in so many frames on end; a wall that looks like a face seldom is.
     detect_interval_s: how often to look for newcomers while all known faces are being followed.
     remember_s: how long a lost face keeps its number, if it looks the same; by its place alone two seconds.
-    focal_px: the camera's, for the head's pose; None assumes a webcam's.
+    focal_px: the camera's, for the head's pose; None assumes a webcam's. signals: how they are told.
     """
 
     max_faces: int = 16
@@ -45,6 +46,7 @@ class TrackerOptions:
     detect_interval_s: float = 0.4
     remember_s: float = 10.0
     focal_px: float | None = None
+    signals: SignalOptions = field(default_factory=SignalOptions)
 
     def __post_init__(self) -> None:
         if self.smoothing not in SMOOTHING:

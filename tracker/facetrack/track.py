@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from facetrack.appearance import Looks
 from facetrack.geometry import CropBox, box_iou, crop_from_points, points_box
 from facetrack.landmarker import Reading
+from facetrack.signals import FaceSignals
 from facetrack.smoothing import SMOOTHING, FaceSmoother, OneEuro, OneEuroOptions
 from facetrack.types import Floats, Landmarks
 
@@ -105,9 +106,10 @@ class Place:
 class Track:
     """A face that is followed, or was.
 
-    id: its number from 1, 0 until it is confirmed. readings: how often it was read since it was last lost.
-    place: the extent of its last points; of a hidden one, of the last that nobody else's overlapped. alone: nobody
-    else's box overlaps it. looks: what it looked like, last at looked_s. doubted: somebody else was seen then.
+    id: its number from 1, 0 until it is confirmed. signals: followed from then on. readings: how often it was read
+    since it was last lost. place: the extent of its last points; of a hidden one, of the last that nobody else's
+    overlapped. alone: nobody else's box overlaps it. looks: what it looked like, last at looked_s. doubted: somebody
+    else was seen then.
     """
 
     BRIEF_S = 0.1
@@ -115,6 +117,7 @@ class Track:
 
     def __init__(self, margin: float, smoothing: str) -> None:
         self.id = 0
+        self.signals: FaceSignals | None = None
         self.readings = 0
         self._margin = margin
         self._smoothing = smoothing
@@ -169,6 +172,10 @@ class Track:
         """Known, and not there."""
         return self.confirmed and not self.followed
 
+    def confirm(self, number: int, signals: FaceSignals) -> None:
+        """It is a face, and nobody known: it gets its number."""
+        self.id, self.signals = number, signals
+
     def crop_at(self, time_s: float) -> CropBox:
         """Where to look for it: where it goes if it is followed, where it was if it was lost."""
         if not self.followed:
@@ -208,6 +215,7 @@ class Track:
     def swap(self, other: Track) -> None:
         """The two had changed numbers: change them back, with what belongs to the person rather than to the place."""
         self.id, other.id = other.id, self.id
+        self.signals, other.signals = other.signals, self.signals
         self.looks, other.looks = other.looks, self.looks
 
     def overlap(self, box: Floats) -> float:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack import signals
 from facetrack.detector.tiles import Tiles, shifted
 from facetrack.gates import OUTRANKS, Gates, TrackerOptions
 from facetrack.geometry import box_iou, crop_from_detection, points_box
@@ -17,8 +16,9 @@ from facetrack.identity import PLACE_ALONE_S, Identity, is_whole
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import head_pose
 from facetrack.scene_cut import SceneCut
+from facetrack.signals import FaceSignals, Observation
 from facetrack.track import Track
-from facetrack.types import Detections, Face, Frame
+from facetrack.types import Detections, Event, Face, Frame
 
 if TYPE_CHECKING:
     from facetrack.appearance import Appearance
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class FaceTracker:
-    """Follows the faces of one video. Feed it frames in order; use one tracker for each video."""
+    """Follows the faces of one video. Feed it frames in order; use one tracker for each video.
+
+    events: what came to its end with the last frame: blinks, yawns, glances aside.
+    """
 
     SAME_FACE_IOU = 0.35
     """Two boxes overlapping this much are one face."""
@@ -79,6 +82,7 @@ class FaceTracker:
         self._identity.reset()
         self._tiles.reset()
         self._tracks: list[Track] = []
+        self.events: tuple[Event, ...] = ()
         self._next_id = 1
         self._last_time_s = -np.inf
         self._last_detection_s = -np.inf
@@ -93,6 +97,7 @@ class FaceTracker:
         if not frame.time_s > self._last_time_s:
             raise ValueError(f"frame {frame.index} has time {frame.time_s} s, not after {self._last_time_s} s")
         self._last_time_s = frame.time_s
+        self.events = ()
         if self._cut(frame.image):
             self._tracks = []  # whoever stands there now is not who stood there before
         self._follow(frame)
@@ -150,7 +155,7 @@ class FaceTracker:
                 track.swap(owner)
                 self._tracks.remove(owner)
             elif self._must_be_new(track, frame):
-                track.id = self._next_id
+                track.confirm(self._next_id, FaceSignals(self.options.signals, self._next_id))
                 self._next_id += 1
 
     def _must_be_new(self, track: Track, frame: Frame) -> bool:
@@ -218,8 +223,13 @@ class FaceTracker:
         points = track.landmarks.points
         height, width = frame.image.shape[:2]
         pose = head_pose(points, (width, height), self.options.focal_px)
-        measured = signals.measure(points, pose, track.attributes)
-        return Face(track.id, points_box(points), track.landmarks, track.presence, pose, measured)
+        assert track.signals is not None  # confirmed
+        sigma = track.landmarks.sigma
+        signals, events = track.signals.update(
+            Observation(frame.time_s, points, sigma, pose, track.attributes, track.presence)
+        )
+        self.events += events
+        return Face(track.id, points_box(points), track.landmarks, track.presence, pose, signals)
 
 
 def bundled_detector(threads: int = 1, long_side_px: int = 320) -> Detector:
