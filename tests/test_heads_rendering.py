@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from facetrack.angles import euler_deg
 from facetrack.errors import DataError
-from facetrack.pose import euler_deg
 from facetrain.rendering.camera import Camera, head_rotation
 from facetrain.rendering.clips import CLOSING_S, OPENING_S, lid_closure
 from facetrain.rendering.head_model import load_head_model

@@ -8,7 +8,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facetrack import topology
-from facetrack.pose import RIGID_MODEL_MM, euler_deg, focal_from_fov, head_pose
+from facetrack.angles import euler_deg
+from facetrack.pose import RIGID_MODEL_MM, focal_from_fov, head_pose
 
 SIZE = (640, 480)
 FOCAL = 320 / np.tan(np.radians(30))

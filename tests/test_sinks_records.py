@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,21 @@ def face(track_id: int = 1, *, known: bool = True) -> Face:
         landmarks=Landmarks(points, np.linspace(0.5, 2, 68, dtype=np.float32)),
         score=0.98765432,
         pose=Pose(np.eye(3), np.zeros(3), 1.234, -5.678, 0.0) if known else None,
-        signals=Signals(0.31234567, 0.299, 0.05, eye_right_open=0.98765, smile=0.0) if known else Signals(),
+        signals=MEASURED if known else Signals(),
     )
 
 
-BLINK = Event("blink", 1, 0.36, 0.52)
+BLINK = Event("blink", 1, 0.36, 0.52, amplitude=0.912345, closing_speed_per_s=8.1)
+MEASURED = Signals(
+    0.31234567, 0.299, 0.05, eye_right_open=0.98765, smile=0.0, eye_right_openness=0.91239, perclos_60=0.12,
+    yawning=False, distracted=True, gaze_source="head",
+    fatigue=0.44, fatigue_level="tired", fatigue_parts={"perclos": 0.400004, "yawns": 0.04},
+)  # fmt: skip
+KNOWN = {
+    "ear_right": 0.3123, "ear_left": 0.299, "mouth_opening": 0.05, "eye_right_open": 0.9877, "smile": 0.0,
+    "eye_right_openness": 0.9124, "perclos_60": 0.12, "yawning": False, "distracted": True, "gaze_source": "head",
+    "fatigue": 0.44, "fatigue_level": "tired", "fatigue_parts": {"perclos": 0.4, "yawns": 0.04},
+}  # fmt: skip
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -67,11 +78,16 @@ def test_a_record_holds_what_was_measured() -> None:
     assert written["points"][10] == [10.12, 96.67]
     assert written["sigma"][67] == 2.0
     assert written["pose"] == {"yaw_deg": 1.23, "pitch_deg": -5.68, "roll_deg": 0.0}
-    assert written["signals"] == {
-        "ear_right": 0.3123, "ear_left": 0.299, "mouth_opening": 0.05,
-        "eye_right_open": 0.9877, "eye_left_open": None, "mouth_open": None, "smile": 0.0, "glasses": None,
-    }  # fmt: skip
-    assert line["events"] == [{"kind": "blink", "id": 1, "start_s": 0.36, "end_s": 0.52}]
+    assert written["signals"] == dict.fromkeys((field.name for field in fields(Signals)), None) | KNOWN
+    assert line["events"] == [
+        {"kind": "blink", "id": 1, "start_s": 0.36, "end_s": 0.52, "amplitude": 0.9123, "closing_speed_per_s": 8.1}
+    ]
+
+
+def test_the_schema_describes_every_field() -> None:
+    assert set(SCHEMA["$defs"]["face"]["properties"]["signals"]["properties"]) == {f.name for f in fields(Signals)}
+    written = record(frame(), [face()], [BLINK])["events"][0]
+    assert set(SCHEMA["$defs"]["event"]["properties"]) == set(written)
 
 
 def test_unknown_is_null_and_never_nan() -> None:
@@ -98,6 +114,9 @@ def test_the_schema_refuses_what_it_should() -> None:
         lambda line: line["faces"][0].update(id=0),
         lambda line: line["faces"][0]["pose"].pop("yaw_deg"),
         lambda line: line["events"][0].update(start_s=None),
+        lambda line: line["faces"][0]["signals"].update(perclos_60=1.2),
+        lambda line: line["faces"][0]["signals"].update(yawning=0.3),
+        lambda line: line["faces"][0]["signals"].update(fatigue_level="asleep"),
         lambda line: line.update(extra=1),
     ):
         spoilt = json.loads(json.dumps(good))
@@ -130,7 +149,9 @@ def test_csv_rows_agree_with_the_record(tmp_path: Path) -> None:
     assert [float(rows[1][f"sigma_{i}"]) for i in range(68)] == written["sigma"]
     assert [float(rows[1][name]) for name in ("x0", "y0", "x1", "y1")] == written["box"]
     assert (rows[1]["yaw_deg"], rows[1]["ear_right"], rows[1]["score"]) == ("1.23", "0.3123", "0.9877")
-    assert rows[1]["events"] == "blink 0.360-0.520"
+    assert rows[1]["events"] == "blink 0.360-0.520 amplitude=0.9123 closing_speed_per_s=8.1"
+    assert (rows[1]["yawning"], rows[1]["distracted"], rows[1]["speaking"]) == ("0", "1", "")
+    assert (rows[1]["fatigue_level"], rows[1]["fatigue_parts"]) == ("tired", "perclos 0.4; yawns 0.04")
     assert (rows[2]["yaw_deg"], rows[2]["mouth_opening"], rows[2]["events"]) == ("", "", "")
     assert all(value == "" for name, value in rows[0].items() if name not in ("frame", "time_s"))
 
@@ -140,7 +161,7 @@ def test_csv_header_is_unique_and_constant(tmp_path: Path) -> None:
         pass
     header = (tmp_path / "out.csv").read_text().strip().split(",")
     assert tuple(header) == COLUMNS
-    assert len(set(header)) == len(header) == 20 + 3 * 68
+    assert len(set(header)) == len(header) == 12 + len(fields(Signals)) + 3 * 68
 
 
 def test_csv_keeps_the_event_of_a_face_that_is_gone(tmp_path: Path) -> None:
@@ -149,7 +170,7 @@ def test_csv_keeps_the_event_of_a_face_that_is_gone(tmp_path: Path) -> None:
     rows = read_rows(tmp_path / "out.csv")
     assert [(row["id"], row["events"], row["score"]) for row in rows] == [
         ("2", "", "0.9877"),
-        ("1", "blink 0.360-0.520; yawn 0.000-0.500", ""),
+        ("1", "blink 0.360-0.520 amplitude=0.9123 closing_speed_per_s=8.1; yawn 0.000-0.500", ""),
     ]
 
 

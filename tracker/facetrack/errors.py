@@ -31,3 +31,7 @@ class MissingExtraError(FacetrackError):
 
 class DataError(FacetrackError):
     """Training or evaluation data is missing or malformed."""
+
+
+class SettingsError(FacetrackError):
+    """A file of settings (a person's profile, the weights of fatigue) is missing or malformed."""

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack.angles import euler_deg
 from facetrack.topology import RIGID
 from facetrack.types import Floats, Pose
 
@@ -78,20 +79,6 @@ def head_pose(points: Floats, image_size: tuple[int, int], focal_px: float | Non
         return None
     yaw, pitch, roll = euler_deg(rotation)
     return Pose(rotation, translation, yaw, pitch, roll)
-
-
-def euler_deg(rotation: Array) -> tuple[float, float, float]:
-    """(3, 3) head to camera -> (yaw, pitch, roll) in degrees, with the signs of `types.Pose`.
-
-    rotation = Ry(-yaw) Rx(-pitch) Rz(roll), right-handed about the camera's axes. In this order yaw and pitch are the
-    bearing and the elevation of the direction the face looks in, and roll turns about that direction: nodding with the
-    head turned aside changes pitch alone, tilting it changes roll alone. Singular only looking straight up or down.
-    """
-    looks = -rotation[:, 2]
-    yaw = math.degrees(math.atan2(looks[0], -looks[2]))
-    pitch = math.degrees(math.asin(max(-1.0, min(1.0, -looks[1]))))
-    roll = math.degrees(math.atan2(rotation[1, 0], rotation[1, 1]))
-    return yaw, pitch, roll
 
 
 @functools.cache

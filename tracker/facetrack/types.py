@@ -6,6 +6,7 @@ top left pixel is (0, 0). Images are (H, W, 3) uint8 in OpenCV's channel order, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -93,6 +94,25 @@ class Signals:
     mouth_opening: inner lip gap over mouth width (see `signals.mouth`), 0 closed, over .6 wide open.
     eye_right_open, eye_left_open, mouth_open, smile, glasses: 0..1 as the network reads them off the picture, by the
     names of `modelfile.ATTRIBUTES`; None from a network that does not.
+
+    eye_right_openness, eye_left_openness: 0 closed to 1 as open as this person's open eye is, from the network's
+    reading and the aspect ratio together (see `signals.eyes`).
+    eyes_closed_s: for how long the eyes have been closed until now, 0 while they are open (see `signals.blink`).
+    perclos_60, perclos_180, perclos70_60: share 0..1 of the last 60 or 180 s in which the eyes were at least 80 %
+    (70 %) closed, blinks left out (see `signals.perclos`).
+    blink_rate_per_min, blink_duration_s: of the blinks of the last 60 s; the duration is their mean.
+    fatigue: 0..1; fatigue_level: "alert", "tired" or "drowsy"; fatigue_parts: how much each part adds to `fatigue`, by
+    its name (see `signals.fatigue`).
+
+    mouth_openness: 0 as closed as this person's mouth closes to 1 wide open (see `signals.mouth`). speaking, yawning,
+    smiling: whether it does now (see `signals.speech`, `signals.yawn`, `signals.smile`). smile_eyes: 0..1, how much the
+    eyes narrow with the smile, 0 while there is none.
+    head_yaw_deg, head_pitch_deg, head_roll_deg: of the head relative to how this person holds it looking straight, with
+    the signs of `Pose` (see `signals.head`).
+    gaze_yaw_deg, gaze_pitch_deg: direction of the gaze relative to the same; gaze_source: what it is told from, "head"
+    (see `signals.gaze`).
+    on_target: whether the gaze lies in the target's zone; attention: 0..1, share of the known part of the last 60 s in
+    which it did; distracted (see `signals.attention`; no certified driver monitoring).
     """
 
     ear_right: float | None = None
@@ -103,6 +123,31 @@ class Signals:
     mouth_open: float | None = None
     smile: float | None = None
     glasses: float | None = None
+    eye_right_openness: float | None = None
+    eye_left_openness: float | None = None
+    eyes_closed_s: float | None = None
+    perclos_60: float | None = None
+    perclos_180: float | None = None
+    perclos70_60: float | None = None
+    blink_rate_per_min: float | None = None
+    blink_duration_s: float | None = None
+    fatigue: float | None = None
+    fatigue_level: str | None = None
+    fatigue_parts: Mapping[str, float] | None = None
+    mouth_openness: float | None = None
+    speaking: bool | None = None
+    yawning: bool | None = None
+    smiling: bool | None = None
+    smile_eyes: float | None = None
+    head_yaw_deg: float | None = None
+    head_pitch_deg: float | None = None
+    head_roll_deg: float | None = None
+    gaze_yaw_deg: float | None = None
+    gaze_pitch_deg: float | None = None
+    gaze_source: str | None = None
+    on_target: bool | None = None
+    attention: float | None = None
+    distracted: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,9 +169,18 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to one face between two moments, reported with the frame in which it ended."""
+    """Something that happened to one face between two moments, reported with the frame in which it ended.
+
+    kind: "blink", "wink_right", "wink_left", "long_closure", "microsleep" (see `signals.blink`); "yawn", "speech",
+        "smile"; "nod", "shake", "nod_off"; "glance_away", "distraction".
+    amplitude: how far it went, in the unit of the signal it was seen in: openness of eyes and mouth (0..1), the reading
+        of a smile (0..1), degrees of head and glances; None where that says nothing.
+    closing_speed_per_s: openness per second by which the lids closed; None for what is no closure.
+    """
 
     kind: str
     track_id: int
     start_s: float
     end_s: float
+    amplitude: float | None = None
+    closing_speed_per_s: float | None = None

@@ -1,73 +1,21 @@
-"""What one frame's points and the network say of the face; unknown where the head's pose forbids a measurement."""
-
-from __future__ import annotations
-
-import math
-from collections.abc import Mapping
-from types import MappingProxyType
-
-import numpy as np
+"""What a face does: measured in each frame, and followed over time by one state machine for each signal."""
 
 from facetrack.signals.eyes import eye_aspect_ratios
+from facetrack.signals.face import FaceSignals, SignalOptions
+from facetrack.signals.fatigue import FatigueWeights
 from facetrack.signals.mouth import mouth_opening
-from facetrack.types import Floats, Pose, Signals
+from facetrack.signals.observation import Observation
+from facetrack.signals.per_frame import measure, viewed_from_deg
+from facetrack.signals.profile import Profile
 
-__all__ = ["eye_aspect_ratios", "measure", "mouth_opening"]
-
-FAR_EYE_MAX_YAW_DEG = 25.0
-"""Past 20-25 degrees of yaw the eye aspect ratio of the eye turned away is unreliable: tracky-mouse#98 sees blinks that
-are none from 20 degrees on, and the eye lies on the side of the head, where its width shrinks fastest."""
-NEAR_EYE_MAX_YAW_DEG = 45.0
-MAX_PITCH_DEG = 30.0
-"""Choices of this project: past these, foreshortening (cos 45 = .71, cos 30 = .87) and the lids' own curve change the
-ratios of a still face by more than a half-closed eye or a slightly opened mouth would."""
-
-
-NO_ATTRIBUTES: Mapping[str, float] = MappingProxyType({})
-
-
-def measure(points: Floats, pose: Pose | None, attributes: Mapping[str, float] = NO_ATTRIBUTES) -> Signals:
-    """(68, 2) px and the head's pose -> Signals; None for whatever cannot be seen well enough to be measured.
-
-    attributes: what the network reads off the picture, by the names of `modelfile.ATTRIBUTES`. What it says of an eye
-    counts as long as the eye's aspect ratio would, and the rest as long as the mouth's opening.
-    Without a pose nothing is known: points that fit no head measure nothing. A head that turns to the picture's right
-    (yaw > 0) takes the person's left eye away from the camera.
-    """
-    if pose is None:
-        return Signals()
-    yaw_deg, pitch_deg = viewed_from_deg(pose)
-    turned = abs(yaw_deg)
-    if abs(pitch_deg) > MAX_PITCH_DEG:
-        return Signals()
-    right, left = eye_aspect_ratios(points)
-    right_seen, left_seen = turned <= _limit(is_far=yaw_deg < 0), turned <= _limit(is_far=yaw_deg > 0)
-    face_seen = turned <= NEAR_EYE_MAX_YAW_DEG
-    return Signals(
-        ear_right=_known(right) if right_seen else None,
-        ear_left=_known(left) if left_seen else None,
-        mouth_opening=_known(mouth_opening(points)) if face_seen else None,
-        eye_right_open=attributes.get("eye_right_open") if right_seen else None,
-        eye_left_open=attributes.get("eye_left_open") if left_seen else None,
-        mouth_open=attributes.get("mouth_open") if face_seen else None,
-        smile=attributes.get("smile") if face_seen else None,
-        glasses=attributes.get("glasses") if face_seen else None,
-    )
-
-
-def viewed_from_deg(pose: Pose) -> tuple[float, float]:
-    """(yaw, pitch) of the head against the line of sight to it, with the signs of Pose.
-
-    What is foreshortened depends on where the camera stands as the head sees it, and so for a face near the picture's
-    edge not on the angles to the optical axis, which Pose holds.
-    """
-    x, y, z = -pose.rotation.T @ pose.translation / np.linalg.norm(pose.translation)
-    return math.degrees(math.atan2(-x, -z)), math.degrees(math.asin(max(-1.0, min(1.0, y))))
-
-
-def _limit(is_far: bool) -> float:
-    return FAR_EYE_MAX_YAW_DEG if is_far else NEAR_EYE_MAX_YAW_DEG
-
-
-def _known(value: np.ndarray) -> float | None:
-    return float(value) if math.isfinite(value) else None
+__all__ = [
+    "FaceSignals",
+    "FatigueWeights",
+    "Observation",
+    "Profile",
+    "SignalOptions",
+    "eye_aspect_ratios",
+    "measure",
+    "mouth_opening",
+    "viewed_from_deg",
+]

@@ -5,27 +5,26 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from facetrack.sinks.jsonl import record
+from facetrack.sinks.jsonl import SIGNALS, record
 from facetrack.sinks.lines import Lines
 from facetrack.sinks.sink import Sink
 from facetrack.topology import N_POINTS
-from facetrack.types import Event, Face, Frame, Signals
+from facetrack.types import Event, Face, Frame
 
 _BOX = ("x0", "y0", "x1", "y1")
 _POSE = ("yaw_deg", "pitch_deg", "roll_deg")
-_SIGNALS = tuple(field.name for field in fields(Signals))
 
 COLUMNS = (
-    *("frame", "time_s", "id", *_BOX, "score", *_POSE, *_SIGNALS, "events"),
+    *("frame", "time_s", "id", *_BOX, "score", *_POSE, *SIGNALS, "events"),
     *(f"{axis}_{index}" for index in range(N_POINTS) for axis in ("px", "py")),
     *(f"sigma_{index}" for index in range(N_POINTS)),
 )
 """The header. Values and units are those of schema.json; px_0, py_0 ... px_67, py_67 are the points, sigma_0 ...
-sigma_67 their uncertainties, events reads `blink 0.360-0.520` with `; ` between several. What is unknown is empty."""
+sigma_67 their uncertainties. Yes and no are 1 and 0, fatigue_parts reads `perclos 0.35; yawns 0.0833`, events reads
+`blink 0.360-0.520 amplitude=0.93 closing_speed_per_s=8.1` with `; ` between several. What is unknown is empty."""
 
 
 class CsvSink(Sink):
@@ -81,12 +80,25 @@ def _rows(line: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _measurements(face: dict[str, Any]) -> dict[str, Any]:
     row = {"id": face["id"], "score": face["score"], **dict(zip(_BOX, face["box"], strict=True))}
     row |= face["pose"] or {}
-    row |= {name: face["signals"][name] for name in _SIGNALS}
+    row |= {name: _cell(face["signals"][name]) for name in SIGNALS}
     for index, ((x, y), sigma) in enumerate(zip(face["points"], face["sigma"], strict=True)):
         row |= {f"px_{index}": x, f"py_{index}": y, f"sigma_{index}": sigma}
     return row
 
 
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {part}" for name, part in value.items())
+    return value
+
+
 def _events(line: dict[str, Any], face_id: int) -> str:
-    mine = [event for event in line["events"] if event["id"] == face_id]
-    return "; ".join(f"{event['kind']} {event['start_s']:.3f}-{event['end_s']:.3f}" for event in mine)
+    return "; ".join(_event(event) for event in line["events"] if event["id"] == face_id)
+
+
+def _event(event: dict[str, Any]) -> str:
+    words = [event["kind"], f"{event['start_s']:.3f}-{event['end_s']:.3f}"]
+    words += [f"{name}={event[name]}" for name in ("amplitude", "closing_speed_per_s") if event[name] is not None]
+    return " ".join(words)

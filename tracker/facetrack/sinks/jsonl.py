@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import numpy as np
 
 from facetrack.sinks.lines import Lines
 from facetrack.sinks.sink import Sink
-from facetrack.types import Event, Face, Frame, Pose
+from facetrack.types import Event, Face, Frame, Pose, Signals
 
 SCHEMA_VERSION = 1
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
+SIGNALS = tuple(field.name for field in fields(Signals))
+"""Names of a face's signals, in the order in which they are written."""
 
 
 class JsonLinesSink(Sink):
@@ -72,8 +74,16 @@ def _face(face: Face) -> dict[str, Any]:
         "points": _numbers(face.landmarks.points, 2),
         "sigma": _numbers(face.landmarks.sigma, 3),
         "pose": _pose(face.pose),
-        "signals": {name: rounded(value, 4) for name, value in asdict(face.signals).items()},
+        "signals": {name: _signal(getattr(face.signals, name)) for name in SIGNALS},
     }
+
+
+def _signal(value: float | bool | str | Mapping[str, float] | None) -> Any:
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, Mapping):
+        return {name: rounded(part, 4) for name, part in value.items()}
+    return rounded(value, 4)
 
 
 def _pose(pose: Pose | None) -> dict[str, float | None] | None:
@@ -88,6 +98,8 @@ def _event(event: Event) -> dict[str, Any]:
         "id": int(event.track_id),
         "start_s": rounded(event.start_s, 6),
         "end_s": rounded(event.end_s, 6),
+        "amplitude": rounded(event.amplitude, 4),
+        "closing_speed_per_s": rounded(event.closing_speed_per_s, 4),
     }
 
 

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetrack import topology
+from facetrack.angles import euler_deg
 from facetrack.geometry import CropBox, crop_from_box, crop_from_points, crop_matrix, cut, points_box, transform
 from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES
-from facetrack.pose import euler_deg, head_pose
+from facetrack.pose import head_pose
 from facetrack.signals import eye_aspect_ratios, mouth_opening
 from facetrack.types import Floats, Image
 from facetrain import augment

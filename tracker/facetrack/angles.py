@@ -1,0 +1,35 @@
+"""Rotations of the head and their angles, with the signs of `types.Pose`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def euler_deg(rotation: Array) -> tuple[float, float, float]:
+    """(3, 3) head to camera -> (yaw, pitch, roll) in degrees, with the signs of `types.Pose`.
+
+    rotation = Ry(-yaw) Rx(-pitch) Rz(roll), right-handed about the camera's axes. In this order yaw and pitch are the
+    bearing and the elevation of the direction the face looks in, and roll turns about that direction: nodding with the
+    head turned aside changes pitch alone, tilting it changes roll alone. Singular only looking straight up or down.
+    """
+    looks = -rotation[:, 2]
+    yaw = math.degrees(math.atan2(looks[0], -looks[2]))
+    pitch = math.degrees(math.asin(max(-1.0, min(1.0, -looks[1]))))
+    roll = math.degrees(math.atan2(rotation[1, 0], rotation[1, 1]))
+    return yaw, pitch, roll
+
+
+def rotation_from_deg(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Array:
+    """(3, 3) head to camera, Ry(-yaw) Rx(-pitch) Rz(roll): the inverse of `euler_deg`."""
+    sin_y, cos_y = math.sin(math.radians(-yaw_deg)), math.cos(math.radians(-yaw_deg))
+    sin_x, cos_x = math.sin(math.radians(-pitch_deg)), math.cos(math.radians(-pitch_deg))
+    sin_z, cos_z = math.sin(math.radians(roll_deg)), math.cos(math.radians(roll_deg))
+    turn = np.array([[cos_y, 0.0, sin_y], [0.0, 1.0, 0.0], [-sin_y, 0.0, cos_y]])
+    nod = np.array([[1.0, 0.0, 0.0], [0.0, cos_x, -sin_x], [0.0, sin_x, cos_x]])
+    tilt = np.array([[cos_z, -sin_z, 0.0], [sin_z, cos_z, 0.0], [0.0, 0.0, 1.0]])
+    return np.asarray(turn @ nod @ tilt)

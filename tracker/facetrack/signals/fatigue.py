@@ -1,0 +1,163 @@
+"""How tired somebody looks: a sum of parts that says what each of them adds."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from facetrack.errors import SettingsError
+from facetrack.types import Event
+
+LEVELS = ("alert", "tired", "drowsy")
+COUNTED = {"microsleeps": "microsleep", "yawns": "yawn", "nods": "nod_off"}
+"""Parts that count events, and of which kind."""
+PARTS = ("perclos", "microsleeps", "long_blinks", "yawns", "nods")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """weight: the most it adds to fatigue. none, full: values that add nothing, and the whole weight. window_s: over
+    which its events are taken, 0 for a part that has its own."""
+
+    weight: float
+    none: float
+    full: float
+    window_s: float = 0.0
+
+    def adds(self, value: float) -> float:
+        """The share of fatigue, 0..weight, that a value makes."""
+        return self.weight * min(1.0, max(0.0, (value - self.none) / (self.full - self.none)))
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """from_: fatigue at which a level is entered. until: below which it is left."""
+
+    from_: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class FatigueWeights:
+    """What fatigue is made of, as the file says. parts: by the names of PARTS."""
+
+    parts: Mapping[str, Part]
+    tired: Level
+    drowsy: Level
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> FatigueWeights:
+        """Read a TOML file laid out like _assets/fatigue.toml, which is taken if path is None. Raises SettingsError."""
+        name = "fatigue.toml" if path is None else str(path)
+        try:
+            if path is None:
+                text = (resources.files("facetrack") / "_assets" / name).read_text(encoding="utf-8")
+            else:
+                text = Path(path).read_text(encoding="utf-8")
+            found = tomllib.loads(text)
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"{name}: expected weights of fatigue in TOML, got {error}; copy the default"
+            ) from error
+        _must_hold(name, found, (*PARTS, "levels"))
+        parts = {part: _part(f"{name} [{part}]", part, found[part]) for part in PARTS}
+        _must_hold(f"{name} [levels]", found["levels"], LEVELS[1:])
+        tired, drowsy = (_level(f"{name} [levels] {level}", found["levels"][level]) for level in LEVELS[1:])
+        if not (tired.from_ <= drowsy.from_ and tired.until <= drowsy.until):
+            raise SettingsError(f"{name} [levels]: tired lies above drowsy; expected it below; swap the numbers")
+        return cls(parts, tired, drowsy)
+
+
+@dataclass(frozen=True, slots=True)
+class Tiredness:
+    """value: 0..1. level: one of LEVELS. parts: what each adds; they sum to value."""
+
+    value: float
+    level: str
+    parts: Mapping[str, float]
+
+
+class Fatigue:
+    """Fatigue and its level; None until PERCLOS is known, and while it is not.
+
+    Where the parts sum to more than 1 each is cut by the same ratio. Delay: that of the events and windows it is made
+    of, so up to minutes.
+    """
+
+    def __init__(self, weights: FatigueWeights) -> None:
+        self._weights = weights
+        self._keep_s = max(part.window_s for part in weights.parts.values())
+        self.reset()
+
+    def reset(self) -> None:
+        """As new."""
+        self._events: deque[Event] = deque()
+        self._level = 0
+
+    def update(self, time_s: float, perclos: float | None, ended: Iterable[Event]) -> Tiredness | None:
+        """The next frame: PERCLOS P80 0..1 or None, and the face's events of all kinds that have ended."""
+        self._events.extend(ended)
+        while self._events and self._events[0].end_s <= time_s - self._keep_s:
+            self._events.popleft()
+        if perclos is None:
+            self._level = 0
+            return None
+        adds = {name: part.adds(self._value(name, part, time_s, perclos)) for name, part in self._weights.parts.items()}
+        total = sum(adds.values())
+        parts = {name: share / max(1.0, total) for name, share in adds.items()}
+        value = min(1.0, total)
+        self._level = self._next_level(value)
+        return Tiredness(value, LEVELS[self._level], parts)
+
+    def _value(self, name: str, part: Part, time_s: float, perclos: float) -> float:
+        if name == "perclos":
+            return perclos
+        recent = [event for event in self._events if event.end_s > time_s - part.window_s]
+        if name == "long_blinks":
+            durations = [event.end_s - event.start_s for event in recent if event.kind in ("blink", "long_closure")]
+            return sum(durations) / len(durations) if durations else 0.0
+        return float(sum(event.kind == COUNTED[name] for event in recent))
+
+    def _next_level(self, value: float) -> int:
+        weights = self._weights
+        drowsy = value >= (weights.drowsy.until if self._level == 2 else weights.drowsy.from_)
+        tired = value >= (weights.tired.until if self._level >= 1 else weights.tired.from_)
+        return 2 if drowsy else 1 if tired else 0
+
+
+def _must_hold(where: str, found: object, names: Iterable[str]) -> None:
+    names = tuple(names)
+    if not isinstance(found, dict) or set(found) != set(names):
+        got = ", ".join(sorted(found)) if isinstance(found, dict) else repr(found)
+        raise SettingsError(f"{where}: got {got or 'nothing'}; expected {', '.join(names)}; see the default file")
+
+
+def _numbers(where: str, found: Any, names: tuple[str, ...]) -> list[float]:
+    _must_hold(where, found, names)
+    for name in names:
+        value = found[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < float("inf"):
+            raise SettingsError(f"{where}: {name} is {value!r}; expected a number from 0 on")
+    return [float(found[name]) for name in names]
+
+
+def _part(where: str, name: str, found: Any) -> Part:
+    names = ("weight", "none", "full") if name == "perclos" else ("weight", "none", "full", "window_s")
+    part = Part(*_numbers(where, found, names))
+    if part.weight > 1.0:
+        raise SettingsError(f"{where}: weight is {part.weight}; expected one from 0 to 1")
+    if part.full <= part.none:
+        raise SettingsError(f"{where}: full is {part.full} and none {part.none}; expected full to be the larger")
+    return part
+
+
+def _level(where: str, found: Any) -> Level:
+    level = Level(*_numbers(where, found, ("from", "until")))
+    if level.until > level.from_:
+        raise SettingsError(f"{where}: until is {level.until} and from {level.from_}; expected until to be the smaller")
+    return level

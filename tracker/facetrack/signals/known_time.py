@@ -1,0 +1,79 @@
+"""Time that is known: lengths of steps, and shares of a sliding window, weighted by time and not by frames."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from facetrack.signals.observation import MAX_GAP_S
+
+ROUNDING_S = 1e-9
+"""Far below a camera's clock, far above the rounding of a day in seconds: 0.25 s told as 0.2500000001 is no gap."""
+
+
+class Steps:
+    """Tells how long each step between two known moments lasted, and where knowledge has a gap."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._last_s: float | None = None
+
+    def step(self, time_s: float) -> float | None:
+        """Seconds since the known moment before; None at the first one and after a gap of more than MAX_GAP_S."""
+        last_s, self._last_s = self._last_s, time_s
+        if last_s is None or time_s - last_s > MAX_GAP_S + ROUNDING_S:
+            return None
+        return time_s - last_s
+
+
+class ShareWindow:
+    """How much of the last window_s, on the clock, is known and how much of that was of a kind.
+
+    A span that reaches over the window's old edge counts with the part inside, so that any frame rate gives one answer.
+    """
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self.reset()
+
+    def reset(self) -> None:
+        self._spans: deque[tuple[float, float, bool]] = deque()  # start, end, of the kind
+        self._known_s = 0.0
+        self._kind_s = 0.0
+
+    def add(self, start_s: float, end_s: float, is_kind: bool) -> None:
+        """A known span; spans come in order and do not overlap."""
+        if end_s <= start_s:
+            return
+        self._spans.append((start_s, end_s, is_kind))
+        self._count(end_s - start_s, is_kind)
+
+    def advance(self, now_s: float) -> None:
+        """Forget what lies before now_s - window_s."""
+        edge_s = now_s - self._window_s
+        while self._spans and self._spans[0][0] < edge_s:
+            start_s, end_s, is_kind = self._spans.popleft()
+            self._count(start_s - min(end_s, edge_s), is_kind)
+            if end_s > edge_s:
+                self._spans.appendleft((edge_s, end_s, is_kind))
+        if not self._spans:
+            self._known_s = self._kind_s = 0.0  # rounding does not pile up over hours
+
+    @property
+    def known_s(self) -> float:
+        return max(0.0, self._known_s)
+
+    @property
+    def kind_s(self) -> float:
+        return max(0.0, self._kind_s)
+
+    @property
+    def first_s(self) -> float | None:
+        """When the oldest span of the kind that is still inside began; None if there is none."""
+        return next((start_s for start_s, _, is_kind in self._spans if is_kind), None)
+
+    def _count(self, length_s: float, is_kind: bool) -> None:
+        self._known_s += length_s
+        if is_kind:
+            self._kind_s += length_s

@@ -1,0 +1,35 @@
+"""What the signals are told of one face in one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from facetrack.types import Floats, Pose
+
+NO_ATTRIBUTES: Mapping[str, float] = MappingProxyType({})
+MAX_GAP_S = 0.25
+"""Between two observations further apart than this nothing is known: what was going on is dropped, never ended. A
+choice of this project: two steps of the slowest rate that is served (10 per second), and shorter than most blinks with
+what leads in and out of them, so that hardly one can hide in it unseen."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """One face in one frame in which it was seen.
+
+    time_s: the frame's; strictly increasing from one observation of a face to the next.
+    points: (68, 2) float32 px, smoothed. sigma: (68,) float32 px, one standard deviation of each.
+    pose: None where it cannot be told.
+    attributes: what the network reads off the picture, by the names of `modelfile.ATTRIBUTES`; empty from a network
+        that reads nothing.
+    presence: 0..1, the network's belief that this is a face.
+    """
+
+    time_s: float
+    points: Floats
+    sigma: Floats
+    pose: Pose | None = None
+    attributes: Mapping[str, float] = field(default_factory=lambda: NO_ATTRIBUTES)
+    presence: float = 1.0

@@ -1,0 +1,89 @@
+"""What is one person's own: how far the eyes open, the mouth at rest, how the head is held. Kept in a small file."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from facetrack.errors import OutputError, SettingsError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The levels of one person, as a calibration found them; None for what it did not, which is then learnt while the
+    face is watched.
+
+    ear_right_open, ear_right_closed, ear_left_open, ear_left_closed: eye aspect ratios of the open and the closed eye,
+    head straight.
+    eye_right_open, eye_left_open: the network's reading of the open eye, 0..1.
+    mouth_closed: `mouth_opening` at rest. smile_rest, smile_full: the network's `smile` at rest and smiling, 0..1.
+    yaw_deg, pitch_deg, roll_deg: the pose of the head that looks straight at the target, with the signs of `Pose`.
+    Raises SettingsError for levels that are no numbers, and for an open eye that is not above the closed one.
+    """
+
+    ear_right_open: float | None = None
+    ear_right_closed: float | None = None
+    ear_left_open: float | None = None
+    ear_left_closed: float | None = None
+    eye_right_open: float | None = None
+    eye_left_open: float | None = None
+    mouth_closed: float | None = None
+    smile_rest: float | None = None
+    smile_full: float | None = None
+    yaw_deg: float | None = None
+    pitch_deg: float | None = None
+    roll_deg: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            # A bool is an int to Python, but not a level to anybody.
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise SettingsError(f"profile: {name} is {value!r}; expected a number or null")
+            if value is not None and not math.isfinite(value):
+                raise SettingsError(f"profile: {name} is {value}; expected a finite number or null")
+        pairs = (("ear_right", self.ear_right_open, self.ear_right_closed),
+                 ("ear_left", self.ear_left_open, self.ear_left_closed))  # fmt: skip
+        for name, opened, closed in pairs:
+            if opened is not None and opened <= max(0.0, closed or 0.0):
+                raise SettingsError(
+                    f"profile: {name}_open is {opened}, {name}_closed {closed}; expected the open eye to be above the "
+                    "closed one; calibrate again"
+                )
+
+    def save(self, path: str | Path) -> None:
+        """Write a JSON file; on any failure the old one stays. Raises OutputError."""
+        path = Path(path)
+        draft = path.with_name(path.name + ".part")
+        text = json.dumps({"profile": FORMAT, **asdict(self)}, indent=2, allow_nan=False) + "\n"
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}; give another place") from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> Profile:
+        """Read what `save` wrote. Raises SettingsError."""
+        try:
+            found = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"{path}: expected a profile, got {error}; make one with `facetrack calibrate`"
+            ) from error
+        if not isinstance(found, dict) or found.pop("profile", None) != FORMAT:
+            raise SettingsError(f'{path}: expected a profile with "profile": {FORMAT} in it; calibrate again')
+        if unknown := sorted(set(found) - {field.name for field in fields(cls)}):
+            raise SettingsError(f"{path}: unknown entries {', '.join(unknown)}; take them out or calibrate again")
+        try:
+            return cls(**found)
+        except SettingsError as error:
+            raise SettingsError(f"{path}: {error}") from error
+
+
+NO_PROFILE = Profile()
+"""Nothing known beforehand."""
