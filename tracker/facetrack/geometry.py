@@ -16,6 +16,11 @@ from numpy.typing import NDArray
 from facetrack import topology
 from facetrack.types import Floats, Image
 
+FOREHEAD = 0.24
+"""Share of a WIDER-style box (hairline to chin, as YuNet's) above the brows. On helen_train and ytfaces_train the
+extent of the 68 points begins .24 of YuNet's box's height below its top (standard deviation .05) and agrees with it on
+the other three sides within .03."""
+
 
 @dataclass(frozen=True, slots=True)
 class CropBox:
@@ -91,6 +96,19 @@ def _shrunk(image: Image, crop: CropBox, shrink: int, matrix: NDArray[np.float64
 def points_box(points: NDArray[np.floating]) -> Floats:
     """(..., N, 2) points -> (..., 4) x0 y0 x1 y1, their extent."""
     return np.concatenate([points.min(axis=-2), points.max(axis=-2)], axis=-1).astype(np.float32)
+
+
+def below_forehead(boxes: Floats, roll_rad: Floats | None = None) -> Floats:
+    """(N, 4) WIDER-style boxes -> the extent of the 68 points (brows to chin): FOREHEAD is cut off.
+
+    roll_rad: (N,) how far each head is turned clockwise, 0 if not given. The forehead of a turned head lies to the
+    side: each side of the box loses as much of it as it faces it.
+    """
+    roll = np.zeros(len(boxes), np.float32) if roll_rad is None else roll_rad
+    up = np.stack([np.sin(roll), -np.cos(roll)], axis=1)  # unit vector from the chin to the hairline
+    cut = FOREHEAD * (boxes[:, 2:] - boxes[:, :2]) * up
+    low, high = np.minimum(cut, 0), np.maximum(cut, 0)
+    return (boxes - np.concatenate([low, high], axis=1)).astype(np.float32)
 
 
 def box_iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:

@@ -35,9 +35,11 @@ from facetrain.sampling import EpochItems
 
 @dataclass(frozen=True, slots=True)
 class LookOptions:
-    """margin: the crop's side over the face's extent: with hair and shoulders. augment: of each look by itself."""
+    """margin: the crop's side over the face's extent: with hair and shoulders. augment: of each look by itself.
+    edge: how often the picture's edge cuts up to a third of a look off: people come in from the side."""
 
     margin: float = 1.9
+    edge: float = 0.2
     augment: AugmentOptions = field(
         default_factory=lambda: dataclasses.replace(
             AugmentOptions(), rotation_deg=4.0, wide_rotation_deg=12.0, shift=0.05, scale=(0.92, 1.09), occlusion=0.2
@@ -90,7 +92,18 @@ class Looks(EpochItems):
         image, _ = augment.warp(sample.image, crop, self.input_px, rng)
         if mirrored:
             image = np.ascontiguousarray(image[:, ::-1])
-        return augment.degrade(image, rng, options)
+        image = augment.degrade(image, rng, options)
+        return cut_off(image, rng) if rng.random() < self.options.edge else image
+
+
+def cut_off(image: Image, rng: np.random.Generator) -> Image:
+    """The picture ends at one side of the crop, up to a third from its edge: black beyond, as `geometry.cut` has it."""
+    out = image.copy()
+    width = int(rng.integers(1, image.shape[0] // 3 + 1))
+    side = int(rng.integers(4))
+    strip = (slice(None, width), slice(-width, None))[side % 2]
+    out[(slice(None), strip) if side < 2 else strip] = 0
+    return out
 
 
 class InfoNce:

@@ -1,211 +1,268 @@
-"""Measures a detector as it will be used, beside YuNet: python -m facetrain.evaluate_detector --data DATA --model FILE
+"""Measures detectors beside one another, as they will be used: `facetrack eval detector`.
 
-Every detector sees the same pictures, reduced to the same size. Truth boxes are the extents of labelled points; YuNet's
-boxes are brought to that convention first (`pictures.below_forehead`), or it would lose for its foreheads.
+All see the same pictures. Truth boxes are the extents of labelled points; the peers' boxes are brought to that
+convention (`facetrack.detector.yunet`, `.mediapipe`), or they would lose for their foreheads.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from facetrack.detector.cnn import CnnDetector, DetectorOptions, letterbox
-from facetrack.engine.onnx import OnnxEngine
-from facetrack.geometry import points_box
+from facetrack.detector import Detector
+from facetrack.detector.yunet import FILE as YUNET_FILE
+from facetrack.errors import DataError
+from facetrack.geometry import box_iou, points_box
 from facetrack.types import Detections, Floats, Image
 from facetrain import detection_metrics as metrics
+from facetrain import detector_clips as clips
+from facetrain import detector_trials as trials
 from facetrain.datasets import pictures
 from facetrain.datasets.pictures import FacePicture
 from facetrain.datasets.scenes import FACE, IGNORED
 from facetrain.detection_metrics import Matches
-from facetrain.detector_task import DetectorRecipe, Sources, Validation, read_sources
+from facetrain.detector_entrants import YUNET, DetectorEntrant
+from facetrain.detector_task import DetectorRecipe, Sources, Validation
 
 LEAST = 0.02
 """Detections are gathered down to this score, so that thresholds can be set afterwards."""
 FALSE_PER_PICTURE = 0.05
-FRAME = (640, 480)
-PLACED_PX = (24, 30, 40, 60, 120, 240)
+FACES = 240
+"""Of each row of placed faces: one more or less is .4 %."""
+SCENE_SIZES_PX = (8, 12, 16, 24, 32, 64, 1024)
+TIMED_PX = (320, 240)
+TIMED_CALLS = 200
+FALSE_GROUP = "pictures without a face, held aside"
+HELEN_GROUP = "HELEN-330"
+SCENES_GROUP = "average precision on composed scenes, by size"
+CLIPS_GROUP = "clips, recall"
+EXTRA_GROUP = "clips, extra detections"
+TIME_GROUP = "time of a call at 320x240, one thread"
+PACKS = ("helen_train", "ytfaces_train")
 NO_BOXES = np.zeros((0, 4), np.float32)
-SIZES_PX = (8, 12, 16, 24, 32, 64, 1024)
-SURE = 0.8
-HALF_SEEN = 0.5
 
-
-class Yunet:
-    """cv2.FaceDetectorYN with facetrack's box convention and the same reduction of the picture."""
-
-    def __init__(self, model: Path, long_side_px: int, least: float = LEAST) -> None:
-        self.net = cv2.FaceDetectorYN.create(str(model), "", (320, 320), least, 0.3)
-        self.long_side_px = long_side_px
-
-    def __call__(self, image: Image) -> Detections:
-        batch, ratio = letterbox(image, self.long_side_px, 32)
-        self.net.setInputSize(batch.shape[2:0:-1])
-        found = self.net.detect(batch[0])[1]
-        rows = np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
-        boxes = pictures.below_forehead(np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1))
-        corners = (boxes.reshape(-1, 2, 2) + 0.5) / ratio - 0.5
-        points = (rows[:, 4:14].reshape(-1, 5, 2) + 0.5) / ratio - 0.5
-        return Detections(corners.reshape(-1, 4).astype(np.float32), rows[:, 14], points.astype(np.float32))
-
-
-Detector = CnnDetector | Yunet
-Labelled = Iterator[tuple[Image, Floats, Floats]]
+Labelled = Iterable[tuple[Image, Floats, Floats]]
 """(picture, true boxes, ignored boxes)"""
+Watch = Callable[[Iterable, str, int], Iterable]
+"""(items, title, how many) -> the same items, with a bar where there is a terminal."""
 
 
-def match_all(detector: Detector, labelled: Iterable[tuple[Image, Floats, Floats]]) -> list[Matches]:
-    """labelled: (picture, true boxes, ignored boxes)."""
-    found = ((detector(image), truth, ignored) for image, truth, ignored in labelled)
-    return [metrics.match(f.boxes, f.scores, truth, ignored) for f, truth, ignored in found]
+@dataclass(frozen=True, slots=True)
+class Row:
+    """values: by entrant. count: of what the row is measured on. amount: on the group's axis, NaN without.
+    best: whether more is better (1), less (-1), or neither (0)."""
+
+    group: str
+    name: str
+    count: int
+    values: dict[str, float]
+    amount: float = float("nan")
+    best: int = 1
 
 
-def helen_330(data: Path) -> Labelled:
-    """The labelled face of each picture; other people in it do not count as false alarms."""
-    for picture in pictures.read_points_pack(data, "helen_test"):
-        yield picture.decode(), points_box(picture.outlines), np.array([[-1e6, -1e6, 1e6, 1e6]], np.float32)
+def unwatched(items: Iterable, title: str, total: int) -> Iterable:
+    """No bar."""
+    return items
 
 
-def empty(held: list[FacePicture]) -> Labelled:
-    return ((picture.decode(), NO_BOXES, NO_BOXES) for picture in held)
+class Contest:
+    """Detectors with the thresholds at which they are compared."""
 
+    def __init__(self, entrants: list[DetectorEntrant], watch: Watch = unwatched) -> None:
+        cv2.setNumThreads(1)  # all on one thread, YuNet too
+        self.entrants, self.watch = entrants, watch
+        self.detectors: dict[str, Detector] = {entrant.name: entrant.make(LEAST) for entrant in entrants}
+        self.thresholds = dict.fromkeys(self.detectors, 0.5)
 
-def composed(validation: Validation) -> Labelled:
-    for item in validation.items:
-        boxes, kind = item["boxes"].numpy(), item["kind"].numpy()
-        yield item["image"].numpy(), boxes[kind == FACE], boxes[kind == IGNORED]
+    def matches(self, labelled: Labelled, title: str, total: int) -> dict[str, list[Matches]]:
+        """Every picture is made once, and shown to all."""
+        found: dict[str, list[Matches]] = {name: [] for name in self.detectors}
+        for image, truth, ignored in self.watch(labelled, title, total):
+            for name, detector in self.detectors.items():
+                seen = detector(image)
+                found[name].append(metrics.match(seen.boxes, seen.scores, truth, ignored))
+        return found
 
+    def recall(self, labelled: Labelled, title: str, total: int) -> dict[str, float]:
+        found = self.matches(labelled, title, total)
+        return {name: metrics.recall_above(each, self.thresholds[name]) for name, each in found.items()}
 
-def placed(faces: list[FacePicture], empties: list[FacePicture], size_px: int) -> Labelled:
-    """One clean, upright face of `size_px` (longer side) somewhere in a 640x480 frame over a picture without one."""
-    rng = np.random.default_rng(size_px)
-    for i, picture in enumerate(faces):
-        frame = cv2.resize(empties[i % len(empties)].decode(), FRAME)
-        outline = picture.outlines[0]
-        scale = size_px / float(np.ptp(outline, axis=0).max())
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        small = cv2.resize(picture.decode(), None, fx=scale, fy=scale, interpolation=how)
-        box = points_box((outline + 0.5) * scale - 0.5)
-        target = np.array(FRAME) / 2 + rng.uniform(-0.3, 0.3, 2) * (np.array(FRAME) - size_px)
-        move = np.round(target - (box[:2] + box[2:]) / 2)
-        matrix = np.column_stack([np.eye(2), move])
-        cv2.warpAffine(small, matrix, FRAME, dst=frame, borderMode=cv2.BORDER_TRANSPARENT)
-        yield frame, (box + np.tile(move, 2))[None].astype(np.float32), NO_BOXES  # type: ignore[misc]
+    def set_thresholds(self, empties: list[FacePicture]) -> list[Row]:
+        """Where each gives one false positive in twenty pictures without a face; and what its own default gives."""
+        count = len(empties)
+        found = self.matches(((p.decode(), NO_BOXES, NO_BOXES) for p in empties), FALSE_GROUP, count)
+        self.thresholds = {name: metrics.threshold_at(each, FALSE_PER_PICTURE) for name, each in found.items()}
+        defaults = {entrant.name: entrant.default for entrant in self.entrants}
 
+        def false(thresholds: dict[str, float]) -> dict[str, float]:
+            return {name: _false_per_picture(each, thresholds[name]) for name, each in found.items()}
 
-def by_size(detector: Detector, validation: Validation, threshold: float) -> dict[str, float]:
-    """Recall on composed scenes for ranges of the face's longer side in px of what the network sees."""
-    matches = match_all(detector, composed(validation))
-    sides = np.concatenate([(truth[:, 2:] - truth[:, :2]).max(axis=1) for _, truth, _ in composed(validation)])
-    found = np.concatenate([m.found_at for m in matches]) > threshold
-    figures = {"ap": metrics.average_precision(matches)}
-    for low, high in pairwise(SIZES_PX):
-        inside = (sides >= low) & (sides < high)
-        figures[f"recall {low}-{high} px"] = float(found[inside].mean()) if inside.any() else float("nan")
-    return figures
+        return [
+            Row(FALSE_GROUP, "threshold for one false positive in 20", count, self.thresholds, best=0),
+            Row(FALSE_GROUP, "false positives per picture there", count, false(self.thresholds), best=0),
+            Row(FALSE_GROUP, "its maker's default threshold", count, defaults, best=0),
+            Row(FALSE_GROUP, "false positives per picture at the default", count, false(defaults), best=-1),
+            Row(FALSE_GROUP, "false positives per picture at .5", count, false(dict.fromkeys(found, 0.5)), best=-1),
+        ]
+
+    def helen_330(self, data: Path, limit: int | None) -> list[Row]:
+        """The labelled face of each picture; other people in it are not labelled, and count for nothing."""
+        pack = spread(pictures.read_points_pack(data, "helen_test"), limit)
+        anywhere = np.array([[-1e6, -1e6, 1e6, 1e6]], np.float32)
+        shown = ((p.decode(), points_box(p.outlines), anywhere) for p in pack)
+        return [Row(HELEN_GROUP, "recall (IoU .5)", len(pack), self.recall(shown, HELEN_GROUP, len(pack)))]
+
+    def placed(self, faces: list[FacePicture], empties: list[FacePicture], count: int) -> Iterator[Row]:
+        """Recall of every trial."""
+        for trial in trials.TRIALS:
+            recall = self.recall(trials.frames(trial, faces, empties, count), trial.name, count)
+            yield Row(trial.group, trial.name, count, recall, trial.amount)
+
+    def scenes(self, validation: Validation, limit: int | None) -> list[Row]:
+        """Average precision on composed scenes: of all faces, and of ranges of their longer side in px."""
+        items = spread(validation.items, limit)
+        scenes = [_labelled(item) for item in items]
+        found: dict[str, list[Detections]] = {name: [] for name in self.detectors}
+        for image, _, _ in self.watch(scenes, SCENES_GROUP, len(scenes)):
+            for name, detector in self.detectors.items():
+                found[name].append(detector(image))
+        rows = []
+        for low, high in [(0, 1e9), *pairwise(SCENE_SIZES_PX)]:
+            count = sum(int(_between(truth, low, high).sum()) for _, truth, _ in scenes)
+            values = {name: precision_between(each, scenes, low, high) for name, each in found.items()}
+            title = "all" if low == 0 else f"{low:g} px and more" if high > 1000 else f"{low:g} to {high:g} px"
+            rows.append(Row(SCENES_GROUP, title, count, values, float("nan") if low == 0 else low))
+        return rows
+
+    def clips(self, folder: Path, by: Detector, limit: int | None) -> list[Row]:
+        """Recall and extra detections on each clip, and on all."""
+        every = clips.EVERY if limit is None else clips.EVERY * 5
+        counts: dict[str, dict[str, clips.ClipCount]] = {}
+        paths = sorted(folder.glob("*.mp4"))
+        for path in self.watch(paths, "clips", len(paths)):
+            each = counts[path.stem] = dict.fromkeys(self.detectors, clips.ClipCount())
+            for frame in clips.judged(path, by, every):
+                for name, detector in self.detectors.items():
+                    each[name] += clips.count(detector(frame.image), frame, self.thresholds[name])
+        if counts:
+            counts["all"] = {n: sum((c[n] for c in counts.values()), clips.ClipCount()) for n in self.detectors}
+        return [*_clip_rows(counts)]
+
+    def times(self, image: Image, repeats: int = TIMED_CALLS) -> list[Row]:
+        """Median processor time of one call, preparing and decoding included, each at its default threshold and in
+        turn, so that what else the machine does hits all alike. It is the whole process's: MediaPipe has a thread of
+        its own."""
+        detectors = {entrant.name: entrant.make(entrant.default) for entrant in self.entrants}
+        taken: dict[str, list[float]] = {name: [] for name in detectors}
+        for _ in self.watch(range(repeats), TIME_GROUP, repeats):
+            for name, detector in detectors.items():
+                started = time.process_time()
+                detector(image)
+                taken[name].append(1000 * (time.process_time() - started))
+        ms = {name: float(np.median(each)) for name, each in taken.items()}
+        rows = [Row(TIME_GROUP, "ms", repeats, ms, best=-1)]
+        if YUNET in ms:
+            rows.append(Row(TIME_GROUP, "over YuNet's", repeats, {n: v / ms[YUNET] for n, v in ms.items()}, best=-1))
+        return rows
 
 
 def measure(
-    detectors: dict[int, Detector], data: Path, held: Sources, validation: Validation | None
-) -> dict[str, float]:
-    """detectors: one for each long side in px, gathering down to LEAST. Figures by name; the threshold is set on the
-    pictures without faces that were held aside, the labelled packs only count at it."""
-    figures: dict[str, float] = {}
-    for side, detector in detectors.items():
-        none = match_all(detector, empty(held.empties))
-        threshold = metrics.threshold_at(none, FALSE_PER_PICTURE)
-        helen = match_all(detector, helen_330(data))
-        figures |= {
-            f"threshold for 1 false in 20, {side} px": threshold,
-            f"false per picture at .5, {side} px": float(np.mean([(m.scores > 0.5).sum() for m in none])),
-            f"HELEN-330 recall, {side} px": metrics.recall_above(helen, threshold),
-            f"HELEN-330 recall at .5, {side} px": metrics.recall_above(helen, 0.5),
-        }
-        for size in PLACED_PX:
-            found = match_all(detector, placed(held.faces, held.empties, size))
-            figures[f"{size} px in 640x480, {side} px"] = metrics.recall_above(found, threshold)
-        if validation and side >= validation.items[0]["image"].shape[1]:
-            figures |= {f"scenes: {name}": value for name, value in by_size(detector, validation, threshold).items()}
-            validation = None
-    return figures
-
-
-def agreement(
-    detector: Detector, teacher: Yunet, clip: Path, every: int = 10, threshold: float = 0.5
-) -> dict[str, int]:
-    """On every so-manieth frame of a clip: faces that the teacher is sure of, by least size in px of the full frame,
-    and how many of them the detector finds; and what it finds where the teacher is not even half sure of anything
-    (`alone`)."""
-    counts = {"sure 30": 0, "found 30": 0, "sure 60": 0, "found 60": 0, "alone": 0}
-    capture = cv2.VideoCapture(str(clip))
-    index = 0
-    while True:
-        read, frame = capture.read()
-        if not read:
-            return counts
-        if index % every == 0:
-            _count(counts, detector(frame), teacher(frame), threshold)  # type: ignore[arg-type]
-        index += 1
-
-
-def _count(counts: dict[str, int], ours: Detections, theirs: Detections, threshold: float) -> None:
-    mine = ours.boxes[ours.scores > threshold]
-    sure = theirs.boxes[theirs.scores > SURE]
-    found = metrics.match(mine, np.ones(len(mine), np.float32), sure, NO_BOXES, 0.4).found_at > 0
-    sides = (sure[:, 2:] - sure[:, :2]).max(axis=1)
-    for least in (30, 60):
-        counts[f"sure {least}"] += int((sides >= least).sum())
-        counts[f"found {least}"] += int(found[sides >= least].sum())
-    # A detection on what the teacher half sees is no false alarm; one where it sees nothing may be.
-    loose = metrics.match(mine, np.ones(len(mine), np.float32), theirs.boxes, NO_BOXES, 0.2)
-    counts["alone"] += int((~loose.hit).sum())
-
-
-def milliseconds(detector: Detector, height: int = 240, width: int = 320, repeats: int = 300) -> float:
-    """Median time of one call on noise, preparing and decoding included."""
-    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        detector(image)
-        times.append(time.perf_counter() - started)
-    return float(np.median(times) * 1000)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder with the packs; YuNet lies in ../models beside it"
-    )
-    parser.add_argument("--model", type=Path, required=True, help="the detector's .onnx")
-    parser.add_argument("--sides", type=int, nargs="+", default=[160, 320, 640], help="long sides in px")
-    args = parser.parse_args()
-    cv2.setNumThreads(1)
+    entrants: list[DetectorEntrant], data: Path, limit: int | None = None, watch: Watch = unwatched
+) -> Iterator[Row]:
+    """All rows, as they are measured, on people and pictures that the detector's training held aside. limit: of faces
+    in a row, for a quick look. HELEN-330 and the clips are left out where they are not there."""
     recipe = DetectorRecipe()
-    _, held = read_sources(args.data, recipe)
-    validation = Validation(held, recipe)
-    labelled = [p for p in held.faces if p.source in ("helen_train", "ytfaces_train")]
-    clean = replace(held, faces=labelled[:120])
-    engine, yunet = OnnxEngine(args.model), args.data.parent / recipe.teacher
-    ours: dict[int, Detector] = {s: CnnDetector(engine, DetectorOptions(s, LEAST)) for s in args.sides}
-    theirs: dict[int, Detector] = {s: Yunet(yunet, s) for s in args.sides}
-    left, right = (measure(d, args.data, clean, validation) for d in (ours, theirs))
-    left["ms at 320x240"] = milliseconds(CnnDetector(engine))
-    right["ms at 320x240"] = milliseconds(Yunet(yunet, 320, 0.5))
-    print(f"{'':44}{args.model.name:>14}{'YuNet':>14}")
-    for name, value in left.items():
-        print(f"{name:44}{value:14.3f}{right[name]:14.3f}")
-    for clip in sorted((args.data / "videos").glob("*.mp4")):
-        for side in args.sides[1:]:
-            print(clip.name, side, agreement(ours[side], Yunet(yunet, 1280, HALF_SEEN), clip))
+    held = held_aside(data, recipe)
+    contest = Contest(entrants, watch)
+    yield from contest.set_thresholds(held.empties)
+    if (data / "helen_test.zip").is_file():
+        yield from contest.helen_330(data, limit)
+    faces = [picture for picture in held.faces if picture.source in PACKS]
+    yield from contest.placed(faces, held.empties, FACES if limit is None else min(FACES, limit))
+    if limit is not None:
+        recipe = replace(recipe, validation_scenes=min(limit, recipe.validation_scenes))
+    yield from contest.scenes(Validation(held, recipe), limit)
+    judge = data.parent / "models" / YUNET_FILE.name
+    if judge.is_file() and (data / "videos").is_dir():
+        yield from contest.clips(data / "videos", clips.judge(judge), limit)
+    frame = next(trials.frames(trials.Trial("", "", 0, 120), faces, held.empties, 1))[0]
+    timed = np.asarray(cv2.resize(frame, TIMED_PX, interpolation=cv2.INTER_AREA), np.uint8)
+    yield from contest.times(timed, TIMED_CALLS if limit is None else min(TIMED_CALLS, 10 * limit))
 
 
-if __name__ == "__main__":
-    main()
+def held_aside(data: Path, recipe: DetectorRecipe) -> Sources:
+    """What `detector_task.read_sources` holds aside, without labelling all the rest first, which takes minutes. Without
+    the teacher's file its packs and labels are missing."""
+    teacher = data.parent / recipe.teacher
+    share = recipe.validation_share
+
+    def held(some: list[FacePicture], share: float = share) -> list[FacePicture]:
+        return pictures.split_by_group(some, share)[1]
+
+    faces = held([picture for name in PACKS for picture in pictures.read_points_pack(data, name)])
+    if not faces:
+        raise DataError(f"{data}: no face of {' and '.join(PACKS)} is among the {share:.0%} held aside; expected some")
+    if teacher.is_file():
+        faces = pictures.with_teacher(faces, teacher)
+        if (data / "mtfl.zip").is_file():
+            faces += pictures.with_teacher_only(held(pictures.read_bare_faces(data)), teacher)
+    faces += held(pictures.read_mesh_pictures(data))
+    empties = held(pictures.read_empty_pictures(data), recipe.empty_share)
+    if not empties:
+        raise DataError(f"{data / 'no_faces.zip'}: no picture is among the {recipe.empty_share:.0%} held aside")
+    return Sources(faces, held(pictures.read_box_pictures(data)), empties)
+
+
+def precision_between(
+    found: list[Detections], scenes: list[tuple[Image, Floats, Floats]], low: float, high: float
+) -> float:
+    """Average precision of the faces with a longer side of low <= px < high. What finds another face is left out, and
+    so is what finds nothing and is of another size (as in COCO's evaluation by area)."""
+    matches = []
+    for seen, (_, truth, ignored) in zip(found, scenes, strict=True):
+        wanted = _between(truth, low, high)
+        overlap = box_iou(seen.boxes, truth)
+        of_other = (overlap * ~wanted).max(axis=1, initial=0) >= metrics.MATCH_IOU
+        of_wanted = (overlap * wanted).max(axis=1, initial=0) >= metrics.MATCH_IOU
+        kept = of_wanted | (~of_other & _between(seen.boxes, low, high))
+        matches.append(metrics.match(seen.boxes[kept], seen.scores[kept], truth[wanted], ignored))
+    return metrics.average_precision(matches) if any(len(m.found_at) for m in matches) else float("nan")
+
+
+def spread(items: list, limit: int | None) -> list:
+    """At most `limit` of them, evenly from all."""
+    if limit is None or len(items) <= limit:
+        return items
+    return [items[i] for i in np.linspace(0, len(items) - 1, limit).round().astype(int)]
+
+
+def _labelled(item: dict) -> tuple[Image, Floats, Floats]:
+    boxes, kind = item["boxes"].numpy(), item["kind"].numpy()
+    return item["image"].numpy(), boxes[kind == FACE], boxes[kind == IGNORED]
+
+
+def _between(boxes: Floats, low: float, high: float) -> np.ndarray:
+    sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
+    inside: np.ndarray = (sides >= low) & (sides < high)
+    return inside
+
+
+def _false_per_picture(found: list[Matches], threshold: float) -> float:
+    return float(np.mean([(m.scores > threshold).sum() for m in found]))
+
+
+def _clip_rows(counts: dict[str, dict[str, clips.ClipCount]]) -> Iterator[Row]:
+    for clip, each in counts.items():
+        faces = next(iter(each.values())).faces
+        share = {name: c.found / c.faces if c.faces else float("nan") for name, c in each.items()}
+        yield Row(CLIPS_GROUP, clip, faces, share)
+    for clip, each in counts.items():
+        yield Row(
+            EXTRA_GROUP, clip, next(iter(each.values())).faces, {n: float(c.extra) for n, c in each.items()}, best=-1
+        )

@@ -97,7 +97,7 @@ def evaluate_network(
     spec = engine.spec
     if spec.kind == "detector":
         raise ModelFileError(
-            f"network '{spec.name}' is a detector; measure it with python -m facetrain.evaluate_detector"
+            f"network '{spec.name}' is a detector; measure it with facetrack eval detector"
         )
     if boxes == "detector" and not tracked(spec):
         raise DataError(

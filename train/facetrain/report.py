@@ -136,7 +136,7 @@ def next_commands(folder: Path, spec: ModelSpec) -> list[str]:
     """What to do with a run folder's network."""
     model = shlex.quote(str(folder / "model.onnx"))
     if spec.kind == "detector":
-        return [f"python -m facetrain.evaluate_detector --data DATA --model {model}"]
+        return [f"facetrack eval detector --data DATA --model {model}"]
     run = [f"facetrack live --model {model}", f"facetrack video in.mp4 --out annotated.mp4 --model {model}"]
     measure = f"facetrack eval {shlex.quote(str(folder))} --data LABELLED --out figures"
     return [*run, measure] if tracked(spec) else [measure]

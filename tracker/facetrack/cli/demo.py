@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import make_tracker
+from facetrack.cli.options import make_tracker, tracker_options
 from facetrack.cli.video import Followed, progress_bar
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def demo(
     with ExitStack() as stack:
         sheet = stack.enter_context(ImageSink(sheet_path))
         video = stack.enter_context(VideoSink(video_path, clip.options.size, fps=clip.options.fps))
-        tracker = make_tracker(None, "medium", 16, 1)
+        tracker = make_tracker(None, tracker_options(), 1)
         with progress_bar(console) as progress:
             shown = Demo(clip)
             shown.run(tracker, video, progress)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Model, Smooth, make_tracker
+from facetrack.cli.options import Model, Smooth, make_tracker, tracker_options
 from facetrack.cli.train import need_training
 from facetrack.errors import MissingExtraError
 
@@ -39,7 +39,7 @@ def tracking(
     from facetrain.crowd.truth import read_truth
 
     known = read_truth(truth)
-    tracker = make_tracker(model, smooth, 16, 1)
+    tracker = make_tracker(model, tracker_options(smoothing=smooth), 1)
     faces = [tracker.update(frame) for frame in frames_of(clip, "following")]
     scored = evaluate_tracking.score(known, faces)
     console = Console()
@@ -74,7 +74,7 @@ def crowd(
         most = crowd_timing.standing_scene(max(crowd_timing.COUNTS))
         people = clip.cast([most], pack, None, seed)
         behind = clip.backgrounds(clip.read_backgrounds(backgrounds), 1, seed)[0]
-        tracker = make_tracker(model, "medium", len(people), 1)
+        tracker = make_tracker(model, tracker_options(max_faces=len(people)), 1)
         timings = crowd_timing.measure(people, behind, tracker)
     print_table(console, "frame time", crowd_timing.HEAD, crowd_timing.rows(timings))
     none, per_face = crowd_timing.slope_ms(timings)

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from facetrack.cli.options import Json, MaxFaces, Model, Threads, make_tracker
+from facetrack.cli.options import (
+    DetectorModel,
+    DetectorName,
+    Json,
+    MaxFaces,
+    Model,
+    Threads,
+    make_tracker,
+    tracker_options,
+)
 
 DETECTOR_PX = 640
 """A picture has one chance, and time: the detector looks twice as closely as in a video."""
@@ -20,6 +29,8 @@ def image(
     ] = None,
     json: Json = None,
     model: Model = None,
+    detector: DetectorName = "own",
+    detector_model: DetectorModel = None,
     max_faces: MaxFaces = 64,
     threads: Threads = 1,
 ) -> None:
@@ -35,7 +46,9 @@ def image(
     frame = Frame(read_image(photo), 0.0, 0)
     if out is None and json is None:
         out = Path(f"{photo.stem}_faces.png")
-    faces = make_tracker(model, "off", max_faces, threads, DETECTOR_PX).update(frame)
+    options = tracker_options(smoothing="off", max_faces=max_faces, confirmations=1)  # there is but one look
+    tracker = make_tracker(model, options, threads, DETECTOR_PX, detector, detector_model)
+    faces = tracker.update(frame)
     if json is not None:
         with JsonLinesSink(json, source=photo) as sink:
             sink.write(frame, faces)

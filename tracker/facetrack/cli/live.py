@@ -12,15 +12,28 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from facetrack.cli.options import Csv, Json, MaxFaces, Model, Smooth, Threads, make_tracker
+from facetrack.cli.options import (
+    Csv,
+    DetectorModel,
+    DetectorName,
+    Json,
+    MaxFaces,
+    Model,
+    Priority,
+    Smooth,
+    Threads,
+    make_tracker,
+    tracker_options,
+)
 from facetrack.cli.video import check_distinct
+from facetrack.pacing import SearchPacer
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
     from facetrack.cli.window import Window
     from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
     from facetrack.tracker import FaceTracker
-    from facetrack.types import Face, Image
+    from facetrack.types import Face, Frame, Image
 
 
 def live(
@@ -38,8 +51,11 @@ def live(
     height: Annotated[int | None, typer.Option(help="Ask the camera for this height, px.")] = None,
     fps: Annotated[float | None, typer.Option(help="Ask the camera for this rate.")] = None,
     model: Model = None,
+    detector: DetectorName = "own",
+    detector_model: DetectorModel = None,
     smooth: Smooth = "medium",
     max_faces: MaxFaces = 4,
+    priority: Priority = "largest",
     threads: Threads = 1,
 ) -> None:
     """Follow faces live. The newest frame wins: a slow machine drops frames, it does not fall behind."""
@@ -54,7 +70,8 @@ def live(
     if window:
         check_display()
     with ExitStack() as stack:
-        tracker = make_tracker(model, smooth, max_faces, threads)
+        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority)
+        tracker = make_tracker(model, options, threads, detector=detector, detector_model=detector_model)
         records: list[JsonLinesSink | CsvSink] = []
         if json is not None:
             records.append(stack.enter_context(JsonLinesSink(json)))
@@ -87,6 +104,7 @@ class LiveLoop:
     ) -> None:
         self.source, self.tracker, self.records = source, tracker, records
         self.recording, self.window, self.mirror = recording, window, mirror
+        self.pacer = SearchPacer()
         self.done_s: list[float] = []
         self.latency_ms: list[float] = []
 
@@ -94,11 +112,11 @@ class LiveLoop:
         first_s: float | None = None
         for frame in self.source:
             first_s = frame.time_s if first_s is None else first_s
-            faces = self.tracker.update(frame)
-            self._count(frame.time_s)
             since_start = replace(frame, time_s=frame.time_s - first_s)
+            faces = self.tracker.update(since_start, search=False)
+            self._count(frame.time_s)
             for sink in self.records:
-                sink.write(since_start, faces, ())
+                sink.write(since_start, faces, self.tracker.events)
             if self.recording is not None or self.window is not None:
                 picture = self._draw(frame.image, faces)
                 if self.recording is not None:
@@ -107,6 +125,14 @@ class LiveLoop:
                     return
             if any(sink.closed for sink in self.records):
                 return
+            self._search(since_start)
+
+    def _search(self, frame: Frame) -> None:
+        """Look for newcomers now that the result is out: nobody waits for that."""
+        if self.tracker.search_is_due(frame.time_s, self.pacer.interval_s):
+            started_s = time.perf_counter()
+            self.tracker.search(frame)
+            self.pacer.took(time.perf_counter() - started_s)
 
     def _count(self, captured_s: float) -> None:
         now = time.perf_counter()

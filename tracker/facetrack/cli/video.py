@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Csv, Json, MaxFaces, Model, Smooth, Threads, make_tracker
+from facetrack.cli.options import (
+    Csv,
+    DetectorModel,
+    DetectorName,
+    Json,
+    MaxFaces,
+    Model,
+    Priority,
+    Smooth,
+    Threads,
+    make_tracker,
+    tracker_options,
+)
 from facetrack.errors import OutputError
 
 if TYPE_CHECKING:
@@ -27,8 +39,11 @@ def video(
     json: Json = None,
     csv: Csv = None,
     model: Model = None,
+    detector: DetectorName = "own",
+    detector_model: DetectorModel = None,
     smooth: Smooth = "medium",
     max_faces: MaxFaces = 16,
+    priority: Priority = "largest",
     threads: Threads = 1,
 ) -> None:
     """Follow the faces of a video: annotated video, JSON lines, CSV, or any of them.
@@ -46,7 +61,8 @@ def video(
     with ExitStack() as stack:
         frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
         pictures, records = open_sinks(stack, frames, source, out, json, csv)
-        tracker = make_tracker(model, smooth, max_faces, threads)
+        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority)
+        tracker = make_tracker(model, options, threads, detector=detector, detector_model=detector_model)
         with progress_bar(console) as progress:
             followed = follow(frames, tracker, pictures, records, progress)
     console.print(followed.summary())
@@ -124,7 +140,7 @@ def follow(
         faces = tracker.update(frame)
         followed.count(faces, time.perf_counter() - started)
         for sink in records:
-            sink.write(frame, faces, ())
+            sink.write(frame, faces, tracker.events)
         if pictures is not None:
             pictures.write(draw_faces(frame.image, faces), frame.time_s)
         progress.advance(bar)

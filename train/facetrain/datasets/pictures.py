@@ -21,14 +21,10 @@ from numpy.typing import NDArray
 
 from facetrack import topology
 from facetrack.errors import DataError
-from facetrack.geometry import box_iou, points_box
+from facetrack.geometry import below_forehead, box_iou, points_box
 from facetrack.types import Floats, Image
 from facetrain.datasets.packs import person_of
 
-FOREHEAD = 0.24
-"""Share of a WIDER-style box above the brows. YuNet is trained on such boxes: on helen_train and ytfaces_train the
-extent of the 68 points begins .24 of its box's height below its top (standard deviation .05) and agrees with it on the
-other three sides within .03, so the same cut serves for wider_scenes and for the teacher's boxes."""
 TEACHER_SURE = 0.8
 TEACHER_UNSURE = 0.3
 TEACHER_EDGE_PX = 24
@@ -66,13 +62,6 @@ def ellipse_outline(boxes: Floats) -> Floats:
     unit = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
     return (middle[:, None] + unit * half[:, None]).astype(np.float32)
-
-
-def below_forehead(boxes: Floats) -> Floats:
-    """WIDER-style boxes (hairline to chin) -> the extent of the 68 points (brows to chin). See FOREHEAD."""
-    cut = boxes.copy()
-    cut[:, 1] += FOREHEAD * (boxes[:, 3] - boxes[:, 1])
-    return cut
 
 
 def read_points_pack(folder: Path, name: str) -> list[FacePicture]:
@@ -113,9 +102,24 @@ def read_empty_pictures(folder: Path, name: str = "no_faces") -> list[FacePictur
 
 
 def read_unlabelled_faces(folder: Path, model: Path, name: str = "mtfl") -> list[FacePicture]:
-    """Close crops whose faces YuNet labels: every head pose, hats, glasses, at little resolution. The pack's own labels
-    have no boxes. Crops where it is sure of nothing are left out."""
-    bare = [_faceless(name, file, person_of(file), data) for file, data in _zip_bytes(folder / f"{name}.zip")]
+    """`read_bare_faces`, labelled by `with_teacher_only`."""
+    return with_teacher_only(read_bare_faces(folder, name), model)
+
+
+def read_bare_faces(folder: Path, name: str = "mtfl") -> list[FacePicture]:
+    """Close crops of faces without boxes, not even in the pack's own labels: every head pose, hats, glasses, at little
+    resolution. The source of heads turned by 60 degrees and more (its bins 1 and 5), which are rare, is called
+    mtfl_turned."""
+    with (folder / f"{name}.csv").open(newline="") as lines:
+        turned = {row["path"] for row in csv.DictReader(lines) if row["pose_1..5"] in ("1", "5")}
+    return [
+        _faceless(f"{name}_turned" if file in turned else name, file, person_of(file), data)
+        for file, data in _zip_bytes(folder / f"{name}.zip")
+    ]
+
+
+def with_teacher_only(bare: list[FacePicture], model: Path) -> list[FacePicture]:
+    """Pictures without labels, with the faces that YuNet sees; those in which it is sure of nothing are left out."""
     return [_largest_first(picture) for picture in with_teacher(bare, model) if len(picture.outlines)]
 
 

@@ -1,0 +1,77 @@
+"""The detectors that are measured beside one another: facetrack's, YuNet, and MediaPipe's short-range one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from facetrack.detector import Detector, DetectorOptions
+from facetrack.detector.cnn import CnnDetector
+from facetrack.detector.mediapipe import FILE as MEDIAPIPE_FILE
+from facetrack.detector.mediapipe import MediaPipeDetector
+from facetrack.detector.yunet import FILE as YUNET_FILE
+from facetrack.detector.yunet import VENDOR_THRESHOLD, YunetDetector
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.errors import DataError, MissingExtraError
+
+YUNET, MEDIAPIPE = "YuNet", "MediaPipe"
+OWN_DEFAULT = DetectorOptions().threshold
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorEntrant:
+    """make: threshold -> the detector, everything else as it is measured. default: the threshold that its maker has set
+    for it."""
+
+    name: str
+    make: Callable[[float], Detector]
+    default: float
+
+
+def open_all(models: list[Path], peers: Path, side_px: int) -> tuple[list[DetectorEntrant], list[str]]:
+    """Facetrack's own from `models`, then the two others where their files lie in the folder `peers` and their packages
+    are installed; and a sentence for each that is left out.
+
+    side_px: of the longer side of what own and YuNet see. Raises DataError where two models cannot be told apart by
+    name, ModelFileError where one is no detector.
+    """
+    own = [DetectorEntrant(_name(path), partial(_own, OnnxEngine(path), side_px), OWN_DEFAULT) for path in models]
+    names = [entrant.name for entrant in own]
+    if len({*names, YUNET, MEDIAPIPE}) < len(names) + 2:
+        raise DataError(f"the detectors are called {', '.join(names)}; expected different names: rename a file")
+    for entrant in own:
+        entrant.make(entrant.default)
+    others = [
+        DetectorEntrant(YUNET, partial(_yunet, peers / YUNET_FILE.name, side_px), VENDOR_THRESHOLD),
+        DetectorEntrant(MEDIAPIPE, partial(_mediapipe, peers / MEDIAPIPE_FILE.name), 0.5),
+    ]
+    left_out, present = [], []
+    for entrant, name in zip(others, (YUNET_FILE.name, MEDIAPIPE_FILE.name), strict=True):
+        try:
+            if not (peers / name).is_file():
+                left_out.append(f"{entrant.name} is left out: there is no {name} in the folder models beside the data")
+                continue
+            entrant.make(entrant.default)
+            present.append(entrant)
+        except MissingExtraError as error:
+            left_out.append(f"{entrant.name} is left out: {error}")
+    return [*own, *present], left_out
+
+
+def _name(path: Path) -> str:
+    """A run folder's model.onnx is called after the run."""
+    return path.resolve().parent.name if path.stem == "model" else path.stem
+
+
+def _own(engine: OnnxEngine, side_px: int, threshold: float) -> Detector:
+    return CnnDetector(engine, DetectorOptions(side_px, threshold))
+
+
+def _yunet(model: Path, side_px: int, threshold: float) -> Detector:
+    return YunetDetector(model, DetectorOptions(side_px, threshold))
+
+
+def _mediapipe(model: Path, threshold: float) -> Detector:
+    return MediaPipeDetector(model, threshold)
