@@ -225,6 +225,7 @@ def test_teacher_labels_crops_that_have_no_boxes(tmp_path: Path) -> None:
     with zipfile.ZipFile(DATA / "mtfl.zip") as whole, zipfile.ZipFile(tmp_path / "mtfl.zip", "w") as part:
         for name in whole.namelist()[:60]:
             part.writestr(name, whole.read(name))
+    (tmp_path / "mtfl.csv").write_bytes((DATA / "mtfl.csv").read_bytes())
     labelled = pictures.read_unlabelled_faces(tmp_path, model)
     assert len(labelled) > 50
     for picture in labelled:

@@ -3,51 +3,10 @@
 import numpy as np
 import pytest
 
-from facetrack.geometry import box_iou, crop_from_box, points_box
-from facetrack.landmarker import Reading
+from facetrack.track import Velocity
 from facetrack.tracker import FaceTracker, TrackerOptions
-from facetrack.types import Detections, Frame, Landmarks, Pose
-
-SHAPE = np.random.default_rng(0).uniform(-0.5, 0.5, (68, 2))
-SHAPE -= (SHAPE.max(axis=0) + SHAPE.min(axis=0)) / 2
-SHAPE[36:42], SHAPE[42:48] = [-0.25, -0.2], [0.25, -0.2]
-
-
-def actor(x, y, size=80.0):
-    return (SHAPE * size + [x, y]).astype(np.float32)
-
-
-class Stage:
-    """Plays both networks: `actors` are the faces that can be seen now."""
-
-    margin = 1.3
-
-    def __init__(self):
-        self.actors = []
-        self.sigma_px = 1.0
-        self.attributes = {}
-        self.detector_calls = 0
-        self.landmarker_calls = []
-
-    def detect(self, image):
-        self.detector_calls += 1
-        boxes = np.array([points_box(points) for points in self.actors], np.float32).reshape(-1, 4)
-        return Detections(boxes, np.full(len(boxes), 0.9, np.float32))
-
-    def __call__(self, image, crops):
-        self.landmarker_calls.append(len(crops))
-        return [self._read(crop) for crop in crops]
-
-    def _read(self, crop):
-        """The actor who fills most of the crop, or nothing."""
-        half = crop.size_px / 2
-        square = np.array([[crop.x - half, crop.y - half, crop.x + half, crop.y + half]])
-        for points in self.actors:
-            ideal = crop_from_box(points_box(points), self.margin)
-            r = ideal.size_px / 2
-            if box_iou(square, np.array([[ideal.x - r, ideal.y - r, ideal.x + r, ideal.y + r]]))[0, 0] > 0.4:
-                return Reading(Landmarks(points, np.full(68, self.sigma_px, np.float32)), 0.99, self.attributes)
-        return Reading(Landmarks(actor(crop.x, crop.y, half), np.ones(68, np.float32)), 0.05)
+from facetrack.types import Frame, Pose
+from staged import Stage, actor, frame, ids
 
 
 @pytest.fixture
@@ -56,15 +15,7 @@ def stage():
 
 
 def tracker_on(stage, **options):
-    return FaceTracker(stage.detect, stage, TrackerOptions(smoothing="off", **options))
-
-
-def frame(i, fps=30.0, size=(480, 640)):
-    return Frame(np.zeros((*size, 3), np.uint8), i / fps, i)
-
-
-def ids(faces):
-    return [face.track_id for face in faces]
+    return stage.tracker(looks=False, **options)
 
 
 def test_nothing_there_is_an_empty_list(stage):
@@ -90,6 +41,45 @@ def test_a_face_that_moves_keeps_its_number_without_the_detector(stage):
         assert ids(faces) == [1]
         np.testing.assert_allclose(faces[0].landmarks.points, stage.actors[0], atol=1e-3)
     assert stage.detector_calls == 1
+
+
+def sprint(stage, tracker, steps):
+    """Move a face of 40 px by these shares of its size, one each frame; how often it was seen."""
+    x, seen = 30.0, 0
+    for i, step in enumerate(steps):
+        x += step * 40
+        stage.actors = [actor(x, 200, 40)]
+        seen += ids(tracker.update(frame(i))) == [1]
+    return seen
+
+
+def test_a_face_that_moves_by_more_than_half_its_size_a_frame_is_met_where_it_goes(stage, monkeypatch):
+    """The landmarker sees faces that are off by up to 56 % of their size; this one goes 60 %."""
+    steps = [0, 0.2, 0.4, *[0.6] * 20]
+    assert sprint(stage, tracker_on(stage, detect_interval_s=1e9), steps) == len(steps)
+    assert stage.detector_calls == 1
+    monkeypatch.setattr(Velocity, "shift_px", lambda *_: np.zeros(2))
+    stage.detector_calls = 0
+    sprint(stage, tracker_on(stage, detect_interval_s=1e9), steps)
+    assert stage.detector_calls > 10, "it would be lost without prediction"
+
+
+def test_a_start_that_was_too_fast_costs_one_call_and_no_frame(stage):
+    steps = [0, 0, *[0.6] * 20]
+    assert sprint(stage, tracker_on(stage, detect_interval_s=1e9), steps) == len(steps)
+    assert stage.detector_calls == 2
+
+
+def test_at_rest_trembling_does_not_move_the_crop(stage):
+    """By up to 1 % of the size to each side: the crop's steps are less than half as long as the face's."""
+    tracker, rng = tracker_on(stage, detect_interval_s=1e9), np.random.default_rng(4)
+    places = 200 + 80 * rng.uniform(-0.01, 0.01, (120, 2))
+    for i, place in enumerate(places):
+        stage.actors = [actor(*place)]
+        tracker.update(frame(i))
+    crops = np.array([(crop.x, crop.y) for crop in stage.crops[50:]])
+    assert np.abs(crops - 200).max() < 0.8
+    assert np.diff(crops, axis=0).std() < 0.5 * np.diff(places, axis=0).std()
 
 
 def test_a_face_that_leaves_is_gone_in_the_same_frame(stage):
@@ -147,6 +137,37 @@ def test_a_newcomer_is_found_within_the_interval(stage):
     assert seen[0] == [1]
 
 
+def test_a_live_loop_looks_for_newcomers_itself_and_lost_faces_are_looked_for_at_once(stage):
+    tracker = tracker_on(stage, detect_interval_s=0.1)
+    stage.actors = [actor(100, 200)]
+    assert ids(tracker.update(frame(0), search=False)) == [1], "nobody was followed"
+    stage.actors = [actor(100, 200), actor(400, 200)]
+    for i in range(1, 30):
+        assert ids(tracker.update(frame(i), search=False)) == [1]
+    assert stage.detector_calls == 1
+    assert tracker.search_is_due(29 / 30)
+    tracker.search(frame(29))
+    assert ids(tracker.update(frame(30), search=False)) == [1, 2]
+    assert stage.detector_calls == 2
+    stage.actors = [actor(160, 200), actor(400, 200)]  # the first one jumped
+    assert ids(tracker.update(frame(31), search=False)) == [1, 2]
+    assert stage.detector_calls == 3
+
+
+def test_when_a_search_is_due(stage):
+    """Every .4 s, or at another interval; every .1 s at least while somebody is missed, for two seconds."""
+    tracker = tracker_on(stage)
+    stage.actors = [actor(100, 200), actor(400, 200)]
+    tracker.update(frame(0))
+    assert [tracker.search_is_due(t) for t in (0.39, 0.41)] == [False, True]
+    assert [tracker.search_is_due(t, 0.2) for t in (0.19, 0.21)] == [False, True]
+    assert [tracker.search_is_due(t, 1.0) for t in (0.99, 1.01)] == [False, True]
+    stage.actors = [actor(100, 200)]
+    tracker.update(frame(3))  # at .1 s: lost, looked for
+    assert [tracker.search_is_due(t, 1.0) for t in (0.19, 0.21)] == [False, True]
+    assert [tracker.search_is_due(t, 5.0) for t in (1.99, 2.01)] == [True, False]
+
+
 def test_all_followed_faces_go_through_in_one_batch(stage):
     tracker = tracker_on(stage, detect_interval_s=1e9)
     stage.actors = [actor(100 + 150 * i, 200) for i in range(4)]
@@ -158,9 +179,9 @@ def test_all_followed_faces_go_through_in_one_batch(stage):
 
 def test_two_tracks_on_one_face_become_one(stage):
     tracker = tracker_on(stage, detect_interval_s=1e9)
-    stage.actors = [actor(100, 200), actor(200, 200)]
+    stage.actors = [actor(100, 200), actor(180, 200)]
     assert ids(tracker.update(frame(0))) == [1, 2]
-    stage.actors = [actor(160, 200)]  # both crops now hold this one
+    stage.actors = [actor(140, 200)]  # both crops now hold this one
     assert len(tracker.update(frame(1))) == 1
     assert len(tracker.update(frame(2))) == 1
 
@@ -171,6 +192,40 @@ def test_max_faces_keeps_the_largest(stage):
     faces = tracker.update(frame(0))
     assert len(faces) == 1
     assert faces[0].box[2] - faces[0].box[0] > 100
+
+
+@pytest.mark.parametrize(
+    ("priority", "newcomer", "takes"),
+    [
+        ("largest", actor(400, 200, 97), False),
+        ("largest", actor(400, 200, 99), True),
+        ("central", actor(319.5, 99.5, 60), False),
+        ("central", actor(319.5, 139.5, 60), True),
+    ],
+    ids=["1.47 times as large", "1.53 times as large", "1.33 times as central", "1.71 times as central"],
+)
+def test_a_newcomer_takes_a_place_only_if_it_counts_half_as_much_again(stage, priority, newcomer, takes):
+    """80 px squared are 6400. Of the 800 px across the picture the one who is followed is .25 (200 px) from its middle,
+    newcomers .175 and .125: 1 / .3, 1 / .225 and 1 / .175."""
+    tracker = tracker_on(stage, max_faces=1, priority=priority, detect_interval_s=0.1)
+    first = actor(119.5, 239.5)
+    stage.actors = [first]
+    assert ids(tracker.update(frame(0))) == [1]
+    stage.actors = [first, newcomer]
+    for i in range(1, 30):
+        faces = tracker.update(frame(i))
+    assert ids(faces) == [2 if takes else 1]
+    stage.actors = [first]
+    faces = [tracker.update(frame(i)) for i in range(30, 40)][-1]
+    assert ids(faces) == [1], "who gave way keeps the number"
+
+
+@pytest.mark.parametrize(("priority", "number_of_large"), [("largest", 1), ("central", None)])
+def test_of_two_who_are_found_at_once_the_one_who_counts_more_is_followed(stage, priority, number_of_large):
+    tracker = tracker_on(stage, max_faces=1, priority=priority)
+    stage.actors = [actor(320, 240, 60), actor(100, 100, 120)]
+    (face,) = tracker.update(frame(0))
+    assert np.ptp(face.landmarks.points[:, 0]) == pytest.approx(120 if number_of_large else 60, abs=0.01)
 
 
 def test_a_doubtful_newcomer_is_not_admitted(stage):
@@ -194,6 +249,33 @@ def test_a_vague_reading_is_no_newcomer_but_may_be_a_known_face(stage):
     assert tracker.update(frame(3)) == []
     stage.sigma_px = 3.6
     assert ids(tracker.update(frame(4))) == [1]
+
+
+def test_a_vague_newcomer_is_shown_once_it_was_seen_three_times(stage):
+    """2.8 of 80 px are .035: clear enough to enter (.04), not to be shown at once (.03)."""
+    tracker = tracker_on(stage)
+    stage.actors, stage.sigma_px = [actor(100, 200)], 2.8
+    assert [ids(tracker.update(frame(i))) for i in range(4)] == [[], [], [1], [1]]
+    assert stage.detector_calls == 1
+
+
+def test_a_vague_newcomer_who_turns_vaguer_is_never_shown(stage):
+    tracker = tracker_on(stage)
+    stage.actors = [actor(100, 200)]
+    for i in range(30):
+        stage.sigma_px = (2.8, 2.8, 3.6)[i % 3]
+        assert tracker.update(frame(i)) == []
+    stage.sigma_px = 2.8
+    seen = [ids(tracker.update(frame(i))) for i in range(30, 33)]
+    assert seen == [[], [], [1]], "no number was given before"
+
+
+def test_a_vague_newcomer_who_turns_clear_is_shown_at_once(stage):
+    tracker = tracker_on(stage, confirmations=10)
+    stage.actors, stage.sigma_px = [actor(100, 200)], 2.8
+    assert tracker.update(frame(0)) == []
+    stage.sigma_px = 1.0
+    assert ids(tracker.update(frame(1))) == [1]
 
 
 def test_a_network_without_sigma_is_taken_at_its_word(stage):
@@ -228,7 +310,7 @@ def test_time_must_increase(stage):
         tracker.update(frame(3))
 
 
-@pytest.mark.parametrize("bad", [{"smoothing": "much"}, {"max_faces": 0}])
+@pytest.mark.parametrize("bad", [{"smoothing": "much"}, {"max_faces": 0}, {"priority": "oldest"}])
 def test_options_are_checked(bad):
     with pytest.raises(ValueError, match="expected"):
         TrackerOptions(**bad)

@@ -24,9 +24,13 @@ FAR_SIMILARITY = 0.8
 VAGUE = 0.05
 """How alike a face must look to one that was lost at this very place, and to one that was lost at the end of its reach
 or beyond, or is itself as vague as `VAGUE`: an ear looks a little like its owner."""
-STRANGER_SIMILARITY = 0.35
-"""A face that looks less like itself than this is somebody else, onto whom the points have slid."""
+STRANGER_SIMILARITY = 0.4
+"""A face that looks less like itself than this is somebody else, onto whom the points have slid, or who stands where it
+was lost."""
 LOOK_INTERVAL_S = 0.5
+MOVING, MOVING_INTERVAL_S = 0.5, 0.15
+"""How often a face is looked at; more often one that moves by more than half its size a second: the points may have
+slid onto somebody who walks past."""
 CLEAR = 0.03
 """Vagueness up to which a look is worth keeping."""
 HAIR = 0.15
@@ -93,7 +97,7 @@ class Identity:
         if self._appearance is None:
             return []
         self._part(image, followed, overlap)
-        due = [t for t in followed if t.alone and time_s - t.looked_s >= LOOK_INTERVAL_S and _shows_face(t, image)]
+        due = [t for t in followed if t.alone and _is_due(t, time_s) and _shows_face(t, image)]
         if not due:
             return []
         track = min(due, key=lambda t: t.looked_s)
@@ -142,6 +146,11 @@ class Identity:
         if self._appearance is None:
             return [None] * len(points)
         return list(self._appearance(image, points))
+
+
+def _is_due(track: Track, time_s: float) -> bool:
+    interval_s = MOVING_INTERVAL_S if track.place.speed > MOVING else LOOK_INTERVAL_S
+    return time_s - track.looked_s >= interval_s or track.doubted
 
 
 def _shows_face(track: Track, image: Image) -> bool:

@@ -92,6 +92,11 @@ class Place:
     GOES_ON_S: ClassVar[float] = 0.5
     """Unseen, it is expected to go on for so long."""
 
+    @property
+    def speed(self) -> float:
+        """In sizes of the face per second."""
+        return float(np.hypot(*self.px_per_s) / (self.box[2:] - self.box[:2]).max())
+
     def distance(self, box: Floats, time_s: float) -> float:
         """To another box at a later time: of the centres, in units of this one's longer side, as if it had stood or
         gone on, whichever is nearer, plus the log of the ratio of their sizes."""
@@ -136,11 +141,11 @@ class Track:
         new = math.isinf(self.seen_s)
         if time_s - self.seen_s > self.BRIEF_S:
             self._velocity.reset()
-        self.followed, self.just_lost, self.hidden = True, False, False
+        self.followed, self.just_lost, self.hidden, self.doubted = True, False, False, False
         self.readings = 0
         self.take(reading, time_s)
         if new:
-            self._alone = self.place
+            self._alone = self._looked = self.place
 
     def take(self, reading: Reading, time_s: float) -> None:
         """A new reading of the followed face."""
@@ -197,7 +202,8 @@ class Track:
         """Somebody else is followed here: returns the person, lost where the last look was; this one has no number."""
         person = Track(self._margin, self._smoothing)
         person.swap(self)
-        person.place, person.hidden = self._looked, True
+        person.place = person._alone = person._looked = self._looked
+        person.hidden = True
         return person
 
     def stand(self, alone: bool) -> None:

@@ -61,20 +61,23 @@ class FaceTracker:
         options: TrackerOptions | None = None,
         threads: int = 1,
         detector_px: int = 320,
+        engine: str = "onnx",
+        provider: str = "cpu",
     ) -> FaceTracker:
-        """A tracker on the bundled networks, run by ONNX Runtime.
+        """A tracker on the bundled networks.
 
         landmarks: path of another landmark network. detector_px: the detector sees the frame reduced to this longer
         side; faces under about 16 px in there are missed, and twice the size costs four times the time.
-        Raises ModelFileError where a file is not what it should be.
+        engine, provider: what runs them, see `engine.choice.open_engine`.
+        Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
         """
         from facetrack.appearance import Appearance
-        from facetrack.engine.onnx import OnnxEngine
+        from facetrack.engine.choice import open_engine
         from facetrack.modelfile import bundled_path
 
-        landmarker = Landmarker(OnnxEngine(landmarks or bundled_path("landmarks68"), threads))
-        appearance = Appearance(OnnxEngine(bundled_path("appearance"), threads))
-        return cls(bundled_detector(threads, detector_px), landmarker, options, appearance)
+        landmarker = Landmarker(open_engine(landmarks or bundled_path("landmarks68"), engine, threads, provider))
+        appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
+        return cls(bundled_detector(threads, detector_px, engine, provider), landmarker, options, appearance)
 
     def reset(self) -> None:
         """Forget all faces and start numbering from 1, as a new tracker would."""
@@ -126,6 +129,7 @@ class FaceTracker:
                 track.take(reading, frame.time_s)
             else:
                 track.restart(reading, frame.time_s)
+                track.doubted = True  # somebody else may stand there by now: a look will tell
         self._hide_doubles(frame)
 
     def _lingering(self, time_s: float) -> list[Track]:
@@ -232,10 +236,13 @@ class FaceTracker:
         return Face(track.id, points_box(points), track.landmarks, track.presence, pose, signals)
 
 
-def bundled_detector(threads: int = 1, long_side_px: int = 320) -> Detector:
-    """The detector that comes with facetrack, run by ONNX Runtime."""
+def bundled_detector(
+    threads: int = 1, long_side_px: int = 320, engine: str = "onnx", provider: str = "cpu"
+) -> Detector:
+    """The detector that comes with facetrack. engine, provider: see `engine.choice.open_engine`."""
     from facetrack.detector.cnn import CnnDetector, DetectorOptions
-    from facetrack.engine.onnx import OnnxEngine
+    from facetrack.engine.choice import open_engine
     from facetrack.modelfile import bundled_path
 
-    return CnnDetector(OnnxEngine(bundled_path("detector"), threads), DetectorOptions(long_side_px))
+    network = open_engine(bundled_path("detector"), engine, threads, provider)
+    return CnnDetector(network, DetectorOptions(long_side_px))

@@ -23,7 +23,7 @@ from facetrain import augment
 from facetrain.datasets.hard_examples import HardExample
 from facetrain.datasets.pictures import FacePicture
 from facetrain.datasets.placing import Rect, cells, longer_side, place, shrink, turn_scale
-from facetrain.datasets.spoiling import occlude, spoil
+from facetrain.datasets.spoiling import defocus, fade, occlude, spoil
 from facetrain.sampling import EpochItems
 
 Rng = np.random.Generator
@@ -47,7 +47,7 @@ class SceneOptions:
     smallest_px: float = 8.0
     face_px: float = 10.0
     face_shares: tuple[float, float] = (0.1, 0.95)
-    linear: float = 0.5
+    linear: float = 0.4
     enlarge: float = 3.0
     rotation_deg: float = 75.0
     wide: float = 0.4
@@ -56,7 +56,7 @@ class SceneOptions:
     empty: float = 0.06
     empty_cell: float = 0.15
     hard_cell: float = 0.15
-    occluded: float = 0.25
+    occluded: float = 0.3
     slots: int = 64
     tight: tuple[str, ...] = ("expressions",)
     shares: dict[str, float] = field(
@@ -195,10 +195,13 @@ class Scenes(EpochItems):
         reduction = int(2 ** np.clip(np.floor(np.log2(1 / max(scale, 1e-3))), 0, 3))
         image = picture.decode(reduction)
         image = augment.relight(image, rng) if rng.random() < 0.6 else image
+        image = fade(image, rng) if rng.random() < 0.15 else image
         matrix = place(matrix, (box[:2] + box[2:]) / 2, target)
         if picture.source in options.tight or rng.random() < 0.2:
             cell = shrink(cell, points_box(transform(picture.outlines[0], matrix)), rng)
         paste(scene, picture, image, matrix, cell, options, reduction)
+        if rng.random() < 0.15:
+            defocus(scene.image, cell, size, rng)
 
 
 def paste(

@@ -16,7 +16,7 @@ Rng = np.random.Generator
 
 def occlude(image: Image, faces: Sequence[Floats], share: float, rng: Rng) -> Image:
     """A mask, a hand, a cup, a frame: a patch of one colour or of the scene itself over up to a third of some faces,
-    over one half of a quarter of these.
+    over one half of two fifths of these.
 
     faces: boxes (4,) x0 y0 x1 y1 px. share: of them that are covered.
     """
@@ -24,7 +24,7 @@ def occlude(image: Image, faces: Sequence[Floats], share: float, rng: Rng) -> Im
     for box in faces:
         if rng.random() >= share:
             continue
-        x0, y0, x1, y1 = _whole(_half(box, rng) if rng.random() < 0.25 else _patch(box, rng), image)
+        x0, y0, x1, y1 = _whole(_half(box, rng) if rng.random() < 0.4 else _patch(box, rng), image)
         out[y0:y1, x0:x1] = rng.integers(0, 256, 3)
         if rng.random() < 0.4:
             height, width = image.shape[:2]
@@ -57,6 +57,19 @@ def _whole(patch: Floats, image: Image) -> tuple[int, int, int, int]:
     return int(x0), int(y0), int(x1), int(y1)
 
 
+def fade(image: Image, rng: Rng) -> Image:
+    """Little contrast in a dim light, as in old films and dark rooms: levels drawn towards their mean, then darker."""
+    contrast, gain = rng.uniform(0.35, 0.8), rng.uniform(0.4, 1.0)
+    return np.asarray(np.clip(gain * (contrast * image + (1 - contrast) * image.mean()), 0, 255), np.uint8)
+
+
+def defocus(image: Image, cell: tuple[int, int, int, int], size_px: float, rng: Rng) -> None:
+    """Blur one cell of a scene, in place, by up to a twentieth of the size of the face in it."""
+    x0, y0, x1, y1 = cell
+    view = image[y0:y1, x0:x1]
+    view[:] = cv2.GaussianBlur(view, (0, 0), max(0.3, float(rng.uniform(0.01, 0.055)) * size_px))
+
+
 def spoil(image: Image, rng: Rng) -> Image:
     """Light, colour, blur, low resolution, noise, JPEG: what a webcam does to the whole frame. Coarse on purpose."""
     if rng.random() < 0.5:
@@ -72,7 +85,8 @@ def spoil(image: Image, rng: Rng) -> Image:
         down = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
         image = cv2.resize(down, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
     if rng.random() < 0.2:
-        noise = (rng.standard_normal(image.shape, np.float32) * rng.uniform(2, 12)).astype(np.int16)
+        shape = image.shape if rng.random() < 0.6 else (*image.shape[:2], 1)  # in colours, or in grey
+        noise = (rng.standard_normal(shape, np.float32) * rng.uniform(2, 25)).astype(np.int16)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.2:
         data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])[1]

@@ -1,0 +1,190 @@
+"""Who keeps the number, on a stage where every person's look is known."""
+
+import pytest
+
+from staged import Stage, actor, alike, frame, ids
+
+FPS = 10.0
+
+
+class Play:
+    """Plays scenes on end, at 10 frames a second: `play(seconds, name=actor(..))` returns the last frame's numbers."""
+
+    def __init__(self, looks: bool = True, **options) -> None:
+        self.stage = Stage()
+        self.tracker = self.stage.tracker(looks, **options)
+        self.index = 0
+
+    def __call__(self, seconds: float = 1 / FPS, **people) -> dict[str, int]:
+        self.stage.cast(**people)
+        for _ in range(round(seconds * FPS)):
+            faces = self.tracker.update(frame(self.index, FPS))
+            self.index += 1
+        return self.stage.names(faces)
+
+
+def test_who_leaves_and_returns_after_three_seconds_elsewhere_keeps_the_number():
+    play = Play()
+    assert play(1.0, anna=actor(150, 200)) == {"anna": 1}
+    assert play(3.0) == {}
+    assert play(anna=actor(450, 300, 60)) == {"anna": 1}
+
+
+def test_another_person_at_the_old_place_is_somebody_else():
+    play = Play()
+    play(1.0, anna=actor(150, 200))
+    play(0.5)
+    assert play(0.2, bea=actor(150, 200)) == {"bea": 2}
+    assert play(0.2, bea=actor(150, 200), anna=actor(450, 300)) == {"bea": 2, "anna": 1}
+
+
+@pytest.mark.parametrize(
+    ("similarity", "x", "number"),
+    [(0.6, 150, 1), (0.5, 150, 2), (0.7, 450, 2), (0.9, 450, 1)],
+    ids=["alike, here", "unlike, here", "alike, far", "very alike, far"],
+)
+def test_the_farther_away_the_more_alike(similarity, x, number):
+    """.55 at the very place, .8 beyond reach."""
+    play = Play()
+    play(1.0, anna=actor(150, 200))
+    play(1.0)
+    play.stage.looks["anna"] = alike(similarity, 0, 14)
+    assert play(0.2, anna=actor(x, 200)) == {"anna": number}
+
+
+def test_a_vague_face_must_look_more_alike():
+    """4 px of 80 are .05: as vague as to be asked for .8 at its old place; .055 is too vague for a new face."""
+    play = Play()
+    play(1.0, anna=actor(150, 200))
+    play(1.0)
+    play.stage.looks["anna"] = alike(0.7, 0, 14)
+    play.stage.sigma_px = 4.0
+    assert play(0.3, anna=actor(150, 200)) == {}
+    play.stage.sigma_px = 1.0
+    assert play(anna=actor(150, 200)) == {"anna": 1}
+
+
+def test_two_who_exchange_places_while_away_keep_their_numbers():
+    play = Play()
+    assert play(1.5, anna=actor(150, 200), bea=actor(450, 200)) == {"anna": 1, "bea": 2}
+    play(3.0)
+    assert play(bea=actor(150, 200), anna=actor(450, 200)) == {"anna": 1, "bea": 2}
+
+
+def test_without_looks_the_place_says_who_comes_back_for_two_seconds():
+    play = Play(looks=False)
+    assert play(1.0, anna=actor(150, 200), bea=actor(450, 200)) == {"anna": 1, "bea": 2}
+    play(1.9)
+    assert play(bea=actor(150, 200), anna=actor(450, 200)) == {"anna": 2, "bea": 1}
+    play(2.2)
+    assert play(bea=actor(150, 200)) == {"bea": 3}
+
+
+def test_nobody_is_remembered_beyond_remember_s():
+    play = Play(remember_s=2.0)
+    play(1.0, anna=actor(150, 200))
+    play(2.2)
+    assert play(anna=actor(150, 200)) == {"anna": 2}
+
+
+@pytest.mark.parametrize("hidden", ["anna", "bea"])
+@pytest.mark.parametrize("pace", [8, 16])
+def test_crossing_each_other_nobody_changes_numbers(hidden, pace):
+    """Whoever is behind cannot be seen while the middles are less than 60 px apart, and is back within .3 s."""
+    play = Play()
+    play(1.5, anna=actor(100, 200), bea=actor(500, 200))
+    for x in range(100, 501, pace):
+        people = {"anna": actor(x, 200), "bea": actor(600 - x, 206)}
+        if abs(600 - 2 * x) < 60:
+            del people[hidden]
+        numbers = play(**people)
+        assert all({"anna": 1, "bea": 2}[name] == number for name, number in numbers.items()), x
+        assert len(numbers) == 2 or abs(600 - 2 * x) < 60 + 6 * pace
+    assert numbers == {"anna": 1, "bea": 2}
+
+
+@pytest.mark.parametrize(("owner", "number"), [("anna", 1), ("bea", 2)])
+def test_two_tracks_on_one_face_are_its_owner_s(owner, number):
+    play = Play(detect_interval_s=1e9)
+    play(1.5, anna=actor(100, 200), bea=actor(180, 200))
+    assert play(**{owner: actor(140, 200)}) == {owner: number}
+    other = "bea" if owner == "anna" else "anna"
+    numbers = play(0.3, **{owner: actor(140, 200), other: actor(300, 200)})
+    assert numbers == {"anna": 1, "bea": 2}
+
+
+def test_numbers_exchanged_in_passing_are_put_right():
+    """While the two overlap (by a third: 40 px of 80) each takes the other's place from one frame to the next."""
+    play = Play()
+    play(1.5, anna=actor(200, 200), bea=actor(300, 200))
+    play(0.5, anna=actor(200, 200), bea=actor(240, 200))
+    assert play(0.3, anna=actor(240, 200), bea=actor(200, 200)) == {"anna": 2, "bea": 1}, "as the places say"
+    for step in (5, 10, 20, 40, 60):
+        numbers = play(anna=actor(240 + step, 200), bea=actor(200 - step, 200))
+    assert numbers == {"anna": 1, "bea": 2}
+
+
+def test_without_looks_numbers_exchanged_in_passing_stay_with_the_places():
+    play = Play(looks=False)
+    play(1.5, anna=actor(200, 200), bea=actor(300, 200))
+    play(0.5, anna=actor(200, 200), bea=actor(240, 200))
+    play(0.3, anna=actor(240, 200), bea=actor(200, 200))
+    for step in (5, 10, 20, 40, 60):
+        numbers = play(anna=actor(240 + step, 200), bea=actor(200 - step, 200))
+    assert numbers == {"anna": 2, "bea": 1}
+
+
+def test_a_stranger_who_takes_over_a_track_gets_a_number_and_the_person_can_come_back():
+    play = Play()
+    play(1.0, anna=actor(200, 200))
+    assert play(bea=actor(204, 200)) == {"bea": 1}, "one frame says nothing yet"
+    assert play(1.0, bea=actor(204, 200)) == {"bea": 2}
+    assert play(1.0, bea=actor(204, 200), anna=actor(450, 300)) == {"anna": 1, "bea": 2}
+
+
+def test_one_strange_look_is_no_stranger():
+    """A hand before the mouth for one frame: unlike at one look, like before at the next."""
+    play = Play()
+    play(1.1, anna=actor(200, 200))  # looks at 0, .5, 1.0: the next one is due in frame 15
+    own = play.stage.looks["anna"]
+    for i in range(30):
+        play.stage.looks["anna"] = alike(1.0, 9, 15) if i % 6 == 4 else own
+        assert play(anna=actor(200, 200)) == {"anna": 1}
+
+
+def test_a_person_taken_over_comes_back_into_an_overlap_and_can_be_hidden_there():
+    """Found again beside another face and hidden by it, before it ever stood alone."""
+    play = Play(detect_interval_s=0.1)
+    play(1.0, anna=actor(200, 200))
+    play(1.0, bea=actor(200, 200))
+    assert play(bea=actor(200, 200), anna=actor(260, 200)) == {"anna": 1, "bea": 2}
+    assert play(bea=actor(230, 200)) == {"bea": 2}
+    assert play(0.3, bea=actor(200, 200), anna=actor(450, 200)) == {"anna": 1, "bea": 2}
+
+
+def test_half_hidden_a_newcomer_waits_until_all_of_the_face_is_seen():
+    """One who may be known and is cut off by the picture's edge is shown after ten frames, another one at once."""
+    for known in (False, True):
+        play = Play()
+        if known:
+            play(1.0, anna=actor(450, 200))
+            play(0.5)
+        play.stage.cast(bea=actor(30, 200))
+        seen = [ids(play.tracker.update(frame(play.index + i, FPS))) for i in range(12)]
+        assert seen == [[]] * 9 + [[2]] * 3 if known else [[1]] * 12
+
+
+def test_a_lost_face_goes_to_the_most_alike_whatever_the_order():
+    """Two are lost and two found, each a little like both: .9 to its own look, .44 to the other's."""
+    play = Play()
+    play(1.5, anna=actor(150, 200), bea=actor(450, 200))
+    play(1.0)
+    play.stage.looks.update(anna=alike(0.9, 0, 1), bea=alike(0.9, 1, 0))
+    assert play(bea=actor(150, 200), anna=actor(450, 200)) == {"anna": 1, "bea": 2}
+
+
+def test_reset_forgets_the_people():
+    play = Play()
+    play(1.0, anna=actor(150, 200), bea=actor(400, 200))
+    play.tracker.reset()
+    assert play(bea=actor(400, 200)) == {"bea": 1}
