@@ -7,7 +7,14 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from facetrack.cli import evaluate, evaluate_jitter, evaluate_tracking
+from facetrack.cli import (
+    evaluate,
+    evaluate_detector,
+    evaluate_jitter,
+    evaluate_motion,
+    evaluate_signals,
+    evaluate_tracking,
+)
 
 NETWORKS = "networks"
 
@@ -25,6 +32,9 @@ app = typer.Typer(
 )
 app.command(NETWORKS)(evaluate.evaluate)
 app.command("robustness")(evaluate.robustness)
+app.command("detector")(evaluate_detector.detector)
 app.command("tracking")(evaluate_tracking.tracking)
+app.command("motion")(evaluate_motion.motion)
 app.command("jitter")(evaluate_jitter.jitter)
+app.command("signals")(evaluate_signals.signals)
 app.command("crowd")(evaluate_tracking.crowd)
