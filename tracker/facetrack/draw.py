@@ -37,7 +37,7 @@ AXES_FROM_PX = 40
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _FONT_CAP_PX = 22.0
-"""Height of this font's capitals at scale 1 (cv2.getTextSize says 21 to 22)."""
+"""Height of this font's capitals at scale 1 (measured; cv2.getTextSize says 21 in OpenCV 4, 28 in OpenCV 5)."""
 _SHIFT = 4
 """OpenCV draws at sub-pixel places given as fixed point: 4 bits, a sixteenth of a pixel."""
 
@@ -70,7 +70,7 @@ def draw_overlay(image: Image, fps: float | None, latency_ms: float | None = Non
     parts += [f"{dropped} dropped"] if dropped is not None else []
     canvas = image.copy()
     if parts:
-        size_px = _text_size_px(image)
+        size_px = text_size_px(image)
         _write_on_plate(canvas, "   ".join(parts), (size_px * 0.7, size_px * 0.7), size_px, _WHITE)
     return canvas
 
@@ -150,21 +150,34 @@ def _draw_label(canvas: Image, face: Face, mirrored: bool) -> None:
         return
     if mirrored:
         x0 = canvas.shape[1] - 1 - x1
-    size_px = _text_size_px(canvas)
+    size_px = text_size_px(canvas)
     _write_on_plate(canvas, str(face.track_id), (x0, y0 - 2.6 * size_px), size_px, identity_colour(face.track_id))
 
 
 def _write_on_plate(canvas: Image, text: str, corner: tuple[float, float], size_px: float, colour: Colour) -> None:
     """Text on a darkened plate, moved inside the picture where it would stick out. corner: the plate's top left, px."""
-    scale, width = size_px / _FONT_CAP_PX, max(1, round(size_px / 14))
-    (text_width, text_height), _ = cv2.getTextSize(text, _FONT, scale, width)
     pad = round(size_px * 0.5)
-    plate_width, plate_height = text_width + 2 * pad, text_height + 2 * pad
+    plate_width, plate_height = text_width(text, size_px) + 2 * pad, round(size_px) + 2 * pad
     left = max(0, min(round(corner[0]), canvas.shape[1] - plate_width))
     top = max(0, min(round(corner[1]), canvas.shape[0] - plate_height))
     plate = canvas[top : top + plate_height, left : left + plate_width]
     plate[:] = cv2.addWeighted(plate, 0.35, np.full_like(plate, _DARK), 0.65, 0)
-    cv2.putText(canvas, text, (left + pad, top + pad + text_height), _FONT, scale, colour, width, cv2.LINE_AA)
+    write_text(canvas, text, (left + pad, top + pad), size_px, colour)
+
+
+def text_width(text: str, size_px: float) -> int:
+    """In px, of what `write_text` writes; size_px: height of capitals."""
+    return int(cv2.getTextSize(text, _FONT, size_px / _FONT_CAP_PX, _stroke_px(size_px))[0][0])
+
+
+def write_text(canvas: Image, text: str, corner: tuple[int, int], size_px: float, colour: Colour) -> None:
+    """Text whose capitals have their top left at corner, px."""
+    baseline = corner[0], corner[1] + round(size_px)
+    cv2.putText(canvas, text, baseline, _FONT, size_px / _FONT_CAP_PX, colour, _stroke_px(size_px), cv2.LINE_AA)
+
+
+def _stroke_px(size_px: float) -> int:
+    return max(1, round(size_px / 14))
 
 
 def _cell(image: Image, size: tuple[int, int], title: str) -> Image:
@@ -186,7 +199,7 @@ def _face_size_px(points: NDArray[np.floating]) -> float:
     return float(np.ptp(known, axis=0).max()) if len(known) else 0.0
 
 
-def _text_size_px(image: Image) -> float:
+def text_size_px(image: Image) -> float:
     """Height of capitals: legible on a phone's video as on 4K."""
     return max(9.0, min(image.shape[:2]) / 45)
 

@@ -7,7 +7,21 @@ import sys
 
 import typer
 
-from facetrack.cli import data, demo, devices, evaluations, image, info, label, live, train, video
+from facetrack.cli import (
+    calibrate,
+    data,
+    demo,
+    devices,
+    evaluations,
+    export,
+    image,
+    info,
+    label,
+    live,
+    report,
+    train,
+    video,
+)
 from facetrack.errors import FacetrackError
 
 app = typer.Typer(
@@ -20,11 +34,14 @@ app = typer.Typer(
 )
 app.command("live")(live.live)
 app.command("video")(video.video)
+app.command("report")(report.report)
 app.command("image")(image.image)
+app.command("calibrate")(calibrate.calibrate)
 app.command("demo")(demo.demo)
 app.command("devices")(devices.devices)
 app.command("info")(info.info)
 app.command("train")(train.train)
+app.command("export")(export.export)
 app.add_typer(data.app, name="data")
 app.command("label")(label.label)
 app.add_typer(evaluations.app, name="eval")

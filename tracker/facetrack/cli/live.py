@@ -16,13 +16,19 @@ from facetrack.cli.options import (
     Csv,
     DetectorModel,
     DetectorName,
+    EngineName,
+    FatigueFile,
     Json,
     MaxFaces,
     Model,
     Priority,
+    ProfileFile,
+    Provider,
     Smooth,
+    TargetZone,
     Threads,
     make_tracker,
+    signal_options,
     tracker_options,
 )
 from facetrack.cli.video import check_distinct
@@ -57,6 +63,11 @@ def live(
     max_faces: MaxFaces = 4,
     priority: Priority = "largest",
     threads: Threads = 1,
+    engine: EngineName = "onnx",
+    provider: Provider = "cpu",
+    profile: ProfileFile = None,
+    fatigue_weights: FatigueFile = None,
+    target_zone: TargetZone = None,
 ) -> None:
     """Follow faces live. The newest frame wins: a slow machine drops frames, it does not fall behind."""
     from rich.console import Console
@@ -70,8 +81,11 @@ def live(
     if window:
         check_display()
     with ExitStack() as stack:
-        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority)
-        tracker = make_tracker(model, options, threads, detector=detector, detector_model=detector_model)
+        signals = signal_options(profile, fatigue_weights, target_zone)
+        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
+        tracker = make_tracker(
+            model, options, threads, detector=detector, detector_model=detector_model, engine=engine, provider=provider
+        )
         records: list[JsonLinesSink | CsvSink] = []
         if json is not None:
             records.append(stack.enter_context(JsonLinesSink(json)))
@@ -102,9 +116,11 @@ class LiveLoop:
         window: Window | None,
         mirror: bool,
     ) -> None:
+        from facetrack.draw_signals import SignalOverlay
+
         self.source, self.tracker, self.records = source, tracker, records
         self.recording, self.window, self.mirror = recording, window, mirror
-        self.pacer = SearchPacer()
+        self.pacer, self.overlay = SearchPacer(), SignalOverlay()
         self.done_s: list[float] = []
         self.latency_ms: list[float] = []
 
@@ -118,7 +134,7 @@ class LiveLoop:
             for sink in self.records:
                 sink.write(since_start, faces, self.tracker.events)
             if self.recording is not None or self.window is not None:
-                picture = self._draw(frame.image, faces)
+                picture = self._draw(since_start, faces)
                 if self.recording is not None:
                     self.recording.write(picture, since_start.time_s)
                 if self.window is not None and not self._show(picture):
@@ -145,10 +161,11 @@ class LiveLoop:
         recent = self.done_s[-self.RATE_WINDOW :]
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
-    def _draw(self, image: Image, faces: list[Face]) -> Image:
+    def _draw(self, frame: Frame, faces: list[Face]) -> Image:
         from facetrack.draw import draw_faces, draw_overlay
 
-        drawn = draw_faces(image, faces, mirrored=self.mirror)
+        drawn = draw_faces(frame.image, faces, mirrored=self.mirror)
+        drawn = self.overlay.draw(drawn, faces, self.tracker.events, frame.time_s, mirrored=self.mirror)
         latency_ms = float(np.median(self.latency_ms[-self.RATE_WINDOW :])) if self.source.live else None
         return draw_overlay(drawn, self.rate, latency_ms, getattr(self.source, "dropped", None))
 

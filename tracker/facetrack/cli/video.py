@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +14,19 @@ from facetrack.cli.options import (
     Csv,
     DetectorModel,
     DetectorName,
+    EngineName,
+    FatigueFile,
     Json,
     MaxFaces,
     Model,
     Priority,
+    ProfileFile,
+    Provider,
     Smooth,
+    TargetZone,
     Threads,
     make_tracker,
+    signal_options,
     tracker_options,
 )
 from facetrack.errors import OutputError
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from facetrack.capture import ImageFiles, VideoFile
+    from facetrack.report import ReportSink
     from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
     from facetrack.tracker import FaceTracker
     from facetrack.types import Face
@@ -45,6 +53,11 @@ def video(
     max_faces: MaxFaces = 16,
     priority: Priority = "largest",
     threads: Threads = 1,
+    engine: EngineName = "onnx",
+    provider: Provider = "cpu",
+    profile: ProfileFile = None,
+    fatigue_weights: FatigueFile = None,
+    target_zone: TargetZone = None,
 ) -> None:
     """Follow the faces of a video: annotated video, JSON lines, CSV, or any of them.
 
@@ -61,8 +74,11 @@ def video(
     with ExitStack() as stack:
         frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
         pictures, records = open_sinks(stack, frames, source, out, json, csv)
-        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority)
-        tracker = make_tracker(model, options, threads, detector=detector, detector_model=detector_model)
+        signals = signal_options(profile, fatigue_weights, target_zone)
+        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
+        tracker = make_tracker(
+            model, options, threads, detector=detector, detector_model=detector_model, engine=engine, provider=provider
+        )
         with progress_bar(console) as progress:
             followed = follow(frames, tracker, pictures, records, progress)
     console.print(followed.summary())
@@ -127,13 +143,14 @@ def follow(
     frames: VideoFile | ImageFiles,
     tracker: FaceTracker,
     pictures: VideoSink | None,
-    records: list[JsonLinesSink | CsvSink],
+    records: Sequence[JsonLinesSink | CsvSink | ReportSink],
     progress: Progress,
 ) -> Followed:
     """The loop: each frame through the tracker and into every output."""
     from facetrack.draw import draw_faces
+    from facetrack.draw_signals import SignalOverlay
 
-    followed = Followed()
+    followed, overlay = Followed(), SignalOverlay()
     bar = progress.add_task("following", total=frames.n_frames)
     for frame in frames:
         started = time.perf_counter()
@@ -142,7 +159,8 @@ def follow(
         for sink in records:
             sink.write(frame, faces, tracker.events)
         if pictures is not None:
-            pictures.write(draw_faces(frame.image, faces), frame.time_s)
+            picture = overlay.draw(draw_faces(frame.image, faces), faces, tracker.events, frame.time_s)
+            pictures.write(picture, frame.time_s)
         progress.advance(bar)
     progress.update(bar, total=followed.frames)  # some containers only guess their length
     return followed

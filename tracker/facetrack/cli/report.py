@@ -1,0 +1,68 @@
+"""`facetrack report`: what happened in a recording, as one page."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facetrack.cli.options import (
+    DetectorModel,
+    DetectorName,
+    EngineName,
+    MaxFaces,
+    Model,
+    Priority,
+    Provider,
+    Smooth,
+    Threads,
+    make_tracker,
+    tracker_options,
+)
+from facetrack.cli.video import check_distinct, follow, progress_bar
+
+if TYPE_CHECKING:
+    from facetrack.capture import ImageFiles, VideoFile
+
+
+def report(
+    source: Annotated[Path, typer.Argument(help="A video.")],
+    out: Annotated[Path | None, typer.Option(help="The page, .html; SOURCE_report.html here by default.")] = None,
+    model: Model = None,
+    detector: DetectorName = "own",
+    detector_model: DetectorModel = None,
+    smooth: Smooth = "medium",
+    max_faces: MaxFaces = 16,
+    priority: Priority = "largest",
+    threads: Threads = 1,
+    engine: EngineName = "onnx",
+    provider: Provider = "cpu",
+) -> None:
+    """Follow the faces of a video and write a page on them: timelines, events with pictures, totals; a CSV beside it.
+
+    The page is one HTML file that needs nothing else. Not a certified driver-monitoring system.
+    """
+    from rich.console import Console
+
+    from facetrack.capture import open_video
+    from facetrack.report import ReportSink
+    from facetrack.sinks import CsvSink
+
+    console = Console(stderr=True)
+    out = out or Path(f"{source.stem}_report.html")
+    records = out.with_suffix(".csv")
+    check_distinct(out, records)
+    with ExitStack() as stack:
+        frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
+        table = stack.enter_context(CsvSink(records, source=source))
+        page = stack.enter_context(ReportSink(out, source=source, csv_name=records.name))
+        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority)
+        tracker = make_tracker(
+            model, options, threads, detector=detector, detector_model=detector_model, engine=engine, provider=provider
+        )
+        with progress_bar(console) as progress:
+            followed = follow(frames, tracker, None, [table, page], progress)
+    console.print(followed.summary())
+    console.print(f"wrote {out}\nwrote {records}", highlight=False, soft_wrap=True)

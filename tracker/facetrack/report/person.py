@@ -1,0 +1,154 @@
+"""What is kept of one person for the report, and the totals that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from statistics import fmean
+
+from facetrack.report.crops import RecentCrops
+from facetrack.report.series import Curve, Spans
+from facetrack.types import Event, Face, Image, Signals
+
+CURVES = (
+    *("eye_right_openness", "eye_left_openness", "perclos_60", "blink_rate_per_min", "mouth_openness", "smile"),
+    *("head_yaw_deg", "head_pitch_deg", "attention", "fatigue"),
+)
+STATES = ("speaking", "yawning", "smiling", "on_target", "distracted", "fatigue_level")
+"""Names of `Signals`."""
+MAX_PICTURES = 300
+"""Of one kind of event and person: an hour has a thousand blinks, and a page of them would not open."""
+LEAST_S = 20.0
+"""With less time known, a rate per minute says nothing (as signals.blink_rate)."""
+
+assert set(CURVES) | set(STATES) <= {field.name for field in fields(Signals)}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An event, and a JPEG of the face at picture_s, the nearest time to its middle of which one was left."""
+
+    event: Event
+    picture: bytes | None
+    picture_s: float
+
+
+class Person:
+    """Collects one person's signals frame by frame. Memory: bounded but for the events."""
+
+    def __init__(self, track_id: int) -> None:
+        self.track_id = track_id
+        self.curves = {name: Curve() for name in CURVES}
+        self.states = {name: Spans() for name in STATES}
+        self.seen, self.eyes_known = Spans(), Spans()
+        self.events: list[Shown] = []
+        self.portrait: bytes | None = None
+        self._portrait_turn_deg = float("inf")
+        self._crops = RecentCrops()
+        self._pictures: dict[str, int] = {}
+
+    def add(self, time_s: float, face: Face, image: Image) -> None:
+        """The person's next frame."""
+        signals = face.signals
+        for name, curve in self.curves.items():
+            curve.add(time_s, getattr(signals, name))
+        for name, spans in self.states.items():
+            spans.add(time_s, getattr(signals, name))
+        self.seen.add(time_s, True)
+        eyes = signals.eye_right_openness, signals.eye_left_openness
+        self.eyes_known.add(time_s, True if any(eye is not None for eye in eyes) else None)
+        self._crops.add(time_s, image, face.box)
+        self._keep_portrait(time_s, face)
+
+    def _keep_portrait(self, time_s: float, face: Face) -> None:
+        """The picture in which the face looks straightest into the camera with its eyes open."""
+        eyes = (face.signals.eye_right_openness, face.signals.eye_left_openness)
+        if face.pose is None or any(eye is None or eye < 0.7 for eye in eyes):
+            turn_deg = 180.0
+        else:
+            turn_deg = abs(face.pose.yaw_deg) + abs(face.pose.pitch_deg)
+        if turn_deg < self._portrait_turn_deg and (crop := self._crops.nearest(time_s)) is not None:
+            self._portrait_turn_deg, self.portrait = turn_deg, crop[1]
+
+    def ended(self, event: Event) -> None:
+        """Something of this person that came to its end with the last frame."""
+        crop = None
+        if self._pictures.get(event.kind, 0) < MAX_PICTURES:
+            crop = self._crops.nearest((event.start_s + event.end_s) / 2)
+            self._pictures[event.kind] = self._pictures.get(event.kind, 0) + 1
+        self.events.append(Shown(event, crop[1] if crop else None, crop[0] if crop else event.end_s))
+
+    def of_kind(self, *kinds: str) -> list[Event]:
+        return [shown.event for shown in self.events if shown.event.kind in kinds]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One figure of a person: its name, the figure as text, and what it is of."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+UNKNOWN = "\N{EN DASH}"
+
+
+def totals(person: Person) -> list[Total]:
+    """What a reader asks first. What could not be known is a dash, with the reason beside it."""
+    glances = person.of_kind("glance_away")
+    states = person.states
+    return [
+        *_eyes(person),
+        *_closures(person),
+        _share("On target", states["on_target"], "of the time in which the gaze was known"),
+        Total("Longest glance away", _seconds(max((e.end_s - e.start_s for e in glances), default=None)),
+              f"of {len(glances)}"),
+        Total("Distractions", str(len(person.of_kind("distraction"))), "3 s at once, or 10 s in 30 s"),
+        Total("Yawns", str(len(person.of_kind("yawn")))),
+        _share("Speaking", states["speaking"], "of the time in which the mouth was seen"),
+        _share("Smiling", states["smiling"], "of the time in which the mouth was seen"),
+        _fatigue(person),
+    ]  # fmt: skip
+
+
+def _eyes(person: Person) -> list[Total]:
+    blinks = person.of_kind("blink")
+    known_s = person.eyes_known.total_s()
+    rate = f"{60 * len(blinks) / known_s:.1f}" if known_s >= LEAST_S else UNKNOWN
+    note = f"{len(blinks)} in {known_s:.1f} s of seen eyes" + ("" if known_s >= LEAST_S else "; a rate needs 20 s")
+    mean_s = fmean(e.end_s - e.start_s for e in blinks) if blinks else None
+    return [
+        Total("Blinks per minute", rate, note),
+        Total("Mean blink", UNKNOWN if mean_s is None else f"{1000 * mean_s:.0f} ms", "long closures apart"),
+    ]
+
+
+def _closures(person: Person) -> list[Total]:
+    long = person.of_kind("long_closure", "microsleep")
+    extremes = person.curves["perclos_60"].extremes()
+    perclos = Total("PERCLOS P80", UNKNOWN, "needs 20 s of seen eyes")
+    if extremes is not None:
+        perclos = Total("PERCLOS P80", f"{100 * extremes[1]:.1f} %", "highest over 60 s")
+    longest = _seconds(max((e.end_s - e.start_s for e in long), default=None))
+    micro = len(person.of_kind("microsleep"))
+    return [
+        perclos,
+        Total("Longest closure", longest, f"microsleeps: {micro}, other long closures: {len(long) - micro}"),
+    ]
+
+
+def _fatigue(person: Person) -> Total:
+    extremes = person.curves["fatigue"].extremes()
+    if extremes is None:
+        return Total("Fatigue", UNKNOWN, "needs PERCLOS")
+    level = next((name for name in ("drowsy", "tired", "alert") if person.states["fatigue_level"].total_s(name)), "")
+    return Total("Fatigue", f"{extremes[1]:.2f}", f"at most; level {level}" if level else "at most")
+
+
+def _share(name: str, spans: Spans, note: str) -> Total:
+    known_s = spans.total_s()
+    return Total(name, f"{100 * spans.total_s(True) / known_s:.0f} %" if known_s else UNKNOWN, note)
+
+
+def _seconds(duration_s: float | None) -> str:
+    return UNKNOWN if duration_s is None else f"{duration_s:.1f} s"

@@ -1,0 +1,100 @@
+"""Just enough SVG for timelines: elements as text, a linear scale, paths of curves and bands, round ticks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from facetrack.report.series import Reading
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Values from low to high onto pixels from `start` to `end`; values beyond are cut."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.0
+        return self.start + (self.end - self.start) * min(1.0, max(0.0, share))
+
+
+def element(name: str, *children: str, text: str = "", **attributes: object) -> str:
+    """One element. text is escaped, children are elements already; `class_` is class, `stroke_width` stroke-width."""
+    written = "".join(f' {_name(key)}="{escape(_value(value))}"' for key, value in attributes.items())
+    inside = escape(text) + "".join(children)
+    return f"<{name}{written}>{inside}</{name}>" if inside else f"<{name}{written}/>"
+
+
+def line_path(runs: Iterable[Sequence[Point]]) -> str:
+    """The `d` of a path through the points of each run; a run of one point is a dot (with round line caps)."""
+    return "".join(f"M{_pair(run[0])}" + ("".join(f"L{_pair(p)}" for p in run[1:]) or "h0") for run in runs if run)
+
+
+def band_path(upper: Sequence[Point], lower: Sequence[Point]) -> str:
+    """The `d` of the closed area between two lines."""
+    return "M" + "L".join(_pair(point) for point in (*upper, *reversed(lower))) + "Z"
+
+
+def curve(runs: Sequence[Sequence[Reading]], x: Scale, y: Scale, class_: str) -> str:
+    """A line through the means over a band from the least to the largest, where those differ."""
+    parts = []
+    for run in runs:
+        if any(reading.high > reading.low for reading in run):
+            upper = [(x(r.time_s), y(r.high)) for r in run]
+            lower = [(x(r.time_s), y(r.low)) for r in run]
+            parts.append(element("path", d=band_path(upper, lower), class_=f"band {class_}"))
+    means = [[(x(r.time_s), y(r.mean)) for r in run] for run in runs]
+    if means:
+        parts.append(element("path", d=line_path(means), class_=f"line {class_}"))
+    return "".join(parts)
+
+
+def time_ticks(low: float, high: float, most: int) -> list[float]:
+    """At most `most` round times in s: steps of 1, 2, 5 times a power of ten, from half a minute on of clock time."""
+    if high <= low:
+        return [low]
+    step = next(s for s in _steps(high - low) if math.floor(high / s + 1e-9) - math.ceil(low / s - 1e-9) + 1 <= most)
+    first = math.ceil(low / step - 1e-9)
+    return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def clock(time_s: float) -> str:
+    """`12.5 s` below a minute, `3:07` from there on, `1:03:07` from an hour on."""
+    if time_s < 60:
+        return f"{time_s:.3g} s"
+    minutes, seconds = divmod(round(time_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _steps(extent: float) -> Iterable[float]:
+    smallest = math.floor(math.log10(extent)) - 2
+    steps = [m * 10.0**e for e in range(smallest, smallest + 5) for m in (1, 2, 5)]
+    if extent >= 30:  # seconds: minutes and hours are round, hundreds are not
+        steps = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, *(3600.0 * 2**k for k in range(2, 16))]
+    return sorted(steps)
+
+
+def _name(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
+
+
+def _value(value: object) -> str:
+    return _number(value) if isinstance(value, float) else str(value)
+
+
+def _number(value: float) -> str:
+    """Two decimals are finer than any screen."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _pair(point: Point) -> str:
+    return f"{_number(point[0])} {_number(point[1])}"
