@@ -83,11 +83,13 @@ class Velocity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """Where a face was: (4,) box px, when, and how fast its middle went (2,) px/s."""
+    """Where a face was: (4,) box px, when, and how fast its middle went (2,) px/s. known: whether that still says
+    anything; after a cut in the film it does not."""
 
     box: Floats
     time_s: float
     px_per_s: NDArray[np.float64]
+    known: bool = True
 
     GOES_ON_S: ClassVar[float] = 0.5
     """Unseen, it is expected to go on for so long."""
@@ -99,7 +101,9 @@ class Place:
 
     def distance(self, box: Floats, time_s: float) -> float:
         """To another box at a later time: of the centres, in units of this one's longer side, as if it had stood or
-        gone on, whichever is nearer, plus the log of the ratio of their sizes."""
+        gone on, whichever is nearer, plus the log of the ratio of their sizes; inf if the place says nothing."""
+        if not self.known:
+            return math.inf
         size = float((self.box[2:] - self.box[:2]).max())
         other = float((box[2:] - box[:2]).max())
         way = ((box[:2] + box[2:]) - (self.box[:2] + self.box[2:])) / 2
@@ -217,6 +221,12 @@ class Track:
         self.lose()
         self.hidden = True
         self.place = self._alone
+
+    def cut_off(self) -> None:
+        """Lost by a cut in the film: only its looks can bring it back."""
+        self.hide()
+        self.just_lost = False
+        self.place = replace(self.place, known=False)
 
     def swap(self, other: Track) -> None:
         """The two had changed numbers: change them back, with what belongs to the person rather than to the place."""

@@ -102,7 +102,7 @@ class FaceTracker:
         self._last_time_s = frame.time_s
         self.events = ()
         if self._cut(frame.image):
-            self._tracks = []  # whoever stands there now is not who stood there before
+            self._cut_off()
         self._follow(frame)
         if self._must_detect() or (search and self.search_is_due(frame.time_s)):
             self.search(frame)
@@ -111,6 +111,12 @@ class FaceTracker:
         self._tracks = [t for t in self._tracks if frame.time_s - t.seen_s <= self.options.remember_s]
         seen = [t for t in self._tracks if t.followed and t.confirmed]
         return [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
+
+    def _cut_off(self) -> None:
+        """Whoever stands there now is not who stood there before, unless they look the same."""
+        self._tracks = [t for t in self._tracks if t.confirmed]
+        for track in self._tracks:
+            track.cut_off()
 
     @property
     def _followed(self) -> list[Track]:
