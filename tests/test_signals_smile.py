@@ -15,6 +15,14 @@ def run(times, smile, eyes=lambda t: 1.0, **levels):
     return machine, readings, events
 
 
+def held(smile, *eyes, **levels):
+    """The reading after .5 s of it."""
+    machine = Smiles(1, **levels)
+    for i in range(6):
+        reading, _ = machine.update(i / 10, smile, *eyes)
+    return reading
+
+
 def bump(t, low=0.1, high=0.9, start=5.0, end=8.0):
     """Half a second up, half a second down, straight."""
     return float(np.interp(t, [start, start + 0.5, end - 0.5, end], [low, high, high, low]))
@@ -39,27 +47,42 @@ def test_the_persons_own_rest():
     assert machine.rest == pytest.approx(0.35, abs=0.02)
     assert [event.kind for event in events] == ["smile"]
     assert not readings[0].smiling
-    assert Smiles(1, rest=0.5, full=0.8).update(0.0, 0.7)[0].smiling  # (.7 - .5) / (.8 - .5) = .67
-    assert not Smiles(1, rest=0.5, full=0.8).update(0.0, 0.6)[0].smiling
+    assert held(0.7, rest=0.5, full=0.8).smiling  # (.7 - .5) / (.8 - .5) = .67
+    assert not held(0.6, rest=0.5, full=0.8).smiling
 
 
 def test_a_minute_of_smiling_stays_a_smile():
     _, readings, _ = run(np.arange(0, 60, 1 / 15), lambda t: 0.95)
-    assert all(reading.smiling for reading in readings)
+    assert [reading.smiling for reading in readings].index(True) == 8  # from .5 s on
+    assert all(reading.smiling for reading in readings[8:])
+
+
+@pytest.mark.parametrize("fps", [10, 30, 120])
+def test_a_reading_that_comes_and_goes_with_speech_does_not_flicker(fps):
+    # Four vowels a second that look like smiles and the closed lips between them: no smile begins.
+    talking = np.arange(0, 10, 1 / fps)
+    assert not run(talking, lambda t: 0.9 if t % 0.25 < 0.125 else 0.1)[2]
+    # In a smile from 3 s to 7 s, rounded lips for .3 s of every second: one smile.
+    _, readings, events = run(talking, lambda t: 0.1 if not 3 <= t < 7 or (0.5 <= t % 1 < 0.8 and t > 3.9) else 0.9)
+    assert [(event.start_s, event.end_s) for event in events] == [
+        (pytest.approx(3, abs=1 / fps), pytest.approx(7, abs=1 / fps))
+    ]
+    told = [t for t, reading in zip(talking, readings, strict=True) if reading.smiling]
+    assert (told[0], told[-1]) == (pytest.approx(3.5, abs=1 / fps), pytest.approx(7.5, abs=1.5 / fps))
+    assert len(told) == pytest.approx(4 * fps, abs=2)
 
 
 @pytest.mark.parametrize(
     ("eyes", "expected"), [(1.0, 0.0), (0.95, 0.0), (0.775, 0.5), (0.6, 1.0), (0.4, 1.0), (0.1, None), (None, None)]
 )
 def test_eyes_narrow_with_the_smile(eyes, expected):
-    _, readings, _ = run([0.0], lambda t: 0.9, lambda t: eyes)
-    assert readings[0].eyes == (None if expected is None else pytest.approx(expected))
+    assert held(0.9, eyes, eyes).eyes == (None if expected is None else pytest.approx(expected))
     _, readings, _ = run([0.0], lambda t: 0.1, lambda t: eyes)
     assert readings[0].eyes == 0.0  # no smile to take part in
 
 
 def test_an_eye_that_blinks_leaves_the_other():
-    assert Smiles(1).update(0.0, 0.9, 0.1, 0.6)[0].eyes == pytest.approx(1.0)
+    assert held(0.9, 0.1, 0.6).eyes == pytest.approx(1.0)
 
 
 def test_twitches_flicker_gaps_and_unknowns_are_no_smiles():

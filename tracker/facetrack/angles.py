@@ -17,10 +17,10 @@ def euler_deg(rotation: Array) -> tuple[float, float, float]:
     bearing and the elevation of the direction the face looks in, and roll turns about that direction: nodding with the
     head turned aside changes pitch alone, tilting it changes roll alone. Singular only looking straight up or down.
     """
-    looks = -rotation[:, 2]
-    yaw = math.degrees(math.atan2(looks[0], -looks[2]))
-    pitch = math.degrees(math.asin(max(-1.0, min(1.0, -looks[1]))))
-    roll = math.degrees(math.atan2(rotation[1, 0], rotation[1, 1]))
+    (_, _, away_x), (across_y, down_y, away_y), (_, _, away_z) = rotation.tolist()
+    yaw = math.degrees(math.atan2(-away_x, away_z))
+    pitch = math.degrees(math.asin(max(-1.0, min(1.0, away_y))))
+    roll = math.degrees(math.atan2(across_y, down_y))
     return yaw, pitch, roll
 
 

@@ -10,9 +10,11 @@ import typer
 from facetrack.cli.options import (
     DetectorModel,
     DetectorName,
+    EngineName,
     Json,
     MaxFaces,
     Model,
+    Provider,
     Threads,
     make_tracker,
     tracker_options,
@@ -33,6 +35,8 @@ def image(
     detector_model: DetectorModel = None,
     max_faces: MaxFaces = 64,
     threads: Threads = 1,
+    engine: EngineName = "onnx",
+    provider: Provider = "cpu",
 ) -> None:
     """Find the faces of one picture, draw their landmarks, and say where they look."""
     from rich.console import Console
@@ -47,7 +51,7 @@ def image(
     if out is None and json is None:
         out = Path(f"{photo.stem}_faces.png")
     options = tracker_options(smoothing="off", max_faces=max_faces, confirmations=1)  # there is but one look
-    tracker = make_tracker(model, options, threads, DETECTOR_PX, detector, detector_model)
+    tracker = make_tracker(model, options, threads, DETECTOR_PX, detector, detector_model, engine, provider)
     faces = tracker.update(frame)
     if json is not None:
         with JsonLinesSink(json, source=photo) as sink:

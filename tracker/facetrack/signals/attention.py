@@ -105,11 +105,12 @@ class Attention:
         """Where the gaze is now, and the glance away that ends with it."""
         was_on = self._on_target
         self._on_target = self._inside(gaze, 0.0 if was_on is False else self.options.edge_deg)
+        angle_deg = 0.0 if self._on_target else _angle_deg(gaze)
         if self._on_target == was_on:
-            self._furthest_deg = max(self._furthest_deg, _angle_deg(gaze))
+            self._furthest_deg = max(self._furthest_deg, angle_deg)
             return ()
         since_s, furthest_deg = self._since_s, self._furthest_deg
-        self._since_s, self._furthest_deg = time_s, _angle_deg(gaze)
+        self._since_s, self._furthest_deg = time_s, angle_deg
         if was_on is not False or time_s - since_s < self.options.min_glance_s - ROUNDING_S:
             return ()
         return (Event("glance_away", self._track_id, since_s, time_s, amplitude=furthest_deg),)

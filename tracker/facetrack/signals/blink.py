@@ -3,80 +3,92 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from facetrack.signals.closure import Measures, Pair, Sample, last_index, mean_openness, measures, time_below
+from facetrack.signals.closure import Measures, Pair
 from facetrack.signals.known_time import Steps
+from facetrack.signals.lids import Closure, LidFollower, LidOptions
 from facetrack.types import Event
 
 EYES = ("right", "left")
-MAX_SAMPLES = 4000
-"""Of a closure kept: half a minute at 120 fps. A longer one keeps every second sample of its middle."""
-LEVELS_EVERY_S = 0.1
-"""How often the eyes' level is worked out: what it is made of is many times as long."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlinkOptions:
-    """Thresholds of openness are shares of the eye's level just before.
-
-    closed_below, open_above: two thresholds, apart as in silero-vad's VADIterator (.5 and .15 apart), so that noise at
-        one of them starts and ends nothing. The lids must come back half of their way, too.
-    level_s: the level before is the upper quartile of so long a time: not what the closing itself has made of it.
+    """closed_below: share of its level under which an eye is closed; both_below: and under which the more open one is
+        when the other is closed: lids of two eyes seldom fall alike (and the network seldom reads them alike).
     min_s: shorter dips are a frame's error (Stern, Walrath and Goldstein, Psychophysiology 21, 1984: blinks last .1 s
         and more; half of that is left of a short one at half of its way).
     max_closing_s: for `Measures.closing_s`, 30 % of the way down. All of it takes the lids of a blink under .2 s even
         when tired (Caffier 2003); a look downwards or a squint takes its time.
     min_amplitude: in openness; less is noise of eyes that are nearly shut.
-    deep: an openness at which eyes are closed and not narrowed; 80 % closed, as in PERCLOS.
-    long_s: from here on a closure is long, if the eyes are that far closed for half of it; .5 s separates PERCLOS's
-        slow closures from blinks (Dinges and Grace 1998).
+    long_s: from here on a closure is long, if the eyes are closed as far as `LidOptions.deep` for half of it; .5 s
+        separates PERCLOS's slow closures from blinks (Dinges and Grace 1998).
     microsleep_s: a closure is a microsleep if the eyes are that far closed for so long (Euro NCAP: 1 to 2 s).
-    narrow_s: open less than half but not that far closed for so long: eyes narrowed, a level of its own.
-    wink_open_above: in a wink, the other eye stays above this.
-    wink_s: one eye shut for longer is a patch or a reading gone wrong, and is left out until it opens.
+    wink_s: one eye shut for longer is a patch or a reading gone wrong.
+    together_s: eyes that close within so long of each other blink; the lids of a blink are down within .1 s.
+    before_s: an eye's aspect ratio before a closure is its upper quartile from so long before to together_s before.
+    least_fall: share by which the aspect ratio of a closing eye falls at least, some three times its noise from frame
+        to frame. other_fall: in a wink the other eye's falls less than so much of the winking one's: it squeezes along
+        a little.
+    Levels without a source are choices of this project.
     """
 
+    lids: LidOptions = field(default_factory=LidOptions)
     closed_below: float = 0.5
-    open_above: float = 0.65
-    level_s: float = 1.5
+    both_below: float = 0.6
     min_s: float = 0.045
     max_closing_s: float = 0.15
     min_amplitude: float = 0.3
     long_s: float = 0.5
     microsleep_s: float = 1.0
-    deep: float = 0.2
-    narrow_s: float = 0.5
-    wink_open_above: float = 0.6
     wink_s: float = 3.0
+    together_s: float = 0.1
+    before_s: float = 0.5
+    least_fall: float = 0.1
+    other_fall: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """eyes: openness; widths: aspect ratio over that of this person's open eye."""
+
+    time_s: float
+    eyes: Pair
+    widths: Pair
 
 
 class BlinkDetector:
     """Events "blink", "long_closure" and "microsleep" of both eyes, "wink_right" and "wink_left" of one.
 
-    amplitude is in openness, the mean of the eyes that took part; start and end are at half of the way (see
-    `closure.Measures`). A closure whose beginning was not seen, or in which the eyes were unknown for any frame or for
-    more than MAX_GAP_S, is no event. With one eye out of sight what the other does is taken for both.
+    What both eyes do is told from the more open of them: they are closed when that one is, whatever the other did
+    before or does after, so that a blink inside a wink is a blink. Each eye is followed by itself as well: a closure in
+    which the other stayed open is a wink. That takes evidence: the network may misread one of two closed eyes (turned
+    away, in shadow) but its points do not stay where they are, so if the other eye's aspect ratio falls along it was a
+    blink. And lids that came down part of the way only, by the reading, must be seen to have moved by the points.
+
+    amplitude is in openness; start and end are at half of the way (see `closure.Measures`), both of the more open eye
+    or of the winking one. A closure whose beginning was not seen, or in which the eyes were unknown for any frame or
+    for more than MAX_GAP_S, is no event. With one eye out of sight what the other does is taken for both.
     Delay: an event is told with the frame that shows the eyes open again, so some .1 s after its end_s.
     """
 
     def __init__(self, track_id: int, options: BlinkOptions | None = None) -> None:
-        self.options = options or BlinkOptions()
+        self.options = options = options or BlinkOptions()
         self._track_id = track_id
         self._steps = Steps()
+        self._both = LidFollower(options.both_below, options.lids)
+        self._single = tuple(LidFollower(options.closed_below, options.lids) for _ in EYES)
+        self._keep_s = options.wink_s + 2.0 * options.lids.level_s
         self.reset()
 
     def reset(self) -> None:
         """As new."""
         self._steps.reset()
-        self._before: deque[Sample] = deque()
-        self._levels: list[float] = [1.0, 1.0]
-        self._levels_s = float("-inf")
-        self._left_out: set[int] = set()
-        self._during: list[Sample] = []
-        self._closed_since_s: float | None = None
-        self._closed_s: float | None = None
+        for lids in (self._both, *self._single):
+            lids.reset()
+        self._seen: deque[_Sample] = deque()
+        self._told_until_s = float("-inf")
         self._unknown()
 
     @property
@@ -84,144 +96,136 @@ class BlinkDetector:
         """For how long all eyes that are seen have been closed until now, as far as it was seen; None if unknown."""
         return self._closed_s
 
-    def update(self, time_s: float, right: float | None, left: float | None) -> tuple[Event, ...]:
-        """The next frame's openness, 0..1 or None; time_s strictly increasing. What has ended with this frame."""
+    def update(
+        self, time_s: float, right: float | None, left: float | None, widths: Pair | None = None
+    ) -> tuple[Event, ...]:
+        """The next frame's openness, 0..1 or None; time_s strictly increasing. What has ended with this frame.
+
+        widths: aspect ratio of each eye over that of this person's open eye, None where unknown: then no wink is told.
+        Left out, the openness is taken at its word.
+        """
         if self._steps.step(time_s) is None:
             self._unknown()
-        eyes = self._kept(right, left)
-        if eyes == (None, None):
+        if right is None and left is None:
             self._unknown()
             return ()
-        sample = Sample(time_s, eyes)
-        ended = self._go_on(sample) if self._during else self._begin(sample)
-        self._closed_s = self._closed_for(sample)
-        return ended
+        seen = self._seen
+        seen.append(_Sample(time_s, (right, left), (right, left) if widths is None else widths))
+        while time_s - seen[0].time_s > self._keep_s:
+            seen.popleft()
+        return (*self._of_both(time_s, right, left), *self._of_one(time_s, (right, left)))
 
     def _unknown(self) -> None:
         """What was going on is dropped; the levels stay."""
-        if self._before:
-            self._levels = self._levels_before(self._before[-1].time_s)
-        self._before.clear()
-        self._during = []
-        self._whole = False  # whether its beginning was seen
-        self._shut = 1.0
-        self._closed_since_s = self._closed_s = None
+        for lids in (self._both, *self._single):
+            lids.unknown()
+        self._seen.clear()
+        self._used = (True, True)
+        self._closed_since_s: float | None = None
+        self._closed_s: float | None = None
 
-    def _kept(self, right: float | None, left: float | None) -> Pair:
-        """Both, or without an eye that was shut for too long and has not opened since."""
-        eyes = [right, left]
-        for index in tuple(self._left_out):
-            value = eyes[index]
-            if value is not None and value >= self.options.open_above * self._levels[index]:
-                self._left_out.discard(index)
-            else:
-                eyes[index] = None
-        return eyes[0], eyes[1]
-
-    def _begin(self, sample: Sample) -> tuple[Event, ...]:
-        """The eyes were open, or unknown."""
-        if sample.time_s - self._levels_s >= LEVELS_EVERY_S:
-            self._levels, self._levels_s = self._levels_before(sample.time_s), sample.time_s
-        if self._lowest(sample) < self.options.closed_below:
-            self._during, self._whole, self._shut = [sample], bool(self._before), self._lowest(sample)
+    def _of_both(self, time_s: float, right: float | None, left: float | None) -> tuple[Event, ...]:
+        """What the eyes do together."""
+        if not self._both.closing:
+            self._used = (right is not None, left is not None)
+        else:  # an eye that comes into sight while the other is closed does not open it
+            self._used = (self._used[0] and right is not None, self._used[1] and left is not None)
+        used = [x for x, is_used in zip((right, left), self._used, strict=True) if is_used and x is not None]
+        if not used:
+            self._both.unknown()
+            self._closed_since_s = self._closed_s = None
             return ()
-        self._before.append(sample)
-        while sample.time_s - self._before[0].time_s > self.options.level_s:
-            self._before.popleft()
-        return ()
+        openness = max(used)
+        closure = self._both.update(time_s, openness, self._one_is_closed(right, left))
+        self._closed_s = self._closed_for(time_s, openness)
+        if closure is None or (kind := self._kind_of_both(closure)) is None:
+            return ()
+        self._told_until_s = time_s
+        return (self._event(kind, closure.measured),)
 
-    def _go_on(self, sample: Sample) -> tuple[Event, ...]:
-        """The eyes were closed."""
-        options, during = self.options, self._during
-        during.append(sample)
-        if len(during) > MAX_SAMPLES:
-            del during[MAX_SAMPLES // 4 : -MAX_SAMPLES // 4 : 2]
-        self._shut = min(self._shut, self._lowest(sample))
-        if self._lowest(sample) >= max(options.open_above, (1.0 + self._shut) / 2.0):
-            return self._end(during, [sample])
-        deep = last_index(during, self._is_deep)
-        narrow_since = 0 if deep is None else min(deep + 1, len(during) - 1)
-        if sample.time_s - during[narrow_since].time_s > options.narrow_s:
-            return self._end(during[: narrow_since + 1] if deep is not None else [], during[narrow_since:])
-        self._leave_out_the_shut_eye(sample)
-        return ()
+    def _one_is_closed(self, right: float | None, left: float | None) -> bool:
+        below = self.options.closed_below
+        return (right is not None and right < below * self._single[0].level) or (
+            left is not None and left < below * self._single[1].level
+        )
 
-    def _is_deep(self, sample: Sample) -> bool:
-        return min(x for x in sample.eyes if x is not None) <= self.options.deep
-
-    def _end(self, closure: Sequence[Sample], after: Sequence[Sample]) -> tuple[Event, ...]:
-        """closure: what is to be judged, with the sample that ended it; after: what the next level begins with."""
-        event = self._judged(closure) if closure and self._whole else None
-        if len(after) > 1:  # narrowed: the level before no longer counts
-            self._before.clear()
-            self._levels_s = float("-inf")
-        self._before.extend(after)
-        self._during = []
-        return () if event is None else (event,)
-
-    def _judged(self, during: Sequence[Sample]) -> Event | None:
-        """The event that a whole closure was, if it was one."""
-        known = [i for i in (0, 1) if all(s.eyes[i] is not None for s in during)]
-        lowest = {i: min(self._relative(s, i) for s in during) for i in known}
-        shut = [i for i in known if lowest[i] < self.options.closed_below]
-        if not shut:
-            return None
-        winks = len(known) == 2 and max(lowest.values()) > self.options.wink_open_above
-        used = shut if winks else known
-        level = sum(self._levels[i] for i in used) / len(used)
-        found = measures(list(self._before), during, used, level)
-        if found is None:
-            return None
-        kind = self._kind(found, shut[0] if winks else None, time_below(during, used, self.options.deep))
-        if kind is None:
-            return None
-        return Event(kind, self._track_id, found.start_s, found.end_s, found.amplitude, found.closing_speed_per_s)
-
-    def _kind(self, found: Measures, winking: int | None, deep_s: float) -> str | None:
-        """winking: index of the eye that did; deep_s: for how long the eyes were closed that far."""
-        options = self.options
+    def _kind_of_both(self, closure: Closure) -> str | None:
+        options, found = self.options, closure.measured
         if found.amplitude < options.min_amplitude:
             return None
-        if winking is not None or found.duration_s < options.long_s:
-            if found.duration_s < options.min_s or found.closing_s > options.max_closing_s:
+        if found.duration_s < options.long_s:
+            if not self._is_quick(found):
                 return None
-            return "blink" if winking is None else f"wink_{EYES[winking]}"
-        if deep_s < found.duration_s / 2.0:
+            return "blink" if closure.deep_s > 0.0 or self._points_fell(found) else None
+        if closure.deep_s < found.duration_s / 2.0:
             return None
-        return "long_closure" if min(deep_s, found.duration_s) < options.microsleep_s else "microsleep"
+        return "long_closure" if min(closure.deep_s, found.duration_s) < options.microsleep_s else "microsleep"
 
-    def _leave_out_the_shut_eye(self, sample: Sample) -> None:
-        if sample.time_s - self._during[0].time_s <= self.options.wink_s or None in sample.eyes:
-            return
-        relative = [self._relative(sample, i) for i in (0, 1)]
-        if min(relative) < self.options.closed_below and max(relative) > self.options.wink_open_above:
-            self._left_out.add(relative.index(min(relative)))
-            self._unknown()
+    def _of_one(self, time_s: float, eyes: Pair) -> tuple[Event, ...]:
+        """What an eye does while the other does something else."""
+        events: list[Event] = []
+        for index, (lids, openness) in enumerate(zip(self._single, eyes, strict=True)):
+            if openness is None:
+                lids.unknown()
+            elif (closure := lids.update(time_s, openness)) is not None:
+                kind = self._kind_of_one(index, closure.measured)
+                if kind is not None:
+                    events.append(self._event(kind, closure.measured))
+        return tuple(events)
 
-    def _closed_for(self, sample: Sample) -> float:
-        closed = bool(self._during) and all(
-            self._relative(sample, i) < self.options.open_above for i in (0, 1) if sample.eyes[i] is not None
-        )
-        if not closed:
+    def _kind_of_one(self, index: int, found: Measures) -> str | None:
+        """A wink, or a blink of which the other eye's reading saw nothing."""
+        options = self.options
+        if found.amplitude < options.min_amplitude or found.duration_s > options.wink_s or not self._is_quick(found):
+            return None
+        alone = self._alone(index, found)
+        if alone is None:
+            return None
+        fell, other_fell = (self._fall(i, found.start_s, alone) for i in (index, 1 - index))
+        if fell is None or other_fell is None or fell < options.least_fall:
+            return None
+        if other_fell < options.other_fall * fell:
+            return f"wink_{EYES[index]}"
+        is_told = self._both.closing or self._told_until_s >= found.start_s
+        return None if is_told or found.duration_s >= options.long_s else "blink"
+
+    def _alone(self, index: int, found: Measures) -> list[_Sample] | None:
+        """The frames of a closure in which the other eye was open; None if they do not make it one of one eye alone."""
+        options, other = self.options, 1 - index
+        during = [s for s in self._seen if found.start_s <= s.time_s <= found.end_s]
+        open_above = options.both_below * self._single[other].level
+        alone = [s for s in during if (x := s.eyes[other]) is not None and x > open_above]
+        in_time = [s for s in during if s.time_s - found.start_s <= options.together_s]
+        if any(s.eyes[other] is None for s in during) or 2 * len(alone) <= len(during):
+            return None
+        return alone if all(s in alone for s in in_time) else None
+
+    def _points_fell(self, found: Measures) -> bool:
+        """Whether the points of any eye saw lids come down."""
+        during = [s for s in self._seen if found.start_s <= s.time_s <= found.end_s]
+        falls = (self._fall(index, found.start_s, during) for index in (0, 1))
+        return any(fall is not None and fall >= self.options.least_fall for fall in falls)
+
+    def _fall(self, index: int, start_s: float, during: list[_Sample]) -> float | None:
+        """Share by which an eye's aspect ratio fell, from shortly before the closure to its mean in these frames."""
+        from_s, to_s = start_s - self.options.before_s, start_s - self.options.together_s
+        before = sorted(w for s in self._seen if from_s <= s.time_s <= to_s and (w := s.widths[index]) is not None)
+        known = [w for s in during if (w := s.widths[index]) is not None]
+        if not known or len(known) < len(during):
+            return None
+        usual = before[3 * len(before) // 4] if before else 1.0
+        return 1.0 - sum(known) / len(known) / max(usual, 1e-6)
+
+    def _is_quick(self, found: Measures) -> bool:
+        return found.duration_s >= self.options.min_s and found.closing_s <= self.options.max_closing_s
+
+    def _event(self, kind: str, found: Measures) -> Event:
+        return Event(kind, self._track_id, found.start_s, found.end_s, found.amplitude, found.closing_speed_per_s)
+
+    def _closed_for(self, time_s: float, openness: float) -> float:
+        if not self._both.closing or openness >= self.options.lids.open_above * self._both.level:
             self._closed_since_s = None
             return 0.0
         if self._closed_since_s is None:
-            self._closed_since_s = sample.time_s
-        return sample.time_s - self._closed_since_s
-
-    def _relative(self, sample: Sample, index: int) -> float:
-        value = sample.eyes[index]
-        return float("inf") if value is None else value / self._levels[index]
-
-    def _lowest(self, sample: Sample) -> float:
-        return min(self._relative(sample, 0), self._relative(sample, 1))
-
-    def _levels_before(self, time_s: float) -> list[float]:
-        """Of each eye: upper quartile of the last level_s; where too little was seen, what it was."""
-        recent = [s for s in self._before if time_s - s.time_s <= self.options.level_s]
-        found = []
-        for index, old in enumerate(self._levels):
-            known = sorted(value for s in recent if (value := mean_openness(s.eyes, (index,))) is not None)
-            enough = len(known) >= 3 and recent[-1].time_s - recent[0].time_s >= 0.2
-            found.append(min(1.0, max(0.3, known[(3 * len(known)) // 4])) if enough else old)
-        return found
+            self._closed_since_s = time_s
+        return time_s - self._closed_since_s

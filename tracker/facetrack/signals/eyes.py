@@ -18,30 +18,28 @@ from facetrack.signals.profile import NO_PROFILE, Profile
 from facetrack.topology import EAR_LEFT, EAR_RIGHT
 from facetrack.types import Signals
 
-Array = NDArray[np.float64]
-
+_RIGHT, _LEFT = np.array(EAR_RIGHT), np.array(EAR_LEFT)
+_BOTH, _CORNERS = np.array(EAR_RIGHT + EAR_LEFT), np.array(EAR_RIGHT[::3] + EAR_LEFT[::3])
 PITCH_MEMORY_S = 60.0
 """Known time over which the way the head is usually held fades to 1/e: a new way to sit takes a minute to count."""
 KEEP_S = 3.0
 """For how long aspect ratios are kept until a closure turns out to have been one; of a longer closure, its end."""
 
 
-def eye_aspect_ratios(points: NDArray[np.floating]) -> tuple[Array, Array]:
-    """(..., 68, 2) -> the person's (right, left) eye aspect ratios, (...) each; NaN for an eye of no width.
+def eye_aspect_ratios(points: NDArray[np.floating]) -> tuple[float, float]:
+    """(68, 2) -> the person's (right, left) eye aspect ratios; NaN for an eye of no width.
 
     EAR = (|p2 - p6| + |p3 - p5|) / (2 |p1 - p4|) (Soukupova and Cech, CVWW 2016). About .3 open and below .15 closed,
     but it differs between persons and grows as a turned head narrows the eye: see `measure` for when to trust it.
     """
-    exact: Array = np.asarray(points, dtype=np.float64)
-    return _aspect_ratio(exact[..., list(EAR_RIGHT), :]), _aspect_ratio(exact[..., list(EAR_LEFT), :])
+    return _aspect_ratio(points.take(_RIGHT, axis=0).tolist()), _aspect_ratio(points.take(_LEFT, axis=0).tolist())
 
 
-def _aspect_ratio(eye: Array) -> Array:
-    """(..., 6, 2), p1..p6 -> (...)."""
-    p1, p2, p3, p4, p5, p6 = np.moveaxis(eye, -2, 0)
-    height = np.linalg.norm(p2 - p6, axis=-1) + np.linalg.norm(p3 - p5, axis=-1)
-    width = 2.0 * np.linalg.norm(p1 - p4, axis=-1)
-    return np.divide(height, width, out=np.full_like(height, np.nan), where=width > 0)
+def _aspect_ratio(eye: list[list[float]]) -> float:
+    """p1..p6, plain numbers: NumPy takes ten times as long over so few."""
+    p1, p2, p3, p4, p5, p6 = eye
+    width = 2.0 * math.dist(p1, p4)
+    return (math.dist(p2, p6) + math.dist(p3, p5)) / width if width > 0.0 else math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +73,9 @@ class EyeMeter:
     third off the aspect ratio of an eye that is open. A network without such a reading leaves the aspect ratio alone,
     which is to be trusted less.
 
+    widths: aspect ratio of the (right, left) eye over its open one's in the last frame, by the points alone: under 1
+    narrowed by whatever; None where unknown.
+
     An eye is unknown (None) where `measure` knows nothing of it, when the head is turned too far, and when the face or
     the eye's points are unsure. Delay: none.
     """
@@ -94,14 +95,8 @@ class EyeMeter:
         self._steps.reset()
         self._pitch.reset()
         self._ears: deque[tuple[float, Pair]] = deque()
-        self._widths: Pair = (None, None)
+        self.widths: Pair = (None, None)
         self._learns_for_s = 0.0  # how long this frame stands for, 0 where it teaches nothing
-
-    @property
-    def widths(self) -> Pair:
-        """Aspect ratio of the (right, left) eye over its open one's in the last frame: under 1 narrowed by whatever;
-        None where the eye is unknown or as good as shut."""
-        return self._widths
 
     def update(self, observation: Observation, measured: Signals, viewed_deg: tuple[float, float] | None) -> Pair:
         """Openness of the person's (right, left) eye.
@@ -111,7 +106,7 @@ class EyeMeter:
         """
         seconds = self._steps.step(observation.time_s)
         if viewed_deg is None or not self._sees_face(observation, viewed_deg[0]):
-            self._widths = (None, None)
+            self.widths = (None, None)
             return None, None
         yaw_deg, pitch_deg = viewed_deg
         lowered_deg = self._usual_pitch_deg - pitch_deg
@@ -123,15 +118,16 @@ class EyeMeter:
         right, left = measured.ear_right, measured.ear_left
         if lowered_deg > self.options.looks_down_deg:
             right = left = None
-        if _unsure(observation, EAR_RIGHT) > self.options.max_sigma:
+        right_unsure, left_unsure = _unsure(observation)
+        if right_unsure > self.options.max_sigma:
             right_open = right = None
         else:
             right_open = self._openness(right, measured.eye_right_open, self.right)
-        if _unsure(observation, EAR_LEFT) > self.options.max_sigma:
+        if left_unsure > self.options.max_sigma:
             left_open = left = None
         else:
             left_open = self._openness(left, measured.eye_left_open, self.left)
-        self._widths = (_width(right, right_open, self.right), _width(left, left_open, self.left))
+        self.widths = (_width(right, self.right), _width(left, self.left))
         self._keep(observation.time_s, (right, left))
         return right_open, left_open
 
@@ -169,18 +165,25 @@ class EyeMeter:
             self._ears.popleft()
 
 
-def _width(ear: float | None, openness: float | None, levels: EyeLevels) -> float | None:
-    return None if ear is None or openness is None or openness < 0.5 else ear / levels.ear_open
+def _width(ear: float | None, levels: EyeLevels) -> float | None:
+    return None if ear is None else ear / levels.ear_open
 
 
-def _unsure(observation: Observation, indices: tuple[int, ...]) -> float:
-    """Mean uncertainty of an eye's points over its width; a network that gives none (NaN) is taken at its word."""
-    outer, inner = observation.points[indices[0]], observation.points[indices[3]]
-    width_px = math.hypot(float(outer[0] - inner[0]), float(outer[1] - inner[1]))
-    sigma_px = float(observation.sigma[list(indices)].mean())
+def _unsure(observation: Observation) -> tuple[float, float]:
+    """Of the (right, left) eye: mean uncertainty of its points over its width."""
+    right_outer, right_inner, left_inner, left_outer = observation.points.take(_CORNERS, axis=0).tolist()
+    sigma_px = observation.sigma.take(_BOTH).tolist()
+    return (
+        _share(sum(sigma_px[:6]) / 6.0, math.dist(right_outer, right_inner)),
+        _share(sum(sigma_px[6:]) / 6.0, math.dist(left_inner, left_outer)),
+    )
+
+
+def _share(sigma_px: float, width_px: float) -> float:
+    """A network that gives no uncertainty (NaN) is taken at its word."""
     if math.isnan(sigma_px):
         return 0.0
-    return sigma_px / width_px if width_px > 0 else math.inf
+    return sigma_px / width_px if width_px > 0.0 else math.inf
 
 
 def _cut(value: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from facetrack.signals.attention import Attention, AttentionOptions
@@ -15,7 +15,7 @@ from facetrack.signals.gestures import GestureOptions, Gestures
 from facetrack.signals.head import HeadAngles, HeadOptions, NeutralHead
 from facetrack.signals.mouth import Mouth, MouthOptions, mouth_hidden
 from facetrack.signals.observation import Observation
-from facetrack.signals.per_frame import measure, viewed_from_deg
+from facetrack.signals.per_frame import measure_viewed, viewed_from_deg
 from facetrack.signals.perclos import Perclos
 from facetrack.signals.profile import NO_PROFILE, Profile
 from facetrack.signals.smile import SmileOptions, Smiles
@@ -30,6 +30,9 @@ Fields = dict[str, Any]
 CLOSURES = ("blink", "long_closure", "microsleep")
 TEACHES_FROM = 0.7
 """Amplitude of a closure that shows what closed eyes look like: lids that came half way down do not."""
+
+NEARLY_SHUT = 0.5
+"""Openness under which an eye closes and does not smile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +86,30 @@ class FaceSignals:
 
     def update(self, observation: Observation) -> tuple[Signals, tuple[Event, ...]]:
         """The next frame's signals, and what came to its end with it, by the time of the end."""
-        measured = measure(observation.points, observation.pose, observation.attributes)
-        eyes, from_eyes = self._follow_eyes(observation, measured)
-        mouth, from_mouth = self._follow_mouth(observation, measured)
+        viewed_deg = None if observation.pose is None else viewed_from_deg(observation.pose)
+        measured = measure_viewed(observation.points, viewed_deg, observation.attributes)
+        eyes, from_eyes = self._follow_eyes(observation, measured, viewed_deg)
+        mouth, from_mouth = self._follow_mouth(observation, measured, eyes)
         head, from_head = self._follow_head(observation)
-        events = tuple(sorted((*from_eyes, *from_mouth, *from_head), key=lambda event: event.end_s))
+        events = (*from_eyes, *from_mouth, *from_head)
+        if len(events) > 1:
+            events = tuple(sorted(events, key=lambda event: event.end_s))
         tired = self._fatigue.update(observation.time_s, _longest_known(eyes), events)
         fatigue: Fields = {}
         if tired is not None:
             fatigue = {"fatigue": tired.value, "fatigue_level": tired.level, "fatigue_parts": tired.parts}
-        return replace(measured, **eyes, **mouth, **head, **fatigue), events
+        return Signals(
+            measured.ear_right, measured.ear_left, measured.mouth_opening, measured.eye_right_open,
+            measured.eye_left_open, measured.mouth_open, measured.smile, measured.glasses,
+            **eyes, **mouth, **head, **fatigue,
+        ), events  # fmt: skip
 
-    def _follow_eyes(self, observation: Observation, measured: Signals) -> tuple[Fields, tuple[Event, ...]]:
+    def _follow_eyes(
+        self, observation: Observation, measured: Signals, viewed_deg: tuple[float, float] | None
+    ) -> tuple[Fields, tuple[Event, ...]]:
         time_s = observation.time_s
-        viewed_deg = None if observation.pose is None else viewed_from_deg(observation.pose)
         right, left = self._eyes.update(observation, measured, viewed_deg)
-        events = self._blinks.update(time_s, right, left)
+        events = self._blinks.update(time_s, right, left, self._eyes.widths)
         for event in events:
             if event.kind in CLOSURES and (event.amplitude or 0.0) >= TEACHES_FROM:
                 self._eyes.saw_closure(event.start_s, event.end_s)
@@ -111,7 +122,9 @@ class FaceSignals:
             "blink_rate_per_min": rate, "blink_duration_s": duration_s,
         }, events  # fmt: skip
 
-    def _follow_mouth(self, observation: Observation, measured: Signals) -> tuple[Fields, tuple[Event, ...]]:
+    def _follow_mouth(
+        self, observation: Observation, measured: Signals, eyes: Fields
+    ) -> tuple[Fields, tuple[Event, ...]]:
         time_s, hidden = observation.time_s, mouth_hidden(observation, self.options.mouth)
         opening, smile, mouth_open = measured.mouth_opening, measured.smile, measured.mouth_open
         if hidden:
@@ -120,11 +133,18 @@ class FaceSignals:
         speaking, spoken = self._speech.update(time_s, opening)
         yawning, yawned = self._yawns.update(time_s, openness, speaking, smile, mouth_open)
         # By their points alone: a smile narrows eyes that the network goes on calling open.
-        smiles, smiled = self._smiles.update(time_s, smile, *self._eyes.widths)
+        smiles, smiled = self._smiles.update(time_s, smile, *self._widths_of_open_eyes(eyes))
         return {
             "mouth_openness": openness, "speaking": speaking, "yawning": yawning,
             "smiling": smiles.smiling, "smile_eyes": smiles.eyes,
         }, (*spoken, *yawned, *smiled)  # fmt: skip
+
+    def _widths_of_open_eyes(self, eyes: Fields) -> list[float | None]:
+        openness = (eyes["eye_right_openness"], eyes["eye_left_openness"])
+        return [
+            None if x is None or x < NEARLY_SHUT else width
+            for x, width in zip(openness, self._eyes.widths, strict=True)
+        ]
 
     def _follow_head(self, observation: Observation) -> tuple[Fields, tuple[Event, ...]]:
         head = self._head.update(observation.time_s, observation.pose)

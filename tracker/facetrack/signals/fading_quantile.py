@@ -44,11 +44,11 @@ class FadingQuantile:
 
     def value(self, share: float) -> float | None:
         """The level under which this share (0..1) of the weight lies; None before anything was added."""
-        below = np.cumsum(self._weights)
+        below = self._weights.cumsum()
         total = float(below[-1])
         if total <= 0.0:
             return None
-        index = min(int(np.searchsorted(below, share * total)), self._bins - 1)
+        index = min(int(below.searchsorted(share * total)), self._bins - 1)
         inside = float(self._weights[index])
         before = float(below[index]) - inside
         part = (share * total - before) / inside if inside > 0.0 else 0.5

@@ -14,8 +14,10 @@ from facetrack.errors import SettingsError
 from facetrack.types import Event
 
 LEVELS = ("alert", "tired", "drowsy")
-COUNTED = {"microsleeps": "microsleep", "yawns": "yawn", "nods": "nod_off"}
-"""Parts that count events, and of which kind."""
+KINDS = {
+    "microsleeps": ("microsleep",), "long_blinks": ("blink", "long_closure"), "yawns": ("yawn",), "nods": ("nod_off",)
+}  # fmt: skip
+"""Parts that are made of events, and of which kinds."""
 PARTS = ("perclos", "microsleeps", "long_blinks", "yawns", "nods")
 
 
@@ -91,43 +93,61 @@ class Fatigue:
 
     def __init__(self, weights: FatigueWeights) -> None:
         self._weights = weights
-        self._keep_s = max(part.window_s for part in weights.parts.values())
+        self._counts = {
+            name: _Recent(KINDS[name], part.window_s) for name, part in weights.parts.items() if name in KINDS
+        }
         self.reset()
 
     def reset(self) -> None:
         """As new."""
-        self._events: deque[Event] = deque()
+        for recent in self._counts.values():
+            recent.events.clear()
         self._level = 0
 
     def update(self, time_s: float, perclos: float | None, ended: Iterable[Event]) -> Tiredness | None:
         """The next frame: PERCLOS P80 0..1 or None, and the face's events of all kinds that have ended."""
-        self._events.extend(ended)
-        while self._events and self._events[0].end_s <= time_s - self._keep_s:
-            self._events.popleft()
+        ended = tuple(ended)
+        for recent in self._counts.values():
+            recent.update(time_s, ended)
         if perclos is None:
             self._level = 0
             return None
-        adds = {name: part.adds(self._value(name, part, time_s, perclos)) for name, part in self._weights.parts.items()}
+        adds = {
+            name: part.adds(perclos if name == "perclos" else self._value(name))
+            for name, part in self._weights.parts.items()
+        }
         total = sum(adds.values())
         parts = {name: share / max(1.0, total) for name, share in adds.items()}
         value = min(1.0, total)
         self._level = self._next_level(value)
         return Tiredness(value, LEVELS[self._level], parts)
 
-    def _value(self, name: str, part: Part, time_s: float, perclos: float) -> float:
-        if name == "perclos":
-            return perclos
-        recent = [event for event in self._events if event.end_s > time_s - part.window_s]
-        if name == "long_blinks":
-            durations = [event.end_s - event.start_s for event in recent if event.kind in ("blink", "long_closure")]
-            return sum(durations) / len(durations) if durations else 0.0
-        return float(sum(event.kind == COUNTED[name] for event in recent))
+    def _value(self, name: str) -> float:
+        events = self._counts[name].events
+        if name != "long_blinks":
+            return float(len(events))
+        return sum(event.end_s - event.start_s for event in events) / len(events) if events else 0.0
 
     def _next_level(self, value: float) -> int:
         weights = self._weights
         drowsy = value >= (weights.drowsy.until if self._level == 2 else weights.drowsy.from_)
         tired = value >= (weights.tired.until if self._level >= 1 else weights.tired.from_)
         return 2 if drowsy else 1 if tired else 0
+
+
+class _Recent:
+    """The events of some kinds that ended within the last window_s."""
+
+    def __init__(self, kinds: tuple[str, ...], window_s: float) -> None:
+        self._kinds, self._window_s = kinds, window_s
+        self.events: deque[Event] = deque()
+
+    def update(self, time_s: float, ended: tuple[Event, ...]) -> None:
+        for event in ended:
+            if event.kind in self._kinds:
+                self.events.append(event)
+        while self.events and self.events[0].end_s <= time_s - self._window_s:
+            self.events.popleft()
 
 
 def _must_hold(where: str, found: object, names: Iterable[str]) -> None:

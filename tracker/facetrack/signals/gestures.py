@@ -99,14 +99,13 @@ class _Oscillation:
         self._other.append((time_s, other_deg))
         while time_s - self._other[0][0] > 2.0 / self._options.slowest_hz:
             self._other.popleft()
-        last = self._swings.under_way
         swing = self._swings.update(time_s, angle_deg)
         if swing is not None:
             if self._belongs(swing, step_s, last=False):
                 self._chain.append(swing)
                 return None
             return self._close(None)
-        if self._swings.under_way is None and last is not None:  # it has come to rest
+        if (last := self._swings.came_to_rest) is not None:
             return self._close(last if self._belongs(last, step_s, last=True) else None)
         return None
 

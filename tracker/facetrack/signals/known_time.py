@@ -46,7 +46,11 @@ class ShareWindow:
         """A known span; spans come in order and do not overlap."""
         if end_s <= start_s:
             return
-        self._spans.append((start_s, end_s, is_kind))
+        spans = self._spans
+        if spans and spans[-1][2] == is_kind and spans[-1][1] == start_s:
+            spans[-1] = (spans[-1][0], end_s, is_kind)
+        else:
+            spans.append((start_s, end_s, is_kind))
         self._count(end_s - start_s, is_kind)
 
     def advance(self, now_s: float) -> None:
@@ -57,6 +61,7 @@ class ShareWindow:
             self._count(start_s - min(end_s, edge_s), is_kind)
             if end_s > edge_s:
                 self._spans.appendleft((edge_s, end_s, is_kind))
+                break
         if not self._spans:
             self._known_s = self._kind_s = 0.0  # rounding does not pile up over hours
 

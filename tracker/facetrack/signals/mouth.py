@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.geometry import points_box
 from facetrack.signals.fading_quantile import FadingQuantile, Level
 from facetrack.signals.known_time import Steps
 from facetrack.signals.observation import Observation
 from facetrack.topology import INNER_LIP_CORNERS, INNER_LIP_LOWER, INNER_LIP_UPPER, INNER_LIPS, OUTER_LIPS
 
-_LIPS = list(OUTER_LIPS + INNER_LIPS)
+_LIPS = np.array(OUTER_LIPS + INNER_LIPS)
+_INSIDE = np.array(INNER_LIP_CORNERS + INNER_LIP_UPPER + INNER_LIP_LOWER)
 
 
-def mouth_opening(points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(..., 68, 2) -> (...): mean gap between the inner lips over the inner mouth's width; NaN for a mouth of no width.
+def mouth_opening(points: NDArray[np.floating]) -> float:
+    """(68, 2) -> mean gap between the inner lips over the inner mouth's width; NaN for a mouth of no width.
 
     The eye aspect ratio's idea on the three upper and three lower inner-lip points: 0 closed, over .6 wide open. It
     does not depend on size or roll.
     """
-    points = np.asarray(points, dtype=np.float64)
-    upper, lower = points[..., list(INNER_LIP_UPPER), :], points[..., list(INNER_LIP_LOWER), :]
-    gap = np.asarray(np.linalg.norm(upper - lower, axis=-1).mean(axis=-1))
-    corners = points[..., list(INNER_LIP_CORNERS), :]
-    width = np.asarray(np.linalg.norm(corners[..., 1, :] - corners[..., 0, :], axis=-1))
-    return np.divide(gap, width, out=np.full_like(gap, np.nan), where=width > 0)
+    one_corner, other_corner, *lips = points.take(_INSIDE, axis=0).tolist()
+    gap = sum(map(math.dist, lips[:3], lips[3:])) / 3.0
+    width = math.dist(one_corner, other_corner)
+    return gap / width if width > 0.0 else math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,6 @@ def mouth_hidden(observation: Observation, options: MouthOptions) -> bool:
     the mouth is known. A network without sigma (NaN) is taken at its word."""
     if observation.presence < options.min_presence:
         return True
-    x0, y0, x1, y1 = points_box(observation.points)
-    size_px = max(float(x1 - x0), float(y1 - y0))
-    return float(observation.sigma[_LIPS].mean()) > options.max_sigma * size_px
+    x_px, y_px = observation.points.T.tolist()
+    size_px = max(max(x_px) - min(x_px), max(y_px) - min(y_px))
+    return sum(observation.sigma.take(_LIPS).tolist()) / len(_LIPS) > options.max_sigma * size_px

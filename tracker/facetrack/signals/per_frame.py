@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
-
 from facetrack.signals.eyes import eye_aspect_ratios
 from facetrack.signals.mouth import mouth_opening
 from facetrack.signals.observation import NO_ATTRIBUTES
@@ -29,9 +27,16 @@ def measure(points: Floats, pose: Pose | None, attributes: Mapping[str, float] =
     Without a pose nothing is known: points that fit no head measure nothing. A head that turns to the picture's right
     (yaw > 0) takes the person's left eye away from the camera.
     """
-    if pose is None:
+    return measure_viewed(points, None if pose is None else viewed_from_deg(pose), attributes)
+
+
+def measure_viewed(
+    points: Floats, viewed_deg: tuple[float, float] | None, attributes: Mapping[str, float] = NO_ATTRIBUTES
+) -> Signals:
+    """`measure`, for whoever knows the head's (yaw, pitch) against the line of sight already; None without a pose."""
+    if viewed_deg is None:
         return Signals()
-    yaw_deg, pitch_deg = viewed_from_deg(pose)
+    yaw_deg, pitch_deg = viewed_deg
     turned = abs(yaw_deg)
     if abs(pitch_deg) > MAX_PITCH_DEG:
         return Signals()
@@ -56,13 +61,18 @@ def viewed_from_deg(pose: Pose) -> tuple[float, float]:
     What is foreshortened depends on where the camera stands as the head sees it, and so for a face near the picture's
     edge not on the angles to the optical axis, which Pose holds.
     """
-    x, y, z = -pose.rotation.T @ pose.translation / np.linalg.norm(pose.translation)
-    return math.degrees(math.atan2(-x, -z)), math.degrees(math.asin(max(-1.0, min(1.0, y))))
+    a, b, c = pose.translation.tolist()
+    # The direction to the camera, -t, in the head's own axes: its scalar products with the rotation's columns.
+    (r00, r01, r02), (r10, r11, r12), (r20, r21, r22) = pose.rotation.tolist()
+    x = -(r00 * a + r10 * b + r20 * c)
+    y = -(r01 * a + r11 * b + r21 * c)
+    z = -(r02 * a + r12 * b + r22 * c)
+    return math.degrees(math.atan2(-x, -z)), math.degrees(math.atan2(y, math.hypot(x, z)))
 
 
 def _limit(is_far: bool) -> float:
     return FAR_EYE_MAX_YAW_DEG if is_far else NEAR_EYE_MAX_YAW_DEG
 
 
-def _known(value: np.ndarray) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -45,6 +45,7 @@ class Reversals:
     It stands still when it has neither come back nor gone on by a tolerance (TOLERANCE of the swing) for `still_s`:
     then it starts afresh, so that slow drift never adds up to a swing. Delay: a swing is told when the next one has
     gone by `swing`.
+    came_to_rest: the swing that was under way when the last value showed that it stands still; else None.
     """
 
     def __init__(self, swing: float, still_s: float) -> None:
@@ -52,57 +53,67 @@ class Reversals:
         self.reset()
 
     def reset(self) -> None:
-        self._candidates: dict[int, _Candidate] = {}  # the low point so far (-1) and the high one (1)
+        self._low: _Candidate | None = None  # the low point so far
+        self._high: _Candidate | None = None
         self._direction = 0
         self._before: Extreme | None = None
+        self.came_to_rest: Swing | None = None
 
     @property
     def under_way(self) -> Swing | None:
         """The swing that has gone by at least `swing` and has not turned round yet; None while it stands still."""
         if self._before is None:
             return None
-        return Swing(self._before, self._candidates[self._direction].extreme)
+        return Swing(self._before, self._watched[0].extreme)
 
     def update(self, time_s: float, value: float) -> Swing | None:
         """The swing that this value shows to have ended, if any."""
-        if not self._candidates:
+        self.came_to_rest = None
+        if self._low is None or self._high is None:
             self._restart(time_s, value)
             return None
-        for candidate in self._candidates.values():
-            candidate.add(time_s, value)
-        for direction in (-1, 1):
-            turned = self._candidates[-direction]
-            if self._direction != direction and abs(value - turned.value) >= self._swing:
-                return self._turn(direction, turned.extreme, time_s, value)
-        if time_s - max(c.reached_s for c in self._watched()) > self._still_s:
+        self._low.add(time_s, value)
+        self._high.add(time_s, value)
+        if self._direction >= 0 and self._high.value - value >= self._swing:
+            return self._turn(-1, self._high.extreme, time_s, value)
+        if self._direction <= 0 and value - self._low.value >= self._swing:
+            return self._turn(1, self._low.extreme, time_s, value)
+        if all(time_s - candidate.reached_s > self._still_s for candidate in self._watched):
+            self.came_to_rest = self.under_way
             self._restart(time_s, value)
         return None
+
+    @property
+    def _watched(self) -> tuple[_Candidate, ...]:
+        """The extremes that may still move on; empty before the first value."""
+        if self._low is None or self._high is None:
+            return ()
+        return ((self._low,), (self._low, self._high), (self._high,))[self._direction + 1]
 
     def _turn(self, direction: int, turned: Extreme, time_s: float, value: float) -> Swing | None:
         ended = None if self._before is None else Swing(self._before, turned)
         self._before, self._direction = turned, direction
-        self._candidates[direction] = _Candidate(direction, self._tolerance, time_s, value)
+        if direction < 0:
+            self._low = _Candidate(-1, self._tolerance, time_s, value)
+        else:
+            self._high = _Candidate(1, self._tolerance, time_s, value)
         return ended
 
-    def _watched(self) -> list[_Candidate]:
-        return [self._candidates[self._direction]] if self._direction else list(self._candidates.values())
-
     def _restart(self, time_s: float, value: float) -> None:
-        self._candidates = {sign: _Candidate(sign, self._tolerance, time_s, value) for sign in (-1, 1)}
+        self._low, self._high = (_Candidate(sign, self._tolerance, time_s, value) for sign in (-1, 1))
         self._direction, self._before = 0, None
 
 
 class _Candidate:
     """The lowest (sign -1) or highest (1) point so far, with the moments about it."""
 
+    __slots__ = ("_left_s", "_records", "_sign", "_tolerance", "value")
+
     def __init__(self, sign: int, tolerance: float, time_s: float, value: float) -> None:
         self._sign, self._tolerance = sign, tolerance
         self._records: deque[tuple[float, float]] = deque([(time_s, value)])  # each beyond the one before
+        self.value = value  # of the last of them
         self._left_s = time_s
-
-    @property
-    def value(self) -> float:
-        return self._records[-1][1]
 
     @property
     def reached_s(self) -> float:
@@ -115,6 +126,7 @@ class _Candidate:
     def add(self, time_s: float, value: float) -> None:
         beyond = self._sign * (value - self.value)
         if beyond > 0.0:
+            self.value = value
             self._records.append((time_s, value))
             while self._sign * (value - self._records[0][1]) > self._tolerance:
                 self._records.popleft()

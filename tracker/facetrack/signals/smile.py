@@ -12,9 +12,10 @@ from facetrack.types import Event
 @dataclass(frozen=True, slots=True)
 class SmileOptions:
     """begin, end: how far the smile is on the way from this person's rest to a full one, to begin and to end: two
-    levels, so that a smile on the edge does not flicker. min_s: shortest smile that is told as an event; a smile of
-    enjoyment lasts 2/3 to 4 s (Ekman and Friesen, Felt, false, and miserable smiles, J. Nonverbal Behavior 6, 1982),
-    and faster ones are twitches of the reading.
+    levels, so that a smile on the edge does not flicker. hold_s: for how long the reading must be there before either
+    is believed. A smile of enjoyment lasts 2/3 to 4 s (Ekman and Friesen, Felt, false, and miserable smiles, J.
+    Nonverbal Behavior 6, 1982), while the vowels and pauses of speech, which widen a mouth as a smile does, follow each
+    other at 2 to 7 Hz (see `signals.speech`): half a second is one of the slowest and less than the shortest smile.
     rest_share: the quantile of the reading that is taken for the face at rest: low, since people may smile for most of
     a minute. memory_s: within how much known time the past fades. prior_rest, prior_s: what is believed at first, and
     for how many seconds' worth. highest_rest: whoever smiles all the time is not taken for one whose face rests there.
@@ -25,7 +26,7 @@ class SmileOptions:
 
     begin: float = 0.5
     end: float = 0.3
-    min_s: float = 0.3
+    hold_s: float = 0.5
     rest_share: float = 0.2
     memory_s: float = 120.0
     prior_rest: float = 0.1
@@ -54,7 +55,7 @@ class Smiles:
     comes from a calibration. The eye part is Duchenne's sign: in a smile of enjoyment the muscle around the eyes
     narrows them as well (Ekman, Davidson and Friesen, The Duchenne smile, J. Personality and Social Psychology 58,
     1990); here it is only how much narrower the eyes are than this person's open eyes, and a squint into the sun does
-    that too. No delay.
+    that too. Delay: hold_s for `smiling` to begin and to end; the event's own times are those of the reading.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class Smiles:
         self.reset()
 
     def _drop(self) -> None:
-        self._start_s: float | None = None
+        self._start_s: float | None = None  # of the smile, or of what may become one
+        self._end_s: float | None = None  # since when it may be over
         self._peak = 0.0
+        self._smiling = False
 
     def reset(self) -> None:
         self._drop()
@@ -99,8 +102,7 @@ class Smiles:
         else:
             self._rest.add(smile, step_s)
         events = self._follow(time_s, self._relative(smile), smile)
-        smiling = self._start_s is not None
-        return SmileReading(smiling, self._eyes(eye_right, eye_left) if smiling else 0.0), events
+        return SmileReading(self._smiling, self._eyes(eye_right, eye_left) if self._smiling else 0.0), events
 
     def _relative(self, smile: float) -> float:
         """0 at rest to 1 at a full smile."""
@@ -108,17 +110,31 @@ class Smiles:
         return (smile - rest) / max(self._full - rest, 0.1)  # a calibration without a smile does not divide by zero
 
     def _follow(self, time_s: float, relative: float, smile: float) -> tuple[Event, ...]:
+        """Either state ends with a reading beyond the far level that for hold_s is not taken back beyond the near one
+        (silero-vad's VADIterator)."""
+        held_s = self.options.hold_s - ROUNDING_S
+        if relative >= self.options.begin:
+            self._start_s = time_s if self._start_s is None else self._start_s
+            self._end_s = None
+        elif relative < self.options.end:
+            if not self._smiling:
+                self._drop()
+            elif self._end_s is None:
+                self._end_s = time_s
         if self._start_s is None:
-            if relative >= self.options.begin:
-                self._start_s, self._peak = time_s, smile
             return ()
-        if relative >= self.options.end:
-            self._peak = max(self._peak, smile)
-            return ()
-        start_s, self._start_s = self._start_s, None
-        if time_s - start_s < self.options.min_s - ROUNDING_S:
-            return ()
-        return (Event("smile", self._track_id, start_s, time_s, amplitude=self._peak),)
+        if self._end_s is not None:
+            return self._ended() if time_s - self._end_s >= held_s else ()
+        self._peak = max(self._peak, smile)
+        self._smiling = self._smiling or time_s - self._start_s >= held_s
+        return ()
+
+    def _ended(self) -> tuple[Event, ...]:
+        start_s, end_s, peak = self._start_s, self._end_s, self._peak
+        assert start_s is not None  # it smiled
+        assert end_s is not None
+        self._drop()
+        return (Event("smile", self._track_id, start_s, end_s, amplitude=peak),)
 
     def _eyes(self, *openness: float | None) -> float | None:
         seen = [value for value in openness if value is not None and value >= self.options.eyes_shut]

@@ -1,0 +1,144 @@
+"""`facetrack calibrate`: learn one person's open and closed eyes, smile and straight look, and keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facetrack.cli.options import Model, Threads, make_tracker, tracker_options
+from facetrack.errors import DisplayError, OutputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from facetrack.cli.window import Window
+    from facetrack.signals.calibration import Calibration
+    from facetrack.signals.profile import Profile
+    from facetrack.tracker import FaceTracker
+    from facetrack.types import Face, Frame, Image
+
+STEPS = (
+    (3.0, "look straight at the camera or your screen, eyes open, face at rest"),
+    (2.0, "close both eyes"),
+    (2.5, "open them and smile"),
+    (2.5, "turn your head slowly to the left, to the right, and back"),
+)
+"""(seconds, what to do)."""
+
+
+def calibrate(
+    out: Annotated[Path, typer.Option(help="Where to keep the profile (.json).")],
+    camera: Annotated[str, typer.Option(help="A camera's index or device path, or a stream's URL.")] = "0",
+    video: Annotated[Path | None, typer.Option(help="Learn from this recording of one person instead.")] = None,
+    window: Annotated[bool, typer.Option(help="Show the instructions in a window as well.")] = True,
+    model: Model = None,
+    threads: Threads = 1,
+) -> None:
+    """Learn one person's levels in ten seconds, for --profile of live and video.
+
+    Before a camera it says what to do: look, close the eyes, smile, turn. A recording needs no timetable: whatever it
+    shows of that is learnt, the rest goes on being learnt while the person is watched. Of several faces
+    the largest counts.
+    """
+    from rich.console import Console
+
+    from facetrack.capture import open_source, open_video
+
+    console = Console(stderr=True)
+    if not out.resolve().parent.is_dir():
+        raise OutputError(f"{out} cannot be written: its folder does not exist; make it or give another place")
+    with ExitStack() as stack:
+        tracker = make_tracker(model, tracker_options(max_faces=1), threads)
+        if video is not None:
+            recording: Iterable[Frame] = stack.enter_context(open_video(video))
+            profile = watch(recording, tracker, None).profile()
+        else:
+            source = stack.enter_context(open_source(camera))
+            guide = Guide(console, _window(stack) if window else None)
+            profile = watch(source, tracker, guide).profile()
+    profile.save(out)
+    for line in missing(profile):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print(f"wrote {out}", highlight=False, soft_wrap=True)
+
+
+def watch(frames: Iterable[Frame], tracker: FaceTracker, guide: Guide | None) -> Calibration:
+    """The frames, up to the guide's end if there is one, through the tracker; the face that is seen longest counts."""
+    from facetrack.signals.calibration import Calibration
+
+    found: dict[int, Calibration] = {}
+    for frame in frames:
+        faces = tracker.update(frame)
+        for face in faces:
+            found.setdefault(face.track_id, Calibration()).add(frame.time_s, face.signals, face.pose)
+        if guide is not None and not guide.go_on(frame, faces):
+            break
+    return max(found.values(), key=lambda calibration: calibration.known_s, default=Calibration())
+
+
+class Guide:
+    """Says what to do, each step when its time has come; the clock starts with the first frame that shows a face."""
+
+    def __init__(self, console: Console, window: Window | None) -> None:
+        self._console, self._window = console, window
+        self._start_s: float | None = None
+        self._told = -1
+
+    def go_on(self, frame: Frame, faces: list[Face]) -> bool:
+        """After each frame; False when all is done or the person closed the window."""
+        if self._start_s is None and faces:
+            self._start_s = frame.time_s
+        step = -1 if self._start_s is None else step_at(frame.time_s - self._start_s)
+        if step is None:
+            return False
+        if step != self._told:
+            self._told = step
+            self._console.print(f"{step + 1}/{len(STEPS)}: {STEPS[step][1]}", highlight=False)
+        return self._window is None or self._show(frame.image, step)
+
+    def _show(self, image: Image, step: int) -> bool:
+        from facetrack.draw import text_size_px, write_text
+
+        assert self._window is not None
+        # As in a mirror: nobody finds their own left otherwise.
+        canvas = image[:, ::-1].copy()
+        text = "waiting for a face" if step < 0 else f"{step + 1}/{len(STEPS)}: {STEPS[step][1]}"
+        size_px = text_size_px(canvas)
+        write_text(canvas, text, (int(size_px), int(2 * size_px)), size_px, (255, 255, 255))
+        key = self._window.show(canvas)
+        if key in ("q", "esc") or self._window.closed:
+            raise KeyboardInterrupt
+        return True
+
+
+def step_at(since_s: float) -> int | None:
+    """Index of the step that is due so long after the start; None when all are over."""
+    for index, (length_s, _) in enumerate(STEPS):
+        if since_s < length_s:
+            return index
+        since_s -= length_s
+    return None
+
+
+def missing(profile: Profile) -> list[str]:
+    """What the profile does not say, and that it will be learnt later."""
+    found = []
+    if profile.ear_right_closed is None and profile.ear_left_closed is None:
+        found.append("closed eyes were not seen")
+    if profile.smile_full is None:
+        found.append("a smile was not seen")
+    return [f"{what}: this stays to be learnt while the person is watched" for what in found]
+
+
+def _window(stack: ExitStack) -> Window | None:
+    """None where there is no display: the terminal says it all."""
+    from facetrack.cli.window import Window
+
+    try:
+        return stack.enter_context(Window("facetrack calibrate"))
+    except DisplayError:
+        return None
