@@ -6,19 +6,15 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from facetrack.engine.onnx import OnnxEngine
-from facetrack.errors import FacetrackError
 from facetrack.modelfile import ModelSpec
+from facetrain.parity import ParityError, compare, refuse_unless_within
 
+__all__ = ["OPSET", "ParityError", "export_onnx"]
 OPSET = 17
-
-
-class ParityError(FacetrackError):
-    """The exported engine and torch disagree."""
 
 
 def export_onnx(
@@ -42,15 +38,11 @@ def export_onnx(
     part = path.with_name(path.stem + ".part.onnx")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _trace(model, crops[:2], list(spec.outputs), part, dynamic_axes)
+        trace(model, crops[:2], list(spec.outputs), part, dynamic_axes)
         proto = onnx.load(part)
         spec = _with_parity(proto, spec, {}, part)
-        found = compare(model, OnnxEngine(part), crops)
-        too_far = {name: found[name] for name, limit in tolerance.items() if not found[name] <= limit}
-        if too_far:
-            raise ParityError(
-                f"{path.name}: torch and ONNX Runtime differ by {too_far}, allowed is {tolerance}; nothing was written"
-            )
+        found = compare(model, OnnxEngine(part), crops, list(spec.outputs))
+        refuse_unless_within(found, tolerance, f"{path.name}: torch and ONNX Runtime")
         spec = _with_parity(proto, spec, found, part)
         part.replace(path)
     finally:
@@ -58,24 +50,12 @@ def export_onnx(
     return spec
 
 
-def compare(model: nn.Module, engine: OnnxEngine, crops: Tensor) -> dict[str, float]:
-    """Largest absolute difference of each output between torch and the engine, one crop at a time and as a batch."""
-    with torch.inference_mode():
-        outputs = model(crops)
-    reference = {name: outputs[name].numpy() for name in engine.spec.outputs}
-    batch = engine(crops.numpy())
-    single = [engine(crops[i : i + 1].numpy()) for i in range(min(8, len(crops)))]
-    worst: dict[str, float] = {}
-    for name, value in reference.items():
-        one_by_one = np.concatenate([s[name] for s in single])
-        worst[name] = float(max(np.abs(batch[name] - value).max(), np.abs(one_by_one - value[: len(one_by_one)]).max()))
-    return worst
-
-
-def _trace(
+def trace(
     model: nn.Module, crops: Tensor, outputs: list[str], path: Path, dynamic_axes: dict[str, dict[int, str]]
 ) -> None:
-    """torch's TorchScript exporter: for these plain networks its graphs are smaller than the newer one's, and run
+    """Write an .onnx without its spec.
+
+    torch's TorchScript exporter: for these plain networks its graphs are smaller than the newer one's, and run
     as fast."""
     import warnings
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the default engine, on any CPU."""
+"""ONNX Runtime: the default engine, on any CPU; on a GPU with one of its providers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.errors import ModelFileError
+from facetrack.errors import MissingExtraError, ModelFileError
 from facetrack.modelfile import ModelSpec
 from facetrack.types import Image
+
+PROVIDERS = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    "tensorrt": ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
+}
+"""What runs the graph, the first that can take an operator."""
 
 
 class OnnxEngine:
@@ -18,12 +25,14 @@ class OnnxEngine:
 
     threads: 1 by default: networks this small lose more to hand-over than a second core gives. Workers never spin:
     spinning burns whole cores between two frames.
-    Raises ModelFileError where the file is missing, is no ONNX file, or does not say what it needs.
+    provider: a key of PROVIDERS.
+    Raises ModelFileError where the file is missing, is no ONNX file, or does not say what it needs; MissingExtraError
+    where this ONNX Runtime does not have the provider or cannot start it.
     """
 
-    def __init__(self, path: Path | str, threads: int = 1) -> None:
+    def __init__(self, path: Path | str, threads: int = 1, provider: str = "cpu") -> None:
         self.path = Path(path)
-        self._session = _open(self.path, threads)
+        self._session = _open(self.path, threads, provider)
         self.spec = ModelSpec.from_metadata(self._session.get_modelmeta().custom_metadata_map, self.path)
         self._input: str = self._session.get_inputs()[0].name
         self._outputs: list[str] = [output.name for output in self._session.get_outputs()]
@@ -33,13 +42,14 @@ class OnnxEngine:
         return dict(zip(self._outputs, values, strict=True))
 
 
-def _open(path: Path, threads: int) -> Any:
+def _open(path: Path, threads: int, provider: str) -> Any:
     import onnxruntime
 
     if not path.is_file():
         raise ModelFileError(
             f"{path}: no such model file; give the path of an .onnx exported by facetrain, or leave it out"
         )
+    _check_provider(provider, onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -47,9 +57,23 @@ def _open(path: Path, threads: int) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=PROVIDERS[provider])
     except Exception as error:  # ONNX Runtime's errors share no base class below Exception
         reason = str(error).splitlines()[0][:200]
         raise ModelFileError(
             f"{path} is not a network that ONNX Runtime can open ({reason}); expected an .onnx file"
         ) from error
+    # A provider that lacks its libraries is left out without an error, and the CPU takes its place.
+    _check_provider(provider, session.get_providers())
+    return session
+
+
+def _check_provider(provider: str, available: list[str]) -> None:
+    if provider not in PROVIDERS:
+        raise ModelFileError(f"provider is '{provider}'; expected one of {', '.join(PROVIDERS)}")
+    wanted = PROVIDERS[provider][0]
+    if wanted not in available:
+        raise MissingExtraError(
+            f"the provider '{provider}' needs ONNX Runtime's {wanted}, but here it has only {', '.join(available)}; "
+            "replace onnxruntime by onnxruntime-gpu on a machine with an NVIDIA GPU, or leave --provider out"
+        )

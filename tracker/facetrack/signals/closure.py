@@ -19,7 +19,10 @@ enough that the lids' slow last bit does not either."""
 @dataclass(frozen=True, slots=True)
 class Measures:
     """start_s, end_s: when the lids passed half of their way, down and up again, which is how a blink's duration is
-    taken (Caffier, Erdmann and Ullsperger, Eur. J. Appl. Physiol. 89, 2003; straight lines between frames).
+    taken (Caffier, Erdmann and Ullsperger, Eur. J. Appl. Physiol. 89, 2003; straight lines between frames). Of the
+        openness as it is read, that is: the network's is nearly a step, and half of it is where rendered lids are 70 %
+        closed (`facetrack eval signals`), so durations are those of lids 70 % closed, some 50 ms shorter than between
+        half and half of the lids' own way.
     amplitude: the way, in openness. closing_s: what the lids took from 50 % to 20 % of it, measured from shut: the part
         in which a lid falls, whatever it did before.
     """

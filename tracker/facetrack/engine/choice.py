@@ -1,0 +1,132 @@
+"""Which runtime runs a network: the one that was asked for, or the fastest here."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from facetrack.engine import Engine, cache
+from facetrack.engine.trial import interleaved_ms
+from facetrack.errors import FacetrackError, OutputError
+
+ENGINES = ("onnx", "openvino", "torch", "tensorrt")
+AUTO = "auto"
+PROVIDERS = {"onnx": ("cpu", "cuda", "tensorrt"), "torch": ("cpu", "cuda")}
+"""What may run the network inside an engine; the others have one place each."""
+OWN_FORMAT = {".xml": "openvino", ".pt2": "torch"}
+"""Files that only one engine reads."""
+TRIAL_S = 1.0
+Trial = Callable[[Path, int], dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """engine: one of ENGINES. reason: why, in words to print."""
+
+    engine: str
+    reason: str
+
+
+def open_engine(path: Path | str, engine: str = "onnx", threads: int = 1, provider: str = "cpu") -> Engine:
+    """The network at `path` in the engine of that name, one of ENGINES or `auto` (see `choose`).
+
+    threads: of the processor. provider: what computes inside `onnx` (cpu, cuda, tensorrt) and `torch` (cpu, cuda).
+    `tensorrt` builds for crops of one size; a detector, which takes pictures of any, runs in torch on the GPU there.
+    Raises MissingExtraError naming what is not installed, ModelFileError for what is no network, FacetrackError for
+    another name.
+    """
+    path = Path(path)
+    check(engine, provider)
+    if engine == AUTO:
+        engine = choose(path, threads).engine
+    if engine == "onnx":
+        from facetrack.engine.onnx import OnnxEngine
+
+        return OnnxEngine(path, threads, provider)
+    if engine == "openvino":
+        from facetrack.engine.openvino import OpenVinoEngine
+
+        return OpenVinoEngine(path, threads)
+    from facetrack.engine.torch import TorchEngine
+
+    if engine == "torch":
+        return TorchEngine(path, threads, provider)
+    from facetrack.engine.tensorrt import TensorRtEngine, need_torch_tensorrt
+
+    need_torch_tensorrt()
+    built = TensorRtEngine(path)
+    return built if built.spec.input_px else TorchEngine(path, threads, "cuda", "fp16")
+
+
+def check(engine: str, provider: str) -> None:
+    """Raises FacetrackError for a name that is not known, and for a provider that the engine does not have."""
+    if engine not in (*ENGINES, AUTO):
+        raise FacetrackError(f"--engine is '{engine}'; expected {AUTO}, {', '.join(ENGINES)}")
+    allowed = PROVIDERS.get(engine, ("cpu",))
+    if provider not in allowed:
+        raise FacetrackError(
+            f"--provider is '{provider}'; expected {' or '.join(allowed)} with --engine {engine}"
+            + ("" if engine in PROVIDERS else ", or --engine onnx or torch")
+        )
+
+
+def choose(path: Path, threads: int = 1, trial: Trial | None = None) -> Choice:
+    """TensorRT where there are an NVIDIA GPU and torch-tensorrt; else OpenVINO where it is installed and faster than
+    ONNX Runtime in a trial of one second, in turns; else ONNX Runtime.
+
+    What the trial found is kept in the user's cache, for these weights, this processor, these versions and as many
+    threads. trial: measures ms of each by name; `measure` unless given.
+    """
+    if path.suffix in OWN_FORMAT:
+        return Choice(OWN_FORMAT[path.suffix], f"it alone reads {path.suffix}")
+    if _can_tensorrt():
+        return Choice("tensorrt", "an NVIDIA GPU and torch-tensorrt are here")
+    if find_spec("openvino") is None:
+        return Choice("onnx", "openvino is not installed")
+    took_ms = _remembered(path, threads, trial or measure)
+    fastest = "openvino" if took_ms["openvino"] < took_ms["onnx"] else "onnx"
+    return Choice(fastest, f"a face takes {took_ms['onnx']:.2f} ms in onnx, {took_ms['openvino']:.2f} ms in openvino")
+
+
+def measure(path: Path, threads: int) -> dict[str, float]:
+    """Median ms for one crop, or one picture of a detector's, in ONNX Runtime and OpenVINO, in turns for a second."""
+    onnx, openvino = open_engine(path, "onnx", threads), open_engine(path, "openvino", threads)
+    side = onnx.spec.input_px or 320
+    crop = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
+    ways = {"onnx": lambda: onnx(crop), "openvino": lambda: openvino(crop)}
+    return interleaved_ms(ways, TRIAL_S, time.process_time if threads == 1 else time.perf_counter)
+
+
+def _remembered(path: Path, threads: int, trial: Trial) -> dict[str, float]:
+    def write(file: Path) -> None:
+        file.write_text(json.dumps(trial(path, threads)))
+
+    try:
+        return cache.kept(choice_key(path, threads).path(".json"), _read, write)
+    except OutputError:  # a read-only home is no reason not to run
+        return trial(path, threads)
+
+
+def choice_key(path: Path, threads: int) -> cache.CacheKey:
+    versions = tuple(cache.version(package) for package in ("facetrack", "onnxruntime", "openvino"))
+    device = f"{cache.cpu_name()}, {threads} threads"
+    return cache.CacheKey("choice", cache.weights_hash(path), device, versions)
+
+
+def _read(file: Path) -> dict[str, float]:
+    took_ms = json.loads(file.read_text())
+    return {name: float(took_ms[name]) for name in ("onnx", "openvino")}
+
+
+def _can_tensorrt() -> bool:
+    if find_spec("torch_tensorrt") is None:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())

@@ -1,0 +1,82 @@
+"""OpenVINO: often the fastest on an Intel or AMD processor. Needs the extra `openvino`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetrack.errors import MissingExtraError, ModelFileError
+from facetrack.modelfile import METADATA_KEY, ModelSpec
+from facetrack.types import Image
+
+RT_INFO = ["framework", METADATA_KEY]
+"""Where OpenVINO keeps what an .onnx has as metadata; its own format (.xml and .bin) keeps it there, too."""
+SUFFIXES = (".onnx", ".xml")
+
+
+class OpenVinoEngine:
+    """A network file (.onnx, or .xml with its .bin) opened in OpenVINO, on the CPU, for latency.
+
+    threads: as for `OnnxEngine`. Computes in float32 always: on processors with bfloat16 units OpenVINO would round to
+    those by itself, which costs tenths of a pixel. One thread may call it at a time.
+    Raises MissingExtraError without the extra; ModelFileError as `OnnxEngine` does.
+    """
+
+    def __init__(self, path: Path | str, threads: int = 1) -> None:
+        self.path = Path(path)
+        openvino = need_openvino()
+        model = _read(openvino, self.path)
+        self.spec = ModelSpec.from_metadata(metadata_of(model), self.path)
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        compiled = openvino.Core().compile_model(model, "CPU", settings)
+        self._request = compiled.create_infer_request()
+        # One tensor may have several names: that of the node before it, too, where a node was left out.
+        self._outputs: list[str] = [
+            next(name for name in self.spec.outputs if name in output.get_names()) for output in compiled.outputs
+        ]
+
+    def __call__(self, batch: Image) -> dict[str, NDArray[np.float32]]:
+        # The input is read where it lies; the outputs are copied, as the next call writes over them.
+        found = self._request.infer([batch], share_inputs=True, share_outputs=False)
+        return dict(zip(self._outputs, found.to_tuple(), strict=True))
+
+
+def need_openvino() -> Any:
+    """The package. Raises MissingExtraError where it is not installed."""
+    # Importing openvino reports to its makers over the network, and waits for it, unless this package is not there.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtraError(
+            "the engine openvino needs the package openvino; install the extra: python -m pip install "
+            "'facetrack[openvino]'"
+        ) from error
+    return openvino
+
+
+def metadata_of(model: Any) -> dict[str, str]:
+    """The entry that says what the network needs, where OpenVINO's model has one."""
+    return {METADATA_KEY: str(model.get_rt_info(RT_INFO).value)} if model.has_rt_info(RT_INFO) else {}
+
+
+def _read(openvino: Any, path: Path) -> Any:
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such model file; give the path of an .onnx exported by facetrain")
+    if path.suffix not in SUFFIXES:
+        raise ModelFileError(f"{path} is no file for OpenVINO; expected {' or '.join(SUFFIXES)}")
+    try:
+        return openvino.Core().read_model(path)
+    except RuntimeError as error:
+        raise ModelFileError(
+            f"{path} is not a network that OpenVINO can open; expected an .onnx file, or an .xml and its .bin"
+        ) from error

@@ -1,0 +1,18 @@
+"""A network as TensorRT builds it best: one float tensor in, one out."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from facetrack.engine.torch import packed
+
+
+class Flat(nn.Module):
+    """(N, H, W, 3) crops of any type -> (N, K) float32, the outputs `names` side by side (`engine.torch.unpacked`)."""
+
+    def __init__(self, network: nn.Module, names: list[str]) -> None:
+        super().__init__()
+        self.network, self.names = network, names
+
+    def forward(self, crops: Tensor) -> Tensor:
+        return packed(self.network(crops), self.names)
