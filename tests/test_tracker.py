@@ -155,12 +155,12 @@ def test_a_live_loop_looks_for_newcomers_itself_and_lost_faces_are_looked_for_at
 
 
 def test_when_a_search_is_due(stage):
-    """Every .4 s, or at another interval; every .1 s at least while somebody is missed, for two seconds."""
+    """Every .2 s, or at another interval; every .1 s at least while somebody is missed, for two seconds."""
     tracker = tracker_on(stage)
     stage.actors = [actor(100, 200), actor(400, 200)]
     tracker.update(frame(0))
-    assert [tracker.search_is_due(t) for t in (0.39, 0.41)] == [False, True]
-    assert [tracker.search_is_due(t, 0.2) for t in (0.19, 0.21)] == [False, True]
+    assert [tracker.search_is_due(t) for t in (0.19, 0.21)] == [False, True]
+    assert [tracker.search_is_due(t, 0.4) for t in (0.39, 0.41)] == [False, True]
     assert [tracker.search_is_due(t, 1.0) for t in (0.99, 1.01)] == [False, True]
     stage.actors = [actor(100, 200)]
     tracker.update(frame(3))  # at .1 s: lost, looked for

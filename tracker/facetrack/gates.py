@@ -43,7 +43,7 @@ class TrackerOptions:
     keep_sigma: float = 0.06
     clear_sigma: float = 0.03
     confirmations: int = 3
-    detect_interval_s: float = 0.4
+    detect_interval_s: float = 0.2
     remember_s: float = 10.0
     focal_px: float | None = None
     signals: SignalOptions = field(default_factory=SignalOptions)

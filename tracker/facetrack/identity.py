@@ -144,12 +144,14 @@ class Identity:
         return changed > kept + SWAP_MARGIN
 
     def belongs_to(self, image: Image, one: Track, other: Track) -> Track:
-        """Two tracks read on one face: whose it is. Without looks, the older's."""
+        """Two tracks read on one face: whose it is. Without looks, the older's; with looks at one only, that one's if it
+        looks as alike as a face lost far away would have to."""
         older = one if other.id == 0 or 0 < one.id < other.id else other
         (vector,) = self._looks_of(image, [one.reading.landmarks.points])
-        if vector is None or not len(one.looks) or not len(other.looks):
+        if vector is None or not (len(one.looks) or len(other.looks)):
             return older
-        return one if one.looks.similarity(vector) > other.looks.similarity(vector) else other
+        alike = [t.looks.similarity(vector) if len(t.looks) else FAR_SIMILARITY for t in (one, other)]
+        return one if alike[0] > alike[1] else other
 
     def _looks_of(self, image: Image, points: Sequence[Floats]) -> list[Floats | None]:
         if self._appearance is None:

@@ -37,7 +37,7 @@ TERMS = (
     "Trained in part on sets that are free for research only (HELEN/300-W, YouTube Faces, MTFL) or not for commercial "
     "use (WIDER FACE): ask their owners before commercial use. Unlabelled faces were labelled by YuNet (MIT)."
 )
-SECOND_STAGE = ", then the same with --recipe detector_hard.toml --out runs/detector_hard (see the card)"
+SECOND_STAGE = ", then facetrack train train/facetrain/recipes/detector_hard.toml --data DATA (see the card)"
 PARITY = 1e-3
 VALIDATION_SEED = 987_654_321
 NMS_IOU = 0.4

@@ -36,7 +36,8 @@ class Camera(ClosesItself):
     """A camera or network stream as a source of frames.
 
     source: a camera's index (0 or "0"), a device path (/dev/video0), or a URL (rtsp://, http:// MJPEG and others).
-    width, height (px), fps: wishes to a device; what it gives is in `size` and `fps`.
+    width, height (px), fps: wishes to a device; what it gives is in `size` and `fps`. grabber: pulled from instead of
+    opening `source`, which is then a name only.
 
     Frame.time_s is time.perf_counter() at the grab (on Linux and macOS the same clock as time.monotonic), so that
     `time.perf_counter() - frame.time_s` is the frame's age. Frame.index counts grabbed frames: gaps are the ones the
@@ -51,8 +52,9 @@ class Camera(ClosesItself):
     has_audio = False
 
     def __init__(
-        self, source: int | str, *, width: int | None = None, height: int | None = None, fps: float | None = None
-    ) -> None:
+        self, source: int | str, *, width: int | None = None, height: int | None = None, fps: float | None = None,
+        grabber: Grabber | None = None,
+    ) -> None:  # fmt: skip
         self.source = without_password(str(source))
         self.dropped = 0
         self._next_index = 0
@@ -62,7 +64,7 @@ class Camera(ClosesItself):
         self._ended = False
         self._stop = threading.Event()
         self._changed = threading.Condition()
-        self._grabber = _open_grabber(source, width, height, fps)
+        self._grabber = grabber or _open_grabber(source, width, height, fps)
         try:
             self.fps = self._grabber.fps
             self.size = self._take_first()

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from facetrack.cli import (
+    bench,
     calibrate,
     data,
     demo,
@@ -40,6 +41,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.command("demo")(demo.demo)
 app.command("devices")(devices.devices)
 app.command("info")(info.info)
+app.command("bench")(bench.bench)
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.add_typer(data.app, name="data")

@@ -1,0 +1,44 @@
+"""The stages of a frame as bars, and whole frames beside one another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from facetrack.bench.report import Bench
+from facetrack.bench.stages import STAGES
+
+
+def draw(bench: Bench, path: Path) -> None:
+    """Left: mean processor time of each stage, stacked, for each runner whose stages were watched. Right: median and
+    95 % of whole frames. Raises ImportError without matplotlib."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 2.2 + 0.5 * len(bench.runners)), layout="constrained")
+    FigureCanvasAgg(figure)
+    stages, whole = figure.subplots(1, 2)
+    _stages(stages, bench)
+    _whole(whole, bench)
+    figure.suptitle(f"{bench.source}, {bench.size[0]}x{bench.size[1]}, on {bench.machine.processor}", fontsize="medium")
+    figure.savefig(path, dpi=100)
+
+
+def _stages(axis: Any, bench: Bench) -> None:
+    runners = [runner for runner in bench.runners if runner.stages][::-1]
+    left = [0.0] * len(runners)
+    for stage in STAGES:
+        found = [{s.stage: s.mean_cpu_ms for s in runner.stages}.get(stage, 0.0) for runner in runners]
+        axis.barh([runner.name for runner in runners], found, height=0.6, left=left, label=stage)
+        left = [one + other for one, other in zip(left, found, strict=True)]
+    axis.set(xlabel="processor time, ms a frame (mean)")
+    axis.legend(fontsize="small", ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+
+
+def _whole(axis: Any, bench: Bench) -> None:
+    runners = bench.runners[::-1]
+    names = [runner.name for runner in runners]
+    axis.barh(names, [runner.cpu_ms.p50 for runner in runners], height=0.6, color="tab:blue", label="median")
+    axis.plot([runner.cpu_ms.p95 for runner in runners], names, "k|", markersize=20, label="95 %")
+    axis.set(xlabel="processor time, ms a frame", xlim=(0, None))
+    axis.legend(fontsize="small")

@@ -1,0 +1,253 @@
+"""`facetrack bench`: how fast the tracker is here, part by part, and how old its results are."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facetrack.cli.options import Model, make_tracker, tracker_options
+from facetrack.errors import FacetrackError, MissingExtraError, OutputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from facetrack.bench.figures import LiveFigures, RunnerFigures
+    from facetrack.bench.race import Runner
+    from facetrack.bench.report import Bench
+    from facetrack.types import Image
+
+PEERS = ("mediapipe",)
+SIZE_FRAMES = 8
+"""Drawn of each size: a frame of 4K is 25 MB."""
+
+
+def bench(
+    source: Annotated[Path | None, typer.Argument(help="A video or folder of pictures; a drawn clip without.")] = None,
+    camera: Annotated[str | None, typer.Option(help="A camera or a stream's URL instead, as for `live`.")] = None,
+    model: Model = None,
+    engine: Annotated[str, typer.Option(help="onnx, openvino, torch, tensorrt; or all that are here.")] = "onnx",
+    threads: Annotated[str, typer.Option(help="Processor threads of the networks; several as 1,2.")] = "1",
+    peer: Annotated[str | None, typer.Option(help="Run this beside it: mediapipe (its FaceLandmarker).")] = None,
+    peer_model: Annotated[Path | None, typer.Option(help="MediaPipe's face_landmarker.task.")] = None,
+    frames: Annotated[int, typer.Option(min=20, help="Frames that count, for each that runs.")] = 600,
+    sizes: Annotated[
+        str, typer.Option(help="Also drawn frames of these sizes, such as 426x240,640x480,1920x1080,3840x2160.")
+    ] = "",
+    live_seconds: Annotated[float, typer.Option(min=0, help="Length of each live session; 0 for none.")] = 10.0,
+    load: Annotated[
+        int | None, typer.Option(min=0, help="Cores burnt beside the second live session; 0: no second one. [all]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for figures.json and stages.png.")] = None,
+) -> None:
+    """Time the tracker: each stage and whole frames (median, 95 %, 99 %), frames per second, processor time, memory;
+    and in the loop of `live` at 30 fps the age of results and dropped frames, left to itself and under load.
+
+    Frames are held ready: decoding and drawing are no part of it. For 1 to 16 faces see `facetrack eval crowd`.
+    """
+    from rich.console import Console
+
+    from facetrack.bench import report
+
+    thread_counts, frame_sizes = parse_threads(threads), parse_sizes(sizes)
+    machine = report.this_machine()
+    images, name = read_frames(source, camera)
+    console = Console()
+    with ExitStack() as stack:
+        runners = own_runners(engine, thread_counts, model, images)
+        if peer is not None:
+            runners.append(peer_runner(peer, peer_model, images, stack))
+        if out is not None:
+            make_folder(out)
+        found = run_race(runners, frames, "timing")
+    sized = run_race(size_runners(frame_sizes, model, thread_counts[0], engine), frames, "sizes") if sizes else []
+    live = live_sessions(images, camera, model, thread_counts[0], engine, live_seconds, load)
+    size = (images[0].shape[1], images[0].shape[0])
+    command = shlex.join(["facetrack", *sys.argv[1:]])
+    reference = found[-1] if peer is not None else found[0]
+    result = report.Bench(command, machine, name, size, tuple(found), reference, tuple(sized), tuple(live))
+    show(console, result)
+    if out is not None:
+        save(console, result, out)
+
+
+def parse_threads(text: str) -> list[int]:
+    """ "1,2" -> [1, 2]. Raises FacetrackError for anything else."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise FacetrackError(f"--threads is '{text}'; expected whole numbers from 1, such as 1 or 1,2")
+    return [int(part) for part in parts]
+
+
+def parse_sizes(text: str) -> list[tuple[int, int]]:
+    """ "640x480,1920x1080" -> (width, height) each. Raises FacetrackError for anything else."""
+    found = []
+    for part in filter(None, text.split(",")):
+        width, _, height = part.strip().partition("x")
+        if not all(side.isdecimal() and 64 <= int(side) <= 8192 for side in (width, height)):
+            raise FacetrackError(f"--sizes has '{part}'; expected WIDTHxHEIGHT of 64 to 8192 px, such as 640x480")
+        found.append((int(width), int(height)))
+    return found
+
+
+def make_folder(folder: Path) -> None:
+    """Before a minute is spent on measuring. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made ({error.strerror}); choose another folder for --out") from error
+
+
+def read_frames(source: Path | None, camera: str | None) -> tuple[list[Image], str]:
+    """The pictures to run on, and what they are. Raises SourceError."""
+    from facetrack.bench import frames
+    from facetrack.capture import open_source, open_video
+
+    if source is not None and camera is not None:
+        raise FacetrackError(f"both {source} and --camera {camera} are given; expected one of them: leave one out")
+    if camera is not None:
+        with open_source(camera) as live:
+            return frames.taken(live), "camera"
+    if source is not None:
+        with open_video(source) as clip:
+            return frames.taken(clip), source.name
+    return frames.drawn(), "drawn clip"
+
+
+def own_runners(engine: str, threads: Sequence[int], model: Path | None, images: list[Image]) -> list[Runner]:
+    """One for each engine and number of threads. Raises FacetrackError, except for `all`: what is not installed is left
+    out with a sentence."""
+    from facetrack.engine.choice import ENGINES
+
+    if engine != "all":
+        return [own_runner(engine, count, model, images) for count in threads]
+    found = []
+    for name in ENGINES:
+        try:
+            found += [own_runner(name, count, model, images) for count in threads]
+        except MissingExtraError as error:
+            typer.echo(f"{name} is left out: {error}", err=True)
+    return found
+
+
+def own_runner(
+    engine: str, threads: int, model: Path | None, images: list[Image], name: str | None = None, staged: bool = True
+) -> Runner:
+    """name: the engine's and the number of threads unless given. staged: watch the stages too, on a second tracker."""
+    from facetrack.bench.race import Runner
+
+    tracker, watched = (make_tracker(model, tracker_options(), threads, engine=engine) for _ in range(2))
+    name = name or f"{engine}, {threads} thread{'s' if threads > 1 else ''}"
+    return Runner(name, tracker.update, images, watched if staged else None, threads)
+
+
+def peer_runner(peer: str, model: Path | None, images: list[Image], stack: ExitStack) -> Runner:
+    """MediaPipe's FaceLandmarker following a video, one face: with more it does not smooth. Timed with the turn of the
+    colours that it needs and the reading of its points."""
+    from facetrack.bench.race import Runner
+
+    if peer not in PEERS:
+        raise FacetrackError(f"--peer is '{peer}'; expected {', '.join(PEERS)}")
+    if model is None:
+        raise FacetrackError("--peer mediapipe needs its network; give --peer-model the path of face_landmarker.task")
+    from facetrain.teacher import MediaPipeTeacher
+
+    mesh = stack.enter_context(MediaPipeTeacher(model, max_faces=1, video=True))
+    return Runner(f"{mesh.title}, video mode", lambda frame: mesh(frame.image, frame.time_s), images)
+
+
+def size_runners(sizes: Sequence[tuple[int, int]], model: Path | None, threads: int, engine: str) -> list[Runner]:
+    """The drawn clip in each size; its face grows with the frame's width."""
+    from facetrack.bench.frames import drawn
+
+    engine = "onnx" if engine == "all" else engine
+    return [
+        own_runner(engine, threads, model, drawn(size, SIZE_FRAMES), f"{size[0]}x{size[1]}", staged=False)
+        for size in sizes
+    ]
+
+
+def run_race(runners: Sequence[Runner], frames: int, title: str) -> list[RunnerFigures]:
+    """With a bar on standard error, drawn between the rounds: a thread that draws it would be timed too."""
+    from rich.console import Console
+
+    from facetrack.bench.race import race
+    from facetrack.cli.video import progress_bar
+
+    progress = progress_bar(Console(stderr=True))
+    progress.live.auto_refresh = False
+    with progress:
+        bar = progress.add_task(title, total=frames)
+        return race(runners, frames, progress=lambda done: progress.update(bar, advance=done, refresh=True))
+
+
+def live_sessions(
+    images: list[Image], camera: str | None, model: Path | None, threads: int, engine: str, seconds: float,
+    load: int | None,
+) -> list[LiveFigures]:  # fmt: skip
+    """Left to itself, then under load."""
+    if seconds == 0:
+        return []
+    import tempfile
+
+    from rich.console import Console
+
+    from facetrack.bench.session import SessionTask, cores, run_apart
+
+    burners = cores() if load is None else load
+    engine = "onnx" if engine == "all" else engine
+    with tempfile.TemporaryDirectory() as folder, Console(stderr=True).status("live at 30 fps"):
+        file = Path(folder) / "frames.raw"
+        with file.open("wb") as stream:
+            for image in images:
+                stream.write(image.tobytes())
+        height, width = images[0].shape[:2]
+        return [
+            run_apart(
+                SessionTask(seconds, str(file), height, width, camera or "", str(model or ""), engine, threads, n)
+            )
+            for n in ((0, burners) if burners else (0,))
+        ]
+
+
+def show(console: Console, bench: Bench) -> None:
+    """All tables."""
+    from facetrack.bench import report
+    from facetrack.cli.evaluate_tracking import print_table
+
+    machine = bench.machine
+    where = f"{bench.source}, {bench.size[0]}x{bench.size[1]}; {machine.processor}, {machine.cores} cores"
+    console.print(where if machine.load is None else f"{where}, load {machine.load:.1f} before", highlight=False)
+    rows = report.runner_rows(bench.runners, bench.reference)
+    print_table(
+        console, f"whole frames; ratio: of the CPU medians, to {bench.reference.name}", report.RUNNER_HEAD, rows
+    )
+    for runner in bench.runners:
+        if runner.stages:
+            print_table(console, f"stages, {runner.name}", report.STAGE_HEAD, report.stage_rows(runner))
+    if bench.sizes:
+        rows = report.runner_rows(bench.sizes, bench.sizes[0])
+        print_table(console, f"frame sizes; ratio to {bench.sizes[0].name}", report.RUNNER_HEAD, rows)
+    if bench.live:
+        title = f"live at {bench.live[0].fps:g} fps; age of results from the frame's capture"
+        print_table(console, title, report.LIVE_HEAD, report.live_rows(bench.live))
+
+
+def save(console: Console, bench: Bench, folder: Path) -> None:
+    """figures.json, and stages.png where matplotlib is."""
+    from facetrack.bench import report
+    from facetrack.bench.picture import draw
+
+    report.save(bench, folder)
+    written = "figures.json"
+    try:
+        draw(bench, folder / "stages.png")
+        written += " and stages.png"
+    except ImportError as error:
+        console.print(f"no picture: it needs {error.name}; python -m pip install 'facetrack[train]'", markup=False)
+    console.print(f"wrote {written} to {folder}", highlight=False)
