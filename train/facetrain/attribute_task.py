@@ -95,7 +95,7 @@ class Locator:
         self.network, self.margin = network.eval(), margin
 
     def __call__(self, samples: list[Sample]) -> list[Sample]:
-        crops = [_first_crop(sample) for sample in samples]
+        crops = [first_crop(sample) for sample in samples]
         for _ in range(2):
             points, presence = self._read(samples, crops)
             crops = [crop_from_points(p, self.margin) for p in points]
@@ -117,7 +117,8 @@ class Locator:
         return points, 1 / (1 + np.exp(-outputs["presence"]))
 
 
-def _first_crop(sample: Sample) -> CropBox:
+def first_crop(sample: Sample) -> CropBox:
+    """Where a picture that is a face and little else shows it."""
     height, width = sample.image.shape[:2]
     return CropBox((width - 1) / 2, (height - 1) / 2, FIRST_CROPS.get(sample.source, 0.8) * max(height, width))
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from facetrack.cli import (
     evaluate,
     evaluate_detector,
+    evaluate_heads,
     evaluate_jitter,
     evaluate_motion,
     evaluate_signals,
@@ -36,5 +37,6 @@ app.command("detector")(evaluate_detector.detector)
 app.command("tracking")(evaluate_tracking.tracking)
 app.command("motion")(evaluate_motion.motion)
 app.command("jitter")(evaluate_jitter.jitter)
+app.command("heads")(evaluate_heads.heads)
 app.command("signals")(evaluate_signals.signals)
 app.command("crowd")(evaluate_tracking.crowd)

@@ -296,7 +296,7 @@ def laid_items(
     photographs: Sequence[Sample], faces: Sequence[Sample], options: AttributeCropOptions, each: int, seed: int = 0
 ) -> list[dict[str, Tensor]]:
     """Every photograph of an eye (or mouth) in `each` of the faces, the same ones every time; only the laid-over
-    feature is labelled."""
+    feature is labelled, and `photograph` is the photograph's number."""
     faces = [face for face in faces if _frontal(face)]
     items = []
     for number, photograph in enumerate(photographs if faces else ()):
@@ -313,5 +313,6 @@ def laid_items(
             image, values = laying.lay(face.image, face.points, unknown, name, int(float(value)), rng)
             if np.isfinite(values).any():
                 item = plain_item(replace(face, image=image), options)
-                items.append(item | as_item(item["crop"].numpy(), values, np.full(3, np.nan)))
+                labelled = as_item(item["crop"].numpy(), values, np.full(3, np.nan))
+                items.append(labelled | {"photograph": torch.tensor(number)})
     return items
