@@ -144,8 +144,8 @@ class Identity:
         return changed > kept + SWAP_MARGIN
 
     def belongs_to(self, image: Image, one: Track, other: Track) -> Track:
-        """Two tracks read on one face: whose it is. Without looks, the older's; with looks at one only, that one's if it
-        looks as alike as a face lost far away would have to."""
+        """Two tracks read on one face: whose it is. Without looks, the older's; with looks at one only, that one's if
+        it is as alike as a face lost far away would have to be."""
         older = one if other.id == 0 or 0 < one.id < other.id else other
         (vector,) = self._looks_of(image, [one.reading.landmarks.points])
         if vector is None or not (len(one.looks) or len(other.looks)):

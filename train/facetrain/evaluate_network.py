@@ -96,9 +96,7 @@ def evaluate_network(
     """
     spec = engine.spec
     if spec.kind == "detector":
-        raise ModelFileError(
-            f"network '{spec.name}' is a detector; measure it with facetrack eval detector"
-        )
+        raise ModelFileError(f"network '{spec.name}' is a detector; measure it with facetrack eval detector")
     if boxes == "detector" and not tracked(spec):
         raise DataError(
             f"--boxes detector is for networks that the tracker takes; leave it out for '{spec.name}', or say truth"
