@@ -34,7 +34,7 @@ class FaceTracker:
     SAME_FACE_IOU = 0.35
     """Two boxes overlapping this much are one face."""
     WAIT_FOR_WHOLE = 10
-    """Frames."""
+    """Frames that somebody half hidden who may be known is given to show all of the face."""
     LINGER_S = 0.5
     """How long to look for a lost face where it was: a hand before it, or a turn to profile, often passes by then."""
     SEARCH_INTERVAL_S = 0.1
@@ -63,12 +63,13 @@ class FaceTracker:
         detector_px: int = 320,
         engine: str = "onnx",
         provider: str = "cpu",
+        detector: Detector | None = None,
     ) -> FaceTracker:
         """A tracker on the bundled networks.
 
         landmarks: path of another landmark network. detector_px: the detector sees the frame reduced to this longer
         side; faces under about 16 px in there are missed, and twice the size costs four times the time.
-        engine, provider: what runs them, see `engine.choice.open_engine`.
+        engine, provider: what runs them, see `engine.choice.open_engine`. detector: another one instead of the bundled.
         Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
         """
         from facetrack.appearance import Appearance
@@ -77,7 +78,8 @@ class FaceTracker:
 
         landmarker = Landmarker(open_engine(landmarks or bundled_path("landmarks68"), engine, threads, provider))
         appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
-        return cls(bundled_detector(threads, detector_px, engine, provider), landmarker, options, appearance)
+        detector = detector or bundled_detector(threads, detector_px, engine, provider)
+        return cls(detector, landmarker, options, appearance)
 
     def reset(self) -> None:
         """Forget all faces and start numbering from 1, as a new tracker would."""
@@ -190,6 +192,8 @@ class FaceTracker:
         tracks, or start new ones. Where the whole picture shows none, one part of it is looked at more closely, another
         one each time."""
         self._last_detection_s = frame.time_s
+        for track in self._tracks:
+            track.just_lost = False
         found = self.detector(frame.image)
         free = self._free(found)
         if not len(free) and (tile := self._tiles.next(frame.image)) is not None:

@@ -92,9 +92,7 @@ def make_tracker(
     chosen = None
     if detector != "own" or detector_model is not None:
         chosen = make_detector(detector, detector_model, threads, detector_px)
-    tracker = FaceTracker.from_weights(model, options, threads, detector_px, engine, provider)
-    tracker.detector = chosen or tracker.detector
-    return tracker
+    return FaceTracker.from_weights(model, options, threads, detector_px, engine, provider, chosen)
 
 
 def resolve_engine(engine: str, provider: str, model: Path | None, threads: int) -> str:
