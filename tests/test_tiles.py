@@ -108,7 +108,7 @@ def test_beside_a_near_face_a_far_one_is_found_in_a_round_of_intervals():
     stage = ShortSighted(1280, 720)
     stage.actors = [actor(300, 300, 150), actor(1100, 600, 30)]
     tracker = stage.tracker()
-    seen = [ids(tracker.update(Frame(stage.image, i * 0.5, i))) for i in range(1 + 12)]
+    seen = [ids(tracker.update(Frame(stage.image, i * 0.5, i))) for i in range(1 + 12 * FaceTracker.CLOSER_EVERY)]
     assert seen[0] == [1]
     assert seen[-1] == [1, 2]
 

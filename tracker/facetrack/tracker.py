@@ -40,6 +40,9 @@ class FaceTracker:
     SEARCH_INTERVAL_S = 0.1
     """How often to look for a lost face while others are followed."""
 
+    CLOSER_EVERY = 3
+    """Searches for one closer look at a part of the picture, while somebody is followed."""
+
     def __init__(
         self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None,
         appearance: Appearance | None = None,
@@ -89,6 +92,7 @@ class FaceTracker:
         self._tracks: list[Track] = []
         self.events: tuple[Event, ...] = ()
         self._next_id = 1
+        self._searches = 0
         self._last_time_s = -np.inf
         self._last_detection_s = -np.inf
 
@@ -190,13 +194,15 @@ class FaceTracker:
     def search(self, frame: Frame) -> None:
         """Run the detector on the frame that was last given to `update`; boxes over no followed face are given to lost
         tracks, or start new ones. Where the whole picture shows none, one part of it is looked at more closely, another
-        one each time."""
+        one each time: always while nobody is followed, else in every so-manieth search."""
         self._last_detection_s = frame.time_s
         for track in self._tracks:
             track.just_lost = False
         found = self.detector(frame.image)
         free = self._free(found)
-        if not len(free) and (tile := self._tiles.next(frame.image)) is not None:
+        self._searches += 1
+        closer = not self._followed or self._searches % self.CLOSER_EVERY == 0
+        if closer and not len(free) and (tile := self._tiles.next(frame.image)) is not None:
             found = shifted(self.detector(tile[0]), tile[1])
             free = self._free(found)
         rank = self._gates.rank(found.boxes[free], frame.image)
