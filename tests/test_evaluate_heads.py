@@ -11,6 +11,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
+from facetrack.angles import rotation_from_deg
 from facetrack.cli import app
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox
@@ -21,7 +22,6 @@ from facetrain import evaluate_heads, heads_report, talking
 from facetrain.evaluate_heads import Found, asked
 from facetrain.head_angles import AngleErrors, constant_offset, geodesic_deg, in_picture
 from facetrain.held_aside import Held
-from facetrain.rendering.camera import head_rotation
 from facetrain.rendering.head_model import load_head_model
 from facetrain.rendering.render import Renderer
 from facetrain.talking import Talk
@@ -103,7 +103,7 @@ def test_what_was_not_found_is_counted_and_in_no_mean():
 def test_geodesic_distance_against_scipy():
     rng = np.random.default_rng(1)
     for a, b in rng.uniform(-40, 40, (10, 2, 3)):
-        turn = Rotation.from_matrix(head_rotation(*a)).inv() * Rotation.from_matrix(head_rotation(*b))
+        turn = Rotation.from_matrix(rotation_from_deg(*a)).inv() * Rotation.from_matrix(rotation_from_deg(*b))
         assert geodesic_deg(a, b) == pytest.approx(np.rad2deg(turn.magnitude()))
     assert geodesic_deg(np.array([10.0, 0, 0]), np.array([40.0, 0, 0])) == pytest.approx(30)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from facetrack.angles import euler_deg
+from facetrack.angles import euler_deg, rotation_from_deg
 from facetrack.errors import DataError
-from facetrain.rendering.camera import Camera, head_rotation
+from facetrain.rendering.camera import Camera
 from facetrain.rendering.clips import CLOSING_S, OPENING_S, lid_closure
 from facetrain.rendering.head_model import load_head_model
 from facetrain.rendering.light import open_sky, smooth_normals
@@ -99,10 +99,10 @@ def test_facing():
 def test_a_rotation_worked_out_by_hand():
     """Yaw 90 degrees towards the picture's right: the face's axis (0, 0, -1) points along +x. Pitch up: along -y. Roll
     clockwise: the head's right-pointing axis points down the picture."""
-    np.testing.assert_allclose(head_rotation(90, 0, 0) @ [0, 0, -1], [1, 0, 0], atol=1e-12)
-    np.testing.assert_allclose(head_rotation(0, 90, 0) @ [0, 0, -1], [0, -1, 0], atol=1e-12)
-    np.testing.assert_allclose(head_rotation(0, 0, 90) @ [1, 0, 0], [0, 1, 0], atol=1e-12)
-    np.testing.assert_allclose(euler_deg(head_rotation(37, -21, 14)), (37, -21, 14), atol=1e-9)
+    np.testing.assert_allclose(rotation_from_deg(90, 0, 0) @ [0, 0, -1], [1, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(rotation_from_deg(0, 90, 0) @ [0, 0, -1], [0, -1, 0], atol=1e-12)
+    np.testing.assert_allclose(rotation_from_deg(0, 0, 90) @ [1, 0, 0], [0, 1, 0], atol=1e-12)
+    np.testing.assert_allclose(euler_deg(rotation_from_deg(37, -21, 14)), (37, -21, 14), atol=1e-9)
 
 
 def test_projection_by_hand():

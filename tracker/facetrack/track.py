@@ -158,7 +158,6 @@ class Track:
         self.reading = reading
         self.readings += 1
         self.landmarks = Landmarks(points, raw.sigma)
-        self.presence, self.attributes = reading.presence, reading.attributes
         crop = crop_from_points(raw.points, self._margin)
         self._velocity.take(np.array([crop.x, crop.y]), time_s)
         self.place = Place(points_box(raw.points), time_s, self._velocity.px_per_s)

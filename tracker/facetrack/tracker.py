@@ -246,10 +246,10 @@ class FaceTracker:
         assert track.signals is not None  # confirmed
         sigma = track.landmarks.sigma
         signals, events = track.signals.update(
-            Observation(frame.time_s, points, sigma, pose, track.attributes, track.presence)
+            Observation(frame.time_s, points, sigma, pose, track.reading.attributes, track.reading.presence)
         )
         self.events += events
-        return Face(track.id, points_box(points), track.landmarks, track.presence, pose, signals)
+        return Face(track.id, points_box(points), track.landmarks, track.reading.presence, pose, signals)
 
 
 def bundled_detector(

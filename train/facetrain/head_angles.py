@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack.angles import rotation_from_deg
 from facetrack.detector import Detector
 from facetrack.geometry import CropBox, crop_from_detection, crop_from_points, crop_matrix, transform
 from facetrack.landmarker import Landmarker, Reading
@@ -16,7 +17,7 @@ from facetrack.pose import head_pose
 from facetrack.types import Floats, Image
 from facetrain.datasets.attributes import pose_deg, turned_deg
 from facetrain.rendering.accessories import random_style
-from facetrain.rendering.camera import Camera, head_rotation
+from facetrain.rendering.camera import Camera
 from facetrain.rendering.light import random_light
 from facetrain.rendering.people import developed, random_background, random_state
 from facetrain.rendering.render import Renderer
@@ -69,7 +70,7 @@ class AngleErrors:
 def geodesic_deg(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     """Two triples of yaw, pitch, roll -> the angle of the rotation between them (Huynh, Metrics for 3D rotations, J.
     Mathematical Imaging and Vision 35, 2009, distance 6)."""
-    between = head_rotation(*map(float, a)).T @ head_rotation(*map(float, b))
+    between = rotation_from_deg(*map(float, a)).T @ rotation_from_deg(*map(float, b))
     return float(np.rad2deg(np.arccos(np.clip((np.trace(between) - 1) / 2, -1, 1))))
 
 
@@ -81,7 +82,7 @@ def constant_offset(found: Array, truth: Array) -> Array:
 
 def in_picture(angles: Sequence[float] | Floats, crop: CropBox) -> Floats:
     """(3,) degrees relative to a crop -> relative to the picture, in which the crop is turned."""
-    return turned_deg(head_rotation(*map(float, angles)), -crop.roll_rad)
+    return turned_deg(rotation_from_deg(*map(float, angles)), -crop.roll_rad)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetrack import topology
-from facetrack.angles import euler_deg
+from facetrack.angles import euler_deg, rotation_from_deg
 from facetrack.geometry import CropBox, crop_from_box, crop_from_points, crop_matrix, cut, points_box, transform
 from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES
 from facetrack.pose import head_pose
@@ -26,7 +26,6 @@ from facetrain import augment
 from facetrain.augment import AugmentOptions
 from facetrain.datasets import patches
 from facetrain.eyelids import close_eye
-from facetrain.rendering.camera import head_rotation
 from facetrain.sample import Sample
 from facetrain.sampling import EpochItems
 
@@ -113,7 +112,7 @@ def _rotation(given: Mapping[str, float | str]) -> NDArray[np.float64] | None:
     if not set(POSE_ANGLES) <= set(given):
         return None
     yaw, pitch, roll = (float(given[name]) for name in POSE_ANGLES)
-    return head_rotation(yaw, pitch, roll)
+    return rotation_from_deg(yaw, pitch, roll)
 
 
 def eyes_open(points: Floats) -> Floats:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack import topology
+from facetrack.angles import rotation_from_deg
 from facetrack.geometry import CropBox, crop_matrix, cut, transform
 from facetrack.puppet import PATCH, SCALE, Puppet
 from facetrack.types import Floats, Image
@@ -70,7 +71,7 @@ def _painted(rng: Rng, index: int) -> Sample:
     angles = _angles(rng)
     side = SIDE_PX * SUPER
     view = _View(
-        _rotation(*angles), float(rng.uniform(350, 1200)), side * float(rng.uniform(0.38, 0.56)) / 165,
+        rotation_from_deg(*angles), float(rng.uniform(350, 1200)), side * float(rng.uniform(0.38, 0.56)) / 165,
         np.array([side / 2, side / 2 - 0.1 * side]) + rng.normal(0, 0.04 * side, 2),
     )  # fmt: skip
     points = _outlined(shape.points, depth, view)
@@ -106,15 +107,6 @@ def _sample(name: str, group: str, image: Image, points: Floats, attributes: dic
 def _angles(rng: Rng) -> tuple[float, float, float]:
     yaw, pitch = (float(np.clip(rng.normal(0, s), -2 * s, 2 * s)) for s in (YAW_DEG, PITCH_DEG))
     return yaw, pitch, float(rng.normal(0, ROLL_DEG))
-
-
-def _rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Array:
-    """As `facetrack.pose.euler_deg` takes it apart: Ry(-yaw) Rx(-pitch) Rz(roll)."""
-    y, x, z = np.deg2rad([-yaw_deg, -pitch_deg, roll_deg])
-    turn = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-    nod = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
-    tilt = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
-    return np.asarray(turn @ nod @ tilt)
 
 
 def _outlined(points: Array, depth: NDArray[np.float32], view: _View) -> Array:

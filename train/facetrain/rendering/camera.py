@@ -14,15 +14,6 @@ MODEL_TO_CAMERA: Array = np.diag([1.0, -1.0, -1.0])
 that looks straight into it."""
 
 
-def head_rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Array:
-    """(3, 3) head to camera: Ry(-yaw) Rx(-pitch) Rz(roll), the inverse of `facetrack.pose.euler_deg`."""
-    y, x, z = np.deg2rad([-yaw_deg, -pitch_deg, roll_deg])
-    turn = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-    nod = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
-    tilt = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
-    return np.asarray(turn @ nod @ tilt)
-
-
 @dataclass(frozen=True, slots=True)
 class Camera:
     """A pinhole camera: focal length in px, principal point (x, y) in px with pixel centres at integers, and the size

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack import topology
+from facetrack.angles import rotation_from_deg
 from facetrack.errors import DataError
 from facetrack.types import Floats
-from facetrain.rendering.camera import MODEL_TO_CAMERA, head_rotation
+from facetrain.rendering.camera import MODEL_TO_CAMERA
 
 Ints = NDArray[np.int64]
 Array = NDArray[np.float64]
@@ -101,7 +102,7 @@ class HeadModel:
         out += np.tensordot(weights[used], self.expression[used], axes=1)
         if any(gaze_deg):
             # The gaze's signs are those of the camera's axes; the model's y and z point the other way.
-            turn = (MODEL_TO_CAMERA @ head_rotation(*gaze_deg, 0.0) @ MODEL_TO_CAMERA).astype(np.float32)
+            turn = (MODEL_TO_CAMERA @ rotation_from_deg(*gaze_deg, 0.0) @ MODEL_TO_CAMERA).astype(np.float32)
             for side, names in EYEBALL_MATERIALS.items():
                 ball = self.vertices_of(*names)
                 out[ball] = (out[ball] - centres[side]) @ turn.T + centres[side]

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack import topology
+from facetrack.angles import rotation_from_deg
 from facetrack.types import Floats
-from facetrain.rendering.camera import MODEL_TO_CAMERA, Camera, head_rotation
+from facetrain.rendering.camera import MODEL_TO_CAMERA, Camera
 from facetrain.rendering.head_model import HeadModel
 from facetrain.rendering.outline import Outline
 
@@ -40,7 +41,7 @@ class HeadState:
     @property
     def rotation(self) -> Array:
         """(3, 3) head to camera, as in `facetrack.types.Pose`."""
-        return head_rotation(self.yaw_deg, self.pitch_deg, self.roll_deg)
+        return rotation_from_deg(self.yaw_deg, self.pitch_deg, self.roll_deg)
 
     def in_camera(self, model: HeadModel, shaped: NDArray[np.floating]) -> Floats:
         """(..., 3) cm in the model's axes -> in the camera's."""
