@@ -12,13 +12,17 @@ from facetrack.cli.options import (
     DetectorModel,
     DetectorName,
     EngineName,
+    FatigueFile,
     MaxFaces,
     Model,
     Priority,
+    ProfileFile,
     Provider,
     Smooth,
+    TargetZone,
     Threads,
     make_tracker,
+    signal_options,
     tracker_options,
 )
 from facetrack.cli.video import check_distinct, follow, progress_bar
@@ -39,6 +43,9 @@ def report(
     threads: Threads = 1,
     engine: EngineName = "onnx",
     provider: Provider = "cpu",
+    profile: ProfileFile = None,
+    fatigue_weights: FatigueFile = None,
+    target_zone: TargetZone = None,
 ) -> None:
     """Follow the faces of a video and write a page on them: timelines, events with pictures, totals; a CSV beside it.
 
@@ -58,7 +65,8 @@ def report(
         frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
         table = stack.enter_context(CsvSink(records, source=source))
         page = stack.enter_context(ReportSink(out, source=source, csv_name=records.name))
-        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority)
+        signals = signal_options(profile, fatigue_weights, target_zone)
+        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
         tracker = make_tracker(
             model, options, threads, detector=detector, detector_model=detector_model, engine=engine, provider=provider
         )
