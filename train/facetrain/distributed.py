@@ -53,6 +53,7 @@ def workers(device: torch.device) -> Iterator[Workers]:
     distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     try:
         yield Workers(distributed.get_rank(), count)
+        distributed.barrier()  # rank 0 keeps the others' meeting place: it must not be gone while they take leave
     finally:
         distributed.destroy_process_group()
 
