@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+
+from made_packs import detector_packs
 
 torch = pytest.importorskip("torch", reason="needs the extra 'train'")
 pytest.importorskip("onnx", reason="needs the extra 'train'")
@@ -30,31 +30,11 @@ def recipe(*changes: str) -> DetectorRecipe:
     return recipes.load(DetectorRecipe, recipes.FOLDER / "detector.toml", [*SMALL, *changes])
 
 
-def add_images(path: Path, names: list[str], rng: np.random.Generator) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in names:
-            picture = rng.integers(0, 256, (80, 80, 3), dtype=np.uint8)
-            archive.writestr(name, cv2.imencode(".jpg", picture)[1].tobytes())
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for name in ("helen_train", "ytfaces_train"):
-        names = [f"{name}_Person{chr(65 + i)}_{i}.jpg" for i in range(12)]
-        add_images(folder / f"{name}.zip", names, rng)
-        points = rng.uniform(20, 60, (12, 68, 2)).astype(np.float32)
-        np.savez(folder / f"{name}.npz", names=np.array(names), points=points)
-    add_images(folder / "expressions.zip", [f"Some_One{i}.jpg" for i in range(4)], rng)
-    mesh = rng.uniform(20, 60, (4, 478, 2)).astype(np.float16)
-    np.savez(folder / "expressions.npz", names=np.array([f"Some_One{i}.jpg" for i in range(4)]), mesh478=mesh)
-    (folder / "mesh478_to_68.json").write_text(str([[i] for i in range(68)]))
-    add_images(folder / "no_faces.zip", [f"nothing{i}.jpg" for i in range(6)], rng)
-    add_images(folder / "wider_scenes.zip", ["crowd.jpg"], rng)
-    (folder / "wider_scenes.csv").write_text("file,x0,y0,x1,y1\ncrowd.jpg,20,20,60,70\n")
-    return folder
+    people = [f"Person{chr(65 + i)}" for i in range(12)]
+    expressions = [f"Some_One{i}.jpg" for i in range(4)]
+    return detector_packs(tmp_path / "data", people, expressions, 6, 80, "20,20,60,70")
 
 
 def test_from_packs_to_a_file_that_the_detector_runs(data: Path, tmp_path: Path) -> None:

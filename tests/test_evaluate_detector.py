@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
+
+from made_packs import detector_packs
 
 pytest.importorskip("torch", reason="needs the extra 'train'")
 
@@ -177,32 +178,11 @@ def test_what_is_best_and_what_is_written(tmp_path):
     assert cv2.imread(str(tmp_path / "recall.png")) is not None
 
 
-def add_images(path: Path, names: list[str], rng: np.random.Generator) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in names:
-            picture = rng.integers(0, 256, (60, 60, 3), dtype=np.uint8)
-            archive.writestr(name, cv2.imencode(".jpg", picture)[1].tobytes())
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """So many people that some are held aside."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for name in ("helen_train", "ytfaces_train"):
-        names = [f"{name}_Person{chr(65 + i // 26)}{chr(97 + i % 26)}_{i}.jpg" for i in range(40)]
-        add_images(folder / f"{name}.zip", names, rng)
-        points = rng.uniform(15, 45, (40, 68, 2)).astype(np.float32)
-        np.savez(folder / f"{name}.npz", names=np.array(names), points=points)
-    add_images(folder / "expressions.zip", ["Some_One.jpg"], rng)
-    mesh = rng.uniform(20, 40, (1, 478, 2)).astype(np.float16)
-    np.savez(folder / "expressions.npz", names=np.array(["Some_One.jpg"]), mesh478=mesh)
-    (folder / "mesh478_to_68.json").write_text(str([[i] for i in range(68)]))
-    add_images(folder / "no_faces.zip", [f"nothing{i}.jpg" for i in range(20)], rng)
-    add_images(folder / "wider_scenes.zip", ["crowd.jpg"], rng)
-    (folder / "wider_scenes.csv").write_text("file,x0,y0,x1,y1\ncrowd.jpg,20,20,50,50\n")
-    return folder
+    people = [f"Person{chr(65 + i // 26)}{chr(97 + i % 26)}" for i in range(40)]
+    return detector_packs(tmp_path / "data", people, ["Some_One.jpg"], 20, 60, "20,20,50,50")
 
 
 def run(*words):

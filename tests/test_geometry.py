@@ -16,6 +16,7 @@ from facetrack.geometry import (
     face_roll,
     invert,
     points_box,
+    touching,
     transform,
 )
 
@@ -124,3 +125,9 @@ def test_flip_permutation_is_an_involution_and_swaps_sides():
     assert topology.FLIP[topology.MOUTH_RIGHT] == topology.MOUTH_LEFT
     assert {int(topology.FLIP[i]) for i in topology.RIGHT_EYE} == set(topology.LEFT_EYE)
     assert topology.FLIP[topology.CHIN] == topology.CHIN
+
+
+def test_boxes_that_only_meet_at_an_edge_do_not_touch():
+    others = np.array([[5, 5, 15, 15], [10, 0, 20, 10], [2, 2, 3, 3], [30, 0, 40, 10]], np.float32)
+    assert touching(np.array([0, 0, 10, 10], np.float32), others).tolist() == [True, False, True, False]
+    assert touching(np.array([0, 0, 10, 10], np.float32), others[:0]).tolist() == []

@@ -75,18 +75,23 @@ def _get(file: VendorFile) -> bytes:
     return data
 
 
+def new_beside(path: Path) -> Path:
+    """An empty file of another name in the folder of `path`, made where it is missing: once complete it takes the
+    place of `path`, so that another process never reads half a file. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.part", suffix=path.suffix)
+    os.close(handle)
+    return Path(name)
+
+
 def _write(path: Path, data: bytes) -> None:
-    """In one step, so that another process never reads half a file."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".part", delete=False) as part:
-            try:
-                part.write(data)
-                part.close()
-                Path(part.name).replace(path)
-            except OSError:
-                Path(part.name).unlink(missing_ok=True)
-                raise
+        part = new_beside(path)
+        try:
+            part.write_bytes(data)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written ({error}); make room there, or get the file yourself and give its path with "

@@ -122,6 +122,12 @@ def box_iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
     return (inter / np.maximum(union, 1e-9)).astype(np.float32)
 
 
+def touching(box: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """(4,), (N, 4) -> (N,): which of them share any ground with the box."""
+    shared = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    return np.asarray((shared > 0).all(axis=1))
+
+
 def crop_from_box(box: NDArray[np.floating], margin: float, roll_rad: float = 0.0) -> CropBox:
     """The landmarker's crop for a face box: same centre, side = margin * the longer side."""
     x0, y0, x1, y1 = (float(v) for v in box)

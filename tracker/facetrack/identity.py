@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.appearance import Appearance
-from facetrack.geometry import box_iou, points_box
+from facetrack.geometry import box_iou, points_box, touching
 from facetrack.landmarker import Reading
 from facetrack.track import Track
 from facetrack.types import Floats, Image
@@ -24,12 +24,12 @@ PLACE_ALONE_S = 2.0
 NEAR_SIMILARITY = 0.5
 FAR_SIMILARITY = 0.75
 CUT_SIMILARITY = 0.9
-FARTHEST = 10.0
-"""In sizes of the face: beyond, one place is as good as another."""
 VAGUE = 0.05
 """How alike a face must look to one that was lost at this very place, and to one that was lost at the end of its reach
 or beyond, or is itself as vague as `VAGUE`: an ear looks a little like its owner; and after a cut in the film. Of
 pairs of two held-aside people 5 % are more alike than .58, 1 % than .72, .1 % than .85."""
+FARTHEST = 10.0
+"""In sizes of the face: beyond, one place is as good as another."""
 STRANGER_SIMILARITY = 0.3
 """A face that looks less like itself than this is somebody else, onto whom the points have slid, or who stands where it
 was lost."""
@@ -171,10 +171,8 @@ def _shows_face(track: Track, image: Image) -> bool:
 
 def is_whole(track: Track, followed: Sequence[Track], image: Image) -> bool:
     """Whether neither the picture's edges nor another face cut off face or hair."""
-    head = _with_hair(track)
-    beside = (other.box for other in followed if other is not track)
-    touched = any((head[:2] < box[2:]).all() and (head[2:] > box[:2]).all() for box in beside)
-    return not touched and _is_inside(track, image)
+    beside = np.array([other.box for other in followed if other is not track]).reshape(-1, 4)
+    return not touching(_with_hair(track), beside).any() and _is_inside(track, image)
 
 
 def _is_inside(track: Track, image: Image) -> bool:

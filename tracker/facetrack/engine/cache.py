@@ -6,16 +6,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import platform
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
-from facetrack.download import cache_folder
+from facetrack.download import cache_folder, new_beside
 from facetrack.errors import OutputError
 
 T = TypeVar("T")
@@ -102,9 +100,6 @@ def kept(path: Path, load: Callable[[Path], T], build: Callable[[Path], None]) -
 
 def _beside(path: Path) -> Path:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.part", suffix=path.suffix)
+        return new_beside(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error}); make room there, or set XDG_CACHE_HOME") from error
-    os.close(handle)
-    return Path(name)

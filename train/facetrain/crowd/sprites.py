@@ -12,7 +12,7 @@ import numpy as np
 from facetrack import topology
 from facetrack.detector import Detector
 from facetrack.errors import DataError
-from facetrack.geometry import box_iou, points_box
+from facetrack.geometry import box_iou, points_box, touching
 from facetrack.types import Floats, Image
 from facetrain.datasets.packs import split
 from facetrain.rendering.camera import Camera
@@ -173,8 +173,7 @@ def _others(image: Image, points: Floats, detector: Detector) -> bool:
     mask = np.concatenate([centre - half, centre + half])
     boxes = detector(image).boxes
     other = box_iou(boxes, points_box(points)[None])[:, 0] < 0.3
-    meets = (boxes[:, :2] < mask[2:]).all(axis=1) & (boxes[:, 2:] > mask[:2]).all(axis=1)
-    return bool((other & meets).any())
+    return bool((other & touching(mask, boxes)).any())
 
 
 def _middle(points: Floats) -> Floats:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facetrack.geometry import points_box
+from facetrack.geometry import points_box, touching
 from facetrack.types import Floats, Image
 from facetrain.datasets.pictures import FacePicture
 
@@ -42,15 +42,10 @@ def mine(
             mined += [
                 HardExample(picture, box, float((box[2:] - box[:2]).max() * scale))
                 for box, score in zip(full, scores, strict=True)
-                if score > least and not touches(box, known)
+                # What meets a known face is a badly boxed face, not a false one.
+                if score > least and not touching(box, known).any()
             ]
     return mined
-
-
-def touches(box: Floats, known: Floats) -> bool:
-    """Whether a box shares any ground with one of (N, 4): such an alarm is a badly boxed face, not a false one."""
-    inside = np.minimum(box[2:], known[:, 2:]) - np.maximum(box[:2], known[:, :2])
-    return bool((inside > 0).all(axis=1).any())
 
 
 def _padded(image: Image) -> Image:
