@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facetrack import topology
-from facetrack.smoothing import SMOOTHING, FaceSmoother, NoiseMeter, OneEuro, OneEuroOptions, Similarity
+from facetrack.smoothing import SMOOTHING, FaceSmoother, OneEuro, OneEuroOptions, Similarity, smooth_together
 
 FPS = 30.0
 # An eye's six points in order: corner, two of the upper lid, corner, two of the lower.
@@ -101,14 +101,13 @@ def test_scale_divides_speed():
 
 
 def test_points_do_not_depend_on_the_direction_of_the_axes():
-    c, s = math.cos(0.7), math.sin(0.7)
-    turn = np.array([[c, -s], [s, c]])
+    turn = complex(math.cos(0.7), math.sin(0.7))
     straight, turned = OneEuro(OneEuroOptions()), OneEuro(OneEuroOptions())
     rng = np.random.default_rng(3)
     for index in range(40):
-        points = rng.normal(0, 5, (4, 2))
-        a, b = straight(points, index / FPS), turned(points @ turn.T, index / FPS)
-        np.testing.assert_allclose(a @ turn.T, b, atol=1e-9)
+        points = rng.normal(0, 5, 4) + 1j * rng.normal(0, 5, 4)
+        a, b = straight(points, index / FPS), turned(points * turn, index / FPS)
+        np.testing.assert_allclose(a * turn, b, atol=1e-9)
 
 
 def test_constant_input_is_a_fixed_point():
@@ -305,7 +304,7 @@ def test_similarity_is_the_weighted_least_squares_fit():
     rows = np.concatenate([np.stack([one, zero, x, -y], axis=1), np.stack([zero, one, y, x], axis=1)])
     weight = 1 / np.tile(sigma, 2)
     solved = np.linalg.lstsq(rows * weight[:, None], velocity.T.ravel() * weight, rcond=None)[0]
-    ours = Similarity(points @ [1, 1j], sigma)(velocity @ [1, 1j])
+    (ours,) = Similarity((points @ [1, 1j])[None], sigma[None])((velocity @ [1, 1j])[None])
     np.testing.assert_allclose([ours.real, ours.imag], (rows @ solved).reshape(2, 68), rtol=1e-5, atol=1e-6)
 
 
@@ -324,15 +323,27 @@ def test_noise_meter_finds_the_noise_in_any_motion(motion):
     if motion == "blinking":
         points = blinking(times % 0.5, 0.2)
     points = points + sigma[:, None] * rng.normal(0, 1, points.shape)
-    meter = NoiseMeter()
-    meter.begin(points[0] @ [1, 1j])
-    found = [
-        meter(p @ [1, 1j], Similarity(p @ [1, 1j], None), step)
-        for p, step in zip(points[1:], np.diff(times), strict=True)
-    ]
+    smoother, found = FaceSmoother(), []
+    for p, time_s in zip(points, times, strict=True):
+        smoother(p.astype(np.float32), None, float(time_s))
+        found.append(smoother.noise_px)
     measured = np.mean(found[60:], axis=0)
     jaw, eyes, rest = measured[list(topology.JAW)], measured[LIDS], measured[list(topology.NOSE_BRIDGE)]
     print(f"{motion}: jaw {jaw.mean():.2f} of .6, lids {eyes.mean():.2f} of .2, nose {rest.mean():.2f} of .2")
     assert jaw.mean() == pytest.approx(0.6, rel=0.25)
     assert rest.mean() == pytest.approx(0.2, rel=0.25)
     assert eyes.mean() < (0.45 if motion == "blinking" else 0.25)
+
+
+def test_faces_smoothed_together_are_smoothed_as_if_alone():
+    """Three faces, one of which comes later and one with points of unknown certainty, against three smoothers."""
+    rng = np.random.default_rng(13)
+    points = (face() + rng.normal(0, 0.5, (40, 3, 68, 2)).cumsum(axis=0)).astype(np.float32)
+    sigma = rng.uniform(0.5, 3.0, (3, 68)).astype(np.float32)
+    sigma[1, 5] = np.nan
+    together, alone = [FaceSmoother() for _ in range(3)], [FaceSmoother() for _ in range(3)]
+    for index in range(40):
+        here, time_s = [0, 1, 2] if index >= 15 else [0, 1], index / FPS
+        found = smooth_together([together[i] for i in here], points[index, here], sigma[here], time_s)
+        expected = [alone[i](points[index, i], sigma[i], time_s) for i in here]
+        np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from facetrack.geometry import points_box
 from facetrack.landmarker import Reading
 from facetrack.signals import SignalOptions
 from facetrack.smoothing import SMOOTHING
@@ -91,9 +92,14 @@ class Gates:
 def believable(reading: Reading, image: Image, presence: float, sigma: float) -> bool:
     """Whether the network sees a face, half of it in the picture, and knows where the points in there are (sigma: mean
     uncertainty as a share of the face's size). A network that gives no sigma (NaN) is taken at its word."""
-    points = reading.landmarks.points
-    height, width = image.shape[:2]
-    inside = np.asarray(((points >= 0) & (points <= [width - 1, height - 1])).all(axis=1))
-    if reading.presence < presence or inside.mean() < 0.5 or np.ptp(points, axis=0).max() < SMALLEST_PX:
+    if reading.presence < presence:
         return False
-    return not reading.vagueness(inside) > sigma
+    points = reading.landmarks.points
+    low_x, low_y, high_x, high_y = points_box(points).tolist()
+    if max(high_x - low_x, high_y - low_y) < SMALLEST_PX:
+        return False
+    height, width = image.shape[:2]
+    if low_x >= 0 and low_y >= 0 and high_x <= width - 1 and high_y <= height - 1:  # as nearly always
+        return not reading.vagueness() > sigma
+    inside = np.asarray(((points >= 0) & (points <= [width - 1, height - 1])).all(axis=1))
+    return bool(inside.mean() >= 0.5) and not reading.vagueness(inside) > sigma

@@ -7,6 +7,8 @@ square's first cell: scale = N / size_px, and the square's centre falls on ((N -
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -42,7 +44,7 @@ def crop_matrix(crop: CropBox, out_px: int) -> NDArray[np.float64]:
     24.5).
     """
     scale = out_px / crop.size_px
-    cos, sin = np.cos(crop.roll_rad) * scale, np.sin(crop.roll_rad) * scale
+    cos, sin = math.cos(crop.roll_rad) * scale, math.sin(crop.roll_rad) * scale
     middle = (out_px - 1) / 2
     return np.array(
         [
@@ -52,6 +54,16 @@ def crop_matrix(crop: CropBox, out_px: int) -> NDArray[np.float64]:
     )
 
 
+def frame_matrices(crops: Sequence[CropBox], crop_px: int) -> NDArray[np.float64]:
+    """(N, 2, 3) affine maps back from the px of each crop to full-frame px: the inverses of `crop_matrix`."""
+    middle, rows = (crop_px - 1) / 2, []
+    for crop in crops:
+        scale = crop.size_px / crop_px
+        cos, sin = math.cos(crop.roll_rad) * scale, math.sin(crop.roll_rad) * scale
+        rows.append(((cos, -sin, crop.x + (sin - cos) * middle), (sin, cos, crop.y - (sin + cos) * middle)))
+    return np.array(rows)
+
+
 def invert(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """(2, 3) inverse of an affine map."""
     linear = np.linalg.inv(matrix[:, :2])
@@ -59,38 +71,47 @@ def invert(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def transform(points: NDArray[np.floating], matrix: NDArray[np.float64]) -> Floats:
-    """Apply a (2, 3) affine map to (..., 2) points."""
-    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    """Apply a (2, 3) affine map to (..., 2) points, or each of (N, 2, 3) to its own (K, 2) of (N, K, 2)."""
+    linear, shift = matrix[..., :2], matrix[..., None, :, 2]
+    if matrix.ndim == 2:
+        shift = matrix[:, 2]
+    return (points @ linear.swapaxes(-1, -2) + shift).astype(np.float32)
 
 
 def cut(image: Image, crop: CropBox, out_px: int, out: Image | None = None) -> Image:
     """The crop as (out_px, out_px, 3) uint8; black where it leaves the picture. Writes into `out` if given.
 
-    A crop much larger than `out_px` is averaged down first: bilinear sampling alone would skip pixels and shimmer.
+    A crop more than twice as large as `out_px` is halved first until it is not: bilinear sampling alone would skip
+    pixels and shimmer.
     """
     matrix = crop_matrix(crop, out_px)
-    shrink = int(crop.size_px / out_px)
-    if shrink >= 2:
-        image, matrix = _shrunk(image, crop, shrink, matrix)
+    halvings = max(0, math.floor(math.log2(crop.size_px / out_px)))
+    if halvings:
+        image, matrix = _halved(image, crop, halvings, matrix)
     return cv2.warpAffine(image, matrix, (out_px, out_px), dst=out, flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
-def _shrunk(image: Image, crop: CropBox, shrink: int, matrix: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:
-    """The picture's part under the crop, averaged down by a whole factor, and the map from there to the crop."""
-    half = crop.size_px * (abs(np.cos(crop.roll_rad)) + abs(np.sin(crop.roll_rad))) / 2 + shrink
+def _halved(image: Image, crop: CropBox, times: int, matrix: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:
+    """The picture's part under the crop, its resolution halved so many times, and the map from there to the crop."""
+    cell = 2**times
+    half = crop.size_px * (abs(math.cos(crop.roll_rad)) + abs(math.sin(crop.roll_rad))) / 2 + 2 * cell
     height, width = image.shape[:2]
-    x0, y0 = max(0, int(crop.x - half)), max(0, int(crop.y - half))
-    x1, y1 = min(width, int(crop.x + half) + 2), min(height, int(crop.y + half) + 2)
-    if x1 - x0 < shrink or y1 - y0 < shrink:
-        return image, matrix
+    # Cells begin at the picture's corner: they stay where they are while the crop moves.
+    x0, y0 = (max(0, int(start)) // cell * cell for start in (crop.x - half, crop.y - half))
     # Whole cells only, so that the averaged picture's grid is exact.
-    columns, rows = (x1 - x0) // shrink, (y1 - y0) // shrink
-    part = image[y0 : y0 + rows * shrink, x0 : x0 + columns * shrink]
-    small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
-    # Centre of small pixel (i, j) in the full frame: x0 + i * shrink + (shrink - 1) / 2.
-    offset = np.array([x0, y0]) + (shrink - 1) / 2
-    moved = np.column_stack([matrix[:, :2] * shrink, matrix[:, :2] @ offset + matrix[:, 2]])
-    return small, moved  # type: ignore[return-value]
+    columns = (min(width, int(crop.x + half) + 2) - x0) // cell
+    rows = (min(height, int(crop.y + half) + 2) - y0) // cell
+    if columns < 1 or rows < 1:
+        return image, matrix
+    part = image[y0 : y0 + rows * cell, x0 : x0 + columns * cell]
+    # By twos, because OpenCV averages four pixels five times as fast as nine.
+    for _ in range(times):
+        part = cv2.resize(part, (part.shape[1] // 2, part.shape[0] // 2), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    # Centre of small pixel (i, j) in the full frame: x0 + i * cell + (cell - 1) / 2.
+    offset = np.array((x0 + (cell - 1) / 2, y0 + (cell - 1) / 2))
+    moved = np.empty((2, 3))
+    moved[:, :2], moved[:, 2] = matrix[:, :2] * cell, matrix[:, :2] @ offset + matrix[:, 2]
+    return part, moved
 
 
 def points_box(points: NDArray[np.floating]) -> Floats:
@@ -146,14 +167,17 @@ def crop_from_detection(box: NDArray[np.floating], keypoints: NDArray[np.floatin
     return crop_from_box(box, margin, float(np.arctan2(across[1], across[0])))
 
 
+_EYE_TO_EYE = np.zeros(topology.N_POINTS)
+_EYE_TO_EYE[list(topology.LEFT_EYE)], _EYE_TO_EYE[list(topology.RIGHT_EYE)] = 1 / 6, -1 / 6
+
+
 def face_roll(points: NDArray[np.floating]) -> float:
     """Radians by which the line of the eyes is turned clockwise, from the 68 points.
 
     The mean of each eye's six points is used: corners alone are noisier.
     """
-    right = points[list(topology.RIGHT_EYE)].mean(axis=0)
-    left = points[list(topology.LEFT_EYE)].mean(axis=0)
-    return float(np.arctan2(left[1] - right[1], left[0] - right[0]))
+    x, y = (_EYE_TO_EYE @ points).tolist()
+    return math.atan2(y, x)
 
 
 def crop_from_points(points: NDArray[np.floating], margin: float) -> CropBox:
@@ -162,10 +186,17 @@ def crop_from_points(points: NDArray[np.floating], margin: float) -> CropBox:
     For an upright face this equals `crop_from_box(points_box(points), margin)`, which is what the network was trained
     on.
     """
-    roll = face_roll(points)
-    cos, sin = np.cos(roll), np.sin(roll)
-    upright = points @ np.array([[cos, -sin], [sin, cos]])
-    low, high = upright.min(axis=0), upright.max(axis=0)
-    middle = (low + high) / 2
-    x, y = cos * middle[0] - sin * middle[1], sin * middle[0] + cos * middle[1]
-    return CropBox(float(x), float(y), margin * float(max(*(high - low), 1.0)), roll)
+    return crops_from_points(points[None], margin)[0]
+
+
+def crops_from_points(points: NDArray[np.floating], margin: float) -> list[CropBox]:
+    """`crop_from_points` of (N, 68, 2)."""
+    rolls = [math.atan2(y, x) for x, y in (_EYE_TO_EYE @ points).tolist()]
+    turns = np.array([[(math.cos(roll), -math.sin(roll)), (math.sin(roll), math.cos(roll))] for roll in rolls])
+    upright = points @ turns
+    low, high = upright.min(axis=1), upright.max(axis=1)
+    sizes = (high - low).max(axis=1).tolist()
+    middles = (turns @ ((low + high) / 2)[..., None])[..., 0].tolist()
+    return [
+        CropBox(x, y, margin * max(size, 1.0), roll) for (x, y), size, roll in zip(middles, sizes, rolls, strict=True)
+    ]

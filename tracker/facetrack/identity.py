@@ -98,19 +98,28 @@ class Identity:
         """Once a frame, after all were read: note who stands alone, set right who changed numbers in passing, and take
         one look at whoever was not looked at for longest. Returns whoever turns out to be lost: somebody else stands
         there, as yet without a number."""
-        boxes = np.stack([track.box for track in followed]) if followed else np.zeros((0, 4))
-        overlap = box_iou(boxes, boxes)
-        np.fill_diagonal(overlap, 0)
-        for track, others in zip(followed, overlap, strict=True):
-            track.stand(bool(others.max(initial=0.0) < APART_IOU))
+        if len(followed) > 1:
+            self._stand(image, followed)
+        else:
+            self._met.clear()
+            for track in followed:
+                track.stand(alone=True)
         if self._appearance is None:
             return []
-        self._part(image, followed, overlap)
         due = [t for t in followed if t.alone and _is_due(t, time_s) and _shows_face(t, image)]
         if not due:
             return []
         track = min(due, key=lambda t: t.looked_s)
         return self._look(track, self._appearance(image, [track.reading.landmarks.points])[0])
+
+    def _stand(self, image: Image, followed: Sequence[Track]) -> None:
+        boxes = np.stack([track.box for track in followed])
+        overlap = box_iou(boxes, boxes)
+        np.fill_diagonal(overlap, 0)
+        for track, others in zip(followed, overlap.max(axis=1).tolist(), strict=True):
+            track.stand(alone=others < APART_IOU)
+        if self._appearance is not None:
+            self._part(image, followed, overlap)
 
     def _look(self, track: Track, vector: Floats) -> list[Track]:
         if len(track.looks) and track.looks.similarity(vector) < STRANGER_SIMILARITY:

@@ -43,7 +43,9 @@ reprojection residuals over labelled training photographs: the wings of the nose
 out to Farkas's width of 31 mm, and the tip is 1 mm lower."""
 
 _MODEL_MEAN = RIGID_MODEL_MM.mean(axis=0)
-_MODEL_COLUMNS = np.ascontiguousarray(RIGID_MODEL_MM.T)
+_FIT = np.vstack([np.linalg.pinv(RIGID_MODEL_MM - _MODEL_MEAN), np.full((1, len(RIGID)), 1.0 / len(RIGID))])
+"""(4, 13): image coordinates of the points -> the first rows of the scaled rotation, by least squares, and their
+middle."""
 _RIGID = np.array(RIGID)
 _REFINEMENT = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 3, 1e-7)
 
@@ -65,19 +67,16 @@ def head_pose(points: Floats, image_size: tuple[int, int], focal_px: float | Non
     """
     width, height = image_size
     focal = focal_px if focal_px is not None else focal_from_fov(max(width, height))
-    centre_x, centre_y = (width - 1) / 2.0, (height - 1) / 2.0
-    in_picture = points.take(_RIGID, axis=0).astype(np.float64)
-    seen = in_picture - (centre_x, centre_y)  # from the principal point
-    middle = seen.sum(axis=0) / len(seen)
-    about = seen - middle
-    spread_px = math.sqrt(float(np.vdot(about, about)) / len(seen))
+    camera, centre = _camera(width, height, focal)
+    seen = points.take(_RIGID, axis=0) - centre  # from the principal point
+    *slopes, (middle_x, middle_y) = (_FIT @ seen).tolist()
+    spread_px = math.sqrt(max(float(np.vdot(seen, seen)) / len(seen) - middle_x**2 - middle_y**2, 0.0))
     if not (math.isfinite(spread_px) and spread_px > 1.0):
         return None
-    start = _weak_perspective(about, middle.tolist(), focal)
+    start = _weak_perspective(slopes, (middle_x, middle_y), focal)
     if start is None:
         return None
-    camera = np.array(((focal, 0.0, centre_x), (0.0, focal, centre_y), (0.0, 0.0, 1.0)))
-    rvec, tvec = cv2.solvePnPRefineLM(RIGID_MODEL_MM, in_picture, camera, None, *start, _REFINEMENT)
+    rvec, tvec = cv2.solvePnPRefineLM(RIGID_MODEL_MM, seen, camera, None, *start, _REFINEMENT)
     rotation, translation = _float64(cv2.Rodrigues(rvec)[0]), _float64(tvec.ravel())
     if not _plausible(rotation, translation, seen, focal, MAX_ERROR * spread_px):
         return None
@@ -85,17 +84,20 @@ def head_pose(points: Floats, image_size: tuple[int, int], focal_px: float | Non
     return Pose(rotation, translation, yaw, pitch, roll)
 
 
-@functools.cache
-def _model_pseudo_inverse() -> Array:
-    """(3, 13): image coordinates of the points -> the first rows of the scaled rotation, by least squares."""
-    return np.linalg.pinv(RIGID_MODEL_MM - _MODEL_MEAN)
+@functools.lru_cache(maxsize=64)
+def _camera(width: int, height: int, focal: float) -> tuple[Array, Array]:
+    """(3, 3) of points from the principal point, and where that is."""
+    return np.diag((focal, focal, 1.0)), np.array(((width - 1) / 2.0, (height - 1) / 2.0))
 
 
-def _weak_perspective(about: Array, middle: list[float], focal: float) -> tuple[Array, Array] | None:
-    """POS: points (13, 2) px about their middle, and that from the principal point -> rotation vector (3, 1) and
-    translation (3, 1), or None. Plain numbers, since NumPy takes ten times as long over so few."""
+def _weak_perspective(
+    slopes: list[list[float]], middle: tuple[float, float], focal: float
+) -> tuple[Array, Array] | None:
+    """POS: least-squares slopes of the image coordinates along the model's axes (3, 2) and the points' middle from the
+    principal point -> rotation vector (3, 1) and translation (3, 1), or None. Plain numbers, since NumPy takes ten
+    times as long over so few."""
     # Scaled first two rows of the rotation.
-    (a0, b0), (a1, b1), (a2, b2) = (_model_pseudo_inverse() @ about).tolist()
+    (a0, b0), (a1, b1), (a2, b2) = slopes
     length_a, length_b = math.sqrt(a0 * a0 + a1 * a1 + a2 * a2), math.sqrt(b0 * b0 + b1 * b1 + b2 * b2)
     if min(length_a, length_b) < 1e-9:
         return None
@@ -120,14 +122,15 @@ def _float64(array: NDArray[Any]) -> Array:
 
 def _plausible(rotation: Array, translation: Array, seen: Array, focal: float, max_error_px: float) -> bool:
     """Whether the head is in front of the camera, faces it, and explains the points."""
-    x, y, z = rotation @ _MODEL_COLUMNS + translation[:, None]
+    place = RIGID_MODEL_MM @ rotation.T + translation
+    depth = place[:, 2:]
     # A comparison with NaN is False.
-    if not (z.min() > 0.0 and math.isfinite(z.sum())):
+    if not depth.min() > 0.0:
         return False
     # Against the line of sight, not the optical axis: a head at the edge of a wide picture is seen from the side.
-    towards = float(rotation[:, 2] @ translation) / math.hypot(*translation.tolist())
-    if towards < math.cos(math.radians(MAX_TURN_DEG)):
+    (_, _, a), (_, _, b), (_, _, c) = rotation.tolist()
+    x, y, z = translation.tolist()
+    if not (a * x + b * y + c * z) / math.hypot(x, y, z) >= math.cos(math.radians(MAX_TURN_DEG)):
         return False
-    shrink = focal / z
-    error_x, error_y = x * shrink - seen[:, 0], y * shrink - seen[:, 1]
-    return math.sqrt(float(error_x @ error_x + error_y @ error_y) / len(seen)) <= max_error_px
+    off = place[:, :2] * (focal / depth) - seen
+    return math.sqrt(float(np.vdot(off, off)) / len(seen)) <= max_error_px

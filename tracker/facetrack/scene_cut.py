@@ -40,7 +40,8 @@ class SceneCut:
         if last.shape != small.shape:
             return True
         change = small - last
-        return bool(np.abs(change - change.mean()).mean() > self.LIMIT) and not self._is_pan(last, small)
+        change -= np.add.reduce(change, axis=None) / change.size
+        return cv2.norm(change, cv2.NORM_L1) > self.LIMIT * change.size and not self._is_pan(last, small)
 
     def _is_pan(self, last: Floats, small: Floats) -> bool:
         height, width = small.shape[:2]

@@ -1,5 +1,5 @@
-"""The One-Euro filter (Casiez, Roussel, Vogel: "1 Euro Filter", CHI 2012) over whole arrays, and one for the points of
-a face that tells motion from noise.
+"""The One-Euro filter (Casiez, Roussel, Vogel: "1 Euro Filter", CHI 2012) over numbers and arrays, and one for the
+points of faces that tells motion from noise.
 
 At rest it is a first-order low-pass at `min_cutoff_hz`; the faster a value moves, the higher the cutoff, so that
 jitter goes where it is seen and lag where it is felt.
@@ -8,7 +8,9 @@ jitter goes where it is seen and lag where it is felt.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,9 +56,13 @@ distance per second (a brisk turn) 1, 2 and 4 ms are left; a still face keeps .2
 frame to frame (both at 30 fps, tests/test_smoothing.py)."""
 
 
-def smoothing_factor(cutoff_hz: Array | float, step_s: float) -> Array | float:
+@overload
+def smoothing_factor(cutoff_hz: float, step_s: float) -> float: ...
+@overload
+def smoothing_factor(cutoff_hz: NDArray[np.floating], step_s: float) -> Array: ...
+def smoothing_factor(cutoff_hz: NDArray[np.floating] | float, step_s: float) -> Array | float:
     """alpha = 1 / (1 + tau / Te) with tau = 1 / (2 pi fc) (equation 5 of the paper)."""
-    return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff_hz * step_s))
+    return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * step_s * cutoff_hz))  # type: ignore[return-value]
 
 
 def _step_s(last_s: float, time_s: float) -> float:
@@ -65,14 +71,18 @@ def _step_s(last_s: float, time_s: float) -> float:
     return time_s - last_s
 
 
-class OneEuro:
-    """One-Euro filter over an array of scalars (N,) or of points (N, D), all at one time stamp.
+Value = TypeVar("Value", float, complex, Array, Complex)
 
-    The last axis of a 2-D array is taken as one point's coordinates: they share a cutoff, driven by the length of the
-    point's velocity, so that the result does not depend on how the axes lie. On (N,) it is the paper's filter N times.
+
+class OneEuro(Generic[Value]):
+    """One-Euro filter over numbers or arrays of them, all at one time stamp.
+
+    Real numbers are filtered as the paper does it, each on its own. A point is the complex number x + iy: its
+    coordinates share a cutoff, driven by the length of its velocity, so that the result does not depend on how the axes
+    lie.
 
     Delay: options.delay_at_rest_s at rest, less in motion: 1 / (2 pi (min_cutoff_hz + beta speed)).
-    Angles must come unwrapped. Use it for a crop box as OneEuro(options)(centre[None], time_s, scale=size), and on the
+    Angles must come unwrapped. Use it for a crop box as OneEuro(options)(x + 1j * y, time_s, scale=size), and on the
     size's logarithm and the roll with scale 1.
     """
 
@@ -82,34 +92,32 @@ class OneEuro:
 
     def reset(self) -> None:
         """Forget everything: the next value is taken as it is."""
-        self._time_s: float | None = None
-        self._value: Array = np.empty(0)
-        self._velocity: Array = np.empty(0)
+        self._last: tuple[float, Value, Value] | None = None
 
-    def __call__(self, values: NDArray[np.floating], time_s: float, scale: float = 1.0) -> Array:
-        """(N,) or (N, D) -> the same shape, float64.
+    def __call__(self, value: Value, time_s: float, scale: float = 1.0) -> Value:
+        """The smoothed value, of the same shape.
 
         scale: size of one unit of speed in the values' unit (px per face size, say), so that one beta serves all sizes.
         Raises ValueError when time_s is not later than in the last call.
         """
-        exact: Array = np.asarray(values, dtype=np.float64)
-        if self._time_s is None:
-            self._time_s, self._value, self._velocity = time_s, exact, np.zeros_like(exact)
-            return exact.copy()
-        step_s = _step_s(self._time_s, time_s)
+        if self._last is None:
+            self._last = time_s, value, 0.0 * value
+            return +value
+        last_s, last, velocity = self._last
+        step_s = _step_s(last_s, time_s)
         # The paper's derivative is taken against the last filtered value, not the last raw one (algorithm 1, line 5).
-        velocity = (exact - self._value) / (step_s * scale)
         d_alpha = smoothing_factor(self.options.d_cutoff_hz, step_s)
-        self._velocity = d_alpha * velocity + (1.0 - d_alpha) * self._velocity
-        speed = np.linalg.norm(self._velocity, axis=1, keepdims=True) if exact.ndim == 2 else np.abs(self._velocity)
-        alpha = smoothing_factor(self.options.min_cutoff_hz + self.options.beta * speed, step_s)
+        velocity = d_alpha / (step_s * scale) * (value - last) + (1.0 - d_alpha) * velocity
+        alpha = smoothing_factor(self.options.min_cutoff_hz + self.options.beta * abs(velocity), step_s)
         # In this order, not as value + alpha * difference, so that alpha = 1 gives the raw value to the last bit.
-        self._value = alpha * exact + (1.0 - alpha) * self._value
-        self._time_s = time_s
-        return self._value.copy()
+        last = alpha * value + (1.0 - alpha) * last
+        self._last = time_s, last, velocity
+        return +last  # a copy of an array
 
 
 FAST_POINTS = np.isin(np.arange(N_POINTS), RIGHT_EYE + LEFT_EYE + OUTER_LIPS + INNER_LIPS)
+_FAST = FAST_POINTS.astype(np.float64)
+_OWN_FAST = np.stack([np.zeros(N_POINTS), _FAST])[:, None]
 FAST_D_CUTOFF_HZ = 8.0
 """Of the speed of eyelids and lips: a blink of 150 ms closes in two frames, too soon for the head's d_cutoff_hz."""
 NOISE_LEVEL = 3.0
@@ -133,20 +141,26 @@ class FaceSmoother:
 
     Delay: 1 / (2 pi (min_cutoff_hz + beta * speed above the noise)), at rest options.delay_at_rest_s. Each output lies
     between the last one and the new points, so it never overshoots.
+
+    noise_px: (68,) standard deviation per coordinate of each point's noise, a running mean over NOISE_S; 0 until three
+    frames were seen. White noise shows in how far a point lies from where its last two places lead, which motion hardly
+    does: of readings with variance s^2 apart, x - (1 + r) x' + r x'' has s^2 (1 + (1 + r)^2 + r^2), r being the ratio
+    of the steps. The face's common motion is taken out of it, and what is over three times the median is cut there: a
+    blink is no noise.
     """
 
     def __init__(self, options: OneEuroOptions = SMOOTHING["medium"]) -> None:
         self.options = options
-        self._noise = NoiseMeter()
         self.reset()
 
     def reset(self) -> None:
         """As new."""
-        self._noise.reset()
-        self._time_s: float | None = None
-        self._value = np.zeros(N_POINTS, np.complex128)
-        self._common = np.zeros(N_POINTS, np.complex128)
-        self._own = np.zeros(N_POINTS, np.complex128)
+        self.time_s: float | None = None
+        self.noise_px: Array = np.zeros(N_POINTS)
+        self.steps, self.last_step_s = 0, math.nan
+        # Each (68,), as complex numbers: the last output, the last reading and its step from the one before; the
+        # filtered velocities of the common motion and of each point's own.
+        self.state: Complex = np.zeros((5, N_POINTS), np.complex128)
 
     def __call__(self, points: Floats, sigma: Floats | None, time_s: float) -> Floats:
         """(68, 2) px -> (68, 2) float32 px at time_s seconds; ValueError when time does not increase.
@@ -154,94 +168,144 @@ class FaceSmoother:
         sigma: (68,) px, each point's uncertainty: the surer a point, the more it says of the face's motion. None, or
         values that are not finite and above 0, for equal weights.
         """
-        exact = points.astype(np.float64) @ _TO_COMPLEX
-        if self._time_s is None:
-            self._noise.begin(exact)
-            self._value, self._time_s = exact, time_s
-            return points.astype(np.float32)
-        step_s = _step_s(self._time_s, time_s)
-        similarity = Similarity(exact, sigma)
-        noise = self._noise(exact, similarity, step_s)
-        # Against the last output, as in the paper: at rest this sums up what several frames say.
-        speed = self._speed((exact - self._value) / step_s, similarity, noise / step_s, step_s)
-        cutoff_hz = self.options.min_cutoff_hz + self.options.beta * speed / similarity.size
-        alpha = smoothing_factor(cutoff_hz, step_s)
-        # In this order, not as value + alpha * difference, so that alpha = 1 gives the raw points to the last bit.
-        self._value, self._time_s = alpha * exact + (1.0 - alpha) * self._value, time_s
-        return np.column_stack([self._value.real, self._value.imag]).astype(np.float32)
+        return smooth_together([self], points[None], None if sigma is None else sigma[None], time_s)[0]
 
-    def _speed(self, velocity: Complex, similarity: Similarity, noise: Array, step_s: float) -> Array:
-        """(68,) px/s by which each point's speed is above the noise, given its velocity and the standard deviation of
-        that velocity's noise per coordinate."""
-        common = similarity(velocity)
-        slow = smoothing_factor(self.options.d_cutoff_hz, step_s)
-        fast = np.where(FAST_POINTS, smoothing_factor(FAST_D_CUTOFF_HZ, step_s), slow)
-        self._common = slow * common + (1.0 - slow) * self._common
-        self._own = fast * (velocity - common) + (1.0 - fast) * self._own
-        # A first-order low-pass leaves alpha / (2 - alpha) of the variance of white noise.
-        common_rest = NOISE_LEVEL * COMMON_NOISE * noise.mean() * np.sqrt(slow / (2.0 - slow))
-        own_rest = NOISE_LEVEL * noise * np.sqrt(fast / (2.0 - fast))
-        above = np.maximum(np.abs(self._common) - common_rest, 0.0)
-        return np.asarray(above + np.maximum(np.abs(self._own) - own_rest, 0.0))
+    def step_ratio(self, step_s: float) -> float:
+        """Of a step to the last one."""
+        return step_s / self.last_step_s if self.steps else 0.0
+
+    def noise_shares(self, step_s: float) -> tuple[float, float]:
+        """What the points' new deviations and the noise known so far weigh in the noise."""
+        if self.steps == 0:
+            return 0.0, 1.0
+        ratio = self.step_ratio(step_s)
+        share = max(1.0 / self.steps, 1.0 - math.exp(-step_s / NOISE_S))
+        return share / (_RAYLEIGH_MEAN * math.sqrt(1.0 + (1.0 + ratio) ** 2 + ratio**2)), 1.0 - share
+
+
+def smooth_together(smoothers: Sequence[FaceSmoother], points: Floats, sigma: Floats | None, time_s: float) -> Floats:
+    """What each of the smoothers, all of one setting, makes of its face's points: (F, 68, 2) px and sigma (F, 68) ->
+    (F, 68, 2) float32 px. One pass over arrays, whatever the number of faces."""
+    exact = _complex(points)
+    result = points.astype(np.float32)
+    groups: dict[float, list[int]] = {}
+    for i, smoother in enumerate(smoothers):
+        if smoother.time_s is None:
+            smoother.time_s = time_s
+            smoother.state[_VALUE] = smoother.state[_LAST] = exact[i]
+        else:
+            groups.setdefault(smoother.time_s, []).append(i)
+    for last_s, group in groups.items():  # mostly one: all were seen in the last frame
+        step_s = _step_s(last_s, time_s)
+        sigmas = None if sigma is None else sigma[group]
+        here = [smoothers[i] for i in group]
+        result[group] = _real(_advance(here, exact[group], sigmas, step_s))
+        for smoother in here:
+            smoother.time_s = time_s
+    return result
+
+
+def _advance(smoothers: list[FaceSmoother], exact: Complex, sigma: Floats | None, step_s: float) -> Complex:
+    """The next output of each, (F, 68), step_s after the last. Arrays are stacked wherever two of them go the same way:
+    at this size a call costs more than what it computes."""
+    options = smoothers[0].options
+    state = np.stack([s.state for s in smoothers], axis=1)
+    similarity = Similarity(exact, sigma)
+    # The steps from the last output, as in the paper (at rest this sums up what several frames say), and from the last
+    # reading.
+    steps = exact - state[_OUTPUTS]
+    readings_step = steps[1].copy()
+    steps[1] -= state[_LAST_STEP] * np.array([[s.step_ratio(step_s)] for s in smoothers])
+    common = similarity(steps)
+    own = steps - common
+    noise = _noise(smoothers, np.abs(own[1]), step_s)
+    above = _above_noise(options, state, np.stack([common[0], own[0]]), noise, step_s)
+    # Face sizes per second: the paper's speed.
+    speed = above / (step_s * similarity.size)
+    alpha = smoothing_factor(options.min_cutoff_hz + options.beta * speed, step_s)
+    # In this order, not as value + alpha * difference, so that alpha = 1 gives the raw points to the last bit.
+    state[_VALUE] = alpha * exact + (1.0 - alpha) * state[_VALUE]
+    state[_LAST], state[_LAST_STEP] = exact, readings_step
+    for i, smoother in enumerate(smoothers):
+        smoother.state, smoother.noise_px = state[:, i], noise[i]
+        smoother.last_step_s = step_s
+        smoother.steps += 1
+    return np.asarray(state[_VALUE])
+
+
+def _noise(smoothers: list[FaceSmoother], off: Array, step_s: float) -> Array:
+    """(F, 68) px, as `FaceSmoother.noise_px`; off: how far each point lies from where its last two places lead."""
+    middle = N_POINTS // 2
+    middles = np.partition(off, (middle - 1, middle), axis=-1)[:, middle - 1 : middle + 1]
+    deviation = np.minimum(off, 1.5 * np.add.reduce(middles, axis=-1, keepdims=True))
+    new, old = np.array([s.noise_shares(step_s) for s in smoothers]).T[..., None]
+    return np.asarray(new * deviation + old * np.stack([s.noise_px for s in smoothers]))
+
+
+def _above_noise(options: OneEuroOptions, state: Complex, steps: Complex, noise: Array, step_s: float) -> Array:
+    """(F, 68) px per step by which each point's motion is above the noise; steps: (2, F, 68) of the common motion and
+    of each point's own, by which the state's two are brought up to date."""
+    slow, fast = smoothing_factor(options.d_cutoff_hz, step_s), smoothing_factor(FAST_D_CUTOFF_HZ, step_s)
+    # A first-order low-pass leaves alpha / (2 - alpha) of the variance of white noise.
+    slow_left, fast_left = (NOISE_LEVEL * math.sqrt(alpha / (2.0 - alpha)) for alpha in (slow, fast))
+    alpha = slow + (fast - slow) * _OWN_FAST
+    # As velocities, so that steps of other lengths go together.
+    state[_MOTION] += alpha * (steps / step_s - state[_MOTION])
+    rest = np.empty((2, *noise.shape))
+    rest[0] = (COMMON_NOISE * slow_left / N_POINTS) * np.add.reduce(noise, axis=-1, keepdims=True)
+    rest[1] = (slow_left + (fast_left - slow_left) * _FAST) * noise
+    return np.asarray(np.add.reduce(np.maximum(step_s * np.abs(state[_MOTION]) - rest, 0.0), axis=0))
 
 
 class Similarity:
-    """The shift, turn and growth that fit a velocity of the face's points best (weighted least squares; in complex
-    numbers v = shift + turn * position). size: px, root mean square distance of the points from their mean."""
+    """The shift, turn and growth that fit a velocity of each face's points best (weighted least squares; in complex
+    numbers v = shift + turn * position). points: (F, 68); sigma as in `FaceSmoother`. size: (F, 1) px, root mean square
+    distance of the points from their weighted mean."""
 
     def __init__(self, points: Complex, sigma: Floats | None) -> None:
-        weight = np.ones(N_POINTS)
-        if sigma is not None and np.isfinite(sigma).all() and sigma.min() > 0:
-            weight = 1.0 / sigma.astype(np.float64) ** 2
-        self._weight = weight / weight.sum()
-        self._position = points - self._weight @ points
-        self._square = max(float(self._weight @ np.abs(self._position) ** 2), 1e-12)
-        self.size = max(float(np.sqrt(np.mean(np.abs(points - points.mean()) ** 2))), 1e-6)
+        self._weight = _weights(sigma, len(points))
+        self._position = position = points - np.add.reduce(self._weight * points, axis=-1, keepdims=True)
+        self._pull = self._weight * position.conj()
+        square = position.real**2 + position.imag**2
+        self._square = np.maximum(np.add.reduce(self._weight * square, axis=-1, keepdims=True), 1e-12)
+        self.size = np.sqrt(np.maximum(np.add.reduce(square, axis=-1, keepdims=True) / N_POINTS, 1e-12))
 
     def __call__(self, velocity: Complex) -> Complex:
-        """(68,) of the points -> (68,) of the common motion at each."""
-        turn = (self._weight * self._position.conj()) @ velocity / self._square
-        return np.asarray(self._weight @ velocity + turn * self._position)
+        """(..., F, 68) of the points -> the common motion at each."""
+        turn = np.add.reduce(self._pull * velocity, axis=-1, keepdims=True) / self._square
+        shift = np.add.reduce(self._weight * velocity, axis=-1, keepdims=True)
+        return np.asarray(shift + turn * self._position)
 
 
-class NoiseMeter:
-    """The standard deviation per coordinate of each point's noise in px: a running mean over NOISE_S.
-
-    White noise shows in how far a point lies from where its last two places lead, which motion hardly does: of readings
-    with variance s^2 apart, x - (1 + r) x' + r x'' has s^2 (1 + (1 + r)^2 + r^2), r being the ratio of the steps. The
-    face's common motion is taken out of it, and what is over three times the median is cut there: a blink is no noise.
-    """
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """As new."""
-        self._frames = 0
-        self._points = np.zeros(N_POINTS, np.complex128)
-        self._velocity = np.zeros(N_POINTS, np.complex128)
-        self._last_step_s = math.nan
-        self._noise = np.zeros(N_POINTS)
-
-    def begin(self, points: Complex) -> None:
-        """The first frame."""
-        self._points = points
-
-    def __call__(self, points: Complex, similarity: Similarity, step_s: float) -> Array:
-        """(68,) px, given the next frame's points (68,), step_s after the last; 0 until three frames were seen."""
-        velocity = (points - self._points) / step_s
-        if self._frames > 0:
-            ratio = step_s / self._last_step_s
-            off = (velocity - self._velocity) * step_s
-            distance = np.abs(off - similarity(off)) / math.sqrt(1.0 + (1.0 + ratio) ** 2 + ratio**2)
-            deviation = np.minimum(distance, 3.0 * np.median(distance)) / _RAYLEIGH_MEAN
-            share = max(1.0 / self._frames, 1.0 - math.exp(-step_s / NOISE_S))
-            self._noise = share * deviation + (1.0 - share) * self._noise
-        self._frames += 1
-        self._points, self._velocity, self._last_step_s = points, velocity, step_s
-        return self._noise
+def _weights(sigma: Floats | None, faces: int) -> Array:
+    """(F, 68), of sum 1."""
+    equal = np.full((faces, N_POINTS), 1.0 / N_POINTS)
+    if sigma is None:
+        return equal
+    exact = sigma.astype(np.float64)
+    total = np.add.reduce(exact, axis=-1, keepdims=True)
+    usable = exact.min(axis=-1, keepdims=True) / total > 0  # False of NaN, of 0 and of anything over infinity
+    if not usable.all():
+        exact = np.where(usable, exact, 1.0)
+    weight = 1.0 / (exact * exact)
+    weight /= np.add.reduce(weight, axis=-1, keepdims=True)
+    return weight
 
 
-_TO_COMPLEX = np.array([1.0, 1.0j])
+_VALUE, _LAST, _LAST_STEP = 0, 1, 2
+_OUTPUTS, _MOTION = slice(0, 2), slice(3, 5)
+"""Rows of `FaceSmoother.state`."""
+
+
+def _complex(points: Floats) -> Complex:
+    """(..., 2) -> (...,) x + iy."""
+    return np.ascontiguousarray(points, np.float64).view(np.complex128)[..., 0]
+
+
+def _real(points: Complex) -> Array:
+    """(...,) x + iy -> (..., 2)."""
+    return np.ascontiguousarray(points)[..., None].view(np.float64)
+
+
 _RAYLEIGH_MEAN = math.sqrt(math.pi / 2.0)
 """Mean length of a vector whose two coordinates have a standard deviation of 1."""

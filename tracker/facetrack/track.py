@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facetrack.appearance import Looks
-from facetrack.geometry import CropBox, box_iou, crop_from_points, points_box
+from facetrack.geometry import CropBox, box_iou, crops_from_points, points_box
 from facetrack.landmarker import Reading
 from facetrack.signals import FaceSignals
-from facetrack.smoothing import SMOOTHING, FaceSmoother, OneEuro, OneEuroOptions
+from facetrack.smoothing import SMOOTHING, FaceSmoother, OneEuro, OneEuroOptions, smooth_together
 from facetrack.types import Floats, Landmarks
 
 
@@ -27,12 +27,14 @@ class CropFilter:
     OPTIONS = OneEuroOptions(min_cutoff_hz=1.5, beta=20.0, d_cutoff_hz=3.0)
 
     def __init__(self) -> None:
-        self._centre, self._shape = OneEuro(self.OPTIONS), OneEuro(self.OPTIONS)
+        self._centre = OneEuro[complex](self.OPTIONS)
+        self._log_size, self._roll = OneEuro[float](self.OPTIONS), OneEuro[float](self.OPTIONS)
         self.reset()
 
     def reset(self) -> None:
         self._centre.reset()
-        self._shape.reset()
+        self._log_size.reset()
+        self._roll.reset()
         self._roll_rad: float | None = None
 
     def __call__(self, crop: CropBox, time_s: float) -> CropBox:
@@ -40,9 +42,9 @@ class CropFilter:
         if self._roll_rad is not None:  # unwrapped: a head passing upside down must not spin the filter
             roll = self._roll_rad + (roll - self._roll_rad + math.pi) % (2 * math.pi) - math.pi
         self._roll_rad = roll
-        x, y = self._centre(np.array([[crop.x, crop.y]]), time_s, scale=crop.size_px)[0]
-        log_size, roll = self._shape(np.array([math.log(crop.size_px), roll]), time_s)
-        return CropBox(float(x), float(y), math.exp(log_size), float(roll))
+        centre = self._centre(complex(crop.x, crop.y), time_s, scale=crop.size_px)
+        size_px = math.exp(self._log_size(math.log(crop.size_px), time_s))
+        return CropBox(centre.real, centre.imag, size_px, self._roll(roll, time_s))
 
 
 class Velocity:
@@ -62,54 +64,60 @@ class Velocity:
         self.reset()
 
     def reset(self) -> None:
-        self._last: tuple[NDArray[np.float64], float] | None = None
-        self.px_per_s = np.zeros(2)
+        self._last: tuple[complex, float] | None = None
+        self.px_per_s = 0j
 
-    def take(self, centre: NDArray[np.float64], time_s: float) -> None:
-        """centre: (2,) px at time_s, later than the last."""
+    def take(self, centre: complex, time_s: float) -> None:
+        """centre: x + iy px at time_s, later than the last."""
         if self._last is not None:
             newest = (centre - self._last[0]) / (time_s - self._last[1])
             self.px_per_s = self.NEW * newest + (1 - self.NEW) * self.px_per_s
         self._last = centre, time_s
 
-    def shift_px(self, ahead_s: float, size_px: float) -> NDArray[np.float64]:
-        """(2,) px from the last place to the one `ahead_s` later."""
+    def shift_px(self, ahead_s: float, size_px: float) -> complex:
+        """x + iy px from the last place to the one `ahead_s` later."""
         shift = self.px_per_s * ahead_s
-        length = float(np.hypot(*shift)) / size_px
+        length = abs(shift) / size_px
         if length <= self.TREMBLING:
-            return np.zeros(2)
+            return 0j
         return shift * (min(length - self.TREMBLING, self.FARTHEST) / length)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """Where a face was: (4,) box px, when, and how fast its middle went (2,) px/s. known: whether that still says
+    """Where a face was: (4,) box px, when, and how fast its middle went, x + iy px/s. known: whether that still says
     anything; after a cut in the film it does not."""
 
     box: Floats
     time_s: float
-    px_per_s: NDArray[np.float64]
+    px_per_s: complex
     known: bool = True
 
     GOES_ON_S: ClassVar[float] = 0.5
     """Unseen, it is expected to go on for so long."""
 
     @property
+    def size_px(self) -> float:
+        """The box's longer side."""
+        x0, y0, x1, y1 = self.box.tolist()
+        return max(x1 - x0, y1 - y0)
+
+    @property
     def speed(self) -> float:
         """In sizes of the face per second."""
-        return float(np.hypot(*self.px_per_s) / (self.box[2:] - self.box[:2]).max())
+        return abs(self.px_per_s) / self.size_px
 
     def distance(self, box: Floats, time_s: float) -> float:
         """To another box at a later time: of the centres, in units of this one's longer side, as if it had stood or
         gone on, whichever is nearer, plus the log of the ratio of their sizes; inf if the place says nothing."""
         if not self.known:
             return math.inf
-        size = float((self.box[2:] - self.box[:2]).max())
-        other = float((box[2:] - box[:2]).max())
-        way = ((box[:2] + box[2:]) - (self.box[:2] + self.box[2:])) / 2
+        x0, y0, x1, y1 = box.tolist()
+        left, top, right, bottom = self.box.tolist()
+        way = complex(x0 + x1 - left - right, y0 + y1 - top - bottom) / 2
         gone = self.px_per_s * min(time_s - self.time_s, self.GOES_ON_S)
-        gap = min(float(np.hypot(*way)), float(np.hypot(*(way - gone))))
-        return gap / size + abs(float(np.log(other / size)))
+        gap = min(abs(way), abs(way - gone))
+        return gap / self.size_px + abs(math.log(max(x1 - x0, y1 - y0) / self.size_px))
 
 
 class Track:
@@ -128,19 +136,19 @@ class Track:
         self.id = 0
         self.signals: FaceSignals | None = None
         self.readings = 0
-        self._margin = margin
+        self.margin = margin
         self._smoothing = smoothing
-        self._smoother = FaceSmoother(SMOOTHING[smoothing])
+        self.smoother = FaceSmoother(SMOOTHING[smoothing])
         self._crop_filter = CropFilter()
         self._velocity = Velocity()
         self.looks, self.looked_s, self.doubted = Looks(), -math.inf, False
         self.followed = self.just_lost = self.hidden = False
         self.alone = True
-        self.place = Place(np.zeros(4, np.float32), -math.inf, np.zeros(2))
+        self.place = Place(np.zeros(4, np.float32), -math.inf, 0j)
 
     def restart(self, reading: Reading, time_s: float) -> None:
         """Begin, or begin again after a loss: the filters start afresh."""
-        self._smoother.reset()
+        self.smoother.reset()
         self._crop_filter.reset()
         new = math.isinf(self.seen_s)
         if time_s - self.seen_s > self.BRIEF_S:
@@ -153,14 +161,15 @@ class Track:
 
     def take(self, reading: Reading, time_s: float) -> None:
         """A new reading of the followed face."""
-        raw = reading.landmarks
-        points = self._smoother(raw.points, raw.sigma, time_s)
+        take_all([self], [reading], time_s)
+
+    def took(self, reading: Reading, points: Floats, box: Floats, crop: CropBox, time_s: float) -> None:
+        """See `take_all`. points: the reading's, smoothed; box, crop: around the reading's own."""
         self.reading = reading
         self.readings += 1
-        self.landmarks = Landmarks(points, raw.sigma)
-        crop = crop_from_points(raw.points, self._margin)
-        self._velocity.take(np.array([crop.x, crop.y]), time_s)
-        self.place = Place(points_box(raw.points), time_s, self._velocity.px_per_s)
+        self.landmarks = Landmarks(points, reading.landmarks.sigma)
+        self._velocity.take(complex(crop.x, crop.y), time_s)
+        self.place = Place(box, time_s, self._velocity.px_per_s)
         self._crop: CropBox = self._crop_filter(crop, time_s)
 
     @property
@@ -188,8 +197,8 @@ class Track:
         """Where to look for it: where it goes if it is followed, where it was if it was lost."""
         if not self.followed:
             return self._crop
-        x, y = self._velocity.shift_px(time_s - self.seen_s, self._crop.size_px / self._margin)
-        return replace(self._crop, x=self._crop.x + float(x), y=self._crop.y + float(y))
+        shift = self._velocity.shift_px(time_s - self.seen_s, self._crop.size_px / self.margin)
+        return replace(self._crop, x=self._crop.x + shift.real, y=self._crop.y + shift.imag)
 
     def lose(self) -> None:
         """Not there in this frame: remembered, not followed."""
@@ -203,7 +212,7 @@ class Track:
 
     def replaced(self) -> Track:
         """Somebody else is followed here: returns the person, lost where the last look was; this one has no number."""
-        person = Track(self._margin, self._smoothing)
+        person = Track(self.margin, self._smoothing)
         person.swap(self)
         person.place = person._alone = person._looked = self._looked
         person.hidden = True
@@ -236,3 +245,15 @@ class Track:
     def overlap(self, box: Floats) -> float:
         """0..1: intersection over union with another box."""
         return float(box_iou(self.box[None], box[None])[0, 0])
+
+
+def take_all(tracks: Sequence[Track], readings: Sequence[Reading], time_s: float) -> None:
+    """A new reading of each of the followed faces, in one pass over arrays."""
+    if not tracks:
+        return
+    points = np.stack([reading.landmarks.points for reading in readings])
+    sigma = np.stack([reading.landmarks.sigma for reading in readings])
+    smoothed = smooth_together([track.smoother for track in tracks], points, sigma, time_s)
+    boxes, crops = points_box(points), crops_from_points(points, tracks[0].margin)
+    for i, track in enumerate(tracks):
+        track.took(readings[i], smoothed[i], boxes[i], crops[i], time_s)

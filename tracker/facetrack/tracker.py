@@ -17,7 +17,7 @@ from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import head_pose
 from facetrack.scene_cut import SceneCut
 from facetrack.signals import FaceSignals, Observation
-from facetrack.track import Track
+from facetrack.track import Track, take_all
 from facetrack.types import Detections, Event, Face, Frame
 
 if TYPE_CHECKING:
@@ -134,14 +134,16 @@ class FaceTracker:
         followed = self._followed
         expected = followed + self._lingering(frame.time_s)[: self.options.max_faces - len(followed)]
         readings = self.landmarker(frame.image, [t.crop_at(frame.time_s) for t in expected])
+        stay: list[tuple[Track, Reading]] = []
         for track, reading in zip(expected, readings, strict=True):
             if not self._gates.may_stay(track, reading, frame.image):
                 track.lose()
             elif track.followed:
-                track.take(reading, frame.time_s)
+                stay.append((track, reading))
             else:
                 track.restart(reading, frame.time_s)
                 track.doubted = True  # somebody else may stand there by now: a look will tell
+        take_all([track for track, _ in stay], [reading for _, reading in stay], frame.time_s)
         self._hide_doubles(frame)
 
     def _lingering(self, time_s: float) -> list[Track]:

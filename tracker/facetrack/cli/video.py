@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from facetrack.report import ReportSink
     from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
     from facetrack.tracker import FaceTracker
-    from facetrack.types import Face
+    from facetrack.types import Event, Face, Frame
 
 
 def video(
@@ -146,22 +147,29 @@ def follow(
     records: Sequence[JsonLinesSink | CsvSink | ReportSink],
     progress: Progress,
 ) -> Followed:
-    """The loop: each frame through the tracker and into every output."""
+    """The loop: each frame through the tracker and into every output; decoding runs ahead of it, drawing and encoding
+    behind it."""
+    from facetrack.beside import WriteBehind, read_ahead
     from facetrack.draw import draw_faces
     from facetrack.draw_signals import SignalOverlay
 
     followed, overlay = Followed(), SignalOverlay()
+
+    def show(sink: VideoSink, frame: Frame, faces: list[Face], events: tuple[Event, ...]) -> None:
+        picture = overlay.draw(draw_faces(frame.image, faces), faces, events, frame.time_s)
+        sink.write(picture, frame.time_s)
+
     bar = progress.add_task("following", total=frames.n_frames)
-    for frame in frames:
-        started = time.perf_counter()
-        faces = tracker.update(frame)
-        followed.count(faces, time.perf_counter() - started)
-        for sink in records:
-            sink.write(frame, faces, tracker.events)
-        if pictures is not None:
-            picture = overlay.draw(draw_faces(frame.image, faces), faces, tracker.events, frame.time_s)
-            pictures.write(picture, frame.time_s)
-        progress.advance(bar)
+    with WriteBehind() as behind, closing(read_ahead(frames)) as decoded:
+        for frame in decoded:
+            started = time.perf_counter()
+            faces = tracker.update(frame)
+            followed.count(faces, time.perf_counter() - started)
+            for sink in records:
+                sink.write(frame, faces, tracker.events)
+            if pictures is not None:
+                behind.do(partial(show, pictures, frame, faces, tracker.events))
+            progress.advance(bar)
     progress.update(bar, total=followed.frames)  # some containers only guess their length
     return followed
 
