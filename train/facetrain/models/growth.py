@@ -1,4 +1,4 @@
-"""A network that starts as a smaller one of its kind: what the small one learned is not learned again.
+"""A network that starts as another one of its kind: what that one learned is not learned again.
 
 Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016: the grown network says at first what the small one said.
 """
@@ -8,17 +8,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from facetrain.models.landmarks import InvertedResidual, LandmarkNetOptions, Residual
+from facetrain.models.landmarks import InvertedResidual, LandmarkNet, LandmarkNetOptions, Residual
+from facetrain.models.shrinking import STAGES, shrunk
 
 
 def fitted(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """`state` of a smaller network, made to fill `model`.
+    """`state` of a smaller network, or of a larger one (`shrinking`), made to fill `model`.
 
     Residual blocks that the smaller one lacks begin as identities: the scale of their last norm is zero. Convolution
     kernels of another side are padded with zeros or cut around their middle. What else differs stays as it is, for the
     caller to refuse.
     """
     ours = model.state_dict()
+    if isinstance(model, LandmarkNet):
+        state = shrunk(state, model.options)
     grown = {name: _resized(value, ours[name]) if name in ours else value for name, value in state.items()}
     for name, module in model.named_modules():
         if isinstance(module, Residual | InvertedResidual) and not any(key.startswith(f"{name}.") for key in state):
@@ -31,12 +34,12 @@ def options_of(state: dict[str, Tensor], input_px: int) -> LandmarkNetOptions:
 
     Raises KeyError where it is no landmark network's.
     """
-    stages = ("stage4", "stage8", "stage16")
-    widths = [state[f"{stage}.0.0.weight"].shape[0] for stage in stages]
-    depths = [len({key.split(".")[1] for key in state if key.startswith(f"{stage}.")}) - 1 for stage in stages]
-    first = [state.get(f"{stage}.1.body.0.0.weight") for stage in stages]
+    separable = "stage4.0.1.0.weight" in state
+    widths = [state[f"{stage}.0.1.0.weight" if separable else f"{stage}.0.0.weight"].shape[0] for stage in STAGES]
+    depths = [len({key.split(".")[1] for key in state if key.startswith(f"{stage}.")}) - 1 for stage in STAGES]
+    first = [state.get(f"{stage}.1.body.0.0.weight") for stage in STAGES]
     expand = [block.shape[0] // block.shape[1] if block is not None and block.shape[2] == 1 else 0 for block in first]
-    middle = [state.get(f"{stage}.1.body.1.0.weight") for stage in stages]
+    middle = [state.get(f"{stage}.1.body.1.0.weight") for stage in STAGES]
     kernels = [block.shape[2] if block is not None and wide else 3 for block, wide in zip(middle, expand, strict=True)]
     return LandmarkNetOptions(
         input_px=input_px,
@@ -46,6 +49,7 @@ def options_of(state: dict[str, Tensor], input_px: int) -> LandmarkNetOptions:
         expand=(expand[0], expand[1], expand[2]),
         kernels=(kernels[0], kernels[1], kernels[2]),
         head=state["heatmaps.weight"].shape[1],
+        separable_halving=separable,
     )
 
 

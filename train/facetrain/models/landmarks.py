@@ -14,11 +14,16 @@ from torch import Tensor, nn
 
 from facetrack.topology import N_POINTS
 
+HALVING_KERNEL = 5
+"""Side of the depthwise kernels that halve a resolution."""
+
 
 @dataclass(frozen=True, slots=True)
 class LandmarkNetOptions:
     """input_px: side of the crop. widths: channels at strides 4, 8, 16. depths: residual blocks at those strides.
     head: channels of the merged features under the heatmaps.
+
+    separable_halving: halve the resolution by a depthwise and a pointwise convolution instead of a dense one.
 
     expand: 0 for residual blocks of two dense 3x3 convolutions at a stride, which suit a GPU; else inverted residuals
     whose middle is so many times as wide, with depthwise kernels of side `kernels`, which suit a CPU.
@@ -31,6 +36,7 @@ class LandmarkNetOptions:
     expand: tuple[int, int, int] = (0, 0, 0)
     kernels: tuple[int, int, int] = (3, 5, 5)
     head: int = 48
+    separable_halving: bool = False
 
     @property
     def separable(self) -> bool:
@@ -81,10 +87,19 @@ class InvertedResidual(nn.Module):
         return x + self.body(x)
 
 
-def stage(inputs: int, outputs: int, depth: int, expand: int, kernel: int) -> nn.Sequential:
+def halve(inputs: int, outputs: int, separable: bool) -> nn.Sequential:
+    """Half the resolution."""
+    if not separable:
+        return ConvNorm(inputs, outputs, stride=2)
+    # No norm in between: the two are one convolution whose kernels are products, and a dense one's can be taken over.
+    each = nn.Conv2d(inputs, inputs, HALVING_KERNEL, 2, HALVING_KERNEL // 2, groups=inputs, bias=False)
+    return nn.Sequential(each, ConvNorm(inputs, outputs, 1))
+
+
+def stage(inputs: int, outputs: int, depth: int, expand: int, kernel: int, separable_halving: bool) -> nn.Sequential:
     """Halve the resolution, then `depth` residual blocks."""
     blocks = (InvertedResidual(outputs, expand, kernel) if expand else Residual(outputs) for _ in range(depth))
-    return nn.Sequential(ConvNorm(inputs, outputs, stride=2), *blocks)
+    return nn.Sequential(halve(inputs, outputs, separable_halving), *blocks)
 
 
 def merge(inputs: int, outputs: int, separable: bool) -> nn.Module:
@@ -135,7 +150,15 @@ class LandmarkNet(nn.Module):
         ends = (options.stem, *options.widths)
         self.stem = ConvNorm(3, options.stem, stride=2)
         self.stage4, self.stage8, self.stage16 = (
-            stage(ends[i], ends[i + 1], options.depths[i], options.expand[i], options.kernels[i]) for i in range(3)
+            stage(
+                ends[i],
+                ends[i + 1],
+                options.depths[i],
+                options.expand[i],
+                options.kernels[i],
+                options.separable_halving,
+            )
+            for i in range(3)
         )
         self.top_to_8 = ConvNorm(top, mid, kernel=1)
         self.merge8 = merge(mid, options.head, options.separable)

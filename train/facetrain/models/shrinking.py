@@ -1,0 +1,90 @@
+"""A network that starts as a larger one of its kind: fewer blocks, narrower middles, separable halvings.
+
+It does not say what the larger one said, but learns it again in a fraction of the steps. Channels and blocks are left
+out by how much they do: Li et al., "Pruning filters for efficient convnets", ICLR 2017. A dense kernel becomes a
+depthwise and a pointwise one by the best product of the two (Jaderberg et al., BMVC 2014: low rank in space).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from facetrain.models.landmarks import HALVING_KERNEL, LandmarkNetOptions
+
+STAGES = "stage4", "stage8", "stage16"
+EPSILON = 1e-5
+"""Of the batch norms."""
+
+State = dict[str, Tensor]
+
+
+def shrunk(state: State, ours: LandmarkNetOptions) -> State:
+    """`state` of a larger network, cut down to the options' blocks, expansions and halvings; what it does not know how
+    to cut is left as it is, for the caller to refuse."""
+    state = dict(state)
+    for stage, depth, expand in zip(STAGES, ours.depths, ours.expand, strict=True):
+        if ours.separable_halving and state.get(f"{stage}.0.0.weight", torch.empty(0)).dim() == 4:
+            state = _separate_halving(state, f"{stage}.0.")
+        state = _fewer_blocks(state, stage, depth)
+        if expand:
+            for block in range(1, depth + 1):
+                state = _narrower(state, f"{stage}.{block}.body.", expand)
+    return state
+
+
+def _separate_halving(state: State, prefix: str) -> State:
+    """(O, I, 3, 3) -> (I, 1, K, K) and (O, I, 1, 1): of each input channel's kernels the product nearest to them."""
+    dense = state[f"{prefix}0.weight"]
+    if dense.shape[1] == 1:
+        return state
+    outputs, inputs, side, _ = dense.shape
+    u, s, v = torch.linalg.svd(dense.permute(1, 0, 2, 3).reshape(inputs, outputs, side * side), full_matrices=False)
+    scale = s[:, 0].sqrt()
+    each = (v[:, 0] * scale[:, None]).view(inputs, 1, side, side)
+    point = (u[:, :, 0] * scale[:, None]).T.reshape(outputs, inputs, 1, 1)
+    pad = (HALVING_KERNEL - side) // 2
+    norm = {key.removeprefix(f"{prefix}1."): value for key, value in state.items() if key.startswith(f"{prefix}1.")}
+    kept = {key: value for key, value in state.items() if not key.startswith(prefix)}
+    kept |= {f"{prefix}1.1.{key}": value for key, value in norm.items()}
+    each = torch.nn.functional.pad(each, [pad] * 4).contiguous()
+    return kept | {f"{prefix}0.weight": each, f"{prefix}1.0.weight": point.contiguous()}
+
+
+def _fewer_blocks(state: State, stage: str, depth: int) -> State:
+    """Those that add most to their input, in their order; block 0 is the halving."""
+    blocks = sorted({int(key.split(".")[1]) for key in state if key.startswith(f"{stage}.")} - {0})
+    if len(blocks) <= depth:
+        return state
+    added = {block: float(_last_scale(state, f"{stage}.{block}.").square().sum()) for block in blocks}
+    best = sorted(sorted(blocks, key=lambda block: -added[block])[:depth])
+    number = {str(old): str(new) for new, old in enumerate([0, *best])}
+    kept = {}
+    for key, value in state.items():
+        parts = key.split(".")
+        if parts[0] != stage:
+            kept[key] = value
+        elif parts[1] in number:
+            kept[".".join([stage, number[parts[1]], *parts[2:]])] = value
+    return kept
+
+
+def _last_scale(state: State, prefix: str) -> Tensor:
+    """The scale of a block's last norm: what it returns has that deviation."""
+    return state[max(key for key in state if key.startswith(prefix) and key.endswith("1.weight"))]
+
+
+def _narrower(state: State, prefix: str, expand: int) -> State:
+    """The channels in an inverted residual's middle whose part in what it returns is largest."""
+    if f"{prefix}2.0.weight" not in state:  # a block that the other network lacks
+        return state
+    narrow = state[f"{prefix}2.0.weight"]
+    wide = narrow.shape[0] * expand
+    if narrow.shape[1] <= wide:
+        return state
+    # After the depthwise norm a channel has the deviation of its scale, whatever it saw.
+    part = narrow.flatten(2).square().sum(dim=(0, 2)) * state[f"{prefix}1.1.weight"].square()
+    best = part.argsort(descending=True)[:wide].sort().values
+    for key in [k for k in state if k.startswith((f"{prefix}0.", f"{prefix}1."))]:
+        state = state | {key: state[key][best] if state[key].dim() else state[key]}
+    return state | {f"{prefix}2.0.weight": narrow[:, best]}
