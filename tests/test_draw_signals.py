@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from facetrack.draw_signals import (
     Bar,
-    EventToasts,
     OpennessHistory,
     SignalOverlay,
     bar_px,
     bars,
+    expression_text,
     free_place,
     known_runs,
-    toast_text,
 )
+from facetrack.draw_toasts import EventToasts, toast_text
 from facetrack.types import Event, Face, Image, Landmarks, Signals
 
 KNOWN = Signals(eye_right_openness=0.25, eye_left_openness=1.0, mouth_openness=0.5, smile=0.0)
@@ -106,6 +108,19 @@ def test_a_level_is_a_word_and_corners_of_its_colour_outside_the_box():
     assert red[95:99, 97:110].any()  # a corner, left above
     assert red[100:125, 305:400].any()  # the word, at the top of the panel
     assert not inked(drawn)[104:297, 104:297].any()
+
+
+def test_the_likeliest_expression_is_one_more_row_of_the_panel():
+    guessed = replace(KNOWN, expression={"anger": 0.08, "neutral": 0.049, "surprise": 0.871})
+    assert expression_text(guessed) == "surprise 87%"
+    assert expression_text(KNOWN) == ""
+    rows = [
+        inked(SignalOverlay().draw(blank(), [face((300, 100, 400, 220), signals)], [], 0.0)).any(axis=1).sum()
+        for signals in (KNOWN, guessed)
+    ]
+    assert 10 <= rows[1] - rows[0] <= 30
+    only = Signals(expression={"neutral": 1.0})
+    assert inked(SignalOverlay().draw(blank(), [face((300, 100, 400, 220), only)], [], 0.0)).any()
 
 
 def test_without_a_face_nothing_is_drawn_and_the_canvas_is_given_back():

@@ -3,13 +3,11 @@
 import dataclasses
 import json
 
-import numpy as np
 import pytest
 
 from facetrack.engine import cache
-from facetrack.engine.buckets import Bucketed, parts
+from facetrack.engine.buckets import parts
 from facetrack.engine.cache import CacheKey, kept
-from facetrack.engine.torch import unpacked
 from facetrack.engine.trial import interleaved_ms
 
 
@@ -39,48 +37,6 @@ def test_a_single_large_program_holds_everything():
 def test_an_empty_batch_is_refused():
     with pytest.raises(ValueError, match="at least one"):
         parts(0, (1, 2))
-
-
-class Programs:
-    """Each says the mean of every crop, and which batch it is in; it takes its own shape alone."""
-
-    def __init__(self):
-        self.made = []
-
-    def make(self, shape):
-        self.made.append(shape)
-
-        def run(batch):
-            assert batch.shape == shape
-            assert batch.dtype == np.uint8
-            return {"mean": batch.mean(axis=(1, 2, 3)), "two": batch[:, :2, 0, 0].astype(np.float32)}
-
-        return run
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 11])
-def test_padding_is_dropped_and_the_order_kept(count):
-    programs = Programs()
-    batch = np.stack([np.full((4, 6, 3), 10 * i + 1, np.uint8) for i in range(count)])
-    found = Bucketed(programs.make)(batch)
-    np.testing.assert_array_equal(found["mean"], 10 * np.arange(count) + 1)
-    assert found["two"].shape == (count, 2)
-
-
-def test_a_program_is_made_once_for_each_shape():
-    programs = Programs()
-    run = Bucketed(programs.make, (4, 1))
-    for count, side in ((1, 4), (3, 4), (4, 4), (5, 4), (2, 8)):
-        run(np.zeros((count, side, side, 3), np.uint8))
-    assert programs.made == [(1, 4, 4, 3), (4, 4, 4, 3), (4, 8, 8, 3)]
-
-
-def test_outputs_side_by_side_come_apart_again():
-    row = np.arange(12, dtype=np.float32).reshape(2, 6)
-    found = unpacked(row, {"points": (2, 2), "presence": (), "sigma": (1,)})
-    np.testing.assert_array_equal(found["points"], [[[0, 1], [2, 3]], [[6, 7], [8, 9]]])
-    np.testing.assert_array_equal(found["presence"], [4, 10])
-    np.testing.assert_array_equal(found["sigma"], [[5], [11]])
 
 
 KEY = CacheKey("tensorrt", "ab12", "GPU sm_90, driver 580", ("torch 2.13.0", "tensorrt 11.0"), "fp16", (4, 112, 112, 3))

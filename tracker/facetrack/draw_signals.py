@@ -1,4 +1,4 @@
-"""Signals drawn beside the faces: bars, the last seconds of the eyes, the level of fatigue, what just happened.
+"""Signals drawn beside the faces: bars, the last seconds of the eyes, the level of fatigue, the expression.
 
 Nothing of it covers a face: each panel is put where the frame has room for it, and left out where there is none.
 """
@@ -14,12 +14,11 @@ import cv2
 import numpy as np
 
 from facetrack.draw import Colour, identity_colour, text_size_px, text_width, write_text
+from facetrack.draw_toasts import EventToasts, toast_plate
 from facetrack.types import Event, Face, Image, Signals
 
 LEVEL_COLOURS: dict[str, Colour] = {"alert": (120, 220, 90), "tired": (60, 190, 255), "drowsy": (80, 80, 255)}
 """BGR: green, amber, red. The level stands there as a word, too: red and green look alike to many."""
-GRAVE = ("microsleep", "long_closure", "nod_off", "distraction")
-"""Events drawn in the colour of drowsiness."""
 SPARK_S = 5.0
 """Length of the sparkline."""
 SPARK_GAP_S = 0.25
@@ -34,32 +33,6 @@ Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in px."""
 Corner = tuple[int, int]
 """Top left, px."""
-
-
-class EventToasts:
-    """What ended a moment ago. window_s: how long each event stays, from its end on."""
-
-    MAX_SHOWN = 3
-    """Of one face, the latest: more could not be read in that time."""
-
-    def __init__(self, window_s: float = 1.5) -> None:
-        self.window_s = window_s
-        self.reset()
-
-    def reset(self) -> None:
-        self._told: list[tuple[Event, float]] = []
-
-    def update(self, events: Sequence[Event], time_s: float) -> dict[int, list[Event]]:
-        """events: those of the frame at time_s. What to show in this frame, by track_id, oldest first.
-
-        An event is told some .1 s after its end, or later, so its time on the screen counts from when it was told.
-        """
-        self._told = [(event, told_s) for event, told_s in self._told if time_s - told_s < self.window_s]
-        self._told += [(event, time_s) for event in events]
-        shown: dict[int, list[Event]] = {}
-        for event, _ in self._told:
-            shown.setdefault(event.track_id, []).append(event)
-        return {track_id: list_[-self.MAX_SHOWN :] for track_id, list_ in shown.items()}
 
 
 class OpennessHistory:
@@ -121,7 +94,7 @@ class SignalOverlay:
                 _put(canvas, panel, box, taken, size_px)
         for face, box in placed:
             if face.track_id in toasts:
-                _put(canvas, _toast_plate(toasts[face.track_id], size_px), box, taken, size_px, above=True)
+                _put(canvas, toast_plate(toasts[face.track_id], size_px), box, taken, size_px, above=True)
         return canvas
 
 
@@ -145,15 +118,16 @@ def bar_px(value: float, full_px: int) -> int:
     return round(full_px * min(1.0, max(0.0, value)))
 
 
+def expression_text(signals: Signals) -> str:
+    """`happiness 87%`: the likeliest expression; "" where it is unknown."""
+    name = signals.likeliest_expression
+    return "" if name is None or signals.expression is None else f"{name} {signals.expression[name]:.0%}"
+
+
 def eyes_openness(signals: Signals) -> float | None:
     """Mean of the eyes that are known."""
     known = [eye for eye in (signals.eye_right_openness, signals.eye_left_openness) if eye is not None]
     return sum(known) / len(known) if known else None
-
-
-def toast_text(event: Event) -> str:
-    """`glance away 2.1 s`"""
-    return f"{event.kind.replace('_', ' ')} {event.end_s - event.start_s:.1f} s"
 
 
 def free_place(
@@ -227,21 +201,25 @@ def _draw_level(canvas: Image, box: Box, level: str | None) -> None:
 def _panel(
     face: Face, history: Sequence[tuple[float, float | None]], time_s: float, size_px: float, mirrored: bool
 ) -> Image | None:
-    """Bars, sparkline and level of one face on black; None where nothing of it is known."""
+    """Level, expression, bars and sparkline of one face on black; None where nothing of it is known."""
     shown, level = bars(face.signals, mirrored), face.signals.fatigue_level
-    if level is None and all(bar.value is None for bar in shown):
+    expression = expression_text(face.signals)
+    if level is None and not expression and all(bar.value is None for bar in shown):
         return None
     pad, row = round(0.6 * size_px), round(1.5 * size_px)
     small_px = 0.85 * size_px
     names_px = max(text_width(bar.name, small_px) for bar in shown) + pad
     full_px, spark_px = round(5 * size_px), round(2.4 * size_px)
     width = names_px + full_px + 2 * pad
-    height = 2 * pad + row * len(shown) + spark_px + (row if level else 0)
+    height = 2 * pad + row * (len(shown) + bool(level) + bool(expression)) + spark_px
     plate = np.zeros((height, width, 3), np.uint8)
     top = pad
     if level:
         label = level if face.signals.fatigue is None else f"{level} {face.signals.fatigue:.0%}"
         write_text(plate, label, (pad, top), small_px, LEVEL_COLOURS.get(level, _WHITE))
+        top += row
+    if expression:
+        write_text(plate, expression, (pad, top), small_px, _WHITE)
         top += row
     for bar in shown:
         write_text(plate, bar.name, (pad, top), small_px, _GREY if bar.value is None else _WHITE)
@@ -289,15 +267,3 @@ def known_runs(samples: Sequence[tuple[float, float | None]]) -> list[list[tuple
         runs[-1].append((at_s, value))
         last_s = at_s
     return runs
-
-
-def _toast_plate(events: Sequence[Event], size_px: float) -> Image:
-    """One line for each event, the latest at the bottom, on black."""
-    texts = [toast_text(event) for event in events]
-    pad, row = round(0.5 * size_px), round(1.6 * size_px)
-    width = max(text_width(text, size_px) for text in texts) + 2 * pad
-    plate = np.zeros((row * len(texts) + pad, width, 3), np.uint8)
-    for index, (event, text) in enumerate(zip(events, texts, strict=True)):
-        colour = LEVEL_COLOURS["drowsy"] if event.kind in GRAVE else _WHITE
-        write_text(plate, text, (pad, pad + index * row), size_px, colour)
-    return plate

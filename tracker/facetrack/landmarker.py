@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack import topology
-from facetrack.engine import Engine
+from facetrack.engine import Engine, FromFrame
 from facetrack.errors import ModelFileError
-from facetrack.geometry import CropBox, crop_matrix, cut, invert, transform
+from facetrack.geometry import CropBox, cut, frame_matrices, transform
 from facetrack.modelfile import ATTRIBUTES
 from facetrack.types import Image, Landmarks
 
@@ -34,7 +34,9 @@ class Reading:
     def vagueness(self, which: NDArray[np.bool_] | slice = slice(None)) -> float:
         """Mean uncertainty of the points (of some of them) as a share of the face's size; NaN from a network that gives
         none."""
-        return float(self.landmarks.sigma[which].mean()) / float(np.ptp(self.landmarks.points, axis=0).max())
+        sigma, points = self.landmarks.sigma[which], self.landmarks.points
+        size_px = (points.max(axis=0) - points.min(axis=0)).max()
+        return float(np.add.reduce(sigma)) / max(len(sigma), 1) / float(size_px)
 
 
 class Landmarker:
@@ -53,6 +55,7 @@ class Landmarker:
         self.spec = spec
         self.margin = spec.margin
         self._engine = engine
+        self._from_frame: FromFrame | None = getattr(engine, "from_frame", None)
         self._input_px = spec.input_px
         self._batch = np.empty((0, spec.input_px, spec.input_px, 3), np.uint8)
 
@@ -60,26 +63,24 @@ class Landmarker:
         """image: (H, W, 3) uint8 BGR. One Reading for each crop, in order; points in full-frame px."""
         if not crops:
             return []
+        if self._from_frame is not None:  # the engine cuts on its own device
+            return self._in_frame(self._from_frame(image, crops), crops)
         if len(self._batch) < len(crops):
             self._batch = np.empty((len(crops), *self._batch.shape[1:]), np.uint8)
         batch = self._batch[: len(crops)]
         for crop, slot in zip(crops, batch, strict=True):
             cut(image, crop, self._input_px, out=slot)
-        outputs = self._engine(batch)
-        presence = 1 / (1 + np.exp(-outputs["presence"].astype(np.float64)))
-        return [
-            Reading(
-                self._to_frame(outputs["points"][i], outputs["sigma"][i], crop),
-                float(presence[i]),
-                _attributes(outputs, i),
-                _pose_deg(outputs, i),
-            )
-            for i, crop in enumerate(crops)
-        ]
+        return self._in_frame(self._engine(batch), crops)
 
-    def _to_frame(self, points: np.ndarray, sigma: np.ndarray, crop: CropBox) -> Landmarks:
-        back = invert(crop_matrix(crop, self._input_px))
-        return Landmarks(transform(points, back), (sigma * crop.size_px / self._input_px).astype(np.float32))
+    def _in_frame(self, outputs: Mapping[str, np.ndarray], crops: Sequence[CropBox]) -> list[Reading]:
+        points = transform(outputs["points"], frame_matrices(crops, self._input_px))
+        scale = np.array([crop.size_px / self._input_px for crop in crops], np.float32)
+        sigma = outputs["sigma"] * scale[:, None]
+        presence = (1 / (1 + np.exp(-outputs["presence"].astype(np.float64)))).tolist()
+        return [
+            Reading(Landmarks(points[i], sigma[i]), presence[i], _attributes(outputs, i), _pose_deg(outputs, i))
+            for i in range(len(crops))
+        ]
 
 
 def _attributes(outputs: Mapping[str, np.ndarray], index: int) -> dict[str, float]:

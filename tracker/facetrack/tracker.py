@@ -23,6 +23,7 @@ from facetrack.types import Detections, Event, Face, Frame
 if TYPE_CHECKING:
     from facetrack.appearance import Appearance
     from facetrack.detector import Detector
+    from facetrack.expression import Expressions
 
 
 class FaceTracker:
@@ -45,9 +46,10 @@ class FaceTracker:
 
     def __init__(
         self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None,
-        appearance: Appearance | None = None,
+        appearance: Appearance | None = None, expressions: Expressions | None = None,
     ) -> None:  # fmt: skip
-        """appearance: without it, faces that were lost are known again by their place alone."""
+        """appearance: without it, faces that were lost are known again by their place alone. expressions: without it,
+        `signals.expression` stays unknown."""
         self.detector = detector
         self.landmarker = landmarker
         self.options = options or TrackerOptions()
@@ -55,6 +57,7 @@ class FaceTracker:
         self._gates = Gates(self.options)
         self._tiles = Tiles()
         self._cut = SceneCut()
+        self._expressions = expressions
         self.reset()
 
     @classmethod
@@ -67,12 +70,14 @@ class FaceTracker:
         engine: str = "onnx",
         provider: str = "cpu",
         detector: Detector | None = None,
+        expressions: bool = False,
     ) -> FaceTracker:
         """A tracker on the bundled networks.
 
         landmarks: path of another landmark network. detector_px: the detector sees the frame reduced to this longer
         side; faces under about 16 px in there are missed, and twice the size costs four times the time.
         engine, provider: what runs them, see `engine.choice.open_engine`. detector: another one instead of the bundled.
+        expressions: also guess at expressions (see `expression`); the network for them is opened only then.
         Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
         """
         from facetrack.appearance import Appearance
@@ -82,13 +87,20 @@ class FaceTracker:
         landmarker = Landmarker(open_engine(landmarks or bundled_path("landmarks68"), engine, threads, provider))
         appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
         detector = detector or bundled_detector(threads, detector_px, engine, provider)
-        return cls(detector, landmarker, options, appearance)
+        if not expressions:
+            return cls(detector, landmarker, options, appearance)
+        from facetrack.expression import Expression, Expressions
+
+        network = Expression(open_engine(bundled_path("expression"), engine, threads, provider))
+        return cls(detector, landmarker, options, appearance, Expressions(network))
 
     def reset(self) -> None:
         """Forget all faces and start numbering from 1, as a new tracker would."""
         self._cut.reset()
         self._identity.reset()
         self._tiles.reset()
+        if self._expressions is not None:
+            self._expressions.reset()
         self._tracks: list[Track] = []
         self.events: tuple[Event, ...] = ()
         self._next_id = 1
@@ -116,7 +128,8 @@ class FaceTracker:
         self._tracks += self._identity.attend(frame.image, self._followed, frame.time_s)
         self._tracks = [t for t in self._tracks if frame.time_s - t.seen_s <= self.options.remember_s]
         seen = [t for t in self._tracks if t.followed and t.confirmed]
-        return [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
+        faces = [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
+        return faces if self._expressions is None else self._expressions.update(frame, faces)
 
     def _cut_off(self) -> None:
         """Whoever stands there now is not who stood there before, unless they look the same."""

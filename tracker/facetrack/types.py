@@ -113,6 +113,8 @@ class Signals:
     (see `signals.gaze`).
     on_target: whether the gaze lies in the target's zone; attention: 0..1, share of the known part of the last 60 s in
     which it did; distracted (see `signals.attention`; no certified driver monitoring).
+
+    expression: probabilities that sum to 1, by the names of `expression.EXPRESSIONS`; None unless asked for.
     """
 
     ear_right: float | None = None
@@ -148,6 +150,13 @@ class Signals:
     on_target: bool | None = None
     attention: float | None = None
     distracted: bool | None = None
+    expression: Mapping[str, float] | None = None
+
+    @property
+    def likeliest_expression(self) -> str | None:
+        """Of `expression`, the name."""
+        told = self.expression
+        return None if told is None else max(told, key=lambda name: told[name])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facetrack.errors import DataError
-from facetrain import appearance_task, attribute_task, detector_task, landmark_task, recipe
+from facetrain import appearance_task, attribute_task, detector_task, expression_task, landmark_task, recipe
 from facetrain.seeds import cnn128, expression, kaggle, suite, tcdcn
 
 
@@ -31,6 +31,7 @@ ENTRIES: dict[str, Entry] = {
     "finetune": LANDMARKS,
     "attributes": Entry(attribute_task.AttributeRecipe, attribute_task.train_attributes),
     "appearance": Entry(appearance_task.AppearanceRecipe, appearance_task.train_appearance),
+    "expression": Entry(expression_task.ExpressionTaskRecipe, expression_task.train_expression),
     "detector": Entry(detector_task.DetectorRecipe, detector_task.train_detector),
     "kaggle-mlp": KAGGLE,
     "kaggle-cnn": KAGGLE,

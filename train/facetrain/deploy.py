@@ -79,8 +79,10 @@ def export(source: Path, engine: str, precision: str, sizes: tuple[int, ...], da
     """
     check(engine, precision, data)
     network, spec = open_module(source)
-    if engine == "torch" and spec.input_px is None:
-        raise FacetrackError(f"'{spec.name}' takes pictures of any size, a .pt2 of one; use its .onnx with the engine")
+    if engine in ("torch", "tensorrt") and spec.input_px is None:
+        raise FacetrackError(
+            f"'{spec.name}' takes pictures of any size, a program for {engine} of one; use its .onnx with the engine"
+        )
     if engine == "tensorrt":
         return _into_cache(source, network, spec, precision, sizes, data)
     if engine == "openvino":
@@ -110,9 +112,7 @@ def _compared(
     model = half_convolutions(network) if precision == "fp16" else network
     spec = dataclasses.replace(spec, parity={})
     write(model, spec, crops[:2], path)
-    found = parity.compare(network, open_engine(path, engine), crops, list(spec.outputs))
-    parity.refuse_unless_within(found, parity.tolerances(spec, precision), f"{engine} in {precision} and torch")
-    spec = dataclasses.replace(spec, parity={name: round(value, 7) for name, value in found.items()})
+    spec = parity.proven(network, open_engine(path, engine), crops, spec, precision, engine)
     write(model, spec, crops[:2], path)
     return spec
 
@@ -198,14 +198,17 @@ def _quantized(source: Path, spec: ModelSpec, data: Path, path: Path) -> ModelSp
 def _into_cache(
     source: Path, network: nn.Module, spec: ModelSpec, precision: str, sizes: tuple[int, ...], data: Path | None
 ) -> Exported:
-    """TensorRT's programs hold on one GPU only: they go where `--engine tensorrt` looks for them."""
+    """TensorRT's programs hold on one GPU only: they go where `--engine tensorrt` looks for them, each with its report,
+    made on the photograph; `data` that disagrees removes them again."""
     from facetrack.engine.tensorrt import TensorRtEngine
 
     engine = TensorRtEngine(source, precision, sizes)
     crops = _crops(spec, data)
-    found = parity.compare(network, engine, crops, list(spec.outputs))
-    parity.refuse_unless_within(found, parity.tolerances(spec, precision), f"tensorrt in {precision} and torch")
-    spec = dataclasses.replace(spec, parity={name: round(value, 7) for name, value in found.items()})
+    try:
+        spec = parity.proven(network, engine, crops, spec, precision, "tensorrt")
+    except parity.ParityError:
+        engine.discard()
+        raise
     return Exported(None, spec, latencies(engine, OnnxEngine(source), sizes, crops, "tensorrt"))
 
 

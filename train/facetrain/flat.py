@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from facetrack.engine.torch import packed
+from facetrack.engine.packing import packed
 
 
 class Flat(nn.Module):
-    """(N, H, W, 3) crops of any type -> (N, K) float32, the outputs `names` side by side (`engine.torch.unpacked`)."""
+    """(N, H, W, 3) crops of any type -> (N, K) float32, the outputs `names` side by side (`engine.packing`)."""
 
     def __init__(self, network: nn.Module, names: list[str]) -> None:
         super().__init__()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facetrack.engine.torch import Shapes, unpacked
 from facetrack.errors import FacetrackError
 from facetrack.geometry import CropBox, crop_from_points, crop_matrix, cut, transform
 from facetrack.modelfile import ModelSpec
@@ -66,19 +66,21 @@ def refuse_unless_within(found: Mapping[str, float], allowed: Mapping[str, float
         raise ParityError(f"{what} differ by {too_far}, allowed is {dict(allowed)}; nothing was written")
 
 
-def check_built(
-    flat: nn.Module, built: Callable[[Tensor], Tensor], spec: ModelSpec, items: Shapes, shape: tuple[int, ...]
-) -> None:
-    """Raises ParityError unless `built` says what `flat` says, (N, K) on its device, of real crops: a batch of `shape`.
+def proven(
+    network: nn.Module,
+    engine: Callable[[Image], Mapping[str, np.ndarray]],
+    crops: Tensor,
+    spec: ModelSpec,
+    precision: str,
+    what: str,
+) -> ModelSpec:
+    """`spec` with the differences between the engine and `network`, torch's in float32, as its parity.
 
-    Both compute in the same types: they differ by what another order of sums does, which in half precision is more.
+    what: the engine, in words. Raises ParityError where a difference is above its tolerance.
     """
-    crops = photograph_crops(spec, shape[0]).to(next(iter(flat.parameters())).device).float()
-    with torch.inference_mode():
-        said, true = (unpacked(run(crops).float().cpu().numpy(), items) for run in (built, flat))
-    found = {name: float(np.abs(said[name] - true[name]).max()) for name in true}
-    half = any(value.dtype == torch.float16 for value in flat.parameters())
-    refuse_unless_within(found, tolerances(spec, "fp16" if half else "fp32"), "torch and what was built")
+    found = compare(network, engine, crops, list(spec.outputs))
+    refuse_unless_within(found, tolerances(spec, precision), f"{what} in {precision} and torch")
+    return dataclasses.replace(spec, parity={name: round(value, 7) for name, value in found.items()})
 
 
 def photograph_crops(spec: ModelSpec, count: int = CROPS) -> Tensor:

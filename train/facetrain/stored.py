@@ -7,12 +7,14 @@ from pathlib import Path
 from torch import nn
 
 from facetrack.errors import ModelFileError
+from facetrack.expression import OUTPUT
 from facetrack.modelfile import ModelSpec
 from facetrain.checkpoint import load_weights, read_weights
 from facetrain.framing import tracked
 from facetrain.models.appearance import AppearanceNet, AppearanceNetOptions
 from facetrain.models.attributes import HEADS, AttributeNet
 from facetrain.models.detector import DetectorNet
+from facetrain.models.expression import ExpressionNet, ExpressionNetOptions
 from facetrain.models.growth import options_of
 from facetrain.models.landmarks import LandmarkNet
 
@@ -33,10 +35,12 @@ def _empty(path: Path, spec: ModelSpec) -> nn.Module:
         return DetectorNet()
     if spec.kind == "appearance" and spec.input_px is not None:
         return AppearanceNet(AppearanceNetOptions(input_px=spec.input_px))
+    if spec.kind == "expression" and OUTPUT in spec.outputs and spec.input_px is not None:
+        return ExpressionNet(ExpressionNetOptions(input_px=spec.input_px))
     if not tracked(spec) or spec.input_px is None:
         raise ModelFileError(
             f"network '{spec.name}' is a {spec.kind} network with topology {spec.topology}; expected one that the "
-            "tracker runs: 68 points with sigma and presence, a detector, or appearance"
+            "tracker runs: 68 points with sigma and presence, a detector, appearance, or expression probabilities"
         )
     state = read_weights(path)
     try:

@@ -35,7 +35,7 @@ def image(
     detector_model: DetectorModel = None,
     max_faces: MaxFaces = 64,
     threads: Threads = 1,
-    engine: EngineName = "onnx",
+    engine: EngineName = "auto",
     provider: Provider = "cpu",
 ) -> None:
     """Find the faces of one picture, draw their landmarks, and say where they look."""

@@ -32,7 +32,7 @@ def info() -> None:
     for name in PACKAGES:
         versions.add_row(name, _version(name))
     console.print(versions)
-    console.print("engine: ONNX Runtime on the CPU, one thread, spinning off\n")
+    console.print("engine: ONNX Runtime on one thread, spinning off; TensorRT or OpenVINO where here and faster\n")
     console.print(f"weights in {weights_folder()}")
     for path in bundled():
         _show(console, path)

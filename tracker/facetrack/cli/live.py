@@ -24,6 +24,7 @@ from facetrack.cli.options import (
     Priority,
     ProfileFile,
     Provider,
+    ShowExpressions,
     Smooth,
     TargetZone,
     Threads,
@@ -63,11 +64,12 @@ def live(
     max_faces: MaxFaces = 4,
     priority: Priority = "largest",
     threads: Threads = 1,
-    engine: EngineName = "onnx",
+    engine: EngineName = "auto",
     provider: Provider = "cpu",
     profile: ProfileFile = None,
     fatigue_weights: FatigueFile = None,
     target_zone: TargetZone = None,
+    expressions: ShowExpressions = False,
 ) -> None:
     """Follow faces live. The newest frame wins: a slow machine drops frames, it does not fall behind."""
     from rich.console import Console
@@ -84,8 +86,9 @@ def live(
         signals = signal_options(profile, fatigue_weights, target_zone)
         options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
         tracker = make_tracker(
-            model, options, threads, detector=detector, detector_model=detector_model, engine=engine, provider=provider
-        )
+            model, options, threads, detector=detector, detector_model=detector_model, engine=engine,
+            provider=provider, expressions=expressions,
+        )  # fmt: skip
         records: list[JsonLinesSink | CsvSink] = []
         if json is not None:
             records.append(stack.enter_context(JsonLinesSink(json)))

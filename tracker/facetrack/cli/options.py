@@ -43,6 +43,10 @@ TargetZone = Annotated[
     str | None,
     typer.Option(help="YAW,PITCH: on target is a gaze within so many degrees of straight ahead; 20,15 if left out."),
 ]
+ShowExpressions = Annotated[
+    bool,
+    typer.Option("--expressions", help="Also guess which of seven expressions each face shows; not what is felt."),
+]
 
 
 def tracker_options(**values: Any) -> TrackerOptions:
@@ -84,29 +88,28 @@ def _zone(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
 def make_tracker(
     model: Path | None, options: TrackerOptions, threads: int, detector_px: int = 320,
     detector: str = "own", detector_model: Path | None = None, engine: str = "onnx", provider: str = "cpu",
+    expressions: bool = False,
 ) -> FaceTracker:  # fmt: skip
-    """A tracker as the options ask for it."""
+    """A tracker as the options ask for it. What `auto` chose is said on standard error, where there was a choice."""
+    from facetrack.engine.choice import AUTO, check, started
+    from facetrack.modelfile import bundled_path
     from facetrack.tracker import FaceTracker
 
-    engine = resolve_engine(engine, provider, model, threads)
+    check(engine, provider)
     chosen = None
     if detector != "own" or detector_model is not None:
         chosen = make_detector(detector, detector_model, threads, detector_px)
-    return FaceTracker.from_weights(model, options, threads, detector_px, engine, provider, chosen)
 
+    def start(name: str) -> FaceTracker:
+        return FaceTracker.from_weights(model, options, threads, detector_px, name, provider, chosen, expressions)
 
-def resolve_engine(engine: str, provider: str, model: Path | None, threads: int) -> str:
-    """The engine's name; `auto` is decided for the landmark network, which runs in every frame, and said."""
-    from facetrack.engine.choice import AUTO, check, choose
-
-    check(engine, provider)
     if engine != AUTO:
-        return engine
-    from facetrack.modelfile import bundled_path
-
-    choice = choose(model or bundled_path("landmarks68"), threads)
-    typer.echo(f"engine: {choice.engine} ({choice.reason})", err=True)
-    return choice.engine
+        return start(engine)
+    # Decided for the landmark network, which runs in every frame.
+    tracker, choice = started(model or bundled_path("landmarks68"), start, threads, provider)
+    if choice.reason:
+        typer.echo(f"engine: {choice.engine} ({choice.reason})", err=True)
+    return tracker
 
 
 def make_detector(name: str, model: Path | None, threads: int, long_side_px: int) -> Detector:

@@ -18,6 +18,7 @@ from facetrack.cli.options import (
     Priority,
     ProfileFile,
     Provider,
+    ShowExpressions,
     Smooth,
     TargetZone,
     Threads,
@@ -46,6 +47,7 @@ def report(
     profile: ProfileFile = None,
     fatigue_weights: FatigueFile = None,
     target_zone: TargetZone = None,
+    expressions: ShowExpressions = False,
 ) -> None:
     """Follow the faces of a video and write a page on them: timelines, events with pictures, totals; a CSV beside it.
 
@@ -68,8 +70,9 @@ def report(
         signals = signal_options(profile, fatigue_weights, target_zone)
         options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
         tracker = make_tracker(
-            model, options, threads, detector=detector, detector_model=detector_model, engine=engine, provider=provider
-        )
+            model, options, threads, detector=detector, detector_model=detector_model, engine=engine,
+            provider=provider, expressions=expressions,
+        )  # fmt: skip
         with progress_bar(console) as progress:
             followed = follow(frames, tracker, None, [table, page], progress)
     console.print(followed.summary())

@@ -31,8 +31,8 @@ def train(
 ) -> None:
     """Train a network into a folder: report.md, curves, sheets, model.onnx.
 
-    landmarks, landmarks-self, landmarks-large, finetune, attributes, appearance, detector; of the networks that this
-    grew from:
+    landmarks, landmarks-self, landmarks-large, finetune, attributes, appearance, expression, detector; of the networks
+    that this grew from:
     kaggle-mlp, kaggle-cnn, kaggle-vgg, vgg16, cnn128, tcdcn, eac, expression-vgg.
     Needs the extra `train`. Several GPUs: torchrun -m facetrack train ...
     """

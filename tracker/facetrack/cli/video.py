@@ -23,6 +23,7 @@ from facetrack.cli.options import (
     Priority,
     ProfileFile,
     Provider,
+    ShowExpressions,
     Smooth,
     TargetZone,
     Threads,
@@ -54,11 +55,12 @@ def video(
     max_faces: MaxFaces = 16,
     priority: Priority = "largest",
     threads: Threads = 1,
-    engine: EngineName = "onnx",
+    engine: EngineName = "auto",
     provider: Provider = "cpu",
     profile: ProfileFile = None,
     fatigue_weights: FatigueFile = None,
     target_zone: TargetZone = None,
+    expressions: ShowExpressions = False,
 ) -> None:
     """Follow the faces of a video: annotated video, JSON lines, CSV, or any of them.
 
@@ -78,8 +80,9 @@ def video(
         signals = signal_options(profile, fatigue_weights, target_zone)
         options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
         tracker = make_tracker(
-            model, options, threads, detector=detector, detector_model=detector_model, engine=engine, provider=provider
-        )
+            model, options, threads, detector=detector, detector_model=detector_model, engine=engine,
+            provider=provider, expressions=expressions,
+        )  # fmt: skip
         with progress_bar(console) as progress:
             followed = follow(frames, tracker, pictures, records, progress)
     console.print(followed.summary())

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from facetrack.engine import Engine, cache
 from facetrack.engine.trial import interleaved_ms
-from facetrack.errors import FacetrackError, OutputError
+from facetrack.errors import FacetrackError
 
+T = TypeVar("T")
 ENGINES = ("onnx", "openvino", "torch", "tensorrt")
 AUTO = "auto"
 PROVIDERS = {"onnx": ("cpu", "cuda", "tensorrt"), "torch": ("cpu", "cuda")}
@@ -27,10 +29,10 @@ Trial = Callable[[Path, int], dict[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """engine: one of ENGINES. reason: why, in words to print."""
+    """engine: one of ENGINES. reason: why, in words to print; none where there was nothing to choose."""
 
     engine: str
-    reason: str
+    reason: str = ""
 
 
 def open_engine(path: Path | str, engine: str = "onnx", threads: int = 1, provider: str = "cpu") -> Engine:
@@ -44,7 +46,7 @@ def open_engine(path: Path | str, engine: str = "onnx", threads: int = 1, provid
     path = Path(path)
     check(engine, provider)
     if engine == AUTO:
-        engine = choose(path, threads).engine
+        return started(path, lambda name: open_engine(path, name, threads, provider), threads, provider)[0]
     if engine == "onnx":
         from facetrack.engine.onnx import OnnxEngine
 
@@ -57,18 +59,20 @@ def open_engine(path: Path | str, engine: str = "onnx", threads: int = 1, provid
 
     if engine == "torch":
         return TorchEngine(path, threads, provider)
+    from facetrack.engine.onnx import OnnxEngine
     from facetrack.engine.tensorrt import TensorRtEngine, need_torch_tensorrt
 
     need_torch_tensorrt()
-    built = TensorRtEngine(path)
-    return built if built.spec.input_px else TorchEngine(path, threads, "cuda", "fp16")
+    if OnnxEngine(path).spec.input_px is None:
+        return TorchEngine(path, threads, "cuda", "fp16")
+    return TensorRtEngine(path)
 
 
 def check(engine: str, provider: str) -> None:
     """Raises FacetrackError for a name that is not known, and for a provider that the engine does not have."""
     if engine not in (*ENGINES, AUTO):
         raise FacetrackError(f"--engine is '{engine}'; expected {AUTO}, {', '.join(ENGINES)}")
-    allowed = PROVIDERS.get(engine, ("cpu",))
+    allowed = PROVIDERS.get("onnx" if engine == AUTO else engine, ("cpu",))
     if provider not in allowed:
         raise FacetrackError(
             f"--provider is '{provider}'; expected {' or '.join(allowed)} with --engine {engine}"
@@ -76,20 +80,39 @@ def check(engine: str, provider: str) -> None:
         )
 
 
+def started(path: Path, start: Callable[[str], T], threads: int = 1, provider: str = "cpu") -> tuple[T, Choice]:
+    """What `start` makes with the engine that is chosen for the network at `path`, or with `onnx` where that one does
+    not start.
+
+    provider: anything but cpu is ONNX Runtime's, and leaves no choice. What `start("onnx")` raises passes through.
+    """
+    choice = Choice("onnx") if provider != "cpu" else choose(path, threads)
+    if choice.engine == "onnx" or path.suffix in OWN_FORMAT:
+        return start(choice.engine), choice
+    try:
+        return start(choice.engine), choice
+    except Exception as error:  # a broken package, a missing driver, no memory: ONNX Runtime does without them
+        return start("onnx"), Choice("onnx", f"{choice.engine} does not start: {_in_short(error)}")
+
+
 def choose(path: Path, threads: int = 1, trial: Trial | None = None) -> Choice:
     """TensorRT where there are an NVIDIA GPU and torch-tensorrt; else OpenVINO where it is installed and faster than
-    ONNX Runtime in a trial of one second, in turns; else ONNX Runtime.
+    ONNX Runtime in a trial of one second, in turns; else ONNX Runtime. Raises nothing.
 
     What the trial found is kept in the user's cache, for these weights, this processor, these versions and as many
-    threads. trial: measures ms of each by name; `measure` unless given.
+    threads; where it cannot be kept none is run, as it would be run every time. trial: measures ms of each by name;
+    `measure` unless given.
     """
     if path.suffix in OWN_FORMAT:
         return Choice(OWN_FORMAT[path.suffix], f"it alone reads {path.suffix}")
     if _can_tensorrt():
         return Choice("tensorrt", "an NVIDIA GPU and torch-tensorrt are here")
-    if find_spec("openvino") is None:
-        return Choice("onnx", "openvino is not installed")
-    took_ms = _remembered(path, threads, trial or measure)
+    if find_spec("openvino") is None or not path.is_file():
+        return Choice("onnx")
+    try:
+        took_ms = _remembered(path, threads, trial or measure)
+    except Exception as error:  # whatever is wrong with OpenVINO or the cache, ONNX Runtime does without it
+        return Choice("onnx", f"openvino could not be tried: {_in_short(error)}")
     fastest = "openvino" if took_ms["openvino"] < took_ms["onnx"] else "onnx"
     return Choice(fastest, f"a face takes {took_ms['onnx']:.2f} ms in onnx, {took_ms['openvino']:.2f} ms in openvino")
 
@@ -107,10 +130,7 @@ def _remembered(path: Path, threads: int, trial: Trial) -> dict[str, float]:
     def write(file: Path) -> None:
         file.write_text(json.dumps(trial(path, threads)))
 
-    try:
-        return cache.kept(choice_key(path, threads).path(".json"), _read, write)
-    except OutputError:  # a read-only home is no reason not to run
-        return trial(path, threads)
+    return cache.kept(choice_key(path, threads).path(".json"), _read, write)
 
 
 def choice_key(path: Path, threads: int) -> cache.CacheKey:
@@ -127,6 +147,12 @@ def _read(file: Path) -> dict[str, float]:
 def _can_tensorrt() -> bool:
     if find_spec("torch_tensorrt") is None:
         return False
-    import torch
-
+    try:
+        import torch
+    except Exception:  # half installed
+        return False
     return bool(torch.cuda.is_available())
+
+
+def _in_short(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -39,7 +39,7 @@ class Person:
         self.track_id = track_id
         self.curves = {name: Curve() for name in CURVES}
         self.states = {name: Spans() for name in STATES}
-        self.seen, self.eyes_known = Spans(), Spans()
+        self.seen, self.eyes_known, self.expression = Spans(), Spans(), Spans()
         self.events: list[Shown] = []
         self.portrait: bytes | None = None
         self._portrait_turn_deg = float("inf")
@@ -54,6 +54,7 @@ class Person:
         for name, spans in self.states.items():
             spans.add(time_s, getattr(signals, name))
         self.seen.add(time_s, True)
+        self.expression.add(time_s, signals.likeliest_expression)
         eyes = signals.eye_right_openness, signals.eye_left_openness
         self.eyes_known.add(time_s, True if any(eye is not None for eye in eyes) else None)
         self._crops.add(time_s, image, face.box)
@@ -107,6 +108,7 @@ def totals(person: Person) -> list[Total]:
         Total("Yawns", str(len(person.of_kind("yawn")))),
         _share("Speaking", states["speaking"], "of the time in which the mouth was seen"),
         _share("Smiling", states["smiling"], "of the time in which the mouth was seen"),
+        *_expressions(person),
         _fatigue(person),
     ]  # fmt: skip
 
@@ -143,6 +145,17 @@ def _fatigue(person: Person) -> Total:
         return Total("Fatigue", UNKNOWN, "needs PERCLOS")
     level = next((name for name in ("drowsy", "tired", "alert") if person.states["fatigue_level"].total_s(name)), "")
     return Total("Fatigue", f"{extremes[1]:.2f}", f"at most; level {level}" if level else "at most")
+
+
+def _expressions(person: Person) -> list[Total]:
+    """The likeliest for longest and how the rest divides; none where nobody asked for them, or none was told."""
+    known_s = person.expression.total_s()
+    names = {str(span.state) for span in person.expression.all()}
+    shares = sorted(((person.expression.total_s(name) / known_s, name) for name in names), reverse=True)
+    told = [f"{name} {100 * share:.0f} %" for share, name in shares]
+    return (
+        [Total("Looks like", told[0], ", ".join([*told[1:], "a guess at the look, not at feelings"]))] if told else []
+    )
 
 
 def _share(name: str, spans: Spans, note: str) -> Total:

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from facetrack import topology
 from facetrack.errors import DataError
+from facetrack.expression import EXPRESSIONS
 from facetrack.geometry import crop_from_box, crop_matrix, cut, points_box, transform
 from facetrack.types import Image
 from facetrain import augment
@@ -36,8 +37,8 @@ from facetrain.seeds.pictures import mirrored, predict
 from facetrain.seeds.pretrain import pretrain_body
 from facetrain.seeds.record import Figures, export_seed, save_figures, seed_spec
 
-CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
-"""Ekman's six and neutral, by the alphabet. The pack's nine "contempt" are left out."""
+CLASSES = EXPRESSIONS
+"""The pack's nine "contempt" are left out."""
 LEAST_HELD = 10
 """A class with fewer validation faces cannot be measured."""
 MARGIN = 1.3
