@@ -14,15 +14,11 @@ from facetrain.datasets.attributes import (
     AttributeCropOptions,
     AttributeCrops,
     Photographs,
-    eyes_open,
-    known,
     laid_items,
     mirrored,
-    mouth_open,
-    pose_deg,
-    turned_deg,
     with_lids,
 )
+from facetrain.datasets.known import eyes_open, known, mouth_open, pose_deg, smile_trust, turned_deg
 from facetrain.sample import Sample
 
 SIDE = 300
@@ -98,6 +94,15 @@ def test_labels_are_given_only_where_points_leave_no_doubt():
     })  # fmt: skip
     assert known(face(emotion="happiness")).attributes[3] == 1
     assert np.isnan(known(face(emotion="surprise")).attributes[3])
+
+
+def test_smiles_are_trusted_by_who_labelled_them_also_where_the_lids_were_read():
+    trust = [smile_trust(face(source, **given)) for source, given in (
+        ("genki4k", {"smile": 1.0}), ("lids", {"emotion": "neutral"}), ("expressions", {"emotion": "neutral"}),
+        ("lids", {"smile": 0.0}), ("mtfl_self", {"smile": 0.0}),
+    )]  # fmt: skip
+    assert trust[0] == 1
+    assert trust[0] > trust[1] == trust[2] > trust[3] == trust[4] > 0
 
 
 def test_a_stretched_lid_is_labelled_with_what_is_left_of_the_opening():

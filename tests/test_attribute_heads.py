@@ -18,6 +18,7 @@ from facetrain.attribute_task import (
     AttributeLoss,
     AttributeRecipe,
     attribute_spec,
+    calibrate_heads,
     load_heads,
     measured,
     train_attributes,
@@ -44,7 +45,8 @@ def crops(count, seed=0):
 class Items(EpochItems):
     def item(self, index, rng):
         known = torch.tensor([1.0, 0.0, float("nan"), 1.0, 0.0])
-        return {"crop": crops(1, index)[0], "attributes": known, "pose": torch.tensor([10.0, 0.0, -5.0])}
+        pose, trust = torch.tensor([10.0, 0.0, -5.0]), torch.tensor(1.0)
+        return {"crop": crops(1, index)[0], "attributes": known, "pose": pose, "smile_trust": trust}
 
 
 def test_the_points_are_those_of_the_network_without_heads_to_the_bit(tmp_path):
@@ -90,6 +92,7 @@ def test_what_is_unknown_teaches_nothing():
     batch = {
         "attributes": torch.tensor([[1.0, nan, nan, 0.5, nan], [nan, nan, 0.0, nan, nan]]),
         "pose": torch.tensor([[nan, nan, nan], [5.0, nan, -5.0]]),
+        "smile_trust": torch.ones(2),
     }
     loss = AttributeLoss()({"logits": logits, "pose": pose}, batch)
     loss["total"].backward()
@@ -100,6 +103,50 @@ def test_what_is_unknown_teaches_nothing():
     assert (pose.grad[0] == 0).all()
     assert pose.grad[1, 1] == 0
     assert pose.grad[1, 0] < 0 < pose.grad[1, 2]
+
+
+def test_a_smile_counts_as_much_as_its_label_is_trusted_and_no_other_attribute_does():
+    logits = torch.zeros(4, 5, requires_grad=True)
+    batch = {
+        "attributes": torch.tensor([[1.0] * 5, [0.0] * 5, [0.0] * 5, [float("nan")] * 5]),
+        "pose": torch.zeros(4, 3),
+        "smile_trust": torch.tensor([1.0, 0.1, 0.9, 1.0]),
+    }
+    AttributeLoss()({"logits": logits, "pose": torch.zeros(4, 3)}, batch)["total"].backward()
+    smile, other = ATTRIBUTES.index("smile"), ATTRIBUTES.index("glasses")
+    torch.testing.assert_close(logits.grad[:, smile], torch.tensor([-0.5, 0.05, 0.45, 0.0]) / 2.0)
+    torch.testing.assert_close(logits.grad[:, other], torch.tensor([-0.5, 0.5, 0.5, 0.0]) / 3)
+
+
+class Held:
+    """A held-aside set of smiles that are given, whose logits the heads would give for random crops."""
+
+    def __init__(self, model, truth):
+        self.readings = dict(zip(Reading._fields, model.reading(crops(len(truth))), strict=True))
+        known = torch.full((len(truth), 5), float("nan"))
+        known[:, ATTRIBUTES.index("smile")] = torch.tensor(truth)
+        self.items = {"genki4k": {"attributes": known}}
+
+    def found(self, heads, name):
+        with torch.inference_mode():
+            return {key: value.numpy() for key, value in heads(*self.readings.values()).items()}
+
+
+def test_after_training_smiles_are_as_frequent_as_they_are_said_to_be():
+    from scipy.special import expit
+
+    model, smile = tiny().eval(), ATTRIBUTES.index("smile")
+    with torch.inference_mode():
+        held = Held(model, [0.0] * 16)
+        before = held.found(model.heads, "")["logits"]
+        surest = np.argsort(-before[:, smile])[[0, 2, 5]].tolist()
+        held.items["genki4k"]["attributes"][surest, smile] = 1
+        slope, offset = calibrate_heads(model.heads, held)["smile"]
+    after = held.found(model.heads, "")["logits"]
+    np.testing.assert_allclose(after[:, smile], slope * before[:, smile] + offset, atol=1e-4)
+    np.testing.assert_array_equal(np.delete(after, smile, axis=1), np.delete(before, smile, axis=1))
+    # Of a likeliest line with an offset, the mean is that of the labels: Platt's, 3 times 4/5 and 13 times 1/15 of 16.
+    assert expit(after[:, smile]).mean() == pytest.approx((3 * 4 / 5 + 13 / 15) / 16, abs=1e-4)
 
 
 def eye_points(turn_deg=0.0):

@@ -1,10 +1,18 @@
-"""Sigma: errors drawn from a density that is known give its share back."""
+"""Sigma: errors drawn from a density that is known give its share back, and answers drawn with a probability it."""
 
 import numpy as np
 import pytest
 import torch
 
-from facetrain.calibration import WITHIN_ONE, labels_offset, scale_sigma, sigma_factor
+from facetrain.calibration import (
+    WITHIN_ONE,
+    labels_offset,
+    likelihood_gain,
+    platt,
+    scale_logit,
+    scale_sigma,
+    sigma_factor,
+)
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 
 OPTIONS = LandmarkNetOptions(input_px=32, stem=4, widths=(4, 6, 8), depths=(1, 1, 1), head=4)
@@ -58,3 +66,49 @@ def test_the_convention_is_that_of_the_pack_named():
     assert said == pytest.approx(float(model.offset[0]), abs=1e-6)
     assert abs(said) > 1e-3  # an untrained network is off somewhere
     assert calibrate(model, faces, held, LandmarkRecipe(convention="another"), crops)["offset_x_px"] == 0
+
+
+def test_probabilities_that_are_off_are_found_out():
+    rng = np.random.default_rng(2)
+    true_logits = rng.normal(0, 2, 200_000)
+    truth = (rng.random(len(true_logits)) < 1 / (1 + np.exp(-true_logits))).astype(float)
+    said = (true_logits + 0.8) * 2.5  # too sure, and yes too often
+    slope, offset = platt(said, truth)
+    assert slope == pytest.approx(1 / 2.5, rel=0.02)
+    assert offset == pytest.approx(-0.8, abs=0.03)
+
+
+def test_the_line_is_the_likeliest_one():
+    from scipy.optimize import minimize
+
+    logits, truth = np.array([-3.0, -1.0, 0.5, 0.2, 2.0, 4.0, -0.5]), np.array([0, 0, 0, 1, 1, 1, 1])
+    softened = np.where(truth == 1, 5 / 6, 1 / 5)  # four are 1, three are 0
+
+    def unlikely(line):
+        said = 1 / (1 + np.exp(-(line[0] * logits + line[1])))
+        return -(softened * np.log(said) + (1 - softened) * np.log(1 - said)).sum()
+
+    np.testing.assert_allclose(platt(logits, truth), minimize(unlikely, [1, 0], tol=1e-10).x, atol=1e-4)
+
+
+def test_classes_apart_ask_for_no_endless_slope_and_one_class_for_none():
+    slope, offset = platt(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([0, 0, 1, 1]))
+    assert 1 / (1 + np.exp(-(slope + offset))) == pytest.approx(3 / 4)  # (2 + 1) / (2 + 2)
+    assert platt(np.array([1.0, 2.0]), np.array([1, 1])) == (1.0, 0.0)
+    assert platt(np.array([]), np.array([])) == (1.0, 0.0)
+    assert platt(np.array([1.0, -1.0, 2.0, -2.0]), np.array([0, 1, 0, 1])) == (1.0, 0.0)
+
+
+def test_what_a_line_gains_is_worked_out_by_hand():
+    logits, truth = np.zeros(8), np.array([1, 1, 0, 0, 0, 0, 0, 0])
+    quarter = 2 * np.log(4) + 6 * np.log(4 / 3)  # what a probability of 1/4 costs
+    assert likelihood_gain(logits, truth, (1.0, -np.log(3))) == pytest.approx(8 * np.log(2) - quarter)
+    assert likelihood_gain(logits, truth, (1.0, 0.0)) == 0
+
+
+def test_a_layer_says_the_line_in_one_column_only():
+    torch.manual_seed(0)
+    layer, inputs = torch.nn.Linear(3, 2), torch.randn(5, 3)
+    before = layer(inputs)
+    scale_logit(layer, 1, 0.5, -2.0)
+    torch.testing.assert_close(layer(inputs), torch.stack([before[:, 0], 0.5 * before[:, 1] - 2], dim=1))

@@ -9,7 +9,7 @@ from facetrain.rendering.camera import Camera
 from facetrain.rendering.clips import CLOSING_S, OPENING_S, lid_closure
 from facetrain.rendering.head_model import load_head_model
 from facetrain.rendering.light import open_sky, smooth_normals
-from facetrain.rendering.people import framed, random_eyes
+from facetrain.rendering.people import framed, random_eyes, random_gaze
 from facetrain.rendering.raster import facing, rasterise
 
 TWO = (
@@ -137,6 +137,14 @@ def test_random_eyes_are_open_closed_and_in_between():
     assert both_open > 0.35
     assert 0.04 < one < 0.2
     assert ((shut > 0.25) & (shut < 0.9)).all(axis=1).mean() > 0.1
+
+
+def test_a_fifth_of_the_heads_looks_down():
+    rng = np.random.default_rng(3)
+    pitch = np.array([random_gaze(rng)[1] for _ in range(2000)])
+    # Of those who look ahead, normal around -1 with 7 degrees, 3 % are below -14: 80 % of that beside a fifth.
+    assert (pitch < -14).mean() == pytest.approx(0.2 + 0.8 * 0.032, abs=0.03)
+    assert np.ptp(pitch[pitch < -20]) == pytest.approx(12, abs=0.5)
 
 
 def test_normals_of_a_tetrahedron_point_away_from_its_middle():

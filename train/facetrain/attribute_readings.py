@@ -20,8 +20,7 @@ BATCH = 64
 class Readings(EpochItems):
     """Readings of augmented crops.
 
-    Item: the parts of a `Reading` (eyes, face, shape) without the batch axis, attributes and pose as in
-    `AttributeCrops`.
+    Item: the parts of a `Reading` without the batch axis; attributes, pose and smile_trust as in `AttributeCrops`.
     """
 
     def __init__(self, network: AttributeNet, crops: EpochItems, draws: int, options: FitOptions) -> None:
@@ -38,7 +37,8 @@ class Readings(EpochItems):
         with progress_bar(True) as progress:
             bar = progress.add_task("reading crops", total=len(loader), loss="")
             for batch in loader:
-                reading = read(network, batch["crop"], device) | {name: batch[name] for name in ("attributes", "pose")}
+                labels = {name: value for name, value in batch.items() if name != "crop"}
+                reading = read(network, batch["crop"], device) | labels
                 for name, part in reading.items():
                     parts.setdefault(name, []).append(part)
                 progress.update(bar, advance=1)

@@ -28,7 +28,8 @@ from facetrain import head_angles, talking
 from facetrain.attribute_task import AttributeRecipe
 from facetrain.datasets import patches
 from facetrain.datasets.attribute_sources import DESCRIPTIONS
-from facetrain.datasets.attributes import COLUMN, EYES, AttributeCropOptions, laid_items, plain_item
+from facetrain.datasets.attributes import AttributeCropOptions, laid_items, plain_item
+from facetrain.datasets.known import COLUMN, EYES
 from facetrain.head_angles import AngleErrors
 from facetrain.held_aside import Held, HeldAside, read_held_aside
 from facetrain.rendering.head_model import load_head_model

@@ -15,7 +15,7 @@ from facetrack.landmarker import Landmarker, Reading
 from facetrack.modelfile import POSE_ANGLES
 from facetrack.pose import head_pose
 from facetrack.types import Floats, Image
-from facetrain.datasets.attributes import pose_deg, turned_deg
+from facetrain.datasets.known import pose_deg, turned_deg
 from facetrain.rendering.accessories import random_style
 from facetrain.rendering.camera import Camera
 from facetrain.rendering.light import random_light
@@ -142,7 +142,7 @@ def random_turned_head(renderer: Renderer, index: int, seed: int = SEED) -> tupl
 
 def labelled(samples: Sequence[Sample], landmarker: Landmarker) -> list[AngleErrors]:
     """Of samples with 68 points and labelled angles, both in their picture, from the crop that the tracker would cut;
-    the lens is unknown: the crop's own is assumed (`datasets.attributes.FOCAL`)."""
+    the lens is unknown: the crop's own is assumed (`datasets.known.FOCAL`)."""
     rows = Rows()
     for sample in samples:
         crop = crop_from_points(sample.points, landmarker.margin)

@@ -51,8 +51,8 @@ class LandmarkRecipe:
 
     repeats: how often each pack is seen in an epoch. init: weights to start from: "" for random ones, "bundled" for
     those that come with facetrack, or the path of a run's model.safetensors or an exported .onnx; a smaller network's
-    are grown, a larger one's cut, and where `network` is left out it is that network. convention: the pack whose labels say where x = 0
-    lies (`calibration.labels_offset`); "" for all of them.
+    are grown, a larger one's cut, and where `network` is left out it is that network. convention: the pack whose labels
+    say where x = 0 lies (`calibration.labels_offset`); "" for all of them.
     name, reproduce: what the network's file says of itself.
     """
 

@@ -17,6 +17,8 @@ from facetrack import topology
 from facetrack.errors import DataError
 from facetrain.datasets import packs
 from facetrain.datasets.attributes import Photographs
+from facetrain.datasets.known import LIDS
+from facetrain.datasets.lids import part_by_lids
 from facetrain.datasets.open import read_any
 from facetrain.datasets.sources import DESCRIPTIONS as LANDMARK_PACKS
 from facetrain.sample import Sample
@@ -35,6 +37,7 @@ DESCRIPTIONS = LANDMARK_PACKS | {
     "eyes": "1155 photographs of single eyes, open or closed, laid into the faces (no terms stated)",
     "mouths": "2881 photographs of mouths, open or closed, laid into the faces (no terms stated)",
     "heads": "rendered heads of USC-ICT's morphable model (MIT)",
+    LIDS: "lids of some 500 of these faces, shut, lowered or open, read for this project by a vision model",
 }
 
 
@@ -42,7 +45,7 @@ DESCRIPTIONS = LANDMARK_PACKS | {
 class AttributeSources:
     """training: faces with 68 points. photographs: those to lay into them. eyes, mouths: photographs held aside, by
     "validation" and "test". faces: held aside, to lay them into. labelled: held-aside faces with labels of their own,
-    by set ("genki4k", "genki4k_test", "mtfl", "mtfl_testing").
+    by set ("genki4k", "genki4k_test", "mtfl", "mtfl_testing", "lids").
     """
 
     training: list[Sample]
@@ -58,7 +61,8 @@ def read_attribute_sources(
 ) -> AttributeSources:
     """The sets that `repeats` names, from the folder `data`, beside eyes, mouths, genki4k and mtfl.
 
-    held_share: of the landmark packs, as in the landmark network's recipe. limit: pictures of each set at most, 0
+    The faces whose lids were read (`lids`) are taken from those sets and stand for one of their own. held_share: of the
+    landmark packs, as in the landmark network's recipe. limit: pictures of each set at most, 0
     for all. Raises DataError where a set is missing.
     """
 
@@ -69,7 +73,7 @@ def read_attribute_sources(
     faces: list[Sample] = []
     labelled: dict[str, list[Sample]] = {}
     for name, times in repeats.items():
-        if times and name != "genki4k":
+        if times and name not in ("genki4k", LIDS):
             kept, held = packs.split(_complete(read(name)), held_share)
             training += kept
             faces += [s for s in held if name != "mtfl_self"]
@@ -77,6 +81,7 @@ def read_attribute_sources(
                 labelled["mtfl"] = held
     if not training:
         raise DataError(f"{data}: none of {', '.join(repeats)} has faces with 68 points; check the folder of packs")
+    training, labelled[LIDS] = part_by_lids(training)
     genki = three_ways(locate(read("genki4k.csv")))
     training += genki["training"] if repeats.get("genki4k") else []
     labelled |= {"genki4k": genki["validation"], "genki4k_test": genki["test"]}

@@ -1,14 +1,13 @@
 """Crops with what is known of eyes, mouth, smile, glasses and pose; what is not known is NaN and trains nothing.
 
-Open and closed eyes come from three sides: photographs of single eyes laid into faces, eyes closed by a stretched lid
-(`eyelids`, whose closure is exact), and faces whose points leave no doubt.
+Open and closed eyes come from four sides: photographs of single eyes laid into faces, eyes closed by a stretched lid
+(`eyelids`, whose closure is exact), faces whose points leave no doubt, and faces whose lids somebody read (`lids`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,54 +15,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facetrack import topology
-from facetrack.angles import euler_deg, rotation_from_deg
 from facetrack.geometry import CropBox, crop_from_box, crop_from_points, crop_matrix, cut, points_box, transform
-from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES
-from facetrack.pose import head_pose
-from facetrack.signals import eye_aspect_ratios, mouth_opening
+from facetrack.modelfile import ATTRIBUTES
 from facetrack.types import Floats, Image
 from facetrain import augment
 from facetrain.augment import AugmentOptions
 from facetrain.datasets import patches
+from facetrain.datasets.known import COLUMN, EYES, LIDS, LIDS_ARE_LABELS, known, pose_deg, smile_trust, turned_deg
 from facetrain.eyelids import close_eye
 from facetrain.sample import Sample
 from facetrain.sampling import EpochItems
 
 Rng = np.random.Generator
 
-COLUMN = {name: index for index, name in enumerate(ATTRIBUTES)}
-EYES = ("eye_right_open", "eye_left_open")
 MIRRORED = [COLUMN["eye_left_open"], COLUMN["eye_right_open"], *range(2, len(ATTRIBUTES))]
 """Where each attribute of a mirrored picture comes from."""
 MIRRORED_POSE = np.array([-1, 1, -1], np.float32)
-CLEARLY_OPEN, CLEARLY_CLOSED = 0.22, 0.07
-"""Eye aspect ratios of labelled points beyond which an eye is open or closed for sure; in between it is unknown."""
-SHUT_MOUTH, WIDE_MOUTH = 0.05, 0.35
-"""mouth_open rises from 0 to 1 between these openings (`signals.mouth_opening`)."""
-SMILES = {"happiness": 1.0, "happy": 1.0} | dict.fromkeys(("neutral", "anger", "sadness", "fear", "disgust"), 0.0)
-FOCAL = 4.0
-"""Focal length of a crop's camera in crop sides, for the pose from points: a face of 16 cm fills the crop's inner part
-at some 80 cm. Farther or nearer hardly changes angles that are relative to the line of sight."""
 FRONTAL_DEG = 30.0
 """Photographs are laid over the features of faces turned no further."""
-POINTS_ARE_LABELS = ("helen_train", "ytfaces_train", "ytfaces_self", "expressions", "expressions_self", "heads")
-"""Sets whose points are good enough to say how far the mouth is open."""
-LIDS_ARE_LABELS = ("helen_train", "ytfaces_train", "expressions", "heads")
-"""Sets whose points are good enough to say whether an eye is. A landmark network's own are not: at a closed eye its
-aspect ratio stays near .28 where an open one has .3. MediaPipe's mesh (expressions) follows the lids well."""
-
-FULLY_OPEN = 0.7
-"""Lid opening of a rendered head from which an eye counts as fully open."""
-SEEN_SHARE = 0.6
-"""Of an eye's outline; where less is seen, nobody can tell whether it is open."""
 POSE_IS_EXACT = ("heads",)
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeCropOptions:
     """photographs: share of crops with eye photographs laid over one eye or both, lids: share with lids stretched over
-    the eyes, mouths: share with a photograph of a mouth (of those crops whose faces allow it). closed_repeats: how
-    often, beside `repeats`, a face stands in the list whose eyes are closed by themselves: they are rare."""
+    the eyes, mouths: share with a photograph of a mouth (of those crops whose faces allow it). repeats: how often the
+    faces of a source stand in the list. closed_repeats: how often, beside these, one whose eyes are closed by
+    themselves: they are rare."""
 
     input_px: int = 112
     margin: float = 1.3
@@ -77,68 +55,6 @@ class AttributeCropOptions:
             rotation_deg=5, wide_rotation_deg=15, shift=0.08, scale=(0.88, 1.14), occlusion=0.05, low_resolution=0.1
         )
     )
-
-
-class Known(NamedTuple):
-    """attributes: (len(ATTRIBUTES),) 0..1, NaN where unknown. rotation: (3, 3) head to camera in the sample's picture,
-    or None."""
-
-    attributes: Floats
-    rotation: NDArray[np.float64] | None
-
-
-def known(sample: Sample) -> Known:
-    """What the sample's attributes and points say."""
-    values = np.full(len(ATTRIBUTES), np.nan, np.float32)
-    given = sample.attributes
-    for name in ("smile", "glasses"):
-        if name in given:
-            values[COLUMN[name]] = float(given[name])
-    if "emotion" in given:
-        values[COLUMN["smile"]] = SMILES.get(str(given["emotion"]), np.nan)
-    if sample.source in POINTS_ARE_LABELS:
-        values[COLUMN["mouth_open"]] = mouth_open(float(mouth_opening(sample.points)))
-    if sample.source in LIDS_ARE_LABELS:
-        values[[COLUMN[name] for name in EYES]] = eyes_open(sample.points)
-    for name, side, outline in zip(EYES, ("right", "left"), (topology.RIGHT_EYE, topology.LEFT_EYE), strict=True):
-        if f"lid_opening_{side}" in given:
-            values[COLUMN[name]] = min(1.0, float(given[f"lid_opening_{side}"]) / FULLY_OPEN)
-        if sample.visible is not None and sample.visible[list(outline)].mean() < SEEN_SHARE:
-            values[COLUMN[name]] = np.nan
-    return Known(values, _rotation(given))
-
-
-def _rotation(given: Mapping[str, float | str]) -> NDArray[np.float64] | None:
-    if not set(POSE_ANGLES) <= set(given):
-        return None
-    yaw, pitch, roll = (float(given[name]) for name in POSE_ANGLES)
-    return rotation_from_deg(yaw, pitch, roll)
-
-
-def eyes_open(points: Floats) -> Floats:
-    """(68, 2) -> (2,) right, left: 1, 0 or NaN."""
-    ratios = np.array(eye_aspect_ratios(points))
-    clear = np.where(ratios > CLEARLY_OPEN, 1.0, np.where(ratios < CLEARLY_CLOSED, 0.0, np.nan))
-    return clear.astype(np.float32)
-
-
-def mouth_open(opening: float) -> float:
-    """Inner lip gap over mouth width -> 0 shut to 1 wide open."""
-    return float(np.clip((opening - SHUT_MOUTH) / (WIDE_MOUTH - SHUT_MOUTH), 0, 1))
-
-
-def pose_deg(points: Floats, side_px: int) -> Floats:
-    """(68, 2) crop px -> (3,) yaw, pitch, roll relative to the crop; NaN where the points fit no head."""
-    pose = head_pose(points, (side_px, side_px), FOCAL * side_px)
-    angles = (pose.yaw_deg, pose.pitch_deg, pose.roll_deg) if pose is not None else (np.nan,) * 3
-    return np.array(angles, np.float32)
-
-
-def turned_deg(rotation: NDArray[np.float64], crop_roll_rad: float) -> Floats:
-    """(3, 3) head to camera -> (3,) angles in a crop that is turned clockwise by `crop_roll_rad`."""
-    cos, sin = np.cos(crop_roll_rad), np.sin(crop_roll_rad)
-    back = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
-    return np.array(euler_deg(back @ rotation), np.float32)
 
 
 class Photographs:
@@ -161,7 +77,7 @@ class AttributeCrops(EpochItems):
     """Augmented crops.
 
     Item: crop (S, S, 3) uint8, attributes (len(ATTRIBUTES),) and pose (3,) in degrees relative to the crop, NaN where
-    unknown.
+    unknown; smile_trust () the weight of what is said of the smile.
     """
 
     def __init__(
@@ -183,13 +99,14 @@ class AttributeCrops(EpochItems):
         angles = _taught_angles(sample, crop, matrix, options.input_px)
         if rng.random() < options.augment.flip:
             image, values, angles = mirrored(image, values, angles)
-        return as_item(augment.degrade(image, rng, options.augment), values, angles)
+        item = as_item(augment.degrade(image, rng, options.augment), values, angles)
+        return item | {"smile_trust": torch.tensor(smile_trust(sample))}
 
     def _changed(self, sample: Sample, rng: Rng) -> tuple[Image, Floats]:
         """The sample's picture with eyes and mouth changed, and what is known then."""
         image, values = sample.image, known(sample).attributes
-        if not _frontal(sample) or _eye_closed(sample):
-            return image, values
+        if sample.source == LIDS or _eye_closed(sample) or not _frontal(sample):
+            return image, values  # it is for its own eyes that it is here, or nothing can be laid over it
         draw = rng.random()
         if draw < self.options.photographs:
             image, values = self._with_eyes(image, sample.points, values, rng)
@@ -243,7 +160,7 @@ def _eye_closed(sample: Sample) -> bool:
     return (
         sample.source in LIDS_ARE_LABELS
         and "lid_opening_right" not in sample.attributes
-        and bool((eyes_open(sample.points) == 0).any())
+        and bool((known(sample).attributes[[COLUMN[name] for name in EYES]] == 0).any())
     )
 
 

@@ -3,8 +3,9 @@
 The trunk stays as it was trained, to the bit. Around each feature a small lattice, moved, scaled and turned with it, is
 read bilinearly. Whether an eye is open is told from the crop's own pixels, by a few convolutions on each eye: at 112 px
 an eye is 18 px wide, and the trunk's maps have forgotten by then what does not move the points. The rest is told from
-the maps under the heatmaps. The heatmaps themselves would not do as places to look: trained through their mean alone
-(soft-argmax), they spread over half the face.
+the maps at stride 8: they know more of a smile than those under the heatmaps, which kept what places the points. The
+heatmaps themselves would not do as places to look: trained through their mean alone (soft-argmax), they spread over
+half the face.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 
 from facetrack import topology
 from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES
+from facetrain.calibration import scale_logit
 from facetrain.models.landmarks import ConvNorm, Features, LandmarkNet, LandmarkNetOptions
 
 HEADS = "heads."
@@ -33,8 +35,8 @@ class HeadOptions:
     the maps around mouth and eyes are reduced. hidden: width of the layer that mouth, glasses and pose share. dropout:
     of what goes into the two layers, in training."""
 
-    eye: tuple[int, int, int] = (24, 32, 48)
-    reduced: int = 12
+    eye: tuple[int, int, int] = (32, 48, 64)
+    reduced: int = 16
     hidden: int = 64
     dropout: float = 0.3
 
@@ -112,18 +114,18 @@ EYE_NOISE = 0.003
 """Variance, in units of the normalised picture, below which an eye's contrast is no longer raised: 3.5 grey levels."""
 MOUTH = (topology.MOUTH_RIGHT,), (topology.MOUTH_LEFT,)
 BROAD = topology.RIGHT_EYE, topology.LEFT_EYE
-FACE_ROWS, FACE_COLUMNS = 6, 8
+FACE_ROWS, FACE_COLUMNS = 5, 6
 FACE = (
-    Lattice(MOUTH, topology.OUTER_LIPS, MOUTH, (1.3, 1.1)),
+    Lattice(MOUTH, topology.OUTER_LIPS, MOUTH, (2.0, 1.8)),
     Lattice(BROAD, topology.RIGHT_EYE + topology.LEFT_EYE, BROAD, (2.2, 1.2)),
 )
-"""The mouth, and what glasses cover: about a cell of the maps a step."""
+"""The mouth with the folds that a smile draws beside it, and what glasses cover: a cell of the maps, or two, a step."""
 
 
 class Reading(NamedTuple):
     """What the heads see of a crop: eyes (N, 3, 2 * 16, 24) of the normalised picture, the right one above the left;
-    face (N, head, 2 * 6, 8) of the maps, the mouth above the eyes; shape (N, 136 + top) the points and the pooled
-    features."""
+    face (N, mid, 2 * 5, 6) of the maps at stride 8, the mouth above the eyes; shape (N, 136 + top) the points and the
+    pooled features."""
 
     eyes: Tensor
     face: Tensor
@@ -142,7 +144,7 @@ class AttributeReader(nn.Module):
     def forward(self, features: Features, points: Tensor) -> Reading:
         flat = points.flatten(1)
         shape = torch.cat([flat * (4 / self.input_px) - 2, features.pooled], dim=1)
-        return Reading(self.eyes(features.picture, flat), self.face(features.merged4, flat), shape)
+        return Reading(self.eyes(features.picture, flat), self.face(features.at8, flat), shape)
 
 
 class AttributeHeads(nn.Module):
@@ -161,12 +163,18 @@ class AttributeHeads(nn.Module):
         )  # fmt: skip
         self.register_buffer("one", torch.ones(1), persistent=False)  # the exporter wants them said
         self.register_buffer("zero", torch.zeros(1), persistent=False)
-        self.reduce = ConvNorm(network.head, options.reduced, 1)
+        self.reduce = ConvNorm(network.widths[1], options.reduced, 1)
         seen = options.reduced * len(FACE) * FACE_ROWS * FACE_COLUMNS + 2 * topology.N_POINTS + network.widths[2]
         self.rest = nn.Sequential(
             drop, nn.Linear(seen, options.hidden), nn.ReLU(inplace=True),
             nn.Linear(options.hidden, len(ATTRIBUTES) - 2 + len(POSE_ANGLES)),
         )  # fmt: skip
+
+    def scale_logit(self, name: str, slope: float, offset: float) -> None:
+        """Say slope * logit + offset of an attribute that is no eye's, where a logit was said."""
+        last = self.rest[-1]
+        assert isinstance(last, nn.Linear)
+        scale_logit(last, ATTRIBUTES.index(name) - 2, slope, offset)
 
     def forward(self, eyes: Tensor, face: Tensor, shape: Tensor) -> dict[str, Tensor]:
         # Both eyes in one batch, so that the weights are fetched once; each with the same brightness and contrast.

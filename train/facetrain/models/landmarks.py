@@ -126,9 +126,10 @@ class SoftArgmax(nn.Module):
 
 
 class Features(NamedTuple):
-    """picture (N, 3, S, S) normalised, merged4 (N, head, S/4, S/4), pooled (N, top)."""
+    """picture (N, 3, S, S) normalised, at8 (N, mid, S/8, S/8), merged4 (N, head, S/4, S/4), pooled (N, top)."""
 
     picture: Tensor
+    at8: Tensor
     merged4: Tensor
     pooled: Tensor
 
@@ -185,7 +186,7 @@ class LandmarkNet(nn.Module):
         at16 = self.stage16(at8)
         merged8 = self.merge8(at8 + self.up(self.top_to_8(at16)))
         merged4 = self.merge4(self.low_to_head(at4) + self.up(merged8))
-        return Features(x, merged4, at16.mean(dim=(2, 3)))
+        return Features(x, at8, merged4, at16.mean(dim=(2, 3)))
 
     def read(self, features: Features) -> dict[str, Tensor]:
         return {

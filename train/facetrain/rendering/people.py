@@ -18,6 +18,9 @@ MAX_YAW_DEG, MAX_PITCH_DEG, MAX_ROLL_DEG = 75.0, 35.0, 30.0
 EXTENT = (0.57, 0.76)
 """The longer side of the points' box over the picture's side."""
 DISTANCE_CM = (32.0, 160.0)
+LOWERED_SHARE, LOWERED_DEG = 0.2, (-32.0, -14.0)
+"""How often the eyes look down, at a page or a telephone, and by how much. The lids go along: with eyes that are open
+otherwise they are half open in the middle of that range (.6 at -20 deg, .4 at -30), and the iris is still seen."""
 PHOTO_SHARE = 0.7
 """How often a photograph, if there are any, is the background."""
 _BROWS = ("browDown", "browInnerUp", "browOuterUp")
@@ -47,9 +50,15 @@ def random_state(model: HeadModel, rng: Rng) -> HeadState:
         yaw_deg=float(yaw),
         pitch_deg=float(np.clip(rng.normal(0, 12), -MAX_PITCH_DEG, MAX_PITCH_DEG)),
         roll_deg=float(np.clip(rng.normal(0, 10), -MAX_ROLL_DEG, MAX_ROLL_DEG)),
-        gaze_deg=(float(np.clip(rng.normal(0, 11), -28, 28)), float(np.clip(rng.normal(-1, 7), -20, 18))),
+        gaze_deg=random_gaze(rng),
         translation_cm=(0.0, 0.0, float(np.exp(rng.uniform(*np.log(DISTANCE_CM))))),
     )
+
+
+def random_gaze(rng: Rng) -> tuple[float, float]:
+    """(yaw, pitch) of the eyes in the head, in degrees: about ahead, or lowered."""
+    ahead = float(np.clip(rng.normal(0, 11), -28, 28)), float(np.clip(rng.normal(-1, 7), -20, 18))
+    return (ahead[0], float(rng.uniform(*LOWERED_DEG))) if rng.random() < LOWERED_SHARE else ahead
 
 
 def random_eyes(rng: Rng, closing: tuple[float, float]) -> dict[str, float]:
