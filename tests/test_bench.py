@@ -10,6 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from facetrack import landmarker as landmarker_module
+from facetrack import track as track_module
 from facetrack import tracker as tracker_module
 from facetrack.bench import frames, report, session
 from facetrack.bench.figures import LiveFigures, Percentiles, RunnerFigures, runner_figures
@@ -23,7 +24,6 @@ from facetrack.errors import FacetrackError, OutputError
 from facetrack.identity import Identity
 from facetrack.landmarker import Landmarker
 from facetrack.signals import FaceSignals
-from facetrack.smoothing import FaceSmoother
 from facetrack.tracker import FaceTracker
 
 
@@ -110,7 +110,12 @@ def test_the_trackers_parts_are_charged_to_their_stages_and_put_back(images, mon
     pose = Slow(tracker_module.head_pose, clock, 3)
     monkeypatch.setattr(tracker_module, "head_pose", pose)
     monkeypatch.setattr(landmarker_module, "cut", Slow(landmarker_module.cut, clock, 2))
-    owners = [(Landmarker, "__call__"), (FaceSmoother, "__call__"), (FaceSignals, "update"), (Identity, "attend")]
+    owners = [
+        (Landmarker, "__call__"),
+        (track_module, "smooth_together"),
+        (FaceSignals, "update"),
+        (Identity, "attend"),
+    ]
     before = [vars(owner)[name] for owner, name in owners]
     timer, total = StageTimer(clock), {}
     with watched(tracker, timer):

@@ -69,26 +69,26 @@ def test_a_yawn_is_the_same_at_any_rate(fps, seed):
     assert event.start_s == pytest.approx(5.148, abs=0.75 / fps)
     assert event.end_s == pytest.approx(9.400, abs=0.75 / fps)
     assert event.amplitude == 1.0
-    # Wide .65: .4005, passed at 5.481; so yawning from 7.481 until it ends.
+    # Wide .55: .3435, passed at 5 + .3135 / .77 = 5.407; so yawning from 7.407 until it ends.
     on = [t for t, yawning in zip(times(15, fps, seed), machines.yawning, strict=True) if yawning]
-    assert (on[0], on[-1]) == (pytest.approx(7.481, abs=1.6 / fps), pytest.approx(9.400, abs=1.6 / fps))
+    assert (on[0], on[-1]) == (pytest.approx(7.407, abs=1.6 / fps), pytest.approx(9.400, abs=1.6 / fps))
     assert not machines.of("speech")
 
 
 @pytest.mark.parametrize(
     ("shape", "yawns"),
     [
-        ({"hold": 1.4}, 0),  # wide for .41 of the rise, 1.4 s, and .40 s of the fall: 1.4 + .519 + .356 = 2.28 ...
+        ({"hold": 1.4}, 0),  # wide for .593 s of the rise, 1.4 s, and .4 s of the fall until its end: 2.39 ...
         ({"hold": 1.0}, 0),
-        ({"rise": 0.4}, 0),  # opened too fast: .133 s from begin to wide
-        ({"top": 0.38}, 0),  # not wide
+        ({"rise": 0.4}, 0),  # opened too fast: .104 s from begin to wide
+        ({"top": 0.33}, 0),  # not wide
         ({"hold": 16.0}, 0),  # a mouth that stays open
         ({"hold": 2.0}, 1),
         ({"rise": 3.0}, 1),
     ],
 )
 def test_what_is_a_yawn(shape, yawns):
-    # The wide part: from (rise * (1 - .3705 / .77)) before the top to (fall * .5135 / .77) after it.
+    # The wide part: from (rise * (1 - .3135 / .77)) before the top to (fall * .5135 / .77) after it.
     if shape == {"hold": 1.4}:
         yawns = 1
     assert len(Machines().run(times(30, 30), lambda t: yawn(t, **shape)).of("yawn")) == yawns

@@ -99,7 +99,7 @@ def watched(tracker: FaceTracker, timer: StageTimer) -> Iterator[None]:
 
 def _parts(tracker: FaceTracker) -> list[tuple[str, Any, str]]:
     """(stage, whose attribute, its name)."""
-    from facetrack import landmarker, scene_cut, smoothing, track
+    from facetrack import landmarker, scene_cut, track
     from facetrack import tracker as loop
     from facetrack.identity import Identity
     from facetrack.signals import FaceSignals
@@ -108,7 +108,7 @@ def _parts(tracker: FaceTracker) -> list[tuple[str, Any, str]]:
         ("detect", tracker, "detector"),
         ("crop", landmarker, "cut"),
         ("landmarks", landmarker.Landmarker, "__call__"),
-        ("smoothing", smoothing.FaceSmoother, "__call__"),
+        ("smoothing", track, "smooth_together"),
         ("smoothing", track.CropFilter, "__call__"),
         ("pose", loop, "head_pose"),
         ("signals", FaceSignals, "update"),
