@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from facetrack import topology
-from facetrack.smoothing import SMOOTHING, FaceSmoother, OneEuro, OneEuroOptions, Similarity, smooth_together
+from facetrack.one_euro import OneEuro, OneEuroOptions
+from facetrack.smoothing import SMOOTHING, FaceSmoother, Similarity, smooth_together
 
 FPS = 30.0
 # An eye's six points in order: corner, two of the upper lid, corner, two of the lower.

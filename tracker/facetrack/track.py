@@ -12,8 +12,9 @@ import numpy as np
 from facetrack.appearance import Looks
 from facetrack.geometry import CropBox, box_iou, crops_from_points, points_box
 from facetrack.landmarker import Reading
+from facetrack.one_euro import OneEuro, OneEuroOptions
 from facetrack.signals import FaceSignals
-from facetrack.smoothing import SMOOTHING, FaceSmoother, OneEuro, OneEuroOptions, smooth_together
+from facetrack.smoothing import SMOOTHING, FaceSmoother, smooth_together
 from facetrack.types import Floats, Landmarks
 
 
