@@ -215,3 +215,16 @@ def need_openvino():
     """Not by importing it: that alone reports to its makers (`engine.openvino.need_openvino`)."""
     if find_spec("openvino") is None:
         pytest.skip("needs the extra openvino")
+
+
+def test_torch_engines_of_one_process_keep_their_own_threads():
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    try:
+        one, two = (open_engine(bundled_path("appearance"), "torch", threads) for threads in (1, 2))
+        crop = np.zeros((1, one.spec.input_px, one.spec.input_px, 3), np.uint8)
+        for engine, threads in ((one, 1), (two, 2), (one, 1)):
+            engine(crop)
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)

@@ -28,9 +28,9 @@ EXTRA_FILE = f"{METADATA_KEY}.json"
 
 
 class TorchEngine:
-    """threads: of torch as a whole, as torch has one setting for the process. device: one of DEVICES. precision: fp16
-    computes the convolutions in half precision (`facetrain.half`). sizes: of the batches that CUDA graphs are recorded
-    for; the CPU takes any. One thread may call it at a time.
+    """threads: torch has one setting for the process, which each call on the CPU makes its own. device: one of DEVICES.
+    precision: fp16 computes the convolutions in half precision (`facetrain.half`). sizes: of the batches that CUDA
+    graphs are recorded for; the CPU takes any. One thread may call it at a time.
 
     from_frame: cuts the crops on the GPU; None on the CPU, where OpenCV does it faster.
     Raises MissingExtraError without torch or the device; ModelFileError, DataError where the file is not one of ours.
@@ -41,12 +41,11 @@ class TorchEngine:
         sizes: tuple[int, ...] = BUCKETS,
     ) -> None:  # fmt: skip
         self.path = Path(path)
-        torch = need_torch(device)
+        need_torch(device)
         network, self.spec = open_module(self.path, precision)
-        torch.set_num_threads(threads)
         self.from_frame: FromFrame | None = None
         if device == "cpu":
-            self._run: CpuNetwork | DeviceNetwork = CpuNetwork(network, list(self.spec.outputs))
+            self._run: CpuNetwork | DeviceNetwork = CpuNetwork(network, list(self.spec.outputs), threads)
             return
         self._run = on_device(network, self.spec, device, sizes)
         if self.spec.input_px is not None:
@@ -69,12 +68,14 @@ def on_device(network: nn.Module, spec: ModelSpec, device: str, sizes: tuple[int
 class CpuNetwork:
     """Runs the network as it stands. names: of the outputs that are asked for."""
 
-    def __init__(self, network: nn.Module, names: list[str]) -> None:
-        self._network, self._names = network, names
+    def __init__(self, network: nn.Module, names: list[str], threads: int = 1) -> None:
+        self._network, self._names, self._threads = network, names, threads
 
     def __call__(self, batch: Image) -> Outputs:
         import torch
 
+        if torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
         with torch.inference_mode():
             found = self._network(torch.from_numpy(np.ascontiguousarray(batch)))
         return {name: found[name].numpy() for name in self._names}
