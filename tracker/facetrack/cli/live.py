@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from array import array
+from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import numpy as np
 import typer
@@ -38,9 +42,12 @@ from facetrack.pacing import SearchPacer
 if TYPE_CHECKING:
     from facetrack.capture import Source
     from facetrack.cli.window import Window
-    from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
+    from facetrack.sinks import CsvSink, JsonLinesSink
     from facetrack.tracker import FaceTracker
     from facetrack.types import Face, Frame, Image
+
+Record: TypeAlias = "Callable[[Image, float], None]"
+"""Takes a drawn picture and its time in seconds."""
 
 
 def live(
@@ -76,7 +83,7 @@ def live(
 
     from facetrack.capture import open_source
     from facetrack.cli.window import Window, check_display
-    from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
+    from facetrack.sinks import CsvSink, JsonLinesSink
 
     console = Console(stderr=True)
     check_distinct(json, csv, record)
@@ -95,13 +102,24 @@ def live(
         if csv is not None:
             records.append(stack.enter_context(CsvSink(csv)))
         source = stack.enter_context(open_source(camera, width=width, height=height, fps=fps))
-        recording = stack.enter_context(VideoSink(record, source.size, fps=source.fps)) if record else None
+        recording = _recording(stack, record, source) if record else None
         shown = stack.enter_context(Window()) if window else None
         console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
         loop = LiveLoop(source, tracker, records, recording, shown, mirror)
         with suppress(KeyboardInterrupt):  # the way to end a live command: everything is closed and kept
             loop.run()
     console.print(loop.summary(), highlight=False)
+
+
+def _recording(stack: ExitStack, path: Path, source: Source) -> Record:
+    """Takes drawn pictures with their times and encodes them while the next frame is waited for or followed; the stack
+    finishes the file."""
+    from facetrack.beside import WriteBehind
+    from facetrack.sinks import VideoSink
+
+    sink = stack.enter_context(VideoSink(path, source.size, fps=source.fps))
+    behind = stack.enter_context(WriteBehind())
+    return lambda picture, time_s: behind.do(partial(sink.write, picture, time_s))
 
 
 class LiveLoop:
@@ -115,7 +133,7 @@ class LiveLoop:
         source: Source,
         tracker: FaceTracker,
         records: list[JsonLinesSink | CsvSink],
-        recording: VideoSink | None,
+        recording: Record | None,
         window: Window | None,
         mirror: bool,
     ) -> None:
@@ -124,8 +142,9 @@ class LiveLoop:
         self.source, self.tracker, self.records = source, tracker, records
         self.recording, self.window, self.mirror = recording, window, mirror
         self.pacer, self.overlay = SearchPacer(), SignalOverlay()
-        self.done_s: list[float] = []
-        self.latency_ms: list[float] = []
+        self.frames = 0
+        self.done_s: deque[float] = deque(maxlen=self.RATE_WINDOW)
+        self.latency_ms = array("f")  # of every frame: 10 MB a day
 
     def run(self) -> None:
         first_s: float | None = None
@@ -139,7 +158,7 @@ class LiveLoop:
             if self.recording is not None or self.window is not None:
                 picture = self._draw(since_start, faces)
                 if self.recording is not None:
-                    self.recording.write(picture, since_start.time_s)
+                    self.recording(picture, since_start.time_s)
                 if self.window is not None and not self._show(picture):
                     return
             if any(sink.closed for sink in self.records):
@@ -155,13 +174,14 @@ class LiveLoop:
 
     def _count(self, captured_s: float) -> None:
         now = time.perf_counter()
+        self.frames += 1
         self.done_s.append(now)
         self.latency_ms.append(1000 * (now - captured_s) if self.source.live else 0.0)
 
     @property
     def rate(self) -> float:
         """Frames per second over the last frames."""
-        recent = self.done_s[-self.RATE_WINDOW :]
+        recent = self.done_s
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
     def _draw(self, frame: Frame, faces: list[Face]) -> Image:
@@ -191,10 +211,10 @@ class LiveLoop:
         print(f"saved {path}", file=sys.stderr)
 
     def summary(self) -> str:
-        if not self.done_s:
+        if not self.frames:
             return "no frame came"
         dropped = getattr(self.source, "dropped", 0)
-        text = f"{len(self.done_s)} frames followed, {dropped} dropped"
+        text = f"{self.frames} frames followed, {dropped} dropped"
         if self.source.live:
             text += f"; from capture to result {np.median(self.latency_ms):.1f} ms (median)"
         return text
