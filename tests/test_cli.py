@@ -124,6 +124,17 @@ def test_a_phones_clip_keeps_its_times_stands_upright_and_sounds_the_same(tmp_pa
     assert error < 0.08 * np.linalg.norm(truth[-1][1][0].points[36] - truth[-1][1][0].points[45])
 
 
+def test_live_records_every_frame_it_followed(tmp_path, clip):
+    done = facetrack("live", "--camera", clip, "--no-window", "--record", "r.mp4", "--csv", "p.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    pictures = read(tmp_path / "r.mp4")
+    assert f"{len(pictures)} frames followed" in done.stderr
+    assert len(pictures) == FRAMES  # a file drops none
+    before, after = read(clip)[-1].astype(int), pictures[-1].astype(int)
+    assert np.abs(after - before).mean() > 0.3  # something is drawn
+    assert np.abs(after - before)[::7, ::7].mean() < 10  # on the same picture
+
+
 def test_each_output_may_be_given_alone(tmp_path, clip):
     assert facetrack("video", clip, "--json", "-", cwd=tmp_path).stdout.count('"schema":1') == FRAMES
     assert list(tmp_path.iterdir()) == []
