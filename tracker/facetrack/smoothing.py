@@ -43,8 +43,8 @@ class FaceSmoother:
     The speed of a point is that of the face as a whole plus what the point does beyond it, each less NOISE_LEVEL times
     what this very track's noise makes of it. So a still face rests at min_cutoff_hz whatever the camera, beta can be
     high, and a moving face is hardly smoothed. Speeds are in face sizes per second, the size being the root mean square
-    distance of the points from their mean (about half the distance between the outer eye corners), so that one setting
-    serves all distances.
+    distance of the points from their mean, weighted by how sure each is (about half the distance between the outer eye
+    corners), so that one setting serves all distances.
 
     Delay: 1 / (2 pi (min_cutoff_hz + beta * speed above the noise)), at rest options.delay_at_rest_s. Each output lies
     between the last one and the new points, so it never overshoots.
