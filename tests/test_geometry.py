@@ -14,7 +14,7 @@ from facetrack.geometry import (
     crop_matrix,
     cut,
     face_roll,
-    invert,
+    frame_matrices,
     points_box,
     touching,
     transform,
@@ -68,10 +68,15 @@ def test_a_large_crop_over_the_border_is_black_outside():
     assert crop[52:70, 52:70].min() == 200
 
 
-def test_invert_undoes():
-    matrix = crop_matrix(CropBox(123, 45, 67, -0.4), 112)
+def test_the_way_back_to_the_frame_undoes_each_crop():
+    crops = [CropBox(123, 45, 67, -0.4), CropBox(20, 200, 300, 2.0)]
     points = np.random.default_rng(2).uniform(0, 200, (68, 2))
-    np.testing.assert_allclose(transform(transform(points, matrix), invert(matrix)), points, atol=1e-4)
+    back = frame_matrices(crops, 112)
+    for crop, matrix in zip(crops, back, strict=True):
+        in_crop = transform(points, crop_matrix(crop, 112))
+        np.testing.assert_allclose(transform(in_crop, matrix), points, atol=1e-4)
+    each = np.stack([transform(points, crop_matrix(crop, 112)) for crop in crops])
+    np.testing.assert_allclose(transform(each, back), np.stack([points, points]), atol=1e-4)
 
 
 def test_iou_by_hand():

@@ -26,8 +26,10 @@ IDENTITY_COLOURS: tuple[Colour, ...] = (
 )
 """BGR; light and saturated, told apart on skin, and each drawn over a dark rim that carries it on bright ground."""
 
-_DARK: Colour = (24, 20, 16)
-_WHITE: Colour = (245, 245, 245)
+DARK: Colour = (24, 20, 16)
+WHITE: Colour = (245, 245, 245)
+LEVEL_COLOURS: dict[str, Colour] = {"alert": (120, 220, 90), "tired": (60, 190, 255), "drowsy": (80, 80, 255)}
+"""BGR: green, amber, red. The level stands there as a word, too: red and green look alike to many."""
 _AXIS_COLOURS: tuple[Colour, ...] = ((70, 70, 255), (80, 220, 80), (255, 140, 60))
 """x red, y green, z blue, as 3-D programs have it."""
 
@@ -71,7 +73,7 @@ def draw_overlay(image: Image, fps: float | None, latency_ms: float | None = Non
     canvas = image.copy()
     if parts:
         size_px = text_size_px(image)
-        _write_on_plate(canvas, "   ".join(parts), (size_px * 0.7, size_px * 0.7), size_px, _WHITE)
+        _write_on_plate(canvas, "   ".join(parts), (size_px * 0.7, size_px * 0.7), size_px, WHITE)
     return canvas
 
 
@@ -88,7 +90,7 @@ def contact_sheet(
     columns = min(columns, len(images))
     gap = max(2, cell_width // 80)
     rows = math.ceil(len(images) / columns)
-    sheet = np.full((rows * (height + gap) + gap, columns * (cell_width + gap) + gap, 3), _DARK, np.uint8)
+    sheet = np.full((rows * (height + gap) + gap, columns * (cell_width + gap) + gap, 3), DARK, np.uint8)
     for index, image in enumerate(images):
         row, column = divmod(index, columns)
         cell = _cell(image, (cell_width, height), titles[index] if titles else "")
@@ -116,14 +118,14 @@ def _draw_mesh(canvas: Image, points: NDArray[np.floating], colour: Colour) -> N
 
 def _draw_lines(canvas: Image, lines: list[NDArray[np.int32]], colour: Colour, width: int, rim: bool) -> None:
     if rim:
-        cv2.polylines(canvas, lines, False, _DARK, width + 2, cv2.LINE_AA, _SHIFT)
+        cv2.polylines(canvas, lines, False, DARK, width + 2, cv2.LINE_AA, _SHIFT)
     cv2.polylines(canvas, lines, False, colour, width, cv2.LINE_AA, _SHIFT)
 
 
 def _draw_dot(canvas: Image, centre: NDArray[np.int32], radius: float) -> None:
     x, y = int(centre[0]), int(centre[1])
-    cv2.circle(canvas, (x, y), round((radius + 0.8) * 2**_SHIFT), _DARK, -1, cv2.LINE_AA, _SHIFT)
-    cv2.circle(canvas, (x, y), round(radius * 2**_SHIFT), _WHITE, -1, cv2.LINE_AA, _SHIFT)
+    cv2.circle(canvas, (x, y), round((radius + 0.8) * 2**_SHIFT), DARK, -1, cv2.LINE_AA, _SHIFT)
+    cv2.circle(canvas, (x, y), round(radius * 2**_SHIFT), WHITE, -1, cv2.LINE_AA, _SHIFT)
 
 
 def _draw_axes(canvas: Image, face: Face, pose: Pose) -> None:
@@ -161,7 +163,7 @@ def _write_on_plate(canvas: Image, text: str, corner: tuple[float, float], size_
     left = max(0, min(round(corner[0]), canvas.shape[1] - plate_width))
     top = max(0, min(round(corner[1]), canvas.shape[0] - plate_height))
     plate = canvas[top : top + plate_height, left : left + plate_width]
-    plate[:] = cv2.addWeighted(plate, 0.35, np.full_like(plate, _DARK), 0.65, 0)
+    plate[:] = cv2.addWeighted(plate, 0.35, np.full_like(plate, DARK), 0.65, 0)
     write_text(canvas, text, (left + pad, top + pad), size_px, colour)
 
 
@@ -185,11 +187,11 @@ def _cell(image: Image, size: tuple[int, int], title: str) -> Image:
     scale = min(width / image.shape[1], height / image.shape[0])
     shape = max(1, min(width, round(image.shape[1] * scale))), max(1, min(height, round(image.shape[0] * scale)))
     small = cv2.resize(image, shape, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    cell = np.full((height, width, 3), _DARK, np.uint8)
+    cell = np.full((height, width, 3), DARK, np.uint8)
     top, left = (height - shape[1]) // 2, (width - shape[0]) // 2
     cell[top : top + shape[1], left : left + shape[0]] = small
     if title:
-        _write_on_plate(cell, title, (0, height), max(9.0, width / 40), _WHITE)
+        _write_on_plate(cell, title, (0, height), max(9.0, width / 40), WHITE)
     return cell
 
 

@@ -13,19 +13,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facetrack.draw import Colour, identity_colour, text_size_px, text_width, write_text
+from facetrack.draw import DARK, LEVEL_COLOURS, WHITE, Colour, identity_colour, text_size_px, text_width, write_text
 from facetrack.draw_toasts import EventToasts, toast_plate
 from facetrack.types import Event, Face, Image, Signals
 
-LEVEL_COLOURS: dict[str, Colour] = {"alert": (120, 220, 90), "tired": (60, 190, 255), "drowsy": (80, 80, 255)}
-"""BGR: green, amber, red. The level stands there as a word, too: red and green look alike to many."""
 SPARK_S = 5.0
 """Length of the sparkline."""
 SPARK_GAP_S = 0.25
 """Between two readings: what lies between them is unknown (as in signals.known_time)."""
 
-_DARK: Colour = (24, 20, 16)
-_WHITE: Colour = (245, 245, 245)
 _GREY: Colour = (150, 150, 150)
 _TRACK: Colour = (90, 86, 82)
 
@@ -157,7 +153,7 @@ def _put(canvas: Image, plate: Image, box: Box, taken: list[Box], size_px: float
     left, top = place
     part = canvas[top : top + height, left : left + width]
     ground = plate.max(axis=2, keepdims=True) == 0  # pure black: the ground of the plate, through which the frame shows
-    dimmed = cv2.addWeighted(part, 0.32, np.full_like(part, _DARK), 0.68, 0)
+    dimmed = cv2.addWeighted(part, 0.32, np.full_like(part, DARK), 0.68, 0)
     part[:] = np.where(ground, dimmed, plate)
     taken.append((left, top, left + width, top + height))
 
@@ -194,7 +190,7 @@ def _draw_level(canvas: Image, box: Box, level: str | None) -> None:
     for x, right in ((x0 - margin, 1), (x1 + margin, -1)):
         for y, down in ((y0 - margin, 1), (y1 + margin, -1)):
             corner = np.array([[x + right * arm, y], [x, y], [x, y + down * arm]], np.int32)
-            cv2.polylines(canvas, [corner], False, _DARK, width + 2, cv2.LINE_AA)
+            cv2.polylines(canvas, [corner], False, DARK, width + 2, cv2.LINE_AA)
             cv2.polylines(canvas, [corner], False, LEVEL_COLOURS[level], width, cv2.LINE_AA)
 
 
@@ -216,13 +212,13 @@ def _panel(
     top = pad
     if level:
         label = level if face.signals.fatigue is None else f"{level} {face.signals.fatigue:.0%}"
-        write_text(plate, label, (pad, top), small_px, LEVEL_COLOURS.get(level, _WHITE))
+        write_text(plate, label, (pad, top), small_px, LEVEL_COLOURS.get(level, WHITE))
         top += row
     if expression:
-        write_text(plate, expression, (pad, top), small_px, _WHITE)
+        write_text(plate, expression, (pad, top), small_px, WHITE)
         top += row
     for bar in shown:
-        write_text(plate, bar.name, (pad, top), small_px, _GREY if bar.value is None else _WHITE)
+        write_text(plate, bar.name, (pad, top), small_px, _GREY if bar.value is None else WHITE)
         _draw_bar(plate, bar, (pad + names_px, top), full_px, round(small_px), face.track_id)
         top += row
     _draw_spark(plate, history, time_s, (pad, top, width - pad, top + spark_px), identity_colour(face.track_id))

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facetrack.draw import Colour, text_width, write_text
+from facetrack.draw import LEVEL_COLOURS, WHITE, text_width, write_text
 from facetrack.types import Event, Image
 
 GRAVE = ("microsleep", "long_closure", "nod_off", "distraction")
-"""Events drawn in red."""
-
-_WHITE: Colour = (245, 245, 245)
-_RED: Colour = (80, 80, 255)
+"""Events drawn in the colour of drowsiness."""
 
 
 class EventToasts:
@@ -54,6 +51,6 @@ def toast_plate(events: Sequence[Event], size_px: float) -> Image:
     width = max(text_width(text, size_px) for text in texts) + 2 * pad
     plate = np.zeros((row * len(texts) + pad, width, 3), np.uint8)
     for index, (event, text) in enumerate(zip(events, texts, strict=True)):
-        colour = _RED if event.kind in GRAVE else _WHITE
+        colour = LEVEL_COLOURS["drowsy"] if event.kind in GRAVE else WHITE
         write_text(plate, text, (pad, pad + index * row), size_px, colour)
     return plate

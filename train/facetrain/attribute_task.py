@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from facetrack import topology
 from facetrack.errors import DataError
-from facetrack.geometry import CropBox, crop_from_points, crop_matrix, cut, invert, transform
+from facetrack.geometry import CropBox, crop_from_points, cut, frame_matrices, transform
 from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES, ModelSpec
 from facetrack.types import Floats, Image
 from facetrain.attribute_readings import Readings, read
@@ -118,9 +118,8 @@ class Locator:
         if not pictures:
             return [], np.zeros(0, np.float32)
         outputs = predict(self.network, torch.from_numpy(np.stack(pictures)), torch.device("cpu"))
-        back = [invert(crop_matrix(crop, side)) for crop in crops]
-        points = [transform(p, matrix) for p, matrix in zip(outputs["points"], back, strict=True)]
-        return points, 1 / (1 + np.exp(-outputs["presence"]))
+        points = transform(outputs["points"], frame_matrices(crops, side))
+        return list(points), 1 / (1 + np.exp(-outputs["presence"]))
 
 
 def first_crop(sample: Sample) -> CropBox:

@@ -18,9 +18,8 @@ from facetrack.geometry import (
     CropBox,
     crop_from_box,
     crop_from_detection,
-    crop_matrix,
     cut,
-    invert,
+    frame_matrices,
     points_box,
     transform,
 )
@@ -145,7 +144,7 @@ class MediaPipeEntrant(ClosesItself):
         self._frame(np.zeros((out_px, out_px, 3), np.uint8))
         self._frame(cut(sample.image, CropBox(x, y, side), out_px))
         faces = self._frame(cut(sample.image, plain, out_px))
-        return of_these(transform(faces, invert(crop_matrix(plain, out_px))), sample)
+        return of_these(transform(faces, frame_matrices([plain], out_px)[0]), sample)
 
     def _frame(self, image: Image) -> Floats:
         """(N, 478, 2) px."""

@@ -9,7 +9,7 @@ import numpy as np
 from facetrack import topology, topology_maps
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import ModelFileError
-from facetrack.geometry import CropBox, crop_from_box, crop_matrix, cut, invert, points_box, transform
+from facetrack.geometry import CropBox, crop_from_box, cut, frame_matrices, points_box, transform
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.modelfile import ModelSpec
 from facetrack.types import Image, Landmarks
@@ -96,12 +96,9 @@ class PointNetwork:
         if self.spec.topology == topology_maps.KAGGLE_15:
             pictures = [grey(picture) for picture in pictures]
         found = self._engine(np.stack(pictures))["points"]
-        back = [invert(crop_matrix(crop, self._input_px)) for crop in crops]
+        points = transform(found, frame_matrices(crops, self._input_px))
         unknown = np.full(found.shape[1], np.nan, np.float32)
-        return [
-            Reading(Landmarks(transform(points, matrix), unknown), float("nan"))
-            for points, matrix in zip(found, back, strict=True)
-        ]
+        return [Reading(Landmarks(of_one, unknown), float("nan")) for of_one in points]
 
 
 PointReader = Landmarker | PointNetwork

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize, special
+
+from facetrain import yes_no
+from facetrain.yes_no import Reliability
 
 Numbers = NDArray[np.intp]
 Matrix = NDArray[np.floating]
@@ -19,9 +23,7 @@ BINS = 15
 
 def softmax(logits: Matrix, temperature: float = 1.0) -> NDArray[np.float64]:
     """(N, C) logits -> (N, C) probabilities."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    values = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return np.asarray(values / values.sum(axis=1, keepdims=True))
+    return np.asarray(special.softmax(np.asarray(logits, np.float64) / temperature, axis=1))
 
 
 def negative_log_likelihood(probabilities: Matrix, labels: Numbers) -> float:
@@ -32,30 +34,30 @@ def negative_log_likelihood(probabilities: Matrix, labels: Numbers) -> float:
 def best_temperature(logits: Matrix, labels: Numbers) -> float:
     """What to divide (N, C) logits by so that the labels become likeliest. The likelihood has one maximum in
     1 / temperature; it is found to a thousandth, between 1/20 and 20."""
-    low, high = -np.log(20.0), np.log(20.0)
-    ratio = (np.sqrt(5) - 1) / 2  # golden section (Kiefer 1953)
-    while high - low > 1e-3:
-        a, b = high - ratio * (high - low), low + ratio * (high - low)
-        of_a, of_b = (negative_log_likelihood(softmax(logits, float(np.exp(x))), labels) for x in (a, b))
-        low, high = (low, b) if of_a < of_b else (a, high)
-    return float(np.exp((low + high) / 2))
+    limit = np.log(20.0)
+    found = optimize.minimize_scalar(
+        lambda x: negative_log_likelihood(softmax(logits, float(np.exp(x))), labels),
+        bounds=(-limit, limit), method="bounded", options={"xatol": 1e-3},
+    )  # fmt: skip
+    return float(np.exp(found.x))
 
 
 def reliability(probabilities: Matrix, labels: Numbers) -> NDArray[np.float64]:
     """(B, 3) for each of BINS equal bins of the largest probability that holds a face: the mean of that probability,
     the share of its faces told right, the number of faces."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    of_bin = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    rows = [(confidence[m].mean(), right[m].mean(), m.sum()) for b in range(BINS) if (m := of_bin == b).any()]
-    return np.array(rows, np.float64).reshape(-1, 3)
+    found = _of_what_is_said(probabilities, labels)
+    return np.stack([found.probability, found.share, found.count], axis=1)[found.count > 0]
+
+
+def _of_what_is_said(probabilities: Matrix, labels: Numbers) -> Reliability:
+    """Whether the likeliest class was right, by its probability."""
+    return yes_no.reliability(probabilities.argmax(axis=1) == labels, probabilities.max(axis=1), BINS)
 
 
 def calibration_error(probabilities: Matrix, labels: Numbers) -> float:
     """Expected calibration error: over the bins, how far the mean probability is from the share told right, by their
     faces."""
-    said, right, faces = reliability(probabilities, labels).T
-    return float((np.abs(said - right) * faces).sum() / faces.sum())
+    return _of_what_is_said(probabilities, labels).error
 
 
 def save_reliability(of: Mapping[str, tuple[Matrix, Numbers]], path: Path, title: str) -> None:

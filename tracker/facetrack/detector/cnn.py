@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from facetrack.engine import Engine
 from facetrack.errors import ModelFileError
+from facetrack.geometry import halve
 from facetrack.types import Detections, Floats, Image
 
 LEVEL = "stride"
@@ -75,11 +76,9 @@ def letterbox(image: Image, long_side_px: int, multiple: int) -> tuple[Image, ND
     columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
     batch = np.zeros((1, -(-rows // multiple) * multiple, -(-columns // multiple) * multiple, 3), np.uint8)
     if scale < 1:
-        # Averaging, not sampling: or else a face a few cells wide changes with every pixel that it moves. By halves as
-        # far as that goes, because OpenCV averages four pixels five times as fast as others.
+        # Averaging, not sampling: or else a face a few cells wide changes with every pixel that it moves.
         while image.shape[0] >= 2 * rows and image.shape[1] >= 2 * columns:
-            half = (image.shape[1] // 2, image.shape[0] // 2)
-            image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+            image = halve(image)
         image = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     batch[0, :rows, :columns] = image
     return batch, np.array([columns / width, rows / height])
