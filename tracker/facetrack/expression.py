@@ -57,6 +57,12 @@ def face_sheet(picture: Image, points: Floats) -> Image:
     return sheet
 
 
+def sheet_of(image: Image, points: Floats, side_px: int) -> Image:
+    """The sheet of a face in (H, W, 3) uint8 BGR; points: (68, 2) px."""
+    crop = expression_crop(points)
+    return face_sheet(cut(image, crop, side_px), transform(points, crop_matrix(crop, side_px)))
+
+
 class Expression:
     """engine: a network of kind `expression` that gives probabilities. Raises ModelFileError for any other."""
 
@@ -74,13 +80,8 @@ class Expression:
         EXPRESSIONS."""
         if not len(faces):
             return np.zeros((0, len(EXPRESSIONS)), np.float32)
-        sheets = [self._sheet(image, points) for points in faces]
+        sheets = [sheet_of(image, points, self._input_px) for points in faces]
         return np.asarray(self._engine(np.stack(sheets))[OUTPUT], np.float32)
-
-    def _sheet(self, image: Image, points: Floats) -> Image:
-        crop = expression_crop(points)
-        picture = cut(image, crop, self._input_px)
-        return face_sheet(picture, transform(points, crop_matrix(crop, self._input_px)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from facetrack import topology
 from facetrack.errors import DataError
-from facetrack.expression import EXPRESSIONS, OUTPUT, expression_crop, face_sheet
-from facetrack.geometry import crop_matrix, cut, transform
+from facetrack.expression import EXPRESSIONS, OUTPUT, expression_crop, face_sheet, sheet_of
+from facetrack.geometry import transform
 from facetrack.modelfile import ModelSpec
 from facetrack.types import Image
 from facetrain import augment
@@ -103,12 +103,7 @@ def augmented(sample: Sample, recipe: ExpressionTaskRecipe, rng: np.random.Gener
 
 def exact(samples: list[Sample], side: int) -> Image:
     """(N, S, S, 3) sheets as `facetrack.expression.Expression` makes them."""
-    sheets = []
-    for sample in samples:
-        crop = expression_crop(sample.points)
-        points = transform(sample.points, crop_matrix(crop, side))
-        sheets.append(face_sheet(cut(sample.image, crop, side), points))
-    return np.stack(sheets)
+    return np.stack([sheet_of(sample.image, sample.points, side) for sample in samples])
 
 
 class Held:

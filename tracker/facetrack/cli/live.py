@@ -142,7 +142,6 @@ class LiveLoop:
         self.source, self.tracker, self.records = source, tracker, records
         self.recording, self.window, self.mirror = recording, window, mirror
         self.pacer, self.overlay = SearchPacer(), SignalOverlay()
-        self.frames = 0
         self.done_s: deque[float] = deque(maxlen=self.RATE_WINDOW)
         self.latency_ms = array("f")  # of every frame: 10 MB a day
 
@@ -174,7 +173,6 @@ class LiveLoop:
 
     def _count(self, captured_s: float) -> None:
         now = time.perf_counter()
-        self.frames += 1
         self.done_s.append(now)
         self.latency_ms.append(1000 * (now - captured_s) if self.source.live else 0.0)
 
@@ -211,10 +209,10 @@ class LiveLoop:
         print(f"saved {path}", file=sys.stderr)
 
     def summary(self) -> str:
-        if not self.frames:
+        if not self.latency_ms:
             return "no frame came"
         dropped = getattr(self.source, "dropped", 0)
-        text = f"{self.frames} frames followed, {dropped} dropped"
+        text = f"{len(self.latency_ms)} frames followed, {dropped} dropped"
         if self.source.live:
             text += f"; from capture to result {np.median(self.latency_ms):.1f} ms (median)"
         return text
