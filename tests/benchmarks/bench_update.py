@@ -9,21 +9,21 @@ group; the limits are ratios of medians taken in turns (`facetrack.engine.trial`
 import itertools
 import time
 from contextlib import ExitStack
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from facetrack.bench import frames
+from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.engine.trial import interleaved_ms
 from facetrack.modelfile import bundled_path
-from facetrack.synthetic import ClipOptions, SyntheticClip
-from facetrack.tracker import FaceTracker
+from facetrack.tracking.tracker import FaceTracker
+from places import SHARED
 
 pytest.importorskip("pytest_benchmark")
-MEDIAPIPE = Path(__file__).parents[3] / "shared/models/face_landmarker.task"
+MEDIAPIPE = SHARED / "models" / "face_landmarker.task"
 HELD = 8
 FOREVER = 10**9
 SECONDS = 4.0
@@ -59,9 +59,9 @@ def mediapipe():
     pytest.importorskip("mediapipe")
     if not MEDIAPIPE.exists():
         pytest.skip(f"{MEDIAPIPE.name} of ../shared/models is not there")
-    from facetrain.teacher import MediaPipeTeacher
+    from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 
-    mesh = OPENED.enter_context(MediaPipeTeacher(MEDIAPIPE, max_faces=1, video=True))
+    mesh = OPENED.enter_context(MediaPipeMesh(MEDIAPIPE, max_faces=1, video=True))
     return following(frames.drawn(count=HELD), lambda frame: mesh(frame.image, frame.time_s))
 
 

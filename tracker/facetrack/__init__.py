@@ -19,7 +19,7 @@ from facetrack.types import Detections, Event, Face, Frame, Landmarks, Pose, Sig
 
 if TYPE_CHECKING:
     from facetrack.capture import open_source, open_video
-    from facetrack.tracker import FaceTracker, TrackerOptions
+    from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,8 +38,8 @@ __all__ = [
 ]
 
 _LAZY = {
-    "FaceTracker": "facetrack.tracker",
-    "TrackerOptions": "facetrack.gates",
+    "FaceTracker": "facetrack.tracking.tracker",
+    "TrackerOptions": "facetrack.tracking.gating",
     "open_source": "facetrack.capture",
     "open_video": "facetrack.capture",
 }

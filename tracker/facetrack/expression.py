@@ -91,7 +91,7 @@ class ExpressionOptions:
     most_turned_deg: a head turned further from the line of sight tells nothing: hardly one of the faces that the
     network learned from is. least_px: nor does a face whose crop is smaller; training made them as coarse as 24 px.
     most_sigma: nor one whose points are less sure than that, in the mean, as a share of their extent: as sure as a new
-    face must be to be shown at once (`gates.TrackerOptions.clear_sigma`).
+    face must be to be shown at once (`tracking.gating.TrackerOptions.clear_sigma`).
     """
 
     interval_s: float = 0.2

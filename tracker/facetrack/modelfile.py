@@ -10,7 +10,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from facetrack import topology
 from facetrack.errors import ModelFileError
+
+TRACKED = {"points", "sigma", "presence"}
+"""What a network must give for the tracker to take it."""
 
 METADATA_KEY = "facetrack"
 FORMAT = 1
@@ -104,3 +108,8 @@ def bundled_path(name: str) -> Path:
         there = ", ".join(p.stem for p in bundled()) or "none at all"
         raise ModelFileError(f"there is no bundled network '{name}' (there is: {there}); give a path to an .onnx file")
     return path
+
+
+def tracked(spec: ModelSpec) -> bool:
+    """Whether this is a network for the tracker, whose crops come from a detector's boxes."""
+    return spec.kind == "landmarks" and spec.topology == topology.SCHEME and set(spec.outputs) >= TRACKED

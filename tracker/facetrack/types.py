@@ -89,30 +89,28 @@ class Pose:
 class Signals:
     """What the points and the network say of the face in this frame; None where it cannot be known.
 
-    ear_right, ear_left: eye aspect ratio of the person's right and left eye (see `signals.eyes`), about .3 open,
-    under .15 closed.
-    mouth_opening: inner lip gap over mouth width (see `signals.mouth`), 0 closed, over .6 wide open.
-    eye_right_open, eye_left_open, mouth_open, smile, glasses: 0..1 as the network reads them off the picture, by the
-    names of `modelfile.ATTRIBUTES`; None from a network that does not.
+    ear_right, ear_left: eye aspect ratio of the person's right and left eye (see `signals.eyes.openness`), about .3
+    open, under .15 closed. mouth_opening: inner lip gap over mouth width (see `signals.mouth.openness`), 0 closed, over
+    .6 wide open. eye_right_open, eye_left_open, mouth_open, smile, glasses: 0..1 as the network reads them off the
+    picture, by the names of `modelfile.ATTRIBUTES`; None from a network that does not.
 
     eye_right_openness, eye_left_openness: 0 closed to 1 as open as this person's open eye is, from the network's
-    reading and the aspect ratio together (see `signals.eyes`).
-    eyes_closed_s: for how long the eyes have been closed until now, 0 while they are open (see `signals.blink`).
+    reading and the aspect ratio together (see `signals.eyes.openness`).
+    eyes_closed_s: for how long the eyes have been closed until now, 0 while they are open (see `signals.eyes.blink`).
     perclos_60, perclos_180, perclos70_60: share 0..1 of the last 60 or 180 s in which the eyes were at least 80 %
-    (70 %) closed, blinks left out (see `signals.perclos`).
+    (70 %) closed, blinks left out (see `signals.eyes.perclos`).
     blink_rate_per_min, blink_duration_s: of the blinks of the last 60 s; the duration is their mean.
     fatigue: 0..1; fatigue_level: "alert", "tired" or "drowsy"; fatigue_parts: how much each part adds to `fatigue`, by
     its name (see `signals.fatigue`).
 
-    mouth_openness: 0 as closed as this person's mouth closes to 1 wide open (see `signals.mouth`). speaking, yawning,
-    smiling: whether it does now (see `signals.speech`, `signals.yawn`, `signals.smile`). smile_eyes: 0..1, how much the
-    eyes narrow with the smile, 0 while there is none.
-    head_yaw_deg, head_pitch_deg, head_roll_deg: of the head relative to how this person holds it looking straight, with
-    the signs of `Pose` (see `signals.head`).
-    gaze_yaw_deg, gaze_pitch_deg: direction of the gaze relative to the same; gaze_source: what it is told from, "head"
-    (see `signals.gaze`).
-    on_target: whether the gaze lies in the target's zone; attention: 0..1, share of the known part of the last 60 s in
-    which it did; distracted (see `signals.attention`; no certified driver monitoring).
+    mouth_openness: 0 as closed as this person's mouth closes to 1 wide open (see `signals.mouth.openness`). speaking,
+    yawning, smiling: whether it does now (see `signals.mouth.speech`, `signals.mouth.yawn`, `signals.mouth.smile`).
+    smile_eyes: 0..1, how much the eyes narrow with the smile, 0 while there is none. head_yaw_deg, head_pitch_deg,
+    head_roll_deg: of the head relative to how this person holds it looking straight, with the signs of `Pose` (see
+    `signals.head.neutral`). gaze_yaw_deg, gaze_pitch_deg: direction of the gaze relative to the same; gaze_source: what
+    it is told from, "head" (see `signals.head.gaze`). on_target: whether the gaze lies in the target's zone; attention:
+    0..1, share of the known part of the last 60 s in which it did; distracted (see `signals.head.attention`; no
+    certified driver monitoring).
 
     expression: probabilities that sum to 1, by the names of `expression.EXPRESSIONS`; None unless asked for.
     """
@@ -180,7 +178,7 @@ class Face:
 class Event:
     """Something that happened to one face between two moments, reported with the frame in which it ended.
 
-    kind: "blink", "wink_right", "wink_left", "long_closure", "microsleep" (see `signals.blink`); "yawn", "speech",
+    kind: "blink", "wink_right", "wink_left", "long_closure", "microsleep" (see `signals.eyes.blink`); "yawn", "speech",
         "smile"; "nod", "shake", "nod_off"; "glance_away", "distraction".
     amplitude: how far it went, in the unit of the signal it was seen in: openness of eyes and mouth (0..1), the reading
         of a smile (0..1), degrees of head and glances; None where that says nothing.

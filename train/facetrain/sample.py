@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack import topology
+from facetrack import topology, topology_maps
+from facetrack.errors import DataError
 from facetrack.types import Floats, Image
+
+KEEP_AROUND = 2.4
+"""Side of the region kept around a face, in units of its extent: enough for every shift, scale and rotation of the
+augmentation."""
+MAX_SIDE_PX = 320
+"""Pictures are kept at most this large: the crops are 112 px."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,3 +48,63 @@ class Sample:
 def face_extent(points: NDArray[np.floating]) -> float:
     """The longer side of the points' box in px."""
     return float(np.nanmax(np.nanmax(points, axis=0) - np.nanmin(points, axis=0)))
+
+
+def trimmed(sample: Sample) -> Sample:
+    """Only the region around the face, and no larger than needed; a sample without points is only made smaller."""
+    points, image = sample.points, sample.image
+    if np.isfinite(points).any():
+        image, points = _around(image, points)
+    scale = min(1.0, MAX_SIDE_PX / max(image.shape[:2]))
+    if scale < 1:
+        image, points = resized(image, points, scale)
+    return replace(sample, image=np.ascontiguousarray(image), points=points)
+
+
+def _around(image: Image, points: Floats) -> tuple[Image, Floats]:
+    half = max(KEEP_AROUND * face_extent(points) / 2, 2.0)
+    middle = (np.nanmin(points, axis=0) + np.nanmax(points, axis=0)) / 2
+    height, width = image.shape[:2]
+    low = np.clip(np.floor(middle - half), 0, [width - 1, height - 1]).astype(int)
+    high = np.minimum(np.maximum(np.ceil(middle + half) + 1, low + 1), [width, height]).astype(int)
+    return image[low[1] : high[1], low[0] : high[0]], (points - low).astype(np.float32)
+
+
+def resized(image: Image, points: Floats, scale: float) -> tuple[Image, Floats]:
+    """The picture at about `scale` of its size, averaged, and the points on it; pixel centres at integers."""
+    height, width = image.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    ratio = np.array([size[0] / width, size[1] / height], np.float32)
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return small, ((points + 0.5) * ratio - 0.5).astype(np.float32)
+
+
+def as_scheme(sample: Sample, target: str) -> Sample:
+    """The same picture with its points in another scheme, as `topology_maps` maps them; weights are the least of each
+    group.
+
+    Raises DataError where there is no map.
+    """
+    source = sample.scheme
+    if topology_maps.groups(source, target) is None:
+        known = sorted({start for start, end in topology_maps.MAPS if end == target})
+        raise DataError(
+            f"{sample.name}: its points are '{source or 'none'}', which cannot be read as '{target}'; that can: "
+            f"{', '.join(known) or 'nothing'}"
+        )
+    visible = sample.visible
+    return replace(
+        sample,
+        points=topology_maps.convert(sample.points, source, target).astype(np.float32),
+        weight=topology_maps.convert_weight(sample.weight, source, target).astype(np.float32),
+        visible=None if visible is None else topology_maps.convert_weight(visible.astype(float), source, target) > 0,
+        scheme=target,
+    )
+
+
+def usable(samples: list[Sample]) -> list[Sample]:
+    """Those with all 68 points. Raises DataError where none has them."""
+    whole = [s for s in samples if s.scheme == topology.SCHEME and np.isfinite(s.points).all()]
+    if not whole:
+        raise DataError(f"none of the {len(samples)} faces has all 68 points, which robustness is measured on")
+    return whole

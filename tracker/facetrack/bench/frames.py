@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from facetrack.capture import Source
-from facetrack.synthetic import ClipOptions, SyntheticClip
+from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.types import Frame, Image
 
 HELD = 120

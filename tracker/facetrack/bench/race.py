@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from facetrack.bench.figures import RunnerFigures, runner_figures
 from facetrack.bench.frames import FPS, played
 from facetrack.bench.stages import Clock, Spent, StageTimer, now, watched
-from facetrack.tracker import FaceTracker
+from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Frame, Image
 
 ROUND = 20

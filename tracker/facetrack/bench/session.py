@@ -95,8 +95,8 @@ class PictureFile:
 
 def run(task: SessionTask) -> LiveFigures:
     """Follow for as long as the task says, in this process. Raises FacetrackError as `facetrack live` would."""
-    from facetrack.cli.live import LiveLoop  # the very loop that is to be measured
-    from facetrack.cli.options import make_tracker, tracker_options
+    from facetrack.loops.live import LiveLoop  # the very loop that is to be measured
+    from facetrack.tracking.build import make_tracker, tracker_options
 
     model = Path(task.model) if task.model else None
     tracker = make_tracker(model, tracker_options(), task.threads, engine=task.engine)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facetrack.tracker import FaceTracker
+    from facetrack.tracking.tracker import FaceTracker
 
 REST = "the rest"
 STAGES = ("detect", "crop", "landmarks", "smoothing", "pose", "signals", "identity", "scene cut", REST)
@@ -99,10 +99,11 @@ def watched(tracker: FaceTracker, timer: StageTimer) -> Iterator[None]:
 
 def _parts(tracker: FaceTracker) -> list[tuple[str, Any, str]]:
     """(stage, whose attribute, its name)."""
-    from facetrack import landmarker, scene_cut, track
-    from facetrack import tracker as loop
-    from facetrack.identity import Identity
+    from facetrack import landmarker
     from facetrack.signals import FaceSignals
+    from facetrack.tracking import scene_cut, track
+    from facetrack.tracking import tracker as loop
+    from facetrack.tracking.reidentification import Identity
 
     return [
         ("detect", tracker, "detector"),

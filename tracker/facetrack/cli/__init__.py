@@ -7,29 +7,15 @@ import sys
 
 import typer
 
-from facetrack.cli import (
-    bench,
-    calibrate,
-    data,
-    demo,
-    devices,
-    evaluations,
-    export,
-    image,
-    info,
-    label,
-    live,
-    report,
-    train,
-    video,
-)
+from facetrack.cli import bench, calibrate, demo, devices, image, info, live, report, video
+from facetrack.cli.training import WithTraining
 from facetrack.errors import FacetrackError
 
 app = typer.Typer(
     name="facetrack",
     help="Follow faces in a camera or a video: 68 landmarks with an uncertainty each, identity and head pose.",
+    cls=WithTraining,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -42,15 +28,22 @@ app.command("demo")(demo.demo)
 app.command("devices")(devices.devices)
 app.command("info")(info.info)
 app.command("bench")(bench.bench)
-app.command("train")(train.train)
-app.command("export")(export.export)
-app.add_typer(data.app, name="data")
-app.command("label")(label.label)
-app.add_typer(evaluations.app, name="eval")
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+) -> None:
+    """Follow faces in a camera or a video: 68 landmarks with an uncertainty each, identity and head pose."""
+    if version:
+        from facetrack import __version__
+
+        typer.echo(f"facetrack {__version__}")
+        raise typer.Exit
 
 
 def main() -> None:
-    """Run the command line. What facetrack foresees ends in one sentence and exit code 2; Ctrl-C ends in 130."""
+    """Run the command line. Foreseen errors end in one sentence and exit code 2; Ctrl-C ends in 130."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop closes files like Ctrl-C
     try:
         app()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Model, make_tracker, tracker_options
+from facetrack.cli.options import Model
 from facetrack.errors import FacetrackError, MissingExtraError, OutputError
+from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -155,9 +156,9 @@ def peer_runner(peer: str, model: Path | None, images: list[Image], stack: ExitS
         raise FacetrackError(f"--peer is '{peer}'; expected {', '.join(PEERS)}")
     if model is None:
         raise FacetrackError("--peer mediapipe needs its network; give --peer-model the path of face_landmarker.task")
-    from facetrain.teacher import MediaPipeTeacher
+    from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 
-    mesh = stack.enter_context(MediaPipeTeacher(model, max_faces=1, video=True))
+    mesh = stack.enter_context(MediaPipeMesh(model, max_faces=1, video=True))
     return Runner(f"{mesh.title}, video mode", lambda frame: mesh(frame.image, frame.time_s), images)
 
 
@@ -218,7 +219,7 @@ def live_sessions(
 def show(console: Console, bench: Bench) -> None:
     """All tables."""
     from facetrack.bench import report
-    from facetrack.cli.evaluate_tracking import print_table
+    from facetrack.cli.console import print_table
 
     machine = bench.machine
     where = f"{bench.source}, {bench.size[0]}x{bench.size[1]}; {machine.processor}, {machine.cores} cores"

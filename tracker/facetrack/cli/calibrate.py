@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Model, Threads, make_tracker, tracker_options
+from facetrack.cli.options import Model, Threads
 from facetrack.errors import DisplayError, OutputError
+from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from facetrack.cli.window import Window
+    from facetrack.loops.window import Window
     from facetrack.signals.calibration import Calibration
     from facetrack.signals.profile import Profile
-    from facetrack.tracker import FaceTracker
+    from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Face, Frame, Image
 
 STEPS = (
@@ -101,7 +102,7 @@ class Guide:
         return self._window is None or self._show(frame.image, step)
 
     def _show(self, image: Image, step: int) -> bool:
-        from facetrack.draw import text_size_px, write_text
+        from facetrack.drawing.faces import text_size_px, write_text
 
         assert self._window is not None
         # As in a mirror: nobody finds their own left otherwise.
@@ -136,7 +137,7 @@ def missing(profile: Profile) -> list[str]:
 
 def _window(stack: ExitStack) -> Window | None:
     """None where there is no display: the terminal says it all."""
-    from facetrack.cli.window import Window
+    from facetrack.loops.window import Window
 
     try:
         return stack.enter_context(Window("facetrack calibrate"))

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import make_tracker, tracker_options
-from facetrack.cli.video import Followed, progress_bar
+from facetrack.cli.video import progress_bar
+from facetrack.loops.recorded import Followed
+from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from facetrack.demo_clip.clip import FaceTruth, SyntheticClip
     from facetrack.sinks import VideoSink
-    from facetrack.synthetic import FaceTruth, SyntheticClip
-    from facetrack.tracker import FaceTracker
+    from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Face, Image
 
 SHEET_FRAMES = 12
@@ -36,9 +37,9 @@ def demo(
 
     from rich.console import Console
 
-    from facetrack.draw import contact_sheet
+    from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
+    from facetrack.drawing.faces import contact_sheet
     from facetrack.sinks import ImageSink, VideoSink
-    from facetrack.synthetic import ClipOptions, SyntheticClip
 
     console = Console(stderr=True)
     clip = SyntheticClip(ClipOptions(duration_s=seconds, faces=faces))
@@ -66,7 +67,7 @@ class Demo:
         self.errors: list[float] = []
 
     def run(self, tracker: FaceTracker, video: VideoSink, progress: Progress) -> None:
-        from facetrack.draw import draw_faces
+        from facetrack.drawing.faces import draw_faces
 
         every = max(1, len(self.clip) // SHEET_FRAMES)
         bar = progress.add_task("following", total=len(self.clip))

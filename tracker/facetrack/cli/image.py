@@ -7,18 +7,8 @@ from typing import Annotated
 
 import typer
 
-from facetrack.cli.options import (
-    DetectorModel,
-    DetectorName,
-    EngineName,
-    Json,
-    MaxFaces,
-    Model,
-    Provider,
-    Threads,
-    make_tracker,
-    tracker_options,
-)
+from facetrack.cli.options import DetectorModel, DetectorName, EngineName, Json, MaxFaces, Model, Provider, Threads
+from facetrack.tracking.build import make_tracker, tracker_options
 
 DETECTOR_PX = 640
 """A picture has one chance, and time: the detector looks twice as closely as in a video."""
@@ -42,7 +32,7 @@ def image(
     from rich.console import Console
 
     from facetrack.capture import read_image
-    from facetrack.draw import draw_faces
+    from facetrack.drawing.faces import draw_faces
     from facetrack.sinks import ImageSink, JsonLinesSink
     from facetrack.types import Frame
 

@@ -22,11 +22,11 @@ from facetrack.cli.options import (
     Smooth,
     TargetZone,
     Threads,
-    make_tracker,
     signal_options,
-    tracker_options,
 )
-from facetrack.cli.video import check_distinct, follow, progress_bar
+from facetrack.cli.video import check_distinct, progress_bar
+from facetrack.loops.recorded import follow
+from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
     from facetrack.capture import ImageFiles, VideoFile

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
-from functools import partial
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,20 +24,17 @@ from facetrack.cli.options import (
     Smooth,
     TargetZone,
     Threads,
-    make_tracker,
     signal_options,
-    tracker_options,
 )
 from facetrack.errors import OutputError
+from facetrack.loops.recorded import follow
+from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from facetrack.capture import ImageFiles, VideoFile
-    from facetrack.report import ReportSink
     from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
-    from facetrack.tracker import FaceTracker
-    from facetrack.types import Event, Face, Frame
 
 
 def video(
@@ -99,29 +93,6 @@ def check_distinct(*paths: Path | str | None) -> None:
             raise OutputError(f"{path} is given for two outputs; choose a name for each")
 
 
-class Followed:
-    """What went by, for the closing line."""
-
-    def __init__(self) -> None:
-        self.frames = self.with_faces = 0
-        self.ids: set[int] = set()
-        self.update_ms: list[float] = []
-
-    def count(self, faces: list[Face], update_s: float) -> None:
-        self.frames += 1
-        self.with_faces += bool(faces)
-        self.ids.update(face.track_id for face in faces)
-        self.update_ms.append(1000 * update_s)
-
-    def summary(self) -> str:
-        import numpy as np
-
-        return (
-            f"{self.frames} frames, {self.with_faces} with a face, {len(self.ids)} identities; tracking took "
-            f"{np.median(self.update_ms):.1f} ms a frame (median), {np.percentile(self.update_ms, 95):.1f} ms (95 %)"
-        )
-
-
 def open_sinks(
     stack: ExitStack, frames: VideoFile | ImageFiles, source: Path, out: Path | None, json: str | None, csv: Path | None
 ) -> tuple[VideoSink | None, list[JsonLinesSink | CsvSink]]:
@@ -141,40 +112,6 @@ def open_sinks(
     if csv is not None:
         records.append(stack.enter_context(CsvSink(csv, source=source)))
     return pictures, records
-
-
-def follow(
-    frames: VideoFile | ImageFiles,
-    tracker: FaceTracker,
-    pictures: VideoSink | None,
-    records: Sequence[JsonLinesSink | CsvSink | ReportSink],
-    progress: Progress,
-) -> Followed:
-    """The loop: each frame through the tracker and into every output; decoding runs ahead of it, drawing and encoding
-    behind it."""
-    from facetrack.beside import WriteBehind, read_ahead
-    from facetrack.draw import draw_faces
-    from facetrack.draw_signals import SignalOverlay
-
-    followed, overlay = Followed(), SignalOverlay()
-
-    def show(sink: VideoSink, frame: Frame, faces: list[Face], events: tuple[Event, ...]) -> None:
-        picture = overlay.draw(draw_faces(frame.image, faces), faces, events, frame.time_s)
-        sink.write(picture, frame.time_s)
-
-    bar = progress.add_task("following", total=frames.n_frames)
-    with WriteBehind() as behind, closing(read_ahead(frames)) as decoded:
-        for frame in decoded:
-            started = time.perf_counter()
-            faces = tracker.update(frame)
-            followed.count(faces, time.perf_counter() - started)
-            for sink in records:
-                sink.write(frame, faces, tracker.events)
-            if pictures is not None:
-                behind.do(partial(show, pictures, frame, faces, tracker.events))
-            progress.advance(bar)
-    progress.update(bar, total=followed.frames)  # some containers only guess their length
-    return followed
 
 
 def progress_bar(console: object) -> Progress:

@@ -2,8 +2,8 @@
 
 Never run where this was written: there was no GPU. So nothing here decides anything: frames go up, crops are cut,
 batches are padded and answers come down by `device`, kept programs are named and made anew by `cache`, half precision
-is written into the network by `facetrain.half`, and `facetrain.parity` refuses what says something else than torch.
-Those are tested without a GPU, and so is this file, with a stand-in for torch-tensorrt.
+is written into the network by `facetrack.engine.half_precision`, and `facetrack.engine.parity` refuses what says
+something else than torch. Those are tested without a GPU, and so is this file, with a stand-in for torch-tensorrt.
 
 What is called exists under these names in torch-tensorrt 2.11.0, 2.12.1 and 2.13.0, read off their wheels
 (tests/test_engine_tensorrt.py compares with what was read, and with the one installed):
@@ -92,9 +92,9 @@ class TensorRtEngine:
         return program.module()
 
     def _build(self, shape: tuple[int, ...], path: Path) -> None:
-        from facetrain.flat import Flat
-        from facetrain.half import check_types
-        from facetrain.parity import photograph_crops, proven
+        from facetrack.engine.flat import Flat
+        from facetrack.engine.half_precision import check_types
+        from facetrack.engine.parity import photograph_crops, proven
 
         said = "building a TensorRT program of '%s' for batches of %d: once, and it takes a while"
         logging.getLogger(__name__).warning(said, self.spec.name, shape[0])

@@ -1,7 +1,7 @@
 """PyTorch: the network as it was trained, on the CPU or, recorded as CUDA graphs, on an NVIDIA GPU.
 
-Needs the extra `train`: the .onnx keeps the weights, `facetrain.stored` puts them back into the torch network. A .pt2
-written by `facetrack export --engine torch` needs torch alone.
+Needs the extra `train`: the .onnx keeps the weights, `facetrain.export.load` puts them back into the torch network. A
+.pt2 written by `facetrack export --engine torch` needs torch alone.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ EXTRA_FILE = f"{METADATA_KEY}.json"
 
 class TorchEngine:
     """threads: torch has one setting for the process, which each call on the CPU makes its own. device: one of DEVICES.
-    precision: fp16 computes the convolutions in half precision (`facetrain.half`). sizes: of the batches that CUDA
-    graphs are recorded for; the CPU takes any. One thread may call it at a time.
+    precision: fp16 computes the convolutions in half precision (`facetrack.engine.half_precision`). sizes: of the
+    batches that CUDA graphs are recorded for; the CPU takes any. One thread may call it at a time.
 
     from_frame: cuts the crops on the GPU; None on the CPU, where OpenCV does it faster.
     Raises MissingExtraError without torch or the device; ModelFileError, DataError where the file is not one of ours.
@@ -111,8 +111,8 @@ def open_module(path: Path, precision: str = "fp32") -> tuple[nn.Module, ModelSp
 
     spec = OnnxEngine(path).spec
     try:
-        from facetrain.half import half_convolutions
-        from facetrain.stored import open_network
+        from facetrack.engine.half_precision import half_convolutions
+        from facetrain.export.load import open_network
     except ImportError as error:
         raise MissingExtraError(
             f"the torch network of an .onnx needs the package {error.name}; install the extra: python -m pip install "

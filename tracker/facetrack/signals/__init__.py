@@ -1,9 +1,9 @@
 """What a face does: measured in each frame, and followed over time by one state machine for each signal."""
 
-from facetrack.signals.eyes import eye_aspect_ratios
+from facetrack.signals.eyes.openness import eye_aspect_ratios
 from facetrack.signals.face import FaceSignals, SignalOptions
 from facetrack.signals.fatigue import FatigueWeights
-from facetrack.signals.mouth import mouth_opening
+from facetrack.signals.mouth.openness import mouth_opening
 from facetrack.signals.observation import Observation
 from facetrack.signals.per_frame import measure, viewed_from_deg
 from facetrack.signals.profile import Profile

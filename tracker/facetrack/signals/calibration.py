@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from facetrack.errors import SettingsError
-from facetrack.signals.baseline import CLOSED_SHARE_RANGE, HEAD_OPEN_RANGE, OPEN_QUANTILE
-from facetrack.signals.head import HeadAngles, HeadOptions, NeutralHead
-from facetrack.signals.mouth import MouthOptions
+from facetrack.signals.eyes.baseline import CLOSED_SHARE_RANGE, HEAD_OPEN_RANGE, OPEN_QUANTILE
+from facetrack.signals.head.neutral import HeadAngles, HeadOptions, NeutralHead
+from facetrack.signals.mouth.openness import MouthOptions
+from facetrack.signals.mouth.smile import SmileOptions
 from facetrack.signals.profile import Profile
-from facetrack.signals.smile import SmileOptions
 from facetrack.types import Pose, Signals
 
 LEAST_KNOWN_S = 2.0

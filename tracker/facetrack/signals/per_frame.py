@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from facetrack.signals.eyes import eye_aspect_ratios
-from facetrack.signals.mouth import mouth_opening
+from facetrack.signals.eyes.openness import eye_aspect_ratios
+from facetrack.signals.mouth.openness import mouth_opening
 from facetrack.signals.observation import NO_ATTRIBUTES
 from facetrack.types import Floats, Pose, Signals
 

@@ -20,7 +20,6 @@ from torch.nn import functional as F
 
 from facetrack import topology
 from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES
-from facetrain.calibration import scale_logit
 from facetrain.models.landmarks import ConvNorm, Features, LandmarkNet, LandmarkNetOptions
 
 HEADS = "heads."
@@ -209,3 +208,10 @@ class AttributeNet(LandmarkNet):
         """(N, S, S, 3) uint8 -> what the heads see of them."""
         features = self.features(crops)
         return self.reader(features, self.read(features)["points"])
+
+
+def scale_logit(layer: nn.Linear, row: int, slope: float, offset: float) -> None:
+    """Make `layer` say slope * logit + offset where it said a logit in column `row`; the other columns stay."""
+    with torch.no_grad():
+        layer.weight[row] *= slope
+        layer.bias[row] = slope * layer.bias[row] + offset

@@ -138,7 +138,7 @@ class LandmarkNet(nn.Module):
     """(N, S, S, 3) uint8 BGR crops -> points (N, 68, 2) in crop px, sigma (N, 68) in crop px, presence (N,) as a logit.
 
     sigma is the scale that a Laplace likelihood gave the point's error, as one standard deviation per coordinate.
-    offset: (2,) crop px added to every point, see `calibration.labels_offset`; not learned.
+    offset: (2,) crop px added to every point, see `training.calibration.labels_offset`; not learned.
     """
 
     MEAN, SCALE = 127.5, 64.0

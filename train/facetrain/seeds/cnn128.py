@@ -17,16 +17,18 @@ from torch.nn import functional as F
 
 from facetrack import topology
 from facetrack.geometry import CropBox, crop_from_box, crop_matrix, cut, points_box, transform
-from facetrain import metrics
-from facetrain.datasets import packs
-from facetrain.datasets.landmarks import CropOptions, LandmarkCrops
-from facetrain.fit import FitOptions, fit
-from facetrain.losses import weighted_mean
+from facetrain.formats import packs
+from facetrain.metrics import landmarks as metrics
 from facetrain.models.cnn128 import Cnn128, Cnn128Options
+from facetrain.models.predict import predict
+from facetrain.reporting.figures import Figures, save_figures
+from facetrain.reporting.sheets import drawn, save_sheet
 from facetrain.sample import Sample
-from facetrain.seeds.pictures import Pictures, predict
-from facetrain.seeds.record import Figures, export_seed, save_figures, seed_spec
-from facetrain.sheets import drawn, save_sheet
+from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops
+from facetrain.seeds.pictures import Pictures
+from facetrain.seeds.record import export_seed, seed_spec
+from facetrain.training.fit import FitOptions, fit
+from facetrain.training.losses import weighted_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,31 +16,31 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from facetrack import topology
 from facetrack.errors import DataError
 from facetrack.expression import EXPRESSIONS
 from facetrack.geometry import crop_from_box, crop_matrix, cut, points_box, transform
 from facetrack.types import Image
-from facetrain import augment
-from facetrain.augment import AugmentOptions
-from facetrain.checkpoint import load_weights
-from facetrain.datasets import packs
-from facetrain.fit import FitOptions, fit
+from facetrain.augment import webcam as augment
+from facetrain.augment.mirror import mirrored
+from facetrain.augment.webcam import AugmentOptions
+from facetrain.formats import packs
+from facetrain.metrics.confusion import LEAST_HELD, confusion_matrix, f1_scores, save_confusion
 from facetrain.models.eac import EacNet, EacOptions, mark, region_centres
+from facetrain.models.predict import predict
 from facetrain.models.vgg16 import ExpressionVgg
+from facetrain.reporting.figures import Figures, save_figures
 from facetrain.sample import Sample
-from facetrain.sampling import EpochItems
-from facetrain.seeds.confusion import confusion_matrix, f1_scores, save_confusion
-from facetrain.seeds.pictures import mirrored, predict
+from facetrain.samples.sampling import EpochItems
 from facetrain.seeds.pretrain import pretrain_body
-from facetrain.seeds.record import Figures, export_seed, save_figures, seed_spec
+from facetrain.seeds.record import export_seed, seed_spec
+from facetrain.training.checkpoint import load_weights
+from facetrain.training.fit import FitOptions, fit
+from facetrain.training.losses import ExpressionLoss
 
 CLASSES = EXPRESSIONS
 """The pack's nine "contempt" are left out."""
-LEAST_HELD = 10
-"""A class with fewer validation faces cannot be measured."""
 MARGIN = 1.3
 AUGMENT = AugmentOptions(
     rotation_deg=8.0, wide_rotation_deg=20.0, shift=0.05, scale=(0.92, 1.09), light=0.5, grey=1.0, blur=0.1, noise=0.1,
@@ -113,16 +113,6 @@ def exact(sample: Sample, recipe: ExpressionRecipe) -> Image:
     if not recipe.marked:
         return grey
     return mark(grey, region_centres(transform(sample.points, crop_matrix(crop, input_px))))
-
-
-class ExpressionLoss:
-    """Cross-entropy with smoothed labels: many of the pack's are one person's opinion."""
-
-    def __init__(self, smoothing: float) -> None:
-        self.smoothing = smoothing
-
-    def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {"total": F.cross_entropy(outputs["expression"], batch["label"], label_smoothing=self.smoothing)}
 
 
 def read_expressions(data: Path) -> list[Sample]:

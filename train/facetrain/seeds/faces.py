@@ -12,20 +12,14 @@ from torch import Tensor
 from facetrack import topology_maps
 from facetrack.geometry import crop_matrix, cut, transform
 from facetrack.types import Floats, Image
-from facetrain import augment
-from facetrain.augment import AugmentOptions
-from facetrain.models.tcdcn import ATTRIBUTES, POSES
-from facetrain.rough_crop import rough_crop
+from facetrain.augment import webcam
+from facetrain.augment.jittered_crop import BOX_JITTER, rough_crop
+from facetrain.augment.mirror import mirrored
+from facetrain.augment.webcam import AugmentOptions
+from facetrain.models.tcdcn import POSES
 from facetrain.sample import Sample
-from facetrain.sampling import EpochItems
-from facetrain.seeds.pictures import mirrored
-
-UNKNOWN = -1.0
-BOX_JITTER = 0.03
-"""Deviation of the test crops from exact ones, in extents: a detector's, not the truth's."""
-TASKS = (*ATTRIBUTES, "pose")
-READ_AS = {"gender": "male", "smile": "smile", "glasses": "glasses", "pose": "pose_bin"}
-"""Task -> the attribute that says it in MTFL's samples (see `datasets.mtfl`)."""
+from facetrain.samples.sampling import EpochItems
+from facetrain.samples.task_labels import TASKS, UNKNOWN, label_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,14 +29,6 @@ class Faces:
     crops: Image
     points: Floats
     labels: dict[str, NDArray[np.float32]]
-
-
-def label_of(sample: Sample, task: str) -> float:
-    """1 or 0, a pose 0 to 4, or UNKNOWN."""
-    value = sample.attributes.get(READ_AS[task])
-    if value is None:
-        return UNKNOWN
-    return float(value) - 1 if task == "pose" else float(value)
 
 
 def rough_faces(samples: list[Sample], margin: float, input_px: int) -> Faces:
@@ -85,8 +71,8 @@ class TaskFaces(EpochItems):
         sample = self.samples[index]
         labelled = len(sample.points) > 0 and bool(np.isfinite(sample.points).all())
         points = sample.points if labelled else _middle(sample.image, topology_maps.N_POINTS[self.scheme])
-        crop = augment.random_crop(points, self.margin, rng, self.options)
-        image, matrix = augment.warp(sample.image, crop, self.input_px, rng)
+        crop = webcam.random_crop(points, self.margin, rng, self.options)
+        image, matrix = webcam.warp(sample.image, crop, self.input_px, rng)
         weight = sample.weight if labelled else np.zeros(len(points), np.float32)
         points = transform(points, matrix)
         labels = {task: label_of(sample, task) for task in TASKS}
@@ -95,7 +81,7 @@ class TaskFaces(EpochItems):
             image, weight = np.ascontiguousarray(image[:, ::-1]), weight[order]
             points = mirrored(points, order, self.input_px)
             labels["pose"] = POSES - 1 - labels["pose"] if labels["pose"] >= 0 else UNKNOWN
-        image = augment.degrade(image, rng, self.options)
+        image = webcam.degrade(image, rng, self.options)
         arrays = {"crop": image, "points": points, "weight": weight}
         return {name: torch.from_numpy(value) for name, value in arrays.items()} | {
             task: torch.tensor(value, dtype=torch.float32) for task, value in labels.items()

@@ -1,8 +1,8 @@
 """Kaggle's Facial Keypoints: 96x96 grey faces, 15 points, RMSE in px. Recipes kaggle-mlp, -cnn, -vgg and vgg16.
 
 Kaggle's own files may not be handed on, so the recipes train on a set derived from the 68-point packs: the same size of
-picture, the same 15 points, and the face placed as Kaggle's are on average and about as unsteadily (`datasets.kaggle`).
-Who has the real training.csv gives its path as --data: missing points are masked.
+picture, the same 15 points, and the face placed as Kaggle's are on average and about as unsteadily
+(`formats.public.kaggle`). Who has the real training.csv gives its path as --data: missing points are masked.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from torch import Tensor, nn
 
 from facetrack import topology_maps
 from facetrack.errors import DataError
-from facetrain.datasets import packs
-from facetrain.datasets.kaggle import FRAME_SIZE, as_kaggle
-from facetrain.datasets.open import read_any
-from facetrain.datasets.result import print_left_out
-from facetrain.fit import FitOptions, fit
-from facetrain.losses import weighted_mean
+from facetrain.augment.mirror import mirrored
+from facetrain.formats import packs
+from facetrain.formats.open import read_any
+from facetrain.formats.public.kaggle import FRAME_SIZE, as_kaggle
+from facetrain.formats.reading import print_left_out
 from facetrain.models.kaggle import (
     KAGGLE_PX,
     N_KAGGLE,
@@ -31,11 +30,15 @@ from facetrain.models.kaggle import (
     PointRegressor,
     Specialists,
 )
+from facetrain.models.predict import predict
 from facetrain.models.vgg16 import Vgg16Points
+from facetrain.reporting.figures import Figures, save_figures
+from facetrain.reporting.sheets import drawn, save_sheet
 from facetrain.sample import Sample
-from facetrain.seeds.pictures import FlippedPictures, Pictures, mirrored, predict
-from facetrain.seeds.record import Figures, export_seed, save_figures, seed_spec
-from facetrain.sheets import drawn, save_sheet
+from facetrain.seeds.pictures import FlippedPictures, Pictures
+from facetrain.seeds.record import export_seed, seed_spec
+from facetrain.training.fit import FitOptions, fit
+from facetrain.training.losses import weighted_mean
 
 SCHEME = topology_maps.KAGGLE_15
 FLIP = topology_maps.FLIPS[SCHEME]

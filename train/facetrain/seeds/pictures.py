@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from facetrack.types import Floats, Image
-from facetrain.sampling import EpochItems
-
-Flips = NDArray[np.intp]
+from facetrain.augment.mirror import Flips, mirrored
+from facetrain.samples.sampling import EpochItems
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,18 +50,3 @@ class FlippedPictures(EpochItems):
             "points": torch.from_numpy(points),
             "weight": torch.from_numpy(weight),
         }
-
-
-def mirrored(points: Floats, order: Flips, width: int) -> Floats:
-    """(..., K, 2) points of the mirrored picture, with their numbers swapped."""
-    swapped = points[..., order, :].copy()
-    swapped[..., 0] = width - 1 - swapped[..., 0]
-    return swapped
-
-
-def predict(model: nn.Module, crops: Image, batch: int = 64) -> dict[str, NDArray[np.float32]]:
-    """Run the network over (N, S, S, C) uint8 crops."""
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        parts = [model(part.to(device)) for part in torch.from_numpy(crops).split(batch)]
-    return {name: torch.cat([part[name].float().cpu() for part in parts]).numpy() for name in parts[0]}

@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from facetrain.augment import AugmentOptions
-from facetrain.checkpoint import save_weights
-from facetrain.datasets.landmarks import CropOptions, LandmarkCrops
-from facetrain.fit import FitOptions, fit
-from facetrain.losses import weighted_mean
+from facetrain.augment.webcam import AugmentOptions
 from facetrain.models.vgg16 import VggBody, widths
 from facetrain.sample import Sample
+from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops
+from facetrain.training.checkpoint import save_weights
+from facetrain.training.fit import FitOptions, fit
+from facetrain.training.losses import weighted_mean
 
 
 class BodyOnPoints(nn.Module):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 
 import torch
@@ -11,18 +9,10 @@ from torch import nn
 
 from facetrack.modelfile import ModelSpec
 from facetrack.types import Image
-from facetrain.export import export_onnx
+from facetrain.export.onnx import export_onnx
+from facetrain.reporting.figures import Figures
+from facetrain.samples.provenance import describe, terms_of
 
-Figures = dict[str, float]
-
-PACKS = {
-    "helen_train": "HELEN, 870 photographs labelled in the 300-W scheme (research only)",
-    "ytfaces_train": "YouTube Faces, 3462 frames with semi-automatic points (research only)",
-    "mtfl": "MTFL, 10,000 faces with 5 points, gender, smile, glasses and pose (research only)",
-    "expressions": "13,572 face crops with emotions, half of them LFW, points by MediaPipe (Apache-2.0 repository)",
-}
-TERMS = "Trained on sets that are free for research only: ask their owners before commercial use."
-BROUGHT_TERMS = "What the owner of the data allows."
 OUTPUTS = {
     "points": "(N, K, 2) x y in crop px, pixel centres at integers",
     "sigma": "(N, 68) one standard deviation of a point's error per coordinate on validation faces, crop px",
@@ -53,8 +43,8 @@ def seed_spec(
         topology=topology,
         margin=margin,
         outputs={key: OUTPUTS[key] for key in outputs},
-        data=[PACKS.get(pack, f"{pack}, brought by the user") for pack in packs],
-        terms=TERMS if set(packs) & set(PACKS) else BROUGHT_TERMS,
+        data=[describe(pack) for pack in packs],
+        terms=terms_of(packs),
         reproduce=f"facetrack train {name} --data DATA",
         metrics={f"validation/{key}": round(value, 4) for key, value in figures.items()},
     )
@@ -65,9 +55,3 @@ def export_seed(model: nn.Module, spec: ModelSpec, crops: Image, path: Path) -> 
     axes = {name: {0: "faces"} for name in ("crops", *spec.outputs)}
     tolerance = {name: PARITY.get(name, 1e-3) for name in spec.outputs}
     return export_onnx(model, spec, torch.from_numpy(crops[:24]), path, tolerance, axes)
-
-
-def save_figures(figures: Figures, run_dir: Path) -> None:
-    """figures.json; null for what is not a number."""
-    values = {name: value if math.isfinite(value) else None for name, value in figures.items()}
-    (run_dir / "figures.json").write_text(json.dumps(values, indent=1) + "\n")

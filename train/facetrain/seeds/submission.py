@@ -11,9 +11,9 @@ from facetrack import topology_maps
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import DataError
 from facetrack.types import Floats, Image
-from facetrain.datasets.kaggle import SIDE_PX, read_kaggle, write_submission
-from facetrain.datasets.result import print_left_out
-from facetrain.seeds.pictures import mirrored
+from facetrain.augment.mirror import mirrored
+from facetrain.formats.public.kaggle import SIDE_PX, read_kaggle, write_submission
+from facetrain.formats.reading import print_left_out
 
 BATCH = 64
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facetrain import recipe as recipes
-from facetrain.run_folder import train_into
+from facetrain.reporting.figures import Figures
 from facetrain.seeds.cnn128 import Cnn128Recipe, train_cnn128
 from facetrain.seeds.expression import ExpressionRecipe, train_expression
 from facetrain.seeds.kaggle import KaggleRecipe, ensemble_rmse, train_kaggle
-from facetrain.seeds.record import Figures
 from facetrain.seeds.tcdcn import TcdcnRecipe, train_tcdcn
+from facetrain.training import recipe as recipes
+from facetrain.training.run_folder import train_into
 
 Trainer = Callable[[Path, Path, Any], Figures]
 DERIVED = "derived from HELEN and YouTube Faces: Kaggle's own files are not here"

@@ -17,17 +17,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facetrack import topology, topology_maps
-from facetrain import metrics
-from facetrain.augment import AugmentOptions
-from facetrain.datasets import packs
-from facetrain.datasets.mtfl import read_mtfl_pack
-from facetrain.fit import FitOptions, fit
+from facetrain.augment.webcam import AugmentOptions
+from facetrain.formats import packs
+from facetrain.formats.public.mtfl import read_mtfl_pack
+from facetrain.metrics import landmarks as metrics
+from facetrain.metrics.binary import yes_no_figures
+from facetrain.models.predict import predict
 from facetrain.models.tcdcn import ATTRIBUTES, Tcdcn, TcdcnOptions
+from facetrain.reporting.figures import Figures, save_figures
+from facetrain.reporting.sheets import drawn, save_sheet
 from facetrain.sample import Sample
 from facetrain.seeds.faces import Faces, TaskFaces, rough_faces, thinned
-from facetrain.seeds.pictures import predict
-from facetrain.seeds.record import Figures, export_seed, save_figures, seed_spec
-from facetrain.sheets import drawn, save_sheet
+from facetrain.seeds.record import export_seed, seed_spec
+from facetrain.training.fit import FitOptions, fit
 
 AUGMENT = AugmentOptions(
     rotation_deg=12.0, wide_rotation_deg=30.0, shift=0.08, scale=(0.87, 1.15), light=0.4, grey=0.0, blur=0.1,
@@ -199,15 +201,6 @@ def five_figures(model: nn.Module, faces: Faces) -> Figures:
     known = faces.labels["pose"] >= 0
     right = outputs["pose"].argmax(axis=1) == faces.labels["pose"]
     return figures | {"pose_accuracy": float(right[known].mean()) if known.any() else float("nan")}
-
-
-def yes_no_figures(said: np.ndarray, labels: np.ndarray) -> Figures:
-    """Precision, recall and F1 of "yes" over the known labels; 0 where nothing was said or nothing was there."""
-    known = labels >= 0
-    said, true = said[known], labels[known] > 0
-    hits = float((said & true).sum())
-    precision, recall = hits / max(1, int(said.sum())), hits / max(1, int(true.sum()))
-    return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / max(1e-9, precision + recall)}
 
 
 def dense_figures(model: nn.Module, faces: Faces) -> Figures:

@@ -1,0 +1,349 @@
+"""What `facetrack bench` says, on a clock that only moves by known steps."""
+
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from facetrack import landmarker as landmarker_module
+from facetrack.bench import frames, report, session
+from facetrack.bench.figures import LiveFigures, Percentiles, RunnerFigures, runner_figures
+from facetrack.bench.memory import peak_mb
+from facetrack.bench.race import ROUND, WARM_UP, Runner, race
+from facetrack.bench.stages import REST, Spent, StageTimer, watched
+from facetrack.capture import Camera
+from facetrack.cli import app
+from facetrack.cli import bench as command
+from facetrack.errors import FacetrackError, OutputError
+from facetrack.landmarker import Landmarker
+from facetrack.signals import FaceSignals
+from facetrack.tracking import track as track_module
+from facetrack.tracking import tracker as tracker_module
+from facetrack.tracking.reidentification import Identity
+from facetrack.tracking.tracker import FaceTracker
+
+
+class HandClock:
+    """Moves by what it is told to; the processor works half of the time."""
+
+    def __init__(self):
+        self.at_ms = 0.0
+
+    def __call__(self):
+        return Spent(self.at_ms / 1000, self.at_ms / 2000)
+
+    def pass_ms(self, ms):
+        self.at_ms += ms
+
+
+def spent_ms(spent):
+    return {stage: round(1000 * value.wall_s, 6) for stage, value in spent.items()}
+
+
+def test_every_moment_is_charged_to_the_innermost_stage():
+    clock = HandClock()
+    timer = StageTimer(clock)
+    inner = timer.timed("crop", lambda: clock.pass_ms(2))
+
+    def landmarks():
+        clock.pass_ms(1)
+        inner()
+        inner()
+        clock.pass_ms(4)
+
+    outer = timer.timed("landmarks", landmarks)
+    inner()  # outside of a frame nothing is charged
+    timer.begin()
+    clock.pass_ms(7)
+    outer()
+    clock.pass_ms(3)
+    spent = timer.end()
+    assert spent_ms(spent) == {REST: 10, "landmarks": 5, "crop": 4}
+    assert spent["landmarks"].cpu_s == pytest.approx(0.0025)
+
+
+def test_a_stage_that_raises_is_charged_and_left():
+    clock = HandClock()
+    timer = StageTimer(clock)
+
+    def fails():
+        clock.pass_ms(2)
+        raise ZeroDivisionError
+
+    timer.begin()
+    with pytest.raises(ZeroDivisionError):
+        timer.timed("pose", fails)()
+    clock.pass_ms(1)
+    assert spent_ms(timer.end()) == {REST: 1, "pose": 2}
+
+
+class Slow:
+    """A part that takes so long on the clock."""
+
+    def __init__(self, part, clock, ms):
+        self.part, self.clock, self.ms, self.calls = part, clock, ms, 0
+
+    def __getattr__(self, name):
+        return getattr(self.part, name)
+
+    def __call__(self, *args, **options):
+        self.calls += 1
+        self.clock.pass_ms(self.ms)
+        return self.part(*args, **options)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return frames.drawn(count=6)
+
+
+@pytest.mark.net
+def test_the_trackers_parts_are_charged_to_their_stages_and_put_back(images, monkeypatch):
+    clock = HandClock()
+    tracker = FaceTracker.from_weights()
+    detector = tracker.detector = Slow(tracker.detector, clock, 50)
+    network = tracker.landmarker._engine = Slow(tracker.landmarker._engine, clock, 20)
+    appearance = tracker._identity._appearance = Slow(tracker._identity._appearance, clock, 6)
+    pose = Slow(tracker_module.head_pose, clock, 3)
+    monkeypatch.setattr(tracker_module, "head_pose", pose)
+    monkeypatch.setattr(landmarker_module, "cut", Slow(landmarker_module.cut, clock, 2))
+    owners = [
+        (Landmarker, "__call__"),
+        (track_module, "smooth_together"),
+        (FaceSignals, "update"),
+        (Identity, "attend"),
+    ]
+    before = [vars(owner)[name] for owner, name in owners]
+    timer, total = StageTimer(clock), {}
+    with watched(tracker, timer):
+        for frame in frames.played(images, 0, 6):
+            timer.begin()
+            tracker.update(frame)
+            for stage, ms in spent_ms(timer.end()).items():
+                total[stage] = total.get(stage, 0) + ms
+    assert [vars(owner)[name] for owner, name in owners] == before
+    assert tracker.detector is detector
+    assert detector.calls >= 1 and network.calls >= 6 and pose.calls >= 4 and appearance.calls >= 1  # noqa: PT018
+    # One face: one crop in each batch.
+    expected = {"detect": 50 * detector.calls, "landmarks": 20 * network.calls, "crop": 2 * network.calls}
+    expected |= {"pose": 3 * pose.calls, "identity": 6 * appearance.calls}
+    expected |= {"smoothing": 0, "signals": 0, "scene cut": 0, REST: 0}
+    assert total == expected
+    assert sum(total.values()) == clock.at_ms
+
+
+def test_percentiles_by_hand():
+    # 1..5: ranks 0..4, so 95 % is rank 3.8 and 99 % rank 3.96.
+    found = Percentiles.of([5, 1, 4, 2, 3])
+    assert (found.p50, found.p95, found.p99) == pytest.approx((3, 4.8, 4.96))
+
+
+def test_figures_by_hand():
+    whole = [Spent(0.004, 0.002), Spent(0.006, 0.003), Spent(0.010, 0.007)]
+    staged = [{"detect": Spent(0.008, 0.006), REST: Spent(0.001, 0.001)}] + [{REST: Spent(0.003, 0.001)}] * 2
+    found = runner_figures("own", whole, [1, 1, 0], staged)
+    assert found.frames == 3
+    assert found.faces == pytest.approx(2 / 3)
+    assert (found.wall_ms.p50, found.cpu_ms.p50) == pytest.approx((6, 3))
+    assert found.frames_per_s == pytest.approx(3 / 0.020)
+    assert found.cpu_per_wall == pytest.approx(12 / 20)
+    detect, rest = found.stages
+    assert (detect.stage, rest.stage) == ("detect", REST)
+    assert detect.frames_share == pytest.approx(1 / 3)
+    assert (detect.wall_ms.p50, detect.mean_cpu_ms) == pytest.approx((8, 2))
+    assert rest.mean_cpu_ms == pytest.approx(1)
+
+
+def test_runners_take_turns_on_the_same_frames():
+    clock, seen = HandClock(), []
+
+    def step(name, ms):
+        def run(frame):
+            seen.append((name, frame.index))
+            clock.pass_ms(ms)
+            return [None] * ms
+
+        return run
+
+    pictures = [np.full((2, 2, 3), n, np.uint8) for n in range(3)]
+    one, two = race([Runner("one", step("one", 2), pictures), Runner("two", step("two", 4), pictures)], 50, clock)
+    turns = [name for n, (name, _) in enumerate(seen) if n == 0 or seen[n - 1][0] != name]
+    assert turns == ["one", "two"] * 4  # the warm-up, then 20, 20 and 10 frames
+    for name in ("one", "two"):
+        assert [index for who, index in seen if who == name] == list(range(WARM_UP + 50))
+    assert one.frames == two.frames == 50
+    assert ROUND < 50
+    assert (one.cpu_ms.p50, two.cpu_ms.p99, two.wall_ms.p50) == pytest.approx((1, 2, 4))
+    assert (one.faces, two.faces) == (2, 4)
+
+
+def test_frames_are_played_forward_and_back():
+    pictures = [np.full((1, 1, 3), n, np.uint8) for n in range(3)]
+    shown = [int(frame.image[0, 0, 0]) for frame in frames.played(pictures, 0, 9)]
+    assert shown == [0, 1, 2, 1, 0, 1, 2, 1, 0]
+    later = list(frames.played(pictures, 5, 2, fps=10))
+    assert [(int(f.image[0, 0, 0]), f.time_s, f.index) for f in later] == [(1, 0.5, 5), (2, 0.6, 6)]
+    assert len(list(frames.played(pictures[:1], 0, 3))) == 3
+
+
+class SleepClock:
+    def __init__(self):
+        self.at_s = 100.0
+
+    def __call__(self):
+        return self.at_s
+
+    def sleep(self, seconds):
+        self.at_s += seconds
+
+
+def test_a_simulated_camera_stamps_when_a_frame_was_due():
+    clock = SleepClock()
+    grabber = session.PacedGrabber(lambda n: np.full((1, 1, 3), n, np.uint8), 10.0, clock, clock.sleep)
+    assert grabber.read()[1] == pytest.approx(100.0)
+    assert grabber.read()[1] == clock.at_s == pytest.approx(100.1)
+    clock.at_s += 0.35  # the thread was not let run: three frames have been waiting since
+    stamps = [grabber.read()[1] for _ in range(4)]
+    assert stamps == pytest.approx([100.2, 100.3, 100.4, 100.5])
+    assert clock.at_s == pytest.approx(100.5)
+
+
+@pytest.mark.net
+def test_the_live_session_counts_what_its_camera_grabbed(images, tmp_path):
+    file = tmp_path / "frames.raw"
+    file.write_bytes(b"".join(image.tobytes() for image in images))
+    picture = session.PictureFile(file, *images[0].shape[:2])
+    order = [0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0]
+    assert all(np.array_equal(picture(n), images[k]) for n, k in enumerate(order))
+    found = session.run(session.SessionTask(1.0, str(file), *images[0].shape[:2]))
+    assert found.fps == 30
+    assert found.grabbed == found.followed + found.dropped
+    assert 1 <= found.followed <= found.grabbed
+    middle, most, largest = found.age_frames
+    assert 0 < middle <= most <= largest
+    assert 0 < found.cpu_per_wall < 4
+    assert found.peak_mb is None or found.peak_mb > 30
+
+
+def test_a_given_grabber_is_pulled_from_and_closed():
+    closed = []
+    grabber = session.PacedGrabber(lambda n: np.zeros((4, 6, 3), np.uint8), 1000.0)
+    grabber.close = lambda: closed.append(True)
+    with Camera("simulated camera", grabber=grabber) as camera:
+        assert (camera.size, camera.fps) == ((6, 4), 1000.0)
+        assert next(iter(camera)).index >= 0
+    assert closed
+
+
+def test_burners_are_stopped():
+    with session.burning(2, 30.0):
+        pass  # leaving waits for their end; it would last 30 s otherwise
+
+
+def test_a_live_session_that_fails_says_why(tmp_path):
+    file = tmp_path / "frames.raw"
+    file.write_bytes(bytes(12))
+    with pytest.raises(FacetrackError, match="no such model file"):
+        session.run_apart(session.SessionTask(1.0, str(file), 2, 2, model=str(tmp_path / "none.onnx")))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the system does not say what a process holds now")
+def test_peak_memory_grows_with_what_is_held():
+    before = peak_mb()
+    held = np.ones(256 * 2**17)  # 256 MB, touched
+    assert peak_mb() - before > 150 or peak_mb() > 256 + 60
+    del held
+
+
+def made(name, cpu_ms, stages=()):
+    three = Percentiles(cpu_ms, 2 * cpu_ms, 3 * cpu_ms)
+    return RunnerFigures(name, 100, 1.0, three, three, 1000 / cpu_ms, 1.0, stages)
+
+
+@pytest.fixture
+def measured():
+    staged = [{"detect": Spent(0.005, 0.004), REST: Spent(0.001, 0.001)}]
+    own = runner_figures("onnx, 1 thread", [Spent(0.006, 0.003)], [1], staged)
+    peer = made("peer", 12.0)
+    machine = report.Machine("a processor", "Linux", "3.11", 2, 0.5)
+    live = LiveFigures(2, 30.0, 300, 290, 10, (0.2, 0.9, 1.8), 0.12, 140.0)
+    sizes = (made("640x480", 2.0), made("1920x1080", 3.0))
+    runners = (own, peer)
+    return report.Bench("facetrack bench", machine, "drawn clip", (640, 480), runners, peer, sizes, (live,))
+
+
+def test_json_has_every_figure_and_the_ratios(measured, tmp_path):
+    report.save(measured, tmp_path)
+    values = json.loads((tmp_path / "figures.json").read_text())
+    assert set(values) == {"command", "machine", "source", "size", "runners", "reference", "sizes", "live"}
+    assert values["reference"] == "peer"
+    own, peer = values["runners"]
+    assert (own["ratio"], peer["ratio"]) == pytest.approx((0.25, 1))
+    assert own["cpu_ms"] == pytest.approx({"p50": 3, "p95": 3, "p99": 3})
+    assert own["stages"][0]["stage"] == "detect"
+    assert own["stages"][0]["mean_cpu_ms"] == pytest.approx(4)
+    assert [size["ratio"] for size in values["sizes"]] == pytest.approx([1, 1.5])
+    assert values["live"][0]["dropped"] == 10
+    assert values["live"][0]["age_frames"] == [0.2, 0.9, 1.8]
+    assert values["machine"]["load"] == 0.5
+
+
+def test_without_matplotlib_the_picture_is_left_out(measured, tmp_path, monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    command.save(Console(width=200), measured, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures.json"]
+    assert "no picture" in capsys.readouterr().out
+
+
+@pytest.mark.net
+def test_the_command_prints_tables_and_writes_figures_and_picture(images, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(frames, "HELD", 4)
+    monkeypatch.setattr(command, "read_frames", lambda source, camera: (images, "drawn clip"))
+    arguments = ["bench", "--frames", "20", "--live-seconds", "0", "--sizes", "96x64", "--out", str(tmp_path / "made")]
+    done = CliRunner().invoke(app, arguments, env={"COLUMNS": "140"})
+    assert done.exit_code == 0, done.output
+    for stage in ("detect", "landmarks", "smoothing", "pose", "signals", "identity", REST, "96x64"):
+        assert stage in done.output
+    values = json.loads((tmp_path / "made" / "figures.json").read_text())
+    assert values["size"] == [640, 480]
+    assert values["runners"][0]["frames"] == 20
+    means = sum(stage["mean_cpu_ms"] for stage in values["runners"][0]["stages"])
+    assert means > 0
+    assert (tmp_path / "made" / "stages.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("text", ["0", "", "a", "1,,2", "1.5", "-1"])
+def test_threads_that_are_none(text):
+    with pytest.raises(FacetrackError, match="--threads"):
+        command.parse_threads(text)
+
+
+@pytest.mark.parametrize("text", ["640", "640x", "10x10", "axb", "640x480x3", "90000x480"])
+def test_sizes_that_are_none(text):
+    with pytest.raises(FacetrackError, match="--sizes"):
+        command.parse_sizes(text)
+
+
+def test_lists_of_threads_and_sizes():
+    assert command.parse_threads("1,2") == [1, 2]
+    assert command.parse_sizes("640x480, 1920x1080") == [(640, 480), (1920, 1080)]
+    assert command.parse_sizes("") == []
+
+
+def test_what_cannot_be_run_is_said(tmp_path, images):
+    with pytest.raises(FacetrackError, match="leave one out"):
+        command.read_frames(tmp_path, "0")
+    with pytest.raises(FacetrackError, match="--peer is 'x'"):
+        command.peer_runner("x", None, images, None)
+    with pytest.raises(FacetrackError, match="--peer-model"):
+        command.peer_runner("mediapipe", None, images, None)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="--out"):
+        command.make_folder(tmp_path / "file" / "below")

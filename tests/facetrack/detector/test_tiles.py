@@ -1,0 +1,120 @@
+"""The tiles cover every picture, and what the detector finds in one lies where it is in the whole."""
+
+import numpy as np
+import pytest
+
+from facetrack.detector.tiles import Tiles, shifted
+from facetrack.geometry import points_box
+from facetrack.tracking.tracker import FaceTracker, TrackerOptions
+from facetrack.types import Detections, Frame
+from staged import Stage, actor, ids
+
+SIZES = [(640, 480), (1280, 720), (1920, 1080), (720, 1280), (513, 300), (3840, 2160)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("side", [1, 24, 63, 64])
+def test_every_small_box_lies_wholly_in_a_tile(width, height, side):
+    """All places of a box of side x side pixels; side 1: every point of the picture."""
+    tiles = Tiles()
+    assert side <= tiles.OVERLAP_PX
+    wide, high = tiles.size
+    held = np.zeros((height - side + 1, width - side + 1), bool)
+    for x, y in tiles.origins(width, height):
+        assert 0 <= x <= max(width - wide, 0)
+        assert 0 <= y <= max(height - high, 0)
+        held[y : y + high - side + 1, x : x + wide - side + 1] = True
+    assert held.all()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "count"),
+    [(320, 240, 0), (448, 336, 0), (512, 384, 0), (513, 384, 4), (640, 480, 4), (1280, 720, 12), (1920, 1080, 20)],
+)
+def test_as_many_tiles_as_needed(width, height, count):
+    """Of 448 x 336 px, each 384 x 272 beyond the last: (1280 - 64) / 384 = 3.2 and (720 - 64) / 272 = 2.4."""
+    assert len(Tiles().origins(width, height)) == count
+
+
+def test_one_after_the_other_and_round_again():
+    image = np.arange(480 * 640 * 3, dtype=np.uint8).reshape(480, 640, 3)
+    tiles = Tiles()
+    given = [tiles.next(image) for _ in range(5)]
+    assert [origin for _, origin in given] == [(0, 0), (192, 0), (0, 144), (192, 144), (0, 0)]
+    for part, (x, y) in given:
+        assert part.shape == (336, 448, 3)
+        assert np.shares_memory(part, image)
+        assert (part[0, 0] == image[y, x]).all()
+    tiles.reset()
+    tiles.next(image)
+    tiles.reset()
+    assert tiles.next(image)[1] == (0, 0)
+    assert tiles.next(image[:240, :320]) is None
+
+
+def test_detections_are_moved_back():
+    points = np.arange(20, dtype=np.float32).reshape(2, 5, 2)
+    found = Detections(np.float32([[1, 2, 31, 42], [5, 6, 7, 8]]), np.float32([0.9, 0.8]), points)
+    moved = shifted(found, (384, 272))
+    assert moved.boxes.tolist() == [[385, 274, 415, 314], [389, 278, 391, 280]]
+    assert moved.scores is found.scores
+    np.testing.assert_array_equal(moved.keypoints[..., 0], points[..., 0] + 384)
+    np.testing.assert_array_equal(moved.keypoints[..., 1], points[..., 1] + 272)
+    assert shifted(Detections(found.boxes, found.scores), (1, 1)).keypoints is None
+
+
+class ShortSighted(Stage):
+    """Reduces what it is shown to 320 px and sees faces of 16 px and more that lie wholly in there. Where its part of
+    the picture lies is written in the pixels."""
+
+    def __init__(self, width, height):
+        super().__init__()
+        self.sigma_px = 0.3
+        y, x = np.mgrid[:height, :width]
+        self.image = np.stack([x & 255, y & 255, (x >> 8) | (y >> 8) << 4], axis=2).astype(np.uint8)
+
+    def detect(self, image):
+        self.detector_calls += 1
+        low_x, low_y, high = (int(v) for v in image[0, 0])
+        x, y = low_x + ((high & 15) << 8), low_y + ((high >> 4) << 8)
+        height, width = image.shape[:2]
+        boxes = np.array([points_box(points) - [x, y, x, y] for points in self.actors], np.float32).reshape(-1, 4)
+        inside = (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= [width - 1, height - 1]).all(axis=1)
+        large = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) * 320 / max(width, height) >= 16
+        boxes = boxes[inside & large]
+        return Detections(boxes, np.full(len(boxes), 0.9, np.float32))
+
+    def tracker(self):
+        return FaceTracker(self.detect, self, TrackerOptions(smoothing="off"))
+
+
+@pytest.mark.parametrize("place", [(20, 20), (1255, 700), (430, 300), (640, 360), (845, 545)])
+def test_a_far_face_is_found_within_one_round_of_the_tiles(place):
+    """30 px of 1280 are 7.5 of 320, and 21 of a tile's."""
+    stage = ShortSighted(1280, 720)
+    stage.actors = [actor(*place, 30.0)]
+    tracker = stage.tracker()
+    assert len(stage.detect(stage.image)) == 0
+    for i in range(12):
+        faces = tracker.update(Frame(stage.image, i / 30, i))
+        if faces:
+            break
+    assert ids(faces) == [1]
+    np.testing.assert_allclose(faces[0].landmarks.points, stage.actors[0])
+    assert stage.detector_calls == 1 + 2 * (i + 1), "the whole and one part of it in each frame"
+
+
+def test_beside_a_near_face_a_far_one_is_found_in_a_round_of_intervals():
+    stage = ShortSighted(1280, 720)
+    stage.actors = [actor(300, 300, 150), actor(1100, 600, 30)]
+    tracker = stage.tracker()
+    seen = [ids(tracker.update(Frame(stage.image, i * 0.5, i))) for i in range(1 + 12 * FaceTracker.CLOSER_EVERY)]
+    assert seen[0] == [1]
+    assert seen[-1] == [1, 2]
+
+
+def test_a_small_picture_is_looked_at_once():
+    stage = ShortSighted(320, 240)
+    tracker = stage.tracker()
+    tracker.update(Frame(stage.image, 0.0, 0))
+    assert stage.detector_calls == 1

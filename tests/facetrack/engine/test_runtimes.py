@@ -1,0 +1,232 @@
+"""Every runtime says what torch says, of the same real crops, in batches of any size."""
+
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from facetrack.engine import parity
+from facetrack.engine.choice import open_engine
+from facetrack.engine.half_precision import convolution_types, half_convolutions
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.engine.torch import TorchEngine, open_module
+from facetrack.errors import DataError, FacetrackError, MissingExtraError, ModelFileError
+from facetrack.modelfile import ModelSpec, bundled_path
+from facetrain.export.load import open_network
+
+pytestmark = pytest.mark.net
+
+CROPS = 8
+TOLERANCE = 1e-3
+
+
+@pytest.fixture(scope="module", params=["landmarks68", "appearance", "detector"])
+def network(request):
+    """(path, what torch says of real crops, the crops)."""
+    path = bundled_path(request.param)
+    module, spec = open_module(path)
+    crops = parity.photograph_crops(spec, CROPS)
+    with torch.inference_mode():
+        found = module(crops)
+    return path, {name: found[name].numpy() for name in spec.outputs}, crops.numpy()
+
+
+@pytest.mark.parametrize("engine", ["onnx", "openvino", "torch"])
+def test_a_runtime_says_what_torch_says(network, engine):
+    if engine == "openvino":
+        need_openvino()
+    path, truth, crops = network
+    run = open_engine(path, engine)
+    assert run.spec == OnnxEngine(path).spec
+    kept = {}
+    for size in (1, 2, 3, 5, 8):
+        said = run(crops[:size])
+        kept[size] = said.get("points")
+        assert list(said) == list(truth)
+        for name, value in said.items():
+            assert value.dtype == np.float32
+            np.testing.assert_allclose(value, truth[name][:size], atol=TOLERANCE, err_msg=f"{name}, batch of {size}")
+    if kept[1] is not None:  # a later call has not written over what an earlier one gave
+        np.testing.assert_allclose(kept[1], truth["points"][:1], atol=TOLERANCE)
+
+
+def test_a_view_of_a_larger_buffer_is_read_as_it_lies(network):
+    """The landmarker hands over the first rows of its own buffer."""
+    path, truth, crops = network
+    every = np.concatenate([crops, crops])
+    for engine in ("onnx", "openvino", "torch"):
+        if engine == "openvino":
+            need_openvino()
+        said = open_engine(path, engine)(every[3:6])
+        for name, value in said.items():
+            np.testing.assert_allclose(value, truth[name][3:6], atol=TOLERANCE)
+
+
+def test_half_precision_stays_within_a_tenth_of_a_pixel(network):
+    path, truth, crops = network
+    crops = crops[:2]  # half precision is slow on a processor
+    engine = TorchEngine(path, precision="fp16")
+    allowed = parity.tolerances(engine.spec, "fp16")
+    assert allowed.get("points", 0.1) == pytest.approx(0.1)
+    for name, value in engine(crops).items():
+        assert value.dtype == np.float32
+        np.testing.assert_allclose(value, truth[name][:2], atol=allowed[name], err_msg=name)
+        assert np.abs(value - truth[name][:2]).max() > 0  # it did compute in half
+
+
+def test_normed_convolutions_alone_are_in_half():
+    module, spec = open_module(bundled_path("appearance"), "fp16")
+    program = torch.export.export(module, (parity.photograph_crops(spec, 2),))
+    # Four that halve the resolution, two in each of two residual blocks, the mix: nine in `models.appearance`.
+    assert convolution_types(program) == {torch.float16: 9}
+
+
+def test_half_precision_leaves_the_network_as_it_was():
+    module, spec = open_module(bundled_path("appearance"))
+    crops = parity.photograph_crops(spec, 2)
+    with torch.inference_mode():
+        before = module(crops)["embedding"]
+        half_convolutions(module)
+        assert torch.equal(module(crops)["embedding"], before)
+
+
+def test_photograph_crops_show_the_face():
+    """The detector's scene and the landmarker's crops hold her points where the network says they are."""
+    engine = OnnxEngine(bundled_path("landmarks68"))
+    said = engine(parity.photograph_crops(engine.spec).numpy())
+    assert said["presence"].min() > 0
+    assert np.ptp(said["points"].mean(axis=1), axis=0).min() > 10  # shifted: not one crop 64 times
+
+
+def test_a_network_of_another_kind_has_no_torch_module(tmp_path):
+    spec = ModelSpec("seed", "expression", 64, 0, 1, "", {"logits": ""}, [], "", "")
+    with pytest.raises(ModelFileError, match="expected one that the tracker runs"):
+        open_network(tmp_path / "x.onnx", spec)
+
+
+def test_a_changed_network_has_no_torch_module(tmp_path):
+    """Without its weights' names nothing can be put back."""
+    proto = onnx.load(bundled_path("landmarks68"))
+    for item in proto.graph.initializer:
+        for node in proto.graph.node:
+            node.input[:] = [f"w_{name}" if name == item.name else name for name in node.input]
+        item.name = f"w_{item.name}"
+    path = tmp_path / "renamed.onnx"
+    onnx.save(proto, path)
+    with pytest.raises((ModelFileError, DataError), match="weights as they were trained"):
+        open_engine(path, "torch")
+
+
+@pytest.mark.parametrize(
+    ("engine", "module", "extra"),
+    [("openvino", "openvino", "openvino"), ("torch", "torch", "train"), ("tensorrt", "torch_tensorrt", "tensorrt")],
+)
+def test_a_missing_package_is_named_with_its_extra(monkeypatch, engine, module, extra):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=rf"facetrack\[{extra}\]") as caught:
+        open_engine(bundled_path("landmarks68"), engine)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_gpu_is_said():
+    with pytest.raises(MissingExtraError, match="finds no NVIDIA GPU"):
+        open_engine(bundled_path("landmarks68"), "torch", provider="cuda")
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_provider_that_this_onnx_runtime_lacks_is_said(provider):
+    import onnxruntime
+
+    if len(onnxruntime.get_available_providers()) > 2:
+        pytest.skip("this ONNX Runtime has providers for GPUs")
+    with pytest.raises(MissingExtraError, match="onnxruntime-gpu"):
+        open_engine(bundled_path("landmarks68"), "onnx", provider=provider)
+
+
+def test_a_provider_that_does_not_start_is_said(monkeypatch):
+    """A build for GPUs on a machine without its libraries: ONNX Runtime goes on with the CPU, and says nothing."""
+    import onnxruntime
+
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
+    with pytest.raises(MissingExtraError, match="has only CPUExecutionProvider"):
+        open_engine(bundled_path("landmarks68"), "onnx", provider="cuda")
+
+
+@pytest.mark.parametrize(
+    ("engine", "provider", "message"),
+    [
+        ("tflite", "cpu", "--engine is 'tflite'; expected auto, onnx, openvino, torch, tensorrt"),
+        ("onnx", "rocm", "--provider is 'rocm'; expected cpu or cuda or tensorrt with --engine onnx"),
+        ("openvino", "cuda", "--provider is 'cuda'; expected cpu with --engine openvino"),
+        ("torch", "tensorrt", "expected cpu or cuda with --engine torch"),
+    ],
+)
+def test_unknown_names_are_refused(engine, provider, message):
+    with pytest.raises(FacetrackError, match=message):
+        open_engine(bundled_path("landmarks68"), engine, provider=provider)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_what_is_no_network_is_refused(tmp_path, engine):
+    if engine == "openvino":
+        need_openvino()
+    for name, content, message in (
+        ("text.onnx", "hello", "open"),
+        ("text.xml" if engine == "openvino" else "text.pt2", "hello", "OpenVINO|program for torch|program that torch"),
+    ):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(ModelFileError, match=message):
+            open_engine(tmp_path / name, engine)
+    with pytest.raises(ModelFileError, match="no such model file"):
+        open_engine(tmp_path / "missing.onnx", engine)
+
+
+def test_one_thread_and_no_spinning(monkeypatch):
+    """What ONNX Runtime is told: workers that spin burn whole cores between two frames."""
+    import onnxruntime
+
+    told = []
+    session = onnxruntime.InferenceSession
+
+    def watched(path, options, providers):
+        told.append((options.intra_op_num_threads, options.get_session_config_entry("session.intra_op.allow_spinning")))
+        return session(path, options, providers=providers)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", watched)
+    OnnxEngine(bundled_path("appearance"))
+    OnnxEngine(bundled_path("appearance"), threads=2)
+    assert told == [(1, "0"), (2, "0")]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_recorded_cuda_graphs_say_what_torch_says(network):
+    path, truth, crops = network
+    run = TorchEngine(path, device="cuda")
+    for size in (1, 2, 3, 5, 8):
+        for name, value in run(crops[:size]).items():
+            np.testing.assert_allclose(value, truth[name][:size], atol=1e-2, err_msg=name)  # TF32 where cuDNN likes it
+
+
+def need_openvino():
+    """Not by importing it: that alone reports to its makers (`engine.openvino.need_openvino`)."""
+    if find_spec("openvino") is None:
+        pytest.skip("needs the extra openvino")
+
+
+def test_torch_engines_of_one_process_keep_their_own_threads():
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    try:
+        one, two = (open_engine(bundled_path("appearance"), "torch", threads) for threads in (1, 2))
+        crop = np.zeros((1, one.spec.input_px, one.spec.input_px, 3), np.uint8)
+        for engine, threads in ((one, 1), (two, 2), (one, 1)):
+            engine(crop)
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,332 @@
+"""The blink detector on openness series whose lids move by formulas: each closure's truth is known exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from facetrack.signals.eyes.blink import BlinkDetector
+from facetrack.types import Event
+
+Series = Callable[[float], tuple[float | None, float | None]]
+RATES = (15, 30, 60, 120)
+
+
+@dataclass(frozen=True)
+class Lid:
+    """A closure whose lids pass half of their way at start and start + duration: straight down, shut, straight up.
+
+    Straight flanks of closing_s and opening_s: half of the way is passed in their middle. depth: of the way, 0..1.
+    """
+
+    start_s: float
+    duration_s: float
+    depth: float = 1.0
+    closing_s: float = 0.07
+    opening_s: float = 0.12
+
+    def __call__(self, t: float) -> float:
+        a, b = self.start_s, self.start_s + self.duration_s
+        down, up = self.closing_s / 2, self.opening_s / 2
+        flanks = ((t - a + down) / self.closing_s, (b + up - t) / self.opening_s, 1.0)
+        return 1.0 - self.depth * max(0.0, min(flanks))
+
+
+def both(*lids: Lid, level: float = 1.0) -> Series:
+    def eyes(t: float) -> tuple[float, float]:
+        x = level * min((lid(t) for lid in lids), default=1.0)
+        return x, x
+
+    return eyes
+
+
+def times(fps: float, seconds: float, phase: float = 0.0) -> np.ndarray:
+    return (np.arange(int(fps * seconds)) + phase) / fps
+
+
+def watch(
+    moments: Iterable[float],
+    series: Series,
+    *,
+    noise: float = 0.0,
+    seed: int = 0,
+    detector: BlinkDetector | None = None,
+) -> list[Event]:
+    detector = detector or BlinkDetector(7)
+    moments = [float(t) for t in moments]
+    errors = noise * np.random.default_rng(seed).standard_normal((len(moments), 2))
+    found: list[Event] = []
+    for t, pair in zip(moments, errors.tolist(), strict=True):
+        right, left = (None if x is None else min(1.0, max(0.0, x + e)) for x, e in zip(series(t), pair, strict=True))
+        found += detector.update(t, right, left)
+    return found
+
+
+def kinds(events: Sequence[Event]) -> list[str]:
+    return [event.kind for event in events]
+
+
+@pytest.mark.parametrize("fps", RATES)
+@pytest.mark.parametrize("phase", [0.0, 0.3, 0.7])
+def test_every_blink_and_nothing_else_at_every_rate(fps: int, phase: float) -> None:
+    truth = [Lid(1.0 + 1.37 * i, duration) for i, duration in enumerate(np.linspace(0.1, 0.4, 16))]
+    found = watch(times(fps, 25, phase), both(*truth))
+    assert kinds(found) == ["blink"] * len(truth)
+    for event, lid in zip(found, truth, strict=True):
+        assert event.end_s - event.start_s == pytest.approx(lid.duration_s, abs=1 / fps)
+        assert event.start_s == pytest.approx(lid.start_s, abs=1 / fps)
+        assert event.track_id == 7
+        if fps >= 60:
+            assert event.amplitude == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("fps", [60, 120])
+def test_closing_speed_is_the_slope(fps: int) -> None:
+    # Straight down by 1 in .1 s: 10 per second.
+    (event,) = watch(times(fps, 3), both(Lid(1.5, 0.25, closing_s=0.1)))
+    assert event.closing_speed_per_s == pytest.approx(10.0, rel=0.02)
+
+
+@pytest.mark.parametrize("fps", [30, 60, 120])
+def test_partial_blinks_count(fps: int) -> None:
+    truth = [Lid(1.0 + i, duration, depth=0.7) for i, duration in enumerate((0.15, 0.2, 0.3))]
+    found = watch(times(fps, 5), both(*truth))
+    assert kinds(found) == ["blink"] * 3
+    for event, lid in zip(found, truth, strict=True):
+        assert event.end_s - event.start_s == pytest.approx(lid.duration_s, abs=1 / fps)
+        assert event.amplitude == pytest.approx(0.7, abs=0.05)
+
+
+@pytest.mark.parametrize("fps", [30, 60, 120])
+def test_double_blinks_five_frames_apart(fps: int) -> None:
+    # Five frames of 30 per second, from half open to half shut.
+    truth = [Lid(1.0, 0.12), Lid(1.12 + 5 / 30, 0.12)]
+    found = watch(times(fps, 3), both(*truth))
+    assert kinds(found) == ["blink", "blink"]
+    for event, lid in zip(found, truth, strict=True):
+        assert event.start_s == pytest.approx(lid.start_s, abs=1 / fps)
+
+
+@pytest.mark.parametrize("fps", RATES)
+@pytest.mark.parametrize("noise", [0.02, 0.05, 0.08])
+def test_noise_neither_hides_nor_makes_blinks(fps: int, noise: float) -> None:
+    truth = [Lid(1.0 + 3 * i, 0.12 + 0.02 * i) for i in range(10)]
+    found = watch(times(fps, 32), both(*truth), noise=noise)
+    assert kinds(found) == ["blink"] * 10
+    errors = [e.end_s - e.start_s - lid.duration_s for e, lid in zip(found, truth, strict=True)]
+    assert np.abs(errors).mean() < 1 / fps + 0.01
+
+
+@pytest.mark.parametrize(("left_depth", "lag_s"), [(0.6, 0.0), (1.0, 0.04), (0.5, 0.03)])
+def test_uneven_lids_blink_and_do_not_wink(left_depth: float, lag_s: float) -> None:
+    right, left = Lid(1.0, 0.2, depth=0.95), Lid(1.0 + lag_s, 0.2, depth=left_depth)
+    found = watch(times(30, 3), lambda t: (right(t), left(t)))
+    assert kinds(found) == ["blink"]
+    # Of the more open eye: so far were both closed.
+    assert found[0].amplitude == pytest.approx(min(0.95, left_depth), abs=0.08)
+
+
+@pytest.mark.parametrize("fps", RATES)
+def test_a_wink_is_not_a_blink(fps: int) -> None:
+    lid, other = Lid(1.0, 0.4), Lid(1.0, 0.4, depth=0.25)
+    assert kinds(watch(times(fps, 3), lambda t: (lid(t), other(t)))) == ["wink_right"]
+    assert kinds(watch(times(fps, 3), lambda t: (other(t), lid(t)))) == ["wink_left"]
+    (wink,) = watch(times(fps, 3), lambda t: (lid(t), other(t)))
+    assert wink.end_s - wink.start_s == pytest.approx(0.4, abs=1 / fps)
+
+
+def watch_points(
+    fps: float, seconds: float, series: Series, widths: Callable[[float], tuple[float | None, float | None]]
+) -> list[Event]:
+    """As `watch`, with what the points say of the eyes beside it."""
+    detector = BlinkDetector(7)
+    return [e for t in times(fps, seconds) for e in detector.update(float(t), *series(float(t)), widths(float(t)))]
+
+
+@pytest.mark.parametrize("fps", RATES)
+def test_an_eye_whose_lids_come_down_too_does_not_stay_open_in_a_wink(fps: int) -> None:
+    # The network goes on calling the right eye open; by the points both fall from 1.1 to .6 of the open eye's ratio.
+    lid = Lid(1.0, 0.2)
+    misread = lambda t: (0.9 + 0.1 * lid(t), lid(t))  # noqa: E731
+    (blink,) = watch_points(fps, 3, misread, lambda t: (0.6 + 0.5 * lid(t),) * 2)
+    assert blink.kind == "blink"
+    assert blink.end_s - blink.start_s == pytest.approx(0.2, abs=1 / fps)
+    # The other eye squeezes along by a fifth of that: a wink.
+    squeezed = watch_points(fps, 3, misread, lambda t: (1.0 + 0.1 * lid(t), 0.6 + 0.5 * lid(t)))
+    assert kinds(squeezed) == ["wink_left"]
+    # Where the points tell nothing there is no evidence for either; nor where no lid moves by them.
+    assert watch_points(fps, 3, misread, lambda t: (None, None)) == []
+    assert watch_points(fps, 3, misread, lambda t: (1.0, 1.0)) == []
+
+
+@pytest.mark.parametrize("fps", RATES)
+def test_lids_half_down_by_the_reading_alone_are_no_blink(fps: int) -> None:
+    lid = Lid(1.0, 0.2, depth=0.6)
+    series = both(lid)
+    assert watch_points(fps, 3, series, lambda t: (0.6, 0.55)) == []
+    assert kinds(watch_points(fps, 3, series, lambda t: (0.4 + 0.6 * lid(t), 0.55))) == ["blink"]
+    # All the way down needs no such witness: a squint's points have nowhere left to go.
+    assert kinds(watch_points(fps, 3, both(Lid(1.0, 0.2)), lambda t: (0.6, 0.55))) == ["blink"]
+
+
+@pytest.mark.parametrize("fps", [30, 60, 120])
+def test_a_blink_inside_a_wink_and_one_right_after_it_are_told(fps: int) -> None:
+    # Right shut from 1.0 to 1.7 s, the left for .14 s of it; then both shut from 1.8 to 2.0 s, after which the left
+    # opens and the right stays half closed for a second.
+    wink, inside, after, squint = Lid(1.0, 0.7), Lid(1.45, 0.14), Lid(1.8, 0.2), Lid(1.8, 1.2, depth=0.7)
+    found = watch(times(fps, 6), lambda t: (min(wink(t), after(t), squint(t)), min(inside(t), after(t))))
+    assert sorted(kinds(found)) == ["blink", "blink", "wink_right"]
+    for event, lid in zip(sorted(found, key=lambda e: e.start_s), (wink, inside, after), strict=True):
+        assert event.start_s == pytest.approx(lid.start_s, abs=1 / fps)
+        assert event.end_s == pytest.approx(lid.start_s + lid.duration_s, abs=1 / fps)
+
+
+@pytest.mark.parametrize("fps", RATES)
+def test_a_closure_begins_where_the_more_open_eye_closes(fps: int) -> None:
+    # A squint: the right eye down to .1 at 1 s, the left to .7; both shut from 3 to 4.4 s.
+    right, left, shut = Lid(1.0, 5.0, depth=0.9), Lid(1.0, 5.0, depth=0.3), Lid(3.0, 1.4)
+    found = watch(times(fps, 8), lambda t: (right(t) * shut(t), left(t) * shut(t)))
+    (slept,) = [event for event in found if not event.kind.startswith("wink")]
+    assert slept.kind == "microsleep"
+    assert slept.start_s == pytest.approx(3.0, abs=1 / fps)
+    assert slept.end_s == pytest.approx(4.4, abs=1 / fps)
+    # Two of .8 s with .3 s of open eyes between are two.
+    pair = watch(times(fps, 5), both(Lid(1.0, 0.8), Lid(2.1, 0.8)))
+    assert kinds(pair) == ["long_closure"] * 2
+
+
+def test_an_eye_that_stays_shut_does_not_hide_the_other() -> None:
+    # A patch, shut from 1 s on; the other eye blinks at 8 and 10 s, and the patch comes off at 14.
+    patch, blinks = Lid(1.0, 13.0), both(Lid(8.0, 0.2), Lid(10.0, 0.2))
+    found = watch(times(30, 18), lambda t: (patch(t), blinks(t)[1]))
+    assert kinds(found) == ["blink", "blink"]
+    assert [event.start_s for event in found] == pytest.approx([8.0, 10.0], abs=1 / 30)
+
+
+def test_one_eye_out_of_sight_leaves_the_other() -> None:
+    lid = Lid(1.0, 0.2)
+    assert kinds(watch(times(30, 3), lambda t: (lid(t), None))) == ["blink"]
+
+
+@pytest.mark.parametrize("fps", RATES)
+@pytest.mark.parametrize(
+    ("duration_s", "kind"), [(0.45, "blink"), (0.7, "long_closure"), (1.3, "microsleep"), (40.0, "microsleep")]
+)
+def test_long_closures_have_their_names(fps: int, duration_s: float, kind: str) -> None:
+    found = watch(times(fps, duration_s + 3), both(Lid(1.0, duration_s)))
+    assert kinds(found) == [kind]
+    assert found[0].end_s - found[0].start_s == pytest.approx(duration_s, abs=1 / fps)
+
+
+def test_slowly_drooping_lids_are_a_microsleep_but_no_blink() -> None:
+    found = watch(times(30, 6), both(Lid(2.0, 2.0, closing_s=1.2, opening_s=0.3)))
+    assert kinds(found) == ["microsleep"]
+    assert found[0].end_s - found[0].start_s == pytest.approx(2.0, abs=1 / 30)
+
+
+def test_closed_time_is_told_while_it_runs() -> None:
+    detector = BlinkDetector(1)
+    told = {}
+    lid = Lid(1.0, 2.0, closing_s=0.04, opening_s=0.04)
+    for i in range(150):
+        detector.update(i / 30, lid(i / 30), lid(i / 30))
+        told[i] = detector.closed_s
+    assert told[20] == 0.0
+    assert told[75] == pytest.approx(1.5, abs=1.5 / 30)  # 2.5 s less 1.0 s
+    assert told[120] == 0.0
+    detector.update(10.0, None, None)
+    assert detector.closed_s is None
+
+
+def ramp(down_s: float, hold_s: float, up_s: float, floor: float, every_s: float = 9.0) -> Series:
+    """Down, held and up again, every some seconds."""
+
+    def eyes(t: float) -> tuple[float, float]:
+        u = (t - 1.0) % every_s if t >= 1.0 else -1.0
+        x = max(0.0, min(u / down_s, (down_s + hold_s + up_s - u) / up_s, 1.0))
+        return 1.0 - (1.0 - floor) * x, 1.0 - (1.0 - floor) * x
+
+    return eyes
+
+
+@pytest.mark.parametrize("fps", [15, 60])
+@pytest.mark.parametrize(
+    "series",
+    [
+        lambda t: (0.8 + 0.2 * np.cos(0.9 * t),) * 2,  # drifts between 1 and .6
+        lambda t: (0.6 + 0.4 * np.exp(-t / 10),) * 2,  # to .6 for good
+        ramp(0.15, 3.0, 0.2, 0.6),  # squints
+        ramp(0.15, 3.0, 0.2, 0.4),
+        ramp(1.0, 0.0, 1.0, 0.3),  # looks down and up again
+        ramp(1.0, 2.0, 1.0, 0.3),
+        ramp(1.0, 1.0, 0.2, 0.25),
+    ],
+)
+@pytest.mark.parametrize("noise", [0.0, 0.04])
+def test_what_is_no_blink(fps: int, series: Series, noise: float) -> None:
+    assert watch(times(fps, 60), series, noise=noise, seed=fps) == []
+
+
+def test_lids_that_sink_to_shut_and_rise_are_closed_but_do_not_blink() -> None:
+    # Down in 2 s, up in 2 s: under .2 for .8 s.
+    assert kinds(watch(times(30, 9), ramp(2.0, 0.0, 2.0, 0.0))) == ["long_closure"]
+
+
+def test_a_blink_of_squinting_eyes_counts() -> None:
+    blink = Lid(5.0, 0.2)
+    assert kinds(watch(times(30, 8), lambda t: (0.5 * blink(t),) * 2)) == ["blink"]
+    narrowed = Lid(3.0, 9.0, depth=0.4)  # .6 open, from shortly before
+    soon = Lid(3.3, 0.2)
+    assert kinds(watch(times(30, 8), lambda t: (narrowed(t) * soon(t),) * 2)) == ["blink"]
+
+
+def test_one_wrong_frame_is_no_blink() -> None:
+    for fps in (30, 60, 120):
+        assert watch(times(fps, 10), lambda t, fps=fps: (0.0 if round(t * fps) == 3 * fps else 1.0,) * 2) == []
+
+
+def test_a_face_lost_in_mid_blink_gives_no_blink() -> None:
+    lid = Lid(1.0, 0.3)
+    for unseen in (lambda t: 1.1 < t < 1.2, lambda t: 0.97 < t < 1.05, lambda t: 1.2 < t < 2.0):
+        hidden = watch(times(30, 4), lambda t, u=unseen: (None, None) if u(t) else (lid(t), lid(t)))
+        assert hidden == []
+    # Not seen at all for .4 s: no updates.
+    gap = [t for t in times(30, 4) if not 1.1 < t < 1.5]
+    assert watch(gap, both(lid)) == []
+    assert watch(gap, both(Lid(1.0, 0.8))) == []
+
+
+def test_eyes_that_were_closed_at_first_sight_are_no_event() -> None:
+    assert watch(times(30, 4), both(Lid(-1.0, 1.2))) == []
+    detector = BlinkDetector(1)
+    watch(times(30, 1), lambda t: (0.0, 0.0), detector=detector)
+    assert detector.closed_s == pytest.approx(29 / 30)
+
+
+def test_dropped_frames_up_to_a_quarter_second_do_no_harm() -> None:
+    rng = np.random.default_rng(3)
+    truth = [Lid(2.0 * i + 1, 0.25) for i in range(20)]
+    moments = np.cumsum(rng.uniform(1 / 120, 1 / 12, 1500))
+    found = watch(moments, both(*truth))
+    assert kinds(found) == ["blink"] * sum(lid.start_s + 1 < moments[-1] for lid in truth)
+    for event, lid in zip(found, truth, strict=False):
+        assert event.end_s - event.start_s == pytest.approx(lid.duration_s, abs=1 / 12)
+
+
+def test_reset_equals_fresh() -> None:
+    used = BlinkDetector(7)
+    watch(times(30, 9), ramp(0.1, 5, 0.1, 0.35), detector=used)
+    watch(times(30, 7) + 20, lambda t: (0.0, 0.5), detector=used)
+    used.reset()
+    series = both(Lid(0.3, 0.2), Lid(1.0, 0.7))
+    assert watch(times(30, 3), series, detector=used) == watch(times(30, 3), series)
+
+
+def test_rates_agree() -> None:
+    series = both(*[Lid(1.0 + 1.5 * i, 0.3) for i in range(8)], Lid(14.0, 0.8), Lid(17.0, 1.6))
+    assert kinds(watch(times(15, 20), series)) == kinds(watch(times(30, 20), series)) == kinds(
+        watch(times(120, 20), series)
+    )  # fmt: skip

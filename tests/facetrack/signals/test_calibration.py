@@ -1,0 +1,167 @@
+"""`facetrack calibrate` on staged faces whose levels are set by hand, on the generated clip, and on bad input."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from command_line import assert_one_sentence, facetrack
+from facetrack.cli import calibrate
+from facetrack.cli.options import signal_options
+from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
+from facetrack.errors import FacetrackError, SettingsError
+from facetrack.signals import Profile
+from facetrack.signals.calibration import Calibration
+from facetrack.sinks import VideoSink
+from facetrack.types import Face, Landmarks, Signals
+from poses import pose
+from staged import frame
+
+POINTS = np.zeros((68, 2), np.float32)
+OPEN = Signals(ear_right=0.34, ear_left=0.30, mouth_opening=0.04, eye_right_open=0.97, eye_left_open=0.94, smile=0.1)
+CLOSED = replace(OPEN, ear_right=0.17, ear_left=0.12, eye_right_open=0.02, eye_left_open=0.03)
+SMILING = replace(OPEN, ear_right=0.28, ear_left=0.25, smile=0.96)
+
+
+def acted(t, late_s=0.0):
+    """(signals, yaw) of a person who does what the steps ask for, some time late."""
+    step = calibrate.step_at(t - late_s) if t > late_s else 0
+    if step == 3:
+        return replace(OPEN, ear_right=0.6, ear_left=0.6, mouth_opening=0.3), 5.0 + 35 * np.sin(2.5 * (t - 7.5))
+    return {1: CLOSED, 2: SMILING}.get(step, OPEN), 5.0
+
+
+def calibrated(fps, seconds=10.0, late_s=0.0, change=lambda signals: signals):
+    calibration = Calibration()
+    for i in range(round(fps * seconds) + 1):
+        signals, yaw = acted(i / fps, late_s)
+        calibration.add(i / fps, change(signals), pose(yaw, -8.0))
+    return calibration.profile()
+
+
+@pytest.mark.parametrize("fps", [10, 30, 60])
+@pytest.mark.parametrize("late_s", [0.0, 0.7])
+def test_a_person_who_does_what_is_asked(fps, late_s):
+    profile = calibrated(fps, late_s=late_s)
+    assert (profile.ear_right_open, profile.ear_left_open) == pytest.approx((0.34, 0.30), abs=0.005)
+    assert (profile.ear_right_closed, profile.ear_left_closed) == pytest.approx((0.17, 0.12))
+    assert (profile.eye_right_open, profile.eye_left_open) == pytest.approx((0.97, 0.94))
+    assert (profile.smile_rest, profile.smile_full) == pytest.approx((0.1, 0.96))
+    assert profile.mouth_closed == pytest.approx(0.04)
+    assert (profile.yaw_deg, profile.pitch_deg) == pytest.approx((5.0, -8.0), abs=0.5)
+    assert calibrate.missing(profile) == []
+
+
+def test_what_was_not_shown_stays_unknown():
+    still = calibrated(30, seconds=2.9)
+    assert (still.ear_right_open, still.ear_right_closed, still.smile_full) == (pytest.approx(0.34), None, None)
+    assert [line.split(":")[0] for line in calibrate.missing(still)] == [
+        "closed eyes were not seen",
+        "a smile was not seen",
+    ]
+    # A network that reads nothing: the points alone.
+    blind = calibrated(30, change=lambda s: Signals(s.ear_right, s.ear_left, s.mouth_opening))
+    assert (blind.ear_right_open, blind.ear_right_closed) == pytest.approx((0.34, 0.17), abs=0.005)
+    assert (blind.eye_right_open, blind.smile_rest) == (None, None)
+
+
+def test_a_face_hardly_seen_is_refused():
+    with pytest.raises(SettingsError, match=r"0\.0 s; expected 2 s"):
+        Calibration().profile()
+    with pytest.raises(SettingsError, match=r"1\.5 s; expected 2 s"):
+        calibrated(30, seconds=1.5)
+
+
+class StagedTracker:
+    """Follows one face that acts the steps, and another that only passes by."""
+
+    def update(self, seen):
+        if seen.time_s < 1.0:
+            return []
+        signals, yaw = acted(seen.time_s - 1.0)
+        faces = [face(1, signals, yaw)]
+        if 2 < seen.time_s < 4:
+            faces.append(face(2, replace(OPEN, ear_right=0.2), 0.0))
+        return faces
+
+
+def face(number, signals, yaw):
+    return Face(number, np.zeros(4, np.float32), Landmarks(POINTS, POINTS[:, 0]), 0.9, pose(yaw, -8.0), signals)
+
+
+class Told:
+    def __init__(self):
+        self.lines = []
+
+    def print(self, line, **_):
+        self.lines.append(line)
+
+
+def test_the_guide_waits_for_a_face_tells_each_step_once_and_stops():
+    told, seen = Told(), []
+
+    def frames():
+        for i in range(1000):
+            seen.append(i / 30)
+            yield frame(i)
+
+    found = calibrate.watch(frames(), StagedTracker(), calibrate.Guide(told, None))
+    assert [line.split(":")[0] for line in told.lines] == ["1/4", "2/4", "3/4", "4/4"]
+    assert seen[-1] == pytest.approx(11.0, abs=0.05)  # the face came at 1 s
+    assert found.known_s == pytest.approx(10.0, abs=0.05)
+    assert found.profile().ear_right_open == pytest.approx(0.34, abs=0.005)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """3 s of the photograph whose lids and lips are moved: its eyes are shut for .6 s of them."""
+    path = tmp_path_factory.mktemp("clip") / "in.mp4"
+    film = SyntheticClip(ClipOptions(duration_s=3.0, fps=15, blinks=((1.0, 1.6),), yawns=(), speed=0.0))
+    with VideoSink(path, film.options.size, fps=15) as sink:
+        for shown, _ in film:
+            sink.write(shown.image, shown.time_s)
+    return path
+
+
+@pytest.mark.net
+def test_the_command_on_the_generated_clip(tmp_path, clip):
+    done = facetrack("calibrate", "--video", clip, "--out", "p.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "wrote p.json" in done.stderr
+    profile = Profile.load(tmp_path / "p.json")
+    assert profile.ear_right_closed is not None
+    assert profile.ear_right_open is not None
+    assert profile.ear_right_closed < 0.8 * profile.ear_right_open
+    assert profile.smile_full is None  # she smiles all the time
+    assert json.loads((tmp_path / "p.json").read_text())["profile"] == 1
+    done = facetrack("video", clip, "--csv", "a.csv", "--profile", "p.json", "--target-zone", "30,20", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["calibrate", "--video", "no.mp4", "--out", "p.json"], ["no.mp4", "does not exist"]),
+        (["calibrate", "--video", "CLIP", "--out", "no/p.json"], ["no/p.json", "does not exist"]),
+        (["video", "CLIP", "--csv", "a.csv", "--profile", "no.json"], ["no.json", "facetrack calibrate"]),
+        (["video", "CLIP", "--csv", "a.csv", "--fatigue-weights", "no.toml"], ["no.toml", "copy the default"]),
+        (["live", "--camera", "CLIP", "--no-window", "--target-zone", "20"], ["--target-zone", "20,15"]),
+    ],
+)
+@pytest.mark.net
+def test_bad_input_is_one_sentence(tmp_path, clip, arguments, words):
+    done = facetrack(*[str(clip) if a == "CLIP" else a for a in arguments], cwd=tmp_path)
+    assert_one_sentence(done, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_reach_the_signals(tmp_path):
+    Profile(ear_right_open=0.31, smile_rest=0.2).save(tmp_path / "p.json")
+    options = signal_options(tmp_path / "p.json", None, "30,10.5")
+    assert options.profile.ear_right_open == 0.31
+    assert (options.attention.yaw_deg, options.attention.pitch_deg) == ((-30.0, 30.0), (-10.5, 10.5))
+    assert signal_options().attention.yaw_deg == (-20.0, 20.0)
+    for zone in ("a,b", "1,2,3", "0,5", "5,-5", "nan,5", "100,5", ""):
+        with pytest.raises(FacetrackError, match="expected two angles"):
+            signal_options(target_zone=zone)

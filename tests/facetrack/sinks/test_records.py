@@ -1,0 +1,257 @@
+"""JSON lines and CSV: valid against schema.json, numbers as given, unknown as null, files whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from facetrack.errors import OutputError
+from facetrack.sinks import CsvSink, JsonLinesSink, record
+from facetrack.sinks.csv import COLUMNS
+from facetrack.sinks.jsonl import SCHEMA_FILE
+from facetrack.types import Event, Face, Frame, Landmarks, Pose, Signals
+from places import REPOSITORY
+
+SCHEMA = json.loads(SCHEMA_FILE.read_text())
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+def frame(index: int = 12, time_s: float = 0.48) -> Frame:
+    return Frame(np.zeros((4, 4, 3), np.uint8), time_s, index)
+
+
+def face(track_id: int = 1, *, known: bool = True) -> Face:
+    points = np.stack([np.arange(68) + 0.123456, 100 - np.arange(68) / 3], axis=1).astype(np.float32)
+    return Face(
+        track_id=track_id,
+        box=np.array([0.123456, 77.66, 67.12, 100.0], np.float32),
+        landmarks=Landmarks(points, np.linspace(0.5, 2, 68, dtype=np.float32)),
+        score=0.98765432,
+        pose=Pose(np.eye(3), np.zeros(3), 1.234, -5.678, 0.0) if known else None,
+        signals=MEASURED if known else Signals(),
+    )
+
+
+BLINK = Event("blink", 1, 0.36, 0.52, amplitude=0.912345, closing_speed_per_s=8.1)
+MEASURED = Signals(
+    0.31234567, 0.299, 0.05, eye_right_open=0.98765, smile=0.0, eye_right_openness=0.91239, perclos_60=0.12,
+    yawning=False, distracted=True, gaze_source="head",
+    fatigue=0.44, fatigue_level="tired", fatigue_parts={"perclos": 0.400004, "yawns": 0.04},
+)  # fmt: skip
+KNOWN = {
+    "ear_right": 0.3123, "ear_left": 0.299, "mouth_opening": 0.05, "eye_right_open": 0.9877, "smile": 0.0,
+    "eye_right_openness": 0.9124, "perclos_60": 0.12, "yawning": False, "distracted": True, "gaze_source": "head",
+    "fatigue": 0.44, "fatigue_level": "tired", "fatigue_parts": {"perclos": 0.4, "yawns": 0.04},
+}  # fmt: skip
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line, parse_constant=lambda name: pytest.fail(name)) for line in path.read_text().splitlines()]
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_a_record_holds_what_was_measured() -> None:
+    line = record(frame(), [face()], [BLINK])
+    VALIDATOR.validate(line)
+    assert (line["schema"], line["frame"], line["time_s"]) == (1, 12, 0.48)
+    written = line["faces"][0]
+    assert (written["id"], written["score"]) == (1, 0.9877)
+    assert written["box"] == [0.12, 77.66, 67.12, 100.0]
+    assert written["points"][10] == [10.12, 96.67]
+    assert written["sigma"][67] == 2.0
+    assert written["pose"] == {"yaw_deg": 1.23, "pitch_deg": -5.68, "roll_deg": 0.0}
+    assert written["signals"] == dict.fromkeys((field.name for field in fields(Signals)), None) | KNOWN
+    assert line["events"] == [
+        {"kind": "blink", "id": 1, "start_s": 0.36, "end_s": 0.52, "amplitude": 0.9123, "closing_speed_per_s": 8.1}
+    ]
+
+
+def test_the_schema_describes_every_field() -> None:
+    assert set(SCHEMA["$defs"]["face"]["properties"]["signals"]["properties"]) == {f.name for f in fields(Signals)}
+    written = record(frame(), [face()], [BLINK])["events"][0]
+    assert set(SCHEMA["$defs"]["event"]["properties"]) == set(written)
+
+
+def test_unknown_is_null_and_never_nan() -> None:
+    odd = face(known=False)
+    odd.landmarks.points[3] = (math.nan, math.inf)
+    odd.landmarks.sigma[5] = math.nan
+    line = record(frame(), [odd])
+    VALIDATOR.validate(line)
+    json.dumps(line, allow_nan=False)
+    written = line["faces"][0]
+    assert written["points"][3] == [None, None]
+    assert written["points"][4] == [4.12, 98.67]
+    assert written["sigma"][5] is None
+    assert written["pose"] is None
+    assert set(written["signals"].values()) == {None}
+
+
+def test_the_schema_refuses_what_it_should() -> None:
+    good = record(frame(), [face()], [BLINK])
+    for spoil in (
+        lambda line: line.update(schema=2),
+        lambda line: line.pop("events"),
+        lambda line: line["faces"][0]["points"].pop(),
+        lambda line: line["faces"][0].update(id=0),
+        lambda line: line["faces"][0]["pose"].pop("yaw_deg"),
+        lambda line: line["events"][0].update(start_s=None),
+        lambda line: line["faces"][0]["signals"].update(perclos_60=1.2),
+        lambda line: line["faces"][0]["signals"].update(yawning=0.3),
+        lambda line: line["faces"][0]["signals"].update(fatigue_level="asleep"),
+        lambda line: line.update(extra=1),
+    ):
+        spoilt = json.loads(json.dumps(good))
+        spoil(spoilt)
+        assert not VALIDATOR.is_valid(spoilt)
+
+
+def test_one_line_per_frame_also_without_a_face(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with JsonLinesSink(path) as sink:
+        for index in range(5):
+            sink.write(frame(index, index / 25), [face(), face(2, known=False)] if index % 2 else [])
+    lines = read_lines(path)
+    for line in lines:
+        VALIDATOR.validate(line)
+    assert [line["frame"] for line in lines] == list(range(5))
+    assert [len(line["faces"]) for line in lines] == [0, 2, 0, 2, 0]
+    assert b"\r" not in path.read_bytes()
+
+
+def test_csv_rows_agree_with_the_record(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    with CsvSink(path) as sink:
+        sink.write(frame(0, 0.0), [])
+        sink.write(frame(1, 0.04), [face(1), face(2, known=False)], [BLINK])
+    rows = read_rows(path)
+    assert [(row["frame"], row["id"]) for row in rows] == [("0", ""), ("1", "1"), ("1", "2")]
+    written = record(frame(1, 0.04), [face(1)])["faces"][0]
+    assert [[float(rows[1][f"px_{i}"]), float(rows[1][f"py_{i}"])] for i in range(68)] == written["points"]
+    assert [float(rows[1][f"sigma_{i}"]) for i in range(68)] == written["sigma"]
+    assert [float(rows[1][name]) for name in ("x0", "y0", "x1", "y1")] == written["box"]
+    assert (rows[1]["yaw_deg"], rows[1]["ear_right"], rows[1]["score"]) == ("1.23", "0.3123", "0.9877")
+    assert rows[1]["events"] == "blink 0.360-0.520 amplitude=0.9123 closing_speed_per_s=8.1"
+    assert (rows[1]["yawning"], rows[1]["distracted"], rows[1]["speaking"]) == ("0", "1", "")
+    assert (rows[1]["fatigue_level"], rows[1]["fatigue_parts"]) == ("tired", "perclos 0.4; yawns 0.04")
+    assert (rows[2]["yaw_deg"], rows[2]["mouth_opening"], rows[2]["events"]) == ("", "", "")
+    assert all(value == "" for name, value in rows[0].items() if name not in ("frame", "time_s"))
+
+
+def test_csv_header_is_unique_and_constant(tmp_path: Path) -> None:
+    with CsvSink(tmp_path / "out.csv"):
+        pass
+    header = (tmp_path / "out.csv").read_text().strip().split(",")
+    assert tuple(header) == COLUMNS
+    assert len(set(header)) == len(header) == 12 + len(fields(Signals)) + 3 * 68
+
+
+def test_csv_keeps_the_event_of_a_face_that_is_gone(tmp_path: Path) -> None:
+    with CsvSink(tmp_path / "out.csv") as sink:
+        sink.write(frame(3, 0.12), [face(2)], [BLINK, Event("yawn", 1, 0.0, 0.5)])
+    rows = read_rows(tmp_path / "out.csv")
+    assert [(row["id"], row["events"], row["score"]) for row in rows] == [
+        ("2", "", "0.9877"),
+        ("1", "blink 0.360-0.520 amplitude=0.9123 closing_speed_per_s=8.1; yawn 0.000-0.500", ""),
+    ]
+
+
+@pytest.mark.parametrize("sink_class", [JsonLinesSink, CsvSink])
+def test_an_exception_leaves_nothing_behind(tmp_path: Path, sink_class: type) -> None:
+    with pytest.raises(ValueError, match="stop"), sink_class(tmp_path / "out.txt") as sink:
+        sink.write(frame(), [face()])
+        raise ValueError("stop")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("sink_class", [JsonLinesSink, CsvSink])
+def test_a_file_appears_whole(tmp_path: Path, sink_class: type) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("the old one")
+    with sink_class(target) as sink:
+        sink.write(frame(), [face()])
+        assert target.read_text() == "the old one"
+        sink.close()
+    assert "the old one" not in target.read_text()
+    assert len(target.read_text()) > 500
+    assert [file.name for file in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_a_link_is_followed_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real.jsonl").write_text("")
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "real.jsonl")
+    with JsonLinesSink(tmp_path / "link.jsonl") as sink:
+        sink.write(frame(), [])
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert len(read_lines(tmp_path / "real.jsonl")) == 1
+
+
+@pytest.mark.parametrize("sink_class", [JsonLinesSink, CsvSink])
+def test_what_cannot_be_written_is_said_at_once(tmp_path: Path, sink_class: type) -> None:
+    (tmp_path / "in.mp4").write_bytes(b"")
+    for name, words in {"": "is a folder", "no/out.x": "does not exist", "in.mp4": "is the input itself"}.items():
+        with pytest.raises(OutputError, match=words):
+            sink_class(tmp_path / name, source=tmp_path / "in.mp4")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="cannot be written"):
+        JsonLinesSink(tmp_path / "out.jsonl")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_said() -> None:
+    with pytest.raises(OutputError, match="free some space"), JsonLinesSink("/dev/full") as sink:
+        sink.write(frame(), [])
+
+
+def test_standard_output_gets_every_line_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with JsonLinesSink("-") as sink:
+        sink.write(frame(), [])
+        assert json.loads(capsys.readouterr().out)["frame"] == 12
+    sys.stdout.write("still open")
+    assert capsys.readouterr().out == "still open"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+def test_a_closed_pipe_ends_quietly() -> None:
+    code = (
+        "import numpy as np\nfrom facetrack.sinks import JsonLinesSink\nfrom facetrack.types import Frame\n"
+        "image = np.zeros((2, 2, 3), np.uint8)\nn = 0\n"
+        "with JsonLinesSink('-') as sink:\n"
+        "    while not sink.closed and n < 200_000:\n"
+        "        sink.write(Frame(image, n / 25, n), [])\n        n += 1\n"
+        "assert n < 200_000\n"
+    )
+    folder = REPOSITORY / "tracker"
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["frame"] == 0
+        process.stdout.close()
+        complaint = process.stderr.read()
+    assert (process.returncode, complaint) == (0, b"")

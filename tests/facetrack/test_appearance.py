@@ -1,0 +1,101 @@
+"""Looks: which are kept, what they are compared with, and what the network is shown."""
+
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from facetrack.appearance import Appearance, Looks
+from facetrack.errors import ModelFileError
+from staged import actor, alike
+
+
+def unit(index):
+    return alike(1.0, index, 15)
+
+
+def test_the_first_look_stays_and_the_oldest_other_goes():
+    looks = Looks()
+    for index in range(10):
+        looks.add(unit(index))
+    assert len(looks) == Looks.KEPT + 1
+    known = [index for index in range(10) if looks.similarity(unit(index)) == pytest.approx(1)]
+    assert known == [0, 4, 5, 6, 7, 8, 9]
+
+
+def test_a_look_like_one_that_is_known_is_not_kept():
+    looks = Looks()
+    looks.add(unit(0))
+    looks.add(alike(0.95, 0, 1))
+    assert len(looks) == 1
+    looks.add(alike(0.85, 0, 1))
+    assert len(looks) == 2
+
+
+def test_compared_with_the_look_most_like_it():
+    looks = Looks()
+    looks.add(unit(0))
+    looks.add(unit(1))
+    assert looks.similarity(alike(0.8, 0, 2)) == pytest.approx(0.8)
+    assert looks.similarity(alike(0.8, 1, 0)) == pytest.approx(0.8)
+    assert looks.similarity(unit(5)) == pytest.approx(0)
+    assert looks.similarity(-unit(0)) == pytest.approx(0), "the other look is at a right angle"
+
+
+def test_nothing_seen_is_an_error():
+    with pytest.raises(ValueError, match="empty"):
+        Looks().similarity(unit(0))
+
+
+class Recorder:
+    """An engine that keeps what it is shown and answers with its mean colour."""
+
+    def __init__(self, kind="appearance", input_px=32):
+        self.spec = SimpleNamespace(name="staged", kind=kind, input_px=input_px, margin=2.0)
+        self.batches = []
+
+    def __call__(self, batch):
+        self.batches.append(batch)
+        return {"embedding": batch.reshape(len(batch), -1, 3).mean(axis=1)}
+
+
+def test_each_face_is_cut_with_its_surroundings():
+    """Faces of 16 px with a margin of 2: squares of 32 px as they are in the picture."""
+    image = cv2.GaussianBlur(np.random.default_rng(2).integers(0, 256, (200, 300, 3), np.uint8), (0, 0), 2)
+    engine = Recorder()
+    vectors = Appearance(engine)(image, [actor(99.5, 79.5, 16), actor(219.5, 120.5, 16)])
+    (batch,) = engine.batches
+    np.testing.assert_allclose(batch[0].astype(int), image[64:96, 84:116], atol=2)
+    np.testing.assert_allclose(batch[1].astype(int), image[105:137, 204:236], atol=2)
+    assert vectors.shape == (2, 3)
+    assert vectors.dtype == np.float32
+
+
+def test_no_faces_do_not_run_the_network():
+    engine = Recorder()
+    assert len(Appearance(engine)(np.zeros((9, 9, 3), np.uint8), [])) == 0
+    assert engine.batches == []
+
+
+def test_another_network_is_refused():
+    with pytest.raises(ModelFileError, match="is a landmarks network; expected an appearance network"):
+        Appearance(Recorder(kind="landmarks"))
+
+
+@pytest.mark.net
+def test_the_bundled_network_knows_the_photographed_woman_again():
+    """Another moment, size and roll of the demo's clip is more alike than a made-up face is."""
+    from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
+    from facetrack.engine.onnx import OnnxEngine
+    from facetrack.modelfile import bundled_path
+
+    appearance = Appearance(OnnxEngine(bundled_path("appearance")))
+    clip = SyntheticClip(ClipOptions(duration_s=4.0))
+    (first, (then,)), (later, (now,)) = clip.render(0), clip.render(100)
+    noise = cv2.GaussianBlur(np.random.default_rng(5).integers(0, 256, first.image.shape, np.uint8), (0, 0), 6)
+    one, other = appearance(first.image, [then.points])[0], appearance(later.image, [now.points])[0]
+    (stranger,) = appearance(noise, [then.points])
+    for vector in (one, other, stranger):
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-4)
+    assert one @ other > 0.8 > 0.35 > one @ stranger

@@ -1,0 +1,147 @@
+"""`facetrack train` from labelled faces to a network that `facetrack video` takes, small."""
+
+import json
+import re
+import shutil
+import sys
+import tomllib
+
+import cv2
+import pytest
+from typer.testing import CliRunner
+
+from facetrack.cli import app
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.errors import FacetrackError
+from facetrain.tasks import catalogue
+from facetrain.training import recipe
+
+TINY = [
+    "network.input_px=64", "network.stem=4", "network.widths=[4, 4, 8]", "network.depths=[1, 1, 1]", "network.head=4",
+    "fit.epochs=1", "fit.batch=16", "fit.workers=0",
+]  # fmt: skip
+
+
+def run(*arguments):
+    """The command, in this process; what it raises on purpose comes out as it is."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments], standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return result
+
+
+def settings(values):
+    return [part for value in values for part in ("--set", value)]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("train") / "run"
+    run("train", "landmarks", "--data", "synthetic:24", "--out", out, *settings(TINY))
+    return out
+
+
+def test_a_run_folder_holds_everything(trained):
+    for name in ("model.onnx", "model.safetensors", "last.pt", "recipe.toml", "history.jsonl", "curves.png"):
+        assert (trained / name).stat().st_size > 0, name
+    for name in ("best.png", "median.png", "worst.png"):
+        assert cv2.imread(str(trained / name)) is not None, name
+    spec = OnnxEngine(trained / "model.onnx").spec
+    assert (spec.kind, spec.input_px) == ("landmarks", 64)
+    assert any("synthetic" in line for line in spec.data)
+    assert json.loads((trained / "history.jsonl").read_text())["train_total"] > 0
+
+
+def test_the_resolved_recipe_is_saved(trained):
+    entry, _ = catalogue.find("landmarks")
+    saved = recipe.load(entry.kind, trained / "recipe.toml")
+    assert saved.network.widths == (4, 4, 8)
+    assert saved.fit.batch == 16
+
+
+def test_the_report_tells_the_run(trained):
+    text = (trained / "report.md").read_text()
+    assert text.splitlines()[0] == "# run"
+    assert f"facetrack train landmarks --data synthetic:24 --out {trained}" in text
+    pictures = re.findall(r"!\[.*?\]\((.+?)\)", text)
+    assert pictures == ["curves.png", "best.png", "median.png", "worst.png"]
+    assert all((trained / name).is_file() for name in pictures)
+    spec = OnnxEngine(trained / "model.onnx").spec
+    assert spec.terms in text
+    assert all(line in text for line in spec.data)
+    assert f"| sigma | {spec.parity['sigma']:.2g} |" in text
+    assert "| epochs | 1 in " in text
+    assert f"facetrack video in.mp4 --out annotated.mp4 --model {trained / 'model.onnx'}" in text
+    assert "Resumed" not in text
+    resolved = re.search(r"```toml\n(.*?)```", text, re.DOTALL).group(1)
+    assert tomllib.loads(resolved) == tomllib.loads((trained / "recipe.toml").read_text())
+
+
+def test_a_run_taken_up_again_reports_the_epochs_that_it_has(trained, tmp_path):
+    again = tmp_path / "again"
+    shutil.copytree(trained, again)
+    (again / "report.md").unlink()
+    run("train", "landmarks", "--data", "synthetic:24", "--out", again, *settings(TINY))  # nothing is left to train
+    text = (again / "report.md").read_text()
+    assert "| epochs | 1 in " in text
+    assert "Resumed" in text
+
+
+def test_a_run_folder_is_evaluated(trained, tmp_path):
+    run("eval", trained, "--data", "synthetic:6", "--boxes", "truth", "--out", tmp_path)
+    found = json.loads((tmp_path / "figures.json").read_text())
+    assert found["faces"] == 6
+    assert found["nme_by_box_shift"]["0.0"] == pytest.approx(found["nme"], rel=1e-5)
+    assert found["nme_by_box_scale"]["1.0"] == pytest.approx(found["nme"], rel=1e-5)
+    assert "flatter" in found["notes"][0]
+    text = (tmp_path / "report.md").read_text()
+    pictures = re.findall(r"!\[.*?\]\((.+?)\)", text)
+    assert pictures == ["ced.png", "box_jitter.png", "best.png", "median.png", "worst.png"]
+    assert all(cv2.imread(str(tmp_path / name)) is not None for name in pictures)
+
+
+def test_help_fits_a_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = CliRunner().invoke(app, ["train", "--help"]).output
+    assert len(text.strip().splitlines()) <= 24
+    assert all(name in text for name in catalogue.ENTRIES)
+
+
+def test_fine_tuning_starts_from_the_weights(trained, tmp_path):
+    weights = trained / "model.onnx"
+    run("train", "finetune", "--data", "synthetic:24", "--out", tmp_path, "--init", weights, *settings(TINY[:5]),
+        "--set", "fit.epochs=1", "--set", "fit.workers=0")  # fmt: skip
+    spec = OnnxEngine(tmp_path / "model.onnx").spec
+    assert "Started from landmarks68" in spec.terms or spec.terms == OnnxEngine(weights).spec.terms
+
+
+@pytest.mark.parametrize("name", catalogue.ENTRIES)
+def test_every_recipe_loads_also_its_short_version(name):
+    entry, path = catalogue.find(name)
+    for quick in (False, True):
+        assert isinstance(recipe.load(entry.kind, path, (), quick), entry.kind)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "nothing to train"),
+        (["train", "landmarks"], "no data"),
+        (["train", "poems", "--data", "synthetic"], "no recipe 'poems'"),
+        (["train", "landmarks", "--data", "nowhere"], "nowhere does not exist"),
+        (["train", "landmarks", "--data", "synthetic", "--set", "fit.colour=1"], "unknown key colour"),
+        (["train", "landmarks", "--data", "synthetic", "--set", "fit.schedule=linear"], "expected one of"),
+        (["train", "finetune", "--data", "synthetic:24", "--init", "nowhere.onnx"], "nowhere.onnx"),
+    ],
+)
+def test_mistakes_are_one_sentence(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FacetrackError, match=message) as caught:
+        run(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(FacetrackError, match=r"facetrack\[train\]"):
+        run("train", "landmarks", "--data", "synthetic")

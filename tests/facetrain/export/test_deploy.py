@@ -1,0 +1,187 @@
+"""`facetrack export`: every file says what torch says, and says so; what does not is not written."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from facetrack.cli import app
+from facetrack.engine import parity
+from facetrack.engine.choice import open_engine
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.engine.parity import ParityError
+from facetrack.errors import DataError, FacetrackError, OutputError
+from facetrack.modelfile import METADATA_KEY, bundled_path
+from facetrain.export import deploy
+from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
+from facetrain.samples.sources import LandmarkSources
+from facetrain.tasks.landmarks import LandmarkRecipe, export_landmarks, landmark_spec
+
+TINY = LandmarkNetOptions(input_px=64, stem=4, widths=(4, 4, 8), depths=(1, 1, 1), head=4)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A small network as training writes it."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("source") / "model.onnx"
+    spec = landmark_spec(
+        LandmarkRecipe(network=TINY), LandmarkSources([], {}, [], {}, ["a set"], "terms", []), {"x": 1.0}
+    )
+    export_landmarks(LandmarkNet(TINY).eval(), spec, torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8), path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(deploy, "LATENCY_S", 0.01)
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision"),
+    [(e, p) for e in ("onnx", "openvino", "torch") for p in ("fp32", "fp16")],
+)
+def test_every_export_says_what_torch_says_and_reports_it(source, tmp_path, engine, precision):
+    if engine == "openvino":
+        need_openvino()
+    out = tmp_path / f"out{deploy.SUFFIX[engine]}"
+    done = deploy.export(source, engine, precision, (1, 3), None, out)
+    expected = {"out.xml", "out.bin"} if engine == "openvino" else {out.name}
+    assert {path.name for path in tmp_path.iterdir()} == expected
+    run = open_engine(out, engine)
+    crops = parity.photograph_crops(run.spec, 11).numpy()
+    said, true = run(crops), OnnxEngine(source)(crops)
+    for name, value in true.items():
+        np.testing.assert_allclose(said[name], value, atol=1e-3 if precision == "fp32" else 0.1, err_msg=name)
+    assert run.spec == done.spec
+    assert set(run.spec.parity) == {"points", "sigma", "presence"}
+    assert 0 <= run.spec.parity["points"] <= (1e-3 if precision == "fp32" else 0.1)
+    assert run.spec.metrics == {"x": 1.0}
+    assert run.spec.terms == "terms"
+    assert set(done.latency_ms) == {1, 3}
+    assert set(done.latency_ms[3]) == {engine, "ONNX Runtime"}
+
+
+def test_half_precision_halves_the_weights(source, tmp_path):
+    deploy.export(source, "onnx", "fp16", (1,), None, tmp_path / "half.onnx")
+    types = [item.data_type for item in onnx.load(tmp_path / "half.onnx").graph.initializer if len(item.dims) == 4]
+    # The heatmaps' convolution has no norm and stays in float32.
+    assert types.count(onnx.TensorProto.FLOAT) == 1
+    assert types.count(onnx.TensorProto.FLOAT16) == len(types) - 1 > 5
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_what_disagrees_is_not_written(source, tmp_path, monkeypatch, engine):
+    def broken(model, spec, crops, path):
+        class Off(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.model = model
+
+            def forward(self, crops):
+                found = self.model(crops)
+                return found | {"points": found["points"] + 0.002}
+
+        write(Off().eval(), spec, crops, path)
+
+    write = deploy.WRITERS[engine]
+    monkeypatch.setitem(deploy.WRITERS, engine, broken)
+    with pytest.raises(ParityError, match=r"'points': 0\.00.*nothing was written"):
+        deploy.export(source, engine, "fp32", (1,), None, tmp_path / f"x{deploy.SUFFIX[engine]}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_a_number_is_a_disagreement():
+    with pytest.raises(ParityError):
+        parity.refuse_unless_within({"points": float("nan")}, {"points": 1.0}, "x")
+
+    class Nan(torch.nn.Module):
+        def forward(self, crops):
+            return {"points": crops.float().mean(dim=(1, 2, 3))}
+
+    crops = torch.zeros((3, 4, 4, 3), dtype=torch.uint8)
+    wrong_in_small_batches = lambda batch: {"points": np.full(len(batch), 0.0 if len(batch) == 3 else np.nan)}  # noqa: E731
+    assert np.isnan(parity.compare(Nan(), wrong_in_small_batches, crops, ["points"])["points"])
+
+
+def test_the_worst_crop_of_any_batch_size_counts():
+    """An engine that is wrong in batches of five alone, by 3."""
+
+    class Mean(torch.nn.Module):
+        def forward(self, crops):
+            return {"points": crops.float().mean(dim=(1, 2, 3))}
+
+    def engine(batch):
+        return {"points": batch.astype(np.float32).mean(axis=(1, 2, 3)) + (3 if len(batch) == 5 else 0)}
+
+    crops = torch.randint(0, 256, (20, 4, 4, 3), dtype=torch.uint8)
+    assert parity.compare(Mean(), engine, crops, ["points"])["points"] == pytest.approx(3, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "out", "error", "message"),
+    [
+        ("coreml", "fp32", "x.onnx", FacetrackError, "--engine is 'coreml'"),
+        ("onnx", "fp8", "x.onnx", FacetrackError, "--precision is 'fp8'; expected fp32 or fp16 or int8"),
+        ("openvino", "int8", "x.xml", FacetrackError, "OpenVINO and TensorRT read the one of --engine onnx"),
+        ("onnx", "int8", "x.onnx", DataError, "give --data"),
+        ("onnx", "fp32", "x.pt2", OutputError, r"a file for onnx ends in \.onnx"),
+    ],
+)
+def test_what_is_not_offered_is_said(source, tmp_path, engine, precision, out, error, message):
+    with pytest.raises(error, match=message):
+        deploy.export(source, engine, precision, (1,), None, tmp_path / out)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_source_is_not_overwritten(source):
+    before = source.read_bytes()
+    with pytest.raises(OutputError, match="choose another --out"):
+        deploy.export(source, "onnx", "fp16", (1,), None, source)
+    assert source.read_bytes() == before
+
+
+def test_a_detector_has_no_pt2(tmp_path):
+    with pytest.raises(FacetrackError, match="pictures of any size"):
+        deploy.export(bundled_path("detector"), "torch", "fp32", (1,), None, tmp_path / "x.pt2")
+
+
+def test_eight_bits_are_judged_on_labelled_faces(source, tmp_path, monkeypatch):
+    """On drawn faces: what they cost is in the file, and too much is refused."""
+    done = deploy.export(source, "onnx", "int8", (1,), Path("synthetic:40"), tmp_path / "q.onnx")
+    assert set(done.spec.parity) == {"nme_float", "nme_int8"}
+    proto = onnx.load(tmp_path / "q.onnx")
+    assert any(node.op_type == "QuantizeLinear" for node in proto.graph.node)
+    props = {p.key: p.value for p in proto.metadata_props}
+    assert json.loads(props[METADATA_KEY])["parity"] == done.spec.parity
+    monkeypatch.setattr(deploy, "INT8_NME", -100.0)
+    with pytest.raises(ParityError, match="int8 and float"):
+        deploy.export(source, "onnx", "int8", (1,), Path("synthetic:40"), tmp_path / "p.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["q.onnx"]
+
+
+def test_the_command_takes_a_run_folder_and_prints_a_table(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["export", str(source.parent), "--engine", "onnx", "--batch", "1,2"])
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in tmp_path.iterdir()] == [f"{source.parent.name}-fp32.onnx"]
+    assert "ONNX Runtime, ms" in done.output
+    assert "points: " in done.output
+
+
+@pytest.mark.parametrize("batch", ["", "0", "1,two", "-1"])
+def test_a_malformed_batch_is_refused(source, batch):
+    done = CliRunner().invoke(app, ["export", str(source), "--engine", "onnx", "--batch", batch])
+    assert isinstance(done.exception, FacetrackError)
+    assert "expected whole numbers such as 1,2,4,8" in str(done.exception)
+
+
+def need_openvino():
+    """Not by importing it: that alone reports to its makers (`engine.openvino.need_openvino`)."""
+    if find_spec("openvino") is None:
+        pytest.skip("needs the extra openvino")

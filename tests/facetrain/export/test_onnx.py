@@ -1,0 +1,146 @@
+"""Export proves itself, and what it writes says what it is."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.errors import DataError, ModelFileError
+from facetrack.modelfile import METADATA_KEY, ModelSpec, bundled_path
+from facetrain.export.onnx import ParityError
+from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions, SoftArgmax
+from facetrain.samples.sources import LandmarkSources
+from facetrain.tasks.landmarks import LandmarkRecipe, export_landmarks
+from facetrain.tasks.landmarks import landmark_spec as task_spec
+from facetrain.training.checkpoint import load_weights
+
+SOURCES = LandmarkSources([], {}, [], {}, ["a set"], "terms of the set", [])
+
+
+def landmark_spec(recipe, figures):
+    return task_spec(recipe, SOURCES, figures)
+
+
+TINY = LandmarkNetOptions(input_px=64, stem=4, widths=(4, 4, 8), depths=(1, 1, 1), head=4)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    torch.manual_seed(0)
+    model = LandmarkNet(TINY).eval()
+    path = tmp_path_factory.mktemp("export") / "tiny.onnx"
+    crops = torch.randint(0, 256, (6, 64, 64, 3), dtype=torch.uint8)
+    spec = export_landmarks(model, landmark_spec(LandmarkRecipe(network=TINY), {"validation/x": 1.5}), crops, path)
+    return model, path, spec, crops
+
+
+def test_the_engine_says_what_torch_says_for_any_batch(exported):
+    model, path, _, crops = exported
+    engine = OnnxEngine(path)
+    for n in (1, 2, 6):
+        with torch.inference_mode():
+            reference = model(crops[:n])
+        for name, value in engine(crops[:n].numpy()).items():
+            np.testing.assert_allclose(value, reference[name], atol=1e-3)
+
+
+def test_an_exported_network_can_be_trained_further(exported):
+    model, path, _, _ = exported
+    again = LandmarkNet(TINY).eval()
+    load_weights(again, path)
+    for name, value in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value), name
+    with pytest.raises(DataError, match="belongs to another network"):
+        load_weights(LandmarkNet(), path)
+
+
+def test_the_file_describes_itself(exported):
+    _, path, spec, _ = exported
+    read = OnnxEngine(path).spec
+    assert read == spec
+    assert (read.kind, read.input_px, read.margin, read.topology) == ("landmarks", 64, 1.3, "300w-68")
+    assert 0 <= read.parity["points"] <= 1e-3
+    assert read.metrics == {"validation/x": 1.5}
+    # An independent reader finds it too.
+    props = {p.key: p.value for p in onnx.load(path).metadata_props}
+    assert json.loads(props[METADATA_KEY])["terms"] == spec.terms
+
+
+def test_a_file_that_disagrees_is_not_written(tmp_path):
+    class Random(torch.nn.Module):
+        """Says something else every time, as a broken export would."""
+
+        def forward(self, crops):
+            n = crops.shape[0]
+            points = crops.float().mean(dim=(1, 2, 3)).view(n, 1, 1).expand(n, 68, 2)
+            noise = 0.0 if torch.onnx.is_in_onnx_export() else 1.0
+            return {"points": points + noise, "sigma": points[..., 0], "presence": points[:, 0, 0]}
+
+    crops = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
+    with pytest.raises(ParityError, match="nothing was written"):
+        export_landmarks(Random(), landmark_spec(LandmarkRecipe(network=TINY), {}), crops, tmp_path / "bad.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_soft_argmax_reads_a_peak_where_it_is():
+    logits = torch.full((1, 1, 28, 28), -50.0)
+    logits[0, 0, 10, 20] = 50.0  # row 10, column 20: cells of 4 px, centres at 4 i + 1.5
+    np.testing.assert_allclose(SoftArgmax(28, 112)(logits)[0, 0], [81.5, 41.5], atol=1e-4)
+
+
+def model_file(tmp_path, metadata):
+    """A one-operator network with the given metadata."""
+    x = onnx.helper.make_tensor_value_info("crops", onnx.TensorProto.UINT8, [1])
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.UINT8, [1])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["crops"], ["y"])], "g", [x], [y])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    onnx.helper.set_model_props(model, metadata)
+    path = tmp_path / "model.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def spec_json(**changes):
+    spec = landmark_spec(LandmarkRecipe(), {})
+    return {METADATA_KEY: json.dumps(json.loads(spec.to_metadata()[METADATA_KEY]) | changes)}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({}, "not facetrack's"),
+        ({METADATA_KEY: "{"}, "cannot be read"),
+        ({METADATA_KEY: "{}"}, "cannot be read"),
+        (spec_json(format=99), "upgrade facetrack"),
+        (spec_json(kind="poem"), "kind 'poem'"),
+    ],
+)
+def test_a_file_that_does_not_say_what_it_needs_is_refused(tmp_path, metadata, message):
+    with pytest.raises(ModelFileError, match=message):
+        OnnxEngine(model_file(tmp_path, metadata))
+
+
+def test_keys_of_a_later_minor_version_are_ignored(tmp_path):
+    assert OnnxEngine(model_file(tmp_path, spec_json(flavour="new"))).spec.kind == "landmarks"
+
+
+def test_what_is_no_network_is_refused(tmp_path):
+    text = tmp_path / "text.onnx"
+    text.write_text("hello")
+    with pytest.raises(ModelFileError, match=r"expected an \.onnx file"):
+        OnnxEngine(text)
+    with pytest.raises(ModelFileError, match="no such model file"):
+        OnnxEngine(tmp_path / "missing.onnx")
+
+
+def test_an_unknown_bundled_name_lists_what_there_is():
+    with pytest.raises(ModelFileError, match="no bundled network 'nonsense'"):
+        bundled_path("nonsense")
+
+
+def test_spec_survives_its_own_json(tmp_path):
+    spec = landmark_spec(LandmarkRecipe(), {"a": 1.0})
+    assert ModelSpec.from_metadata(spec.to_metadata(), tmp_path) == spec

@@ -1,0 +1,67 @@
+"""The embedding's training: what a pair is, what the loss wants, what the figures say."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facetrack.engine.onnx import OnnxEngine
+from facetrain.synth.drawn_heads import read_synthetic
+from facetrain.tasks.appearance import AppearanceRecipe, InfoNce, LookOptions, Looks, train_appearance, verification
+from facetrain.training.fit import FitOptions
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return read_synthetic(12, seed=5)
+
+
+def unit(*rows):
+    values = torch.tensor(rows, dtype=torch.float32)
+    return values / values.norm(dim=-1, keepdim=True)
+
+
+def test_a_pair_shows_one_person_and_both_looks_are_mirrored_or_none(faces):
+    people = [dataclasses.replace(face, group=f"person{i // 2}") for i, face in enumerate(faces[:6])]
+    dataset = Looks(people, 64, LookOptions())
+    seen = set()
+    for epoch in range(12):
+        dataset.set_epoch(epoch)
+        item = dataset[4]
+        assert item["crop"].shape == (2, 64, 64, 3)
+        assert item["person"] == 2
+        seen.add(item["crop"][1].numpy().tobytes())
+    assert len(seen) == 12  # every draw is a new look
+    assert dataset.of_person["person2"] == [4, 5]
+
+
+def test_the_loss_is_cross_entropy_over_the_other_people_of_the_batch():
+    # Two people at right angles, both looks equal: each look sees its partner at 1 and the two looks of the other at 0.
+    looks = unit([1, 0], [0, 1])[:, None].repeat(1, 2, 1)
+    loss = InfoNce(temperature=1.0)({"embedding": looks}, {"person": torch.tensor([0, 1])})["total"]
+    assert float(loss) == pytest.approx(-np.log(np.e / (np.e + 2)), abs=1e-6)
+    # The same person twice in a batch: nothing is left to tell the partner from.
+    same = InfoNce(temperature=1.0)({"embedding": looks}, {"person": torch.tensor([0, 0])})["total"]
+    assert float(same) == pytest.approx(0, abs=1e-6)
+
+
+def test_verification_of_known_embeddings():
+    people = np.array(["a", "a", "b", "b"])
+    clear = unit([1, 0], [1, 0.01], [0, 1], [0.01, 1]).numpy()
+    assert verification(clear, people)["auc"] == 1
+    assert verification(clear, people)["tpr_at_5"] == 1
+    mixed = unit([1, 0], [0, 1], [1, 0], [0, 1]).numpy()  # each person's two looks are as unlike as can be
+    # Pairs of two people: two of similarity 1, two of 0; pairs of one person: 0 and 0, above none of them.
+    assert verification(mixed, people)["auc"] == 0
+
+
+def test_it_trains_and_exports_what_it_says(tmp_path):
+    fit = FitOptions(epochs=1, batch=8, per_epoch=16, learning_rate=1e-3, workers=0, threads=1)
+    train_appearance(Path("synthetic:12"), tmp_path / "run", AppearanceRecipe(fit=fit))
+    engine = OnnxEngine(tmp_path / "run" / "model.onnx")
+    assert engine.spec.kind == "appearance"
+    said = engine(np.zeros((3, 64, 64, 3), np.uint8))["embedding"]
+    assert said.shape == (3, 32)
+    np.testing.assert_allclose(np.linalg.norm(said, axis=1), 1, atol=1e-5)

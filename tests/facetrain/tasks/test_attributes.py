@@ -1,0 +1,264 @@
+"""The attribute heads: the trunk they stand on, what they read, what they learn from, and the file they travel in."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from facetrack import topology
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.errors import DataError
+from facetrack.geometry import CropBox
+from facetrack.landmarker import Landmarker
+from facetrack.modelfile import ATTRIBUTES
+from facetrain.models.attributes import EYE_SPAN, EYES, HEADS, AttributeNet, HeadOptions, Lattice, Reader, Reading
+from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
+from facetrain.samples.sampling import EpochItems
+from facetrain.tasks.attributes import (
+    AttributeLoss,
+    AttributeRecipe,
+    attribute_spec,
+    calibrate_heads,
+    load_heads,
+    measured,
+    train_attributes,
+)
+from facetrain.tasks.landmarks import export_landmarks, start_from
+from facetrain.training.cached_features import Readings
+from facetrain.training.checkpoint import load_weights
+from facetrain.training.fit import FitOptions, fit
+
+TINY = LandmarkNetOptions(input_px=64, stem=4, widths=(4, 4, 8), depths=(1, 1, 1), head=4)
+
+
+def tiny():
+    torch.manual_seed(0)
+    return AttributeNet(TINY, HeadOptions(hidden=8))
+
+
+def crops(count, seed=0):
+    return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8))
+
+
+class Items(EpochItems):
+    def item(self, index, rng):
+        known = torch.tensor([1.0, 0.0, float("nan"), 1.0, 0.0])
+        pose, trust = torch.tensor([10.0, 0.0, -5.0]), torch.tensor(1.0)
+        return {"crop": crops(1, index)[0], "attributes": known, "pose": pose, "smile_trust": trust}
+
+
+def test_the_points_are_those_of_the_network_without_heads_to_the_bit(tmp_path):
+    model, alone = tiny().eval(), LandmarkNet(TINY).eval()
+    alone.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith(HEADS)})
+    with torch.inference_mode():
+        expected, untaught = alone(crops(4)), model(crops(4))["attributes"]
+    options = FitOptions(epochs=2, batch=4, workers=0, ema_decay=0.9, device="cpu")
+    readings = Readings(model, Items(8), 8, options)
+    fit(model.heads, readings, AttributeLoss(), lambda net: {}, options, tmp_path, inputs=Reading._fields)
+    with torch.inference_mode():
+        found = model.eval()(crops(4))
+    for name in ("points", "sigma", "presence"):
+        assert torch.equal(expected[name], found[name]), name
+    assert not torch.equal(untaught, found["attributes"])
+    # And so in the files, whose engine fuses operators as it likes.
+    export_landmarks(model, attribute_spec(AttributeRecipe(network=TINY), None, {}), crops(4), tmp_path / "with.onnx")
+    spec = dataclasses.replace(OnnxEngine(tmp_path / "with.onnx").spec, outputs=dict.fromkeys(expected, ""))
+    export_landmarks(alone, spec, crops(4), tmp_path / "without.onnx")
+    files = [OnnxEngine(tmp_path / f"{name}.onnx")(crops(4).numpy()) for name in ("with", "without")]
+    for name in expected:
+        np.testing.assert_array_equal(files[0][name], files[1][name])
+
+
+def test_readings_are_what_the_network_itself_would_see():
+    model = tiny().eval()
+    readings = Readings(model, Items(6), 6, FitOptions(workers=0, device="cpu"))
+    logits = torch.stack([model.heads(*(readings[i][n][None] for n in Reading._fields))["logits"][0] for i in range(6)])
+    with torch.inference_mode():
+        expected = model(crops_of(6))["logits"]
+    # In an order of their own, and in half precision.
+    torch.testing.assert_close(logits.sort(dim=0).values, expected.sort(dim=0).values, atol=0.01, rtol=0.01)
+
+
+def crops_of(count):
+    return torch.cat([crops(1, index) for index in range(count)])
+
+
+def test_what_is_unknown_teaches_nothing():
+    logits = torch.zeros(2, 5, requires_grad=True)
+    pose = torch.zeros(2, 3, requires_grad=True)
+    nan = float("nan")
+    batch = {
+        "attributes": torch.tensor([[1.0, nan, nan, 0.5, nan], [nan, nan, 0.0, nan, nan]]),
+        "pose": torch.tensor([[nan, nan, nan], [5.0, nan, -5.0]]),
+        "smile_trust": torch.ones(2),
+    }
+    loss = AttributeLoss()({"logits": logits, "pose": pose}, batch)
+    loss["total"].backward()
+    # At logit 0 the entropy's slope is .5 - truth; one crop knows each of the three.
+    expected = torch.tensor([[-0.5, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.0, 0.0]])
+    torch.testing.assert_close(logits.grad, expected)
+    assert loss["eye_right_open"].item() == pytest.approx(np.log(2))
+    assert (pose.grad[0] == 0).all()
+    assert pose.grad[1, 1] == 0
+    assert pose.grad[1, 0] < 0 < pose.grad[1, 2]
+
+
+def test_a_smile_counts_as_much_as_its_label_is_trusted_and_no_other_attribute_does():
+    logits = torch.zeros(4, 5, requires_grad=True)
+    batch = {
+        "attributes": torch.tensor([[1.0] * 5, [0.0] * 5, [0.0] * 5, [float("nan")] * 5]),
+        "pose": torch.zeros(4, 3),
+        "smile_trust": torch.tensor([1.0, 0.1, 0.9, 1.0]),
+    }
+    AttributeLoss()({"logits": logits, "pose": torch.zeros(4, 3)}, batch)["total"].backward()
+    smile, other = ATTRIBUTES.index("smile"), ATTRIBUTES.index("glasses")
+    torch.testing.assert_close(logits.grad[:, smile], torch.tensor([-0.5, 0.05, 0.45, 0.0]) / 2.0)
+    torch.testing.assert_close(logits.grad[:, other], torch.tensor([-0.5, 0.5, 0.5, 0.0]) / 3)
+
+
+class Held:
+    """A held-aside set of smiles that are given, whose logits the heads would give for random crops."""
+
+    def __init__(self, model, truth):
+        self.readings = dict(zip(Reading._fields, model.reading(crops(len(truth))), strict=True))
+        known = torch.full((len(truth), 5), float("nan"))
+        known[:, ATTRIBUTES.index("smile")] = torch.tensor(truth)
+        self.items = {"genki4k": {"attributes": known}}
+
+    def found(self, heads, name):
+        with torch.inference_mode():
+            return {key: value.numpy() for key, value in heads(*self.readings.values()).items()}
+
+
+def test_after_training_smiles_are_as_frequent_as_they_are_said_to_be():
+    from scipy.special import expit
+
+    model, smile = tiny().eval(), ATTRIBUTES.index("smile")
+    with torch.inference_mode():
+        held = Held(model, [0.0] * 16)
+        before = held.found(model.heads, "")["logits"]
+        surest = np.argsort(-before[:, smile])[[0, 2, 5]].tolist()
+        held.items["genki4k"]["attributes"][surest, smile] = 1
+        slope, offset = calibrate_heads(model.heads, held)["smile"]
+    after = held.found(model.heads, "")["logits"]
+    np.testing.assert_allclose(after[:, smile], slope * before[:, smile] + offset, atol=1e-4)
+    np.testing.assert_array_equal(np.delete(after, smile, axis=1), np.delete(before, smile, axis=1))
+    # Of a likeliest line with an offset, the mean is that of the labels: Platt's, 3 times 4/5 and 13 times 1/15 of 16.
+    assert expit(after[:, smile]).mean() == pytest.approx((3 * 4 / 5 + 13 / 15) / 16, abs=1e-4)
+
+
+def eye_points(turn_deg=0.0):
+    """Both eyes 20 px wide in a crop of 112, at (30, 40) and (70, 40), turned about its middle."""
+    points = torch.zeros(68, 2)
+    points[list(topology.RIGHT_EYE)] = torch.tensor([30.0, 40.0])
+    points[list(topology.LEFT_EYE)] = torch.tensor([70.0, 40.0])
+    for index, x in ((36, 20.0), (39, 40.0), (42, 60.0), (45, 80.0)):
+        points[index, 0] = x
+    return (points - 55.5) @ turned(turn_deg).T + 55.5
+
+
+def turned(degrees):
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float32)
+
+
+@pytest.mark.parametrize("turn_deg", [0.0, 15.0])
+@pytest.mark.parametrize("side", [28, 112])
+def test_lattices_are_read_as_opencv_reads_them_both_eyes_from_the_outer_corner_in(side, turn_deg):
+    maps = np.random.default_rng(1).normal(size=(1, 3, side, side)).astype(np.float32)
+    level = ((36, 42), (39, 45))
+    right = Lattice(((36,), (39,)), topology.RIGHT_EYE, level, (1.3, 0.9))
+    left = Lattice(((45,), (42,)), topology.LEFT_EYE, level, (1.3, 0.9))
+    points = eye_points(turn_deg)
+    found = Reader((right, left), 4, 5, 112)(torch.from_numpy(maps), points.flatten()[None])
+    assert found.shape == (1, 3, 2 * 4, 5)
+    across, down = np.meshgrid(20 * np.linspace(-0.65, 0.65, 5), 20 * np.linspace(-0.45, 0.45, 4))
+    for number, (middle, sign) in enumerate(((points[37], 1), (points[43], -1))):
+        way = np.stack([sign * across, down], axis=-1) @ turned(turn_deg).numpy().T + middle.numpy()
+        cells = ((way + 0.5) * side / 112 - 0.5).astype(np.float32)  # px of the crop -> cells of the maps
+        for channel in range(3):
+            expected = cv2.remap(maps[0, channel], cells[..., 0], cells[..., 1], cv2.INTER_LINEAR)
+            part = found[0, channel, 4 * number : 4 * number + 4]
+            np.testing.assert_allclose(part, expected, atol=0.13)  # remap rounds places to 1/32 cell
+
+
+def test_the_far_eye_of_a_turned_head_is_read_no_lower_than_the_near_one():
+    points = eye_points()
+    points[[39, 42], 0] = torch.tensor([40.0, 62.0])
+    points[45, 0] = 72.0  # the left eye half as wide
+    reader = Reader(EYES, 2, 2, 112)
+    heights = []
+    for eye in (0, 1):
+        frames = torch.nn.functional.linear(points.flatten()[None], reader.frames, reader.origin).view(2, 3, 2)
+        heights.append(float(frames[eye, 2, 1]))
+    assert heights[0] == pytest.approx(heights[1])
+    assert heights[0] == pytest.approx(EYE_SPAN[1] * 15 * 2 / 112)  # in grid_sample's units, 2 for the whole crop
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    model = tiny().eval()
+    path = tmp_path_factory.mktemp("attributes") / "heads.onnx"
+    spec = attribute_spec(AttributeRecipe(network=TINY), None, {"test_eyes_eyes_open": 99.0})
+    export_landmarks(model, spec, crops(6), path)
+    return model, path
+
+
+def test_the_file_says_what_torch_says_and_names_its_outputs(exported):
+    model, path = exported
+    engine = OnnxEngine(path)
+    with torch.inference_mode():
+        expected = model(crops(3, seed=5))
+    found = engine(crops(3, seed=5).numpy())
+    for name in ("points", "attributes", "pose"):
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-3)
+    assert ((found["attributes"] >= 0) & (found["attributes"] <= 1)).all()
+    assert engine.spec.outputs["attributes"].endswith(": " + ", ".join(ATTRIBUTES))
+    assert engine.spec.metrics == {"attributes/test_eyes_eyes_open": 99.0}
+
+
+def test_the_landmarker_hands_on_attributes_and_pose(exported):
+    model, path = exported
+    image = crops(1, seed=3)[0].numpy()
+    reading = Landmarker(OnnxEngine(path))(image, [CropBox(31.5, 31.5, 64)])[0]
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(image)[None])
+    assert list(reading.attributes) == list(ATTRIBUTES)
+    np.testing.assert_allclose(list(reading.attributes.values()), expected["attributes"][0], atol=1e-3)
+    np.testing.assert_allclose(reading.pose_deg, expected["pose"][0], atol=1e-2)
+
+
+def test_a_landmark_network_can_start_from_a_file_with_heads(exported):
+    model, path = exported
+    trunk = LandmarkNet(TINY)
+    start_from(trunk, str(path))
+    for name, value in trunk.state_dict().items():
+        assert torch.equal(value, model.state_dict()[name]), name
+    again = AttributeNet(TINY, HeadOptions(hidden=8))
+    load_weights(again, path)
+    assert torch.equal(again.heads.eye[0][0].weight, model.heads.eye[0][0].weight)
+
+
+def test_heads_can_start_from_those_on_another_trunk(exported):
+    model, path = exported
+    other = AttributeNet(dataclasses.replace(TINY, depths=(1, 2, 1)), HeadOptions(hidden=8))
+    load_heads(other, path)
+    for name, value in other.heads.state_dict().items():
+        assert torch.equal(value, model.heads.state_dict()[name]), name
+
+
+def test_figures_count_only_what_is_clear():
+    nan = np.nan
+    truth = torch.tensor([[1.0, 0.0, nan, nan, nan], [0.4, 1.0, nan, nan, nan], [nan, 0.0, nan, nan, nan]])
+    found = {"attributes": np.full((3, 5), 0.9, np.float32), "pose": np.array([[1.0, 2, 3]] * 3, np.float32)}
+    items = {"attributes": truth, "pose": torch.tensor([[0.0, 0, 0], [nan, nan, nan], [3.0, 2, 1]])}
+    figures = measured(found, items, least=1)
+    assert figures == {"eyes_open": 50.0, "yaw_deg": 1.5, "pitch_deg": 1.0, "roll_deg": 2.5}
+
+
+def test_without_a_network_to_stand_on_it_says_so(tmp_path):
+    with pytest.raises(DataError, match="need a trained landmark network"):
+        train_attributes(tmp_path, tmp_path / "run", AttributeRecipe(init=""))
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,208 @@
+"""The loop: it learns, it resumes onto the same curve, and it never unpickles."""
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from facetrack.errors import DataError
+from facetrain.samples.sampling import EpochItems
+from facetrain.training.checkpoint import load_weights
+from facetrain.training.fit import FitOptions, fit
+from facetrain.training.optim import parameter_groups
+from places import REPOSITORY
+
+
+class Line(EpochItems):
+    """y = 2 x - 1 at places that hang on the epoch."""
+
+    def __init__(self):
+        super().__init__(64)
+
+    def item(self, index, rng):
+        x = rng.uniform(-1, 1, 1).astype(np.float32)
+        return {"x": torch.from_numpy(x), "y": torch.from_numpy(2 * x - 1)}
+
+
+class Linear(nn.Module):
+    def __init__(self, dropout=0.0):
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        return {"y": self.dropout(self.layer(x))}
+
+
+def loss(outputs, batch):
+    total = ((outputs["y"] - batch["y"]) ** 2).mean()
+    return {"total": total}
+
+
+OPTIONS = FitOptions(epochs=12, batch=8, learning_rate=0.1, weight_decay=0.0, ema_decay=0.5, workers=0, seed=1)
+
+
+class StopAfterError(Exception):
+    pass
+
+
+def train(run_dir, stop_after=None, options=OPTIONS, dropout=0.0):
+    torch.manual_seed(0)
+    calls = []
+
+    def validate(model):
+        calls.append(1)
+        if stop_after is not None and len(calls) > stop_after:
+            raise StopAfterError
+        return {"bias": model.layer.bias.item()}
+
+    model = Linear(dropout)
+    return fit(model, Line(), loss, validate, options, run_dir)
+
+
+def test_it_learns_and_leaves_its_files(tmp_path):
+    model = train(tmp_path)
+    assert float(model.layer.weight) == pytest.approx(2, abs=0.1)
+    assert float(model.layer.bias) == pytest.approx(-1, abs=0.1)
+    for name in ("last.pt", "model.safetensors", "history.jsonl", "curves.png"):
+        assert (tmp_path / name).stat().st_size > 0
+    assert list((tmp_path / "tensorboard").glob("events*"))
+    saved = load_file(tmp_path / "model.safetensors")
+    assert torch.equal(saved["layer.weight"], model.layer.weight)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, dropout):
+    whole = train(tmp_path / "whole", dropout=dropout)
+    with pytest.raises(StopAfterError):
+        train(tmp_path / "cut", stop_after=3, dropout=dropout)
+    resumed = train(tmp_path / "cut", dropout=dropout)
+    for ours, theirs in zip(resumed.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+    def curve(name):
+        lines = (tmp_path / name / "history.jsonl").read_text().splitlines()
+        return [line.split('"seconds"')[0] + line.split('"train_total"')[1] for line in lines]
+
+    assert curve("cut") == curve("whole")
+    assert len(curve("cut")) == 12
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    train(tmp_path)
+    with pytest.raises(DataError, match="another network"):
+        fit(nn.Sequential(nn.Linear(3, 3)), Line(), loss, lambda m: {}, OPTIONS, tmp_path)
+
+
+def test_a_checkpoint_is_never_unpickled(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "owned"), "w"))
+
+    (tmp_path / "last.pt").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(DataError, match="is not a checkpoint"):
+        train(tmp_path)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_too_little_data_for_a_batch_is_one_sentence(tmp_path):
+    options = FitOptions(batch=100, workers=0)
+    with pytest.raises(DataError, match="64 training samples do not fill one batch of 100"):
+        fit(Linear(), Line(), loss, lambda m: {}, options, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_patience_ends_the_run_and_the_best_is_kept(tmp_path):
+    figures = iter([3.0, 1.0, 2.0, 2.0, 2.0, 0.0])
+    kept = []
+
+    def validate(model):
+        kept.append(model.layer.weight.item())
+        return {"error": next(figures)}
+
+    options = replace(OPTIONS, best_metric="error", patience=3)
+    model = fit(Linear(), Line(), loss, validate, options, tmp_path)
+    assert len(kept) == 5  # the second was best, and three worse ones followed
+    assert model.layer.weight.item() == kept[1]
+
+
+def test_a_metric_that_validation_does_not_give_is_named(tmp_path):
+    with pytest.raises(DataError, match="best_metric is 'f1', but validation gives bias"):
+        train(tmp_path, options=replace(OPTIONS, best_metric="f1"))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("schedule", ["cosine", "step", "constant"])
+def test_other_optimizers_and_schedules_learn_too(tmp_path, optimizer, schedule):
+    options = replace(OPTIONS, optimizer=optimizer, schedule=schedule, epochs=20, warm_up=0.0, ema_decay=0.0)
+    assert train(tmp_path, options=options).layer.bias.item() == pytest.approx(-1, abs=0.15)
+
+
+def test_frozen_parameters_stay(tmp_path):
+    model = Linear()
+    before = model.layer.weight.item()
+    trained = fit(model, Line(), loss, lambda m: {}, replace(OPTIONS, freeze=("layer.weight",)), tmp_path)
+    assert trained.layer.weight.item() == before
+    assert trained.layer.bias.item() != 0
+    with pytest.raises(DataError, match="no parameter starts so"):
+        fit(Linear(), Line(), loss, lambda m: {}, replace(OPTIONS, freeze=("body",)), tmp_path / "b")
+    with pytest.raises(DataError, match="every parameter is frozen"):
+        fit(Linear(), Line(), loss, lambda m: {}, replace(OPTIONS, freeze=("layer",)), tmp_path / "c")
+
+
+def test_layers_have_their_own_rates_and_biases_do_not_decay():
+    groups = parameter_groups(Linear(), 0.1, 0.01, {"layer": 0.5, "layer.bias": 2.0})
+    assert {(g["lr"], g["weight_decay"]) for g in groups} == {(0.05, 0.01), (0.2, 0.0)}
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    train(tmp_path)
+    with pytest.raises(DataError, match="belongs to another network"):
+        load_weights(nn.Linear(2, 2), tmp_path / "model.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
+    with pytest.raises(DataError, match="not a safetensors file"):
+        load_weights(Linear(), tmp_path / "text.safetensors")
+
+
+@pytest.mark.parametrize("wrong", [{"optimizer": "lion"}, {"schedule": "linear"}])
+def test_unknown_choices_are_named(wrong):
+    with pytest.raises(DataError, match="expected one of"):
+        FitOptions(**wrong)
+
+
+def test_two_processes_train_the_network_that_one_does(tmp_path):
+    """torchrun's environment, two gloo processes: the same batches halved, gradients averaged, the same weights."""
+    alone = train(tmp_path / "alone")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; import test_fit;"
+        "test_fit.train(Path(sys.argv[1]))"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    here = Path(__file__).parent
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(REPOSITORY / "tracker"), str(REPOSITORY / "train"), str(REPOSITORY / "tests" / "support")]
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / "two"), str(here)],
+            env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stderr=subprocess.PIPE, text=True,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    for process in processes:
+        _, error = process.communicate(timeout=120)
+        assert process.returncode == 0, error
+    saved = load_file(tmp_path / "two" / "model.safetensors")
+    for name, value in alone.state_dict().items():
+        np.testing.assert_allclose(saved[name], value, atol=1e-4)

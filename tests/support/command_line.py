@@ -1,0 +1,24 @@
+"""The command line in a process of its own, and what a foreseen error must look like."""
+
+import os
+import subprocess
+import sys
+
+
+def facetrack(*arguments, cwd, **environment):
+    """Run the command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "facetrack", *map(str, arguments)],
+        cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def assert_one_sentence(done, *words):
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    # Where OpenVINO is installed, the chosen engine is said before a camera is opened.
+    message = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("engine: ")).strip()
+    assert message.startswith("facetrack: ")
+    assert "\n" not in message
+    for word in words:
+        assert word in message

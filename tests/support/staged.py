@@ -1,0 +1,108 @@
+"""A stage for the tracker: a detector, a landmarker and an appearance network that know where the actors stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from facetrack.geometry import CropBox, box_iou, crop_from_box, points_box
+from facetrack.landmarker import Reading
+from facetrack.tracking.tracker import FaceTracker, TrackerOptions
+from facetrack.types import Detections, Face, Floats, Frame, Image, Landmarks
+
+SHAPE = np.random.default_rng(0).uniform(-0.5, 0.5, (68, 2))
+SHAPE[36:42], SHAPE[42:48] = [-0.25, -0.2], [0.25, -0.2]
+SHAPE /= np.ptp(SHAPE, axis=0)
+SHAPE -= (SHAPE.max(axis=0) + SHAPE.min(axis=0)) / 2
+BLACK = np.zeros((480, 640, 3), np.uint8)
+
+
+def actor(x: float, y: float, size: float = 80.0) -> Floats:
+    """The 68 points of a face: its box is `size` px wide and high around (x, y)."""
+    return (SHAPE * size + [x, y]).astype(np.float32)
+
+
+def frame(i: int, fps: float = 30.0, image: Image = BLACK) -> Frame:
+    return Frame(image, i / fps, i)
+
+
+def ids(faces: Sequence[Face]) -> list[int]:
+    return [face.track_id for face in faces]
+
+
+def alike(share: float, of: int, other: int) -> Floats:
+    """A unit vector whose scalar product with the look number `of` is `share`; the rest of it is the look `other`."""
+    vector = np.zeros(16, np.float32)
+    vector[of], vector[other] = share, np.sqrt(1 - share**2)
+    return vector
+
+
+class Stage:
+    """Plays all networks: `actors` are the faces that can be seen now, `people` who they are (`cast` sets both).
+
+    Who was cast first looks like the first unit vector, the next one like the second: nobody like anybody else, unless
+    `looks` says otherwise.
+    """
+
+    margin = 1.3
+    NEAR_IOU = 0.4
+    """A crop shows a face if it overlaps the ideal one so much: off by 56 % of the face's size at most."""
+
+    def __init__(self) -> None:
+        self.actors: list[Floats] = []
+        self.people: list[str] = []
+        self.looks: dict[str, Floats] = {}
+        self.sigma_px = 1.0
+        self.attributes: dict[str, float] = {}
+        self.detector_calls = 0
+        self.landmarker_calls: list[int] = []
+        self.crops: list[CropBox] = []
+
+    def cast(self, **people: Floats) -> None:
+        self.actors, self.people = list(people.values()), list(people)
+        for name in people:
+            self.looks.setdefault(name, alike(1.0, len(self.looks), 15))
+
+    def tracker(self, looks: bool = True, **options) -> FaceTracker:
+        """looks: whether it can tell people apart."""
+        chosen = TrackerOptions(smoothing="off", **options)
+        return FaceTracker(self.detect, self, chosen, self.appearance if looks else None)  # type: ignore[arg-type]
+
+    def detect(self, image: Image) -> Detections:
+        self.detector_calls += 1
+        boxes = np.array([points_box(points) for points in self.actors], np.float32).reshape(-1, 4)
+        return Detections(boxes, np.full(len(boxes), 0.9, np.float32))
+
+    def __call__(self, image: Image, crops: Sequence[CropBox]) -> list[Reading]:
+        self.landmarker_calls.append(len(crops))
+        self.crops += crops
+        return [self._read(crop) for crop in crops]
+
+    def _read(self, crop: CropBox) -> Reading:
+        """The actor who fills most of the crop, or nothing."""
+        ideal = [_square(crop_from_box(points_box(points), self.margin)) for points in self.actors]
+        overlaps = box_iou(_square(crop)[None], np.array(ideal).reshape(-1, 4))[0]
+        if not len(overlaps) or overlaps.max() < self.NEAR_IOU:
+            return Reading(Landmarks(actor(crop.x, crop.y, crop.size_px / 2), np.ones(68, np.float32)), 0.05)
+        points = self.actors[int(overlaps.argmax())]
+        return Reading(Landmarks(points, np.full(68, self.sigma_px, np.float32)), 0.99, self.attributes)
+
+    def appearance(self, image: Image, faces: Sequence[Floats]) -> Floats:
+        """What the actor nearest to each of the points looks like."""
+        return np.stack([self.looks[self.nearest(points)] for points in faces])
+
+    def nearest(self, points: Floats) -> str:
+        aside = [np.linalg.norm(points.mean(axis=0) - other.mean(axis=0)) for other in self.actors]
+        return self.people[int(np.argmin(aside))]
+
+    def names(self, faces: Sequence[Face]) -> dict[str, int]:
+        """Which number each person on the stage has; no two may have been found on one."""
+        numbers = {self.nearest(face.landmarks.points): face.track_id for face in faces}
+        assert len(numbers) == len(faces), "two tracks on one face"
+        return numbers
+
+
+def _square(crop: CropBox) -> Floats:
+    half = crop.size_px / 2
+    return np.array([crop.x - half, crop.y - half, crop.x + half, crop.y + half], np.float32)

@@ -1,0 +1,1 @@
+"""Annotated pictures: landmarks, signals and event messages drawn into a frame."""

@@ -1,0 +1,1 @@
+"""Source to tracker to sinks, for live and for recorded sources."""

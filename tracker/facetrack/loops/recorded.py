@@ -1,0 +1,75 @@
+"""The loop over a recorded source: every frame in order, decoding ahead and encoding behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from facetrack.capture import ImageFiles, VideoFile
+    from facetrack.report import ReportSink
+    from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
+    from facetrack.tracking.tracker import FaceTracker
+    from facetrack.types import Event, Face, Frame
+
+
+class Followed:
+    """What went by, for the closing line."""
+
+    def __init__(self) -> None:
+        self.frames = self.with_faces = 0
+        self.ids: set[int] = set()
+        self.update_ms: list[float] = []
+
+    def count(self, faces: list[Face], update_s: float) -> None:
+        self.frames += 1
+        self.with_faces += bool(faces)
+        self.ids.update(face.track_id for face in faces)
+        self.update_ms.append(1000 * update_s)
+
+    def summary(self) -> str:
+        import numpy as np
+
+        return (
+            f"{self.frames} frames, {self.with_faces} with a face, {len(self.ids)} identities; tracking took "
+            f"{np.median(self.update_ms):.1f} ms a frame (median), {np.percentile(self.update_ms, 95):.1f} ms (95 %)"
+        )
+
+
+def follow(
+    frames: VideoFile | ImageFiles,
+    tracker: FaceTracker,
+    pictures: VideoSink | None,
+    records: Sequence[JsonLinesSink | CsvSink | ReportSink],
+    progress: Progress,
+) -> Followed:
+    """The loop: each frame through the tracker and into every output; decoding runs ahead of it, drawing and encoding
+    behind it."""
+    from facetrack.drawing.faces import draw_faces
+    from facetrack.drawing.signals import SignalOverlay
+    from facetrack.loops.threads import WriteBehind, read_ahead
+
+    followed, overlay = Followed(), SignalOverlay()
+
+    def show(sink: VideoSink, frame: Frame, faces: list[Face], events: tuple[Event, ...]) -> None:
+        picture = overlay.draw(draw_faces(frame.image, faces), faces, events, frame.time_s)
+        sink.write(picture, frame.time_s)
+
+    bar = progress.add_task("following", total=frames.n_frames)
+    with WriteBehind() as behind, closing(read_ahead(frames)) as decoded:
+        for frame in decoded:
+            started = time.perf_counter()
+            faces = tracker.update(frame)
+            followed.count(faces, time.perf_counter() - started)
+            for sink in records:
+                sink.write(frame, faces, tracker.events)
+            if pictures is not None:
+                behind.do(partial(show, pictures, frame, faces, tracker.events))
+            progress.advance(bar)
+    progress.update(bar, total=followed.frames)  # some containers only guess their length
+    return followed

@@ -1,0 +1,47 @@
+"""How often and for how long somebody blinks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from facetrack.signals.eyes.perclos import KNOWN_SHARE
+from facetrack.signals.windows.observed_time import ShareWindow, Steps
+from facetrack.types import Event
+
+WINDOW_S = 60.0
+
+
+class BlinkRate:
+    """Blinks per minute of known time in the last WINDOW_S, and their mean duration in s; a blink counts at its end.
+
+    The rate is None with less than a third of the window known, the duration also without a blink. Delay: none.
+    """
+
+    def __init__(self) -> None:
+        self._window = ShareWindow(WINDOW_S)
+        self._steps = Steps()
+        self._blinks: deque[Event] = deque()
+        self.reset()
+
+    def reset(self) -> None:
+        """As new."""
+        self._window.reset()
+        self._steps.reset()
+        self._blinks.clear()
+
+    def update(self, time_s: float, known: bool, ended: Iterable[Event]) -> tuple[float | None, float | None]:
+        """The next frame: whether an eye's openness is known, and what has ended -> (rate per min, mean duration)."""
+        if not known:
+            self._steps.reset()
+        elif (step_s := self._steps.step(time_s)) is not None:
+            self._window.add(time_s - step_s, time_s, False)
+        self._window.advance(time_s)
+        self._blinks.extend(event for event in ended if event.kind == "blink")
+        while self._blinks and self._blinks[0].end_s <= time_s - WINDOW_S:
+            self._blinks.popleft()
+        count, known_s = len(self._blinks), self._window.known_s
+        if known_s < KNOWN_SHARE * WINDOW_S - 1e-6:
+            return None, None
+        duration_s = sum(event.end_s - event.start_s for event in self._blinks) / count if count else None
+        return 60.0 * count / known_s, duration_s

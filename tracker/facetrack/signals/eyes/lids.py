@@ -1,0 +1,134 @@
+"""One openness followed through closing and opening: an eye's, or that of the more open of the two."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from facetrack.signals.eyes.closure import Measures, Trace, measures, time_below
+
+MAX_SAMPLES = 4000
+"""Of a closure kept: half a minute at 120 fps. A longer one keeps every second sample of its middle."""
+LEVELS_EVERY_S = 0.1
+"""How often the level is worked out: what it is made of is many times as long."""
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class LidOptions:
+    """Thresholds of openness are shares of the level just before.
+
+    open_above: with where a closure begins (see `LidFollower`) two thresholds, apart as in silero-vad's VADIterator (.5
+        and .15 apart), so that noise at one of them starts and ends nothing. The lids must come back half of their way,
+        too.
+    level_s: the level before is the upper quartile of so long a time: not what the closing itself has made of it.
+    deep: an openness at which eyes are closed and not narrowed; 80 % closed, as in PERCLOS.
+    narrow_s: open less than half but not that far closed for so long: eyes narrowed, a level of its own.
+    """
+
+    open_above: float = 0.65
+    level_s: float = 1.5
+    deep: float = 0.2
+    narrow_s: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """measured: see `Measures`. deep_s: for how long it was as far closed as `LidOptions.deep`."""
+
+    measured: Measures
+    deep_s: float
+
+
+class LidFollower:
+    """Tells each closure of one openness when it is over. One whose beginning was not seen is none.
+
+    It begins under closed_below of the level, ends where the lids are open again or rest narrowed. Delay: until then.
+    """
+
+    def __init__(self, closed_below: float, options: LidOptions) -> None:
+        self._closed_below, self._options = closed_below, options
+        self.reset()
+
+    def reset(self) -> None:
+        """As new."""
+        self._before: deque[tuple[float, float]] = deque()
+        self.level = 1.0
+        self.unknown()
+
+    def unknown(self) -> None:
+        """What was going on is dropped; the level stays."""
+        if self._before:
+            self.level = level_of((x for _, x in self._before), self._span_s, self.level)
+        self._before.clear()
+        self._during: list[tuple[float, float]] = []
+        self._shut = 1.0
+        self._deep_at = -1  # index of the last sample of the closure that was deep
+        self._whole = False  # whether its beginning was seen
+        self._level_at_s = float("-inf")
+
+    @property
+    def closing(self) -> bool:
+        """Whether a closure is going on."""
+        return bool(self._during)
+
+    def update(self, time_s: float, openness: float, may_begin: bool = True) -> Closure | None:
+        """The next frame's, 0..1. may_begin: whether a closure may begin with it."""
+        if self._during:
+            return self._go_on(time_s, openness)
+        if time_s - self._level_at_s >= LEVELS_EVERY_S:
+            self.level = level_of((x for _, x in self._before), self._span_s, self.level)
+            self._level_at_s = time_s
+        if may_begin and openness < self._closed_below * self.level:
+            self._whole = bool(self._before)
+            self._shut, self._deep_at = 1.0, -1
+            self._add(time_s, openness)
+            return None
+        before = self._before
+        before.append((time_s, openness))
+        while time_s - before[0][0] > self._options.level_s:
+            before.popleft()
+        return None
+
+    def _add(self, time_s: float, openness: float) -> None:
+        during = self._during
+        during.append((time_s, openness))
+        if len(during) > MAX_SAMPLES:
+            del during[MAX_SAMPLES // 4 : -MAX_SAMPLES // 4 : 2]
+            self._deep_at = max((i for i, (_, x) in enumerate(during) if x <= self._options.deep), default=-1)
+        if openness <= self._options.deep:
+            self._deep_at = len(during) - 1
+        self._shut = min(self._shut, openness / self.level)
+
+    def _go_on(self, time_s: float, openness: float) -> Closure | None:
+        options, during = self._options, self._during
+        self._add(time_s, openness)
+        if openness >= self.level * max(options.open_above, (1.0 + self._shut) / 2.0):
+            return self._end(during, [during[-1]])
+        narrow_since = min(self._deep_at + 1, len(during) - 1)
+        if time_s - during[narrow_since][0] > options.narrow_s:
+            return self._end(during[: narrow_since + 1] if self._deep_at >= 0 else [], during[narrow_since:])
+        return None
+
+    def _end(self, closure: Trace, after: Trace) -> Closure | None:
+        """closure: what is to be measured, with the sample that ended it; after: what the next level begins with."""
+        measured = measures(tuple(self._before), closure, self.level) if closure and self._whole else None
+        if len(after) > 1:  # narrowed: the level before no longer counts
+            self._before.clear()
+            self._level_at_s = float("-inf")
+        self._before.extend(after)
+        self._during = []
+        return None if measured is None else Closure(measured, time_below(closure, self._options.deep))
+
+    @property
+    def _span_s(self) -> float:
+        return self._before[-1][0] - self._before[0][0] if self._before else 0.0
+
+
+def level_of(values: Iterable[float], span_s: float, otherwise: float) -> float:
+    """The upper quartile of what was seen for span_s, cut to .3 and 1; `otherwise` where that was too little."""
+    known = sorted(values)
+    if len(known) < 3 or span_s < 0.2 - ROUNDING:
+        return otherwise
+    return min(1.0, max(0.3, known[(3 * len(known)) // 4]))

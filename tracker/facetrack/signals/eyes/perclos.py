@@ -1,0 +1,75 @@
+"""PERCLOS: the share of time in which the eyes are closed, slowly, not blinking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from facetrack.signals.windows.observed_time import ShareWindow, Steps
+
+SLOW_S = 0.5
+"""Only closures from here on count: "slow eyelid closures rather than blinks" (Wierwille et al. 1994; Dinges and Grace,
+FHWA-MCRT-98-006, 1998)."""
+KNOWN_SHARE = 1.0 / 3.0
+"""Of a window: with less of it known, nothing is said."""
+
+
+class Perclos:
+    """Share 0..1 of the known time of some sliding windows in which the eyes were closed to a threshold or further.
+
+    closed_below: openness; .2 for P80 (eyes at least 80 % closed), .3 for P70. windows_s: their lengths. The openness
+    is the mean of the eyes that are known. Time counts, not frames: the step that leads to a frame has its value.
+    A closure counts from SLOW_S on, and then from its beginning; until that is clear it is left out, as it is for good
+    when the eyes get out of sight before. Delay: up to SLOW_S while the eyes are closed, else none.
+    """
+
+    def __init__(self, closed_below: float, windows_s: Sequence[float]) -> None:
+        self._closed_below = closed_below
+        self._lengths_s = tuple(windows_s)
+        self._windows = [ShareWindow(length_s) for length_s in windows_s]
+        self._steps = Steps()
+        self.reset()
+
+    def reset(self) -> None:
+        """As new."""
+        self._steps.reset()
+        for window in self._windows:
+            window.reset()
+        self._last_s = 0.0
+        self._closed_from_s: float | None = None
+
+    def update(self, time_s: float, right: float | None, left: float | None) -> tuple[float | None, ...]:
+        """The next frame's openness of each eye, 0..1 or None -> the share in each window, or None."""
+        known = [eye for eye in (right, left) if eye is not None]
+        if not known:
+            self._steps.reset()
+            self._closed_from_s = None
+        else:
+            step_s = self._steps.step(time_s)
+            if step_s is None:
+                self._closed_from_s = None
+            else:
+                self._add(time_s - step_s, time_s, sum(known) / len(known) <= self._closed_below)
+        for window in self._windows:
+            window.advance(time_s)
+        return tuple(
+            window.kind_s / window.known_s if window.known_s >= KNOWN_SHARE * length_s - 1e-6 else None
+            for window, length_s in zip(self._windows, self._lengths_s, strict=True)
+        )
+
+    def _add(self, start_s: float, end_s: float, closed: bool) -> None:
+        if closed and self._closed_from_s is None:
+            self._closed_from_s = self._last_s = start_s
+        if self._closed_from_s is None:
+            self._span(start_s, end_s, False)
+        elif closed:
+            if end_s - self._closed_from_s >= SLOW_S - 1e-6:  # what was held back comes with it
+                self._span(self._last_s, end_s, True)
+                self._last_s = end_s
+        else:
+            self._span(self._last_s, start_s, False)  # nothing is left of a slow closure here; else it was a blink
+            self._span(start_s, end_s, False)
+            self._closed_from_s = None
+
+    def _span(self, start_s: float, end_s: float, closed: bool) -> None:
+        for window in self._windows:
+            window.add(start_s, end_s, closed)

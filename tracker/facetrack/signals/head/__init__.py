@@ -1,0 +1,1 @@
+"""Head angles relative to a neutral, gaze, head gestures and attention."""

@@ -1,0 +1,1 @@
+"""Mouth openness, speech, yawns and smiles."""

@@ -1,0 +1,1 @@
+"""Statistics over the last seconds of a signal, weighted by observed time."""

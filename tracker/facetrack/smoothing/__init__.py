@@ -1,0 +1,1 @@
+"""Temporal filters for landmarks."""

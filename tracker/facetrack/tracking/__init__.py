@@ -1,0 +1,1 @@
+"""Face tracking: detection, landmark following, re-identification, one call per frame."""

@@ -1,0 +1,79 @@
+"""Construction of a tracker and its detector from command-line values."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facetrack.errors import FacetrackError
+
+if TYPE_CHECKING:
+    from facetrack.detector import Detector
+    from facetrack.tracking.gating import TrackerOptions
+    from facetrack.tracking.tracker import FaceTracker
+
+DETECTORS = ("own", "yunet", "mediapipe")
+
+
+def tracker_options(**values: Any) -> TrackerOptions:
+    """`TrackerOptions` from what was typed. Raises FacetrackError for a value that it does not take."""
+    from facetrack.tracking.gating import TrackerOptions
+
+    try:
+        return TrackerOptions(**values)
+    except ValueError as error:
+        raise FacetrackError(str(error)) from error
+
+
+def make_tracker(
+    model: Path | None, options: TrackerOptions, threads: int, detector_px: int = 320,
+    detector: str = "own", detector_model: Path | None = None, engine: str = "onnx", provider: str = "cpu",
+    expressions: bool = False,
+) -> FaceTracker:  # fmt: skip
+    """A tracker as the options ask for it. What `auto` chose is said on standard error, where there was a choice."""
+    from facetrack.engine.choice import AUTO, check, started
+    from facetrack.modelfile import bundled_path
+    from facetrack.tracking.tracker import FaceTracker
+
+    check(engine, provider)
+    chosen = None
+    if detector != "own" or detector_model is not None:
+        chosen = make_detector(detector, detector_model, threads, detector_px)
+
+    def start(name: str) -> FaceTracker:
+        return FaceTracker.from_weights(model, options, threads, detector_px, name, provider, chosen, expressions)
+
+    if engine != AUTO:
+        return start(engine)
+    # Decided for the landmark network, which runs in every frame.
+    tracker, choice = started(model or bundled_path("landmarks68"), start, threads, provider)
+    if choice.reason:
+        print(f"engine: {choice.engine} ({choice.reason})", file=sys.stderr)
+    return tracker
+
+
+def make_detector(name: str, model: Path | None, threads: int, long_side_px: int) -> Detector:
+    """The detector of that name, from its file; without one its maker's is fetched, unless it was before.
+
+    long_side_px: of what own and yunet see; mediapipe sees 128 px always. Raises FacetrackError for another name.
+    """
+    from facetrack.detector.cnn import CnnDetector, DetectorOptions
+
+    if name == "own":
+        from facetrack.engine.onnx import OnnxEngine
+        from facetrack.modelfile import bundled_path
+
+        return CnnDetector(OnnxEngine(model or bundled_path("detector"), threads), DetectorOptions(long_side_px))
+    from facetrack.download import fetched
+
+    if name == "yunet":
+        from facetrack.detector import yunet
+
+        return yunet.YunetDetector(model or fetched(yunet.FILE), DetectorOptions(long_side_px))
+    if name == "mediapipe":
+        from facetrack.detector import mediapipe
+
+        mediapipe.need_package()  # before a file is fetched for it
+        return mediapipe.MediaPipeDetector(model or fetched(mediapipe.FILE))
+    raise FacetrackError(f"--detector is '{name}'; expected one of {', '.join(DETECTORS)}")

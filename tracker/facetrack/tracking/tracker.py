@@ -1,0 +1,279 @@
+"""FaceTracker: detect or follow, one call per frame. The path of a frame reads from top to bottom in `update`."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetrack.detector.tiles import Tiles, shifted
+from facetrack.geometry import box_iou, crop_from_detection, points_box
+from facetrack.landmarker import Landmarker, Reading
+from facetrack.pose import head_pose
+from facetrack.signals import FaceSignals, Observation
+from facetrack.tracking.gating import OUTRANKS, Gates, TrackerOptions
+from facetrack.tracking.reidentification import PLACE_ALONE_S, Identity, is_whole
+from facetrack.tracking.scene_cut import SceneCut
+from facetrack.tracking.track import Track, take_all
+from facetrack.types import Detections, Event, Face, Frame
+
+if TYPE_CHECKING:
+    from facetrack.appearance import Appearance
+    from facetrack.detector import Detector
+    from facetrack.expression import Expressions
+
+
+class FaceTracker:
+    """Follows the faces of one video. Feed it frames in order; use one tracker for each video.
+
+    events: what came to its end with the last frame: blinks, yawns, glances aside.
+    """
+
+    SAME_FACE_IOU = 0.35
+    """Two boxes overlapping this much are one face."""
+    WAIT_FOR_WHOLE = 10
+    """Frames that somebody half hidden who may be known is given to show all of the face."""
+    LINGER_S = 0.5
+    """How long to look for a lost face where it was: a hand before it, or a turn to profile, often passes by then."""
+    SEARCH_INTERVAL_S = 0.1
+    """How often to look for a lost face while others are followed."""
+
+    CLOSER_EVERY = 3
+    """Searches for one closer look at a part of the picture, while somebody is followed."""
+
+    def __init__(
+        self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None,
+        appearance: Appearance | None = None, expressions: Expressions | None = None,
+    ) -> None:  # fmt: skip
+        """appearance: without it, faces that were lost are known again by their place alone. expressions: without it,
+        `signals.expression` stays unknown."""
+        self.detector = detector
+        self.landmarker = landmarker
+        self.options = options or TrackerOptions()
+        self._identity = Identity(appearance)
+        self._gates = Gates(self.options)
+        self._tiles = Tiles()
+        self._cut = SceneCut()
+        self._expressions = expressions
+        self.reset()
+
+    @classmethod
+    def from_weights(
+        cls,
+        landmarks: str | Path | None = None,
+        options: TrackerOptions | None = None,
+        threads: int = 1,
+        detector_px: int = 320,
+        engine: str = "onnx",
+        provider: str = "cpu",
+        detector: Detector | None = None,
+        expressions: bool = False,
+    ) -> FaceTracker:
+        """A tracker on the bundled networks.
+
+        landmarks: path of another landmark network. detector_px: the detector sees the frame reduced to this longer
+        side; faces under about 16 px in there are missed, and twice the size costs four times the time.
+        engine, provider: what runs them, see `engine.choice.open_engine`. detector: another one instead of the bundled.
+        expressions: also guess at expressions (see `expression`); the network for them is opened only then.
+        Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
+        """
+        from facetrack.appearance import Appearance
+        from facetrack.engine.choice import open_engine
+        from facetrack.modelfile import bundled_path
+
+        landmarker = Landmarker(open_engine(landmarks or bundled_path("landmarks68"), engine, threads, provider))
+        appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
+        detector = detector or bundled_detector(threads, detector_px, engine, provider)
+        if not expressions:
+            return cls(detector, landmarker, options, appearance)
+        from facetrack.expression import Expression, Expressions
+
+        network = Expression(open_engine(bundled_path("expression"), engine, threads, provider))
+        return cls(detector, landmarker, options, appearance, Expressions(network))
+
+    def reset(self) -> None:
+        """Forget all faces and start numbering from 1, as a new tracker would."""
+        self._cut.reset()
+        self._identity.reset()
+        self._tiles.reset()
+        if self._expressions is not None:
+            self._expressions.reset()
+        self._tracks: list[Track] = []
+        self.events: tuple[Event, ...] = ()
+        self._next_id = 1
+        self._searches = 0
+        self._last_time_s = -np.inf
+        self._last_detection_s = -np.inf
+
+    def update(self, frame: Frame, search: bool = True) -> list[Face]:
+        """The faces in this frame, by number.
+
+        search: look for newcomers in it where that is due; a live loop asks for that itself once it has shown the
+        result (`search_is_due`, `search`). Faces that were lost are looked for at once either way. Raises ValueError
+        unless time_s is later than the last frame's.
+        """
+        if not frame.time_s > self._last_time_s:
+            raise ValueError(f"frame {frame.index} has time {frame.time_s} s, not after {self._last_time_s} s")
+        self._last_time_s = frame.time_s
+        self.events = ()
+        if self._cut(frame.image):
+            self._cut_off()
+        self._follow(frame)
+        if self._must_detect() or (search and self.search_is_due(frame.time_s)):
+            self.search(frame)
+        self._confirm(frame)
+        self._tracks += self._identity.attend(frame.image, self._followed, frame.time_s)
+        self._tracks = [t for t in self._tracks if frame.time_s - t.seen_s <= self.options.remember_s]
+        seen = [t for t in self._tracks if t.followed and t.confirmed]
+        faces = [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
+        return faces if self._expressions is None else self._expressions.update(frame, faces)
+
+    def _cut_off(self) -> None:
+        """Whoever stands there now is not who stood there before, unless they look the same."""
+        self._tracks = [t for t in self._tracks if t.confirmed]
+        for track in self._tracks:
+            track.cut_off()
+
+    @property
+    def _followed(self) -> list[Track]:
+        return [t for t in self._tracks if t.followed]
+
+    def _follow(self, frame: Frame) -> None:
+        """Read the landmarks of every followed face where it is expected, and of those lost a moment ago where they
+        were; what fails the presence gate counts as lost."""
+        followed = self._followed
+        expected = followed + self._lingering(frame.time_s)[: self.options.max_faces - len(followed)]
+        readings = self.landmarker(frame.image, [t.crop_at(frame.time_s) for t in expected])
+        stay: list[tuple[Track, Reading]] = []
+        for track, reading in zip(expected, readings, strict=True):
+            if not self._gates.may_stay(track, reading, frame.image):
+                track.lose()
+            elif track.followed:
+                stay.append((track, reading))
+            else:
+                track.restart(reading, frame.time_s)
+                track.doubted = True  # somebody else may stand there by now: a look will tell
+        take_all([track for track, _ in stay], [reading for _, reading in stay], frame.time_s)
+        self._hide_doubles(frame)
+
+    def _lingering(self, time_s: float) -> list[Track]:
+        """Who was lost a moment ago and whose place nobody else has taken."""
+        followed = self._followed
+        return [
+            t for t in self._tracks
+            if not t.followed and not t.hidden and time_s - t.seen_s <= self.LINGER_S
+            and all(t.overlap(other.box) < self.SAME_FACE_IOU for other in followed)
+        ]  # fmt: skip
+
+    def _hide_doubles(self, frame: Frame) -> None:
+        """Two tracks that have slid onto one face: the one whose it is keeps it, the other is hidden behind it."""
+        for track, other in combinations(self._followed, 2):
+            if track.followed and other.followed and track.overlap(other.box) > self.SAME_FACE_IOU * 1.5:
+                owner = self._identity.belongs_to(frame.image, track, other)
+                (other if owner is track else track).hide()
+
+    def _confirm(self, frame: Frame) -> None:
+        """Give a number to whoever has proved to be a face, the old one to those who were lost; forget who was lost
+        before that. Somebody half hidden who may be known shows all of the face first."""
+        self._tracks = [t for t in self._tracks if t.followed or t.confirmed]
+        new = [t for t in self._tracks if not t.confirmed and self._gates.is_face(t)]
+        owners = self._identity.owners(frame.image, [t.reading for t in new], self._tracks, frame.time_s)
+        for track, owner in zip(new, owners, strict=True):
+            if owner is not None:
+                track.swap(owner)
+                self._tracks.remove(owner)
+            elif self._must_be_new(track, frame):
+                track.confirm(self._next_id, FaceSignals(self.options.signals, self._next_id))
+                self._next_id += 1
+
+    def _must_be_new(self, track: Track, frame: Frame) -> bool:
+        if not any(t.lost for t in self._tracks) or track.readings >= self.WAIT_FOR_WHOLE:
+            return True
+        return is_whole(track, self._followed, frame.image)
+
+    def _must_detect(self) -> bool:
+        """At once when a face was lost in this frame or none is followed."""
+        return not self._followed or any(t.just_lost for t in self._tracks)
+
+    def search_is_due(self, time_s: float, interval_s: float | None = None) -> bool:
+        """Whether it is time to look for newcomers, or for those that were lost. interval_s: another one than the
+        options'."""
+        lost_lately = any(t.lost and time_s - t.seen_s <= PLACE_ALONE_S for t in self._tracks)
+        interval_s = self.options.detect_interval_s if interval_s is None else interval_s
+        interval_s = min(interval_s, self.SEARCH_INTERVAL_S) if lost_lately else interval_s
+        return time_s - self._last_detection_s >= interval_s
+
+    def search(self, frame: Frame) -> None:
+        """Run the detector on the frame that was last given to `update`; boxes over no followed face are given to lost
+        tracks, or start new ones. Where the whole picture shows none, one part of it is looked at more closely, another
+        one each time: always while nobody is followed, else in every so-manieth search."""
+        self._last_detection_s = frame.time_s
+        for track in self._tracks:
+            track.just_lost = False
+        found = self.detector(frame.image)
+        free = self._free(found)
+        self._searches += 1
+        closer = not self._followed or self._searches % self.CLOSER_EVERY == 0
+        if closer and not len(free) and (tile := self._tiles.next(frame.image)) is not None:
+            found = shifted(self.detector(tile[0]), tile[1])
+            free = self._free(found)
+        rank = self._gates.rank(found.boxes[free], frame.image)
+        free = free[np.argsort(-rank, kind="stable")[: self.options.max_faces]]
+        crops = [crop_from_detection(*found.face(int(i)), self.landmarker.margin) for i in free]
+        readings = [r for r in self.landmarker(frame.image, crops) if self._gates.may_enter(r, frame.image, known=True)]
+        owners = self._identity.owners(frame.image, readings, self._tracks, frame.time_s)
+        for reading, owner in zip(readings, owners, strict=True):
+            if owner or self._gates.may_enter(reading, frame.image, known=False):
+                self._admit(reading, owner, frame)
+
+    def _free(self, found: Detections) -> NDArray[np.intp]:
+        """Indices of the boxes over no followed face."""
+        followed = self._followed
+        free = np.arange(len(found))
+        if followed and len(free):
+            free = free[box_iou(found.boxes, np.stack([t.box for t in followed])).max(axis=1) < self.SAME_FACE_IOU]
+        return free
+
+    def _admit(self, reading: Reading, track: Track | None, frame: Frame) -> None:
+        """Follow a found face under its old number or a new one, unless it turns out to be one that is followed or all
+        places are taken by those who count more."""
+        box = points_box(reading.landmarks.points)
+        followed = self._followed
+        if any(t.overlap(box) > self.SAME_FACE_IOU for t in followed):
+            return
+        if len(followed) >= self.options.max_faces:
+            rank = self._gates.rank(np.stack([box, *(t.box for t in followed)]), frame.image)
+            if rank[0] < OUTRANKS * rank[1:].min():
+                return
+            followed[int(rank[1:].argmin())].hide()
+        if track is None:
+            track = Track(self.landmarker.margin, self.options.smoothing)
+            self._tracks.append(track)
+        track.restart(reading, frame.time_s)
+
+    def _face(self, track: Track, frame: Frame) -> Face:
+        points = track.landmarks.points
+        height, width = frame.image.shape[:2]
+        pose = head_pose(points, (width, height), self.options.focal_px)
+        assert track.signals is not None  # confirmed
+        sigma = track.landmarks.sigma
+        signals, events = track.signals.update(
+            Observation(frame.time_s, points, sigma, pose, track.reading.attributes, track.reading.presence)
+        )
+        self.events += events
+        return Face(track.id, points_box(points), track.landmarks, track.reading.presence, pose, signals)
+
+
+def bundled_detector(
+    threads: int = 1, long_side_px: int = 320, engine: str = "onnx", provider: str = "cpu"
+) -> Detector:
+    """The detector that comes with facetrack. engine, provider: see `engine.choice.open_engine`."""
+    from facetrack.detector.cnn import CnnDetector, DetectorOptions
+    from facetrack.engine.choice import open_engine
+    from facetrack.modelfile import bundled_path
+
+    network = open_engine(bundled_path("detector"), engine, threads, provider)
+    return CnnDetector(network, DetectorOptions(long_side_px))

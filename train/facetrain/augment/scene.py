@@ -1,0 +1,94 @@
+"""What happens to a whole scene before the detector sees it: things in front of faces, bad light, bad lenses, bad
+cables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from facetrack.types import Floats, Image
+from facetrain.augment import webcam
+
+Rng = np.random.Generator
+
+
+def occlude(image: Image, faces: Sequence[Floats], share: float, rng: Rng) -> Image:
+    """A mask, a hand, a cup, a frame: a patch of one colour or of the scene itself over up to a third of some faces,
+    over one half of two fifths of these.
+
+    faces: boxes (4,) x0 y0 x1 y1 px. share: of them that are covered.
+    """
+    out = image.copy()
+    for box in faces:
+        if rng.random() >= share:
+            continue
+        x0, y0, x1, y1 = _whole(_half(box, rng) if rng.random() < 0.4 else _patch(box, rng), image)
+        out[y0:y1, x0:x1] = rng.integers(0, 256, 3)
+        if rng.random() < 0.4:
+            height, width = image.shape[:2]
+            y, x = rng.integers(0, height - (y1 - y0) + 1), rng.integers(0, width - (x1 - x0) + 1)
+            darker = image[y : y + y1 - y0, x : x + x1 - x0] * rng.uniform(0.3, 0.8)
+            out[y0:y1, x0:x1] = darker.astype(np.uint8)
+    return out
+
+
+def _patch(box: Floats, rng: Rng) -> Floats:
+    size = (box[2:] - box[:2]) * rng.uniform(0.25, 0.6, 2)
+    middle = box[:2] + (box[2:] - box[:2]) * rng.uniform(0.1, 0.9, 2)
+    return np.concatenate([middle - size / 2, middle + size / 2 + 1])
+
+
+def _half(box: Floats, rng: Rng) -> Floats:
+    """One side of the face, upper, lower, left or right, up to its middle, and a little beyond its edges."""
+    side = box[2:] - box[:2]
+    patch = np.concatenate([box[:2] - 0.1 * side, box[2:] + 0.1 * side])
+    edge = int(rng.integers(4))
+    patch[edge] = ((box[:2] + box[2:]) / 2)[edge % 2] + rng.uniform(-0.1, 0.1) * side[edge % 2]
+    return patch
+
+
+def _whole(patch: Floats, image: Image) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 in whole px inside the picture, at least one wide and high."""
+    height, width = image.shape[:2]
+    x0, y0 = np.clip(patch[:2], 0, [width - 1, height - 1]).astype(int)
+    x1, y1 = np.clip(patch[2:], [x0 + 1, y0 + 1], [width, height]).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
+
+
+def fade(image: Image, rng: Rng) -> Image:
+    """Little contrast in a dim light, as in old films and dark rooms: levels drawn towards their mean, then darker."""
+    contrast, gain = rng.uniform(0.35, 0.8), rng.uniform(0.4, 1.0)
+    return np.asarray(np.clip(gain * (contrast * image + (1 - contrast) * image.mean()), 0, 255), np.uint8)
+
+
+def defocus(image: Image, cell: tuple[int, int, int, int], size_px: float, rng: Rng) -> None:
+    """Blur one cell of a scene, in place, by up to a twentieth of the size of the face in it."""
+    x0, y0, x1, y1 = cell
+    view = image[y0:y1, x0:x1]
+    view[:] = cv2.GaussianBlur(view, (0, 0), max(0.3, float(rng.uniform(0.01, 0.055)) * size_px))
+
+
+def spoil(image: Image, rng: Rng) -> Image:
+    """Light, colour, blur, low resolution, noise, JPEG: what a webcam does to the whole frame. Coarse on purpose."""
+    if rng.random() < 0.5:
+        image = webcam.relight(image, rng)
+    if rng.random() < 0.12:
+        image = np.clip(image * rng.uniform(0.12, 0.5), 0, 255).astype(np.uint8)  # a dark room
+    if rng.random() < 0.15:
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)  # type: ignore[assignment]
+    if rng.random() < 0.16:
+        image = webcam.blur(image, rng)
+    if rng.random() < 0.1:
+        small = int(image.shape[0] * rng.uniform(0.45, 0.9))
+        down = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
+        image = cv2.resize(down, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    if rng.random() < 0.2:
+        shape = image.shape if rng.random() < 0.6 else (*image.shape[:2], 1)  # in colours, or in grey
+        noise = (rng.standard_normal(shape, np.float32) * rng.uniform(2, 25)).astype(np.int16)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    if rng.random() < 0.2:
+        data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])[1]
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[assignment]
+    return image

@@ -1,0 +1,215 @@
+"""`facetrack data`: look at labelled faces in any known format, write them as a pack or as Kaggle's CSV, and write
+Kaggle's submission."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facetrack.errors import DataError
+
+if TYPE_CHECKING:
+    from facetrain.formats.reading import ReadResult
+    from facetrain.labelling.inspection import Inspection
+
+app = typer.Typer(no_args_is_help=True, help="Look at labelled faces, convert them, submit.")
+
+SHOWN = 10
+Source = Annotated[Path, typer.Argument(help="A pack, a folder, a CSV, XML, JSON, .mat, .txt ..., or synthetic:COUNT.")]
+
+
+@app.command()
+def inspect(
+    path: Source,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for sheet.png, histograms.png, inspection.json and problems.txt.")
+    ] = None,
+) -> None:
+    """Count what is there: samples, missing points, attributes, sizes, head angles, and every row with a problem."""
+    from facetrain.labelling import inspection
+
+    result = _read(path)
+    found = inspection.inspect(result.samples, result.sizes_px)
+    _print_counts(found, path)
+    _print_problems(result.problems, out)
+    if out is not None:
+        inspection.save(found, result.samples, result.problems, out)
+        typer.echo(f"wrote sheet.png, histograms.png, inspection.json and problems.txt to {out}")
+
+
+@app.command()
+def convert(
+    path: Source,
+    out: Annotated[Path, typer.Argument(help="The pack's path without ending, or the CSV.")],
+    to: Annotated[str, typer.Option(help="pack, or kaggle: 96x96 greys with 15 points in Kaggle's columns.")] = "pack",
+    scheme: Annotated[
+        str | None, typer.Option(help="Convert the points first, such as to 300w-68, five or kaggle-15.")
+    ] = None,
+) -> None:
+    """Write labelled faces as a pack (NAME.zip + NAME.npz) or as Kaggle's training.csv."""
+    if to not in ("pack", "kaggle"):
+        raise DataError(f"--to is '{to}'; expected pack or kaggle")
+    from facetrain.formats.packs import write_pack
+    from facetrain.formats.public.kaggle import write_kaggle
+    from facetrain.sample import as_scheme
+
+    result = _read(path)
+    samples, problems = result.samples, list(result.problems)
+    if scheme is not None:
+        samples = [as_scheme(sample, scheme) for sample in samples]
+    if to == "kaggle":
+        out = out if out.suffix == ".csv" else out / "training.csv"
+        unwritten = write_kaggle(samples, out)
+        problems += unwritten
+        typer.echo(f"wrote {len(samples) - len(unwritten)} rows to {out}")
+    else:
+        write_pack(samples, out)
+        typer.echo(f"wrote {len(samples)} samples to {out}.zip and {out}.npz")
+    _print_problems(problems, None)
+
+
+@app.command()
+def submission(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders (or .onnx) of the kaggle recipes; several: the mean.")
+    ],
+    test: Annotated[Path, typer.Option(help="Kaggle's test.csv.")],
+    lookup: Annotated[Path, typer.Option(help="Kaggle's IdLookupTable.csv.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("submission.csv"),
+    flip: Annotated[bool, typer.Option("--flip", help="Also look at each mirror image, and take the mean.")] = False,
+) -> None:
+    """Write Kaggle's submission.csv with trained networks."""
+    from facetrain.tasks.catalogue import submit
+
+    typer.echo(f"wrote {out}: {submit(runs, test, lookup, out, flip)} pictures")
+
+
+@app.command()
+def render(
+    head_model: Annotated[Path, typer.Argument(help="A morphable head as .npz (ICT-FaceKit's arrays).")],
+    out: Annotated[Path, typer.Option(help="The pack's path without ending.")],
+    count: Annotated[int, typer.Option(min=1, help="How many heads.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same heads.")] = 0,
+    backgrounds: Annotated[Path | None, typer.Option(help="A zip of photographs without faces to put behind.")] = None,
+) -> None:
+    """Render random 3-D heads, whose points, angles, lids, mouth and gaze are known exactly, as a pack."""
+    from rich.progress import track
+
+    from facetrain.formats.zips import read_zip_images
+    from facetrain.synth.rendering.head_model import load_head_model
+    from facetrain.synth.rendering.heads import write_heads
+    from facetrain.synth.rendering.render import Renderer
+
+    renderer = Renderer(load_head_model(head_model))
+    photographs = [] if backgrounds is None else [image for _, image in read_zip_images(backgrounds)]
+    written = write_heads(renderer, out, track(range(count), "heads"), seed, photographs)
+    typer.echo(f"wrote {written} heads to {out}.zip and {out}.npz")
+
+
+@app.command()
+def blinks(
+    table: Annotated[Path, typer.Argument(help="CSV beside its clips: video, first_closed_frame, last_closed_frame.")],
+    landmarks: Annotated[Path | None, typer.Option(help="A network with attribute heads; the bundled one.")] = None,
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("blinks.png"),
+) -> None:
+    """Draw how far a network says the eyes are open, beside blinks that a person marked."""
+    from facetrack.cli.extras import need_training
+
+    need_training()
+    from facetrain.evaluation.signals import openness
+
+    found = openness.traces(table, landmarks)
+    openness.save_picture(found, out)
+    for trace in found:
+        for blink in trace.blinks:
+            shown = "shows" if trace.shows(blink) else "does not show"
+            lowest = f"lowest {trace.lowest(blink):.2f}, limit {trace.limit:.2f}"
+            typer.echo(f"{trace.video} {blink.first}-{blink.last}: {shown} ({lowest})")
+        typer.echo(f"{trace.video}: seems closed in {trace.closed_elsewhere()} other frames of {len(trace.eyes)}")
+    typer.echo(f"wrote {out}")
+
+
+@app.command()
+def crowd(
+    pack: Annotated[Path, typer.Argument(help="Labelled faces to cut people from: a pack such as data/helen_train.")],
+    out: Annotated[Path, typer.Option(help="The clip to write (.mp4); its truth goes beside it, as .jsonl.")],
+    backgrounds: Annotated[Path | None, typer.Option(help="A zip of photographs without faces to put behind.")] = None,
+    head_model: Annotated[
+        Path | None, typer.Option(help="A morphable head as .npz: adds the scene in which heads turn away.")
+    ] = None,
+    fps: Annotated[float, typer.Option(min=5, max=120, help="Frames per second.")] = 30.0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same people.")] = 1,
+) -> None:
+    """Make a clip in which people cross, leave, come back, are covered, grow and turn away, and its truth."""
+    from facetrack.cli.extras import need_training
+
+    need_training()
+    from rich.console import Console
+    from rich.progress import track
+
+    from facetrain.synth.crowd import clip, script
+
+    scenes = script.script(with_heads=head_model is not None)
+    with Console(stderr=True).status("cutting people out"):
+        made = clip.make_clip(scenes, pack, clip.read_backgrounds(backgrounds), head_model, fps, seed)
+    beside = clip.write_clip(made, out, lambda indices: track(indices, "frames", console=Console(stderr=True)))
+    typer.echo(f"wrote {len(made)} frames in {len(scenes)} scenes to {out}, their truth to {beside}")
+
+
+def _read(path: Path) -> ReadResult:
+    from rich.console import Console
+
+    from facetrain.formats.open import read_any
+
+    with Console(stderr=True).status(f"reading {path}"):
+        return read_any(path)
+
+
+def _print_counts(found: Inspection, path: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("what", "figure", title=f"{path}: {found.samples} samples in {found.groups} groups")
+    for scheme, count in found.schemes.items():
+        table.add_row(f"points: {scheme}", str(count))
+    for scheme, counts in found.missing.items():
+        table.add_row(f"missing of {scheme}", _missing_text(scheme, counts.tolist()))
+    table.add_row("with a point outside the picture", str(found.outside))
+    for name, values in found.attributes.items():
+        table.add_row(name, ", ".join(f"{value}: {count:g}" for value, count in values.items()))
+    for name, text in _ranges(found):
+        table.add_row(name, text)
+    Console().print(table)
+
+
+def _missing_text(scheme: str, counts: list[int]) -> str:
+    from facetrain.labelling.inspection import names_of
+
+    named = [f"{name} {n}" for name, n in zip(names_of(scheme, len(counts)), counts, strict=True) if n]
+    return f"{sum(counts)} values" + (f": {', '.join(named[:20])}" if named else "")
+
+
+def _ranges(found: Inspection) -> list[tuple[str, str]]:
+    import numpy as np
+
+    columns = [("face size, px", found.sizes_px)]
+    columns += [(f"{name}, degrees", found.angles_deg[:, axis]) for axis, name in enumerate(("yaw", "pitch", "roll"))]
+    rows = []
+    for name, values in columns:
+        if len(values):
+            low, middle, high = np.percentile(values, [5, 50, 95])
+            rows.append((name, f"{low:.0f} .. {middle:.0f} .. {high:.0f} (5 %, median, 95 % of {len(values)})"))
+    return rows
+
+
+def _print_problems(problems: list[str], out: Path | None) -> None:
+    if not problems:
+        return
+    typer.echo(f"{len(problems)} problems:")
+    for problem in problems[:SHOWN]:
+        typer.echo(f"  {problem}")
+    if len(problems) > SHOWN:
+        where = "problems.txt has them all" if out is not None else "give --out to have them all in problems.txt"
+        typer.echo(f"  ... and {len(problems) - SHOWN} more; {where}")

@@ -1,0 +1,67 @@
+"""`facetrack eval motion`: how fast a face may move before it is lost."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from facetrack.cli.console import print_table
+from facetrack.cli.options import Model, Smooth
+from facetrack.errors import DataError
+from facetrack.tracking.build import make_tracker, tracker_options
+from facetrain.evaluation.tracking import fast_motion
+
+SPEEDS = "1,2,3,4,6"
+Speeds = Annotated[str, typer.Option(help="Of the camera, over that of `facetrack demo`; separated by commas.")]
+Fps = Annotated[float, typer.Option(help="Frames a second: half as many make every step twice as long.")]
+Seconds = Annotated[float, typer.Option(help="Length of each clip.")]
+Seed = Annotated[int, typer.Option(min=0, help="Same seed, same clips.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and motion.png.")]
+
+
+def motion(
+    speeds: Speeds = SPEEDS,
+    fps: Fps = 30.0,
+    seconds: Seconds = 10.0,
+    model: Model = None,
+    smooth: Smooth = "medium",
+    seed: Seed = 0,
+    out: Out = None,
+) -> None:
+    """Count the frames in which a fast face is lost: a virtual camera sweeps over the bundled photograph, faster and
+    faster. Nothing else is needed."""
+    wanted = positive_numbers(speeds)
+    if not (0 < fps < math.inf and 0 < seconds < math.inf):
+        raise DataError(f"--fps is {fps:g} and --seconds {seconds:g}; expected both above 0, such as 30 and 10")
+
+    console, on_screen = Console(), Console(stderr=True)
+    tracker = make_tracker(model, tracker_options(smoothing=smooth, max_faces=1), 1)
+    motions = []
+    for speed in track(wanted, "following", console=on_screen, transient=True, disable=not on_screen.is_terminal):
+        tracker.reset()
+        clip = fast_motion.virtual_camera(speed, fps, seconds, seed)
+        motions.append(fast_motion.measure(clip, tracker.update, speed, fps))
+    print_table(console, f"fast motion, {fps:g} frames a second", fast_motion.HEAD, fast_motion.rows(motions))
+    if out is not None:
+        words = ["facetrack", "eval", "motion", "--speeds", speeds, "--fps", f"{fps:g}", "--seconds", f"{seconds:g}"]
+        words += ["--model", str(model)] if model is not None else []
+        words += ["--smooth", smooth, "--seed", str(seed), "--out", str(out)]
+        fast_motion.save(motions, out, shlex.join(words))
+        console.print(f"wrote report.md, figures.json and motion.png to {out}", highlight=False)
+
+
+def positive_numbers(text: str) -> list[float]:
+    """Of `1,2.5`. Raises DataError for anything else."""
+    try:
+        numbers = [float(word) for word in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number < math.inf for number in numbers):
+        raise DataError(f"--speeds is '{text}'; expected numbers above 0 separated by commas, such as {SPEEDS}")
+    return numbers

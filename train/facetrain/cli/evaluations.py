@@ -1,0 +1,42 @@
+"""`facetrack eval`: networks on labelled faces, and under a name of its own each other thing that is measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from facetrain.cli import (
+    evaluate,
+    evaluate_detector,
+    evaluate_heads,
+    evaluate_jitter,
+    evaluate_motion,
+    evaluate_signals,
+    evaluate_tracking,
+)
+
+NETWORKS = "networks"
+
+
+class NetworksUnlessNamed(TyperGroup):
+    """`facetrack eval MODEL ...` is `facetrack eval networks MODEL ...`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        named = bool(args) and (args[0] in self.commands or args[0] == "--help")
+        return super().parse_args(ctx, [NETWORKS, *args] if args and not named else args)
+
+
+app = typer.Typer(
+    cls=NetworksUnlessNamed, no_args_is_help=True, help="Measure networks (`eval MODEL --data PATH`) and the tracker."
+)
+app.command(NETWORKS)(evaluate.evaluate)
+app.command("robustness")(evaluate.robustness)
+app.command("detector")(evaluate_detector.detector)
+app.command("tracking")(evaluate_tracking.tracking)
+app.command("motion")(evaluate_motion.motion)
+app.command("jitter")(evaluate_jitter.jitter)
+app.command("heads")(evaluate_heads.heads)
+app.command("signals")(evaluate_signals.signals)
+app.command("crowd")(evaluate_tracking.crowd)

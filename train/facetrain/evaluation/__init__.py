@@ -1,0 +1,1 @@
+"""Measurements of networks and of the tracker against ground truth."""

@@ -1,0 +1,1 @@
+"""Attribute heads and head pose against held-out labels."""

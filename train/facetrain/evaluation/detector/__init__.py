@@ -1,0 +1,1 @@
+"""Face detectors against labelled and composed pictures."""

@@ -1,0 +1,1 @@
+"""Landmark networks against labelled faces."""

@@ -1,0 +1,71 @@
+"""Pictures of an evaluation: the curve of errors of one network or several, and its best, median and worst faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facetrack import topology
+from facetrack.geometry import crop_matrix, cut, transform
+from facetrack.types import Floats, Image
+from facetrain.evaluation.landmarks.measure import Measured
+from facetrain.metrics import landmarks as metrics
+from facetrain.reporting import sheets
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CELL_PX = 224
+
+
+def save_pictures(measured: Measured, folder: Path, title: str) -> None:
+    """ced.png, best.png, median.png and worst.png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_ced({title: measured}, folder / "ced.png")
+    nme = measured.nme
+    sheets.save_extremes(nme, lambda i: _cell(measured, i, f"{nme[i]:.1f} %"), folder)
+
+
+def save_ced(curves: dict[str, Measured], path: Path, limit: float = 10.0) -> None:
+    """Cumulative error distributions: the share of faces (%) with an NME below x; where all are of the 68 points, those
+    without the jaw beside them. A face that was missed is below no x; the mean is over those found."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    inner = all(measured.scheme == topology.SCHEME for measured in curves.values())
+    titles = ("68 points", "inner 51, without the jaw") if inner else ("",)
+    figure = Figure(figsize=(6 * len(titles), 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
+    for axis, title, of_inner in zip(axes, titles, (False, True), strict=False):
+        for name, measured in curves.items():
+            _draw_ced(axis, name, measured.nme_51 if of_inner else measured.nme, len(measured.missed), limit)
+        axis.set(xlim=(0, limit), ylim=(0, 100), xlabel=f"NME, % of the {_normalised_by(curves)}' distance")
+        axis.set(title=title)
+        axis.grid(alpha=0.3)
+        axis.legend(loc="lower right", fontsize="small")
+    axes[0].set(ylabel="faces, %")
+    figure.savefig(path, dpi=110)
+
+
+def _draw_ced(axis: Axes, name: str, errors: Floats, missed: int, limit: float) -> None:
+    nme = np.sort(errors[np.isfinite(errors)])
+    share = 100 * np.arange(len(nme) + 1) / max(len(nme) + missed, 1)
+    label = f"{name}: mean {metrics.known_mean(nme):.2f} %" + (f", {missed} missed" if missed else "")
+    axis.step([0, *nme, max(limit, *nme, 0)], [*share, share[-1]], where="post", label=label)
+
+
+def _normalised_by(curves: dict[str, Measured]) -> str:
+    corners = all(metrics.inter_ocular(m.truth[:1], m.scheme) is not None for m in curves.values())
+    return "outer eye corners" if corners else "eye centres"
+
+
+def _cell(measured: Measured, i: int, title: str) -> Image:
+    """A crop with prediction (green), truth (red), and a title."""
+    crop = measured.crops[i]
+    matrix = crop_matrix(crop, CELL_PX)
+    predicted, truth = transform(measured.predicted[i], matrix), transform(measured.truth[i], matrix)
+    image = cut(measured.samples[i].image, crop, CELL_PX)
+    return sheets.drawn(image, predicted, truth, CELL_PX, title)

@@ -1,0 +1,1 @@
+"""Blinks, speech, smiles and yawns against labelled and rendered clips."""

@@ -1,0 +1,160 @@
+"""Rendered heads that blink at known moments, followed by the whole tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from facetrack.tracking.tracker import FaceTracker
+from facetrack.types import Event, Frame, Image
+from facetrain.synth.rendering.clips import CLOSING_S, OPENING_S, Actor, lid_closure, random_actor
+from facetrain.synth.rendering.head_model import HeadModel, load_head_model
+from facetrain.synth.rendering.render import Renderer
+from facetrain.synth.rendering.truth import closing_blink
+
+RATES = (15.0, 30.0, 60.0)
+SIZE = (320, 320)
+DISTANCE_CM = 45.0
+SECONDS = 12.0
+FIRST_S, EVERY_S = 2.5, 1.1
+"""Of the blinks: first some time in which the open eyes are seen, then one every so often, give or take .2 s."""
+SHUT_S = (0.02, 0.25)
+"""How long the lids stay closed, so that half of the way is passed for .14 to .37 s (blinks last .1 to .4 s)."""
+HALF, LABELLED = 0.5, 0.7
+"""Shares of the lids' way: where a blink is taken to begin and end (`signals.closure.Measures`), and from which on the
+readers of docs/labels called an eye closed."""
+NOISE = 3.0
+"""Of the sensor, in grey levels."""
+STEPS = 24
+"""Pictures from open to closed, drawn once each: the truth is moved by at most 1/48 of the lids' way, some 3 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lids:
+    """A blink whose lids meet from shut_s to opening_s and move evenly before and after."""
+
+    shut_s: float
+    opening_s: float
+
+    def span_s(self, closure: float = HALF) -> tuple[float, float]:
+        """When they passed that share of their way, down and up again."""
+        return self.shut_s - (1 - closure) * CLOSING_S, self.opening_s + (1 - closure) * OPENING_S
+
+    def duration_s(self, closure: float = HALF) -> float:
+        start_s, end_s = self.span_s(closure)
+        return end_s - start_s
+
+
+@dataclass(frozen=True, slots=True)
+class EyelidScore:
+    """Of one frame rate. The errors are told minus true, of each true blink, in s: of the duration and the start at
+    HALF of the lids' way, and of the duration at LABELLED."""
+
+    fps: float
+    duration: tuple[float, ...] = ()
+    onset: tuple[float, ...] = ()
+    labelled: tuple[float, ...] = ()
+    missed: int = 0
+    false: int = 0
+
+    def __add__(self, other: EyelidScore) -> EyelidScore:
+        return replace(
+            self, duration=self.duration + other.duration, onset=self.onset + other.onset,
+            labelled=self.labelled + other.labelled,
+            missed=self.missed + other.missed, false=self.false + other.false,
+        )  # fmt: skip
+
+    @property
+    def f1(self) -> float:
+        whole = 2 * len(self.duration) + self.missed + self.false
+        return 2 * len(self.duration) / whole if whole else float("nan")
+
+    def figures(self) -> dict[str, float]:
+        """Errors in frames of this rate: mean, mean absolute and largest."""
+        out: dict[str, float] = {
+            "true": len(self.duration), "missed": self.missed, "false": self.false, "f1": self.f1
+        }  # fmt: skip
+        for name, seconds in (("onset", self.onset), ("duration", self.duration), ("duration_70", self.labelled)):
+            error = np.array(seconds or [np.nan]) * self.fps
+            size = np.abs(error)
+            out |= {f"{name}_error": error.mean(), f"{name}_abs": size.mean(), f"{name}_worst": size.max()}
+        return {name: float(value) for name, value in out.items()}
+
+
+def blinks(seed: int) -> list[Lids]:
+    rng = np.random.default_rng(seed)
+    starts = np.arange(FIRST_S, SECONDS - EVERY_S, EVERY_S)
+    return [Lids(float(t), float(t + rng.uniform(*SHUT_S))) for t in starts + rng.uniform(0, 0.4, len(starts))]
+
+
+class Blinker:
+    """A head at rest that closes its lids; pictures are drawn once for each step of them."""
+
+    def __init__(self, renderer: Renderer, seed: int) -> None:
+        self._renderer = renderer
+        self._actor: Actor = random_actor(renderer.model, seed, SIZE, DISTANCE_CM)
+        self._full = closing_blink(renderer.model, self._actor.rest.identity)
+        self._pictures: dict[int, Image] = {}
+
+    def frames(self, lids: list[Lids], fps: float, seed: int) -> Iterator[Frame]:
+        """At index / fps for SECONDS, each with noise of its own."""
+        rng = np.random.default_rng(seed)
+        for index in range(round(fps * SECONDS)):
+            closure = max(lid_closure(index / fps, one.shut_s, one.opening_s) for one in lids)
+            picture = self._picture(round(closure * STEPS))
+            noisy = picture + NOISE * rng.standard_normal(picture.shape, np.float32)
+            yield Frame(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), index / fps, index)
+
+    def _picture(self, step: int) -> Image:
+        if step not in self._pictures:
+            actor, (right, left) = self._actor, self._full
+            lids = {"eyeBlink_R": right * step / STEPS, "eyeBlink_L": left * step / STEPS}
+            state = replace(actor.rest, expression={**actor.rest.expression, **lids})
+            self._pictures[step], _ = self._renderer.render(
+                state, actor.look, actor.style, actor.light, actor.camera, actor.background, actor.canvas
+            )
+        return self._pictures[step]
+
+
+def measure(
+    tracker: FaceTracker, head_model: Path, seeds: int = 3, done: Callable[[], None] = lambda: None
+) -> list[EyelidScore]:
+    """One score per rate over so many persons; done is called after each clip. Raises DataError where the file is no
+    head model."""
+    model: HeadModel = load_head_model(head_model)
+    scores = {fps: EyelidScore(fps) for fps in RATES}
+    for seed in range(seeds):
+        blinker, lids = Blinker(Renderer(model), seed), blinks(seed)
+        for fps in RATES:
+            tracker.reset()
+            events: list[Event] = []
+            for frame in blinker.frames(lids, fps, seed):
+                tracker.update(frame)
+                events += tracker.events
+            scores[fps] += score(lids, events, fps)
+            done()
+    return list(scores.values())
+
+
+def score(true: list[Lids], events: list[Event], fps: float) -> EyelidScore:
+    """A blink is a true one if it shares time with it; one to one. What else is told of the lids is false."""
+    told = [e for e in events if e.closing_speed_per_s is not None]
+    gain = np.zeros((len(true), len(told)))
+    for row, lids in enumerate(true):
+        start_s, end_s = lids.span_s()
+        for column, event in enumerate(told):
+            shared = min(end_s, event.end_s) - max(start_s, event.start_s)
+            gain[row, column] = max(0.0, shared) if event.kind == "blink" else 0.0
+    pairs = [(r, c) for r, c in zip(*linear_sum_assignment(gain, maximize=True), strict=True) if gain[r, c] > 0]
+    return EyelidScore(
+        fps,
+        tuple(told[c].end_s - told[c].start_s - true[r].duration_s() for r, c in pairs),
+        tuple(told[c].start_s - true[r].span_s()[0] for r, c in pairs),
+        tuple(told[c].end_s - told[c].start_s - true[r].duration_s(LABELLED) for r, c in pairs),
+        len(true) - len(pairs),
+        len(told) - len(pairs),
+    )

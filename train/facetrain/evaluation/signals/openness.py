@@ -1,0 +1,153 @@
+"""How far the network says the eyes are open, frame by frame, beside the blinks that a person saw in the same clips."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from rich.progress import Progress
+
+from facetrack.capture import VideoFile
+from facetrack.errors import DataError, ModelFileError
+from facetrack.tracking.tracker import FaceTracker
+from facetrack.types import Floats
+
+COLUMNS = ("video", "first_closed_frame", "last_closed_frame")
+SHOWS_BELOW = 0.5
+"""A blink shows where the openness falls below this share of its median in the clip."""
+AROUND = 2
+"""Frames beside a blink that belong to its closing and opening."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blink:
+    """The first and the last frame in which the eyes are closed."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """eyes: (frames, 2) openness 0..1 of the right and the left eye of the clip's main face, NaN where unknown."""
+
+    video: str
+    eyes: Floats
+    blinks: tuple[Blink, ...]
+
+    @property
+    def mean(self) -> Floats:
+        """(frames,) over the eyes that are known."""
+        known = np.isfinite(self.eyes)
+        return np.where(known.any(axis=1), np.where(known, self.eyes, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1),
+                        np.nan).astype(np.float32)  # fmt: skip
+
+    @property
+    def limit(self) -> float:
+        """Below it the eyes count as closed; NaN where they were never seen."""
+        seen = self.mean[np.isfinite(self.mean)]
+        return SHOWS_BELOW * float(np.median(seen)) if len(seen) else float("nan")
+
+    def lowest(self, blink: Blink) -> float:
+        """The least openness in a blink; NaN where the eyes were not seen."""
+        part = self.mean[blink.first : blink.last + 1]
+        return float(np.nanmin(part)) if np.isfinite(part).any() else float("nan")
+
+    def shows(self, blink: Blink) -> bool:
+        return self.lowest(blink) < self.limit
+
+    def closed_elsewhere(self) -> int:
+        """Frames in which the eyes seem closed, but no blink is marked."""
+        closed = self.mean < self.limit
+        for blink in self.blinks:
+            closed[max(0, blink.first - AROUND) : blink.last + AROUND + 1] = False
+        return int(closed.sum())
+
+
+def read_blinks(path: Path) -> dict[str, tuple[Blink, ...]]:
+    """A table with the columns video (a file beside it), first_closed_frame and last_closed_frame. Raises DataError."""
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        clips: dict[str, tuple[Blink, ...]] = {}
+        for row in rows:
+            video, first, last = (row[name] for name in COLUMNS)
+            clips[video] = (*clips.get(video, ()), Blink(int(first), int(last)))
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: expected a CSV with the columns {', '.join(COLUMNS)}, got {error}") from error
+    if not clips:
+        raise DataError(f"{path}: no blinks in it; expected a row for each")
+    return clips
+
+
+def traces(table: Path, landmarks: Path | None = None) -> list[Trace]:
+    """The openness in every clip of a table of blinks; landmarks: the network, the bundled one if None. Raises
+    ModelFileError for a network without attribute heads, DataError or SourceError for files that cannot be read."""
+    clips = read_blinks(table)
+    tracker = FaceTracker.from_weights(landmarks)
+    spec = tracker.landmarker.spec
+    if "attributes" not in spec.outputs:
+        raise ModelFileError(f"network '{spec.name}' tells nothing of the eyes; give one with attribute heads")
+    with Progress() as progress:
+        bar = progress.add_task("watching", total=len(clips))
+        found = []
+        for video, blinks in clips.items():
+            found.append(Trace(video, _eyes(table.with_name(video), tracker), blinks))
+            progress.update(bar, advance=1)
+    return found
+
+
+def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
+    """(frames, 2) of the face that filled most of the clip, by its area and the frames it was there."""
+    tracker.reset()
+    told: dict[int, dict[int, tuple[float, float]]] = {}
+    filled: dict[int, float] = {}
+    count = 0
+    with VideoFile(clip) as source:
+        for frame in source:
+            count = frame.index + 1
+            for face in tracker.update(frame):
+                right, left = (
+                    np.nan if eye is None else eye for eye in (face.signals.eye_right_open, face.signals.eye_left_open)
+                )
+                told.setdefault(face.track_id, {})[frame.index] = (right, left)
+                area = float(np.prod(face.box[2:] - face.box[:2]))
+                filled[face.track_id] = filled.get(face.track_id, 0.0) + area
+    eyes = np.full((count, 2), np.nan, np.float32)
+    if filled:
+        for index, pair in told[max(filled, key=lambda i: filled[i])].items():
+            eyes[index] = pair
+    return eyes
+
+
+def save_picture(found: list[Trace], path: Path) -> None:
+    """One row per clip: both eyes, their mean, the limit, and the marked blinks, green if they show and red if not."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 2.4 * len(found)), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axis, trace in zip(figure.subplots(len(found), 1, squeeze=False)[:, 0], found, strict=True):
+        _plot(axis, trace)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
+
+
+def _plot(axis: Axes, trace: Trace) -> None:
+    frames: NDArray[np.intp] = np.arange(len(trace.eyes))
+    for column, (name, colour) in enumerate((("right eye", "C0"), ("left eye", "C1"))):
+        axis.plot(frames, trace.eyes[:, column], colour, lw=0.8, label=name)
+    axis.plot(frames, trace.mean, "k", lw=1.4, label="mean")
+    axis.axhline(trace.limit, color="0.5", lw=0.8, ls=":", label="half the median")
+    for blink in trace.blinks:
+        shows = trace.shows(blink)
+        axis.axvspan(blink.first - 0.5, blink.last + 0.5, color="C2" if shows else "C3", alpha=0.3)
+        axis.text(blink.first, 1.01, f"{trace.lowest(blink):.2f}", fontsize="small", color="C2" if shows else "C3")
+    shown = sum(map(trace.shows, trace.blinks))
+    axis.set_title(f"{trace.video}: {shown} of {len(trace.blinks)} marked blinks show", loc="left", fontsize="medium")
+    axis.set(ylim=(-0.03, 1.12), ylabel="openness", xlim=(0, max(1, len(frames) - 1)))
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize="x-small", ncols=4)

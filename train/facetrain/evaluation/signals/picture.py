@@ -1,0 +1,64 @@
+"""The openness of the eyes in every labelled clip, with what was seen and what was told as bars over it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from facetrain.evaluation.signals.followed_clips import Followed
+from facetrain.evaluation.signals.lid_events import LID_EVENTS, OF_THE_EYES, Judged
+from facetrain.evaluation.signals.measure import Found
+
+COLOURS = {"blink": "C2", "long": "C4", "wink_right": "C5", "wink_left": "C5"}
+"""Of labels that were told; the others' are MISSED and UNSURE."""
+MISSED, UNSURE, FALSE = "C3", "0.75", "C3"
+TOLD = {"blink": "C2", "long_closure": "C4", "microsleep": "C4", "wink_right": "C5", "wink_left": "C5"}
+TOP, HEIGHT = 1.06, 0.12
+
+
+def save_picture(found: Found, path: Path) -> None:
+    """One row per clip and person: both eyes' openness; below, what was labelled, green if told and red if missed;
+    above, what was told, red if false."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    clips = {followed.clip.video: followed for followed in found.followed}
+    figure = Figure(figsize=(16, 2.2 * len(found.judged) + 0.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(len(found.judged), 1, squeeze=False)[:, 0]
+    for axis, judged in zip(axes, found.judged, strict=True):
+        _plot(axis, clips[judged.video], judged)
+    names = {"blink": "C2", "long closure, microsleep": "C4", "wink": "C5", "missed or false": "C3", "neither": UNSURE}
+    figure.legend(
+        handles=[Patch(color=colour, label=name) for name, colour in names.items()], loc="outside lower center",
+        ncols=len(names),
+    )  # fmt: skip
+    figure.savefig(path, dpi=90)
+
+
+def _plot(axis: Axes, followed: Followed, judged: Judged) -> None:
+    series, end = followed.persons[judged.person], followed.clip.frames - 1
+    eyes = series.openness(followed.clip.frames)
+    for column, colour in enumerate(("C0", "C1")):
+        axis.plot(np.arange(end + 1), eyes[:, column], colour, lw=0.9, label=("right", "left")[column])
+    told = {label for label, was_told in judged.labels if was_told}
+    judged_labels = {label for label, _ in judged.labels}
+    for label in followed.clip.of(judged.person, OF_THE_EYES):
+        if label in judged_labels:
+            colour = COLOURS[label.kind] if label in told else MISSED
+            axis.axvspan(label.first - 0.5, label.last + 0.5, color=colour, alpha=0.3, lw=0)
+        elif not label.sure or label.kind == "partial":
+            axis.axvspan(label.first - 0.5, label.last + 0.5, color=UNSURE, alpha=0.3, lw=0)
+    false = {(f.kind, f.first, f.last) for f in judged.findings if f.what == "false"}
+    for event in series.events:
+        if event.kind in LID_EVENTS:
+            colour = FALSE if (event.kind, event.first, event.last) in false else TOLD[event.kind]
+            axis.broken_barh([(event.first - 0.5, event.last - event.first + 1)], (TOP, HEIGHT), color=colour)
+    counts = judged.counts["blink"]
+    words = f"{judged.name}: blinks {counts.true} told, {counts.missed} missed, {counts.false} false"
+    axis.set_title(words + " (bars on top: told; bands: labelled)", loc="left", fontsize="medium")
+    axis.set(ylim=(-0.03, TOP + HEIGHT + 0.03), xlim=(0, max(1, end)), ylabel="openness")
+    axis.legend(loc="lower right", fontsize="x-small", ncols=2)

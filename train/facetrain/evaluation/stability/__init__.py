@@ -1,0 +1,1 @@
+"""Jitter and lag of landmarks over time."""

@@ -1,0 +1,144 @@
+"""Clips that show how much followed points tremble and how late they are, with exact truth: the bundled photograph,
+still under a sensor's noise, turned as a relief, moved in the picture, blinking; a rendered head; labelled faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facetrack import topology
+from facetrack.types import Floats, Frame, Image
+from facetrain.sample import Sample
+from facetrain.synth.relief import EYE_PX, Relief
+
+Array = NDArray[np.float64]
+State = Callable[[float], tuple[Image, Floats]]
+"""Time in s -> a picture (H, W, 3) uint8 BGR without noise, and the true points (68, 2) px in it."""
+
+PERIOD_S = 2.4
+"""Of the to and fro: 1.2 s at an even speed one way, 1.2 s back."""
+MOTION_S = 4.2
+"""A quarter period to start, then one and a half: every place is passed three times, both ways."""
+BLINK_S, BLINK_EVERY_S, BLINK_START_S = 0.15, 0.71, 0.5
+"""A blink, and when in every so many seconds it starts: each falls otherwise between the frames."""
+NOISE = 5.0
+"""Standard deviation of the sensor's noise in grey levels, apart in every pixel, channel and frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """figure: what is taken from it, "jitter", "lag" or "blink". Clips of one name are one figure, their mean."""
+
+    name: str
+    figure: str
+    seconds: float
+    state: State
+    fps: float = 30.0
+    noise: float = NOISE
+
+    def __len__(self) -> int:
+        return round(self.seconds * self.fps)
+
+    def play(self, seed: int = 0) -> Iterator[tuple[Frame, Floats]]:
+        """The frames with their noise, and the true points (68, 2) px of each."""
+        rng = np.random.default_rng(seed)
+        for index in range(len(self)):
+            image, points = self.state(index / self.fps)
+            yield Frame(noisy(image, self.noise, rng), index / self.fps, index), points
+
+
+def noisy(image: Image, sigma: float, rng: np.random.Generator) -> Image:
+    """With normal noise of this standard deviation, rounded and cut at 0 and 255."""
+    noise = sigma * rng.standard_normal(image.shape, np.float32)
+    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+
+
+def to_and_fro(time_s: float, speed: float) -> float:
+    """Triangle wave of period PERIOD_S and slopes +-speed: 0 at time 0, rising."""
+    phase = (time_s / PERIOD_S + 0.25) % 1.0
+    return speed * PERIOD_S * (0.25 - abs(phase - 0.5))
+
+
+def photograph_clips(size: tuple[int, int] = (640, 480)) -> list[Clip]:
+    """All that the package itself can show, in a frame of (width, height) px."""
+    relief = Relief(size)
+    still = relief.still()
+
+    def shifted(speed: float) -> State:
+        def state(time_s: float) -> tuple[Image, Floats]:
+            shift_px = to_and_fro(time_s, speed * relief.eye_px)
+            return relief.still((0.8 * shift_px, 0.6 * shift_px))
+
+        return state
+
+    def turned(speed_deg_s: float) -> State:
+        return lambda time_s: relief.turned(to_and_fro(time_s, speed_deg_s))
+
+    return [
+        Clip("jitter, noise 5", "jitter", 100 / 30, lambda _: still),
+        Clip("jitter, noise 2", "jitter", 50 / 30, lambda _: still, noise=2.0),
+        Clip("jitter, noise 10", "jitter", 50 / 30, lambda _: still, noise=10.0),
+        Clip("lag, 30 deg/s", "lag", MOTION_S, turned(30.0)),
+        Clip("lag, 30 deg/s, 60 fps", "lag", MOTION_S, turned(30.0), fps=60.0),
+        Clip("lag, 5 deg/s", "lag", MOTION_S, turned(5.0)),
+        Clip("lag, shift 1/s", "lag", MOTION_S, shifted(1.0)),
+        Clip("lag, shift .1/s", "lag", MOTION_S, shifted(0.1)),
+        Clip("blink", "blink", 6 * BLINK_EVERY_S, lambda time_s: relief.still(closure=blink(time_s))),
+    ]
+
+
+def blink(time_s: float) -> float:
+    """How far the lids are closed: a raised cosine over BLINK_S, again and again."""
+    share = (time_s % BLINK_EVERY_S - BLINK_START_S) / BLINK_S
+    return float(0.5 - 0.5 * np.cos(2 * np.pi * share)) if 0 < share < 1 else 0.0
+
+
+def head_clip(head_model: Path, size: tuple[int, int] = (640, 480)) -> Clip:
+    """A rendered head that turns at 30 degrees/s about the middle of its eyes: nose and jaw move against each other.
+
+    Raises DataError where the file is no head model (see `facetrain.synth.rendering.head_model`).
+    """
+    from facetrain.synth.rendering.clips import random_actor
+    from facetrain.synth.rendering.head_model import load_head_model
+    from facetrain.synth.rendering.render import Renderer
+
+    renderer = Renderer(load_head_model(head_model))
+    actor = random_actor(renderer.model, seed=1, size=size)
+
+    def state(time_s: float) -> tuple[Image, Floats]:
+        head = replace(actor.rest, yaw_deg=to_and_fro(time_s, 30.0))
+        image, truth = renderer.render(
+            head, actor.look, actor.style, actor.light, actor.camera, actor.background, actor.canvas
+        )
+        return image, truth.fixed_points
+
+    return Clip("lag, head 30 deg/s", "lag", MOTION_S, state)
+
+
+def still_clips(samples: Sequence[Sample], name: str, count: int = 20) -> list[Clip]:
+    """Labelled faces, each still for a second and as large as the photograph's: at most `count` of those with all 68
+    points, spread over all."""
+    usable = [sample for sample in samples if sample.scheme == topology.SCHEME and np.isfinite(sample.points).all()]
+    chosen = usable[:: -(-len(usable) // count)] if usable else []
+    stills = [_resized(sample.image, sample.points) for sample in chosen]
+    return [Clip(f"jitter, {name}", "jitter", 1.0, lambda _, still=still: still) for still in stills]  # type: ignore[misc]
+
+
+def _resized(image: Image, points: Floats) -> tuple[Image, Floats]:
+    """With EYE_PX between the outer eye corners."""
+    scale = EYE_PX / eye_distance_px(points)
+    width, height = (max(1, round(scale * side)) for side in image.shape[1::-1])
+    factor = np.array([width, height]) / image.shape[1::-1]
+    shrunk = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return np.asarray(shrunk, np.uint8), ((points + 0.5) * factor - 0.5).astype(np.float32)
+
+
+def eye_distance_px(points: Floats) -> float:
+    """Between the outer eye corners of (68, 2) points."""
+    right, left = points[list(topology.EYE_OUTER_CORNERS)]
+    return float(np.linalg.norm(left - right))

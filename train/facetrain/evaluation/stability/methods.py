@@ -1,0 +1,85 @@
+"""Whatever follows one face through a video, asked in one way so that jitter and lag are measured alike: facetrack's
+tracker with each setting of its smoothing, and as a peer MediaPipe's mesh on single pictures and on a video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facetrack import topology, topology_maps
+from facetrack.detector.mediapipe_mesh import MediaPipeMesh
+from facetrack.errors import ModelFileError
+from facetrack.modelfile import bundled_path
+from facetrack.smoothing.landmarks import SMOOTHING
+from facetrack.tracking.tracker import FaceTracker, TrackerOptions
+from facetrack.types import Floats, Frame
+from facetrain.evaluation.landmarks.network import model_path, title_of
+from facetrain.labelling.teacher import PEER_SUFFIX
+
+Follower = Callable[[Frame], Floats]
+"""Frames of one video, in order -> (N, 68, 2) px of the faces in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """start: a new follower for each clip, closed after it. unsmoothed: who does the same without smoothing."""
+
+    name: str
+    unsmoothed: str
+    start: Callable[[], AbstractContextManager[Follower]]
+
+
+def contestants(models: list[Path]) -> list[Contestant]:
+    """Each landmark network (.onnx, or a run folder; the bundled one where none is given) with every setting of
+    `facetrack.smoothing.landmarks`, and MediaPipe's face_landmarker.task in both of its modes.
+
+    Raises ModelFileError or MissingExtraError where one cannot be opened.
+    """
+    for model in models:
+        if not model.exists():
+            raise ModelFileError(f"{model} does not exist; give a landmark network (.onnx) or MediaPipe's .task")
+    tasks = [model for model in models if model.suffix == PEER_SUFFIX]
+    networks = [model for model in models if model not in tasks] or [bundled_path("landmarks68")]
+    return [c for model in networks for c in _own(model)] + [c for model in tasks for c in _peers(model)]
+
+
+def _own(model: Path) -> list[Contestant]:
+    name, path = title_of(model), model_path(model)
+
+    def start(smoothing: str) -> Callable[[], AbstractContextManager[Follower]]:
+        return lambda: nullcontext(_tracked(FaceTracker.from_weights(path, TrackerOptions(smoothing=smoothing))))
+
+    start("off")()  # a file that is none is told now
+    return [Contestant(f"{name}, {setting}", f"{name}, off", start(setting)) for setting in SMOOTHING]
+
+
+def _tracked(tracker: FaceTracker) -> Follower:
+    def follow(frame: Frame) -> Floats:
+        return np.array([face.landmarks.points for face in tracker.update(frame)], np.float32).reshape(-1, 68, 2)
+
+    return follow
+
+
+def _peers(model: Path) -> list[Contestant]:
+    with MediaPipeMesh(model) as mesh:
+        name = mesh.title
+    return [
+        Contestant(f"{name}, {mode}", f"{name}, pictures", lambda video=video: _Mesh(model, video))  # type: ignore[misc]
+        for mode, video in (("pictures", False), ("video", True))
+    ]
+
+
+class _Mesh(ExitStack):
+    """MediaPipe as a follower. One face only: with more it does not smooth."""
+
+    def __init__(self, model: Path, video: bool) -> None:
+        super().__init__()
+        self._network = self.enter_context(MediaPipeMesh(model, max_faces=1, video=video))
+
+    def __call__(self, frame: Frame) -> Floats:
+        mesh = self._network(frame.image, frame.time_s)
+        return topology_maps.convert(mesh, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)

@@ -1,0 +1,1 @@
+"""The tracker against generated clips with known identities."""

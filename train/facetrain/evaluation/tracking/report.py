@@ -1,0 +1,101 @@
+"""What `facetrack eval tracking` saves: report.md, figures.json, and sheets with the numbers drawn."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from facetrack.drawing.faces import contact_sheet, draw_faces
+from facetrack.sinks import ImageSink
+from facetrack.types import Face, Frame, Image
+from facetrain.evaluation.tracking.episodes import Episode
+from facetrain.evaluation.tracking.measure import MEANING, Scored
+from facetrain.reporting import markdown
+from facetrain.synth.crowd.truth import ClipTruth
+
+Faces = Sequence[Sequence[Face]]
+PER_SCENE = 16
+"""Pictures of each scene's sheet."""
+DIGITS = {"mota": 3, "motp": 3, "idf1": 3, "nme": 2}
+
+
+def cells(figures: dict[str, float]) -> list[str]:
+    """The figures of a row as text."""
+    return [f"{figures[name]:.{DIGITS.get(name, 0)}f}" for name in MEANING]
+
+
+def summary(scored: Scored) -> list[str]:
+    """What the table does not say, in sentences."""
+    returns = scored.returns
+    shared = ", ".join(f"number {n} by persons {people}" for n, people in scored.shared.items())
+    return [
+        f"returns: {sum(episode.kept for episode in returns)} of {len(returns)} under the old number",
+        f"numbers worn by several persons: {shared or 'none'}",
+    ]
+
+
+def save(
+    scored: Scored, faces: Faces, truth: ClipTruth, frames: Iterable[Frame], folder: Path, title: str, command: str
+) -> None:
+    """report.md, figures.json and the sheets. faces: of each frame. frames: the clip once more, to draw on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_sheets(scored, faces, truth, frames, folder)
+    figures = {
+        "scenes": {name: _finite(row) for name, row in scored.rows.items()},
+        "returns": len(scored.returns),
+        "returns_kept": sum(episode.kept for episode in scored.returns),
+        "shared_numbers": {str(number): people for number, people in scored.shared.items()},
+        "episodes": [asdict(episode) for episode in scored.episodes],
+    }
+    (folder / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
+    sheets = [folder / f"{span.name}.png" for span in truth.scenes] + [folder / "episodes.png"]
+    parts = [
+        f"# Following the faces of {title}\n",
+        markdown.code(command),
+        markdown.table(("scene", *MEANING), [(name, *cells(row)) for name, row in scored.rows.items()]),
+        markdown.table(("column", "what it is"), list(MEANING.items())),
+        "".join(f"- {line}\n" for line in summary(scored)),
+        "## Episodes\n",
+        markdown.table(("what", "scene", "frames", "who"), [_row(episode) for episode in scored.episodes]),
+        markdown.pictures([sheet for sheet in sheets if sheet.is_file()], folder),
+    ]
+    (folder / "report.md").write_text("\n".join(parts))
+
+
+def _row(episode: Episode) -> tuple[str, str, str, str]:
+    one = episode.first == episode.last
+    frames = str(episode.first) if one else f"{episode.first}-{episode.last}"
+    return episode.kind, episode.scene, frames, episode.what
+
+
+def _finite(figures: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+
+
+def save_sheets(scored: Scored, faces: Faces, truth: ClipTruth, frames: Iterable[Frame], folder: Path) -> None:
+    """One sheet per scene, evenly over its frames, and episodes.png: the first frame of each episode, at most 48."""
+    wanted = {
+        span.name: np.unique(np.linspace(span.first, span.last, PER_SCENE).astype(int)).tolist()
+        for span in truth.scenes
+    }
+    episodes = scored.episodes[:48]
+    needed = {index for indices in wanted.values() for index in indices} | {episode.first for episode in episodes}
+    drawn: dict[int, Image] = {}
+    for frame in frames:
+        if frame.index in needed:
+            drawn[frame.index] = draw_faces(frame.image, faces[frame.index], axes=False)
+    for name, indices in wanted.items():
+        _save([drawn[i] for i in indices], [f"frame {i}" for i in indices], folder / f"{name}.png")
+    if episodes:
+        titles = [f"{e.first}: {e.kind}, {e.what}"[:44] for e in episodes]
+        _save([drawn[e.first] for e in episodes], titles, folder / "episodes.png")
+
+
+def _save(pictures: list[Image], titles: list[str], path: Path) -> None:
+    with ImageSink(path) as sheet:
+        sheet.write(contact_sheet(pictures, columns=4, cell_width=400, titles=titles))

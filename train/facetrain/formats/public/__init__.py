@@ -1,0 +1,1 @@
+"""Readers of label formats in public use, one file each."""

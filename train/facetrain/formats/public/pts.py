@@ -1,0 +1,100 @@
+"""iBUG's .pts files beside pictures: 300-W, Menpo, HELEN, LFPW, AFW, one's own.
+
+    version: 1
+    n_points: 68
+    {
+    217.5 301.0
+    ...
+    }
+
+The header may be missing: then the file is the coordinates alone, one pair a line. The format is Matlab's, so the
+centre of the top left pixel is (1, 1) (Menpo's reader and writer treat it so): 1 is taken off both coordinates here,
+once. A tool that writes 0-based .pts needs `first_px=0`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from facetrack import topology_maps
+from facetrack.capture.images import IMAGE_SUFFIXES, read_image
+from facetrack.errors import DataError
+from facetrack.types import Floats
+from facetrain.formats.reading import Reading, ReadResult, folder_files, numbers, read_lines
+from facetrain.sample import Sample
+
+FIRST_PX = 1.0
+"""Coordinate of the first pixel's centre in a .pts file."""
+
+
+def read_pts_folder(path: Path, trim: bool = True, first_px: float = FIRST_PX) -> ReadResult:
+    """Every .pts below a folder with the picture of the same name beside it; the scheme follows from the count.
+
+    name: path below the folder. group: the picture itself.
+    """
+    files = folder_files(path, "*.pts")
+    if not files:
+        raise DataError(f"{path} holds no .pts files; expected pictures with a .pts of the same name beside each")
+    reading = Reading(path, trim)
+    for file in files:
+        with reading.row():
+            points = read_pts(file, first_px)
+            picture = picture_beside(file)
+            sample = Sample(
+                name=picture.relative_to(path).as_posix(),
+                group=picture.relative_to(path).as_posix(),
+                source=path.name,
+                image=read_image(picture),
+                points=points,
+                weight=np.ones(len(points), np.float32),
+                scheme=topology_maps.scheme_of_count(len(points)),
+            )
+            reading.add(str(file), sample)
+    return reading.result()
+
+
+def read_pts(file: Path, first_px: float = FIRST_PX) -> Floats:
+    """(K, 2) px with pixel centres at integers. Raises DataError naming the line that cannot be read."""
+    lines = [(number, line.strip()) for number, line in enumerate(read_lines(file), 1) if line.strip()]
+    declared = None
+    if any(line == "{" for _, line in lines):
+        declared, lines = _body(file, lines)
+    rows = [numbers(f"{file}:{number}", line.replace(",", " ").split(), 2) for number, line in lines]
+    if not rows or (declared is not None and len(rows) != declared):
+        raise DataError(f"{file}: has {len(rows)} points; expected {declared if declared is not None else 'some'}")
+    return np.array(rows, np.float32) - np.float32(first_px)
+
+
+def _body(file: Path, lines: list[tuple[int, str]]) -> tuple[int | None, list[tuple[int, str]]]:
+    """(declared number of points, the lines between the braces)."""
+    texts = [line for _, line in lines]
+    if "}" not in texts:
+        raise DataError(f"{file}: has no closing brace; it is cut short")
+    start, end = texts.index("{"), texts.index("}")
+    declared = None
+    for number, line in lines[:start]:
+        key, _, value = line.partition(":")
+        if key.strip() == "n_points":
+            try:
+                declared = int(value)
+            except ValueError as error:
+                raise DataError(f"{file}:{number}: n_points is '{value.strip()}'; expected a whole number") from error
+    return declared, lines[start + 1 : end]
+
+
+def write_pts(file: Path, points: Floats, first_px: float = FIRST_PX) -> None:
+    """(K, 2) px -> a .pts with the header."""
+    rows = [f"{x:.4f} {y:.4f}" for x, y in points + np.float32(first_px)]
+    file.write_text("\n".join(["version: 1", f"n_points: {len(points)}", "{", *rows, "}"]) + "\n", encoding="utf-8")
+
+
+def picture_beside(file: Path) -> Path:
+    """The picture with the same name as a label file. Raises DataError where there is none."""
+    for suffix in sorted(IMAGE_SUFFIXES):
+        for name in (suffix, suffix.upper()):
+            picture = file.with_suffix(name)
+            if picture.is_file():
+                return picture
+    raise DataError(f"{file}: there is no picture of the same name beside it")

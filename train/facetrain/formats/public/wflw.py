@@ -1,0 +1,60 @@
+"""WFLW (Wu et al., CVPR 2018): one line a face in list_98pt_rect_attr_*.txt, pictures in WFLW_images.
+
+A line is 196 coordinates, the box x0 y0 x1 y1, six attributes 0/1 and the picture's path; the shorter list_98pt_*.txt
+has coordinates and path alone. Coordinates are 0-based pixels with centres at integers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from facetrack import topology_maps
+from facetrack.capture.images import read_image
+from facetrack.errors import DataError
+from facetrain.formats.reading import Reading, ReadResult, numbers, read_lines
+from facetrain.sample import Sample
+
+ATTRIBUTES = ("large_pose", "expression", "illumination", "make_up", "occlusion", "blur")
+"""The six attributes in the file's order, each 0 or 1 (WFLW's `pose` is called large_pose here: MTFL's differs)."""
+N_COORDINATES = 2 * topology_maps.N_POINTS[topology_maps.WFLW_98]
+LONG, SHORT = N_COORDINATES + 4 + len(ATTRIBUTES) + 1, N_COORDINATES + 1
+
+
+def read_wflw(path: Path, images: Path | None = None, trim: bool = True) -> ReadResult:
+    """One list file. images: the folder WFLW_images; by default looked for beside the list and in three folders
+    above.
+
+    name: path#line, since a picture may show many labelled faces. group: the picture.
+    """
+    images = images or _images_folder(path)
+    reading = Reading(path, trim)
+    for number, line in enumerate(read_lines(path), 1):
+        if line.strip():
+            with reading.row():
+                sample = _sample(f"{path}:{number}", line, number, images)
+                reading.add(f"{path}:{number}", sample)
+    return reading.result()
+
+
+def _sample(where: str, line: str, number: int, images: Path) -> Sample:
+    words = line.split()
+    if len(words) not in (LONG, SHORT):
+        raise DataError(f"{where}: has {len(words)} fields; expected {LONG} (or {SHORT} without box and attributes)")
+    file = words[-1]
+    points = numbers(where, words[:N_COORDINATES], N_COORDINATES).reshape(-1, 2)
+    attributes: dict[str, float | str] = {}
+    if len(words) == LONG:
+        values = numbers(where, words[N_COORDINATES + 4 : -1], len(ATTRIBUTES)).tolist()
+        attributes = dict(zip(ATTRIBUTES, values, strict=True))
+    image = read_image(images / file)
+    weight = np.ones(len(points), np.float32)
+    return Sample(f"{file}#{number}", file, "wflw", image, points, weight, topology_maps.WFLW_98, None, attributes)
+
+
+def _images_folder(path: Path) -> Path:
+    for folder in list(path.resolve().parents)[:4]:
+        if (folder / "WFLW_images").is_dir():
+            return folder / "WFLW_images"
+    return path.parent

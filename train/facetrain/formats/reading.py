@@ -1,0 +1,141 @@
+"""What a reader gives, and the checks that every labelled row passes through."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from facetrack.errors import DataError, SourceError
+from facetrack.types import Floats
+from facetrain.sample import Sample, face_extent, trimmed
+
+OUTSIDE_SHARE = 0.5
+"""A point may lie outside its picture (a chin below the edge), but not by more than this share of the longer side: then
+the label is broken or belongs to another picture."""
+NO_POINTS = np.zeros((0, 2), np.float32)
+"""The points of a sample that has attributes only; its weight is `NO_WEIGHT` and its scheme ""."""
+SHOWN_PROBLEMS = 5
+NO_WEIGHT = np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadResult:
+    """samples: in the file's order. problems: one sentence for each row that was left out or mended, naming file and
+    line. sizes_px: of each sample's face as it lay in the file, before anything was trimmed; NaN without points. Empty
+    where the reader did not trim."""
+
+    samples: list[Sample]
+    problems: list[str]
+    sizes_px: list[float] = field(default_factory=list)
+
+
+def print_left_out(problems: list[str]) -> None:
+    """The first few sentences on stderr, and how many there are."""
+    for problem in problems[:SHOWN_PROBLEMS]:
+        print(f"left out: {problem}", file=sys.stderr)
+    if len(problems) > SHOWN_PROBLEMS:
+        print(f"left out: {len(problems)} rows in all; `facetrack data inspect` lists them", file=sys.stderr)
+
+
+class Reading:
+    """Gathers samples and problems while a set is read.
+
+        reading = Reading(path)
+        for number, line in enumerate(lines, 1):
+            with reading.row():  # what raises in here is one bad row: noted, not fatal
+                reading.add(f"{path}:{number}", sample_of(line))
+        return reading.result()
+
+    trim: keep only the region around each face, which is all that training needs.
+    """
+
+    def __init__(self, path: Path, trim: bool = True) -> None:
+        self.path = path
+        self.trim = trim
+        self.samples: list[Sample] = []
+        self.problems: list[str] = []
+        self.sizes_px: list[float] = []
+
+    @contextmanager
+    def row(self) -> Iterator[None]:
+        """Notes what one row raises and goes on."""
+        try:
+            yield
+        except (DataError, SourceError) as error:
+            self.problems.append(str(error))
+
+    def add(self, where: str, sample: Sample, missing_is_normal: bool = False) -> None:
+        """Check and keep one sample. where: file and line, for messages. missing_is_normal: NaN is this format's way to
+        say that a point is not labelled."""
+        points, weight, problem = checked(where, sample, missing_is_normal)
+        if problem:
+            self.problems.append(problem)
+        sample = replace(sample, points=points, weight=weight)
+        self.sizes_px.append(face_extent(points) if np.isfinite(points).any() else np.nan)
+        self.samples.append(trimmed(sample) if self.trim else sample)
+
+    def result(self) -> ReadResult:
+        """Raises DataError where not one sample could be read."""
+        if not self.samples:
+            why = f"; the first of {len(self.problems)} problems: {self.problems[0]}" if self.problems else ""
+            raise DataError(f"{self.path}: there is no usable sample in it{why}")
+        return ReadResult(self.samples, self.problems, self.sizes_px)
+
+
+def checked(where: str, sample: Sample, missing_is_normal: bool) -> tuple[Floats, Floats, str]:
+    """(points, weight, problem or ""): missing points are NaN in both coordinates and have weight 0.
+
+    Raises DataError where the row cannot be used: no point is known though some should be, or they lie far outside.
+    """
+    points, weight = sample.points.astype(np.float32), sample.weight.astype(np.float32)
+    known = np.isfinite(points).all(axis=1)
+    points[~known] = np.nan
+    weight = np.where(known, weight, np.float32(0)).astype(np.float32)
+    if len(points) and not known.any() and not missing_is_normal:
+        raise DataError(f"{where}: not one of its {len(points)} points is a number")
+    height, width = sample.image.shape[:2]
+    reach = OUTSIDE_SHARE * max(height, width)
+    away = known & ((points < -reach) | (points > np.array([width, height]) - 1 + reach)).any(axis=1)
+    if away.any():
+        x, y = points[away][0]
+        raise DataError(
+            f"{where}: {int(away.sum())} of its points lie far outside the {width}x{height} picture, the first at "
+            f"({x:.1f}, {y:.1f})"
+        )
+    missing = int((~known).sum())
+    if missing and not missing_is_normal:
+        return points, weight, f"{where}: {missing} of its points are not numbers; kept with those missing"
+    return points, weight, ""
+
+
+def numbers(where: str, words: list[str], count: int) -> Floats:
+    """Text fields as (count,) float32; "nan" is allowed. Raises DataError where they are something else."""
+    if len(words) != count:
+        raise DataError(f"{where}: has {len(words)} numbers; expected {count}")
+    try:
+        return np.array([float(word) for word in words], np.float32)
+    except ValueError as error:
+        raise DataError(f"{where}: {error}; expected {count} numbers") from error
+
+
+def read_lines(path: Path) -> list[str]:
+    """A text file's lines. Raises DataError where it cannot be read as text."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as text: {error}; check the path") from error
+
+
+def folder_files(path: Path, pattern: str) -> list[Path]:
+    """Files below a folder that match, sorted. Raises DataError where it is no folder, or an empty one."""
+    if not path.is_dir():
+        raise DataError(f"{path} is not a folder; expected one that holds {pattern}")
+    files = sorted(file for file in path.rglob(pattern) if file.is_file() and not file.name.startswith("."))
+    if not files and not any(path.iterdir()):
+        raise DataError(f"{path} is an empty folder; expected one that holds {pattern}")
+    return files

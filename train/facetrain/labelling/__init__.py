@@ -1,0 +1,1 @@
+"""Labels predicted by a teacher network."""

@@ -1,0 +1,1 @@
+"""Error measures, pure functions of arrays."""

@@ -1,0 +1,45 @@
+"""The confusion matrix, what follows from it, and its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEAST_HELD = 10
+"""A class with fewer validation faces cannot be measured."""
+
+
+def confusion_matrix(labels: NDArray[np.intp], said: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
+    """(C, C): row the label, column what was said."""
+    matrix = np.zeros((classes, classes), np.intp)
+    np.add.at(matrix, (labels, said), 1)
+    return matrix
+
+
+def f1_scores(matrix: NDArray[np.intp]) -> NDArray[np.float64]:
+    """(C,) F1 of each class: 2 hits / (labelled + said), 0 where it neither occurs nor is said."""
+    return 2 * np.diag(matrix) / np.maximum(matrix.sum(axis=0) + matrix.sum(axis=1), 1)
+
+
+def save_confusion(
+    matrix: NDArray[np.intp], names: Sequence[str], path: Path, title: str = "expressions, validation faces"
+) -> None:
+    """Counts in the cells, shaded by the share of the row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(matrix):
+        colour = "white" if share[row, column] > 0.5 else "black"
+        axis.text(column, row, str(count), ha="center", va="center", color=colour)
+    axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
+    axis.set_yticks(range(len(names)), [f"{n} ({t})" for n, t in zip(names, matrix.sum(axis=1), strict=True)])
+    axis.set(xlabel="said", ylabel="labelled (faces)", title=title)
+    figure.savefig(path, dpi=110)

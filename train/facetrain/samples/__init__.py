@@ -1,0 +1,1 @@
+"""Training items: crops and labels, drawn from samples."""

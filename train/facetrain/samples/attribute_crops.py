@@ -1,0 +1,243 @@
+"""Crops with what is known of eyes, mouth, smile, glasses and pose; what is not known is NaN and trains nothing.
+
+Open and closed eyes come from four sides: photographs of single eyes laid into faces, eyes closed by a stretched lid
+(`eyelids`, whose closure is exact), faces whose points leave no doubt, and faces whose lids somebody read (`lids`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facetrack import topology
+from facetrack.geometry import CropBox, crop_from_box, crop_from_points, crop_matrix, cut, points_box, transform
+from facetrack.modelfile import ATTRIBUTES
+from facetrack.types import Floats, Image
+from facetrain.augment import webcam as augment
+from facetrain.augment.eyelids import close_eye
+from facetrain.augment.webcam import AugmentOptions
+from facetrain.sample import Sample
+from facetrain.samples import patches
+from facetrain.samples.attribute_labels import (
+    COLUMN,
+    EYES,
+    LIDS,
+    LIDS_ARE_LABELS,
+    known,
+    pose_deg,
+    smile_trust,
+    turned_deg,
+)
+from facetrain.samples.sampling import EpochItems
+
+Rng = np.random.Generator
+
+MIRRORED = [COLUMN["eye_left_open"], COLUMN["eye_right_open"], *range(2, len(ATTRIBUTES))]
+"""Where each attribute of a mirrored picture comes from."""
+MIRRORED_POSE = np.array([-1, 1, -1], np.float32)
+FRONTAL_DEG = 30.0
+"""Photographs are laid over the features of faces turned no further."""
+POSE_IS_EXACT = ("heads",)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeCropOptions:
+    """photographs: share of crops with eye photographs laid over one eye or both, lids: share with lids stretched over
+    the eyes, mouths: share with a photograph of a mouth (of those crops whose faces allow it). repeats: how often the
+    faces of a source stand in the list. closed_repeats: how often, beside these, one whose eyes are closed by
+    themselves: they are rare."""
+
+    input_px: int = 112
+    margin: float = 1.3
+    photographs: float = 0.6
+    lids: float = 0.2
+    mouths: float = 0.15
+    closed_repeats: int = 5
+    repeats: dict[str, int] = field(default_factory=dict)
+    augment: AugmentOptions = field(
+        default_factory=lambda: AugmentOptions(
+            rotation_deg=5, wide_rotation_deg=15, shift=0.08, scale=(0.88, 1.14), occlusion=0.05, low_resolution=0.1
+        )
+    )
+
+
+class Photographs:
+    """Single eyes and mouths, open and closed."""
+
+    def __init__(self, eyes: Sequence[Sample], mouths: Sequence[Sample]) -> None:
+        self.eyes = [[s.image for s in eyes if s.attributes["eyes_open"] == value] for value in (0, 1)]
+        self.mouths = [[s.image for s in mouths if s.attributes["mouth_open"] == value] for value in (0, 1)]
+
+    def draw(self, kind: str, is_open: int, rng: Rng) -> Image | None:
+        """One of them, mirrored half of the time; None where there is none."""
+        those = (self.eyes if kind == "eyes" else self.mouths)[is_open]
+        if not those:
+            return None
+        picture = those[int(rng.integers(len(those)))]
+        return picture if rng.random() < 0.5 else np.ascontiguousarray(picture[:, ::-1])
+
+
+class AttributeCrops(EpochItems):
+    """Augmented crops.
+
+    Item: crop (S, S, 3) uint8, attributes (len(ATTRIBUTES),) and pose (3,) in degrees relative to the crop, NaN where
+    unknown; smile_trust () the weight of what is said of the smile.
+    """
+
+    def __init__(
+        self, samples: list[Sample], photographs: Photographs, options: AttributeCropOptions, seed: int = 0
+    ) -> None:
+        self.samples = [
+            s
+            for s in samples
+            for _ in range(options.repeats.get(s.source, 1) * (options.closed_repeats if _eye_closed(s) else 1))
+        ]
+        super().__init__(len(self.samples), seed)
+        self.photographs, self.options = photographs, options
+
+    def item(self, index: int, rng: Rng) -> dict[str, Tensor]:
+        options, sample = self.options, self.samples[index]
+        image, values = self._changed(sample, rng)
+        crop = augment.random_crop(sample.points, options.margin, rng, options.augment)
+        image, matrix = augment.warp(image, crop, options.input_px, rng)
+        angles = _taught_angles(sample, crop, matrix, options.input_px)
+        if rng.random() < options.augment.flip:
+            image, values, angles = mirrored(image, values, angles)
+        item = as_item(augment.degrade(image, rng, options.augment), values, angles)
+        return item | {"smile_trust": torch.tensor(smile_trust(sample))}
+
+    def _changed(self, sample: Sample, rng: Rng) -> tuple[Image, Floats]:
+        """The sample's picture with eyes and mouth changed, and what is known then."""
+        image, values = sample.image, known(sample).attributes
+        if sample.source == LIDS or _eye_closed(sample) or not _frontal(sample):
+            return image, values  # it is for its own eyes that it is here, or nothing can be laid over it
+        draw = rng.random()
+        if draw < self.options.photographs:
+            image, values = self._with_eyes(image, sample.points, values, rng)
+        elif draw < self.options.photographs + self.options.lids and sample.source in LIDS_ARE_LABELS:
+            image, values = with_lids(image, sample.points, values, rng)
+        if rng.random() < self.options.mouths:
+            image, values = self._with_mouth(image, sample.points, values, rng)
+        return image, values
+
+    def _with_eyes(self, image: Image, points: Floats, values: Floats, rng: Rng) -> tuple[Image, Floats]:
+        is_open, alike = int(rng.integers(2)), rng.random() < 0.7
+        for name in EYES:
+            image, values = self.lay(image, points, values, name, is_open, rng)
+            is_open = is_open if alike else 1 - is_open
+        return image, values
+
+    def lay(
+        self, image: Image, points: Floats, values: Floats, name: str, is_open: int, rng: Rng
+    ) -> tuple[Image, Floats]:
+        """A photograph over one feature, and the label with it."""
+        kind, frame = ("mouths", patches.MOUTHS) if name == "mouth_open" else ("eyes", patches.EYES)
+        picture = self.photographs.draw(kind, is_open, rng)
+        if picture is None or not patches.fits(points, name):
+            return image, values
+        values = values.copy()
+        values[COLUMN[name]] = is_open
+        return patches.lay_over(image, points, name, picture, frame, rng), values
+
+    def _with_mouth(self, image: Image, points: Floats, values: Floats, rng: Rng) -> tuple[Image, Floats]:
+        image, values = self.lay(image, points, values, "mouth_open", int(rng.integers(2)), rng)
+        values = values.copy()
+        values[COLUMN["smile"]] = np.nan  # another's mouth: whether it smiles nobody says
+        return image, values
+
+
+def with_lids(image: Image, points: Floats, values: Floats, rng: Rng) -> tuple[Image, Floats]:
+    """Lids stretched over the eyes that are clearly open: mostly both, mostly fully."""
+    values = values.copy()
+    closure = float(rng.uniform(0.9, 1.0) if rng.random() < 0.5 else rng.uniform(0.1, 0.9))
+    chosen = (0, 1) if rng.random() < 0.7 else (int(rng.integers(2)),)
+    for eye in chosen:
+        if values[COLUMN[EYES[eye]]] == 1:
+            closed, moved = close_eye(image, points, eye, closure)
+            if moved is not points:
+                image, values[COLUMN[EYES[eye]]] = closed, 1 - closure
+    return image, values
+
+
+def _eye_closed(sample: Sample) -> bool:
+    """Whether a face that nobody rendered has an eye that is clearly closed."""
+    return (
+        sample.source in LIDS_ARE_LABELS
+        and "lid_opening_right" not in sample.attributes
+        and bool((known(sample).attributes[[COLUMN[name] for name in EYES]] == 0).any())
+    )
+
+
+def _frontal(sample: Sample) -> bool:
+    """Whether a photograph may be laid over its features."""
+    if sample.scheme != topology.SCHEME or not np.isfinite(sample.points).all():
+        return False
+    side_px = 112
+    matrix = crop_matrix(crop_from_box(points_box(sample.points), 1.3), side_px)
+    angles = pose_deg(transform(sample.points, matrix), side_px)
+    return bool(np.isfinite(angles).all() and np.abs(angles[:2]).max() < FRONTAL_DEG)
+
+
+def _taught_angles(sample: Sample, crop: CropBox, matrix: NDArray[np.float64], side_px: int) -> Floats:
+    """Exact where the head is rendered, else from the points. Not genki4k's own angles: against the pose from points
+    its pitch is 14 degrees off and its yaw half as large again (186 faces), while on rendered heads that pose is right
+    to 3 degrees with slopes of .96 to .98."""
+    rotation = known(sample).rotation if sample.source in POSE_IS_EXACT else None
+    return (
+        pose_deg(transform(sample.points, matrix), side_px) if rotation is None else turned_deg(rotation, crop.roll_rad)
+    )
+
+
+def mirrored(image: Image, values: Floats, angles: Floats) -> tuple[Image, Floats, Floats]:
+    """Left for right: the eyes swap, yaw and roll change their sign."""
+    return np.ascontiguousarray(image[:, ::-1]), values[MIRRORED], angles * MIRRORED_POSE
+
+
+def as_item(image: Image, values: Floats, angles: Floats) -> dict[str, Tensor]:
+    return {
+        "crop": torch.from_numpy(image),
+        "attributes": torch.from_numpy(values.astype(np.float32)),
+        "pose": torch.from_numpy(angles.astype(np.float32)),
+    }
+
+
+def plain_item(sample: Sample, options: AttributeCropOptions) -> dict[str, Tensor]:
+    """The crop that the tracker would cut, nothing changed; the pose as it is labelled, else from the points."""
+    crop = crop_from_points(sample.points, options.margin)
+    matrix = crop_matrix(crop, options.input_px)
+    labels = known(sample)
+    angles = pose_deg(transform(sample.points, matrix), options.input_px)
+    if labels.rotation is not None:
+        angles = turned_deg(labels.rotation, crop.roll_rad)
+    return as_item(cut(sample.image, crop, options.input_px), labels.attributes, angles)
+
+
+def laid_items(
+    photographs: Sequence[Sample], faces: Sequence[Sample], options: AttributeCropOptions, each: int, seed: int = 0
+) -> list[dict[str, Tensor]]:
+    """Every photograph of an eye (or mouth) in `each` of the faces, the same ones every time; only the laid-over
+    feature is labelled, and `photograph` is the photograph's number."""
+    faces = [face for face in faces if _frontal(face)]
+    items = []
+    for number, photograph in enumerate(photographs if faces else ()):
+        rng = np.random.default_rng((seed, number))
+        kind, value = next(iter(photograph.attributes.items()))
+        is_eye = kind == "eyes_open"
+        only = Photographs([photograph], []) if is_eye else Photographs([], [photograph])
+        laying = AttributeCrops([], only, options)
+        features = EYES if is_eye else ("mouth_open",)
+        for _ in range(each):
+            face = faces[int(rng.integers(len(faces)))]
+            name = features[int(rng.integers(len(features)))]
+            unknown = np.full(len(ATTRIBUTES), np.nan, np.float32)
+            image, values = laying.lay(face.image, face.points, unknown, name, int(float(value)), rng)
+            if np.isfinite(values).any():
+                item = plain_item(replace(face, image=image), options)
+                labelled = as_item(item["crop"].numpy(), values, np.full(3, np.nan))
+                items.append(labelled | {"photograph": torch.tensor(number)})
+    return items

@@ -1,0 +1,291 @@
+"""Scenes for the face detector, composed on the fly: a picture cut into 1 to 9 cells over a background, a face in most
+of them, of any size, turned, lit and spoilt as a webcam would; or a piece of a crowd; or nothing.
+
+Everything hangs on (seed, epoch, index) alone (see `samples.sampling`), so a resumed run sees the same scenes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facetrack.errors import DataError
+from facetrack.geometry import points_box, transform
+from facetrack.topology import FIVE_FLIP
+from facetrack.types import Floats, Image
+from facetrain.augment import webcam
+from facetrain.augment.scene import defocus, fade, occlude, spoil
+from facetrain.samples.hard_examples import HardExample
+from facetrain.samples.pictures import FacePicture
+from facetrain.samples.sampling import EpochItems
+
+Rect = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in whole px; the last column and row are not in it."""
+
+Rng = np.random.Generator
+NOTHING, FACE, IGNORED = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class SceneOptions:
+    """side_px: of the square scene. smallest_px: faces below it (longer side) are ignored, not learnt.
+    face_shares: range of a face's longer side as a share of its cell's shorter side, never below face_px: log-uniform,
+    or uniform for `linear` of the faces, so that close faces, one to a scene, are not drowned by small ones.
+    enlarge: a picture is never enlarged more.
+    rotation_deg: the wide range, for `wide` of the faces; the rest turn by a normal of `usual_rotation_deg`.
+    crowd, empty: share of scenes that are a piece of a crowd, or hold no face. empty_cell, hard_cell: share of cells
+    without a face, or with a false alarm if there are any. occluded: share of faces.
+    slots: faces kept per scene at most, the largest first. tight: sources whose pictures are cut close around the face,
+    because they have black borders. shares: how often a face is drawn from each source."""
+
+    side_px: int = 256
+    scenes_per_epoch: int = 8192
+    smallest_px: float = 8.0
+    face_px: float = 10.0
+    face_shares: tuple[float, float] = (0.1, 0.95)
+    linear: float = 0.4
+    enlarge: float = 3.0
+    rotation_deg: float = 75.0
+    wide: float = 0.4
+    usual_rotation_deg: float = 8.0
+    crowd: float = 0.16
+    empty: float = 0.06
+    empty_cell: float = 0.15
+    hard_cell: float = 0.15
+    occluded: float = 0.3
+    slots: int = 64
+    tight: tuple[str, ...] = ("expressions",)
+    shares: dict[str, float] = field(
+        default_factory=lambda: {
+            "helen_train": 0.3, "ytfaces_train": 0.25, "expressions": 0.13, "mtfl": 0.22, "mtfl_turned": 0.1,
+        }
+    )  # fmt: skip
+
+
+@dataclass(slots=True, eq=False)
+class Scene:
+    """A picture under construction. image: (S, S, 3). boxes: list of (4,), keypoints: list of (5, 2) (NaN unknown),
+    kinds."""
+
+    image: Image
+    boxes: list[Floats] = field(default_factory=list)
+    keypoints: list[Floats] = field(default_factory=list)
+    kinds: list[int] = field(default_factory=list)
+
+    def add(self, box: Floats, keypoints: Floats | None, kind: int) -> None:
+        self.boxes.append(box)
+        self.keypoints.append(np.full((5, 2), np.nan, np.float32) if keypoints is None else keypoints)
+        self.kinds.append(kind)
+
+
+class Scenes(EpochItems):
+    """Item: image (S, S, 3) uint8 BGR; boxes (M, 4) px; keypoints (M, 5, 2) px, NaN where unknown; kind (M,) int64 0
+    nothing, 1 face, 2 ignore. Boxes are extents of the outline and may reach beyond the picture."""
+
+    def __init__(
+        self, faces: list[FacePicture], crowds: list[FacePicture], empties: list[FacePicture],
+        options: SceneOptions | None = None, seed: int = 0, hard: Sequence[HardExample] = (),
+    ) -> None:  # fmt: skip
+        self.options = options or SceneOptions()
+        super().__init__(self.options.scenes_per_epoch, seed)
+        if not faces:
+            raise DataError(
+                "there is no picture with a face to compose scenes from; check the packs and the share held aside"
+            )
+        self.by_source: dict[str, list[FacePicture]] = {}
+        for picture in faces:
+            self.by_source.setdefault(picture.source, []).append(picture)
+        self.crowds, self.empties, self.hard = crowds, empties, hard
+        weights = np.array([self.options.shares.get(name, 0.1) for name in self.by_source])
+        self.source_odds = weights / weights.sum()
+
+    def item(self, index: int, rng: Rng) -> dict[str, Tensor]:
+        return self.to_item(self.compose(rng))
+
+    def compose(self, rng: Rng) -> Scene:
+        """One scene, all its randomness from `rng`."""
+        options = self.options
+        scene = Scene(self._background(rng))
+        kind = rng.random()
+        if self.crowds and kind < options.crowd:
+            self._crowd(scene, rng)
+        elif kind >= options.crowd + options.empty:
+            for cell in cells(options.side_px, rng):
+                draw = rng.random()
+                if self.hard and draw >= 1 - options.hard_cell:
+                    self._hard_cell(scene, cell, rng)
+                elif draw >= options.empty_cell:
+                    self._face_cell(scene, cell, rng)
+        faces = [box for box, kind in zip(scene.boxes, scene.kinds, strict=True) if kind == FACE]
+        scene.image = spoil(occlude(scene.image, faces, options.occluded, rng), rng)
+        return scene
+
+    def to_item(self, scene: Scene) -> dict[str, Tensor]:
+        slots = self.options.slots
+        order = sorted(range(len(scene.boxes)), key=lambda i: -longer_side(scene.boxes[i]))
+        boxes, points = np.zeros((slots, 4), np.float32), np.full((slots, 5, 2), np.nan, np.float32)
+        kinds = np.zeros(slots, np.int64)
+        for slot, i in enumerate(order[:slots]):
+            boxes[slot], points[slot], kinds[slot] = scene.boxes[i], scene.keypoints[i], scene.kinds[i]
+        arrays = {"image": scene.image, "boxes": boxes, "keypoints": points, "kind": kinds}
+        return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in arrays.items()}
+
+    def _background(self, rng: Rng) -> Image:
+        side = self.options.side_px
+        if not self.empties or rng.random() < 0.15:
+            coarse = rng.integers(0, 256, (1, 1, 3)) + rng.normal(0, 25, (4, 4, 3))
+            return cv2.resize(np.clip(coarse, 0, 255).astype(np.uint8), (side, side))  # type: ignore[return-value]
+        picture = _pick(self.empties, rng).decode()
+        if rng.random() < 0.5:
+            picture = picture[:, ::-1]
+        part = min(picture.shape[:2]) * rng.uniform(0.5, 1.0)
+        y, x = (rng.uniform(0, 1, 2) * (np.array(picture.shape[:2]) - part)).astype(int)
+        piece = picture[y : y + int(part), x : x + int(part)]
+        return cv2.resize(piece, (side, side), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+    def _crowd(self, scene: Scene, rng: Rng) -> None:
+        """A piece of a crowd over the whole scene, one of its faces brought to a size, its squashed aspect loosened."""
+        side, picture = self.options.side_px, _pick(self.crowds, rng)
+        box = points_box(picture.outlines[int(rng.integers(len(picture.outlines)))])
+        size = np.exp(rng.uniform(np.log(self.options.face_px), np.log(0.4 * side)))
+        scale = float(np.clip(size / longer_side(box), 0.6, 4.0))
+        aspect = float(np.exp(rng.uniform(-0.3, 0.45)))  # squashed to a square: mostly from wider pictures
+        matrix = turn_scale(rng.normal(0, 4.0), scale * np.sqrt(aspect), scale / np.sqrt(aspect), rng.random() < 0.5)
+        target = rng.uniform(0.1, 0.9, 2) * side
+        matrix = place(matrix, (box[:2] + box[2:]) / 2, target)
+        paste(scene, picture, picture.decode(), matrix, (0, 0, side, side), self.options)
+
+    def _hard_cell(self, scene: Scene, cell: Rect, rng: Rng) -> None:
+        """A false alarm at about the size at which it was one."""
+        example = self.hard[int(rng.integers(len(self.hard)))]
+        scale = example.size_px / longer_side(example.box) * float(np.exp(rng.normal(0, 0.25)))
+        matrix = turn_scale(float(rng.normal(0, 6.0)), scale, scale, rng.random() < 0.5)
+        middle = (example.box[:2] + example.box[2:]) / 2
+        target = np.array([cell[0] + cell[2], cell[1] + cell[3]]) / 2 + rng.normal(0, 8.0, 2)
+        paste(scene, example.picture, example.picture.decode(), place(matrix, middle, target), cell, self.options)
+
+    def _face_cell(self, scene: Scene, cell: Rect, rng: Rng) -> None:
+        options = self.options
+        sources = list(self.by_source.values())
+        picture = _pick(sources[int(rng.choice(len(sources), p=self.source_odds))], rng)
+        box = points_box(picture.outlines[0])
+        width, height = cell[2] - cell[0], cell[3] - cell[1]
+        smallest, largest = (share * min(width, height) for share in options.face_shares)
+        smallest = max(options.face_px, smallest)
+        largest = max(smallest * 1.2, largest)
+        linear = rng.random() < options.linear
+        size = float(rng.uniform(smallest, largest) if linear else np.exp(rng.uniform(*np.log([smallest, largest]))))
+        wide = rng.random() < options.wide
+        limit = options.rotation_deg
+        turn = rng.uniform(-limit, limit) if wide else rng.normal(0, options.usual_rotation_deg)
+        stretch = np.exp(rng.normal(0, 0.06))
+        scale = min(size / longer_side(box), options.enlarge)
+        size = scale * longer_side(box)
+        matrix = turn_scale(float(turn), scale * stretch, scale / stretch, rng.random() < 0.5)
+        reach = 0.5 - 0.8 * min(size / np.array([width, height])) * 0.5
+        target = np.array([cell[0] + width / 2, cell[1] + height / 2]) + rng.uniform(-1, 1, 2) * max(0.15, reach) * [
+            width,
+            height,
+        ]
+        # Shrinking is left to the JPEG decoder as far as it can: warpAffine does not average.
+        reduction = int(2 ** np.clip(np.floor(np.log2(1 / max(scale, 1e-3))), 0, 3))
+        image = picture.decode(reduction)
+        image = webcam.relight(image, rng) if rng.random() < 0.6 else image
+        image = fade(image, rng) if rng.random() < 0.15 else image
+        matrix = place(matrix, (box[:2] + box[2:]) / 2, target)
+        if picture.source in options.tight or rng.random() < 0.2:
+            cell = shrink(cell, points_box(transform(picture.outlines[0], matrix)), rng)
+        paste(scene, picture, image, matrix, cell, options, reduction)
+        if rng.random() < 0.15:
+            defocus(scene.image, cell, size, rng)
+
+
+def paste(
+    scene: Scene, picture: FacePicture, image: Image, matrix: NDArray[np.float64], cell: Rect,
+    options: SceneOptions, reduction: int = 1,
+) -> None:  # fmt: skip
+    """Draw the picture into a cell and note its faces. `image` is the picture decoded at 1/reduction; `matrix` takes
+    the full picture's pixels to the scene's."""
+    x0, y0, x1, y1 = cell
+    into = matrix.copy()
+    # Pixel centres at integers: full = (small + 1/2) reduction - 1/2.
+    into[:, 2] += matrix[:, :2] @ np.full(2, (reduction - 1) / 2) - np.array([x0, y0])
+    into[:, :2] *= reduction
+    view = np.ascontiguousarray(scene.image[y0:y1, x0:x1])
+    cv2.warpAffine(image, into, (x1 - x0, y1 - y0), dst=view, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)
+    scene.image[y0:y1, x0:x1] = view
+    mirrored = np.linalg.det(matrix[:, :2]) < 0
+    outlines, points = transform(picture.outlines, matrix), transform(picture.keypoints, matrix)
+    if mirrored:
+        points = points[:, list(FIVE_FLIP)]
+    for box, five in zip(points_box(outlines), points, strict=True):
+        note(scene, box, five, cell, FACE, options)
+    corners = picture.ignore[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+    for box in points_box(transform(corners, matrix)):
+        note(scene, box, None, cell, IGNORED, options)
+
+
+def note(scene: Scene, box: Floats, points: Floats | None, cell: Rect, kind: int, options: SceneOptions) -> None:
+    """A face that is half outside its cell, or tiny, is neither a face nor background; one that is hardly there is
+    nothing."""
+    inside = np.concatenate([np.maximum(box[:2], cell[:2]), np.minimum(box[2:], cell[2:])]).astype(np.float32)
+    visible = np.prod(np.clip(inside[2:] - inside[:2], 0, None)) / max(1e-6, np.prod(box[2:] - box[:2]))
+    if visible < 0.1:
+        return
+    if kind == FACE and visible >= 0.5 and longer_side(box) >= options.smallest_px:
+        scene.add(box, points, FACE)
+    else:
+        scene.add(inside, None, IGNORED)
+
+
+def _pick(pictures: list[FacePicture], rng: Rng) -> FacePicture:
+    return pictures[int(rng.integers(len(pictures)))]
+
+
+def cells(side: int, rng: Rng) -> Iterator[Rect]:
+    """The scene cut into 1, 4 or 9 cells (or 2, or 6) by uneven lines."""
+    columns, rows = (int(n) for n in rng.choice(3, 2, p=[0.6, 0.28, 0.12]) + 1)
+    if rng.random() < 0.7:
+        rows = columns
+    xs, ys = _cuts(side, columns, rng), _cuts(side, rows, rng)
+    for y0, y1 in pairwise(ys):
+        for x0, x1 in pairwise(xs):
+            yield x0, y0, x1, y1
+
+
+def shrink(cell: Rect, box: Floats, rng: Rng) -> Rect:
+    """What is left of a cell around a face, with uneven margins: the frame that a pack was cut with must not give it
+    away."""
+    margin = longer_side(box) * rng.uniform(0.03, 0.35, 4)
+    grown = np.round(box + margin * [-1, -1, 1, 1]).astype(int)
+    x0, y0 = np.clip(grown[:2], cell[:2], np.array(cell[2:]) - 1)
+    x1, y1 = np.clip(grown[2:], [x0 + 1, y0 + 1], cell[2:])
+    return int(x0), int(y0), int(x1), int(y1)
+
+
+def _cuts(side: int, parts: int, rng: Rng) -> list[int]:
+    inner = [round(side * (i + rng.uniform(-0.15, 0.15)) / parts) for i in range(1, parts)]
+    return [0, *inner, side]
+
+
+def turn_scale(degrees: float, scale_x: float, scale_y: float, mirror: bool) -> NDArray[np.float64]:
+    """(2, 2): mirror and scale, then turn."""
+    angle = np.deg2rad(degrees)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return turn @ np.diag([-scale_x if mirror else scale_x, scale_y])
+
+
+def place(linear: NDArray[np.float64], anchor: NDArray, target: NDArray) -> NDArray[np.float64]:
+    """(2, 3) map with that linear part that takes `anchor` to `target`."""
+    return np.column_stack([linear, target - linear @ anchor])
+
+
+def longer_side(box: Floats) -> float:
+    return float(max(box[2] - box[0], box[3] - box[1]))

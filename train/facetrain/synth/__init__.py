@@ -1,0 +1,1 @@
+"""Rendered and drawn faces with exact ground truth. Needs no torch."""

@@ -1,0 +1,87 @@
+"""The crowd clip from what lies on disk: labelled photographs, backgrounds and, for heads that turn, a head model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from facetrack.errors import DataError, OutputError
+from facetrack.sinks.lines import Lines
+from facetrack.sinks.video import VideoSink
+from facetrack.tracking.tracker import bundled_detector
+from facetrack.types import Image
+from facetrain.formats.open import read_any
+from facetrain.samples.pictures import read_empty_pictures, split_by_group
+from facetrain.synth.crowd.compose import CrowdClip
+from facetrain.synth.crowd.script import SIZE, Scene
+from facetrain.synth.crowd.sprites import HELD_ASIDE, Person, Rendered, choose
+from facetrain.synth.crowd.truth import frame_line, header_line
+from facetrain.synth.rendering.head_model import load_head_model
+from facetrain.synth.rendering.people import random_background
+from facetrain.synth.rendering.render import Renderer
+
+Frames = Callable[[Iterable[int]], Iterable[int]]
+"""Puts a progress bar around the frames' numbers."""
+
+
+def make_clip(
+    scenes: Sequence[Scene], pack: Path, photographs: Sequence[Image], head_model: Path | None, fps: float, seed: int
+) -> CrowdClip:
+    """The scenes with people from the pack, each in one role only. Raises DataError where something is missing."""
+    people = cast(scenes, pack, head_model, seed)
+    return CrowdClip(scenes, people, backgrounds(photographs, len(scenes), seed), fps, seed)
+
+
+def cast(scenes: Sequence[Scene], pack: Path, head_model: Path | None, seed: int) -> list[Person]:
+    """Somebody for each role, nobody in two. Raises DataError where the pack has too few, or no head model is given."""
+    roles = list(chain.from_iterable(scene.roles for scene in scenes))
+    samples = read_any(pack, trim=False).samples
+    cut_out = iter(choose(samples, bundled_detector(), sum(not role.rendered for role in roles), seed))
+    renderer = None if head_model is None else Renderer(load_head_model(head_model))
+    people: list[Person] = []
+    for number, role in enumerate(roles):
+        if not role.rendered:
+            people.append(next(cut_out))
+        elif renderer is None:
+            raise DataError("a scene shows heads that turn, which are rendered: give --head-model")
+        else:
+            people.append(Rendered(renderer, 1000 * seed + number))
+    return people
+
+
+def backgrounds(photographs: Sequence[Image], count: int, seed: int) -> list[Image]:
+    """A different photograph for each scene; without enough of them, blurred rooms."""
+    rng = np.random.default_rng((seed, 4))
+    if len(photographs) >= count:
+        return [photographs[int(i)] for i in rng.permutation(len(photographs))[:count]]
+    return [random_background(rng, max(SIZE)) for _ in range(count)]
+
+
+def read_backgrounds(path: Path | None) -> list[Image]:
+    """The pictures of a zip that no recipe trains on. Raises DataError where it cannot be read."""
+    if path is None:
+        return []
+    return [p.decode() for p in split_by_group(read_empty_pictures(path.parent, path.stem), HELD_ASIDE)[1]]
+
+
+def write_clip(clip: CrowdClip, out: Path, progress: Frames = lambda indices: indices) -> Path:
+    """Write the video and its truth beside it (NAME.jsonl, see `truth`); returns the latter's path. Raises OutputError
+    where they cannot be written; then neither is left."""
+    beside = out.with_suffix(".jsonl")
+    if beside == out:
+        raise OutputError(f"{out} is the name of the truth beside the video; give a name that ends in .mp4")
+    lines = Lines(beside)
+    with ExitStack() as stack:
+        stack.callback(lines.discard)  # does nothing after commit()
+        with VideoSink(out, SIZE, fps=clip.fps) as video:
+            lines.write(header_line(clip.fps, SIZE, clip.seed, clip.spans))
+            for index in progress(range(len(clip))):
+                frame, faces = clip.render(index)
+                video.write(frame.image, frame.time_s)
+                lines.write(frame_line(index, faces))
+        lines.commit()
+    return beside

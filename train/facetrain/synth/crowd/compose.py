@@ -1,0 +1,192 @@
+"""Draws the scenes of a script: people before a photograph, the farthest first, and what is true of every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facetrack.geometry import points_box, transform
+from facetrack.types import Floats, Frame, Image
+from facetrain.synth.crowd import script
+from facetrain.synth.crowd.script import SIZE, Board, Key, Role, Scene
+from facetrain.synth.crowd.sprites import Person, Sprite
+from facetrain.synth.crowd.truth import PRESENT_SHARE, PRESENT_YAW_DEG, FaceTruth, Span
+
+NOISE_SIGMA = 2.0
+"""Of the sensor, in grey levels."""
+NOISE_ROOM = 64
+"""Each frame takes another part of one field of noise, which is larger than the picture by this."""
+BOARD_COLOUR = (96.0, 118.0, 132.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """What one thing adds to the picture: a part of it from (x0, y0) on, (h, w, 4) float32, BGR times cover, and cover
+    0..1."""
+
+    x0: int
+    y0: int
+    picture: Floats
+
+    def lay_over(self, canvas: Floats) -> None:
+        height, width = self.picture.shape[:2]
+        part = canvas[self.y0 : self.y0 + height, self.x0 : self.x0 + width]
+        part *= 1 - self.picture[..., 3:]
+        part += self.picture[..., :3]
+
+    def uncover(self, seen: Floats) -> None:
+        """Multiply `seen` (H, W) by what this lets through."""
+        height, width = self.picture.shape[:2]
+        seen[self.y0 : self.y0 + height, self.x0 : self.x0 + width] *= 1 - self.picture[..., 3]
+
+
+class CrowdClip:
+    """Iterate for (Frame, faces that are true of it); `render(index)` draws any one frame, the same each time.
+
+    people: one for each role, in the scenes' order. backgrounds: one photograph (H, W, 3) for each scene. Raises
+    ValueError where there are too few of either.
+    """
+
+    def __init__(
+        self, scenes: Sequence[Scene], people: Sequence[Person], backgrounds: Sequence[Image], fps: float, seed: int
+    ) -> None:
+        roles = sum(len(scene.roles) for scene in scenes)
+        if len(people) != roles or len(backgrounds) != len(scenes):
+            raise ValueError(
+                f"{len(scenes)} scenes with {roles} roles need as many backgrounds and people, got "
+                f"{len(backgrounds)} and {len(people)}"
+            )
+        self.fps, self.seed = fps, seed
+        self._people = people
+        self._backgrounds = [fitted(image) for image in backgrounds]
+        self._scenes = scenes
+        shape = (SIZE[1] + NOISE_ROOM, SIZE[0] + NOISE_ROOM, 3)
+        self._noise = NOISE_SIGMA * np.random.default_rng((seed, 3)).standard_normal(shape, np.float32)
+        self.spans: list[Span] = []
+        self._first_person: list[int] = []
+        frame = person = 0
+        for scene in scenes:
+            count = round(scene.seconds * fps)
+            self.spans.append(Span(scene.name, frame, frame + count - 1))
+            self._first_person.append(person)
+            frame, person = frame + count, person + len(scene.roles)
+
+    def __len__(self) -> int:
+        return self.spans[-1].last + 1
+
+    def __iter__(self) -> Iterator[tuple[Frame, tuple[FaceTruth, ...]]]:
+        for index in range(len(self)):
+            yield self.render(index)
+
+    def render(self, index: int) -> tuple[Frame, tuple[FaceTruth, ...]]:
+        """Frame `index` at index / fps seconds; persons count from 1."""
+        number = next(i for i, span in enumerate(self.spans) if index <= span.last)
+        scene, time_s = self._scenes[number], (index - self.spans[number].first) / self.fps
+        layers: list[Layer | None] = []
+        faces: list[tuple[int, int, Sprite, Key, Floats]] = []
+        person = self._first_person[number]
+        for thing in scene.layers:
+            key = script.at(thing.keys, time_s)
+            if isinstance(thing, Board):
+                layers.append(_board(thing, key))
+                continue
+            sprite = self._people[person].sprite(key.yaw_deg)
+            person += 1
+            matrix = _placing(sprite, key, self._sway(thing, person, time_s))
+            layers.append(placed(sprite.picture, matrix))
+            faces.append((len(layers), person, sprite, key, transform(sprite.points, matrix)))
+        image = self._film(self._backgrounds[number], layers, index)
+        truths = (_truth(who, sprite, key, points, layers[after:]) for after, who, sprite, key, points in faces)
+        return Frame(image, index / self.fps, index), tuple(truth for truth in truths if _meets_picture(truth))
+
+    def _sway(self, role: Role, person: int, time_s: float) -> NDArray[np.float64]:
+        rng = np.random.default_rng((self.seed, 2, person))
+        return script.sway(role, rng, np.array([time_s]))[0]
+
+    def _film(self, background: Image, layers: Sequence[Layer | None], index: int) -> Image:
+        canvas = background.astype(np.float32)
+        for layer in layers:
+            if layer is not None:
+                layer.lay_over(canvas)
+        x, y = np.random.default_rng((self.seed, 3, index)).integers(0, NOISE_ROOM, 2)
+        canvas += self._noise[y : y + SIZE[1], x : x + SIZE[0]]
+        return np.asarray(cv2.convertScaleAbs(np.maximum(canvas, 0, out=canvas)), np.uint8)
+
+
+def fitted(image: Image) -> Image:
+    """The middle of a photograph, filling the whole picture, a little out of focus."""
+    scale = max(SIZE[0] / image.shape[1], SIZE[1] / image.shape[0])
+    size = max(SIZE[0], round(image.shape[1] * scale)), max(SIZE[1], round(image.shape[0] * scale))
+    large = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    x, y = (size[0] - SIZE[0]) // 2, (size[1] - SIZE[1]) // 2
+    return np.asarray(cv2.blur(large[y : y + SIZE[1], x : x + SIZE[0]], (3, 3)), dtype=np.uint8)
+
+
+def _placing(sprite: Sprite, key: Key, sway: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, 3) sprite px -> picture px: its centre to the key's place, turned clockwise by the sway."""
+    scale, roll = key.size_px / sprite.size_px, np.deg2rad(sway[2])
+    linear = scale * np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+    return np.column_stack([linear, np.array([key.x, key.y]) + sway[:2] - linear @ sprite.centre])
+
+
+def placed(picture: Floats, matrix: NDArray[np.float64]) -> Layer | None:
+    """A sprite's picture (h, w, 4) under a map to picture px; None where that is outside the picture.
+
+    Reduced, it is averaged down first by a whole factor: bilinear sampling alone would skip pixels and shimmer.
+    """
+    height, width = picture.shape[:2]
+    corners = transform(np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]]), matrix)
+    x0, y0 = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
+    x1, y1 = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, SIZE)
+    if x1 <= x0 or y1 <= y0:
+        return None
+    shrink = int(1 / np.sqrt(abs(np.linalg.det(matrix[:, :2]))) + 1e-9)
+    if shrink >= 2:
+        columns, rows = width // shrink, height // shrink
+        part = picture[: rows * shrink, : columns * shrink]
+        picture = np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+        # The centre of reduced pixel (i, j) is at shrink * i + (shrink - 1) / 2 of the full one.
+        shift = matrix[:, :2] @ np.full(2, (shrink - 1) / 2) + matrix[:, 2]
+        matrix = np.column_stack([shrink * matrix[:, :2], shift])
+    moved = matrix - np.array([[0, 0, x0], [0, 0, y0]])
+    return Layer(int(x0), int(y0), np.asarray(cv2.warpAffine(picture, moved, (int(x1 - x0), int(y1 - y0))), np.float32))
+
+
+def _board(board: Board, key: Key) -> Layer | None:
+    width, height = board.size
+    x0, y0 = np.maximum(np.rint([key.x - width / 2, key.y - height / 2]).astype(int), 0)
+    x1, y1 = np.minimum(np.rint([key.x + width / 2, key.y + height / 2]).astype(int), SIZE)
+    if x1 <= x0 or y1 <= y0:
+        return None
+    plate = np.ones((y1 - y0, x1 - x0, 4), np.float32)
+    plate[..., :3] = BOARD_COLOUR
+    return Layer(int(x0), int(y0), plate)
+
+
+def _truth(person: int, sprite: Sprite, key: Key, points: Floats, before: Sequence[Layer | None]) -> FaceTruth:
+    visible = sprite.shown * hull_seen(points, [layer for layer in before if layer is not None])
+    present = visible >= PRESENT_SHARE and abs(key.yaw_deg) <= PRESENT_YAW_DEG
+    return FaceTruth(person, points, visible, bool(present))
+
+
+def hull_seen(points: Floats, before: Sequence[Layer]) -> float:
+    """0..1: how much of the convex hull of (N, 2) points is in the picture and not covered by the layers before it."""
+    low, high = np.floor(points.min(axis=0)).astype(int), np.ceil(points.max(axis=0)).astype(int) + 1
+    hull = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(np.rint((points - low) * 16).astype(np.int32)), 1, cv2.LINE_8, 4)
+    seen = np.ones(SIZE[::-1], np.float32)
+    for layer in before:
+        layer.uncover(seen)
+    x0, y0 = np.clip(low, 0, SIZE)
+    x1, y1 = np.clip(high, 0, SIZE)
+    inside = hull[y0 - low[1] : y1 - low[1], x0 - low[0] : x1 - low[0]]
+    return float((inside * seen[y0:y1, x0:x1]).sum() / max(int(hull.sum()), 1))
+
+
+def _meets_picture(face: FaceTruth) -> bool:
+    x0, y0, x1, y1 = points_box(face.points)
+    return bool(x0 <= SIZE[0] - 1 and y0 <= SIZE[1] - 1 and x1 >= 0 and y1 >= 0)

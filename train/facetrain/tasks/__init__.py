@@ -1,0 +1,1 @@
+"""Training tasks: data, network, loss and validation of each kind of network."""

@@ -1,0 +1,190 @@
+"""Trains the embedding that keeps people's numbers apart: two looks at a person agree, looks at two people differ.
+
+InfoNCE over the pairs of a batch (van den Oord et al., 2018, eq. 4; Chen et al., "SimCLR", ICML 2020). A person of whom
+several pictures are known gives two of them; of any other face, two augmented looks at the one picture, because what is
+asked at run time is whether a face seen seconds ago is the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facetrack.geometry import crop_from_points, cut
+from facetrack.modelfile import ModelSpec
+from facetrack.types import Image
+from facetrain.augment import webcam as augment
+from facetrain.augment.webcam import AugmentOptions
+from facetrain.export.onnx import export_onnx
+from facetrain.formats.reading import print_left_out
+from facetrain.models.appearance import AppearanceNet, AppearanceNetOptions
+from facetrain.sample import Sample
+from facetrain.samples.sampling import EpochItems
+from facetrain.samples.sources import read_sources
+from facetrain.training.fit import FitOptions, fit
+
+
+@dataclass(frozen=True, slots=True)
+class LookOptions:
+    """margin: the crop's side over the face's extent: with hair and shoulders. augment: of each look by itself.
+    edge: how often the picture's edge cuts up to a third of a look off: people come in from the side."""
+
+    margin: float = 1.9
+    edge: float = 0.2
+    augment: AugmentOptions = field(
+        default_factory=lambda: dataclasses.replace(
+            AugmentOptions(), rotation_deg=4.0, wide_rotation_deg=12.0, shift=0.05, scale=(0.92, 1.09), occlusion=0.2
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AppearanceRecipe:
+    """What to train the embedding on, and how. temperature: of the softmax over a batch's similarities."""
+
+    name: str = "appearance"
+    reproduce: str = "facetrack train appearance --data DATA"
+    repeats: dict[str, int] = field(default_factory=lambda: {"ytfaces_train": 3, "expressions": 1})
+    validation_share: float = 0.15
+    temperature: float = 0.1
+    network: AppearanceNetOptions = field(default_factory=AppearanceNetOptions)
+    looks: LookOptions = field(default_factory=LookOptions)
+    fit: FitOptions = field(default_factory=FitOptions)
+
+
+class Looks(EpochItems):
+    """Item: crop (2, S, S, 3) uint8, two looks at one person; person () a number."""
+
+    def __init__(self, samples: Sequence[Sample], input_px: int, options: LookOptions, seed: int = 0) -> None:
+        super().__init__(len(samples), seed)
+        self.samples, self.input_px, self.options = samples, input_px, options
+        self.of_person: dict[str, list[int]] = defaultdict(list)
+        for index, sample in enumerate(samples):
+            self.of_person[sample.group].append(index)
+        self.numbers = {person: number for number, person in enumerate(self.of_person)}
+
+    def item(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        person = self.samples[index].group
+        other = self.of_person[person][int(rng.integers(len(self.of_person[person])))]
+        mirrored = bool(rng.random() < self.options.augment.flip)  # both or none: a parting lies on one side
+        crops = np.stack([self._look(self.samples[i], mirrored, rng) for i in (index, other)])
+        return {"crop": torch.from_numpy(crops), "person": torch.tensor(self.numbers[person])}
+
+    def _look(self, sample: Sample, mirrored: bool, rng: np.random.Generator) -> Image:
+        options = self.options.augment
+        limit = options.wide_rotation_deg
+        crop = crop_from_points(sample.points, self.options.margin)
+        turn = float(np.deg2rad(np.clip(rng.normal(0, options.rotation_deg), -limit, limit)))
+        dx, dy = rng.uniform(-options.shift, options.shift, 2) * crop.size_px
+        size = crop.size_px * float(np.exp(rng.uniform(*np.log(options.scale))))
+        crop = dataclasses.replace(
+            crop, x=crop.x + float(dx), y=crop.y + float(dy), size_px=size, roll_rad=crop.roll_rad + turn
+        )
+        image, _ = augment.warp(sample.image, crop, self.input_px, rng)
+        if mirrored:
+            image = np.ascontiguousarray(image[:, ::-1])
+        image = augment.degrade(image, rng, options)
+        return cut_off(image, rng) if rng.random() < self.options.edge else image
+
+
+def cut_off(image: Image, rng: np.random.Generator) -> Image:
+    """The picture ends at one side of the crop, up to a third from its edge: black beyond, as `geometry.cut` has it."""
+    out = image.copy()
+    width = int(rng.integers(1, image.shape[0] // 3 + 1))
+    side = int(rng.integers(4))
+    strip = (slice(None, width), slice(-width, None))[side % 2]
+    out[(slice(None), strip) if side < 2 else strip] = 0
+    return out
+
+
+class InfoNce:
+    """-log of the softmax, over the other looks of a batch, at a person's own second look; another look at the same
+    person is left out of the sum, not pushed away."""
+
+    def __init__(self, temperature: float) -> None:
+        self.temperature = temperature
+
+    def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        looks = outputs["embedding"]
+        count = len(looks)
+        flat = looks.transpose(0, 1).flatten(0, 1)  # all first looks, then all second ones
+        person = batch["person"].repeat(2)
+        partner = torch.arange(2 * count, device=flat.device).roll(count)
+        same = person[:, None] == person[None]
+        same[torch.arange(2 * count), partner] = False
+        logits = (flat @ flat.T / self.temperature).masked_fill(same, float("-inf"))
+        return {"total": F.cross_entropy(logits, partner)}
+
+
+class Held:
+    """People held aside: how well two pictures of one person are told from pictures of two."""
+
+    def __init__(self, samples: Sequence[Sample], input_px: int, margin: float) -> None:
+        several = {person for person, count in Counter(sample.group for sample in samples).items() if count > 1}
+        kept = [sample for sample in samples if sample.group in several]
+        self.people = np.array([sample.group for sample in kept])
+        crops = [cut(sample.image, crop_from_points(sample.points, margin), input_px) for sample in kept]
+        self.crops = torch.from_numpy(np.stack(crops)) if crops else torch.empty(0)
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        if not len(self.crops):
+            return {}
+        device = next(model.parameters()).device
+        with torch.inference_mode():
+            parts = [model(part.to(device))["embedding"].cpu() for part in self.crops.split(64)]
+        return verification(torch.cat(parts).numpy(), self.people)
+
+
+def verification(embeddings: NDArray[np.floating], people: NDArray[np.str_]) -> dict[str, float]:
+    """auc: how often a pair of one person is more alike than a pair of two. tpr_at_5: share of the pairs of one person
+    above the similarity that 5 % of the pairs of two exceed, and that similarity.
+
+    embeddings: (N, D) of length one. people: (N,) names.
+    """
+    alike = embeddings @ embeddings.T
+    same = people[:, None] == people[None]
+    upper = np.triu(np.ones_like(same), 1).astype(bool)
+    own, others = alike[same & upper], np.sort(alike[~same & upper])
+    limit = float(np.quantile(others, 0.95))
+    auc = float(np.searchsorted(others, own).mean() / len(others))
+    return {"auc": auc, "tpr_at_5": float((own > limit).mean()), "similarity_at_5": limit}
+
+
+def train_appearance(data: Path, run_dir: Path, recipe: AppearanceRecipe) -> dict[str, float]:
+    """Train and export to run_dir/model.onnx; returns the figures on the people held aside."""
+    sources = read_sources(data, recipe.repeats, recipe.validation_share)
+    print_left_out(sources.problems)
+    training = [s for s in sources.training for _ in range(sources.repeats.get(s.source, 1))]
+    dataset = Looks(training, recipe.network.input_px, recipe.looks, recipe.fit.seed)
+    held = Held([s for part in sources.validation.values() for s in part], recipe.network.input_px, recipe.looks.margin)
+    torch.manual_seed(recipe.fit.seed)
+    loss = InfoNce(recipe.temperature)
+    model = fit(AppearanceNet(recipe.network), dataset, loss, held, recipe.fit, run_dir).eval().cpu()
+    figures = held(model)
+    spec = ModelSpec(
+        name=recipe.name,
+        kind="appearance",
+        input_px=recipe.network.input_px,
+        mean=AppearanceNet.MEAN,
+        scale=AppearanceNet.SCALE,
+        topology="none",
+        margin=recipe.looks.margin,
+        outputs={"embedding": "(N, D) of length one; the scalar product of two is their similarity"},
+        data=sources.data,
+        terms=sources.terms,
+        reproduce=recipe.reproduce,
+        metrics={f"validation/{name}": round(value, 3) for name, value in figures.items()},
+    )
+    examples = torch.stack([dataset[i]["crop"][0] for i in range(min(32, len(dataset)))])
+    axes = {name: {0: "faces"} for name in ("crops", "embedding")}
+    export_onnx(model, spec, examples, run_dir / "model.onnx", {"embedding": 1e-4}, axes)
+    return figures

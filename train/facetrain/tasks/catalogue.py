@@ -1,0 +1,85 @@
+"""The recipes by name: what each trains, and with which function."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facetrack.errors import DataError
+from facetrain.seeds import cnn128, expression, kaggle, submission, suite, tcdcn
+from facetrain.tasks import appearance, attributes, detector, landmarks
+from facetrain.tasks import expression as expression_task
+from facetrain.training import recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """kind: the dataclass of its recipes. train: (data, run folder, recipe) -> figures."""
+
+    kind: type[Any]
+    train: Callable[[Path, Path, Any], dict[str, float]]
+
+
+LANDMARKS = Entry(landmarks.LandmarkRecipe, landmarks.train_landmarks)
+KAGGLE = Entry(kaggle.KaggleRecipe, kaggle.train_kaggle)
+EXPRESSION = Entry(expression.ExpressionRecipe, expression.train_expression)
+ENTRIES: dict[str, Entry] = {
+    "landmarks": LANDMARKS,
+    "landmarks-self": LANDMARKS,
+    "landmarks-large": LANDMARKS,
+    "finetune": LANDMARKS,
+    "attributes": Entry(attributes.AttributeRecipe, attributes.train_attributes),
+    "appearance": Entry(appearance.AppearanceRecipe, appearance.train_appearance),
+    "expression": Entry(expression_task.ExpressionTaskRecipe, expression_task.train_expression),
+    "detector": Entry(detector.DetectorRecipe, detector.train_detector),
+    "kaggle-mlp": KAGGLE,
+    "kaggle-cnn": KAGGLE,
+    "kaggle-vgg": KAGGLE,
+    "vgg16": KAGGLE,
+    "cnn128": Entry(cnn128.Cnn128Recipe, cnn128.train_cnn128),
+    "tcdcn": Entry(tcdcn.TcdcnRecipe, tcdcn.train_tcdcn),
+    "eac": EXPRESSION,
+    "expression-vgg": EXPRESSION,
+}
+
+
+def find(name: str) -> tuple[Entry, Path]:
+    """The entry and the file of a recipe, by its bundled name or by the path of a TOML file that says `task = NAME`.
+
+    Raises DataError for an unknown one.
+    """
+    if name in ENTRIES:
+        return ENTRIES[name], recipe.FOLDER / f"{name}.toml"
+    path = Path(name)
+    if not path.is_file():
+        raise DataError(
+            f"there is no recipe '{name}'; expected one of {', '.join(ENTRIES)}, or the path of a TOML file"
+        )
+    task = _task_of(path)
+    if task not in ENTRIES:
+        raise DataError(f"{path}: task is '{task}'; expected `task = \"..\"` with one of {', '.join(ENTRIES)}")
+    return ENTRIES[task], path
+
+
+def _task_of(path: Path) -> str:
+    """What a recipe trains: its `task`, or its file name where that is a bundled recipe's."""
+    try:
+        values = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a recipe ({error}); expected a TOML file") from error
+    return str(values.get("task", path.stem))
+
+
+def train_suite(name: str, data: Path, out: Path, quick: bool) -> str:
+    """Train a family of recipes; returns its table as Markdown. Raises DataError for an unknown one."""
+    if name != "seeds":
+        raise DataError(f"there is no suite '{name}'; expected seeds")
+    return suite.train_suite(data, out, quick)
+
+
+def submit(runs: Sequence[Path], test: Path, lookup: Path, out: Path, flip: bool = False) -> int:
+    """Write Kaggle's submission of the mean of several runs; see `seeds.submission`. Returns the number of pictures."""
+    return submission.submit(runs, test, lookup, out, flip)

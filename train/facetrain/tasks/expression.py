@@ -1,0 +1,201 @@
+"""Trains the optional guess at seven expressions, calibrates its probabilities, and measures both on people held aside.
+
+Data: the expressions pack. Its classes are as uneven as life (6,828 neutral, 21 afraid), so training draws them more
+evenly. The pack's nine faces of contempt and 32 without a label are left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facetrack import topology
+from facetrack.errors import DataError
+from facetrack.expression import EXPRESSIONS, OUTPUT, expression_crop, face_sheet, sheet_of
+from facetrack.geometry import transform
+from facetrack.modelfile import ModelSpec
+from facetrack.types import Image
+from facetrain.augment import webcam as augment
+from facetrain.augment.mirror import mirrored
+from facetrain.augment.webcam import AugmentOptions
+from facetrain.export.onnx import export_onnx
+from facetrain.formats import packs
+from facetrain.metrics.calibration import (
+    Numbers,
+    best_temperature,
+    calibration_error,
+    negative_log_likelihood,
+    save_reliability,
+    softmax,
+)
+from facetrain.metrics.confusion import LEAST_HELD, confusion_matrix, f1_scores, save_confusion
+from facetrain.models.expression import ExpressionNet, ExpressionNetOptions
+from facetrain.models.predict import predict
+from facetrain.reporting.figures import Figures, save_figures
+from facetrain.sample import Sample
+from facetrain.samples.provenance import describe, terms_of
+from facetrain.samples.sampling import EpochItems
+from facetrain.training.fit import FitOptions, fit
+from facetrain.training.losses import ExpressionLoss
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionTaskRecipe:
+    """smoothing: of the labels, many of which are one person's opinion. validation_share, test_share: of the people.
+    jitter: of the points, one standard deviation over the crop's side: at run time a network finds them. How evenly the
+    classes are drawn: fit.balance."""
+
+    name: str = "expression"
+    reproduce: str = "facetrack train expression --data DATA"
+    smoothing: float = 0.1
+    validation_share: float = 0.2
+    test_share: float = 0.2
+    jitter: float = 0.01
+    network: ExpressionNetOptions = field(default_factory=ExpressionNetOptions)
+    augment: AugmentOptions = field(default_factory=AugmentOptions)
+    fit: FitOptions = field(default_factory=FitOptions)
+
+
+class Sheets(EpochItems):
+    """Item: crop (S, S, 3) uint8, a face as the network sees it; label () its expression's number."""
+
+    def __init__(self, samples: list[Sample], recipe: ExpressionTaskRecipe) -> None:
+        super().__init__(len(samples), recipe.fit.seed)
+        self.samples, self.recipe = samples, recipe
+        self.labels = labels_of(samples)
+        self.classes = self.labels.tolist()
+
+    def item(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        crop = augmented(self.samples[index], self.recipe, rng)
+        return {"crop": torch.from_numpy(crop), "label": torch.tensor(int(self.labels[index]))}
+
+
+def labels_of(samples: list[Sample]) -> Numbers:
+    """(N,) each sample's number in EXPRESSIONS."""
+    return np.array([EXPRESSIONS.index(str(sample.attributes["emotion"])) for sample in samples], np.intp)
+
+
+def augmented(sample: Sample, recipe: ExpressionTaskRecipe, rng: np.random.Generator) -> Image:
+    """A sheet of the face, turned, moved, spoilt, perhaps mirrored, its points as unsteady as a network's."""
+    options, side = recipe.augment, recipe.network.input_px
+    crop = expression_crop(sample.points)
+    turn = np.clip(rng.normal(0, options.rotation_deg), -options.wide_rotation_deg, options.wide_rotation_deg)
+    dx, dy = rng.uniform(-options.shift, options.shift, 2) * crop.size_px
+    crop = dataclasses.replace(
+        crop, x=crop.x + float(dx), y=crop.y + float(dy), roll_rad=crop.roll_rad + float(np.deg2rad(turn)),
+        size_px=crop.size_px * float(np.exp(rng.uniform(*np.log(options.scale)))),
+    )  # fmt: skip
+    picture, matrix = augment.warp(sample.image, crop, side, rng)
+    points = transform(sample.points, matrix)
+    points += rng.normal(0, recipe.jitter * side, points.shape).astype(np.float32)
+    if rng.random() < options.flip:
+        picture, points = np.ascontiguousarray(picture[:, ::-1]), mirrored(points, topology.FLIP, side)
+    return face_sheet(augment.degrade(picture, rng, options), points)
+
+
+def exact(samples: list[Sample], side: int) -> Image:
+    """(N, S, S, 3) sheets as `facetrack.expression.Expression` makes them."""
+    return np.stack([sheet_of(sample.image, sample.points, side) for sample in samples])
+
+
+class Held:
+    """Faces of people held aside, and what the network says of them."""
+
+    def __init__(self, samples: list[Sample], side: int) -> None:
+        self.sheets, self.labels = exact(samples, side), labels_of(samples)
+
+    def logits(self, model: nn.Module) -> np.ndarray:
+        return predict(model, self.sheets)["expression"]
+
+    def __call__(self, model: nn.Module) -> Figures:
+        return figures_of(softmax(self.logits(model)), self.labels)
+
+
+def figures_of(probabilities: np.ndarray, labels: Numbers) -> Figures:
+    """Macro F1 over the seven, over those with LEAST_HELD faces or more, the share told right, calibration error and
+    negative log-likelihood of (N, 7) probabilities."""
+    matrix = confusion_matrix(labels, probabilities.argmax(axis=1), len(EXPRESSIONS))
+    scores, faces = f1_scores(matrix), matrix.sum(axis=1)
+    measurable = faces >= LEAST_HELD
+    return {
+        "macro_f1": float(scores[faces > 0].mean()),
+        "macro_f1_measurable": float(scores[measurable].mean()) if measurable.any() else 0.0,
+        "accuracy": float(np.trace(matrix) / matrix.sum()),
+        "calibration_error": calibration_error(probabilities, labels),
+        "nll": negative_log_likelihood(probabilities, labels),
+    }
+
+
+def split_people(
+    samples: list[Sample], recipe: ExpressionTaskRecipe
+) -> tuple[list[Sample], list[Sample], list[Sample]]:
+    """(training, validation, test) by the hash of the person's name; test is what `eac` validates on. Raises DataError
+    where one of them is empty."""
+    rest, test = packs.split(samples, recipe.test_share)
+    training, validation = packs.split(rest, recipe.test_share + recipe.validation_share)
+    if not (training and validation and test):
+        raise DataError(
+            f"{len(samples)} faces give {len(training)} to train, {len(validation)} to validate, {len(test)} to test "
+            "on; expected some of each: bring faces of more people, or other shares"
+        )
+    return training, validation, test
+
+
+def train_expression(data: Path, run_dir: Path, recipe: ExpressionTaskRecipe) -> Figures:
+    """Train on the expressions pack, calibrate, measure, export; see `train_faces`. Raises DataError without the
+    pack."""
+    samples = [s for s in packs.read_mesh_pack(data) if s.attributes.get("emotion") in EXPRESSIONS]
+    return train_faces(*split_people(samples, recipe), run_dir, recipe)
+
+
+def train_faces(
+    training: list[Sample], validation: list[Sample], test: list[Sample], run_dir: Path, recipe: ExpressionTaskRecipe
+) -> Figures:
+    """run_dir/model.onnx and the test's figures, named test/...; confusion.png and reliability.png show the test."""
+    side = recipe.network.input_px
+    held, tested = Held(validation, side), Held(test, side)
+    torch.manual_seed(recipe.fit.seed)
+    network, loss = ExpressionNet(recipe.network), ExpressionLoss(recipe.smoothing)
+    model = fit(network, Sheets(training, recipe), loss, held, recipe.fit, run_dir).eval().cpu()
+    assert isinstance(model, ExpressionNet)
+    before = {"validation": held(model), "test": tested(model)}
+    uncalibrated = softmax(tested.logits(model))
+    temperature = best_temperature(held.logits(model), held.labels)
+    model.cool(temperature)
+    figures = {f"validation/{name}": value for name, value in held(model).items()}
+    figures |= {f"test/{name}": value for name, value in tested(model).items()}
+    figures |= {f"{part}/calibration_error_before": before[part]["calibration_error"] for part in before}
+    figures["temperature"] = temperature
+    calibrated = softmax(tested.logits(model))
+    matrix = confusion_matrix(tested.labels, calibrated.argmax(axis=1), len(EXPRESSIONS))
+    figures |= {f"test/f1_{name}": float(f1) for name, f1 in zip(EXPRESSIONS, f1_scores(matrix), strict=True)}
+    save_figures(figures, run_dir)
+    save_confusion(matrix, EXPRESSIONS, run_dir / "confusion.png", "expressions, test faces")
+    pairs = {"as trained": (uncalibrated, tested.labels), "calibrated": (calibrated, tested.labels)}
+    save_reliability(pairs, run_dir / "reliability.png", "expressions, test faces")
+    export(model, recipe, held.sheets, figures, run_dir)
+    return figures
+
+
+def export(model: ExpressionNet, recipe: ExpressionTaskRecipe, sheets: Image, figures: Figures, run_dir: Path) -> None:
+    """run_dir/model.onnx, checked against torch."""
+    spec = ModelSpec(
+        name=recipe.name,
+        kind="expression",
+        input_px=recipe.network.input_px,
+        mean=ExpressionNet.MEAN,
+        scale=ExpressionNet.SCALE,
+        topology="expression-7",
+        outputs={OUTPUT: f"(N, 7) of {', '.join(EXPRESSIONS)}; crops are sheets, see facetrack.expression.face_sheet"},
+        data=[describe("expressions")],
+        terms=terms_of(["expressions"]),
+        reproduce=recipe.reproduce,
+        metrics={name: round(value, 4) for name, value in figures.items()},
+    )
+    axes = {name: {0: "faces"} for name in ("crops", OUTPUT)}
+    export_onnx(model, spec, torch.from_numpy(sheets[:32]), run_dir / "model.onnx", {OUTPUT: 1e-4}, axes)

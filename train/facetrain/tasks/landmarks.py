@@ -1,0 +1,235 @@
+"""Everything that the landmark network's training is made of, put together."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from facetrack import topology
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.errors import DataError
+from facetrack.modelfile import ModelSpec, bundled_path
+from facetrack.types import Image
+from facetrain.export.onnx import export_onnx
+from facetrain.formats.reading import print_left_out
+from facetrain.metrics import landmarks as metrics
+from facetrain.models.attributes import HEADS
+from facetrain.models.growth import fitted, options_of
+from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
+from facetrain.reporting.sheets import drawn, save_extremes
+from facetrain.sample import Sample
+from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops, TruthCrops
+from facetrain.samples.sources import LandmarkSources, read_sources
+from facetrain.training.calibration import labels_offset, scale_sigma, sigma_factor
+from facetrain.training.checkpoint import load_weights, read_weights
+from facetrain.training.fit import FitOptions, fit
+from facetrain.training.losses import LandmarkLoss
+
+PARITY = {"points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2}
+"""What an export may differ from torch: crop px, logits, shares and degrees."""
+POINT_OUTPUTS = {
+    "points": "(N, 68, 2) x y in crop px, pixel centres at integers",
+    "sigma": "(N, 68) one standard deviation of a point's error per coordinate, crop px",
+    "presence": "(N,) logit of a face being there",
+}
+JAW_IS_TRUSTED = 0.1
+"""Sets with points of less weight than this are judged by their inner points only."""
+MEASURED_FACES = 600
+"""How many training faces the labels' offset is measured on; its standard error there is .03 crop px."""
+
+BUNDLED = "bundled"
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarkRecipe:
+    """What to train the landmark network on, and how.
+
+    repeats: how often each pack is seen in an epoch. init: weights to start from: "" for random ones, "bundled" for
+    those that come with facetrack, or the path of a run's model.safetensors or an exported .onnx; a smaller network's
+    are grown, a larger one's cut, and where `network` is left out it is that network. convention: the pack whose labels
+    say where x = 0 lies (`training.calibration.labels_offset`); "" for all of them.
+    name, reproduce: what the network's file says of itself.
+    """
+
+    name: str = "landmarks68"
+    reproduce: str = "facetrack train landmarks --data DATA"
+
+    repeats: dict[str, int] = field(default_factory=lambda: {"helen_train": 6, "ytfaces_train": 1, "expressions": 1})
+    validation_share: float = 0.06
+    init: str = ""
+    convention: str = ""
+    network: LandmarkNetOptions = field(default_factory=LandmarkNetOptions)
+    crops: CropOptions = field(default_factory=CropOptions)
+    loss: LandmarkLoss = field(default_factory=LandmarkLoss)
+    fit: FitOptions = field(default_factory=FitOptions)
+
+
+def _complete(samples: list[Sample]) -> list[Sample]:
+    """Those whose points are all labelled: an error over some of the points would not compare."""
+    return [sample for sample in samples if np.isfinite(sample.points).all()]
+
+
+class Validation:
+    """NME on the held-aside samples of each pack, through exact boxes, and the share of presence told right."""
+
+    def __init__(self, samples: dict[str, list[Sample]], crops: CropOptions) -> None:
+        self.sets = {
+            name: torch.utils.data.default_collate([dataset[i] for i in range(len(dataset))])
+            for name, dataset in ((name, TruthCrops(_complete(held), crops)) for name, held in samples.items())
+            if len(dataset)
+        }
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        figures: dict[str, float] = {}
+        device = next(model.parameters()).device
+        for name, items in self.sets.items():
+            outputs = predict(model, items["crop"], device)
+            truth = items["points"].numpy()
+            summary = metrics.summary(outputs["points"], truth)
+            figures[f"{name}_nme51"] = summary["nme_51"]
+            if float(items["weight"].min()) >= JAW_IS_TRUSTED:
+                figures[f"{name}_nme"] = summary["nme"]
+        return figures
+
+    def sigma_ratios(self, model: nn.Module) -> list[np.ndarray]:
+        """|error| / sigma per coordinate on the sets that people labelled, jaw and all."""
+        ratios, device = [], next(model.parameters()).device
+        for items in self.sets.values():
+            if float(items["weight"].min()) >= JAW_IS_TRUSTED:
+                outputs = predict(model, items["crop"], device)
+                error = np.abs(outputs["points"] - items["points"].numpy())
+                ratios.append((error / outputs["sigma"][..., None]).ravel())
+        return ratios
+
+
+def predict(model: nn.Module, crops: torch.Tensor, device: torch.device, batch: int = 64) -> dict[str, np.ndarray]:
+    """Run the network over (N, S, S, 3) uint8 crops."""
+    with torch.inference_mode():
+        parts = [model(part.to(device)) for part in crops.split(batch)]
+    return {name: torch.cat([part[name].cpu() for part in parts]).numpy() for name in parts[0]}
+
+
+def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[str, float]:
+    """Train, export to run_dir/model.onnx, and draw sheets of predictions; returns the validation figures."""
+    recipe = dataclasses.replace(recipe, network=network_of(recipe))
+    sources = read_sources(data, recipe.repeats, recipe.validation_share)
+    print_left_out(sources.problems)
+    crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=sources.repeats)
+    dataset = LandmarkCrops(sources.training, sources.negatives, crops, recipe.fit.seed)
+    held = Validation(sources.validation, crops)
+    torch.manual_seed(recipe.fit.seed)
+    network = LandmarkNet(recipe.network)
+    parent = start_from(network, recipe.init)
+    before = {f"before_{name}": value for name, value in held(network.eval()).items()} if recipe.init else {}
+    model = fit(network, dataset, recipe.loss, held, recipe.fit, run_dir).eval().cpu()
+    figures = calibrate(model, sources.training, held, recipe, crops)
+    figures = held(model) | figures
+    save_predictions(model, held, run_dir)
+    examples = torch.cat([items["crop"] for items in held.sets.values()])[:64]
+    spec = landmark_spec(recipe, sources, {f"validation/{name}": round(value, 3) for name, value in figures.items()})
+    if parent is not None:
+        both = list(dict.fromkeys([*spec.data, *parent.data]))
+        spec = dataclasses.replace(spec, data=both, terms=with_parent(spec.terms, parent))
+    export_landmarks(model, spec, examples, run_dir / "model.onnx")
+    return before | figures
+
+
+def calibrate(
+    model: nn.Module, training: list[Sample], held: Validation, recipe: LandmarkRecipe, crops: CropOptions
+) -> dict[str, float]:
+    """Set the network's offset and scale its sigma (`calibration`); returns both."""
+    of_convention = [s for s in _complete(training) if not recipe.convention or s.source == recipe.convention]
+    offset = model.get_buffer("offset").zero_()
+    if of_convention:
+        step = max(1, len(of_convention) // MEASURED_FACES)
+        measured = TruthCrops(of_convention[::step], crops)
+        items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
+        said = predict(model, items["crop"], torch.device("cpu"))["points"]
+        offset.copy_(torch.from_numpy(labels_offset(said, items["points"].numpy())))
+    factor = sigma_factor(held.sigma_ratios(model), recipe.loss.likelihood)
+    scale_sigma(model, factor)
+    return {"offset_x_px": float(offset[0]), "sigma_factor": factor}
+
+
+def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
+    """The network to train: the one that `init` names where the recipe says nothing of its own."""
+    if not recipe.init or recipe.network != LandmarkNetOptions():
+        return recipe.network
+    path = _weights_path(recipe.init)
+    spec = OnnxEngine(path).spec if path.suffix == ".onnx" else None
+    input_px = spec.input_px if spec and spec.input_px else recipe.network.input_px
+    try:
+        return options_of(read_weights(path), input_px)
+    except KeyError as error:
+        raise DataError(
+            f"{path} is no landmark network (it has no {error}); give the file of one with --init"
+        ) from None
+
+
+def _weights_path(init: str) -> Path:
+    return bundled_path("landmarks68") if init == BUNDLED else Path(init)
+
+
+def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:
+    """Fill the network with the weights that `init` names, which may be those of a smaller network (`models.growth`);
+    returns what an .onnx says of itself."""
+    if not init:
+        return None
+    path = _weights_path(init)
+    load_weights(model, path, without=HEADS, fit=fitted)
+    return OnnxEngine(path).spec if path.suffix == ".onnx" else None
+
+
+def landmark_spec(recipe: LandmarkRecipe, sources: LandmarkSources, figures: dict[str, float]) -> ModelSpec:
+    return ModelSpec(
+        name=recipe.name,
+        kind="landmarks",
+        input_px=recipe.network.input_px,
+        mean=LandmarkNet.MEAN,
+        scale=LandmarkNet.SCALE,
+        topology=topology.SCHEME,
+        margin=recipe.crops.margin,
+        outputs=POINT_OUTPUTS,
+        data=sources.data,
+        terms=sources.terms,
+        reproduce=recipe.reproduce,
+        metrics=figures,
+    )
+
+
+def with_parent(terms: str, parent: ModelSpec | None) -> str:
+    """The terms of a network, followed by those of the network it was initialised from where they differ."""
+    if parent is None or parent.terms == terms:
+        return terms
+    return f"{terms} Started from {parent.name}: {parent.terms}"
+
+
+def export_landmarks(model: nn.Module, spec: ModelSpec, crops: torch.Tensor, path: Path) -> ModelSpec:
+    """Write the .onnx, with attribute heads or without, after checking it on real crops to within PARITY."""
+    axes = {name: {0: "faces"} for name in ("crops", *spec.outputs)}
+    return export_onnx(model, spec, crops, path, {name: PARITY[name] for name in spec.outputs}, axes)
+
+
+def save_predictions(model: nn.Module, validation: Validation, folder: Path, each: int = 24) -> None:
+    """best.png, median.png and worst.png of the validation faces, `each` in a sheet: predicted points green, labelled
+    ones red, the error in the title. Points that are hardly trusted do not count in it."""
+    crops, predicted, truth, error = [], [], [], []
+    for items in validation.sets.values():
+        crops.append(items["crop"].numpy())
+        predicted.append(predict(model, items["crop"], next(model.parameters()).device)["points"])
+        truth.append(items["points"].numpy())
+        trusted = items["weight"].numpy() >= JAW_IS_TRUSTED
+        per_point = metrics.nme_per_point(predicted[-1], truth[-1])
+        error.append(metrics.known_mean(np.where(trusted, per_point, np.nan), axis=1))
+    faces = [face for part in zip(crops, predicted, truth, error, strict=True) for face in zip(*part, strict=True)]
+
+    def cell(i: int) -> Image:
+        crop, p, t, off = faces[i]
+        return drawn(crop, p, t, title=f"{off:.1f} %")
+
+    save_extremes(np.concatenate(error), cell, folder, each)

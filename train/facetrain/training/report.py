@@ -1,0 +1,141 @@
+"""report.md of a run folder: what was trained, on what, how well, and how to go on. One page for every recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import facetrack
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.modelfile import ModelSpec, tracked
+from facetrain.reporting import markdown
+from facetrain.training import recipe as recipes
+from facetrain.training.distributed import pick_device
+from facetrain.training.fit import FitOptions
+
+NAME = "report.md"
+ORDER = ("curves", "best", "median", "worst", "predictions")
+"""Pictures that come first; others follow by name."""
+NOTHING_EXPORTED = "Nothing was exported: the network learned nothing that could be (see the figures).\n"
+
+
+def write_report(
+    run_dir: Path, command: str, data: Path, recipe: Any, figures: Mapping[str, float], resumed: bool
+) -> Path:
+    """Write run_dir/report.md about a training that has ended, whole or resumed; returns its path.
+
+    command: as typed. resumed: whether an earlier session had begun it. recipe: the resolved one. Everything else is
+    read from what the run left in its folder: the networks, the histories of all its epochs, the pictures. Under
+    torchrun the first process alone writes.
+    """
+    path = run_dir / NAME
+    if os.environ.get("RANK", "0") != "0":
+        return path
+    stages = stage_folders(run_dir)
+    specs = {folder: OnnxEngine(folder / "model.onnx").spec for folder in stages if (folder / "model.onnx").is_file()}
+    parts = [
+        f"# {run_dir.resolve().name}\n",
+        markdown.code(command, "sh"),
+        _data(data, list(specs.values())),
+        "## Figures\n",
+        markdown.figures_table(dict(figures)),
+        "## Training\n",
+        _training(run_dir, stages, recipe, resumed),
+        markdown.pictures((picture for folder in stages for picture in pictures_in(folder)), run_dir),
+        "## The exported network\n",
+        "\n".join(_network(run_dir, folder, spec) for folder, spec in specs.items()) or NOTHING_EXPORTED,
+        "## The recipe in full\n",
+        markdown.code(recipes.dump(recipe), "toml"),
+    ]
+    path.write_text("\n".join(part for part in parts if part))
+    return path
+
+
+def stage_folders(run_dir: Path) -> list[Path]:
+    """The run's own folder, and those of its stages: what `fit` wrote a history into."""
+    return [run_dir, *sorted(path.parent for path in run_dir.glob("*/history.jsonl"))]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The curves first, then the sheets, then the rest."""
+    found = {path.stem: path for path in sorted(folder.glob("*.png"))}
+    names = [name for name in ORDER if name in found]
+    return [found[name] for name in (*names, *(name for name in found if name not in ORDER))]
+
+
+def _data(data: Path, specs: list[ModelSpec]) -> str:
+    sets = list(dict.fromkeys(line for spec in specs for line in spec.data))
+    terms = list(dict.fromkeys(spec.terms for spec in specs))
+    lines = [f"Trained on `{data}`{':' if sets else '.'}\n", *(f"- {line}" for line in sets)]
+    return "\n".join([*lines, "", *(f"**{line}**\n" for line in terms)])
+
+
+def _training(run_dir: Path, stages: list[Path], recipe: Any, resumed: bool) -> str:
+    histories = {folder: _history(folder) for folder in stages}
+    rows = [
+        (_stage(run_dir, folder, "epochs"), f"{len(entries)} in {_minutes(sum(e['seconds'] for e in entries))}")
+        for folder, entries in histories.items()
+        if entries
+    ]
+    rows += [("device", _device(recipe)), ("facetrack", facetrack.__version__), ("torch", str(torch.__version__))]
+    rows += [("Python", platform.python_version()), ("system", f"{platform.system()} {platform.machine()}")]
+    note = "\nResumed: epochs and time are those of all sessions, device and versions the last one's.\n"
+    return markdown.table(("", ""), rows) + (note if resumed else "")
+
+
+def _history(folder: Path) -> list[dict[str, float]]:
+    path = folder / "history.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def _stage(run_dir: Path, folder: Path, name: str) -> str:
+    return name if folder == run_dir else f"{name}, stage {folder.name}"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def _device(recipe: Any) -> str:
+    """By the options of the recipe's first stage."""
+    values = (getattr(recipe, field.name) for field in dataclasses.fields(recipe))
+    options = next((value for value in values if isinstance(value, FitOptions)), FitOptions())
+    device = pick_device(options.device)
+    if device.type == "cuda" and torch.cuda.is_available():
+        return f"{device.type}, {torch.cuda.get_device_name(device)}"
+    threads = options.threads or torch.get_num_threads()
+    return f"{device.type}, {threads} of {os.cpu_count()} threads"
+
+
+def _network(run_dir: Path, folder: Path, spec: ModelSpec) -> str:
+    """What the file gives, the proof of its export, and the commands that use it."""
+    file = (folder / "model.onnx").relative_to(run_dir)
+    size = "any size" if spec.input_px is None else f"{spec.input_px} px"
+    parity = [(name, f"{value:.2g}") for name, value in spec.parity.items()]
+    return "\n".join(
+        [
+            f"`{file}`: {spec.kind} network `{spec.name}`, {size}, {spec.topology}.\n",
+            markdown.table(("output", "what it is"), spec.outputs.items()),
+            "Largest difference between torch and ONNX Runtime, on real crops:\n",
+            markdown.table(("output", "difference"), parity),
+            markdown.code("\n".join(next_commands(folder, spec)), "sh"),
+        ]
+    )
+
+
+def next_commands(folder: Path, spec: ModelSpec) -> list[str]:
+    """What to do with a run folder's network."""
+    model = shlex.quote(str(folder / "model.onnx"))
+    if spec.kind == "detector":
+        return [f"facetrack eval detector --data DATA --model {model}"]
+    run = [f"facetrack live --model {model}", f"facetrack video in.mp4 --out annotated.mp4 --model {model}"]
+    measure = f"facetrack eval {shlex.quote(str(folder))} --data LABELLED --out figures"
+    return [*run, measure] if tracked(spec) else [measure]
