@@ -24,7 +24,7 @@ from places import SHARED
 
 pytest.importorskip("pytest_benchmark")
 MEDIAPIPE = SHARED / "models" / "face_landmarker.task"
-HELD = 8
+MAX_FRAMES = 8
 FOREVER = 10**9
 SECONDS = 4.0
 OPENED = ExitStack()
@@ -33,7 +33,7 @@ OPENED = ExitStack()
 
 def following(images, step):
     """One frame of an endless film at each call; the first ones, in which the face is found, are over."""
-    film = frames.played(images, 0, FOREVER)
+    film = frames.loop_frames(images, 0, FOREVER)
     for frame in itertools.islice(film, 10):
         step(frame)
     return lambda: step(next(film))
@@ -47,11 +47,11 @@ def landmark_network():
 
 
 def one_face(size=(640, 480)):
-    return following(frames.drawn(size, HELD), FaceTracker.from_weights().update)
+    return following(frames.render_frames(size, MAX_FRAMES), FaceTracker.from_weights().update)
 
 
 def two_faces():
-    clip = SyntheticClip(ClipOptions(faces=2, duration_s=HELD / 30))
+    clip = SyntheticClip(ClipOptions(faces=2, duration_s=MAX_FRAMES / 30))
     return following([frame.image for frame, _ in clip], FaceTracker.from_weights().update)
 
 
@@ -62,7 +62,7 @@ def mediapipe():
     from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 
     mesh = OPENED.enter_context(MediaPipeMesh(MEDIAPIPE, max_faces=1, video=True))
-    return following(frames.drawn(count=HELD), lambda frame: mesh(frame.image, frame.time_s))
+    return following(frames.render_frames(count=MAX_FRAMES), lambda frame: mesh(frame.image, frame.time_s))
 
 
 WAYS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from facetrack import download
-from facetrack.download import VendorFile, cache_folder, fetched
+from facetrack.download import VendorFile, cache_folder, fetch
 from facetrack.errors import ModelFileError, OutputError
 
 CONTENT = bytes(range(256)) * 40
@@ -48,17 +48,17 @@ def file(address: str) -> VendorFile:
 
 def test_it_is_fetched_once(server, tmp_path):
     address, asked = server
-    path = fetched(file(f"{address}/right"), tmp_path / "deep" / "cache")
+    path = fetch(file(f"{address}/right"), tmp_path / "deep" / "cache")
     assert path == tmp_path / "deep" / "cache" / "net.bin"
     assert path.read_bytes() == CONTENT
-    assert fetched(file(f"{address}/right"), path.parent) == path
+    assert fetch(file(f"{address}/right"), path.parent) == path
     assert asked == ["/right"]
     assert [p.name for p in path.parent.iterdir()] == ["net.bin"]
 
 
 def test_a_damaged_copy_is_fetched_again(server, tmp_path):
     (tmp_path / "net.bin").write_bytes(CONTENT[:50])
-    assert fetched(file(f"{server[0]}/right"), tmp_path).read_bytes() == CONTENT
+    assert fetch(file(f"{server[0]}/right"), tmp_path).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_damaged_copy_is_fetched_again(server, tmp_path):
 )
 def test_wrong_answers_leave_nothing(server, tmp_path, path, words):
     with pytest.raises(ModelFileError) as caught:
-        fetched(file(server[0] + path), tmp_path / "cache")
+        fetch(file(server[0] + path), tmp_path / "cache")
     said = str(caught.value)
     assert words in said
     assert server[0] + path in said
@@ -79,7 +79,7 @@ def test_offline_is_one_sentence_with_a_way_out(tmp_path):
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/net.bin"
     with pytest.raises(ModelFileError, match="could not be fetched") as caught:
-        fetched(file(address), tmp_path / "cache")
+        fetch(file(address), tmp_path / "cache")
     assert address in str(caught.value)
     assert "--detector-model" in str(caught.value)
     assert not (tmp_path / "cache").exists()
@@ -88,7 +88,7 @@ def test_offline_is_one_sentence_with_a_way_out(tmp_path):
 def test_a_folder_that_cannot_be(server, tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(OutputError, match="cannot be written"):
-        fetched(file(f"{server[0]}/right"), tmp_path / "cache")
+        fetch(file(f"{server[0]}/right"), tmp_path / "cache")
 
 
 def test_the_cache_lies_where_the_xdg_rule_says(monkeypatch):

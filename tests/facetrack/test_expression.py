@@ -71,7 +71,7 @@ class Oracle:
         return np.tile(self.says, (len(faces), 1)).astype(np.float32)
 
 
-def told(follower, time_s, *faces):
+def expression_of(follower, time_s, *faces):
     (first, *_) = follower.update(frame(time_s), faces or [face()])
     return first.signals.expression
 
@@ -134,10 +134,10 @@ def test_what_is_told_follows_a_change_by_its_own_times():
     for times in ([0.2, 0.4, 0.6, 0.8], [0.25, 0.71, 0.8]):
         oracle = Oracle(HAPPY)
         follower = Expressions(oracle, ExpressionOptions(interval_s=0.05))
-        assert told(follower, 0.0)["happiness"] == 1
+        assert expression_of(follower, 0.0)["happiness"] == 1
         oracle.says = SAD
         for time_s in times:
-            last = told(follower, time_s)
+            last = expression_of(follower, time_s)
         assert last["happiness"] == pytest.approx(np.exp(-0.8 / 0.5), abs=1e-6)
         assert last["sadness"] == pytest.approx(1 - np.exp(-0.8 / 0.5), abs=1e-6)
         assert tuple(last) == EXPRESSIONS
@@ -148,7 +148,7 @@ def test_a_face_is_looked_at_five_times_a_second_and_two_in_one_batch():
     oracle = Oracle()
     follower = Expressions(oracle)
     for i in range(60):
-        assert told(follower, i / 30, face(1), face(2)) is not None
+        assert expression_of(follower, i / 30, face(1), face(2)) is not None
     assert set(oracle.asked) == {2}
     assert 9 <= len(oracle.asked) <= 10
 
@@ -166,32 +166,32 @@ def test_a_face_is_looked_at_five_times_a_second_and_two_in_one_batch():
 def test_unknown_is_unknown_at_once_and_nobody_looks(unreadable):
     oracle = Oracle()
     follower = Expressions(oracle)
-    assert told(follower, 0.0) is not None
-    assert told(follower, 0.1, face(**unreadable)) is None
-    assert told(follower, 0.5, face(**unreadable)) is None
+    assert expression_of(follower, 0.0) is not None
+    assert expression_of(follower, 0.1, face(**unreadable)) is None
+    assert expression_of(follower, 0.5, face(**unreadable)) is None
     assert oracle.asked == [1]
-    assert told(follower, 0.6)["happiness"] == 1
+    assert expression_of(follower, 0.6)["happiness"] == 1
 
 
 def test_after_a_second_it_begins_afresh():
     oracle = Oracle(HAPPY)
     follower = Expressions(oracle)
-    told(follower, 0.0)
+    expression_of(follower, 0.0)
     oracle.says = SAD
-    assert told(follower, 0.9)["happiness"] == pytest.approx(np.exp(-0.9 / 0.5), abs=1e-6)
+    assert expression_of(follower, 0.9)["happiness"] == pytest.approx(np.exp(-0.9 / 0.5), abs=1e-6)
     oracle.says = HAPPY
     follower.update(frame(1.5), [])
-    assert told(follower, 2.0)["happiness"] == 1, "what was told 1.1 s ago says nothing about now"
+    assert expression_of(follower, 2.0)["happiness"] == 1, "what was told 1.1 s ago says nothing about now"
 
 
 def test_reset_is_as_new():
     oracle = Oracle(SAD)
     follower = Expressions(oracle)
     for i in range(9):
-        told(follower, i / 10)
+        expression_of(follower, i / 10)
     follower.reset()
     oracle.says = HAPPY
-    assert told(follower, 0.05) == told(Expressions(Oracle(HAPPY)), 0.05)
+    assert expression_of(follower, 0.05) == expression_of(Expressions(Oracle(HAPPY)), 0.05)
 
 
 def test_a_head_at_the_pictures_edge_that_faces_the_camera_is_not_turned():
@@ -209,7 +209,7 @@ def test_off_by_default_and_forgotten_with_the_tracker():
     plain = stage.tracker()
     (seen,) = [plain.update(Frame(BLACK, i / 30, i)) for i in range(5)][-1]
     assert seen.signals.expression is None
-    follower = Follower()
+    follower = PointTracker()
     tracker = FaceTracker(stage.detect, stage, plain.options, expressions=follower)  # type: ignore[arg-type]
     told_of = [tracker.update(Frame(BLACK, i / 30, i)) for i in range(5)]
     assert told_of[-1][0].signals.expression == {"happiness": 5.0}, "the fifth frame's, as the follower gave it back"
@@ -217,7 +217,7 @@ def test_off_by_default_and_forgotten_with_the_tracker():
     assert tracker.update(Frame(BLACK, 0.0, 0))[0].signals.expression == {"happiness": 1.0}
 
 
-class Follower:
+class PointTracker:
     """Tells how many frames it was given since the last reset."""
 
     def __init__(self):
@@ -228,8 +228,8 @@ class Follower:
 
     def update(self, frame, faces):
         self.frames += 1
-        told = {"happiness": float(self.frames)}
-        return [replace(face, signals=replace(face.signals, expression=told)) for face in faces]
+        expression_of = {"happiness": float(self.frames)}
+        return [replace(face, signals=replace(face.signals, expression=expression_of)) for face in faces]
 
 
 @pytest.mark.net
@@ -241,9 +241,9 @@ def test_the_bundled_network_says_what_it_was_trained_on():
     engine = OnnxEngine(path)
     assert "LFW" in engine.spec.data[0]
     assert "commercial" in engine.spec.terms
-    said = Expression(engine)(BLACK, [actor(200, 200)])
-    assert said.shape == (1, 7)
-    np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-5)
+    predicted = Expression(engine)(BLACK, [actor(200, 200)])
+    assert predicted.shape == (1, 7)
+    np.testing.assert_allclose(predicted.sum(axis=1), 1, atol=1e-5)
 
 
 def test_it_is_written_as_it_is_told():

@@ -16,7 +16,7 @@ from facetrack.errors import ModelFileError, OutputError
 
 TIMEOUT_S = 20.0
 """Without an answer for this long, there is none."""
-LARGEST_BYTES = 64 << 20
+MAX_BYTES = 64 << 20
 """A network of this kind has under a megabyte: whatever sends more is not sending it."""
 
 
@@ -29,7 +29,7 @@ class VendorFile:
     sha256: str
 
 
-def fetched(file: VendorFile, folder: Path | None = None) -> Path:
+def fetch(file: VendorFile, folder: Path | None = None) -> Path:
     """The file's path in the user's cache (or `folder`), fetched there unless it lies there already.
 
     Raises ModelFileError where it cannot be had or has other bytes than expected, OutputError where it cannot be kept.
@@ -65,7 +65,7 @@ def cache_folder() -> Path:
 def _get(file: VendorFile) -> bytes:
     try:
         with urllib.request.urlopen(file.address, timeout=TIMEOUT_S) as answer:
-            data: bytes = answer.read(LARGEST_BYTES)
+            data: bytes = answer.read(MAX_BYTES)
     except (OSError, HTTPException) as error:  # URLError, HTTPError and time-outs are OSErrors
         reason = getattr(error, "reason", None) or error
         raise ModelFileError(
@@ -75,7 +75,7 @@ def _get(file: VendorFile) -> bytes:
     return data
 
 
-def new_beside(path: Path) -> Path:
+def new_sibling(path: Path) -> Path:
     """An empty file of another name in the folder of `path`, made where it is missing: once complete it takes the
     place of `path`, so that another process never reads half a file. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def new_beside(path: Path) -> Path:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        part = new_beside(path)
+        part = new_sibling(path)
         try:
             part.write_bytes(data)
             part.replace(path)

@@ -97,9 +97,9 @@ class ExpressionOptions:
     interval_s: float = 0.2
     smooth_s: float = 0.5
     forget_s: float = 1.0
-    most_turned_deg: float = 35.0
-    least_px: float = 32.0
-    most_sigma: float = 0.03
+    max_turn_deg: float = 35.0
+    min_px: float = 32.0
+    max_sigma: float = 0.03
 
 
 class _Smoothed:
@@ -108,17 +108,17 @@ class _Smoothed:
 
     def __init__(self) -> None:
         self.looked_s = self.seen_s = -math.inf
-        self.told: Mapping[str, float] | None = None
+        self.probabilities: Mapping[str, float] | None = None
 
-    def take(self, probabilities: Floats, time_s: float, options: ExpressionOptions) -> None:
+    def update(self, probabilities: Floats, time_s: float, options: ExpressionOptions) -> None:
         """(7,) what the network says at time_s."""
         since_s = time_s - self.looked_s
-        if self.told is None or since_s > options.forget_s:
+        if self.probabilities is None or since_s > options.forget_s:
             smooth = probabilities.astype(np.float64)
         else:
-            old = np.array(list(self.told.values()))
+            old = np.array(list(self.probabilities.values()))
             smooth = old + (probabilities - old) * -math.expm1(-since_s / options.smooth_s)
-        self.told = MappingProxyType(dict(zip(EXPRESSIONS, smooth.tolist(), strict=True)))
+        self.probabilities = MappingProxyType(dict(zip(EXPRESSIONS, smooth.tolist(), strict=True)))
         self.looked_s = time_s
 
 
@@ -148,9 +148,9 @@ class Expressions:
             if face.track_id in readable and time_s - self._of[face.track_id].looked_s >= self.options.interval_s
         ]  # fmt: skip
         for face, said in zip(due, self._network(frame.image, [f.landmarks.points for f in due]), strict=True):
-            self._of[face.track_id].take(said, time_s, self.options)
+            self._of[face.track_id].update(said, time_s, self.options)
         return [
-            replace(face, signals=replace(face.signals, expression=self._of[face.track_id].told))
+            replace(face, signals=replace(face.signals, expression=self._of[face.track_id].probabilities))
             if face.track_id in readable else face
             for face in faces
         ]  # fmt: skip
@@ -159,12 +159,12 @@ class Expressions:
 def is_readable(landmarks: Landmarks, pose: Pose | None, options: ExpressionOptions) -> bool:
     """Whether a face is seen from near enough to the front, large enough and surely enough. A network that gives no
     sigma (NaN) is taken at its word."""
-    if pose is None or not turned_deg(pose) <= options.most_turned_deg:
+    if pose is None or not turned_deg(pose) <= options.max_turn_deg:
         return False
     points = landmarks.points
-    if expression_crop(points).size_px < options.least_px:
+    if expression_crop(points).size_px < options.min_px:
         return False
-    return not float(landmarks.sigma.mean()) > options.most_sigma * float(np.ptp(points, axis=0).max())
+    return not float(landmarks.sigma.mean()) > options.max_sigma * float(np.ptp(points, axis=0).max())
 
 
 def turned_deg(pose: Pose) -> float:

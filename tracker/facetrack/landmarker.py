@@ -31,7 +31,7 @@ class Reading:
     attributes: Mapping[str, float] = field(default_factory=dict)
     pose_deg: tuple[float, float, float] | None = None
 
-    def vagueness(self, which: NDArray[np.bool_] | slice = slice(None)) -> float:
+    def relative_sigma(self, which: NDArray[np.bool_] | slice = slice(None)) -> float:
         """Mean uncertainty of the points (of some of them) as a share of the face's size; NaN from a network that gives
         none."""
         sigma, points = self.landmarks.sigma[which], self.landmarks.points

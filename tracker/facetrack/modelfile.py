@@ -13,7 +13,7 @@ from typing import Any
 from facetrack import topology
 from facetrack.errors import ModelFileError
 
-TRACKED = {"points", "sigma", "presence"}
+TRACKER_OUTPUTS = {"points", "sigma", "presence"}
 """What a network must give for the tracker to take it."""
 
 METADATA_KEY = "facetrack"
@@ -110,6 +110,6 @@ def bundled_path(name: str) -> Path:
     return path
 
 
-def tracked(spec: ModelSpec) -> bool:
+def fits_tracker(spec: ModelSpec) -> bool:
     """Whether this is a network for the tracker, whose crops come from a detector's boxes."""
-    return spec.kind == "landmarks" and spec.topology == topology.SCHEME and set(spec.outputs) >= TRACKED
+    return spec.kind == "landmarks" and spec.topology == topology.SCHEME and set(spec.outputs) >= TRACKER_OUTPUTS

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from facetrack import landmarker as landmarker_module
 from facetrack.bench import frames, report, session
-from facetrack.bench.figures import LiveFigures, Percentiles, RunnerFigures, runner_figures
+from facetrack.bench.figures import LiveFigures, MethodFigures, Percentiles, method_figures
 from facetrack.bench.memory import peak_mb
-from facetrack.bench.race import ROUND, WARM_UP, Runner, race
-from facetrack.bench.stages import REST, Spent, StageTimer, watched
+from facetrack.bench.race import ROUND, WARM_UP, BenchMethod, interleave
+from facetrack.bench.stages import REST, Elapsed, StageTimer, timed_stages
 from facetrack.capture import Camera
 from facetrack.cli import app
 from facetrack.cli import bench as command
@@ -34,7 +34,7 @@ class HandClock:
         self.at_ms = 0.0
 
     def __call__(self):
-        return Spent(self.at_ms / 1000, self.at_ms / 2000)
+        return Elapsed(self.at_ms / 1000, self.at_ms / 2000)
 
     def pass_ms(self, ms):
         self.at_ms += ms
@@ -98,7 +98,7 @@ class Slow:
 
 @pytest.fixture(scope="module")
 def images():
-    return frames.drawn(count=6)
+    return frames.render_frames(count=6)
 
 
 @pytest.mark.net
@@ -119,8 +119,8 @@ def test_the_trackers_parts_are_charged_to_their_stages_and_put_back(images, mon
     ]
     before = [vars(owner)[name] for owner, name in owners]
     timer, total = StageTimer(clock), {}
-    with watched(tracker, timer):
-        for frame in frames.played(images, 0, 6):
+    with timed_stages(tracker, timer):
+        for frame in frames.loop_frames(images, 0, 6):
             timer.begin()
             tracker.update(frame)
             for stage, ms in spent_ms(timer.end()).items():
@@ -143,9 +143,9 @@ def test_percentiles_by_hand():
 
 
 def test_figures_by_hand():
-    whole = [Spent(0.004, 0.002), Spent(0.006, 0.003), Spent(0.010, 0.007)]
-    staged = [{"detect": Spent(0.008, 0.006), REST: Spent(0.001, 0.001)}] + [{REST: Spent(0.003, 0.001)}] * 2
-    found = runner_figures("own", whole, [1, 1, 0], staged)
+    whole = [Elapsed(0.004, 0.002), Elapsed(0.006, 0.003), Elapsed(0.010, 0.007)]
+    staged = [{"detect": Elapsed(0.008, 0.006), REST: Elapsed(0.001, 0.001)}] + [{REST: Elapsed(0.003, 0.001)}] * 2
+    found = method_figures("own", whole, [1, 1, 0], staged)
     assert found.frames == 3
     assert found.faces == pytest.approx(2 / 3)
     assert (found.wall_ms.p50, found.cpu_ms.p50) == pytest.approx((6, 3))
@@ -170,7 +170,9 @@ def test_runners_take_turns_on_the_same_frames():
         return run
 
     pictures = [np.full((2, 2, 3), n, np.uint8) for n in range(3)]
-    one, two = race([Runner("one", step("one", 2), pictures), Runner("two", step("two", 4), pictures)], 50, clock)
+    one, two = interleave(
+        [BenchMethod("one", step("one", 2), pictures), BenchMethod("two", step("two", 4), pictures)], 50, clock
+    )
     turns = [name for n, (name, _) in enumerate(seen) if n == 0 or seen[n - 1][0] != name]
     assert turns == ["one", "two"] * 4  # the warm-up, then 20, 20 and 10 frames
     for name in ("one", "two"):
@@ -183,11 +185,11 @@ def test_runners_take_turns_on_the_same_frames():
 
 def test_frames_are_played_forward_and_back():
     pictures = [np.full((1, 1, 3), n, np.uint8) for n in range(3)]
-    shown = [int(frame.image[0, 0, 0]) for frame in frames.played(pictures, 0, 9)]
+    shown = [int(frame.image[0, 0, 0]) for frame in frames.loop_frames(pictures, 0, 9)]
     assert shown == [0, 1, 2, 1, 0, 1, 2, 1, 0]
-    later = list(frames.played(pictures, 5, 2, fps=10))
+    later = list(frames.loop_frames(pictures, 5, 2, fps=10))
     assert [(int(f.image[0, 0, 0]), f.time_s, f.index) for f in later] == [(1, 0.5, 5), (2, 0.6, 6)]
-    assert len(list(frames.played(pictures[:1], 0, 3))) == 3
+    assert len(list(frames.loop_frames(pictures[:1], 0, 3))) == 3
 
 
 class SleepClock:
@@ -240,7 +242,7 @@ def test_a_given_grabber_is_pulled_from_and_closed():
 
 
 def test_burners_are_stopped():
-    with session.burning(2, 30.0):
+    with session.cpu_load(2, 30.0):
         pass  # leaving waits for their end; it would last 30 s otherwise
 
 
@@ -248,7 +250,7 @@ def test_a_live_session_that_fails_says_why(tmp_path):
     file = tmp_path / "frames.raw"
     file.write_bytes(bytes(12))
     with pytest.raises(FacetrackError, match="no such model file"):
-        session.run_apart(session.SessionTask(1.0, str(file), 2, 2, model=str(tmp_path / "none.onnx")))
+        session.run_in_process(session.SessionTask(1.0, str(file), 2, 2, model=str(tmp_path / "none.onnx")))
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the system does not say what a process holds now")
@@ -261,27 +263,27 @@ def test_peak_memory_grows_with_what_is_held():
 
 def made(name, cpu_ms, stages=()):
     three = Percentiles(cpu_ms, 2 * cpu_ms, 3 * cpu_ms)
-    return RunnerFigures(name, 100, 1.0, three, three, 1000 / cpu_ms, 1.0, stages)
+    return MethodFigures(name, 100, 1.0, three, three, 1000 / cpu_ms, 1.0, stages)
 
 
 @pytest.fixture
 def measured():
-    staged = [{"detect": Spent(0.005, 0.004), REST: Spent(0.001, 0.001)}]
-    own = runner_figures("onnx, 1 thread", [Spent(0.006, 0.003)], [1], staged)
+    staged = [{"detect": Elapsed(0.005, 0.004), REST: Elapsed(0.001, 0.001)}]
+    own = method_figures("onnx, 1 thread", [Elapsed(0.006, 0.003)], [1], staged)
     peer = made("peer", 12.0)
     machine = report.Machine("a processor", "Linux", "3.11", 2, 0.5)
     live = LiveFigures(2, 30.0, 300, 290, 10, (0.2, 0.9, 1.8), 0.12, 140.0)
     sizes = (made("640x480", 2.0), made("1920x1080", 3.0))
-    runners = (own, peer)
-    return report.Bench("facetrack bench", machine, "drawn clip", (640, 480), runners, peer, sizes, (live,))
+    methods = (own, peer)
+    return report.Bench("facetrack bench", machine, "drawn clip", (640, 480), methods, peer, sizes, (live,))
 
 
 def test_json_has_every_figure_and_the_ratios(measured, tmp_path):
     report.save(measured, tmp_path)
     values = json.loads((tmp_path / "figures.json").read_text())
-    assert set(values) == {"command", "machine", "source", "size", "runners", "reference", "sizes", "live"}
+    assert set(values) == {"command", "machine", "source", "size", "methods", "reference", "sizes", "live"}
     assert values["reference"] == "peer"
-    own, peer = values["runners"]
+    own, peer = values["methods"]
     assert (own["ratio"], peer["ratio"]) == pytest.approx((0.25, 1))
     assert own["cpu_ms"] == pytest.approx({"p50": 3, "p95": 3, "p99": 3})
     assert own["stages"][0]["stage"] == "detect"
@@ -304,7 +306,7 @@ def test_without_matplotlib_the_picture_is_left_out(measured, tmp_path, monkeypa
 @pytest.mark.net
 def test_the_command_prints_tables_and_writes_figures_and_picture(images, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr(frames, "HELD", 4)
+    monkeypatch.setattr(frames, "MAX_FRAMES", 4)
     monkeypatch.setattr(command, "read_frames", lambda source, camera: (images, "drawn clip"))
     arguments = ["bench", "--frames", "20", "--live-seconds", "0", "--sizes", "96x64", "--out", str(tmp_path / "made")]
     done = CliRunner().invoke(app, arguments, env={"COLUMNS": "140"})
@@ -313,8 +315,8 @@ def test_the_command_prints_tables_and_writes_figures_and_picture(images, tmp_pa
         assert stage in done.output
     values = json.loads((tmp_path / "made" / "figures.json").read_text())
     assert values["size"] == [640, 480]
-    assert values["runners"][0]["frames"] == 20
-    means = sum(stage["mean_cpu_ms"] for stage in values["runners"][0]["stages"])
+    assert values["methods"][0]["frames"] == 20
+    means = sum(stage["mean_cpu_ms"] for stage in values["methods"][0]["stages"])
     assert means > 0
     assert (tmp_path / "made" / "stages.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -341,9 +343,9 @@ def test_what_cannot_be_run_is_said(tmp_path, images):
     with pytest.raises(FacetrackError, match="leave one out"):
         command.read_frames(tmp_path, "0")
     with pytest.raises(FacetrackError, match="--peer is 'x'"):
-        command.peer_runner("x", None, images, None)
+        command.baseline_method("x", None, images, None)
     with pytest.raises(FacetrackError, match="--peer-model"):
-        command.peer_runner("mediapipe", None, images, None)
+        command.baseline_method("mediapipe", None, images, None)
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="--out"):
         command.make_folder(tmp_path / "file" / "below")

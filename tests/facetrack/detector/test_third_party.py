@@ -75,11 +75,11 @@ def test_offline_ends_with_two(tmp_path, monkeypatch, capsys):
 
     with pytest.raises(SystemExit) as ended:
         main()
-    said = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     assert ended.value.code == 2
-    assert "http://127.0.0.1:1/y.onnx" in said
-    assert "--detector-model" in said
-    assert said.count("\n") == 1
+    assert "http://127.0.0.1:1/y.onnx" in stderr
+    assert "--detector-model" in stderr
+    assert stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -92,7 +92,7 @@ def test_without_the_package_the_extra_is_named_and_nothing_fetched(monkeypatch)
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", no_mediapipe)
-    monkeypatch.setattr("facetrack.download.fetched", lambda file: pytest.fail("fetched"))
+    monkeypatch.setattr("facetrack.download.fetch", lambda file: pytest.fail("fetch"))
     with pytest.raises(MissingExtraError, match=r"facetrack\[mediapipe\]"):
         make_detector("mediapipe", None, 1, 320)
 

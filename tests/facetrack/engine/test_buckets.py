@@ -7,7 +7,7 @@ import pytest
 
 from facetrack.engine import cache
 from facetrack.engine.buckets import parts
-from facetrack.engine.cache import CacheKey, kept
+from facetrack.engine.cache import CacheKey, load_or_build
 from facetrack.engine.trial import interleaved_ms
 
 
@@ -83,7 +83,7 @@ class Maker:
 
 def test_what_is_kept_is_made_once(tmp_path):
     maker, path = Maker(), tmp_path / "a" / "x.json"
-    assert [kept(path, maker.load, maker.build) for _ in range(3)] == ["made"] * 3
+    assert [load_or_build(path, maker.load, maker.build) for _ in range(3)] == ["made"] * 3
     assert maker.built == 1
     assert list(path.parent.iterdir()) == [path]
 
@@ -92,10 +92,10 @@ def test_what_is_kept_is_made_once(tmp_path):
 def test_a_damaged_file_is_made_again(tmp_path, damage, caplog):
     maker, path = Maker("new"), tmp_path / "x.json"
     path.write_text(damage)
-    assert kept(path, maker.load, maker.build) == "new"
+    assert load_or_build(path, maker.load, maker.build) == "new"
     assert maker.built == 1
     assert "made again" in caplog.text
-    assert kept(path, maker.load, maker.build) == "new"
+    assert load_or_build(path, maker.load, maker.build) == "new"
     assert maker.built == 1
 
 
@@ -107,7 +107,7 @@ def test_a_build_that_fails_leaves_nothing_behind(tmp_path):
         raise RuntimeError("no memory")
 
     with pytest.raises(RuntimeError, match="no memory"):
-        kept(path, lambda p: p.read_text(), build)
+        load_or_build(path, lambda p: p.read_text(), build)
     assert list(tmp_path.iterdir()) == []
 
 

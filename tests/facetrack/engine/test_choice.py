@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from facetrack.cli import app
 from facetrack.engine import cache, choice
-from facetrack.engine.choice import Choice, check, choose, open_engine, started
+from facetrack.engine.choice import Choice, check, choose, open_engine, start_with_fallback
 from facetrack.errors import FacetrackError, ModelFileError
 from facetrack.modelfile import bundled_path
 
@@ -125,17 +125,17 @@ class Starts:
 def test_onnx_runtime_takes_over_where_the_chosen_engine_does_not_start(here, monkeypatch):
     monkeypatch.setattr(choice, "choose", lambda path, threads: Choice("openvino", "faster"))
     start = Starts("onnx")
-    running, chosen = started(WEIGHTS, start)
+    running, chosen = start_with_fallback(WEIGHTS, start)
     assert running == "running onnx"
     assert chosen == Choice("onnx", "openvino does not start: openvino is broken")
     assert start.asked == ["openvino", "onnx"]
-    assert started(WEIGHTS, Starts("openvino"))[1] == Choice("openvino", "faster")
+    assert start_with_fallback(WEIGHTS, Starts("openvino"))[1] == Choice("openvino", "faster")
     with pytest.raises(RuntimeError, match="onnx is broken"):
-        started(WEIGHTS, Starts())
+        start_with_fallback(WEIGHTS, Starts())
 
 
 def test_a_provider_is_onnx_runtimes_and_leaves_no_choice(here):
-    assert started(WEIGHTS, Starts("onnx"), provider="cuda") == ("running onnx", Choice("onnx", ""))
+    assert start_with_fallback(WEIGHTS, Starts("onnx"), provider="cuda") == ("running onnx", Choice("onnx", ""))
     check("auto", "cuda")
     with pytest.raises(FacetrackError, match="expected cpu or cuda or tensorrt with --engine auto"):
         check("auto", "rocm")
@@ -144,7 +144,7 @@ def test_a_provider_is_onnx_runtimes_and_leaves_no_choice(here):
 def test_a_file_of_another_engine_is_not_given_to_onnx_runtime(here, tmp_path):
     start = Starts("onnx")
     with pytest.raises(RuntimeError, match="torch is broken"):
-        started(tmp_path / "x.pt2", start)
+        start_with_fallback(tmp_path / "x.pt2", start)
     assert start.asked == ["torch"]
 
 

@@ -10,7 +10,7 @@ import torch
 
 from facetrack.engine import parity
 from facetrack.engine.choice import open_engine
-from facetrack.engine.half_precision import convolution_types, half_convolutions
+from facetrack.engine.half_precision import count_convolution_types, half_convolutions
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.engine.torch import TorchEngine, open_module
 from facetrack.errors import DataError, FacetrackError, MissingExtraError, ModelFileError
@@ -43,10 +43,10 @@ def test_a_runtime_says_what_torch_says(network, engine):
     assert run.spec == OnnxEngine(path).spec
     kept = {}
     for size in (1, 2, 3, 5, 8):
-        said = run(crops[:size])
-        kept[size] = said.get("points")
-        assert list(said) == list(truth)
-        for name, value in said.items():
+        actual = run(crops[:size])
+        kept[size] = actual.get("points")
+        assert list(actual) == list(truth)
+        for name, value in actual.items():
             assert value.dtype == np.float32
             np.testing.assert_allclose(value, truth[name][:size], atol=TOLERANCE, err_msg=f"{name}, batch of {size}")
     if kept[1] is not None:  # a later call has not written over what an earlier one gave
@@ -60,8 +60,8 @@ def test_a_view_of_a_larger_buffer_is_read_as_it_lies(network):
     for engine in ("onnx", "openvino", "torch"):
         if engine == "openvino":
             need_openvino()
-        said = open_engine(path, engine)(every[3:6])
-        for name, value in said.items():
+        actual = open_engine(path, engine)(every[3:6])
+        for name, value in actual.items():
             np.testing.assert_allclose(value, truth[name][3:6], atol=TOLERANCE)
 
 
@@ -81,7 +81,7 @@ def test_normed_convolutions_alone_are_in_half():
     module, spec = open_module(bundled_path("appearance"), "fp16")
     program = torch.export.export(module, (parity.photograph_crops(spec, 2),))
     # Four that halve the resolution, two in each of two residual blocks, the mix: nine in `models.appearance`.
-    assert convolution_types(program) == {torch.float16: 9}
+    assert count_convolution_types(program) == {torch.float16: 9}
 
 
 def test_half_precision_leaves_the_network_as_it_was():
@@ -96,9 +96,9 @@ def test_half_precision_leaves_the_network_as_it_was():
 def test_photograph_crops_show_the_face():
     """The detector's scene and the landmarker's crops hold her points where the network says they are."""
     engine = OnnxEngine(bundled_path("landmarks68"))
-    said = engine(parity.photograph_crops(engine.spec).numpy())
-    assert said["presence"].min() > 0
-    assert np.ptp(said["points"].mean(axis=1), axis=0).min() > 10  # shifted: not one crop 64 times
+    actual = engine(parity.photograph_crops(engine.spec).numpy())
+    assert actual["presence"].min() > 0
+    assert np.ptp(actual["points"].mean(axis=1), axis=0).min() > 10  # shifted: not one crop 64 times
 
 
 def test_a_network_of_another_kind_has_no_torch_module(tmp_path):
@@ -190,17 +190,19 @@ def test_one_thread_and_no_spinning(monkeypatch):
     """What ONNX Runtime is told: workers that spin burn whole cores between two frames."""
     import onnxruntime
 
-    told = []
+    logged = []
     session = onnxruntime.InferenceSession
 
     def watched(path, options, providers):
-        told.append((options.intra_op_num_threads, options.get_session_config_entry("session.intra_op.allow_spinning")))
+        logged.append(
+            (options.intra_op_num_threads, options.get_session_config_entry("session.intra_op.allow_spinning"))
+        )
         return session(path, options, providers=providers)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", watched)
     OnnxEngine(bundled_path("appearance"))
     OnnxEngine(bundled_path("appearance"), threads=2)
-    assert told == [(1, "0"), (2, "0")]
+    assert logged == [(1, "0"), (2, "0")]
 
 
 @pytest.mark.gpu

@@ -156,7 +156,7 @@ def test_what_was_built_wrongly_is_refused(built):
     def engine(run):
         return DeviceNetwork(lambda shape: lambda crops: run(crops.float()), lambda shape: items, 64, "cpu", (2,))
 
-    said = parity.proven(network, engine(flat), crops, spec, "fp16", "it")
+    said = parity.with_measured_parity(network, engine(flat), crops, spec, "fp16", "it")
     assert 0 < said.parity["embedding"] < 0.01
     for wrong in (
         lambda crops: flat(crops) + 0.1,
@@ -164,7 +164,7 @@ def test_what_was_built_wrongly_is_refused(built):
         lambda crops: flat(crops) * np.nan,
     ):
         with pytest.raises(ParityError, match="it in fp16 and torch differ"):
-            parity.proven(network, engine(wrong), crops, spec, "fp16", "it")
+            parity.with_measured_parity(network, engine(wrong), crops, spec, "fp16", "it")
 
 
 class FakeTensorRt:
@@ -217,8 +217,8 @@ def test_programs_are_built_once_for_each_size_and_say_how_equal_they_are(fake, 
     assert [shape for shape, _ in fake.asked] == [(1, 64, 64, 3), (2, 64, 64, 3)]
     assert fake.asked[0][1] == {"min_block_size": 1, "require_full_compilation": True, "immutable_weights": True}
     assert fake.graphs == [True]
-    told = [record.args for record in caplog.records if record.name == tensorrt.__name__]
-    assert told == [("appearance", 1), ("appearance", 2)]  # it takes minutes: nobody waits unknowing
+    logged = [record.args for record in caplog.records if record.name == tensorrt.__name__]
+    assert logged == [("appearance", 1), ("appearance", 2)]  # it takes minutes: nobody waits unknowing
     batch = np.stack([np.full((64, 64, 3), value, np.uint8) for value in (10, 20, 30)])
     np.testing.assert_allclose(engine(batch)["embedding"][:, 5], [10, 20, 30])  # what `save` wrote was loaded
     crops = [CropBox(20, 20, 8), CropBox(200, 20, 8)]
@@ -275,4 +275,4 @@ def test_tensorrt_says_what_torch_says(tmp_path, monkeypatch):
     module, spec = open_module(path)
     engine = TensorRtEngine(path, sizes=(1, 4))
     found = parity.compare(module, engine, parity.photograph_crops(spec, 8), list(spec.outputs))
-    parity.refuse_unless_within(found, parity.tolerances(spec, "fp16"), "TensorRT and torch")
+    parity.check_tolerance(found, parity.tolerances(spec, "fp16"), "TensorRT and torch")

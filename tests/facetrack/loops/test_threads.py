@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from facetrack.loops.threads import WAITING, WriteBehind, read_ahead
+from facetrack.loops.threads import QUEUE_SIZE, BackgroundWriter, prefetch
 
 
 def broken_after(count):
@@ -14,9 +14,9 @@ def broken_after(count):
     raise OSError("the disk is gone")
 
 
-@pytest.mark.parametrize("count", [0, 1, WAITING, 50])
+@pytest.mark.parametrize("count", [0, 1, QUEUE_SIZE, 50])
 def test_all_items_come_in_order_and_once(count):
-    assert list(read_ahead(range(count))) == list(range(count))
+    assert list(prefetch(range(count))) == list(range(count))
 
 
 def test_items_are_read_ahead_in_another_thread_and_only_a_few():
@@ -28,27 +28,27 @@ def test_items_are_read_ahead_in_another_thread_and_only_a_few():
             read.append(i)
             yield i
 
-    with closing(read_ahead(source())) as items:
+    with closing(prefetch(source())) as items:
         assert next(items) == 0
         time.sleep(0.05)
-        assert 1 < len(read) <= WAITING + 1
+        assert 1 < len(read) <= QUEUE_SIZE + 1
     assert threading.current_thread().name not in names
-    assert len(read) <= WAITING + 1, "closing reads nothing further"
+    assert len(read) <= QUEUE_SIZE + 1, "closing reads nothing further"
 
 
 def test_what_the_source_raises_comes_after_the_items_before_it():
     seen = []
     with pytest.raises(OSError, match="the disk is gone"):
-        for item in read_ahead(broken_after(7)):
+        for item in prefetch(broken_after(7)):
             seen.append(item)
     assert seen == list(range(7))
 
 
 def test_calls_are_made_in_order_and_all_before_the_end():
     made = []
-    with WriteBehind() as behind:
+    with BackgroundWriter() as behind:
         for i in range(50):
-            behind.do(lambda i=i: (time.sleep(0.001), made.append(i)))
+            behind.submit(lambda i=i: (time.sleep(0.001), made.append(i)))
     assert made == list(range(50))
 
 
@@ -61,18 +61,18 @@ def test_a_failed_call_is_told_and_none_is_made_after_it(after):
             raise OSError("the disk is full")
         made.append(i)
 
-    with pytest.raises(OSError, match="the disk is full"), WriteBehind() as behind:
+    with pytest.raises(OSError, match="the disk is full"), BackgroundWriter() as behind:
         for i in range(4 + after):
-            behind.do(lambda i=i: write(i))
+            behind.submit(lambda i=i: write(i))
     assert made == [0, 1, 2]
 
 
 def test_an_error_outside_does_not_wait_for_what_is_left():
     made, go = [], threading.Event()
-    with pytest.raises(KeyboardInterrupt), WriteBehind() as behind:
-        behind.do(lambda: (go.wait(5), made.append(0)))
+    with pytest.raises(KeyboardInterrupt), BackgroundWriter() as behind:
+        behind.submit(lambda: (go.wait(5), made.append(0)))
         for i in (1, 2):
-            behind.do(lambda i=i: made.append(i))
+            behind.submit(lambda i=i: made.append(i))
         go.set()
         raise KeyboardInterrupt
     assert made in ([0], [0, 1], [0, 1, 2])

@@ -99,15 +99,15 @@ class Told:
 
 
 def test_the_guide_waits_for_a_face_tells_each_step_once_and_stops():
-    told, seen = Told(), []
+    logged, seen = Told(), []
 
     def frames():
         for i in range(1000):
             seen.append(i / 30)
             yield frame(i)
 
-    found = calibrate.watch(frames(), StagedTracker(), calibrate.Guide(told, None))
-    assert [line.split(":")[0] for line in told.lines] == ["1/4", "2/4", "3/4", "4/4"]
+    found = calibrate.watch(frames(), StagedTracker(), calibrate.Guide(logged, None))
+    assert [line.split(":")[0] for line in logged.lines] == ["1/4", "2/4", "3/4", "4/4"]
     assert seen[-1] == pytest.approx(11.0, abs=0.05)  # the face came at 1 s
     assert found.known_s == pytest.approx(10.0, abs=0.05)
     assert found.profile().ear_right_open == pytest.approx(0.34, abs=0.005)

@@ -88,14 +88,14 @@ def test_what_the_network_reads_is_passed_on_where_it_could_be_seen():
     read = {"eye_right_open": 0.9, "eye_left_open": 0.1, "mouth_open": 0.3, "smile": 0.8, "glasses": 0.2}
     names = list(read)
 
-    def told(at):
+    def estimated(at):
         signals = measure(face(), at, read)
         return [getattr(signals, name) for name in names]
 
-    assert told(pose()) == [0.9, 0.1, 0.3, 0.8, 0.2]
-    assert told(pose(yaw=30)) == [0.9, None, 0.3, 0.8, 0.2]  # the left eye is the far one
-    assert told(pose(yaw=-30)) == [None, 0.1, 0.3, 0.8, 0.2]
-    assert told(pose(yaw=50)) == told(pose(pitch=40)) == told(None) == [None] * 5
+    assert estimated(pose()) == [0.9, 0.1, 0.3, 0.8, 0.2]
+    assert estimated(pose(yaw=30)) == [0.9, None, 0.3, 0.8, 0.2]  # the left eye is the far one
+    assert estimated(pose(yaw=-30)) == [None, 0.1, 0.3, 0.8, 0.2]
+    assert estimated(pose(yaw=50)) == estimated(pose(pitch=40)) == estimated(None) == [None] * 5
     assert measure(face(), pose()).eye_right_open is None  # a network without these outputs
 
 

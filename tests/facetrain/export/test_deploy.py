@@ -55,9 +55,9 @@ def test_every_export_says_what_torch_says_and_reports_it(source, tmp_path, engi
     assert {path.name for path in tmp_path.iterdir()} == expected
     run = open_engine(out, engine)
     crops = parity.photograph_crops(run.spec, 11).numpy()
-    said, true = run(crops), OnnxEngine(source)(crops)
+    actual, true = run(crops), OnnxEngine(source)(crops)
     for name, value in true.items():
-        np.testing.assert_allclose(said[name], value, atol=1e-3 if precision == "fp32" else 0.1, err_msg=name)
+        np.testing.assert_allclose(actual[name], value, atol=1e-3 if precision == "fp32" else 0.1, err_msg=name)
     assert run.spec == done.spec
     assert set(run.spec.parity) == {"points", "sigma", "presence"}
     assert 0 <= run.spec.parity["points"] <= (1e-3 if precision == "fp32" else 0.1)
@@ -98,7 +98,7 @@ def test_what_disagrees_is_not_written(source, tmp_path, monkeypatch, engine):
 
 def test_not_a_number_is_a_disagreement():
     with pytest.raises(ParityError):
-        parity.refuse_unless_within({"points": float("nan")}, {"points": 1.0}, "x")
+        parity.check_tolerance({"points": float("nan")}, {"points": 1.0}, "x")
 
     class Nan(torch.nn.Module):
         def forward(self, crops):

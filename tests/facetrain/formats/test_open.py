@@ -187,9 +187,9 @@ def test_faces_of_one_video_are_split_by_face_and_one_face_is_refused(tmp_path):
     faces = [replace(sample, group="clip") for sample in read_synthetic(6, seed=0)]
     packs.write_pack(faces, tmp_path / "clip")
     sources = read_sources(tmp_path / "clip", {"helen_train": 1}, 0.1)
-    (held,) = sources.validation.values()
-    assert len(held) >= 1
-    assert len(held) + len(sources.training) == 6
+    (held_out,) = sources.validation.values()
+    assert len(held_out) >= 1
+    assert len(held_out) + len(sources.training) == 6
     assert "'clip'" in sources.problems[-1]
     packs.write_pack(faces[:1], tmp_path / "one")
     with pytest.raises(DataError, match="one face is not enough"):

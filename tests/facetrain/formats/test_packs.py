@@ -47,10 +47,10 @@ def test_split_is_by_person_and_stable(tmp_path):
 
     image, points, ones = np.zeros((4, 4, 3), np.uint8), np.zeros((68, 2), np.float32), np.ones(68, np.float32)
     samples = [Sample(f"P{i}_{j}.jpg", f"P{i}", "x", image, points, ones) for i in range(200) for j in range(3)]
-    kept, held = packs.split(samples, 0.1)
-    assert {s.group for s in kept}.isdisjoint({s.group for s in held})
-    assert 0.03 < len(held) / len(samples) < 0.2
-    assert [s.name for s in packs.split(samples[::-1], 0.1)[1]] == [s.name for s in held][::-1]
+    kept, held_out = packs.split(samples, 0.1)
+    assert {s.group for s in kept}.isdisjoint({s.group for s in held_out})
+    assert 0.03 < len(held_out) / len(samples) < 0.2
+    assert [s.name for s in packs.split(samples[::-1], 0.1)[1]] == [s.name for s in held_out][::-1]
 
 
 def test_a_missing_pack_is_one_sentence(tmp_path):

@@ -24,11 +24,11 @@ def sides(groups, share):
 def test_two_groups_or_more_are_on_both_sides(count, share):
     for first in range(20):
         groups = [f"person{first}_{i}x" for i in range(count)]
-        kept, held = sides(groups, share)
+        kept, held_out = sides(groups, share)
         assert kept
-        assert held
-        assert sorted(kept + held) == sorted(groups)
-        assert sides(groups[::-1], share) == [kept, held]
+        assert held_out
+        assert sorted(kept + held_out) == sorted(groups)
+        assert sides(groups[::-1], share) == [kept, held_out]
 
 
 def test_the_group_that_goes_over_is_the_one_nearest_the_limit():
@@ -48,6 +48,6 @@ def test_big_sets_are_split_as_ever(share, count):
     """The rule that published figures hang on: CRC-32 of the group's name below the share of its range."""
     groups = [f"P{i}" for i in range(500)]
     by_rule = sorted(g for g in groups if zlib.crc32(g.encode()) < round(share * 2**32))
-    held = sides(groups, share)[1]
-    assert held == by_rule
-    assert len(held) == count
+    held_out = sides(groups, share)[1]
+    assert held_out == by_rule
+    assert len(held_out) == count

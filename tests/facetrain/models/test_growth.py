@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from facetrack.errors import DataError
-from facetrain.models.growth import fitted, options_of
+from facetrain.models.growth import infer_options, widen_to
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.training.checkpoint import load_weights, save_weights
 from small_networks import SMALL, alive, points
@@ -17,7 +17,7 @@ def test_deeper_says_the_same(tmp_path, expand):
     save_weights(small, tmp_path / "small.safetensors")
     large = LandmarkNet(LandmarkNetOptions(**(SMALL | {"depths": (2, 3, 2)}), expand=expand)).eval()
     assert np.abs(points(large) - points(small)).max() > 1e-2
-    load_weights(large, tmp_path / "small.safetensors", fit=fitted)
+    load_weights(large, tmp_path / "small.safetensors", fit=widen_to)
     np.testing.assert_allclose(points(large), points(small), atol=1e-4)
 
 
@@ -25,24 +25,24 @@ def test_wider_kernels_say_the_same_and_go_back(tmp_path):
     small = alive(LandmarkNetOptions(**SMALL, expand=(2, 2, 2), kernels=(3, 3, 3)))
     save_weights(small, tmp_path / "small.safetensors")
     wide = LandmarkNet(LandmarkNetOptions(**SMALL, expand=(2, 2, 2), kernels=(3, 5, 5))).eval()
-    load_weights(wide, tmp_path / "small.safetensors", fit=fitted)
+    load_weights(wide, tmp_path / "small.safetensors", fit=widen_to)
     np.testing.assert_allclose(points(wide), points(small), atol=1e-4)
     save_weights(wide, tmp_path / "wide.safetensors")
     again = LandmarkNet(small.options).eval()
-    load_weights(again, tmp_path / "wide.safetensors", fit=fitted)
+    load_weights(again, tmp_path / "wide.safetensors", fit=widen_to)
     np.testing.assert_allclose(points(again), points(small), atol=1e-4)
 
 
 def test_another_width_is_refused(tmp_path):
     save_weights(alive(LandmarkNetOptions(**SMALL)), tmp_path / "small.safetensors")
     with pytest.raises(DataError, match="another network"):
-        load_weights(LandmarkNet(), tmp_path / "small.safetensors", fit=fitted)
+        load_weights(LandmarkNet(), tmp_path / "small.safetensors", fit=widen_to)
 
 
 @pytest.mark.parametrize("expand", [(0, 0, 0), (2, 3, 2)])
 def test_the_weights_tell_what_network_they_are_of(expand):
     kernels = (3, 5, 3) if expand[0] else (3, 3, 3)
     options = LandmarkNetOptions(**(SMALL | {"depths": (1, 2, 3)}), expand=expand, kernels=kernels)
-    assert options_of(LandmarkNet(options).state_dict(), 32) == options
+    assert infer_options(LandmarkNet(options).state_dict(), 32) == options
     with pytest.raises(KeyError):
-        options_of(torch.nn.Linear(2, 2).state_dict(), 32)
+        infer_options(torch.nn.Linear(2, 2).state_dict(), 32)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from facetrain.models.growth import fitted, options_of
+from facetrain.models.growth import infer_options, widen_to
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.training.checkpoint import load_weights, save_weights
 from small_networks import SMALL, alive, points
@@ -12,7 +12,7 @@ from small_networks import SMALL, alive, points
 def smaller(tmp_path, large, options):
     save_weights(large, tmp_path / "large.safetensors")
     model = LandmarkNet(options).eval()
-    load_weights(model, tmp_path / "large.safetensors", fit=fitted)
+    load_weights(model, tmp_path / "large.safetensors", fit=widen_to)
     return model
 
 
@@ -52,5 +52,5 @@ def test_dense_kernels_that_are_products_become_two(tmp_path):
     options = LandmarkNetOptions(**SMALL, expand=(2, 2, 2), separable_halving=True)
     model = smaller(tmp_path, large, options)
     say_the_same(model, large)
-    assert options_of(model.state_dict(), SMALL["input_px"]) == options
+    assert infer_options(model.state_dict(), SMALL["input_px"]) == options
     say_the_same(smaller(tmp_path, model, options), model)

@@ -14,12 +14,12 @@ from facetrain.samples.attribute_crops import (
     AttributeCropOptions,
     AttributeCrops,
     Photographs,
-    laid_items,
     mirrored,
+    pasted_items,
     with_lids,
 )
 from facetrain.samples.attribute_labels import eyes_open, known, mouth_open, pose_deg, smile_trust, turned_deg
-from facetrain.samples.attribute_sources import three_ways
+from facetrain.samples.attribute_sources import split_three_ways
 
 SIDE = 300
 
@@ -67,8 +67,8 @@ def test_a_laid_over_eye_has_its_corners_on_the_faces(feature, roll_deg):
     points = points_of(roll_deg=roll_deg)
     image = face().image
     image[..., 1] += 20  # not grey: a grey picture would make the photograph grey
-    steady = patches.PatchFrame(0.14, 0.86, 0.57, **patches.STEADY)
-    done = patches.lay_over(image, points, feature, dotted(), steady, np.random.default_rng(0))
+    steady = patches.PatchFrame(0.14, 0.86, 0.57, **patches.NO_JITTER)
+    done = patches.paste_patch(image, points, feature, dotted(), steady, np.random.default_rng(0))
     first, second = points[list(patches.CORNERS[feature])]
     np.testing.assert_allclose(centre_of(done, 0), first, atol=1.0)
     np.testing.assert_allclose(centre_of(done, 2), second, atol=1.0)
@@ -79,7 +79,7 @@ def test_a_laid_over_eye_has_its_corners_on_the_faces(feature, roll_deg):
 def test_a_dark_photograph_takes_the_brightness_of_the_skin_around():
     image, points = face().image, points_of()
     patch = np.full((60, 72, 3), 40, np.uint8)
-    done = patches.lay_over(image, points, "eye_left_open", patch, patches.EYES, np.random.default_rng(0))
+    done = patches.paste_patch(image, points, "eye_left_open", patch, patches.EYES, np.random.default_rng(0))
     assert np.abs(done.astype(int) - 120).max() <= 4
 
 
@@ -158,7 +158,7 @@ def test_an_item_knows_what_was_laid_over_and_forgets_the_smile_under_anothers_m
 
 def test_what_is_measured_is_the_photograph_alone():
     eye = Sample("e.jpg", "e", "eyes", dotted(), np.zeros((0, 2)), np.zeros(0), "", attributes={"eyes_open": 0.0})
-    items = laid_items([eye], [face(smile=1.0)], AttributeCropOptions(), each=3)
+    items = pasted_items([eye], [face(smile=1.0)], AttributeCropOptions(), each=3)
     values = np.stack([item["attributes"].numpy() for item in items])
     assert len(items) == 3
     assert (np.isfinite(values).sum(axis=1) == 1).all()
@@ -167,7 +167,7 @@ def test_what_is_measured_is_the_photograph_alone():
 
 def test_photographs_are_held_aside_by_name():
     samples = [Sample(f"{k}.jpg", "", "eyes", dotted(), np.zeros((0, 2)), np.zeros(0), "") for k in range(500)]
-    parts, again = three_ways(samples), three_ways(samples[::-1])
+    parts, again = split_three_ways(samples), split_three_ways(samples[::-1])
     assert {k: {s.name for s in v} for k, v in parts.items()} == {k: {s.name for s in v} for k, v in again.items()}
     assert sum(map(len, parts.values())) == 500
     assert 70 < len(parts["test"]) < 130

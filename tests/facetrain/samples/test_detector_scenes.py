@@ -14,10 +14,10 @@ pytest.importorskip("torch", reason="needs the extra 'train'")
 
 from facetrack.errors import DataError
 from facetrack.topology import five_from_68
-from facetrain.augment.scene import occlude, spoil
+from facetrain.augment.scene import corrupt, occlude
 from facetrain.samples import pictures
 from facetrain.samples.detector_scenes import FACE, IGNORED, Scene, SceneOptions, Scenes, note, paste, place, turn_scale
-from facetrain.samples.hard_examples import mine
+from facetrain.samples.hard_examples import mine_false_positives
 from facetrain.samples.pictures import FacePicture
 from places import DATA
 
@@ -92,10 +92,10 @@ def test_split_keeps_groups_together(data: Path) -> None:
         dataclasses.replace(p, group=f"g{i // 3}")
         for i, p in enumerate(pictures.read_points_pack(data, "helen_train") * 30)
     ]
-    kept, held = pictures.split_by_group(many, 0.3)
-    assert len(kept) + len(held) == len(many)
-    assert not {p.group for p in kept} & {p.group for p in held}
-    assert 0.1 < len(held) / len(many) < 0.5
+    kept, held_out = pictures.split_by_group(many, 0.3)
+    assert len(kept) + len(held_out) == len(many)
+    assert not {p.group for p in kept} & {p.group for p in held_out}
+    assert 0.1 < len(held_out) / len(many) < 0.5
 
 
 @pytest.mark.parametrize("mirror", [False, True])
@@ -190,7 +190,7 @@ def test_spoiling_keeps_size_and_type_and_covers_only_faces() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
     for _ in range(40):
-        spoilt = spoil(image, rng)
+        spoilt = corrupt(image, rng)
         assert spoilt.shape == image.shape
         assert spoilt.dtype == np.uint8
     covered = occlude(image, [np.array([10, 10, 40, 40], np.float32)], 1.0, rng)
@@ -246,7 +246,7 @@ def test_hard_examples_are_the_alarms_beside_the_faces(data: Path) -> None:
         boxes = (np.stack([face, away, away + 100]) + 0.5) * scale - 0.5
         return boxes.astype(np.float32), np.array([0.9, 0.8, 0.1], np.float32)
 
-    mined = mine(find, [picture], scales=(0.5, 1.0))
+    mined = mine_false_positives(find, [picture], scales=(0.5, 1.0))
     assert seen == [(96, 96, 3), (160, 160, 3)]  # 160x140, halved, and padded to multiples of 32
     assert [example.size_px for example in mined] == pytest.approx([6.0, 12.0])
     for example in mined:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facetrack import topology
-from facetrain.augment.webcam import AugmentOptions, occlude, relight
+from facetrain.augment.webcam import AugmentOptions, colour_jitter, occlude
 from facetrain.sample import Sample
 from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops, TruthCrops
 
@@ -82,7 +82,7 @@ def test_truth_crops_are_centred():
 def test_changes_of_light_and_cover_keep_type_and_size():
     rng = np.random.default_rng(0)
     image = np.full((112, 112, 3), 128, np.uint8)
-    for change in (occlude, relight):
+    for change in (occlude, colour_jitter):
         for _ in range(20):
             out = change(image, rng)
             assert out.shape == image.shape

@@ -7,7 +7,7 @@ from facetrack.errors import DataError
 from facetrain.sample import Sample
 from facetrain.samples.attribute_crops import AttributeCropOptions, AttributeCrops, Photographs
 from facetrain.samples.attribute_labels import LIDS, known
-from facetrain.samples.lid_labels import OPENNESS, part_by_lids, read_lids
+from facetrain.samples.lid_labels import OPENNESS, read_lids, split_by_lids
 from facetrain.samples.provenance import DATA_SETS
 
 
@@ -60,8 +60,8 @@ def test_who_looked_is_believed_over_the_points():
         face("b.jpg", "expressions", lids=1.0),
         face("b.jpg", "helen_train"),
     ]
-    taught, held = part_by_lids(samples, table)
-    read = {sample.name: sample for sample in (*taught, *held) if sample.name == "a.jpg"}["a.jpg"]
+    taught, held_out = split_by_lids(samples, table)
+    read = {sample.name: sample for sample in (*taught, *held_out) if sample.name == "a.jpg"}["a.jpg"]
     assert read.source == LIDS
     assert 0.5 < eyes(read)[0] <= 1
     assert eyes(read)[1] == 0
@@ -76,16 +76,16 @@ def test_nobody_who_is_held_aside_is_taught_and_the_rest_stays():
     people = [f"person{i}" for i in range(600)]
     table = {("ytfaces", f"{person}_0.jpg"): ("lowered", "") for person in people[:300]}
     samples = [face(f"{person}_{i}.jpg", group=person) for person in people for i in range(2)]
-    taught, held = part_by_lids(samples, table)
-    aside = {sample.group for sample in held}
+    taught, held_out = split_by_lids(samples, table)
+    aside = {sample.group for sample in held_out}
     assert 30 <= len(aside) <= 70  # of 300, a sixth
     assert not aside & {sample.group for sample in taught}
-    assert {sample.name for sample in held} == {f"{person}_0.jpg" for person in aside}
+    assert {sample.name for sample in held_out} == {f"{person}_0.jpg" for person in aside}
     assert len(taught) == len(samples) - 2 * len(aside)
-    assert {sample.source for sample in held} == {LIDS}
-    for sample in held:  # what is counted is right or wrong: an eye that sees, and one that nobody knows
+    assert {sample.source for sample in held_out} == {LIDS}
+    for sample in held_out:  # what is counted is right or wrong: an eye that sees, and one that nobody knows
         np.testing.assert_array_equal(eyes(sample), [1, np.nan])
-    again, _ = part_by_lids(samples[::-1], table)
+    again, _ = split_by_lids(samples[::-1], table)
     assert {sample.name for sample in again} == {sample.name for sample in taught}
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from facetrack.errors import DataError
-from facetrain.samples.sampling import EpochItems, balanced_order, class_shares, epoch_order, whole_parts
+from facetrain.samples.sampling import EpochItems, apportion, balanced_order, class_shares, epoch_order
 from facetrain.training.distributed import Workers
 from facetrain.training.fit import FitOptions, Run
 
@@ -44,9 +44,9 @@ def test_no_sample_comes_again_before_all_of_its_class_have_come():
 
 def test_empty_classes_get_nothing_and_nothing_is_lost_in_rounding():
     np.testing.assert_allclose(class_shares(np.array([4, 0, 1]), 0.5), [2 / 3, 0, 1 / 3])
-    assert whole_parts(np.array([0.5, 0.26, 0.24]), 10).tolist() == [5, 3, 2]
+    assert apportion(np.array([0.5, 0.26, 0.24]), 10).tolist() == [5, 3, 2]
     for total in range(20):
-        assert whole_parts(np.array([0.2, 0.3, 0.5]), total).sum() == total
+        assert apportion(np.array([0.2, 0.3, 0.5]), total).sum() == total
 
 
 def test_an_epoch_without_balance_is_numpys_permutation():

@@ -78,9 +78,9 @@ def test_a_users_training_csv_trains_a_network(trained):
     assert spec.topology == "kaggle-15"
     assert spec.data == ["kaggle: brought by the user"]
     assert "research only" not in spec.terms
-    held = np.load(trained / "validation.npz")
-    assert held["weight"][:, NOSE_TIP].all()
-    assert not held["weight"][:, BROWS].all()
+    held_out = np.load(trained / "validation.npz")
+    assert held_out["weight"][:, NOSE_TIP].all()
+    assert not held_out["weight"][:, BROWS].all()
 
 
 def test_a_folder_of_kaggles_files_and_other_labelled_faces_do_too(brought, tmp_path):
@@ -104,8 +104,8 @@ def test_the_submission_holds_what_the_network_says(brought, trained, tmp_path, 
     files = ["--test", brought / "test.csv", "--lookup", brought / "IdLookupTable.csv"]
     run("data", "submission", trained, *files, "--out", tmp_path / "s.csv")
     engine = OnnxEngine(trained / "model.onnx")
-    said = engine(np.stack([as_kaggle(face).image for face in faces[:2]]))["points"].reshape(2, 30)
-    expected = [said[0, 20], said[0, 21], said[1, COLUMNS.index("left_eyebrow_inner_end_x")]]
+    predicted = engine(np.stack([as_kaggle(face).image for face in faces[:2]]))["points"].reshape(2, 30)
+    expected = [predicted[0, 20], predicted[0, 21], predicted[1, COLUMNS.index("left_eyebrow_inner_end_x")]]
     with (tmp_path / "s.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["RowId"] for row in rows] == ["1", "2", "3"]
@@ -145,8 +145,8 @@ def test_each_specialist_says_its_own_points_and_learns_from_them_alone():
     for number, part in enumerate(model.parts):  # each says its own number, whatever it sees
         torch.nn.init.zeros_(part[-1].weight)
         torch.nn.init.constant_(part[-1].bias, float(number))
-    said = model(torch.rand(1, 1, 96, 96))[0].unflatten(0, (-1, 2))
-    by_name = dict(zip(topology_maps.KAGGLE_NAMES, said[:, 0].tolist(), strict=True))
+    predicted = model(torch.rand(1, 1, 96, 96))[0].unflatten(0, (-1, 2))
+    by_name = dict(zip(topology_maps.KAGGLE_NAMES, predicted[:, 0].tolist(), strict=True))
     assert len(model.parts) == 6
     assert by_name["left_eye_center"] == by_name["right_eye_center"] == 0
     assert (by_name["nose_tip"], by_name["mouth_center_top_lip"], by_name["mouth_center_bottom_lip"]) == (1, 2, 3)

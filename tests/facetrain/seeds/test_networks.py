@@ -18,7 +18,7 @@ from facetrain.models.eac import (
     read_marks,
     region_centres,
 )
-from facetrain.models.kaggle import Grey, KaggleCnn, KaggleMlp, KaggleVgg, PointRegressor, keras_count
+from facetrain.models.kaggle import Grey, KaggleCnn, KaggleMlp, KaggleVgg, PointRegressor, count_keras_parameters
 from facetrain.models.tcdcn import LocalConv, Tcdcn, TcdcnOptions
 from facetrain.models.vgg16 import ExpressionVgg, Vgg16Points
 
@@ -40,11 +40,11 @@ def crops(n, side, channels=3):
 
 
 def test_the_slim_vgg_has_exactly_the_published_parameters():
-    assert keras_count(KaggleVgg()) == 7_268_670
+    assert count_keras_parameters(KaggleVgg()) == 7_268_670
     # Twelve convolutions without bias, four numbers a channel of batch norm, dense 4608-512-30.
     widths = [1, 32, 32, 64, 64, 96, 96, 128, 128, 256, 256, 512, 512]
     kernels = sum(9 * a * b for a, b in pairwise(widths))
-    assert keras_count(KaggleVgg()) == kernels + 4 * sum(widths[1:]) + (4608 + 1) * 512 + (512 + 1) * 30
+    assert count_keras_parameters(KaggleVgg()) == kernels + 4 * sum(widths[1:]) + (4608 + 1) * 512 + (512 + 1) * 30
 
 
 def test_parameter_counts_by_hand():

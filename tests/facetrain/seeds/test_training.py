@@ -18,7 +18,7 @@ from facetrack.landmarker import Landmarker
 from facetrain.augment.mirror import mirrored
 from facetrain.augment.webcam import AugmentOptions
 from facetrain.formats.public.kaggle import as_kaggle
-from facetrain.metrics.binary import yes_no_figures
+from facetrain.metrics.binary import binary_figures
 from facetrain.metrics.confusion import confusion_matrix, f1_scores, save_confusion
 from facetrain.models.cnn128 import Cnn128Options
 from facetrain.models.eac import EacOptions
@@ -26,7 +26,7 @@ from facetrain.models.tcdcn import TcdcnOptions
 from facetrain.sample import Sample
 from facetrain.samples.landmark_crops import CropOptions
 from facetrain.seeds import cnn128, expression, kaggle, tcdcn
-from facetrain.seeds.faces import TaskFaces, rough_faces
+from facetrain.seeds.faces import TaskFaces, jittered_faces
 from facetrain.seeds.pictures import FlippedPictures, Pictures
 from facetrain.seeds.suite import SEEDS, Seed, row, table
 from facetrain.training import recipe as recipes
@@ -76,29 +76,29 @@ def test_every_recipe_loads_also_with_its_quick_values(seed):
 
 def test_kaggle_loss_is_the_authors_and_masks_what_is_missing():
     truth = torch.tensor([[[10.0, 20.0], [0.0, 0.0]]])
-    said = truth + torch.tensor([[[4.8, -9.6], [1000.0, 1000.0]]])
+    predicted = truth + torch.tensor([[[4.8, -9.6], [1000.0, 1000.0]]])
     batch = {"points": truth, "weight": torch.tensor([[1.0, 0.0]])}
     # ((4.8 / 48)^2 + (9.6 / 48)^2) / 2
-    assert kaggle.KaggleLoss()({"points": said}, batch)["total"].item() == pytest.approx(0.025)
-    assert kaggle.KaggleLoss(unit=1.0)({"points": said}, batch)["total"].item() == pytest.approx(0.025 * 48**2)
+    assert kaggle.KaggleLoss()({"points": predicted}, batch)["total"].item() == pytest.approx(0.025)
+    assert kaggle.KaggleLoss(unit=1.0)({"points": predicted}, batch)["total"].item() == pytest.approx(0.025 * 48**2)
 
 
 def test_rmse_is_kaggles_and_the_loss_its_square_over_48():
-    held = pictures()
-    held.weight[0, 3] = 0
-    said = held.points + np.float32(3.0)
-    said[0, 3] += 500
-    assert kaggle.rmse_px(said, held) == pytest.approx(3.0)
+    held_out = pictures()
+    held_out.weight[0, 3] = 0
+    predicted = held_out.points + np.float32(3.0)
+    predicted[0, 3] += 500
+    assert kaggle.rmse_px(predicted, held_out) == pytest.approx(3.0)
     # Nouri's figures: a validation loss of .00326 is 2.74 px.
     assert math.sqrt(0.00326) * 48 == pytest.approx(2.74, abs=0.005)
 
 
 def test_one_answer_for_every_face_has_no_spread():
-    held = pictures()
-    assert kaggle.spread(np.broadcast_to(kaggle.mean_shape(held), held.points.shape), held) == pytest.approx(
-        0, abs=1e-6
-    )
-    assert kaggle.spread(held.points, held) == pytest.approx(1.0)
+    held_out = pictures()
+    assert kaggle.spread(
+        np.broadcast_to(kaggle.mean_shape(held_out), held_out.points.shape), held_out
+    ) == pytest.approx(0, abs=1e-6)
+    assert kaggle.spread(held_out.points, held_out) == pytest.approx(1.0)
 
 
 def test_real_kaggle_rows_pass_through_untouched_but_masked():
@@ -113,23 +113,23 @@ def test_real_kaggle_rows_pass_through_untouched_but_masked():
 
 
 def test_the_spread_is_of_the_known_points():
-    held = pictures()
-    held.weight[:, 2] = 0
-    held.weight[0, 5] = 0
-    said = held.points.copy()
-    said[:, 2] += np.array([0, 300, 900], np.float32)[:, None]
-    said[0, 5] += 500
-    assert kaggle.spread(said, held) == pytest.approx(1.0)
-    assert kaggle.spread(said[:2], held) == pytest.approx(kaggle.spread(held.points[:2], held))
+    held_out = pictures()
+    held_out.weight[:, 2] = 0
+    held_out.weight[0, 5] = 0
+    predicted = held_out.points.copy()
+    predicted[:, 2] += np.array([0, 300, 900], np.float32)[:, None]
+    predicted[0, 5] += 500
+    assert kaggle.spread(predicted, held_out) == pytest.approx(1.0)
+    assert kaggle.spread(predicted[:2], held_out) == pytest.approx(kaggle.spread(held_out.points[:2], held_out))
 
 
 def test_mirrored_pictures_have_their_points_swapped():
-    held = pictures(1)
-    item = FlippedPictures(held, kaggle.FLIP, flip=1.0)[0]
-    assert torch.equal(item["crop"], torch.from_numpy(held.crops[0, :, ::-1].copy()))
-    assert item["points"][0].tolist() == pytest.approx([95 - held.points[0, 1, 0], held.points[0, 1, 1]])
-    twice = mirrored(mirrored(held.points, kaggle.FLIP, 96), kaggle.FLIP, 96)
-    np.testing.assert_allclose(twice, held.points, atol=1e-4)
+    held_out = pictures(1)
+    item = FlippedPictures(held_out, kaggle.FLIP, flip=1.0)[0]
+    assert torch.equal(item["crop"], torch.from_numpy(held_out.crops[0, :, ::-1].copy()))
+    assert item["points"][0].tolist() == pytest.approx([95 - held_out.points[0, 1, 0], held_out.points[0, 1, 1]])
+    twice = mirrored(mirrored(held_out.points, kaggle.FLIP, 96), kaggle.FLIP, 96)
+    np.testing.assert_allclose(twice, held_out.points, atol=1e-4)
 
 
 def multi_task(pose_weight=0.3, auxiliary=True):
@@ -175,7 +175,7 @@ def test_a_mirrored_head_looks_the_other_way(faces):
 
 
 def test_yes_no_figures_by_hand():
-    figures = yes_no_figures(np.array([1, 1, 1, 0, 0]) > 0, np.array([1, 1, 0, 1, -1.0]))
+    figures = binary_figures(np.array([1, 1, 1, 0, 0]) > 0, np.array([1, 1, 0, 1, -1.0]))
     assert figures == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3})
 
 
@@ -197,8 +197,8 @@ def test_a_class_of_too_few_faces_does_not_choose_the_epoch():
             return {"expression": torch.nn.functional.one_hot(crops[:, 0, 0, 0].long(), 7).float() * self.one}
 
     labels = np.array([0] * 10 + [1] * 10 + [2] * 9)
-    said = np.array([0] * 10 + [1] * 5 + [0] * 5 + [1] * 9)
-    crops = np.broadcast_to(said[:, None, None, None], (29, 2, 2, 3)).astype(np.uint8)
+    predicted = np.array([0] * 10 + [1] * 5 + [0] * 5 + [1] * 9)
+    crops = np.broadcast_to(predicted[:, None, None, None], (29, 2, 2, 3)).astype(np.uint8)
     figures = expression.figures_of(Says(), crops, labels)
     f1 = [20 / 25, 10 / 24, 0]  # the third class has nine faces, all told wrong
     assert figures == pytest.approx({"macro_f1": sum(f1) / 3, "macro_f1_measurable": sum(f1) / 2, "accuracy": 15 / 29})
@@ -286,6 +286,6 @@ def test_the_table_holds_what_the_run_says(tmp_path):
 
 
 def test_rough_test_crops_are_the_same_every_time(faces):
-    one, other = rough_faces(faces, 1.15, 40), rough_faces(faces, 1.15, 40)
+    one, other = jittered_faces(faces, 1.15, 40), jittered_faces(faces, 1.15, 40)
     assert np.array_equal(one.crops, other.crops)
     assert len(np.unique(one.points[:, 0, 0])) == len(faces)

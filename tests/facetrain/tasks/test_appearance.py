@@ -9,7 +9,14 @@ import torch
 
 from facetrack.engine.onnx import OnnxEngine
 from facetrain.synth.drawn_heads import read_synthetic
-from facetrain.tasks.appearance import AppearanceRecipe, InfoNce, LookOptions, Looks, train_appearance, verification
+from facetrain.tasks.appearance import (
+    AppearanceRecipe,
+    AugmentedPairs,
+    InfoNce,
+    PairOptions,
+    train_appearance,
+    verification_metrics,
+)
 from facetrain.training.fit import FitOptions
 
 
@@ -25,7 +32,7 @@ def unit(*rows):
 
 def test_a_pair_shows_one_person_and_both_looks_are_mirrored_or_none(faces):
     people = [dataclasses.replace(face, group=f"person{i // 2}") for i, face in enumerate(faces[:6])]
-    dataset = Looks(people, 64, LookOptions())
+    dataset = AugmentedPairs(people, 64, PairOptions())
     seen = set()
     for epoch in range(12):
         dataset.set_epoch(epoch)
@@ -50,11 +57,11 @@ def test_the_loss_is_cross_entropy_over_the_other_people_of_the_batch():
 def test_verification_of_known_embeddings():
     people = np.array(["a", "a", "b", "b"])
     clear = unit([1, 0], [1, 0.01], [0, 1], [0.01, 1]).numpy()
-    assert verification(clear, people)["auc"] == 1
-    assert verification(clear, people)["tpr_at_5"] == 1
+    assert verification_metrics(clear, people)["auc"] == 1
+    assert verification_metrics(clear, people)["tpr_at_5"] == 1
     mixed = unit([1, 0], [0, 1], [1, 0], [0, 1]).numpy()  # each person's two looks are as unlike as can be
     # Pairs of two people: two of similarity 1, two of 0; pairs of one person: 0 and 0, above none of them.
-    assert verification(mixed, people)["auc"] == 0
+    assert verification_metrics(mixed, people)["auc"] == 0
 
 
 def test_it_trains_and_exports_what_it_says(tmp_path):
@@ -62,6 +69,6 @@ def test_it_trains_and_exports_what_it_says(tmp_path):
     train_appearance(Path("synthetic:12"), tmp_path / "run", AppearanceRecipe(fit=fit))
     engine = OnnxEngine(tmp_path / "run" / "model.onnx")
     assert engine.spec.kind == "appearance"
-    said = engine(np.zeros((3, 64, 64, 3), np.uint8))["embedding"]
-    assert said.shape == (3, 32)
-    np.testing.assert_allclose(np.linalg.norm(said, axis=1), 1, atol=1e-5)
+    predicted = engine(np.zeros((3, 64, 64, 3), np.uint8))["embedding"]
+    assert predicted.shape == (3, 32)
+    np.testing.assert_allclose(np.linalg.norm(predicted, axis=1), 1, atol=1e-5)

@@ -13,7 +13,16 @@ from facetrack.errors import DataError
 from facetrack.geometry import CropBox
 from facetrack.landmarker import Landmarker
 from facetrack.modelfile import ATTRIBUTES
-from facetrain.models.attributes import EYE_SPAN, EYES, HEADS, AttributeNet, HeadOptions, Lattice, Reader, Reading
+from facetrain.models.attributes import (
+    EYE_SPAN,
+    EYES,
+    HEADS,
+    AttributeNet,
+    GridSampler,
+    HeadInputs,
+    HeadOptions,
+    SamplingGrid,
+)
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.samples.sampling import EpochItems
 from facetrain.tasks.attributes import (
@@ -26,7 +35,7 @@ from facetrain.tasks.attributes import (
     train_attributes,
 )
 from facetrain.tasks.landmarks import export_landmarks, start_from
-from facetrain.training.cached_features import Readings
+from facetrain.training.cached_features import CachedFeatures
 from facetrain.training.checkpoint import load_weights
 from facetrain.training.fit import FitOptions, fit
 
@@ -55,8 +64,8 @@ def test_the_points_are_those_of_the_network_without_heads_to_the_bit(tmp_path):
     with torch.inference_mode():
         expected, untaught = alone(crops(4)), model(crops(4))["attributes"]
     options = FitOptions(epochs=2, batch=4, workers=0, ema_decay=0.9, device="cpu")
-    readings = Readings(model, Items(8), 8, options)
-    fit(model.heads, readings, AttributeLoss(), lambda net: {}, options, tmp_path, inputs=Reading._fields)
+    readings = CachedFeatures(model, Items(8), 8, options)
+    fit(model.heads, readings, AttributeLoss(), lambda net: {}, options, tmp_path, inputs=HeadInputs._fields)
     with torch.inference_mode():
         found = model.eval()(crops(4))
     for name in ("points", "sigma", "presence"):
@@ -73,8 +82,10 @@ def test_the_points_are_those_of_the_network_without_heads_to_the_bit(tmp_path):
 
 def test_readings_are_what_the_network_itself_would_see():
     model = tiny().eval()
-    readings = Readings(model, Items(6), 6, FitOptions(workers=0, device="cpu"))
-    logits = torch.stack([model.heads(*(readings[i][n][None] for n in Reading._fields))["logits"][0] for i in range(6)])
+    readings = CachedFeatures(model, Items(6), 6, FitOptions(workers=0, device="cpu"))
+    logits = torch.stack(
+        [model.heads(*(readings[i][n][None] for n in HeadInputs._fields))["logits"][0] for i in range(6)]
+    )
     with torch.inference_mode():
         expected = model(crops_of(6))["logits"]
     # In an order of their own, and in half precision.
@@ -122,7 +133,7 @@ class Held:
     """A held-aside set of smiles that are given, whose logits the heads would give for random crops."""
 
     def __init__(self, model, truth):
-        self.readings = dict(zip(Reading._fields, model.reading(crops(len(truth))), strict=True))
+        self.readings = dict(zip(HeadInputs._fields, model.reading(crops(len(truth))), strict=True))
         known = torch.full((len(truth), 5), float("nan"))
         known[:, ATTRIBUTES.index("smile")] = torch.tensor(truth)
         self.items = {"genki4k": {"attributes": known}}
@@ -137,12 +148,12 @@ def test_after_training_smiles_are_as_frequent_as_they_are_said_to_be():
 
     model, smile = tiny().eval(), ATTRIBUTES.index("smile")
     with torch.inference_mode():
-        held = Held(model, [0.0] * 16)
-        before = held.found(model.heads, "")["logits"]
+        held_out = Held(model, [0.0] * 16)
+        before = held_out.found(model.heads, "")["logits"]
         surest = np.argsort(-before[:, smile])[[0, 2, 5]].tolist()
-        held.items["genki4k"]["attributes"][surest, smile] = 1
-        slope, offset = calibrate_heads(model.heads, held)["smile"]
-    after = held.found(model.heads, "")["logits"]
+        held_out.items["genki4k"]["attributes"][surest, smile] = 1
+        slope, offset = calibrate_heads(model.heads, held_out)["smile"]
+    after = held_out.found(model.heads, "")["logits"]
     np.testing.assert_allclose(after[:, smile], slope * before[:, smile] + offset, atol=1e-4)
     np.testing.assert_array_equal(np.delete(after, smile, axis=1), np.delete(before, smile, axis=1))
     # Of a likeliest line with an offset, the mean is that of the labels: Platt's, 3 times 4/5 and 13 times 1/15 of 16.
@@ -169,10 +180,10 @@ def turned(degrees):
 def test_lattices_are_read_as_opencv_reads_them_both_eyes_from_the_outer_corner_in(side, turn_deg):
     maps = np.random.default_rng(1).normal(size=(1, 3, side, side)).astype(np.float32)
     level = ((36, 42), (39, 45))
-    right = Lattice(((36,), (39,)), topology.RIGHT_EYE, level, (1.3, 0.9))
-    left = Lattice(((45,), (42,)), topology.LEFT_EYE, level, (1.3, 0.9))
+    right = SamplingGrid(((36,), (39,)), topology.RIGHT_EYE, level, (1.3, 0.9))
+    left = SamplingGrid(((45,), (42,)), topology.LEFT_EYE, level, (1.3, 0.9))
     points = eye_points(turn_deg)
-    found = Reader((right, left), 4, 5, 112)(torch.from_numpy(maps), points.flatten()[None])
+    found = GridSampler((right, left), 4, 5, 112)(torch.from_numpy(maps), points.flatten()[None])
     assert found.shape == (1, 3, 2 * 4, 5)
     across, down = np.meshgrid(20 * np.linspace(-0.65, 0.65, 5), 20 * np.linspace(-0.45, 0.45, 4))
     for number, (middle, sign) in enumerate(((points[37], 1), (points[43], -1))):
@@ -188,7 +199,7 @@ def test_the_far_eye_of_a_turned_head_is_read_no_lower_than_the_near_one():
     points = eye_points()
     points[[39, 42], 0] = torch.tensor([40.0, 62.0])
     points[45, 0] = 72.0  # the left eye half as wide
-    reader = Reader(EYES, 2, 2, 112)
+    reader = GridSampler(EYES, 2, 2, 112)
     heights = []
     for eye in (0, 1):
         frames = torch.nn.functional.linear(points.flatten()[None], reader.frames, reader.origin).view(2, 3, 2)
@@ -254,7 +265,7 @@ def test_figures_count_only_what_is_clear():
     truth = torch.tensor([[1.0, 0.0, nan, nan, nan], [0.4, 1.0, nan, nan, nan], [nan, 0.0, nan, nan, nan]])
     found = {"attributes": np.full((3, 5), 0.9, np.float32), "pose": np.array([[1.0, 2, 3]] * 3, np.float32)}
     items = {"attributes": truth, "pose": torch.tensor([[0.0, 0, 0], [nan, nan, nan], [3.0, 2, 1]])}
-    figures = measured(found, items, least=1)
+    figures = measured(found, items, min_count=1)
     assert figures == {"eyes_open": 50.0, "yaw_deg": 1.5, "pitch_deg": 1.0, "roll_deg": 2.5}
 
 

@@ -74,9 +74,9 @@ def test_runtime_and_training_decode_alike(data: Path, tmp_path: Path) -> None:
 
 
 def test_nobody_stands_on_both_sides(data: Path) -> None:
-    kept, held = read_sources(data, recipe())
+    kept, held_out = read_sources(data, recipe())
     for name in ("faces", "crowds", "empties"):
-        assert not {p.group for p in getattr(kept, name)} & {p.group for p in getattr(held, name)}
+        assert not {p.group for p in getattr(kept, name)} & {p.group for p in getattr(held_out, name)}
     assert {p.source for p in kept.faces} <= {"helen_train", "ytfaces_train", "expressions"}
 
 

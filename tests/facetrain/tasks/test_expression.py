@@ -14,7 +14,7 @@ from facetrack.errors import DataError
 from facetrack.expression import EXPRESSIONS, Expression
 from facetrack.modelfile import bundled_path
 from facetrain.formats import packs
-from facetrain.metrics.calibration import best_temperature, calibration_error, reliability, softmax
+from facetrain.metrics.calibration import expected_calibration_error, fit_temperature, reliability_diagram, softmax
 from facetrain.models.expression import Edges, ExpressionNet, ExpressionNetOptions
 from facetrain.synth.drawn_heads import read_synthetic
 from facetrain.tasks.expression import (
@@ -67,10 +67,10 @@ def test_options_that_do_not_fit_are_refused():
 
 def test_the_calibration_error_by_hand():
     """Four faces said with .9, two of them right: off by .4. One said with .6 and right: off by .4."""
-    said = np.array([[0.9, 0.1]] * 4 + [[0.4, 0.6]])
+    predicted = np.array([[0.9, 0.1]] * 4 + [[0.4, 0.6]])
     labels = np.array([0, 0, 1, 1, 1])
-    np.testing.assert_allclose(reliability(said, labels), [[0.6, 1.0, 1], [0.9, 0.5, 4]])
-    assert calibration_error(said, labels) == pytest.approx(0.4)
+    np.testing.assert_allclose(reliability_diagram(predicted, labels), [[0.6, 1.0, 1], [0.9, 0.5, 4]])
+    assert expected_calibration_error(predicted, labels) == pytest.approx(0.4)
 
 
 def test_the_temperature_that_spoilt_the_logits_is_found():
@@ -78,10 +78,10 @@ def test_the_temperature_that_spoilt_the_logits_is_found():
     rng = np.random.default_rng(0)
     true = softmax(rng.normal(0, 1.5, (20_000, 4)))
     labels = np.array([rng.choice(4, p=p) for p in true])
-    assert best_temperature(3 * np.log(true), labels) == pytest.approx(3, rel=0.04)
-    assert best_temperature(0.5 * np.log(true), labels) == pytest.approx(0.5, rel=0.04)
-    assert calibration_error(true, labels) < 0.012
-    assert calibration_error(softmax(3 * np.log(true)), labels) > 0.1
+    assert fit_temperature(3 * np.log(true), labels) == pytest.approx(3, rel=0.04)
+    assert fit_temperature(0.5 * np.log(true), labels) == pytest.approx(0.5, rel=0.04)
+    assert expected_calibration_error(true, labels) < 0.012
+    assert expected_calibration_error(softmax(3 * np.log(true)), labels) > 0.1
 
 
 def test_cooling_divides_the_logits():
@@ -89,7 +89,7 @@ def test_cooling_divides_the_logits():
     sheets = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (5, 56, 56, 3), np.uint8))
     with torch.inference_mode():
         before = net(sheets)["expression"].clone()
-        net.cool(2.0)
+        net.apply_temperature(2.0)
         after = net(sheets)
     torch.testing.assert_close(after["expression"], before / 2)
     torch.testing.assert_close(after["probabilities"], (before / 2).softmax(dim=1))
@@ -125,8 +125,8 @@ def test_training_sheets_are_new_each_time_and_mirror_picture_and_points_togethe
 def test_figures_by_hand():
     """Ten angry faces of which nine are told, ten happy ones all told, one afraid face called angry."""
     labels = np.array([0] * 10 + [3] * 10 + [2])
-    said = np.eye(7)[[0] * 9 + [3] + [3] * 10 + [0]]
-    figures = figures_of(said, labels)
+    predicted = np.eye(7)[[0] * 9 + [3] + [3] * 10 + [0]]
+    figures = figures_of(predicted, labels)
     assert figures["accuracy"] == pytest.approx(19 / 21)
     f1 = (18 / 20, 20 / 21)  # 2 hits / (labelled + said)
     assert figures["macro_f1_measurable"] == pytest.approx(np.mean(f1))
@@ -142,16 +142,16 @@ def test_it_trains_calibrates_and_exports_what_it_says(faces, tmp_path):
     assert (tmp_path / "run" / "reliability.png").exists()
     assert (tmp_path / "run" / "confusion.png").exists()
     network = Expression(OnnxEngine(tmp_path / "run" / "model.onnx"))
-    said = np.concatenate([network(face.image, [face.points]) for face in faces[21:]])
+    predicted = np.concatenate([network(face.image, [face.points]) for face in faces[21:]])
     # At run time, from picture and points, the same figures as in training.
-    measured = figures_of(said, labels_of(faces[21:]))
+    measured = figures_of(predicted, labels_of(faces[21:]))
     assert measured["nll"] == pytest.approx(figures["test/nll"], abs=1e-3)
 
 
 def test_torch_says_of_the_bundled_file_what_onnx_says():
     sheets = np.random.default_rng(4).integers(0, 256, (3, 56, 56, 3), np.uint8)
-    said = [engine(bundled_path("expression"))(sheets)["probabilities"] for engine in (OnnxEngine, TorchEngine)]
-    np.testing.assert_allclose(said[0], said[1], atol=1e-5)
+    predicted = [engine(bundled_path("expression"))(sheets)["probabilities"] for engine in (OnnxEngine, TorchEngine)]
+    np.testing.assert_allclose(predicted[0], predicted[1], atol=1e-5)
 
 
 @pytest.mark.data

@@ -6,7 +6,14 @@ import torch
 
 from facetrain.models.attributes import scale_logit
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
-from facetrain.training.calibration import WITHIN_ONE, labels_offset, likelihood_gain, platt, scale_sigma, sigma_factor
+from facetrain.training.calibration import (
+    COVERAGE_OF_ONE_SIGMA,
+    label_offset,
+    likelihood_gain,
+    platt_scaling,
+    scale_sigma,
+    sigma_factor,
+)
 
 OPTIONS = LandmarkNetOptions(input_px=32, stem=4, widths=(4, 6, 8), depths=(1, 1, 1), head=4)
 
@@ -19,7 +26,7 @@ def test_the_factor_undoes_a_sigma_that_is_off(likelihood, scale, said):
     errors = np.abs(draw(0, scale, 200_000))  # standard deviation 1
     factor = sigma_factor([errors / said], likelihood)
     assert factor * said == pytest.approx(1, rel=0.02)
-    assert (errors <= said * factor).mean() == pytest.approx(WITHIN_ONE[likelihood], abs=0.01)
+    assert (errors <= said * factor).mean() == pytest.approx(COVERAGE_OF_ONE_SIGMA[likelihood], abs=0.01)
 
 
 def test_sets_count_alike_and_nothing_changes_nothing():
@@ -45,7 +52,7 @@ def test_the_offset_is_along_x_and_unmoved_by_a_few_faces_gone_wrong():
     labelled = predicted + np.array([0.5, 2.0]) + rng.normal(0, 1, predicted.shape)
     labelled[:3] += 40
     labelled[5, 7] = np.nan
-    np.testing.assert_allclose(labels_offset(predicted, labelled), [0.5, 0], atol=0.1)
+    np.testing.assert_allclose(label_offset(predicted, labelled), [0.5, 0], atol=0.1)
 
 
 def test_the_convention_is_that_of_the_pack_named():
@@ -54,11 +61,11 @@ def test_the_convention_is_that_of_the_pack_named():
     from facetrain.tasks.landmarks import LandmarkRecipe, Validation, calibrate
 
     faces, crops = read_synthetic(6, seed=2), CropOptions(input_px=32)
-    model, held = LandmarkNet(OPTIONS).eval(), Validation({}, crops)
-    said = calibrate(model, faces, held, LandmarkRecipe(), crops)["offset_x_px"]
+    model, held_out = LandmarkNet(OPTIONS).eval(), Validation({}, crops)
+    said = calibrate(model, faces, held_out, LandmarkRecipe(), crops)["offset_x_px"]
     assert said == pytest.approx(float(model.offset[0]), abs=1e-6)
     assert abs(said) > 1e-3  # an untrained network is off somewhere
-    assert calibrate(model, faces, held, LandmarkRecipe(convention="another"), crops)["offset_x_px"] == 0
+    assert calibrate(model, faces, held_out, LandmarkRecipe(convention="another"), crops)["offset_x_px"] == 0
 
 
 def test_probabilities_that_are_off_are_found_out():
@@ -66,7 +73,7 @@ def test_probabilities_that_are_off_are_found_out():
     true_logits = rng.normal(0, 2, 200_000)
     truth = (rng.random(len(true_logits)) < 1 / (1 + np.exp(-true_logits))).astype(float)
     said = (true_logits + 0.8) * 2.5  # too sure, and yes too often
-    slope, offset = platt(said, truth)
+    slope, offset = platt_scaling(said, truth)
     assert slope == pytest.approx(1 / 2.5, rel=0.02)
     assert offset == pytest.approx(-0.8, abs=0.03)
 
@@ -81,15 +88,15 @@ def test_the_line_is_the_likeliest_one():
         said = 1 / (1 + np.exp(-(line[0] * logits + line[1])))
         return -(softened * np.log(said) + (1 - softened) * np.log(1 - said)).sum()
 
-    np.testing.assert_allclose(platt(logits, truth), minimize(unlikely, [1, 0], tol=1e-10).x, atol=1e-4)
+    np.testing.assert_allclose(platt_scaling(logits, truth), minimize(unlikely, [1, 0], tol=1e-10).x, atol=1e-4)
 
 
 def test_classes_apart_ask_for_no_endless_slope_and_one_class_for_none():
-    slope, offset = platt(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([0, 0, 1, 1]))
+    slope, offset = platt_scaling(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([0, 0, 1, 1]))
     assert 1 / (1 + np.exp(-(slope + offset))) == pytest.approx(3 / 4)  # (2 + 1) / (2 + 2)
-    assert platt(np.array([1.0, 2.0]), np.array([1, 1])) == (1.0, 0.0)
-    assert platt(np.array([]), np.array([])) == (1.0, 0.0)
-    assert platt(np.array([1.0, -1.0, 2.0, -2.0]), np.array([0, 1, 0, 1])) == (1.0, 0.0)
+    assert platt_scaling(np.array([1.0, 2.0]), np.array([1, 1])) == (1.0, 0.0)
+    assert platt_scaling(np.array([]), np.array([])) == (1.0, 0.0)
+    assert platt_scaling(np.array([1.0, -1.0, 2.0, -2.0]), np.array([0, 1, 0, 1])) == (1.0, 0.0)
 
 
 def test_what_a_line_gains_is_worked_out_by_hand():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facetrack.bench.stages import STAGES, Spent
+from facetrack.bench.stages import STAGES, Elapsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class StageFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class RunnerFigures:
-    """Whole frames of one runner, and its stages where they were watched (in rounds of their own).
+class MethodFigures:
+    """Whole frames of one method, and its stages where they were watched (in rounds of their own).
 
     faces: found per frame, mean. frames_per_s: of frames that wait ready. cpu_per_wall: processor seconds per second.
     """
@@ -52,12 +52,12 @@ class RunnerFigures:
     stages: tuple[StageFigures, ...] = ()
 
 
-def runner_figures(
-    name: str, whole: Sequence[Spent], faces: Sequence[int], staged: Sequence[Mapping[str, Spent]] = ()
-) -> RunnerFigures:
+def method_figures(
+    name: str, whole: Sequence[Elapsed], faces: Sequence[int], staged: Sequence[Mapping[str, Elapsed]] = ()
+) -> MethodFigures:
     """whole: of each frame. faces: found in it. staged: of each watched frame, by stage."""
     wall_s, cpu_s = sum(spent.wall_s for spent in whole), sum(spent.cpu_s for spent in whole)
-    return RunnerFigures(
+    return MethodFigures(
         name,
         len(whole),
         float(np.mean(faces)),
@@ -69,7 +69,7 @@ def runner_figures(
     )
 
 
-def _stage(stage: str, staged: Sequence[Mapping[str, Spent]]) -> StageFigures:
+def _stage(stage: str, staged: Sequence[Mapping[str, Elapsed]]) -> StageFigures:
     ran = [frame[stage] for frame in staged if stage in frame]
     cpu_ms = [1000 * spent.cpu_s for spent in ran]
     return StageFigures(
@@ -81,7 +81,7 @@ def _stage(stage: str, staged: Sequence[Mapping[str, Spent]]) -> StageFigures:
     )
 
 
-def ratio(one: RunnerFigures, reference: RunnerFigures) -> float:
+def ratio(one: MethodFigures, reference: MethodFigures) -> float:
     """Of the medians of processor time: on a busy machine the wall's clock also counts waiting."""
     return one.cpu_ms.p50 / reference.cpu_ms.p50
 

@@ -9,28 +9,28 @@ from facetrack.capture import Source
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.types import Frame, Image
 
-HELD = 120
-HELD_BYTES = 256 * 2**20
+MAX_FRAMES = 120
+MAX_BYTES = 256 * 2**20
 """As many frames are held as fit, up to HELD."""
 FPS = 30.0
 
 
-def drawn(size: tuple[int, int] = (640, 480), count: int = HELD) -> list[Image]:
+def render_frames(size: tuple[int, int] = (640, 480), count: int = MAX_FRAMES) -> list[Image]:
     """The first frames of the generated clip; its face is larger in a larger frame."""
     clip = SyntheticClip(ClipOptions(size=size, fps=FPS, duration_s=max(count, 1) / FPS))
-    return [frame.image for frame, _ in islice(clip, _fitting(size, count))]
+    return [frame.image for frame, _ in islice(clip, _frames_that_fit(size, count))]
 
 
-def taken(source: Source, count: int = HELD) -> list[Image]:
+def load_frames(source: Source, count: int = MAX_FRAMES) -> list[Image]:
     """The first frames of a source; at least one."""
-    return [frame.image.copy() for frame in islice(source, _fitting(source.size, count))]
+    return [frame.image.copy() for frame in islice(source, _frames_that_fit(source.size, count))]
 
 
-def _fitting(size: tuple[int, int], count: int) -> int:
-    return max(1, min(count, HELD_BYTES // (3 * size[0] * size[1])))
+def _frames_that_fit(size: tuple[int, int], count: int) -> int:
+    return max(1, min(count, MAX_BYTES // (3 * size[0] * size[1])))
 
 
-def played(images: list[Image], start: int, count: int, fps: float = FPS) -> Iterator[Frame]:
+def loop_frames(images: list[Image], start: int, count: int, fps: float = FPS) -> Iterator[Frame]:
     """Frames `start` to `start + count` of an endless film: forward and back, so that nothing jumps."""
     order = [*range(len(images)), *range(len(images) - 2, 0, -1)]
     for index in range(start, start + count):

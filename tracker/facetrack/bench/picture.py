@@ -10,12 +10,12 @@ from facetrack.bench.stages import STAGES
 
 
 def draw(bench: Bench, path: Path) -> None:
-    """Left: mean processor time of each stage, stacked, for each runner whose stages were watched. Right: median and
+    """Left: mean processor time of each stage, stacked, for each method whose stages were watched. Right: median and
     95 % of whole frames. Raises ImportError without matplotlib."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 2.2 + 0.5 * len(bench.runners)), layout="constrained")
+    figure = Figure(figsize=(12, 2.2 + 0.5 * len(bench.methods)), layout="constrained")
     FigureCanvasAgg(figure)
     stages, whole = figure.subplots(1, 2)
     _stages(stages, bench)
@@ -25,20 +25,20 @@ def draw(bench: Bench, path: Path) -> None:
 
 
 def _stages(axis: Any, bench: Bench) -> None:
-    runners = [runner for runner in bench.runners if runner.stages][::-1]
-    left = [0.0] * len(runners)
+    methods = [method for method in bench.methods if method.stages][::-1]
+    left = [0.0] * len(methods)
     for stage in STAGES:
-        found = [{s.stage: s.mean_cpu_ms for s in runner.stages}.get(stage, 0.0) for runner in runners]
-        axis.barh([runner.name for runner in runners], found, height=0.6, left=left, label=stage)
+        found = [{s.stage: s.mean_cpu_ms for s in method.stages}.get(stage, 0.0) for method in methods]
+        axis.barh([method.name for method in methods], found, height=0.6, left=left, label=stage)
         left = [one + other for one, other in zip(left, found, strict=True)]
     axis.set(xlabel="processor time, ms a frame (mean)")
     axis.legend(fontsize="small", ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
 
 def _whole(axis: Any, bench: Bench) -> None:
-    runners = bench.runners[::-1]
-    names = [runner.name for runner in runners]
-    axis.barh(names, [runner.cpu_ms.p50 for runner in runners], height=0.6, color="tab:blue", label="median")
-    axis.plot([runner.cpu_ms.p95 for runner in runners], names, "k|", markersize=20, label="95 %")
+    methods = bench.methods[::-1]
+    names = [method.name for method in methods]
+    axis.barh(names, [method.cpu_ms.p50 for method in methods], height=0.6, color="tab:blue", label="median")
+    axis.plot([method.cpu_ms.p95 for method in methods], names, "k|", markersize=20, label="95 %")
     axis.set(xlabel="processor time, ms a frame", xlim=(0, None))
     axis.legend(fontsize="small")

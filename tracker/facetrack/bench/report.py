@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from facetrack.bench.figures import LiveFigures, Percentiles, RunnerFigures, ratio
+from facetrack.bench.figures import LiveFigures, MethodFigures, Percentiles, ratio
 from facetrack.bench.session import cores
 
 THREE = "50 / 95 / 99 %"
-RUNNER_HEAD = ("", "faces", f"CPU ms, {THREE}", f"wall ms, {THREE}", "frames/s", "CPU s/s", "ratio")
+METHOD_HEAD = ("", "faces", f"CPU ms, {THREE}", f"wall ms, {THREE}", "frames/s", "CPU s/s", "ratio")
 STAGE_HEAD = ("stage", "in % of frames", f"CPU ms, {THREE}", f"wall ms, {THREE}", "CPU ms, mean of all")
 LIVE_HEAD = ("processor", "grabbed", "followed", "dropped", "age in frames, 50 / 95 / 100 %", "CPU s/s", "peak MB")
 
@@ -46,34 +46,34 @@ def _processor() -> str:
 @dataclass(frozen=True, slots=True)
 class Bench:
     """All of one run. source: what the frames are. size: (width, height) px. reference: whose processor time the
-    ratios are to. sizes: one runner per frame size, by its name, relative to the first."""
+    ratios are to. sizes: one method per frame size, by its name, relative to the first."""
 
     command: str
     machine: Machine
     source: str
     size: tuple[int, int]
-    runners: tuple[RunnerFigures, ...]
-    reference: RunnerFigures
-    sizes: tuple[RunnerFigures, ...] = ()
+    methods: tuple[MethodFigures, ...]
+    reference: MethodFigures
+    sizes: tuple[MethodFigures, ...] = ()
     live: tuple[LiveFigures, ...] = ()
 
 
-def runner_rows(runners: Sequence[RunnerFigures], reference: RunnerFigures) -> list[list[str]]:
+def method_rows(methods: Sequence[MethodFigures], reference: MethodFigures) -> list[list[str]]:
     """Below RUNNER_HEAD."""
     return [
         [
             r.name, f"{r.faces:.2f}", _three(r.cpu_ms), _three(r.wall_ms), f"{r.frames_per_s:.0f}",
             f"{r.cpu_per_wall:.2f}", f"{ratio(r, reference):.3f}",
         ]
-        for r in runners
+        for r in methods
     ]  # fmt: skip
 
 
-def stage_rows(runner: RunnerFigures) -> list[list[str]]:
+def stage_rows(method: MethodFigures) -> list[list[str]]:
     """Below STAGE_HEAD."""
     return [
         [s.stage, f"{100 * s.frames_share:.0f}", _three(s.cpu_ms), _three(s.wall_ms), _short(s.mean_cpu_ms)]
-        for s in runner.stages
+        for s in method.stages
     ]
 
 
@@ -98,12 +98,12 @@ def _short(ms: float) -> str:
 
 
 def as_json(bench: Bench) -> dict[str, Any]:
-    """The fields of the classes by their names, a `ratio` to each runner, and the reference by its name."""
+    """The fields of the classes by their names, a `ratio` to each method, and the reference by its name."""
     values = asdict(bench)
     values["reference"] = bench.reference.name
-    for key, reference in (("runners", bench.reference), ("sizes", bench.sizes[0] if bench.sizes else None)):
-        for figures, runner in zip(values[key], getattr(bench, key), strict=True):
-            figures["ratio"] = ratio(runner, reference) if reference else None
+    for key, reference in (("methods", bench.reference), ("sizes", bench.sizes[0] if bench.sizes else None)):
+        for figures, method in zip(values[key], getattr(bench, key), strict=True):
+            figures["ratio"] = ratio(method, reference) if reference else None
     return values
 
 

@@ -29,7 +29,7 @@ from facetrack.types import Image
 
 SETTLE = 30
 """Results whose age does not count: the first ones, while runtimes set up their memory and the face is found."""
-_BURN = "import sys, time\nend = time.time() + float(sys.argv[1])\nwhile time.time() < end: pass"
+_LOAD_SCRIPT = "import sys, time\nend = time.time() + float(sys.argv[1])\nwhile time.time() < end: pass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class PictureFile:
 
     def __init__(self, path: Path, height: int, width: int) -> None:
         self._path, self._shape, self._bytes = path, (height, width, 3), height * width * 3
-        held = path.stat().st_size // self._bytes
-        self._order = [*range(held), *range(held - 2, 0, -1)]
+        n_frames = path.stat().st_size // self._bytes
+        self._order = [*range(n_frames), *range(n_frames - 2, 0, -1)]
 
     def __call__(self, number: int) -> Image:
         offset = self._order[number % len(self._order)] * self._bytes
@@ -125,9 +125,9 @@ def _open(task: SessionTask) -> Camera:
     return Camera("simulated camera", grabber=PacedGrabber(pictures))
 
 
-def run_apart(task: SessionTask) -> LiveFigures:
+def run_in_process(task: SessionTask) -> LiveFigures:
     """The same in a fresh process, while `burners` others burn a core each. Raises FacetrackError where it fails."""
-    with burning(task.burners, task.seconds + 60):
+    with cpu_load(task.burners, task.seconds + 60):
         done = subprocess.run(
             [sys.executable, "-m", "facetrack.bench.session"],
             input=json.dumps(asdict(task)), capture_output=True, text=True, check=False,
@@ -139,9 +139,9 @@ def run_apart(task: SessionTask) -> LiveFigures:
 
 
 @contextmanager
-def burning(count: int, at_most_s: float) -> Iterator[None]:
+def cpu_load(count: int, at_most_s: float) -> Iterator[None]:
     """As many processes that burn a core each. at_most_s: when they stop by themselves, should nobody stop them."""
-    burners = [subprocess.Popen([sys.executable, "-c", _BURN, str(at_most_s)]) for _ in range(count)]
+    burners = [subprocess.Popen([sys.executable, "-c", _LOAD_SCRIPT, str(at_most_s)]) for _ in range(count)]
     try:
         yield
     finally:

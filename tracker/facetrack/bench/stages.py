@@ -17,26 +17,26 @@ STAGES = ("detect", "crop", "landmarks", "smoothing", "pose", "signals", "identi
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class Elapsed:
     """Seconds by the clock on the wall, and of processor time."""
 
     wall_s: float
     cpu_s: float
 
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(self.wall_s + other.wall_s, self.cpu_s + other.cpu_s)
+    def __add__(self, other: Elapsed) -> Elapsed:
+        return Elapsed(self.wall_s + other.wall_s, self.cpu_s + other.cpu_s)
 
-    def __sub__(self, other: Spent) -> Spent:
-        return Spent(self.wall_s - other.wall_s, self.cpu_s - other.cpu_s)
-
-
-Clock = Callable[[], Spent]
+    def __sub__(self, other: Elapsed) -> Elapsed:
+        return Elapsed(self.wall_s - other.wall_s, self.cpu_s - other.cpu_s)
 
 
-def now() -> Spent:
+Clock = Callable[[], Elapsed]
+
+
+def now() -> Elapsed:
     """Processor time of all the process's threads: runtimes with workers of their own (MediaPipe) leave the calling
     thread idle, whose own time would flatter them."""
-    return Spent(time.perf_counter(), time.process_time())
+    return Elapsed(time.perf_counter(), time.process_time())
 
 
 class StageTimer:
@@ -50,13 +50,13 @@ class StageTimer:
         self._running: list[str] = []
 
     def begin(self) -> None:
-        self._spent: dict[str, Spent] = {}
+        self._spent: dict[str, Elapsed] = {}
         self._running = [REST]
         self._last = self._clock()
 
-    def end(self) -> dict[str, Spent]:
+    def end(self) -> dict[str, Elapsed]:
         """What each stage took since `begin`; a stage that did not run is left out."""
-        self._charge()
+        self._add_elapsed()
         self._running = []
         return self._spent
 
@@ -66,25 +66,25 @@ class StageTimer:
         def run(*args: Any, **options: Any) -> Any:
             if not self._running:
                 return call(*args, **options)
-            self._charge()
+            self._add_elapsed()
             self._running.append(stage)
             try:
                 return call(*args, **options)
             finally:
-                self._charge()
+                self._add_elapsed()
                 self._running.pop()
 
         return run
 
-    def _charge(self) -> None:
+    def _add_elapsed(self) -> None:
         at = self._clock()
         stage = self._running[-1]
-        self._spent[stage] = self._spent.get(stage, Spent(0.0, 0.0)) + (at - self._last)
+        self._spent[stage] = self._spent.get(stage, Elapsed(0.0, 0.0)) + (at - self._last)
         self._last = at
 
 
 @contextmanager
-def watched(tracker: FaceTracker, timer: StageTimer) -> Iterator[None]:
+def timed_stages(tracker: FaceTracker, timer: StageTimer) -> Iterator[None]:
     """While open, the tracker's parts are charged to their stages; afterwards all is as it was.
 
     Parts that a tracker makes by itself are watched in their class: other trackers must not run meanwhile.

@@ -14,7 +14,7 @@ from facetrack.errors import SourceError
 
 COMMON_SIZES = ((320, 240), (640, 480), (800, 600), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 
-HIGHEST_INDEX = 9
+MAX_INDEX = 9
 """Where the system lists no devices, indices are tried up to this one."""
 
 
@@ -40,7 +40,7 @@ def list_devices() -> list[CameraDevice]:
         paths = sorted(Path("/dev").glob("video[0-9]*"), key=lambda path: natural_key(path.name))
         found = [_probe(str(path), _linux_label(path)) for path in paths]
     else:
-        found = [_probe(index, None) for index in range(HIGHEST_INDEX + 1)]
+        found = [_probe(index, None) for index in range(MAX_INDEX + 1)]
         found = [device for device in found if device.problem is None]  # an index that fails may be no camera at all
     return found
 

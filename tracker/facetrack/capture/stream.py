@@ -37,7 +37,7 @@ class StreamGrabber:
         try:
             self._container = av.open(url, options=_LOW_LATENCY, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S))
         except (av.error.FFmpegError, OSError) as error:
-            raise SourceError(_cannot_open(self._name, error)) from error
+            raise SourceError(_open_error(self._name, error)) from error
         self._closing = threading.Event()
         if not self._container.streams.video:
             self._container.close()
@@ -82,7 +82,7 @@ def without_password(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
 
 
-def _cannot_open(name: str, error: Exception) -> str:
+def _open_error(name: str, error: Exception) -> str:
     if isinstance(error, av.error.ExitError):
         reason = f"no answer within {OPEN_TIMEOUT_S:.0f} s"
     else:

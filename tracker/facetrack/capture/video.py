@@ -148,12 +148,12 @@ def _open_container(path: Path) -> InputContainer:
         raise SourceError(f"{path} does not exist; give the path of a video file.") from error
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(
-            f"{path} is {_what_it_is(path)} (expected mp4, mkv, mov, avi, webm or alike): check that it plays, or copy "
-            f"it again."
+            f"{path} is {_describe_file(path)} (expected mp4, mkv, mov, avi, webm or alike): check that it plays, "
+            "or copy it again."
         ) from error
 
 
-def _what_it_is(path: Path) -> str:
+def _describe_file(path: Path) -> str:
     """What lies there instead of a video, as far as its beginning shows."""
     try:
         with path.open("rb") as file:

@@ -18,12 +18,12 @@ from facetrack.tracking.build import make_tracker, tracker_options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from facetrack.bench.figures import LiveFigures, RunnerFigures
-    from facetrack.bench.race import Runner
+    from facetrack.bench.figures import LiveFigures, MethodFigures
+    from facetrack.bench.race import BenchMethod
     from facetrack.bench.report import Bench
     from facetrack.types import Image
 
-PEERS = ("mediapipe",)
+BASELINES = ("mediapipe",)
 SIZE_FRAMES = 8
 """Drawn of each size: a frame of 4K is 25 MB."""
 
@@ -60,13 +60,15 @@ def bench(
     images, name = read_frames(source, camera)
     console = Console()
     with ExitStack() as stack:
-        runners = own_runners(engine, thread_counts, model, images)
+        methods = own_methods(engine, thread_counts, model, images)
         if peer is not None:
-            runners.append(peer_runner(peer, peer_model, images, stack))
+            methods.append(baseline_method(peer, peer_model, images, stack))
         if out is not None:
             make_folder(out)
-        found = run_race(runners, frames, "timing")
-    sized = run_race(size_runners(frame_sizes, model, thread_counts[0], engine), frames, "sizes") if sizes else []
+        found = run_interleaved(methods, frames, "timing")
+    sized = (
+        run_interleaved(size_methods(frame_sizes, model, thread_counts[0], engine), frames, "sizes") if sizes else []
+    )
     live = live_sessions(images, camera, model, thread_counts[0], engine, live_seconds, load)
     size = (images[0].shape[1], images[0].shape[0])
     command = shlex.join(["facetrack", *sys.argv[1:]])
@@ -113,78 +115,78 @@ def read_frames(source: Path | None, camera: str | None) -> tuple[list[Image], s
         raise FacetrackError(f"both {source} and --camera {camera} are given; expected one of them: leave one out")
     if camera is not None:
         with open_source(camera) as live:
-            return frames.taken(live), "camera"
+            return frames.load_frames(live), "camera"
     if source is not None:
         with open_video(source) as clip:
-            return frames.taken(clip), source.name
-    return frames.drawn(), "drawn clip"
+            return frames.load_frames(clip), source.name
+    return frames.render_frames(), "drawn clip"
 
 
-def own_runners(engine: str, threads: Sequence[int], model: Path | None, images: list[Image]) -> list[Runner]:
+def own_methods(engine: str, threads: Sequence[int], model: Path | None, images: list[Image]) -> list[BenchMethod]:
     """One for each engine and number of threads. Raises FacetrackError, except for `all`: what is not installed is left
     out with a sentence."""
     from facetrack.engine.choice import ENGINES
 
     if engine != "all":
-        return [own_runner(engine, count, model, images) for count in threads]
+        return [own_method(engine, count, model, images) for count in threads]
     found = []
     for name in ENGINES:
         try:
-            found += [own_runner(name, count, model, images) for count in threads]
+            found += [own_method(name, count, model, images) for count in threads]
         except MissingExtraError as error:
             typer.echo(f"{name} is left out: {error}", err=True)
     return found
 
 
-def own_runner(
+def own_method(
     engine: str, threads: int, model: Path | None, images: list[Image], name: str | None = None, staged: bool = True
-) -> Runner:
+) -> BenchMethod:
     """name: the engine's and the number of threads unless given. staged: watch the stages too, on a second tracker."""
-    from facetrack.bench.race import Runner
+    from facetrack.bench.race import BenchMethod
 
     tracker, watched = (make_tracker(model, tracker_options(), threads, engine=engine) for _ in range(2))
     name = name or f"{engine}, {threads} thread{'s' if threads > 1 else ''}"
-    return Runner(name, tracker.update, images, watched if staged else None, threads)
+    return BenchMethod(name, tracker.update, images, watched if staged else None, threads)
 
 
-def peer_runner(peer: str, model: Path | None, images: list[Image], stack: ExitStack) -> Runner:
+def baseline_method(peer: str, model: Path | None, images: list[Image], stack: ExitStack) -> BenchMethod:
     """MediaPipe's FaceLandmarker following a video, one face: with more it does not smooth. Timed with the turn of the
     colours that it needs and the reading of its points."""
-    from facetrack.bench.race import Runner
+    from facetrack.bench.race import BenchMethod
 
-    if peer not in PEERS:
-        raise FacetrackError(f"--peer is '{peer}'; expected {', '.join(PEERS)}")
+    if peer not in BASELINES:
+        raise FacetrackError(f"--peer is '{peer}'; expected {', '.join(BASELINES)}")
     if model is None:
         raise FacetrackError("--peer mediapipe needs its network; give --peer-model the path of face_landmarker.task")
     from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 
     mesh = stack.enter_context(MediaPipeMesh(model, max_faces=1, video=True))
-    return Runner(f"{mesh.title}, video mode", lambda frame: mesh(frame.image, frame.time_s), images)
+    return BenchMethod(f"{mesh.title}, video mode", lambda frame: mesh(frame.image, frame.time_s), images)
 
 
-def size_runners(sizes: Sequence[tuple[int, int]], model: Path | None, threads: int, engine: str) -> list[Runner]:
+def size_methods(sizes: Sequence[tuple[int, int]], model: Path | None, threads: int, engine: str) -> list[BenchMethod]:
     """The drawn clip in each size; its face grows with the frame's width."""
-    from facetrack.bench.frames import drawn
+    from facetrack.bench.frames import render_frames
 
     engine = "onnx" if engine == "all" else engine
     return [
-        own_runner(engine, threads, model, drawn(size, SIZE_FRAMES), f"{size[0]}x{size[1]}", staged=False)
+        own_method(engine, threads, model, render_frames(size, SIZE_FRAMES), f"{size[0]}x{size[1]}", staged=False)
         for size in sizes
     ]
 
 
-def run_race(runners: Sequence[Runner], frames: int, title: str) -> list[RunnerFigures]:
+def run_interleaved(methods: Sequence[BenchMethod], frames: int, title: str) -> list[MethodFigures]:
     """With a bar on standard error, drawn between the rounds: a thread that draws it would be timed too."""
     from rich.console import Console
 
-    from facetrack.bench.race import race
+    from facetrack.bench.race import interleave
     from facetrack.cli.video import progress_bar
 
     progress = progress_bar(Console(stderr=True))
     progress.live.auto_refresh = False
     with progress:
         bar = progress.add_task(title, total=frames)
-        return race(runners, frames, progress=lambda done: progress.update(bar, advance=done, refresh=True))
+        return interleave(methods, frames, progress=lambda done: progress.update(bar, advance=done, refresh=True))
 
 
 def live_sessions(
@@ -198,7 +200,7 @@ def live_sessions(
 
     from rich.console import Console
 
-    from facetrack.bench.session import SessionTask, cores, run_apart
+    from facetrack.bench.session import SessionTask, cores, run_in_process
 
     burners = cores() if load is None else load
     engine = "onnx" if engine == "all" else engine
@@ -209,7 +211,7 @@ def live_sessions(
                 stream.write(image.tobytes())
         height, width = images[0].shape[:2]
         return [
-            run_apart(
+            run_in_process(
                 SessionTask(seconds, str(file), height, width, camera or "", str(model or ""), engine, threads, n)
             )
             for n in ((0, burners) if burners else (0,))
@@ -224,16 +226,16 @@ def show(console: Console, bench: Bench) -> None:
     machine = bench.machine
     where = f"{bench.source}, {bench.size[0]}x{bench.size[1]}; {machine.processor}, {machine.cores} cores"
     console.print(where if machine.load is None else f"{where}, load {machine.load:.1f} before", highlight=False)
-    rows = report.runner_rows(bench.runners, bench.reference)
+    rows = report.method_rows(bench.methods, bench.reference)
     print_table(
-        console, f"whole frames; ratio: of the CPU medians, to {bench.reference.name}", report.RUNNER_HEAD, rows
+        console, f"whole frames; ratio: of the CPU medians, to {bench.reference.name}", report.METHOD_HEAD, rows
     )
-    for runner in bench.runners:
-        if runner.stages:
-            print_table(console, f"stages, {runner.name}", report.STAGE_HEAD, report.stage_rows(runner))
+    for method in bench.methods:
+        if method.stages:
+            print_table(console, f"stages, {method.name}", report.STAGE_HEAD, report.stage_rows(method))
     if bench.sizes:
-        rows = report.runner_rows(bench.sizes, bench.sizes[0])
-        print_table(console, f"frame sizes; ratio to {bench.sizes[0].name}", report.RUNNER_HEAD, rows)
+        rows = report.method_rows(bench.sizes, bench.sizes[0])
+        print_table(console, f"frame sizes; ratio to {bench.sizes[0].name}", report.METHOD_HEAD, rows)
     if bench.live:
         title = f"live at {bench.live[0].fps:g} fps; age of results from the frame's capture"
         print_table(console, title, report.LIVE_HEAD, report.live_rows(bench.live))

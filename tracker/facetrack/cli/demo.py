@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facetrack.cli.video import progress_bar
-from facetrack.loops.recorded import Followed
+from facetrack.loops.recorded import RunTotals
 from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Demo:
 
     def __init__(self, clip: SyntheticClip) -> None:
         self.clip = clip
-        self.followed = Followed()
+        self.followed = RunTotals()
         self.pictures: list[Image] = []
         self.titles: list[str] = []
         self.errors: list[float] = []

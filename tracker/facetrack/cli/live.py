@@ -100,9 +100,9 @@ def live(
 def _recording(stack: ExitStack, path: Path, source: Source) -> Record:
     """Takes drawn pictures with their times and encodes them while the next frame is waited for or followed; the stack
     finishes the file."""
-    from facetrack.loops.threads import WriteBehind
+    from facetrack.loops.threads import BackgroundWriter
     from facetrack.sinks import VideoSink
 
     sink = stack.enter_context(VideoSink(path, source.size, fps=source.fps))
-    behind = stack.enter_context(WriteBehind())
-    return lambda picture, time_s: behind.do(partial(sink.write, picture, time_s))
+    behind = stack.enter_context(BackgroundWriter())
+    return lambda picture, time_s: behind.submit(partial(sink.write, picture, time_s))

@@ -54,12 +54,12 @@ class CnnDetector:
         self.options = options or DetectorOptions()
         self._strides = _strides_of(engine.spec.outputs)
         self._pad_to = engine.spec.stride
-        self._least_logit = float(np.log(self.options.threshold / (1 - self.options.threshold)))
+        self._min_logit = float(np.log(self.options.threshold / (1 - self.options.threshold)))
 
     def __call__(self, image: Image) -> Detections:
         batch, ratio = letterbox(image, self.options.long_side_px, self._pad_to)
         maps = self.engine(batch)
-        cells = [decode_level(maps[name][0], stride, self._least_logit) for name, stride in self._strides.items()]
+        cells = [decode_level(maps[name][0], stride, self._min_logit) for name, stride in self._strides.items()]
         rows = suppress(np.concatenate(cells), self.options)
         points = (rows[:, 1:].reshape(-1, 7, 2) + 0.5) / ratio - 0.5  # two corners of the box, then the five points
         both: Floats = points.astype(np.float32)
@@ -84,7 +84,7 @@ def letterbox(image: Image, long_side_px: int, multiple: int) -> tuple[Image, ND
     return batch, np.array([columns / width, rows / height])
 
 
-def decode_level(raw: Floats, stride: int, least_logit: float) -> Floats:
+def decode_level(raw: Floats, stride: int, min_logit: float) -> Floats:
     """(15, h, w) raw map -> (K, 15) rows of the cells that score: score 0..1, box x0 y0 x1 y1, five points x y, in
     input px.
 
@@ -92,7 +92,7 @@ def decode_level(raw: Floats, stride: int, least_logit: float) -> Floats:
     strides, and the points like the middle. The middle of cell i is (i + 1/2) * stride - 1/2.
     """
     width = raw.shape[2]
-    cells = np.flatnonzero(raw[0] > least_logit)
+    cells = np.flatnonzero(raw[0] > min_logit)
     values = raw.reshape(len(raw), -1)[:, cells].T  # (K, 15)
     own = (np.stack([cells % width, cells // width], axis=1) + 0.5) * stride - 0.5
     score = 1 / (1 + np.exp(-values[:, :1]))

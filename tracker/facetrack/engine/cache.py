@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
-from facetrack.download import cache_folder, new_beside
+from facetrack.download import cache_folder, new_sibling
 from facetrack.errors import OutputError
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ def driver_version(stated: Path = Path("/proc/driver/nvidia/version")) -> str:
         return "driver not stated"
 
 
-def kept(path: Path, load: Callable[[Path], T], build: Callable[[Path], None]) -> T:
+def load_or_build(path: Path, load: Callable[[Path], T], build: Callable[[Path], None]) -> T:
     """What `load` reads at `path`, where `build` writes it if it is not there or does not load.
 
     build: gets another path in the same folder, which takes the file's place once it is complete: another process never
@@ -100,6 +100,6 @@ def kept(path: Path, load: Callable[[Path], T], build: Callable[[Path], None]) -
 
 def _beside(path: Path) -> Path:
     try:
-        return new_beside(path)
+        return new_sibling(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error}); make room there, or set XDG_CACHE_HOME") from error

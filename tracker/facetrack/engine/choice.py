@@ -46,7 +46,7 @@ def open_engine(path: Path | str, engine: str = "onnx", threads: int = 1, provid
     path = Path(path)
     check(engine, provider)
     if engine == AUTO:
-        return started(path, lambda name: open_engine(path, name, threads, provider), threads, provider)[0]
+        return start_with_fallback(path, lambda name: open_engine(path, name, threads, provider), threads, provider)[0]
     if engine == "onnx":
         from facetrack.engine.onnx import OnnxEngine
 
@@ -80,7 +80,9 @@ def check(engine: str, provider: str) -> None:
         )
 
 
-def started(path: Path, start: Callable[[str], T], threads: int = 1, provider: str = "cpu") -> tuple[T, Choice]:
+def start_with_fallback(
+    path: Path, start: Callable[[str], T], threads: int = 1, provider: str = "cpu"
+) -> tuple[T, Choice]:
     """What `start` makes with the engine that is chosen for the network at `path`, or with `onnx` where that one does
     not start.
 
@@ -92,7 +94,7 @@ def started(path: Path, start: Callable[[str], T], threads: int = 1, provider: s
     try:
         return start(choice.engine), choice
     except Exception as error:  # a broken package, a missing driver, no memory: ONNX Runtime does without them
-        return start("onnx"), Choice("onnx", f"{choice.engine} does not start: {_in_short(error)}")
+        return start("onnx"), Choice("onnx", f"{choice.engine} does not start: {_first_line(error)}")
 
 
 def choose(path: Path, threads: int = 1, trial: Trial | None = None) -> Choice:
@@ -110,11 +112,13 @@ def choose(path: Path, threads: int = 1, trial: Trial | None = None) -> Choice:
     if find_spec("openvino") is None or not path.is_file():
         return Choice("onnx")
     try:
-        took_ms = _remembered(path, threads, trial or measure)
+        latency_ms = _cached_trial(path, threads, trial or measure)
     except Exception as error:  # whatever is wrong with OpenVINO or the cache, ONNX Runtime does without it
-        return Choice("onnx", f"openvino could not be tried: {_in_short(error)}")
-    fastest = "openvino" if took_ms["openvino"] < took_ms["onnx"] else "onnx"
-    return Choice(fastest, f"a face takes {took_ms['onnx']:.2f} ms in onnx, {took_ms['openvino']:.2f} ms in openvino")
+        return Choice("onnx", f"openvino could not be tried: {_first_line(error)}")
+    fastest = "openvino" if latency_ms["openvino"] < latency_ms["onnx"] else "onnx"
+    return Choice(
+        fastest, f"a face takes {latency_ms['onnx']:.2f} ms in onnx, {latency_ms['openvino']:.2f} ms in openvino"
+    )
 
 
 def measure(path: Path, threads: int) -> dict[str, float]:
@@ -126,11 +130,11 @@ def measure(path: Path, threads: int) -> dict[str, float]:
     return interleaved_ms(ways, TRIAL_S, time.process_time if threads == 1 else time.perf_counter)
 
 
-def _remembered(path: Path, threads: int, trial: Trial) -> dict[str, float]:
+def _cached_trial(path: Path, threads: int, trial: Trial) -> dict[str, float]:
     def write(file: Path) -> None:
         file.write_text(json.dumps(trial(path, threads)))
 
-    return cache.kept(choice_key(path, threads).path(".json"), _read, write)
+    return cache.load_or_build(choice_key(path, threads).path(".json"), _read, write)
 
 
 def choice_key(path: Path, threads: int) -> cache.CacheKey:
@@ -140,8 +144,8 @@ def choice_key(path: Path, threads: int) -> cache.CacheKey:
 
 
 def _read(file: Path) -> dict[str, float]:
-    took_ms = json.loads(file.read_text())
-    return {name: float(took_ms[name]) for name in ("onnx", "openvino")}
+    latency_ms = json.loads(file.read_text())
+    return {name: float(latency_ms[name]) for name in ("onnx", "openvino")}
 
 
 def _can_tensorrt() -> bool:
@@ -154,5 +158,5 @@ def _can_tensorrt() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _in_short(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -45,7 +45,7 @@ def _in_single(module: nn.Module, values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(v.float() if isinstance(v, Tensor) and v.is_floating_point() else v for v in values)
 
 
-def convolution_types(program: torch.export.ExportedProgram) -> dict[torch.dtype, int]:
+def count_convolution_types(program: torch.export.ExportedProgram) -> dict[torch.dtype, int]:
     """How many convolutions of an exported program give which type: what a runtime is told to build."""
     found: dict[torch.dtype, int] = {}
     for node in program.graph.nodes:
@@ -61,7 +61,7 @@ def check_types(program: torch.export.ExportedProgram, network: nn.Module) -> No
     Runtimes that take types as they stand build those, and no others.
     """
     asked = sum(isinstance(module, _HalfConvolution) for module in network.modules())
-    found = convolution_types(program).get(torch.float16, 0)
+    found = count_convolution_types(program).get(torch.float16, 0)
     if found != asked:
         raise ModelFileError(
             f"torch exported {found} convolutions in half precision where the network has {asked}; report this, and "

@@ -52,20 +52,20 @@ def compare(
         end = len(crops) if size == len(crops) else few
         for start in range(0, end, size):
             stop = min(start + size, end)
-            said = engine(crops[start:stop].numpy())
+            actual = engine(crops[start:stop].numpy())
             for name, value in reference.items():
-                worst[name].append(float(np.abs(said[name] - value[start:stop]).max()))
+                worst[name].append(float(np.abs(actual[name] - value[start:stop]).max()))
     return {name: float(np.max(values)) for name, values in worst.items()}
 
 
-def refuse_unless_within(found: Mapping[str, float], allowed: Mapping[str, float], what: str) -> None:
+def check_tolerance(found: Mapping[str, float], allowed: Mapping[str, float], what: str) -> None:
     """Raises ParityError where a difference is above its tolerance, or is no number."""
     too_far = {name: round(found[name], 6) for name, limit in allowed.items() if not found[name] <= limit}
     if too_far:
         raise ParityError(f"{what} differ by {too_far}, allowed is {dict(allowed)}; nothing was written")
 
 
-def proven(
+def with_measured_parity(
     network: nn.Module,
     engine: Callable[[Image], Mapping[str, np.ndarray]],
     crops: Tensor,
@@ -78,7 +78,7 @@ def proven(
     what: the engine, in words. Raises ParityError where a difference is above its tolerance.
     """
     found = compare(network, engine, crops, list(spec.outputs))
-    refuse_unless_within(found, tolerances(spec, precision), f"{what} in {precision} and torch")
+    check_tolerance(found, tolerances(spec, precision), f"{what} in {precision} and torch")
     return dataclasses.replace(spec, parity={name: round(value, 7) for name, value in found.items()})
 
 

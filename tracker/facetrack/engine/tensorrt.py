@@ -83,7 +83,7 @@ class TensorRtEngine:
         return item_shapes(self._network, self._names, shape)
 
     def _kept(self, shape: tuple[int, ...]) -> Any:
-        return cache.kept(self._key(shape).path(SUFFIX), self._load, lambda path: self._build(shape, path))
+        return cache.load_or_build(self._key(shape).path(SUFFIX), self._load, lambda path: self._build(shape, path))
 
     def _load(self, path: Path) -> Any:
         said = {EXTRA_FILE: ""}
@@ -94,7 +94,7 @@ class TensorRtEngine:
     def _build(self, shape: tuple[int, ...], path: Path) -> None:
         from facetrack.engine.flat import Flat
         from facetrack.engine.half_precision import check_types
-        from facetrack.engine.parity import photograph_crops, proven
+        from facetrack.engine.parity import photograph_crops, with_measured_parity
 
         said = "building a TensorRT program of '%s' for batches of %d: once, and it takes a while"
         logging.getLogger(__name__).warning(said, self.spec.name, shape[0])
@@ -104,7 +104,9 @@ class TensorRtEngine:
         built = self._trt.dynamo.compile(program, arg_inputs=[example], **COMPILE)
         network, spec = open_module(self.path)
         engine = self._on_device({shape: built})
-        spec = proven(network, engine, photograph_crops(spec), spec, self._precision, "what TensorRT built")
+        spec = with_measured_parity(
+            network, engine, photograph_crops(spec), spec, self._precision, "what TensorRT built"
+        )
         report = {EXTRA_FILE: spec.to_metadata()[METADATA_KEY]}
         self._trt.save(built, str(path), extra_files=report, output_format="exported_program", arg_inputs=[example])
 

@@ -73,7 +73,7 @@ class LiveLoop:
         if self.tracker.search_is_due(frame.time_s, self.pacer.interval_s):
             started_s = time.perf_counter()
             self.tracker.search(frame)
-            self.pacer.took(time.perf_counter() - started_s)
+            self.pacer.add_duration(time.perf_counter() - started_s)
 
     def _count(self, captured_s: float) -> None:
         now = time.perf_counter()

@@ -11,8 +11,8 @@ class SearchPacer:
 
     SHARE = 0.05
     """Of one core."""
-    SHORTEST_S, LONGEST_S = 0.1, 1.0
-    NEW = 0.2
+    MIN_INTERVAL_S, MAX_INTERVAL_S = 0.1, 1.0
+    WEIGHT_OF_NEWEST = 0.2
     """Weight of the newest search in the mean."""
 
     def __init__(self) -> None:
@@ -21,13 +21,17 @@ class SearchPacer:
     def reset(self) -> None:
         self._cost_s: float | None = None
 
-    def took(self, cost_s: float) -> None:
+    def add_duration(self, cost_s: float) -> None:
         """cost_s: of the last search, by the clock."""
-        self._cost_s = cost_s if self._cost_s is None else self.NEW * cost_s + (1 - self.NEW) * self._cost_s
+        self._cost_s = (
+            cost_s
+            if self._cost_s is None
+            else self.WEIGHT_OF_NEWEST * cost_s + (1 - self.WEIGHT_OF_NEWEST) * self._cost_s
+        )
 
     @property
     def interval_s(self) -> float:
         """From one search to the next."""
         if self._cost_s is None:
-            return self.SHORTEST_S
-        return min(max(self._cost_s / self.SHARE, self.SHORTEST_S), self.LONGEST_S)
+            return self.MIN_INTERVAL_S
+        return min(max(self._cost_s / self.SHARE, self.MIN_INTERVAL_S), self.MAX_INTERVAL_S)

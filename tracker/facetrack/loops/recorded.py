@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from facetrack.types import Event, Face, Frame
 
 
-class Followed:
+class RunTotals:
     """What went by, for the closing line."""
 
     def __init__(self) -> None:
@@ -47,21 +47,21 @@ def follow(
     pictures: VideoSink | None,
     records: Sequence[JsonLinesSink | CsvSink | ReportSink],
     progress: Progress,
-) -> Followed:
+) -> RunTotals:
     """The loop: each frame through the tracker and into every output; decoding runs ahead of it, drawing and encoding
     behind it."""
     from facetrack.drawing.faces import draw_faces
     from facetrack.drawing.signals import SignalOverlay
-    from facetrack.loops.threads import WriteBehind, read_ahead
+    from facetrack.loops.threads import BackgroundWriter, prefetch
 
-    followed, overlay = Followed(), SignalOverlay()
+    followed, overlay = RunTotals(), SignalOverlay()
 
     def show(sink: VideoSink, frame: Frame, faces: list[Face], events: tuple[Event, ...]) -> None:
         picture = overlay.draw(draw_faces(frame.image, faces), faces, events, frame.time_s)
         sink.write(picture, frame.time_s)
 
     bar = progress.add_task("following", total=frames.n_frames)
-    with WriteBehind() as behind, closing(read_ahead(frames)) as decoded:
+    with BackgroundWriter() as behind, closing(prefetch(frames)) as decoded:
         for frame in decoded:
             started = time.perf_counter()
             faces = tracker.update(frame)
@@ -69,7 +69,7 @@ def follow(
             for sink in records:
                 sink.write(frame, faces, tracker.events)
             if pictures is not None:
-                behind.do(partial(show, pictures, frame, faces, tracker.events))
+                behind.submit(partial(show, pictures, frame, faces, tracker.events))
             progress.advance(bar)
     progress.update(bar, total=followed.frames)  # some containers only guess their length
     return followed

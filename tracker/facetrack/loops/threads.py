@@ -13,12 +13,12 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-WAITING = 4
+QUEUE_SIZE = 4
 """Frames that may wait between two threads: 25 MB of 1080p, and enough to even out a slow one."""
 _END = object()
 
 
-def read_ahead(items: Iterable[Item]) -> Generator[Item]:
+def prefetch(items: Iterable[Item]) -> Generator[Item]:
     """The same items in the same order, got in a thread of their own while the caller works on earlier ones.
 
     What the source raises is raised where its item would come. Close the generator before the source
@@ -26,17 +26,17 @@ def read_ahead(items: Iterable[Item]) -> Generator[Item]:
     """
     source = iter(items)
     with ThreadPoolExecutor(1, "facetrack read") as thread:
-        coming: deque[Future[object]] = deque(thread.submit(next, source, _END) for _ in range(WAITING))
+        coming: deque[Future[object]] = deque(thread.submit(next, source, _END) for _ in range(QUEUE_SIZE))
         while (item := coming.popleft().result()) is not _END:
             coming.append(thread.submit(next, source, _END))
             yield item  # type: ignore[misc]
 
 
-class WriteBehind:
+class BackgroundWriter:
     """Calls made in a thread of their own, one after the other, in the order in which they were given.
 
-    As a context: its end waits for all of them. What one raises is raised by a later `do`, or at the end; those that
-    came after it are not made.
+    As a context: its end waits for all of them. What one raises is raised by a later `submit`, or at the end; those
+    that came after it are not made.
     """
 
     def __init__(self) -> None:
@@ -44,9 +44,9 @@ class WriteBehind:
         self._waiting: deque[Future[None]] = deque()
         self._failed = False
 
-    def do(self, call: Callable[[], None]) -> None:
+    def submit(self, call: Callable[[], None]) -> None:
         """Waits only where WAITING calls are still to be made."""
-        while self._waiting and (len(self._waiting) >= WAITING or self._waiting[0].done()):
+        while self._waiting and (len(self._waiting) >= QUEUE_SIZE or self._waiting[0].done()):
             self._waiting.popleft().result()
         self._waiting.append(self._thread.submit(self._make, call))
 
@@ -57,7 +57,7 @@ class WriteBehind:
         call()
         self._failed = False
 
-    def __enter__(self) -> WriteBehind:
+    def __enter__(self) -> BackgroundWriter:
         return self
 
     def __exit__(

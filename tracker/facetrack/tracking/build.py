@@ -32,7 +32,7 @@ def make_tracker(
     expressions: bool = False,
 ) -> FaceTracker:  # fmt: skip
     """A tracker as the options ask for it. What `auto` chose is said on standard error, where there was a choice."""
-    from facetrack.engine.choice import AUTO, check, started
+    from facetrack.engine.choice import AUTO, check, start_with_fallback
     from facetrack.modelfile import bundled_path
     from facetrack.tracking.tracker import FaceTracker
 
@@ -47,7 +47,7 @@ def make_tracker(
     if engine != AUTO:
         return start(engine)
     # Decided for the landmark network, which runs in every frame.
-    tracker, choice = started(model or bundled_path("landmarks68"), start, threads, provider)
+    tracker, choice = start_with_fallback(model or bundled_path("landmarks68"), start, threads, provider)
     if choice.reason:
         print(f"engine: {choice.engine} ({choice.reason})", file=sys.stderr)
     return tracker
@@ -65,15 +65,15 @@ def make_detector(name: str, model: Path | None, threads: int, long_side_px: int
         from facetrack.modelfile import bundled_path
 
         return CnnDetector(OnnxEngine(model or bundled_path("detector"), threads), DetectorOptions(long_side_px))
-    from facetrack.download import fetched
+    from facetrack.download import fetch
 
     if name == "yunet":
         from facetrack.detector import yunet
 
-        return yunet.YunetDetector(model or fetched(yunet.FILE), DetectorOptions(long_side_px))
+        return yunet.YunetDetector(model or fetch(yunet.FILE), DetectorOptions(long_side_px))
     if name == "mediapipe":
         from facetrack.detector import mediapipe
 
         mediapipe.need_package()  # before a file is fetched for it
-        return mediapipe.MediaPipeDetector(model or fetched(mediapipe.FILE))
+        return mediapipe.MediaPipeDetector(model or fetch(mediapipe.FILE))
     raise FacetrackError(f"--detector is '{name}'; expected one of {', '.join(DETECTORS)}")

@@ -78,7 +78,7 @@ class Gates:
 
     def is_face(self, track: Track) -> bool:
         """Whether a newcomer is clear enough, or was long enough, to be shown."""
-        vague = track.reading.vagueness() > self.options.clear_sigma
+        vague = track.reading.relative_sigma() > self.options.clear_sigma
         return not vague or track.readings >= self.options.confirmations
 
     def rank(self, boxes: Floats, image: Image) -> Floats:
@@ -101,6 +101,6 @@ def believable(reading: Reading, image: Image, presence: float, sigma: float) ->
         return False
     height, width = image.shape[:2]
     if low_x >= 0 and low_y >= 0 and high_x <= width - 1 and high_y <= height - 1:  # as nearly always
-        return not reading.vagueness() > sigma
+        return not reading.relative_sigma() > sigma
     inside = np.asarray(((points >= 0) & (points <= [width - 1, height - 1])).all(axis=1))
-    return bool(inside.mean() >= 0.5) and not reading.vagueness(inside) > sigma
+    return bool(inside.mean() >= 0.5) and not reading.relative_sigma(inside) > sigma

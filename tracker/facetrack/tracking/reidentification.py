@@ -87,7 +87,7 @@ class Identity:
         if track.place.known and distance > LEAP + FASTEST_PER_S * away_s:
             return -np.inf
         similarity = track.looks.similarity(vector)
-        vague = float(np.clip((reading.vagueness() - CLEAR) / (VAGUE - CLEAR), 0, 1))
+        vague = float(np.clip((reading.relative_sigma() - CLEAR) / (VAGUE - CLEAR), 0, 1))
         doubt = max(farness, vague)
         least = NEAR_SIMILARITY + doubt * (FAR_SIMILARITY - NEAR_SIMILARITY)
         if similarity < (least if track.place.known else CUT_SIMILARITY):
@@ -175,7 +175,7 @@ def _is_due(track: Track, time_s: float) -> bool:
 
 def _shows_face(track: Track, image: Image) -> bool:
     """Whether all of it is in the picture, and clear unless it is the first look: half a face looks like nobody."""
-    return _is_inside(track, image) and (not len(track.looks) or track.reading.vagueness() <= CLEAR)
+    return _is_inside(track, image) and (not len(track.looks) or track.reading.relative_sigma() <= CLEAR)
 
 
 def is_whole(track: Track, followed: Sequence[Track], image: Image) -> bool:

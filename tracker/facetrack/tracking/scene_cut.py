@@ -20,7 +20,7 @@ class SceneCut:
     of five frames.
     """
 
-    ACROSS = 32
+    SMALL_PX = 32
     LIMIT = 25.0
     PAN = 0.75
 
@@ -32,7 +32,7 @@ class SceneCut:
 
     def __call__(self, image: Image) -> bool:
         """image: (H, W, 3) uint8. False for the first one; True where its aspect has changed."""
-        step = max(1, max(image.shape[:2]) // self.ACROSS)
+        step = max(1, max(image.shape[:2]) // self.SMALL_PX)
         small = cv2.blur(np.ascontiguousarray(image[step // 2 :: step, step // 2 :: step]), (3, 3)).astype(np.float32)
         last, self._last = self._last, small
         if last is None:

@@ -57,23 +57,23 @@ def _whole(patch: Floats, image: Image) -> tuple[int, int, int, int]:
     return int(x0), int(y0), int(x1), int(y1)
 
 
-def fade(image: Image, rng: Rng) -> Image:
+def low_contrast(image: Image, rng: Rng) -> Image:
     """Little contrast in a dim light, as in old films and dark rooms: levels drawn towards their mean, then darker."""
     contrast, gain = rng.uniform(0.35, 0.8), rng.uniform(0.4, 1.0)
     return np.asarray(np.clip(gain * (contrast * image + (1 - contrast) * image.mean()), 0, 255), np.uint8)
 
 
-def defocus(image: Image, cell: tuple[int, int, int, int], size_px: float, rng: Rng) -> None:
+def blur_cell(image: Image, cell: tuple[int, int, int, int], size_px: float, rng: Rng) -> None:
     """Blur one cell of a scene, in place, by up to a twentieth of the size of the face in it."""
     x0, y0, x1, y1 = cell
     view = image[y0:y1, x0:x1]
     view[:] = cv2.GaussianBlur(view, (0, 0), max(0.3, float(rng.uniform(0.01, 0.055)) * size_px))
 
 
-def spoil(image: Image, rng: Rng) -> Image:
+def corrupt(image: Image, rng: Rng) -> Image:
     """Light, colour, blur, low resolution, noise, JPEG: what a webcam does to the whole frame. Coarse on purpose."""
     if rng.random() < 0.5:
-        image = webcam.relight(image, rng)
+        image = webcam.colour_jitter(image, rng)
     if rng.random() < 0.12:
         image = np.clip(image * rng.uniform(0.12, 0.5), 0, 255).astype(np.uint8)  # a dark room
     if rng.random() < 0.15:

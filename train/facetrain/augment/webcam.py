@@ -114,20 +114,20 @@ def flip(image: Image, points: Floats, weight: Floats) -> tuple[Image, Floats, F
     return np.ascontiguousarray(image[:, ::-1]), mirrored, weight[topology.FLIP]
 
 
-def degrade(image: Image, rng: Rng, options: AugmentOptions) -> Image:
+def corrupt(image: Image, rng: Rng, options: AugmentOptions) -> Image:
     """Occluders, light, colour, blur, low resolution, noise and JPEG, in the order in which a camera adds them."""
     if options.thirtyfold:
         image = PIXELS[int(rng.integers(len(PIXELS)))](image)
     if rng.random() < options.occlusion:
         image = occlude(image, rng)
     if rng.random() < options.light:
-        image = relight(image, rng)
+        image = colour_jitter(image, rng)
     if rng.random() < options.grey:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)  # type: ignore[assignment]
     if rng.random() < options.blur:
         image = blur(image, rng)
     if rng.random() < options.low_resolution:
-        image = lower_resolution(image, rng)
+        image = downscale(image, rng)
     if rng.random() < options.noise:
         sigma = rng.uniform(2, 16)
         noisy = image + sigma * rng.standard_normal(image.shape, np.float32)
@@ -138,7 +138,7 @@ def degrade(image: Image, rng: Rng, options: AugmentOptions) -> Image:
     return image
 
 
-def relight(image: Image, rng: Rng) -> Image:
+def colour_jitter(image: Image, rng: Rng) -> Image:
     """Gamma, contrast, brightness and a cast per channel, through one table; sometimes a side light."""
     ramp = np.linspace(0, 1, 256)[:, None]
     gamma = np.exp(rng.normal(0, 0.3))
@@ -173,7 +173,7 @@ def blur(image: Image, rng: Rng) -> Image:
     return cv2.filter2D(image, -1, kernel / kernel.sum())  # type: ignore[return-value]
 
 
-def lower_resolution(image: Image, rng: Rng) -> Image:
+def downscale(image: Image, rng: Rng) -> Image:
     """As if the face were small in the frame: 24 px and up."""
     height, width = image.shape[:2]
     small = int(rng.integers(24, max(25, width * 3 // 4)))

@@ -127,7 +127,7 @@ def blinks(
             shown = "shows" if trace.shows(blink) else "does not show"
             lowest = f"lowest {trace.lowest(blink):.2f}, limit {trace.limit:.2f}"
             typer.echo(f"{trace.video} {blink.first}-{blink.last}: {shown} ({lowest})")
-        typer.echo(f"{trace.video}: seems closed in {trace.closed_elsewhere()} other frames of {len(trace.eyes)}")
+        typer.echo(f"{trace.video}: seems closed in {trace.closed_outside_blinks()} other frames of {len(trace.eyes)}")
     typer.echo(f"wrote {out}")
 
 

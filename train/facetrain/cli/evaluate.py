@@ -36,7 +36,7 @@ OffsetFrom = Annotated[
     Path | None,
     typer.Option(help="Other labelled faces (helen_train): take MediaPipe's constant difference from them out, too."),
 ]
-HeldAside = Annotated[
+HeldOut = Annotated[
     float,
     typer.Option(min=0, max=0.9, help="Only people that a training with this validation_share held aside: 0.06."),
 ]
@@ -48,7 +48,7 @@ def evaluate(
     boxes: Boxes = "",
     out: Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and the pictures.")] = None,
     offset_from: OffsetFrom = None,
-    held_aside: HeldAside = 0.0,
+    held_aside: HeldOut = 0.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many faces, spread over all.")] = None,
 ) -> None:
     """Measure networks: NME in three normalisations, per region and by yaw, failure rate, AUC, Kaggle's RMSE,
@@ -61,9 +61,9 @@ def evaluate(
         raise FacetrackError(f"--boxes is '{boxes}'; expected detector or truth")
     console = Console()
     with ExitStack() as stack:
-        contest = compare.open_all(models, offset_from, data, stack)
-        samples = compare.read_some(data, held_aside, limit)
-        found = contest.evaluate(samples, boxes, bundled_detector(), held_aside > 0)
+        comparison = compare.open_methods(models, offset_from, data, stack)
+        samples = compare.read_evaluation_faces(data, held_aside, limit)
+        found = comparison.evaluate(samples, boxes, bundled_detector(), held_aside > 0)
     _print(found, data.name, console)
     if out is not None:
         options = {"--boxes": boxes, "--offset-from": offset_from, "--held-aside": held_aside, "--limit": limit}
@@ -77,7 +77,7 @@ def robustness(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for robustness.md, robustness.csv and robustness.png.")],
     offset_from: OffsetFrom = None,
-    held_aside: HeldAside = 0.0,
+    held_aside: HeldOut = 0.0,
     limit: Annotated[int, typer.Option(min=1, help="Only so many faces, spread over all.")] = DEFAULT_FACES,
 ) -> None:
     """Measure how networks bear shifted and scaled boxes, turned heads, small faces, noise, blur, bad light and JPEG.
@@ -86,14 +86,14 @@ def robustness(
     """
 
     with ExitStack() as stack:
-        contest = compare.open_all(models, offset_from, data, stack)
-        entrants = contest.entrants(bundled_detector())
-        samples = compare.spread(usable(compare.read_some(data, held_aside)), limit)
-        rows = curves.measure(entrants, samples)
+        comparison = compare.open_methods(models, offset_from, data, stack)
+        methods = comparison.methods(bundled_detector())
+        samples = compare.evenly_spaced(usable(compare.read_evaluation_faces(data, held_aside)), limit)
+        rows = curves.measure(methods, samples)
     options = {"--data": data, "--offset-from": offset_from, "--held-aside": held_aside}
     options |= {"--limit": None if limit == DEFAULT_FACES else limit, "--out": out}
     command = _command(["eval", "robustness"], models, options)
-    robustness_report.save(rows, samples, out, data.name, command, contest.robustness_notes())
+    robustness_report.save(rows, samples, out, data.name, command, comparison.robustness_notes())
     Console().print(f"wrote robustness.md, robustness.csv and robustness.png to {out}", highlight=False)
 
 

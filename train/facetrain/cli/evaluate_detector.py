@@ -38,9 +38,9 @@ def detector(
         hidden = not on_screen.is_terminal
         return track(items, title, total=total, console=on_screen, transient=True, disable=hidden)
 
-    entrants, left_out = methods.open_all(model or [bundled_path("detector")], data.parent / "models", side)
+    entered, left_out = methods.open_methods(model or [bundled_path("detector")], data.parent / "models", side)
     rows: list[Row] = []
-    for group, some in groupby(measure.measure(entrants, data, limit, watch), lambda row: row.group):
+    for group, some in groupby(measure.measure(entered, data, limit, watch), lambda row: row.group):
         these = list(some)
         console.print(_table(group, these))
         rows += these

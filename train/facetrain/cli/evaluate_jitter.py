@@ -13,7 +13,7 @@ from rich.table import Table
 
 from facetrain.evaluation.stability import measure
 from facetrain.evaluation.stability.clips import head_clip, photograph_clips, still_clips
-from facetrain.evaluation.stability.methods import contestants
+from facetrain.evaluation.stability.methods import open_methods
 from facetrain.formats.open import read_labelled
 
 Models = Annotated[
@@ -34,13 +34,13 @@ def jitter(models: Models = None, data: Data = None, head_model: Head = None, ou
     """
 
     console = Console()
-    taking_part = contestants(models or [])
+    methods = open_methods(models or [])
     clips = photograph_clips()
     clips += [head_clip(head_model)] if head_model is not None else []
     clips += still_clips(read_labelled(data).samples, data.name) if data is not None else []
     on_screen = Console(stderr=True)
-    traces = [measure.run(clip, taking_part) for clip in track(clips, "following", console=on_screen)]
-    found = measure.table(traces, taking_part)
+    traces = [measure.run(clip, methods) for clip in track(clips, "following", console=on_screen)]
+    found = measure.table(traces, methods)
     table = Table("figure", *found, caption=measure.CAPTION)
     columns = [measure.cells(row) for row in found.values()]
     for index, name in enumerate(next(iter(found.values()))):

@@ -14,7 +14,7 @@ from facetrack.cli.options import Model, Smooth
 from facetrack.tracking.build import make_tracker, tracker_options
 from facetrain.evaluation.signals import measure, report
 from facetrain.evaluation.signals.clip_labels import read_clip_labels
-from facetrain.evaluation.signals.followed_clips import THINNED
+from facetrain.evaluation.signals.followed_clips import SUBSAMPLINGS
 
 Clips = Annotated[Path, typer.Option(help="Folder of the labelled clips (.mp4).")]
 Labels = Annotated[Path, typer.Option(help="What was seen in them, as docs/labels/clips.csv; people.csv beside it.")]
@@ -39,7 +39,7 @@ def signals(
 
     known = read_clip_labels(labels)
     tracker = make_tracker(model, tracker_options(smoothing=smooth), 1)
-    found = measure.measure(tracker, known, clips, head_model, THINNED if thinned else (), seeds)
+    found = measure.measure(tracker, known, clips, head_model, SUBSAMPLINGS if thinned else (), seeds)
     console = Console()
     for table in report.tables(found):
         print_table(console, table.title, table.head, table.rows)

@@ -21,7 +21,7 @@ from facetrack.engine.openvino import RT_INFO, need_openvino
 from facetrack.engine.torch import open_module, save_program
 from facetrack.engine.trial import interleaved_ms
 from facetrack.errors import DataError, FacetrackError, OutputError
-from facetrack.modelfile import METADATA_KEY, ModelSpec, tracked
+from facetrack.modelfile import METADATA_KEY, ModelSpec, fits_tracker
 from facetrain.export.onnx import trace
 from facetrain.export.sample_crops import sample_crops
 from facetrain.formats.open import read_labelled
@@ -113,7 +113,7 @@ def _compared(
     model = half_convolutions(network) if precision == "fp16" else network
     spec = dataclasses.replace(spec, parity={})
     write(model, spec, crops[:2], path)
-    spec = parity.proven(network, open_engine(path, engine), crops, spec, precision, engine)
+    spec = parity.with_measured_parity(network, open_engine(path, engine), crops, spec, precision, engine)
     write(model, spec, crops[:2], path)
     return spec
 
@@ -157,7 +157,7 @@ def _quantized(source: Path, spec: ModelSpec, data: Path, path: Path) -> ModelSp
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    if not tracked(spec):
+    if not fits_tracker(spec):
         raise FacetrackError(f"int8 is judged by the error of 68 points, which '{spec.name}' does not give; use fp16")
     crops, truth = sample_crops(spec, usable(read_labelled(data).samples), INT8_FACES)
 
@@ -189,7 +189,7 @@ def _quantized(source: Path, spec: ModelSpec, data: Path, path: Path) -> ModelSp
         for name, engine in (("float", OnnxEngine(source)), ("int8", OnnxEngine(path)))
     }
     found = {"nme_above_float": nme["int8"] - nme["float"]}
-    parity.refuse_unless_within(found, {"nme_above_float": INT8_NME}, f"int8 and float on {data.name}")
+    parity.check_tolerance(found, {"nme_above_float": INT8_NME}, f"int8 and float on {data.name}")
     spec = dataclasses.replace(spec, parity={"nme_float": round(nme["float"], 4), "nme_int8": round(nme["int8"], 4)})
     onnx.helper.set_model_props(proto, spec.to_metadata())
     onnx.save(proto, path)
@@ -206,7 +206,7 @@ def _into_cache(
     engine = TensorRtEngine(source, precision, sizes)
     crops = _crops(spec, data)
     try:
-        spec = parity.proven(network, engine, crops, spec, precision, "tensorrt")
+        spec = parity.with_measured_parity(network, engine, crops, spec, precision, "tensorrt")
     except parity.ParityError:
         engine.discard()
         raise

@@ -7,12 +7,12 @@ from pathlib import Path
 from torch import nn
 
 from facetrack.errors import ModelFileError
-from facetrack.modelfile import ModelSpec, tracked
+from facetrack.modelfile import ModelSpec, fits_tracker
 from facetrain.models.appearance import AppearanceNet, AppearanceNetOptions
 from facetrain.models.attributes import HEADS, AttributeNet
 from facetrain.models.detector import DetectorNet
 from facetrain.models.expression import OUTPUT, ExpressionNet, ExpressionNetOptions
-from facetrain.models.growth import options_of
+from facetrain.models.growth import infer_options
 from facetrain.models.landmarks import LandmarkNet
 from facetrain.training.checkpoint import load_weights, read_weights
 
@@ -35,14 +35,14 @@ def _empty(path: Path, spec: ModelSpec) -> nn.Module:
         return AppearanceNet(AppearanceNetOptions(input_px=spec.input_px))
     if spec.kind == "expression" and OUTPUT in spec.outputs and spec.input_px is not None:
         return ExpressionNet(ExpressionNetOptions(input_px=spec.input_px))
-    if not tracked(spec) or spec.input_px is None:
+    if not fits_tracker(spec) or spec.input_px is None:
         raise ModelFileError(
             f"network '{spec.name}' is a {spec.kind} network with topology {spec.topology}; expected one that the "
             "tracker runs: 68 points with sigma and presence, a detector, appearance, or expression probabilities"
         )
     state = read_weights(path)
     try:
-        options = options_of(state, spec.input_px)
+        options = infer_options(state, spec.input_px)
     except KeyError as error:
         raise ModelFileError(
             f"{path} does not hold the weights as they were trained (no {error}); give the .onnx that training wrote, "

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from facetrack.engine.onnx import OnnxEngine
-from facetrack.engine.parity import ParityError, compare, refuse_unless_within
+from facetrack.engine.parity import ParityError, check_tolerance, compare
 from facetrack.modelfile import ModelSpec
 
 __all__ = ["OPSET", "ParityError", "export_onnx"]
@@ -42,7 +42,7 @@ def export_onnx(
         proto = onnx.load(part)
         spec = _with_parity(proto, spec, {}, part)
         found = compare(model, OnnxEngine(part), crops, list(spec.outputs))
-        refuse_unless_within(found, tolerance, f"{path.name}: torch and ONNX Runtime")
+        check_tolerance(found, tolerance, f"{path.name}: torch and ONNX Runtime")
         spec = _with_parity(proto, spec, found, part)
         part.replace(path)
     finally:

@@ -22,7 +22,7 @@ from facetrack import topology, topology_maps
 from facetrack.errors import DataError
 from facetrack.types import Floats, Image
 from facetrain.formats.reading import Reading, ReadResult
-from facetrain.formats.zips import decode, read_zip_bytes, read_zip_images, refuse_climbing
+from facetrain.formats.zips import decode, read_zip_bytes, read_zip_images, reject_path_traversal
 from facetrain.sample import Sample, trimmed
 
 TEACHER_WEIGHT = 0.5
@@ -150,7 +150,7 @@ def write_pack(samples: Sequence[Sample], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path.with_name(f"{path.name}.zip"), "w", zipfile.ZIP_STORED) as archive:
         for sample in samples:
-            refuse_climbing(path, sample.name)
+            reject_path_traversal(path, sample.name)
             archive.writestr(sample.name, _encoded(sample))
     arrays = {
         "names": np.array(names),
@@ -197,10 +197,10 @@ def split(samples: list[Sample], validation_share: float) -> tuple[list[Sample],
     if len(hashes) > 1 and limit > 0:
         by_hash = sorted(hashes, key=lambda group: (hashes[group], group))
         aside = (aside | {by_hash[0]}) - ({by_hash[-1]} if len(aside) == len(hashes) else set())
-    held = [sample.group in aside for sample in samples]
+    held_out = [sample.group in aside for sample in samples]
     return (
-        [s for s, out in zip(samples, held, strict=True) if not out],
-        [s for s, out in zip(samples, held, strict=True) if out],
+        [s for s, out in zip(samples, held_out, strict=True) if not out],
+        [s for s, out in zip(samples, held_out, strict=True) if out],
     )
 
 

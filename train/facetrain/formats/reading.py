@@ -34,7 +34,7 @@ class ReadResult:
     sizes_px: list[float] = field(default_factory=list)
 
 
-def print_left_out(problems: list[str]) -> None:
+def print_skipped(problems: list[str]) -> None:
     """The first few sentences on stderr, and how many there are."""
     for problem in problems[:SHOWN_PROBLEMS]:
         print(f"left out: {problem}", file=sys.stderr)
@@ -69,10 +69,10 @@ class Reading:
         except (DataError, SourceError) as error:
             self.problems.append(str(error))
 
-    def add(self, where: str, sample: Sample, missing_is_normal: bool = False) -> None:
+    def add(self, where: str, sample: Sample, allow_missing: bool = False) -> None:
         """Check and keep one sample. where: file and line, for messages. missing_is_normal: NaN is this format's way to
         say that a point is not labelled."""
-        points, weight, problem = checked(where, sample, missing_is_normal)
+        points, weight, problem = check_points(where, sample, allow_missing)
         if problem:
             self.problems.append(problem)
         sample = replace(sample, points=points, weight=weight)
@@ -87,7 +87,7 @@ class Reading:
         return ReadResult(self.samples, self.problems, self.sizes_px)
 
 
-def checked(where: str, sample: Sample, missing_is_normal: bool) -> tuple[Floats, Floats, str]:
+def check_points(where: str, sample: Sample, allow_missing: bool) -> tuple[Floats, Floats, str]:
     """(points, weight, problem or ""): missing points are NaN in both coordinates and have weight 0.
 
     Raises DataError where the row cannot be used: no point is known though some should be, or they lie far outside.
@@ -96,7 +96,7 @@ def checked(where: str, sample: Sample, missing_is_normal: bool) -> tuple[Floats
     known = np.isfinite(points).all(axis=1)
     points[~known] = np.nan
     weight = np.where(known, weight, np.float32(0)).astype(np.float32)
-    if len(points) and not known.any() and not missing_is_normal:
+    if len(points) and not known.any() and not allow_missing:
         raise DataError(f"{where}: not one of its {len(points)} points is a number")
     height, width = sample.image.shape[:2]
     reach = OUTSIDE_SHARE * max(height, width)
@@ -108,7 +108,7 @@ def checked(where: str, sample: Sample, missing_is_normal: bool) -> tuple[Floats
             f"({x:.1f}, {y:.1f})"
         )
     missing = int((~known).sum())
-    if missing and not missing_is_normal:
+    if missing and not allow_missing:
         return points, weight, f"{where}: {missing} of its points are not numbers; kept with those missing"
     return points, weight, ""
 

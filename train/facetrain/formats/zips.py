@@ -22,7 +22,7 @@ def read_zip_bytes(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
-                refuse_climbing(path, name)
+                reject_path_traversal(path, name)
             for name in archive.namelist():
                 if not name.endswith("/"):
                     yield name, archive.read(name)
@@ -50,7 +50,7 @@ def decode(path: Path, name: str, encoded: bytes) -> Image:
     return np.asarray(image, dtype=np.uint8)
 
 
-def refuse_climbing(path: Path, name: str) -> None:
+def reject_path_traversal(path: Path, name: str) -> None:
     """Nothing is unpacked here, but whoever unpacks such a zip writes outside the folder: it is not to be trusted."""
     parts = PurePosixPath(name.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:

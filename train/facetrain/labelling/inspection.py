@@ -58,7 +58,7 @@ def inspect(samples: Sequence[Sample], sizes_px: Sequence[float] = ()) -> Inspec
         sources=dict(Counter(sample.source for sample in samples)),
         schemes=dict(schemes),
         missing={scheme: _missing(samples, scheme) for scheme in schemes if scheme != "no points"},
-        outside=sum(_sticks_out(sample) for sample in labelled),
+        outside=sum(_has_points_outside(sample) for sample in labelled),
         attributes=_attributes(samples),
         sizes_px=sizes[np.isfinite(sizes)],
         angles_deg=np.array(angles, np.float64).reshape(-1, 3),
@@ -70,7 +70,7 @@ def _missing(samples: Sequence[Sample], scheme: str) -> NDArray[np.int64]:
     return mine.sum(axis=0)
 
 
-def _sticks_out(sample: Sample) -> bool:
+def _has_points_outside(sample: Sample) -> bool:
     height, width = sample.image.shape[:2]
     points = sample.points[np.isfinite(sample.points).all(axis=1)]
     return bool(((points < -0.5) | (points > np.array([width, height]) - 0.5)).any())

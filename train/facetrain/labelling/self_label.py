@@ -71,7 +71,7 @@ class SelfTeacher:
         reading = self.landmarker(sample.image, [crop])[0]
         if reading.presence < self.options.least_presence:
             return "hardly a face"
-        points = self.looks(sample.image, reading.landmarks.points)
+        points = self.predict_views(sample.image, reading.landmarks.points)
         mean = points.mean(axis=0)
         spread = np.sqrt(points.var(axis=0).sum(axis=1) / 2) / eye_distance(mean)
         if spread[list(topology.INNER_51)].mean() > self.options.max_spread:
@@ -79,7 +79,7 @@ class SelfTeacher:
         weight = np.clip(1 - spread / (2 * self.options.max_spread), 0, 1)
         return Labelled(mean.astype(np.float32), weight.astype(np.float32))
 
-    def looks(self, image: Image, points: Floats) -> Floats:
+    def predict_views(self, image: Image, points: Floats) -> Floats:
         """(2 * views, 68, 2) px: every view's answer, around the points that are given."""
         rng = np.random.default_rng(self.options.seed)
         plain = [r.landmarks.points for r in self.landmarker(image, self._views(points, rng))]

@@ -24,7 +24,7 @@ from facetrain.formats.packs import teacher_weight
 from facetrain.formats.reading import ReadResult
 from facetrain.sample import Sample, face_extent, trimmed
 
-PEER_SUFFIX = ".task"
+MEDIAPIPE_SUFFIX = ".task"
 """MediaPipe's bundles of networks."""
 SHARPNESS_PX = 96
 """Sharpness is measured on a crop of this side, so that it does not depend on how large the face is."""

@@ -15,36 +15,36 @@ Ints = NDArray[np.int64]
 BINS = 10
 """Of the reliability diagram: equally wide, over the probability of yes."""
 RESAMPLES = 2000
-COVERED = 0.95
+CONFIDENCE_LEVEL = 0.95
 """Of the bootstrap interval."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Roc:
+class RocCurve:
     """false_share, true_share: of the noes and of the yeses that are called yes, from none to all. area: the
     probability that a yes scores higher than a no, ties counted half (Mann and Whitney)."""
 
-    false_share: Array
-    true_share: Array
-    area: float
+    false_positive_rate: Array
+    true_positive_rate: Array
+    auc: float
 
 
-def roc(truth: Flags, score: NDArray[np.floating]) -> Roc:
+def roc(truth: Flags, score: NDArray[np.floating]) -> RocCurve:
     """(N,) each; NaN area without both yes and no."""
     order = np.argsort(-score, kind="stable")
     yes, ranked = truth[order], score[order]
     last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1) if len(ranked) else np.zeros(0, np.intp)
     true, false = np.cumsum(yes)[last], np.cumsum(~yes)[last]
     n_yes, n_no = int(truth.sum()), int((~truth).sum())
-    false_share = np.concatenate([[0.0], false / max(1, n_no)])
-    true_share = np.concatenate([[0.0], true / max(1, n_yes)])
+    false_positive_rate = np.concatenate([[0.0], false / max(1, n_no)])
+    true_positive_rate = np.concatenate([[0.0], true / max(1, n_yes)])
     # Trapezia: a run of equal scores is a slanted piece, which counts its pairs half.
-    area = float(np.sum(np.diff(false_share) * (true_share[1:] + true_share[:-1]) / 2))
-    return Roc(false_share, true_share, area if n_yes and n_no else float("nan"))
+    auc = float(np.sum(np.diff(false_positive_rate) * (true_positive_rate[1:] + true_positive_rate[:-1]) / 2))
+    return RocCurve(false_positive_rate, true_positive_rate, auc if n_yes and n_no else float("nan"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reliability:
+class ReliabilityDiagram:
     """By bin of the probability: its mean (NaN in an empty bin), the share of yeses there, and how many.
 
     error: the expected calibration error, the mean over all samples of the distance between the two (Naeini, Cooper
@@ -58,7 +58,7 @@ class Reliability:
     error: float
 
 
-def reliability(truth: Flags, probability: NDArray[np.floating], bins: int = BINS) -> Reliability:
+def reliability_diagram(truth: Flags, probability: NDArray[np.floating], bins: int = BINS) -> ReliabilityDiagram:
     """truth, probability: (N,), the latter 0..1; a probability on an edge belongs to the bin above, 1 to the last."""
     place = np.minimum((probability.astype(np.float64) * bins).astype(np.int64), bins - 1)
     count = np.bincount(place, minlength=bins)
@@ -66,10 +66,10 @@ def reliability(truth: Flags, probability: NDArray[np.floating], bins: int = BIN
     mean = np.bincount(place, probability, bins) / filled
     share = np.bincount(place, truth, bins) / filled
     gap = np.nan_to_num(np.abs(mean - share))
-    return Reliability(mean, share, count, float((gap * count).sum() / max(1, len(truth))))
+    return ReliabilityDiagram(mean, share, count, float((gap * count).sum() / max(1, len(truth))))
 
 
-def mean_interval(
+def bootstrap_interval(
     values: NDArray[np.generic], groups: NDArray[np.generic] | None = None, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:
     """Percentile bootstrap interval (Efron and Tibshirani, An introduction to the bootstrap, 1993) of the mean of
@@ -83,57 +83,57 @@ def mean_interval(
     for i in range(resamples):
         drawn = rng.integers(len(sums), size=len(sums))
         means[i] = sums[drawn].sum() / counts[drawn].sum()
-    low, high = np.quantile(means, [(1 - COVERED) / 2, (1 + COVERED) / 2])
+    low, high = np.quantile(means, [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2])
     return float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class YesNo:
-    """One question on one set. truth, said: (N,). score: (N,) what `said` was decided by. groups: (N,), see
-    `mean_interval`, or None. probability: whether the score claims to be one. note: what a reader must know."""
+class BinaryMetrics:
+    """One question on one set. truth, said: (N,). score: (N,) what `predicted` was decided by. groups: (N,), see
+    `bootstrap_interval`, or None. probability: whether the score claims to be one. note: what a reader must know."""
 
     name: str
     data: str
     truth: Flags
     score: Array
-    said: Flags
+    predicted: Flags
     groups: Ints | None = None
     probability: bool = True
     note: str = ""
 
     @property
-    def roc(self) -> Roc:
+    def roc(self) -> RocCurve:
         return roc(self.truth, self.score)
 
     @property
-    def reliability(self) -> Reliability | None:
-        return reliability(self.truth, self.score) if self.probability else None
+    def reliability_diagram(self) -> ReliabilityDiagram | None:
+        return reliability_diagram(self.truth, self.score) if self.probability else None
 
     def figures(self) -> dict[str, float]:
         """Shares 0..1; precision and recall are of yes, NaN where nothing was said or nothing was there."""
-        right = self.said == self.truth
-        hits, said, true = (int(x.sum()) for x in (self.said & self.truth, self.said, self.truth))
-        low, high = mean_interval(right, self.groups)
+        right = self.predicted == self.truth
+        hits, predicted, true = (int(x.sum()) for x in (self.predicted & self.truth, self.predicted, self.truth))
+        low, high = bootstrap_interval(right, self.groups)
         nan = float("nan")
-        calibration = self.reliability
+        calibration = self.reliability_diagram
         return {
             "pictures": len(self.truth),
             "yes": true,
             "accuracy": float(right.mean()) if len(right) else nan,
             "accuracy_low": low,
             "accuracy_high": high,
-            "precision": hits / said if said else nan,
+            "precision": hits / predicted if predicted else nan,
             "recall": hits / true if true else nan,
-            "f1": 2 * hits / (said + true) if said + true else nan,
-            "roc_area": self.roc.area,
+            "f1": 2 * hits / (predicted + true) if predicted + true else nan,
+            "roc_area": self.roc.auc,
             "calibration_error": nan if calibration is None else calibration.error,
         }
 
 
-def yes_no_figures(said: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def binary_figures(predicted: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Precision, recall and F1 of "yes" over the known labels; 0 where nothing was said or nothing was there."""
     known = labels >= 0
-    said, true = said[known], labels[known] > 0
-    hits = float((said & true).sum())
-    precision, recall = hits / max(1, int(said.sum())), hits / max(1, int(true.sum()))
+    predicted, true = predicted[known], labels[known] > 0
+    hits = float((predicted & true).sum())
+    precision, recall = hits / max(1, int(predicted.sum())), hits / max(1, int(true.sum()))
     return {"precision": precision, "recall": recall, "f1": 2 * precision * recall / max(1e-9, precision + recall)}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from facetrain.metrics import binary
-from facetrain.metrics.binary import Reliability
+from facetrain.metrics.binary import ReliabilityDiagram
 
 Numbers = NDArray[np.intp]
 Matrix = NDArray[np.floating]
@@ -31,7 +31,7 @@ def negative_log_likelihood(probabilities: Matrix, labels: Numbers) -> float:
     return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)).mean())
 
 
-def best_temperature(logits: Matrix, labels: Numbers) -> float:
+def fit_temperature(logits: Matrix, labels: Numbers) -> float:
     """What to divide (N, C) logits by so that the labels become likeliest. The likelihood has one maximum in
     1 / temperature; it is found to a thousandth, between 1/20 and 20."""
     limit = np.log(20.0)
@@ -42,25 +42,25 @@ def best_temperature(logits: Matrix, labels: Numbers) -> float:
     return float(np.exp(found.x))
 
 
-def reliability(probabilities: Matrix, labels: Numbers) -> NDArray[np.float64]:
+def reliability_diagram(probabilities: Matrix, labels: Numbers) -> NDArray[np.float64]:
     """(B, 3) for each of BINS equal bins of the largest probability that holds a face: the mean of that probability,
     the share of its faces told right, the number of faces."""
-    found = _of_what_is_said(probabilities, labels)
+    found = _top_label(probabilities, labels)
     return np.stack([found.probability, found.share, found.count], axis=1)[found.count > 0]
 
 
-def _of_what_is_said(probabilities: Matrix, labels: Numbers) -> Reliability:
+def _top_label(probabilities: Matrix, labels: Numbers) -> ReliabilityDiagram:
     """Whether the likeliest class was right, by its probability."""
-    return binary.reliability(probabilities.argmax(axis=1) == labels, probabilities.max(axis=1), BINS)
+    return binary.reliability_diagram(probabilities.argmax(axis=1) == labels, probabilities.max(axis=1), BINS)
 
 
-def calibration_error(probabilities: Matrix, labels: Numbers) -> float:
+def expected_calibration_error(probabilities: Matrix, labels: Numbers) -> float:
     """Expected calibration error: over the bins, how far the mean probability is from the share told right, by their
     faces."""
-    return _of_what_is_said(probabilities, labels).error
+    return _top_label(probabilities, labels).error
 
 
-def save_reliability(of: Mapping[str, tuple[Matrix, Numbers]], path: Path, title: str) -> None:
+def save_reliability_diagram(of: Mapping[str, tuple[Matrix, Numbers]], path: Path, title: str) -> None:
     """Share told right over the probability said, a line for each name; on the diagonal the probability is true. The
     area of a dot grows with its faces."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -71,10 +71,10 @@ def save_reliability(of: Mapping[str, tuple[Matrix, Numbers]], path: Path, title
     axis = figure.subplots()
     axis.plot([0, 1], [0, 1], color="0.6", linewidth=1)
     for name, (probabilities, labels) in of.items():
-        said, right, faces = reliability(probabilities, labels).T
-        error = calibration_error(probabilities, labels)
-        (line,) = axis.plot(said, right, label=f"{name}: calibration error {error:.1%}")
-        axis.scatter(said, right, s=8 + 200 * faces / faces.max(), color=line.get_color(), alpha=0.6)
+        confidence, right, faces = reliability_diagram(probabilities, labels).T
+        error = expected_calibration_error(probabilities, labels)
+        (line,) = axis.plot(confidence, right, label=f"{name}: calibration error {error:.1%}")
+        axis.scatter(confidence, right, s=8 + 200 * faces / faces.max(), color=line.get_color(), alpha=0.6)
     axis.set(xlabel="probability of what was said", ylabel="share told right", xlim=(0, 1), ylim=(0, 1), title=title)
     axis.legend(loc="upper left")
     figure.savefig(path, dpi=110)

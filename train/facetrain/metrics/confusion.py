@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST_HELD = 10
+MIN_SUPPORT = 10
 """A class with fewer validation faces cannot be measured."""
 
 
-def confusion_matrix(labels: NDArray[np.intp], said: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
+def confusion_matrix(labels: NDArray[np.intp], predicted: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
     """(C, C): row the label, column what was said."""
     matrix = np.zeros((classes, classes), np.intp)
-    np.add.at(matrix, (labels, said), 1)
+    np.add.at(matrix, (labels, predicted), 1)
     return matrix
 
 

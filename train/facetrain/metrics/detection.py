@@ -54,11 +54,11 @@ def average_precision(matches: list[Matches]) -> float:
     return float((np.diff(recall) * precision).sum())
 
 
-def threshold_at(matches: list[Matches], false_per_picture: float) -> float:
+def threshold_at(matches: list[Matches], max_fppi: float) -> float:
     """The lowest threshold with at most that many false alarms per picture: detections must score above it."""
     scores, hit, _ = _pooled(matches)
     false = np.sort(scores[~hit])[::-1]
-    allowed = int(false_per_picture * len(matches))
+    allowed = int(max_fppi * len(matches))
     return float(false[allowed]) if len(false) > allowed else 0.0
 
 

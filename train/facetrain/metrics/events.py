@@ -24,7 +24,7 @@ class Span(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
+class Matching:
     """pairs: (index of the label, index of the event). missed: indices of labels. false: indices of events."""
 
     pairs: tuple[tuple[int, int], ...]
@@ -91,34 +91,34 @@ FIGURES = tuple(Counts().figures())
 """Names of the figures of `Counts`."""
 
 
-def touch(one: Span, other: Span, tolerance: int = TOLERANCE) -> bool:
+def overlaps(one: Span, other: Span, tolerance: int = TOLERANCE) -> bool:
     """Whether two spans have a frame in common, or would if one were that much longer at both ends."""
     return one.first <= other.last + tolerance and other.first <= one.last + tolerance
 
 
-def match(labels: Sequence[Span], events: Sequence[Span], neither: Sequence[Span] = ()) -> Matched:
+def match(labels: Sequence[Span], events: Sequence[Span], ignore: Sequence[Span] = ()) -> Matching:
     """Pair each label with at most one event that touches it: as many pairs as there can be, and of these choices the
     one that overlaps most. An event without a label is false unless it touches one of `neither`."""
     gain = np.zeros((len(labels), len(events)))
     for row, label in enumerate(labels):
         for column, event in enumerate(events):
-            if touch(label, event):
+            if overlaps(label, event):
                 gain[row, column] = 2 * min(gain.shape) + _overlap(label, event)
     found = zip(*linear_sum_assignment(gain, maximize=True), strict=True)
     pairs = tuple((int(row), int(column)) for row, column in found if gain[row, column] > 0)
     paired_labels, paired_events = {row for row, _ in pairs}, {column for _, column in pairs}
-    return Matched(
+    return Matching(
         pairs,
         tuple(row for row in range(len(labels)) if row not in paired_labels),
         tuple(
             column for column, event in enumerate(events)
-            if column not in paired_events and not any(touch(event, span) for span in neither)
+            if column not in paired_events and not any(overlaps(event, span) for span in ignore)
         ),
     )  # fmt: skip
 
 
 def counts(
-    labels: Sequence[Span], events: Sequence[Span], matched: Matched, seconds: float, known_s: float = 0.0
+    labels: Sequence[Span], events: Sequence[Span], matched: Matching, seconds: float, known_s: float = 0.0
 ) -> Counts:
     onset = tuple(events[event].first - labels[label].first for label, event in matched.pairs)
     end = tuple(events[event].last - labels[label].last for label, event in matched.pairs)

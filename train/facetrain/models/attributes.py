@@ -41,7 +41,7 @@ class HeadOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Lattice:
+class SamplingGrid:
     """Where to read around a feature. ends: the points at the ends of its axis, their means where there are several;
     centre: those whose mean is its middle. level: as `ends`, the axis to which its rows' direction is normal and whose
     length scales their distance. span: (width, height) in lengths of the axes."""
@@ -73,7 +73,7 @@ def _step(ends: tuple[Sequence[int], Sequence[int]]) -> Tensor:
     return _mean(ends[1]) - _mean(ends[0])
 
 
-class Reader(nn.Module):
+class GridSampler(nn.Module):
     """Reads maps of the crop, of any resolution, on several lattices of one size: (N, C, s, s) maps, (N, 136) points in
     crop px -> (N, C, lattices * rows, columns), one lattice below the other, bilinear, 0 outside."""
 
@@ -81,7 +81,7 @@ class Reader(nn.Module):
     origin: Tensor
     steps: Tensor
 
-    def __init__(self, lattices: Sequence[Lattice], rows: int, columns: int, input_px: int) -> None:
+    def __init__(self, lattices: Sequence[SamplingGrid], rows: int, columns: int, input_px: int) -> None:
         super().__init__()
         self.rows, self.columns, self.count = rows, columns, len(lattices)
         # grid_sample's coordinates run from -1 to 1 between the outer borders of the outer pixels.
@@ -107,7 +107,7 @@ LEFT = (topology.LEFT_EYE_OUTER,), (topology.LEFT_EYE_INNER,)
 # The far eye of a turned head is narrow, but not low: both eyes are read as high as their mean width says.
 LEVEL = (RIGHT[0] + LEFT[1], RIGHT[1] + LEFT[0])
 EYE_SPAN, EYE_ROWS, EYE_COLUMNS = (1.5, 1.05), 16, 24
-EYES = Lattice(RIGHT, topology.RIGHT_EYE, LEVEL, EYE_SPAN), Lattice(LEFT, topology.LEFT_EYE, LEVEL, EYE_SPAN)
+EYES = SamplingGrid(RIGHT, topology.RIGHT_EYE, LEVEL, EYE_SPAN), SamplingGrid(LEFT, topology.LEFT_EYE, LEVEL, EYE_SPAN)
 """Each read from its outer corner in, so that one network serves both: about a pixel of the crop a step."""
 EYE_NOISE = 0.003
 """Variance, in units of the normalised picture, below which an eye's contrast is no longer raised: 3.5 grey levels."""
@@ -115,13 +115,13 @@ MOUTH = (topology.MOUTH_RIGHT,), (topology.MOUTH_LEFT,)
 BROAD = topology.RIGHT_EYE, topology.LEFT_EYE
 FACE_ROWS, FACE_COLUMNS = 5, 6
 FACE = (
-    Lattice(MOUTH, topology.OUTER_LIPS, MOUTH, (2.0, 1.8)),
-    Lattice(BROAD, topology.RIGHT_EYE + topology.LEFT_EYE, BROAD, (2.2, 1.2)),
+    SamplingGrid(MOUTH, topology.OUTER_LIPS, MOUTH, (2.0, 1.8)),
+    SamplingGrid(BROAD, topology.RIGHT_EYE + topology.LEFT_EYE, BROAD, (2.2, 1.2)),
 )
 """The mouth with the folds that a smile draws beside it, and what glasses cover: a cell of the maps, or two, a step."""
 
 
-class Reading(NamedTuple):
+class HeadInputs(NamedTuple):
     """What the heads see of a crop: eyes (N, 3, 2 * 16, 24) of the normalised picture, the right one above the left;
     face (N, mid, 2 * 5, 6) of the maps at stride 8, the mouth above the eyes; shape (N, 136 + top) the points and the
     pooled features."""
@@ -131,19 +131,19 @@ class Reading(NamedTuple):
     shape: Tensor
 
 
-class AttributeReader(nn.Module):
+class HeadInputExtractor(nn.Module):
     """A landmark network's features and points (N, 68, 2) -> Reading. It has nothing to learn."""
 
     def __init__(self, input_px: int) -> None:
         super().__init__()
-        self.eyes = Reader(EYES, EYE_ROWS, EYE_COLUMNS, input_px)
-        self.face = Reader(FACE, FACE_ROWS, FACE_COLUMNS, input_px)
+        self.eyes = GridSampler(EYES, EYE_ROWS, EYE_COLUMNS, input_px)
+        self.face = GridSampler(FACE, FACE_ROWS, FACE_COLUMNS, input_px)
         self.input_px = input_px
 
-    def forward(self, features: Features, points: Tensor) -> Reading:
+    def forward(self, features: Features, points: Tensor) -> HeadInputs:
         flat = points.flatten(1)
         shape = torch.cat([flat * (4 / self.input_px) - 2, features.pooled], dim=1)
-        return Reading(self.eyes(features.picture, flat), self.face(features.at8, flat), shape)
+        return HeadInputs(self.eyes(features.picture, flat), self.face(features.at8, flat), shape)
 
 
 class AttributeHeads(nn.Module):
@@ -194,7 +194,7 @@ class AttributeNet(LandmarkNet):
 
     def __init__(self, options: LandmarkNetOptions | None = None, heads: HeadOptions | None = None) -> None:
         super().__init__(options)
-        self.reader = AttributeReader(self.options.input_px)
+        self.reader = HeadInputExtractor(self.options.input_px)
         self.heads = AttributeHeads(self.options, heads or HeadOptions())
         assert len(ATTRIBUTES) == 5  # two eyes, the mouth's two, glasses: the order of `AttributeHeads.forward`
 
@@ -204,7 +204,7 @@ class AttributeNet(LandmarkNet):
         found = self.heads(*self.reader(features, outputs["points"]))
         return outputs | {"attributes": found["logits"].sigmoid(), **found}
 
-    def reading(self, crops: Tensor) -> Reading:
+    def reading(self, crops: Tensor) -> HeadInputs:
         """(N, S, S, 3) uint8 -> what the heads see of them."""
         features = self.features(crops)
         return self.reader(features, self.read(features)["points"])

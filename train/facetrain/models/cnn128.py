@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from facetrack.topology import N_POINTS
-from facetrain.models.starts import glorot_start
+from facetrain.models.starts import glorot_initialise
 
 BLOCKS = ((32,), (64, 64), (64, 64), (128, 128))
 """Channels of the 3x3 convolutions before each pool; a last one of 256 follows."""
@@ -52,7 +52,7 @@ class Cnn128(nn.Module):
         self.dense = nn.Sequential(nn.Linear(last * (side - 2) ** 2, options.dense), nn.ReLU(inplace=True))
         self.logits = nn.Linear(options.dense, 2 * N_POINTS)
         self.presence = nn.Linear(options.dense, 1)
-        glorot_start(self)
+        glorot_initialise(self)
         self.register_buffer("sigma", torch.full((N_POINTS,), float("nan")))
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ N_KEYPOINTS = 5
 CHANNELS = 1 + 4 + 2 * N_KEYPOINTS
 """Per cell: score (logit), box (x, y of its middle and log of its sides), five points; all but the score in units of
 the stride."""
-RARE = -4.6
+PRIOR_LOGIT = -4.6
 """First bias of the score, a face in a hundred cells: or else the background swamps the first steps (Lin et al., ICCV
 2017)."""
 
@@ -73,7 +73,7 @@ def _head(neck: int) -> nn.Conv2d:
     """A face is rare, and its box begins two cells wide."""
     head = nn.Conv2d(neck, CHANNELS, 1)
     nn.init.normal_(head.weight, std=0.01)
-    head.bias = nn.Parameter(torch.tensor([RARE, 0, 0, 0.7, 0.7] + [0.0] * 2 * N_KEYPOINTS))
+    head.bias = nn.Parameter(torch.tensor([PRIOR_LOGIT, 0, 0, 0.7, 0.7] + [0.0] * 2 * N_KEYPOINTS))
     return head
 
 

@@ -96,7 +96,7 @@ class ExpressionNet(nn.Module):
         logits = self.out(self.hidden(self.norm(torch.cat(parts, dim=1))))
         return {"expression": logits, OUTPUT: logits.softmax(dim=1)}
 
-    def cool(self, temperature: float) -> None:
+    def apply_temperature(self, temperature: float) -> None:
         """Divide every logit by `temperature`, in the last layer itself (Guo et al., ICML 2017)."""
         self.out.weight.data /= temperature
         self.out.bias.data /= temperature

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from facetrain.models.landmarks import InvertedResidual, LandmarkNet, LandmarkNetOptions, Residual
-from facetrain.models.shrinking import STAGES, shrunk
+from facetrain.models.shrinking import STAGES, prune_to
 
 
-def fitted(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+def widen_to(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """`state` of a smaller network, or of a larger one (`shrinking`), made to fill `model`.
 
     Residual blocks that the smaller one lacks begin as identities: the scale of their last norm is zero. Convolution
@@ -21,15 +21,15 @@ def fitted(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """
     ours = model.state_dict()
     if isinstance(model, LandmarkNet):
-        state = shrunk(state, model.options)
-    grown = {name: _resized(value, ours[name]) if name in ours else value for name, value in state.items()}
+        state = prune_to(state, model.options)
+    grown = {name: _resize_kernel(value, ours[name]) if name in ours else value for name, value in state.items()}
     for name, module in model.named_modules():
         if isinstance(module, Residual | InvertedResidual) and not any(key.startswith(f"{name}.") for key in state):
-            grown |= {f"{name}.{key}": value for key, value in identity(module).items()}
+            grown |= {f"{name}.{key}": value for key, value in identity_block(module).items()}
     return grown
 
 
-def options_of(state: dict[str, Tensor], input_px: int) -> LandmarkNetOptions:
+def infer_options(state: dict[str, Tensor], input_px: int) -> LandmarkNetOptions:
     """The options of the landmark network that `state` belongs to; the size of its crops no weight tells.
 
     Raises KeyError where it is no landmark network's.
@@ -53,7 +53,7 @@ def options_of(state: dict[str, Tensor], input_px: int) -> LandmarkNetOptions:
     )
 
 
-def identity(block: Residual | InvertedResidual) -> dict[str, Tensor]:
+def identity_block(block: Residual | InvertedResidual) -> dict[str, Tensor]:
     """The block's own start, with the scale of its last norm at zero: it returns what it gets."""
     state = {name: value.clone() for name, value in block.state_dict().items()}
     last = [name for name, module in block.named_modules() if isinstance(module, nn.BatchNorm2d)][-1]
@@ -61,7 +61,7 @@ def identity(block: Residual | InvertedResidual) -> dict[str, Tensor]:
     return state
 
 
-def _resized(kernel: Tensor, like: Tensor) -> Tensor:
+def _resize_kernel(kernel: Tensor, like: Tensor) -> Tensor:
     if kernel.dim() != 4 or kernel.shape[:2] != like.shape[:2] or kernel.shape == like.shape:
         return kernel
     difference = like.shape[2] - kernel.shape[2]

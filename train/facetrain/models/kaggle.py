@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from facetrack import topology_maps
-from facetrain.models.starts import glorot_start
+from facetrain.models.starts import glorot_initialise
 
 KAGGLE_PX = 96
 N_KAGGLE = 15
@@ -90,7 +90,7 @@ class KaggleCnn(nn.Sequential):
         layers += [nn.Flatten(), nn.Linear(width * side**2, dense[0]), nn.ReLU(inplace=True), nn.Dropout(dropout[3])]
         layers += [nn.Linear(*dense), nn.ReLU(inplace=True), nn.Linear(dense[1], 2 * points)]
         super().__init__(*layers)
-        glorot_start(self)
+        glorot_initialise(self)
 
 
 class KaggleVgg(nn.Sequential):
@@ -144,7 +144,7 @@ class Specialists(nn.Module):
         return points[:, self.order].flatten(1)
 
 
-def keras_count(model: nn.Module) -> int:
+def count_keras_parameters(model: nn.Module) -> int:
     """Parameters as Keras counts them: batch norm's running mean and variance included."""
     running = sum(b.numel() for name, b in model.named_buffers() if "running_" in name)
     return sum(p.numel() for p in model.parameters()) + running

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from facetrack.topology import N_POINTS
 
-HALVING_KERNEL = 5
+DOWNSAMPLE_KERNEL = 5
 """Side of the depthwise kernels that halve a resolution."""
 
 
@@ -87,19 +87,19 @@ class InvertedResidual(nn.Module):
         return x + self.body(x)
 
 
-def halve(inputs: int, outputs: int, separable: bool) -> nn.Sequential:
+def downsample(inputs: int, outputs: int, separable: bool) -> nn.Sequential:
     """Half the resolution."""
     if not separable:
         return ConvNorm(inputs, outputs, stride=2)
     # No norm in between: the two are one convolution whose kernels are products, and a dense one's can be taken over.
-    each = nn.Conv2d(inputs, inputs, HALVING_KERNEL, 2, HALVING_KERNEL // 2, groups=inputs, bias=False)
+    each = nn.Conv2d(inputs, inputs, DOWNSAMPLE_KERNEL, 2, DOWNSAMPLE_KERNEL // 2, groups=inputs, bias=False)
     return nn.Sequential(each, ConvNorm(inputs, outputs, 1))
 
 
 def stage(inputs: int, outputs: int, depth: int, expand: int, kernel: int, separable_halving: bool) -> nn.Sequential:
     """Halve the resolution, then `depth` residual blocks."""
     blocks = (InvertedResidual(outputs, expand, kernel) if expand else Residual(outputs) for _ in range(depth))
-    return nn.Sequential(halve(inputs, outputs, separable_halving), *blocks)
+    return nn.Sequential(downsample(inputs, outputs, separable_halving), *blocks)
 
 
 def merge(inputs: int, outputs: int, separable: bool) -> nn.Module:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from facetrain.models.landmarks import HALVING_KERNEL, LandmarkNetOptions
+from facetrain.models.landmarks import DOWNSAMPLE_KERNEL, LandmarkNetOptions
 
 STAGES = "stage4", "stage8", "stage16"
 EPSILON = 1e-5
@@ -19,21 +19,21 @@ EPSILON = 1e-5
 State = dict[str, Tensor]
 
 
-def shrunk(state: State, ours: LandmarkNetOptions) -> State:
+def prune_to(state: State, ours: LandmarkNetOptions) -> State:
     """`state` of a larger network, cut down to the options' blocks, expansions and halvings; what it does not know how
     to cut is left as it is, for the caller to refuse."""
     state = dict(state)
     for stage, depth, expand in zip(STAGES, ours.depths, ours.expand, strict=True):
         if ours.separable_halving and state.get(f"{stage}.0.0.weight", torch.empty(0)).dim() == 4:
-            state = _separate_halving(state, f"{stage}.0.")
-        state = _fewer_blocks(state, stage, depth)
+            state = _separate_downsampling(state, f"{stage}.0.")
+        state = _prune_blocks(state, stage, depth)
         if expand:
             for block in range(1, depth + 1):
-                state = _narrower(state, f"{stage}.{block}.body.", expand)
+                state = _prune_channels(state, f"{stage}.{block}.body.", expand)
     return state
 
 
-def _separate_halving(state: State, prefix: str) -> State:
+def _separate_downsampling(state: State, prefix: str) -> State:
     """(O, I, 3, 3) -> (I, 1, K, K) and (O, I, 1, 1): of each input channel's kernels the product nearest to them."""
     dense = state[f"{prefix}0.weight"]
     if dense.shape[1] == 1:
@@ -43,7 +43,7 @@ def _separate_halving(state: State, prefix: str) -> State:
     scale = s[:, 0].sqrt()
     each = (v[:, 0] * scale[:, None]).view(inputs, 1, side, side)
     point = (u[:, :, 0] * scale[:, None]).T.reshape(outputs, inputs, 1, 1)
-    pad = (HALVING_KERNEL - side) // 2
+    pad = (DOWNSAMPLE_KERNEL - side) // 2
     norm = {key.removeprefix(f"{prefix}1."): value for key, value in state.items() if key.startswith(f"{prefix}1.")}
     kept = {key: value for key, value in state.items() if not key.startswith(prefix)}
     kept |= {f"{prefix}1.1.{key}": value for key, value in norm.items()}
@@ -51,7 +51,7 @@ def _separate_halving(state: State, prefix: str) -> State:
     return kept | {f"{prefix}0.weight": each, f"{prefix}1.0.weight": point.contiguous()}
 
 
-def _fewer_blocks(state: State, stage: str, depth: int) -> State:
+def _prune_blocks(state: State, stage: str, depth: int) -> State:
     """Those that add most to their input, in their order; block 0 is the halving."""
     blocks = sorted({int(key.split(".")[1]) for key in state if key.startswith(f"{stage}.")} - {0})
     if len(blocks) <= depth:
@@ -74,7 +74,7 @@ def _last_scale(state: State, prefix: str) -> Tensor:
     return state[max(key for key in state if key.startswith(prefix) and key.endswith("1.weight"))]
 
 
-def _narrower(state: State, prefix: str, expand: int) -> State:
+def _prune_channels(state: State, prefix: str, expand: int) -> State:
     """The channels in an inverted residual's middle whose part in what it returns is largest."""
     if f"{prefix}2.0.weight" not in state:  # a block that the other network lacks
         return state

@@ -6,7 +6,7 @@ from __future__ import annotations
 from torch import nn
 
 
-def glorot_start(model: nn.Module) -> None:
+def glorot_initialise(model: nn.Module) -> None:
     """Uniform weights of variance 2 / (inputs + outputs) and zero biases: Glorot and Bengio, AISTATS 2010.
 
     Lasagne and TensorFlow started so.

@@ -26,8 +26,8 @@ from facetrain.samples import patches
 from facetrain.samples.attribute_labels import (
     COLUMN,
     EYES,
+    LID_LABEL_SOURCES,
     LIDS,
-    LIDS_ARE_LABELS,
     known,
     pose_deg,
     smile_trust,
@@ -42,7 +42,7 @@ MIRRORED = [COLUMN["eye_left_open"], COLUMN["eye_right_open"], *range(2, len(ATT
 MIRRORED_POSE = np.array([-1, 1, -1], np.float32)
 FRONTAL_DEG = 30.0
 """Photographs are laid over the features of faces turned no further."""
-POSE_IS_EXACT = ("heads",)
+EXACT_POSE_SOURCES = ("heads",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +105,10 @@ class AttributeCrops(EpochItems):
         image, values = self._changed(sample, rng)
         crop = augment.random_crop(sample.points, options.margin, rng, options.augment)
         image, matrix = augment.warp(image, crop, options.input_px, rng)
-        angles = _taught_angles(sample, crop, matrix, options.input_px)
+        angles = _target_angles(sample, crop, matrix, options.input_px)
         if rng.random() < options.augment.flip:
             image, values, angles = mirrored(image, values, angles)
-        item = as_item(augment.degrade(image, rng, options.augment), values, angles)
+        item = as_item(augment.corrupt(image, rng, options.augment), values, angles)
         return item | {"smile_trust": torch.tensor(smile_trust(sample))}
 
     def _changed(self, sample: Sample, rng: Rng) -> tuple[Image, Floats]:
@@ -119,7 +119,7 @@ class AttributeCrops(EpochItems):
         draw = rng.random()
         if draw < self.options.photographs:
             image, values = self._with_eyes(image, sample.points, values, rng)
-        elif draw < self.options.photographs + self.options.lids and sample.source in LIDS_ARE_LABELS:
+        elif draw < self.options.photographs + self.options.lids and sample.source in LID_LABEL_SOURCES:
             image, values = with_lids(image, sample.points, values, rng)
         if rng.random() < self.options.mouths:
             image, values = self._with_mouth(image, sample.points, values, rng)
@@ -128,11 +128,11 @@ class AttributeCrops(EpochItems):
     def _with_eyes(self, image: Image, points: Floats, values: Floats, rng: Rng) -> tuple[Image, Floats]:
         is_open, alike = int(rng.integers(2)), rng.random() < 0.7
         for name in EYES:
-            image, values = self.lay(image, points, values, name, is_open, rng)
+            image, values = self.paste_feature(image, points, values, name, is_open, rng)
             is_open = is_open if alike else 1 - is_open
         return image, values
 
-    def lay(
+    def paste_feature(
         self, image: Image, points: Floats, values: Floats, name: str, is_open: int, rng: Rng
     ) -> tuple[Image, Floats]:
         """A photograph over one feature, and the label with it."""
@@ -142,10 +142,10 @@ class AttributeCrops(EpochItems):
             return image, values
         values = values.copy()
         values[COLUMN[name]] = is_open
-        return patches.lay_over(image, points, name, picture, frame, rng), values
+        return patches.paste_patch(image, points, name, picture, frame, rng), values
 
     def _with_mouth(self, image: Image, points: Floats, values: Floats, rng: Rng) -> tuple[Image, Floats]:
-        image, values = self.lay(image, points, values, "mouth_open", int(rng.integers(2)), rng)
+        image, values = self.paste_feature(image, points, values, "mouth_open", int(rng.integers(2)), rng)
         values = values.copy()
         values[COLUMN["smile"]] = np.nan  # another's mouth: whether it smiles nobody says
         return image, values
@@ -167,7 +167,7 @@ def with_lids(image: Image, points: Floats, values: Floats, rng: Rng) -> tuple[I
 def _eye_closed(sample: Sample) -> bool:
     """Whether a face that nobody rendered has an eye that is clearly closed."""
     return (
-        sample.source in LIDS_ARE_LABELS
+        sample.source in LID_LABEL_SOURCES
         and "lid_opening_right" not in sample.attributes
         and bool((known(sample).attributes[[COLUMN[name] for name in EYES]] == 0).any())
     )
@@ -183,11 +183,11 @@ def _frontal(sample: Sample) -> bool:
     return bool(np.isfinite(angles).all() and np.abs(angles[:2]).max() < FRONTAL_DEG)
 
 
-def _taught_angles(sample: Sample, crop: CropBox, matrix: NDArray[np.float64], side_px: int) -> Floats:
+def _target_angles(sample: Sample, crop: CropBox, matrix: NDArray[np.float64], side_px: int) -> Floats:
     """Exact where the head is rendered, else from the points. Not genki4k's own angles: against the pose from points
     its pitch is 14 degrees off and its yaw half as large again (186 faces), while on rendered heads that pose is right
     to 3 degrees with slopes of .96 to .98."""
-    rotation = known(sample).rotation if sample.source in POSE_IS_EXACT else None
+    rotation = known(sample).rotation if sample.source in EXACT_POSE_SOURCES else None
     return (
         pose_deg(transform(sample.points, matrix), side_px) if rotation is None else turned_deg(rotation, crop.roll_rad)
     )
@@ -217,7 +217,7 @@ def plain_item(sample: Sample, options: AttributeCropOptions) -> dict[str, Tenso
     return as_item(cut(sample.image, crop, options.input_px), labels.attributes, angles)
 
 
-def laid_items(
+def pasted_items(
     photographs: Sequence[Sample], faces: Sequence[Sample], options: AttributeCropOptions, each: int, seed: int = 0
 ) -> list[dict[str, Tensor]]:
     """Every photograph of an eye (or mouth) in `each` of the faces, the same ones every time; only the laid-over
@@ -235,7 +235,7 @@ def laid_items(
             face = faces[int(rng.integers(len(faces)))]
             name = features[int(rng.integers(len(features)))]
             unknown = np.full(len(ATTRIBUTES), np.nan, np.float32)
-            image, values = laying.lay(face.image, face.points, unknown, name, int(float(value)), rng)
+            image, values = laying.paste_feature(face.image, face.points, unknown, name, int(float(value)), rng)
             if np.isfinite(values).any():
                 item = plain_item(replace(face, image=image), options)
                 labelled = as_item(item["crop"].numpy(), values, np.full(3, np.nan))

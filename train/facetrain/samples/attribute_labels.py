@@ -33,9 +33,9 @@ FOCAL = 4.0
 at some 80 cm. Farther or nearer hardly changes angles that are relative to the line of sight."""
 LIDS = "lids"
 """The faces of all sets whose lids somebody read."""
-POINTS_ARE_LABELS = ("helen_train", "ytfaces_train", "ytfaces_self", "expressions", "expressions_self", "heads", LIDS)
+POINT_LABEL_SOURCES = ("helen_train", "ytfaces_train", "ytfaces_self", "expressions", "expressions_self", "heads", LIDS)
 """Sets whose points are good enough to say how far the mouth is open."""
-LIDS_ARE_LABELS = ("helen_train", "ytfaces_train", "expressions", "heads")
+LID_LABEL_SOURCES = ("helen_train", "ytfaces_train", "expressions", "heads")
 """Sets whose points are good enough to say whether an eye is. A landmark network's own are not: at a closed eye its
 aspect ratio stays near .28 where an open one has .3. MediaPipe's mesh (expressions) follows the lids well."""
 
@@ -45,7 +45,7 @@ SEEN_SHARE = 0.6
 """Of an eye's outline; where less is seen, nobody can tell whether it is open."""
 
 
-class Known(NamedTuple):
+class AttributeLabels(NamedTuple):
     """attributes: (len(ATTRIBUTES),) 0..1, NaN where unknown. rotation: (3, 3) head to camera in the sample's picture,
     or None."""
 
@@ -53,7 +53,7 @@ class Known(NamedTuple):
     rotation: NDArray[np.float64] | None
 
 
-def known(sample: Sample) -> Known:
+def known(sample: Sample) -> AttributeLabels:
     """What the sample's attributes and points say."""
     values = np.full(len(ATTRIBUTES), np.nan, np.float32)
     given = sample.attributes
@@ -62,9 +62,9 @@ def known(sample: Sample) -> Known:
             values[COLUMN[name]] = float(given[name])
     if "emotion" in given:
         values[COLUMN["smile"]] = SMILES.get(str(given["emotion"]), np.nan)
-    if sample.source in POINTS_ARE_LABELS:
+    if sample.source in POINT_LABEL_SOURCES:
         values[COLUMN["mouth_open"]] = mouth_open(float(mouth_opening(sample.points)))
-    if sample.source in LIDS_ARE_LABELS:
+    if sample.source in LID_LABEL_SOURCES:
         values[[COLUMN[name] for name in EYES]] = eyes_open(sample.points)
     for name, side, outline in zip(EYES, ("right", "left"), (topology.RIGHT_EYE, topology.LEFT_EYE), strict=True):
         if f"lid_opening_{side}" in given:
@@ -73,7 +73,7 @@ def known(sample: Sample) -> Known:
             values[COLUMN[name]] = np.nan
         if name in given:  # somebody looked at this very eye, and says so even where they cannot tell (NaN)
             values[COLUMN[name]] = float(given[name])
-    return Known(values, _rotation(given))
+    return AttributeLabels(values, _rotation(given))
 
 
 def smile_trust(sample: Sample) -> float:

@@ -20,7 +20,7 @@ from facetrain.formats.open import read_any
 from facetrain.sample import Sample
 from facetrain.samples.attribute_crops import Photographs
 from facetrain.samples.attribute_labels import LIDS
-from facetrain.samples.lid_labels import part_by_lids
+from facetrain.samples.lid_labels import split_by_lids
 
 Locate = Callable[[list[Sample]], list[Sample]]
 """Gives samples without the 68 points those of a landmark network, and leaves out what it takes for no face."""
@@ -62,20 +62,20 @@ def read_attribute_sources(
     labelled: dict[str, list[Sample]] = {}
     for name, times in repeats.items():
         if times and name not in ("genki4k", LIDS):
-            kept, held = packs.split(_complete(read(name)), held_share)
+            kept, held_out = packs.split(_complete(read(name)), held_share)
             training += kept
-            faces += [s for s in held if name != "mtfl_self"]
+            faces += [s for s in held_out if name != "mtfl_self"]
             if name == "mtfl_self":
-                labelled["mtfl"] = held
+                labelled["mtfl"] = held_out
     if not training:
         raise DataError(f"{data}: none of {', '.join(repeats)} has faces with 68 points; check the folder of packs")
-    training, labelled[LIDS] = part_by_lids(training)
-    genki = three_ways(locate(read("genki4k.csv")))
+    training, labelled[LIDS] = split_by_lids(training)
+    genki = split_three_ways(locate(read("genki4k.csv")))
     training += genki["training"] if repeats.get("genki4k") else []
     labelled |= {"genki4k": genki["validation"], "genki4k_test": genki["test"]}
     testing = [s for s in read("mtfl.csv", 0) if s.attributes.get("split") == "testing"]
     labelled["mtfl_testing"] = locate(_limited(testing, limit))
-    eyes, mouths = (three_ways(read(f"{name}.csv", 0)) for name in ("eyes", "mouths"))
+    eyes, mouths = (split_three_ways(read(f"{name}.csv", 0)) for name in ("eyes", "mouths"))
     photographs = Photographs(eyes["training"], mouths["training"])
     return AttributeSources(training, photographs, eyes, mouths, faces, labelled)
 
@@ -89,11 +89,13 @@ def _complete(samples: list[Sample]) -> list[Sample]:
     return [s for s in samples if s.scheme == topology.SCHEME and np.isfinite(s.points).all()]
 
 
-def three_ways(samples: list[Sample]) -> dict[str, list[Sample]]:
+def split_three_ways(samples: list[Sample]) -> dict[str, list[Sample]]:
     """training, validation and test by a hash of each name: the same on every machine and for every order."""
     parts: dict[str, list[Sample]] = {"training": [], "validation": [], "test": []}
     for sample in samples:
         place = zlib.crc32(sample.name.encode()) / 2**32
-        held = "test" if place < TEST_SHARE else "validation" if place < TEST_SHARE + VALIDATION_SHARE else "training"
-        parts[held].append(sample)
+        held_out = (
+            "test" if place < TEST_SHARE else "validation" if place < TEST_SHARE + VALIDATION_SHARE else "training"
+        )
+        parts[held_out].append(sample)
     return parts

@@ -21,7 +21,7 @@ from facetrack.geometry import points_box, transform
 from facetrack.topology import FIVE_FLIP
 from facetrack.types import Floats, Image
 from facetrain.augment import webcam
-from facetrain.augment.scene import defocus, fade, occlude, spoil
+from facetrain.augment.scene import blur_cell, corrupt, low_contrast, occlude
 from facetrain.samples.hard_examples import HardExample
 from facetrain.samples.pictures import FacePicture
 from facetrain.samples.sampling import EpochItems
@@ -124,7 +124,7 @@ class Scenes(EpochItems):
                 elif draw >= options.empty_cell:
                     self._face_cell(scene, cell, rng)
         faces = [box for box, kind in zip(scene.boxes, scene.kinds, strict=True) if kind == FACE]
-        scene.image = spoil(occlude(scene.image, faces, options.occluded, rng), rng)
+        scene.image = corrupt(occlude(scene.image, faces, options.occluded, rng), rng)
         return scene
 
     def to_item(self, scene: Scene) -> dict[str, Tensor]:
@@ -197,14 +197,14 @@ class Scenes(EpochItems):
         # Shrinking is left to the JPEG decoder as far as it can: warpAffine does not average.
         reduction = int(2 ** np.clip(np.floor(np.log2(1 / max(scale, 1e-3))), 0, 3))
         image = picture.decode(reduction)
-        image = webcam.relight(image, rng) if rng.random() < 0.6 else image
-        image = fade(image, rng) if rng.random() < 0.15 else image
+        image = webcam.colour_jitter(image, rng) if rng.random() < 0.6 else image
+        image = low_contrast(image, rng) if rng.random() < 0.15 else image
         matrix = place(matrix, (box[:2] + box[2:]) / 2, target)
         if picture.source in options.tight or rng.random() < 0.2:
-            cell = shrink(cell, points_box(transform(picture.outlines[0], matrix)), rng)
+            cell = inner_cell(cell, points_box(transform(picture.outlines[0], matrix)), rng)
         paste(scene, picture, image, matrix, cell, options, reduction)
         if rng.random() < 0.15:
-            defocus(scene.image, cell, size, rng)
+            blur_cell(scene.image, cell, size, rng)
 
 
 def paste(
@@ -260,7 +260,7 @@ def cells(side: int, rng: Rng) -> Iterator[Rect]:
             yield x0, y0, x1, y1
 
 
-def shrink(cell: Rect, box: Floats, rng: Rng) -> Rect:
+def inner_cell(cell: Rect, box: Floats, rng: Rng) -> Rect:
     """What is left of a cell around a face, with uneven margins: the frame that a pack was cut with must not give it
     away."""
     margin = longer_side(box) * rng.uniform(0.03, 0.35, 4)

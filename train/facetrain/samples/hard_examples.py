@@ -25,9 +25,9 @@ class HardExample:
     size_px: float
 
 
-def mine(
-    find: Find, pictures: Iterable[FacePicture], scales: tuple[float, ...] = (0.5, 1.0, 2.0), least: float = 0.25,
-    longest_px: int = 640,
+def mine_false_positives(
+    find: Find, pictures: Iterable[FacePicture], scales: tuple[float, ...] = (0.5, 1.0, 2.0), min_score: float = 0.25,
+    max_px: int = 640,
 ) -> list[HardExample]:  # fmt: skip
     """The false alarms above `least` in pictures whose faces are all known or ignored, at several sizes."""
     mined = []
@@ -35,7 +35,7 @@ def mine(
         image = picture.decode()
         known = np.concatenate([points_box(picture.outlines), picture.ignore])
         for scale in scales:
-            if max(image.shape[:2]) * scale > longest_px:
+            if max(image.shape[:2]) * scale > max_px:
                 continue
             boxes, scores = find(_padded(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)))  # type: ignore[arg-type]
             full = (boxes + 0.5) / scale - 0.5
@@ -43,7 +43,7 @@ def mine(
                 HardExample(picture, box, float((box[2:] - box[:2]).max() * scale))
                 for box, score in zip(full, scores, strict=True)
                 # What meets a known face is a badly boxed face, not a false one.
-                if score > least and not touching(box, known).any()
+                if score > min_score and not touching(box, known).any()
             ]
     return mined
 

@@ -62,7 +62,7 @@ class LandmarkCrops(EpochItems):
             image, points, weight = augment.flip(image, points, weight)
         if rng.random() < options.augment.blink and weight[list(EYES)].min() > 0:
             image, points = blink(image, points, rng)
-        image = augment.degrade(image, rng, options.augment)
+        image = augment.corrupt(image, rng, options.augment)
         reach = options.input_px - 0.5 + OUTSIDE_PX
         inside = ((points > -0.5 - OUTSIDE_PX) & (points < reach)).all(axis=1)  # False where a point is missing
         return image, np.nan_to_num(points), weight * inside
@@ -80,7 +80,7 @@ class LandmarkCrops(EpochItems):
             picture = sample.image
             crop = _lost(sample, rng, options.margin)
         image, _ = augment.warp(picture, crop, options.input_px, rng)
-        return augment.degrade(image, rng, options.augment)
+        return augment.corrupt(image, rng, options.augment)
 
 
 def _lost(sample: Sample, rng: np.random.Generator, margin: float) -> CropBox:

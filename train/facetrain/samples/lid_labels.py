@@ -25,7 +25,7 @@ OPENNESS = {"shut": 0.0, "lowered": 0.7, "open": 1.0, "": math.nan}
 covered by 80 %: Wierwille et al. 1994), nor open: by HELEN's hand-made points the lowered eyes of the table have 70 %
 of its open eyes' median aspect ratio, by the mesh of expressions 55 %. Taught as .9 instead, shut eyes that are
 squeezed were read as open more often (docs/experiments.md)."""
-HELD_SHARE = 1 / 6
+HELD_OUT_SHARE = 1 / 6
 """Of the people of the table."""
 
 Lids = Mapping[tuple[str, str], tuple[str, str]]
@@ -46,7 +46,7 @@ def read_lids(path: Path = TABLE) -> Lids:
     return table
 
 
-def part_by_lids(samples: Sequence[Sample], lids: Lids | None = None) -> tuple[list[Sample], list[Sample]]:
+def split_by_lids(samples: Sequence[Sample], lids: Lids | None = None) -> tuple[list[Sample], list[Sample]]:
     """(for training, held aside) of faces and a table, the project's own by default.
 
     Faces that the table knows have its word on their eyes as the attributes `EYES`, and those of whom it can tell
@@ -55,9 +55,9 @@ def part_by_lids(samples: Sequence[Sample], lids: Lids | None = None) -> tuple[l
     """
     table = read_lids() if lids is None else lids
     read = [_with_label(sample, table.get((_set_of(sample.source), sample.name))) for sample in samples]
-    aside = {sample.group for sample in read if sample.source == LIDS and _is_held(sample.group)}
-    held = [_decided(sample) for sample in read if sample.source == LIDS and sample.group in aside]
-    return [sample for sample in read if sample.group not in aside], held
+    aside = {sample.group for sample in read if sample.source == LIDS and _is_held_out(sample.group)}
+    held_out = [_decided(sample) for sample in read if sample.source == LIDS and sample.group in aside]
+    return [sample for sample in read if sample.group not in aside], held_out
 
 
 def _set_of(source: str) -> str:
@@ -77,6 +77,6 @@ def _decided(sample: Sample) -> Sample:
     return replace(sample, attributes={**sample.attributes, **hard})
 
 
-def _is_held(person: str) -> bool:
+def _is_held_out(person: str) -> bool:
     """By a hash, the same on every machine; of another text than `packs.split`'s, whose lowest hashes are gone."""
-    return zlib.crc32(f"lids of {person}".encode()) < HELD_SHARE * 2**32
+    return zlib.crc32(f"lids of {person}".encode()) < HELD_OUT_SHARE * 2**32

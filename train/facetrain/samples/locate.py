@@ -13,7 +13,7 @@ from facetrain.models.landmarks import LandmarkNet
 from facetrain.models.predict import predict
 from facetrain.sample import Sample
 
-LEAST_PRESENCE = 0.5
+MIN_PRESENCE = 0.5
 FIRST_CROPS = {"genki4k": 1.0, "mtfl": 0.62}
 """Side of the first crop, in sides of the picture, of sets without the 68 points: their faces fill them so."""
 
@@ -33,7 +33,7 @@ class Locator:
         return [
             replace(sample, points=found, weight=unsure, scheme=topology.SCHEME, visible=None)
             for sample, found, present in zip(samples, points, presence, strict=True)
-            if present > LEAST_PRESENCE
+            if present > MIN_PRESENCE
         ]
 
     def _read(self, samples: list[Sample], crops: list[CropBox]) -> tuple[list[Floats], Floats]:

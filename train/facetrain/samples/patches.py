@@ -39,14 +39,14 @@ class PatchFrame:
 
 EYES = PatchFrame(0.14, 0.86, 0.57)
 MOUTHS = PatchFrame(0.16, 0.84, 0.5)
-STEADY = {"shift": 0.0, "log_scale": 0.0, "turn_deg": 0.0}
+NO_JITTER = {"shift": 0.0, "log_scale": 0.0, "turn_deg": 0.0}
 SOLID = 0.7
 """The photograph is opaque up to this share of its inscribed ellipse's radius, and gone at its rim."""
 CONTRAST = (0.5, 1.6)
 """How far a photograph's contrast follows the face's: more would blow up the shine of a dark one."""
 GREY_SPREAD = 4.0
 """A picture whose channels differ by less, on average, is grey, and so is what is laid over it."""
-LEAST_PX = 14.0
+MIN_PX = 14.0
 """Between the corners; in a smaller eye a photograph is a smudge, and nobody could tell what it shows. A tracker's crop
 shows an eye some 18 px wide."""
 CLEAR_PX = 18.0
@@ -59,13 +59,13 @@ CORNERS = {
 """Both corners of a feature, from the picture's left to its right in a face seen from the front."""
 
 
-def fits(points: Floats, feature: str, least_px: float = LEAST_PX) -> bool:
+def fits(points: Floats, feature: str, min_px: float = MIN_PX) -> bool:
     """Whether the feature is there and large enough for a photograph to be laid over it."""
     corners = points[list(CORNERS[feature])]
-    return bool(np.isfinite(corners).all() and np.linalg.norm(corners[1] - corners[0]) >= least_px)
+    return bool(np.isfinite(corners).all() and np.linalg.norm(corners[1] - corners[0]) >= min_px)
 
 
-def lay_over(image: Image, points: Floats, feature: str, patch: Image, frame: PatchFrame, rng: Rng) -> Image:
+def paste_patch(image: Image, points: Floats, feature: str, patch: Image, frame: PatchFrame, rng: Rng) -> Image:
     """The (H, W, 3) picture with `patch` over the feature of its (68, 2) points; the photograph's first corner falls on
     the feature's first, up to the frame's jitter."""
     target = points[list(CORNERS[feature])].astype(np.float64)

@@ -25,12 +25,12 @@ from facetrack.geometry import below_forehead, box_iou, points_box
 from facetrack.types import Floats, Image
 from facetrain.formats.packs import person_of
 
-TEACHER_SURE = 0.8
+TEACHER_CONFIDENT = 0.8
 TEACHER_UNSURE = 0.3
 TEACHER_EDGE_PX = 24
 """Black put around a picture for the teacher, which misses faces that touch the edge."""
 SAME_FACE_IOU = 0.3
-SMALLEST_CLEAR_PX = 7.0
+MIN_CLEAR_PX = 7.0
 """Enlarged, a smaller face of a crowd is a smear that teaches the network to find smears."""
 
 
@@ -89,7 +89,7 @@ def read_box_pictures(folder: Path, name: str = "wider_scenes") -> list[FacePict
     crowds = []
     for file, data in _zip_bytes(folder / f"{name}.zip"):
         boxes = below_forehead(np.array(by_name.get(file, []), np.float32).reshape(-1, 4))
-        clear = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= SMALLEST_CLEAR_PX
+        clear = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= MIN_CLEAR_PX
         if clear.any():
             unknown = np.full((int(clear.sum()), 5, 2), np.nan, np.float32)
             crowds.append(FacePicture(file, file, name, data, ellipse_outline(boxes[clear]), unknown, boxes[~clear]))
@@ -127,20 +127,20 @@ def with_teacher(pictures: Iterable[FacePicture], model: Path) -> list[FacePictu
     """The same pictures with the unlabelled faces that YuNet sees: as faces where it is sure, as regions to ignore
     where it is not. Without this a detector is punished for finding the people in the background."""
     teacher = cv2.FaceDetectorYN.create(str(model), "", (320, 320), TEACHER_UNSURE, 0.3)
-    return [_with_seen(picture, _seen(teacher, picture.decode())) for picture in pictures]
+    return [_with_detections(picture, _detect(teacher, picture.decode())) for picture in pictures]
 
 
 def split_by_group(pictures: list[FacePicture], share: float) -> tuple[list[FacePicture], list[FacePicture]]:
     """(training, validation) by a hash of the group: the same on every machine and for every order of the files."""
     limit = round(share * 2**32)
-    held = [zlib.crc32(p.group.encode()) < limit for p in pictures]
+    held_out = [zlib.crc32(p.group.encode()) < limit for p in pictures]
     return (
-        [p for p, out in zip(pictures, held, strict=True) if not out],
-        [p for p, out in zip(pictures, held, strict=True) if out],
+        [p for p, out in zip(pictures, held_out, strict=True) if not out],
+        [p for p, out in zip(pictures, held_out, strict=True) if out],
     )
 
 
-def _seen(teacher: cv2.FaceDetectorYN, image: Image) -> NDArray[np.float32]:
+def _detect(teacher: cv2.FaceDetectorYN, image: Image) -> NDArray[np.float32]:
     edge = TEACHER_EDGE_PX
     image = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_CONSTANT)  # type: ignore[assignment]
     teacher.setInputSize(image.shape[1::-1])
@@ -150,12 +150,12 @@ def _seen(teacher: cv2.FaceDetectorYN, image: Image) -> NDArray[np.float32]:
     return rows
 
 
-def _with_seen(picture: FacePicture, seen: NDArray[np.float32]) -> FacePicture:
+def _with_detections(picture: FacePicture, seen: NDArray[np.float32]) -> FacePicture:
     """seen: (N, 15) rows of FaceDetectorYN: x, y, w, h, five points, score."""
     boxes = below_forehead(np.concatenate([seen[:, :2], seen[:, :2] + seen[:, 2:4]], axis=1))
     known = points_box(picture.outlines)
     new = ~(box_iou(boxes, known) > SAME_FACE_IOU).any(axis=1)
-    sure, unsure = new & (seen[:, 14] >= TEACHER_SURE), new & (seen[:, 14] < TEACHER_SURE)
+    sure, unsure = new & (seen[:, 14] >= TEACHER_CONFIDENT), new & (seen[:, 14] < TEACHER_CONFIDENT)
     return replace(
         picture,
         outlines=np.concatenate([picture.outlines, ellipse_outline(boxes[sure])]),

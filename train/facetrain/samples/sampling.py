@@ -56,7 +56,7 @@ def balanced_order(classes: Sequence[object], balance: float, rng: Rng, draws: i
     the next. Within a class no sample comes a second time before all have come once.
     """
     _, member_of = np.unique(np.asarray(classes), return_inverse=True)
-    quotas = whole_parts(class_shares(np.bincount(member_of), balance), draws)
+    quotas = apportion(class_shares(np.bincount(member_of), balance), draws)
     picks = [
         _cycled(np.flatnonzero(member_of == number), len(member_of), int(quota), rng)
         for number, quota in enumerate(quotas)
@@ -70,7 +70,7 @@ def class_shares(counts: Numbers, balance: float) -> NDArray[np.float64]:
     return np.asarray(weights / weights.sum())
 
 
-def whole_parts(shares: NDArray[np.float64], total: int) -> Numbers:
+def apportion(shares: NDArray[np.float64], total: int) -> Numbers:
     """`total` dealt out by `shares` in whole numbers: rounded down, and what is left goes to the largest remainders
     (Hare and Niemeyer's method)."""
     exact = shares * total

@@ -16,7 +16,7 @@ from facetrain.formats.open import read_any
 from facetrain.sample import Sample, as_scheme
 from facetrain.samples.provenance import BROUGHT_TERMS, NEGATIVES, describe, terms_of
 
-LEAST_PER_EPOCH = 2048
+MIN_PER_EPOCH = 2048
 """A small set is repeated within an epoch until there are this many crops: each is augmented afresh."""
 
 
@@ -46,10 +46,10 @@ def _own_packs(data: Path, repeats: Mapping[str, int], validation_share: float) 
     training: list[Sample] = []
     validation: dict[str, list[Sample]] = {}
     for name in repeats:
-        kept, held = packs.split(packs.read_pack(data / name).samples, validation_share)
+        kept, held_out = packs.split(packs.read_pack(data / name).samples, validation_share)
         training += kept
-        if held:
-            validation[name] = held
+        if held_out:
+            validation[name] = held_out
     described = [describe(name) for name in (*repeats, NEGATIVES)]
     negatives = packs.read_negatives(data, NEGATIVES)
     return LandmarkSources(training, validation, negatives, dict(repeats), described, terms_of(repeats), [])
@@ -62,15 +62,15 @@ def _brought(data: Path, validation_share: float) -> LandmarkSources:
         why = problems[0] if problems else "none of them has points"
         raise DataError(f"{data}: of its {len(result.samples)} samples none can train a landmark network: {why}")
     samples, remark = _groups_to_split(samples)
-    kept, held = packs.split(samples, validation_share)
-    if not held:
+    kept, held_out = packs.split(samples, validation_share)
+    if not held_out:
         raise DataError(f"{data}: one face is not enough to train on and to check; bring more of them")
     counts = Counter(sample.source for sample in kept)
-    times = max(1, math.ceil(LEAST_PER_EPOCH / len(kept)))
+    times = max(1, math.ceil(MIN_PER_EPOCH / len(kept)))
     described = [f"{name}: {count} faces, brought by the user" for name, count in counts.items()]
     return LandmarkSources(
         kept,
-        {data.stem: held},
+        {data.stem: held_out},
         [],
         dict.fromkeys(counts, times),
         described,

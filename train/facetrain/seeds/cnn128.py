@@ -68,8 +68,8 @@ def boxed(samples: list[Sample], margin: float, input_px: int, shift: float = 0.
     return Pictures(np.stack(crops), np.stack(points), np.stack([s.weight for s in samples]).astype(np.float32))
 
 
-def nme(model: nn.Module, held: Pictures) -> Figures:
-    found = metrics.summary(predict(model, held.crops)["points"], held.points)
+def nme(model: nn.Module, held_out: Pictures) -> Figures:
+    found = metrics.summary(predict(model, held_out.crops)["points"], held_out.points)
     return {name: found[name] for name in ("nme", "nme_51", "fr8")}
 
 
@@ -104,28 +104,28 @@ def train_faces(
     crops = dataclasses.replace(recipe.crops, input_px=side)
     if recipe.limit:
         training = training[:: -(-len(training) // recipe.limit)]
-    held = boxed(validation, margin, side)
+    held_out = boxed(validation, margin, side)
     torch.manual_seed(recipe.fit.seed)
     dataset = LandmarkCrops(training, negatives, crops, recipe.fit.seed)
     model: nn.Module = Cnn128(recipe.network)
-    model = fit(model, dataset, Cnn128Loss(side), lambda net: nme(net, held), recipe.fit, run_dir).eval().cpu()
-    predicted = predict(model, held.crops)["points"]
-    measure_sigma(model, predicted, held)
-    figures = nme(model, held)
+    model = fit(model, dataset, Cnn128Loss(side), lambda net: nme(net, held_out), recipe.fit, run_dir).eval().cpu()
+    predicted = predict(model, held_out.crops)["points"]
+    measure_sigma(model, predicted, held_out)
+    figures = nme(model, held_out)
     if benchmark:
         exact = nme(model, boxed(benchmark, margin, side))
         figures |= {f"{recipe.benchmark}_{name}": value for name, value in exact.items()}
         figures |= box_jitter(model, benchmark, recipe)
     save_figures(figures, run_dir)
-    spec = seed_spec("cnn128", model, held.crops, topology.SCHEME, margin, list(recipe.packs), figures)
-    export_seed(model, spec, held.crops, run_dir / "model.onnx")
-    cells = [drawn(*three) for three in zip(held.crops[:18], predicted[:18], held.points[:18], strict=True)]
+    spec = seed_spec("cnn128", model, held_out.crops, topology.SCHEME, margin, list(recipe.packs), figures)
+    export_seed(model, spec, held_out.crops, run_dir / "model.onnx")
+    cells = [drawn(*three) for three in zip(held_out.crops[:18], predicted[:18], held_out.points[:18], strict=True)]
     save_sheet(cells, run_dir / "predictions.png")
     return figures
 
 
-def measure_sigma(model: nn.Module, predicted: np.ndarray, held: Pictures) -> None:
+def measure_sigma(model: nn.Module, predicted: np.ndarray, held_out: Pictures) -> None:
     """Each point's root mean square error per coordinate, written into the network as its sigma."""
-    deviation = np.sqrt(np.square(predicted - held.points).mean(axis=(0, 2)))
+    deviation = np.sqrt(np.square(predicted - held_out.points).mean(axis=(0, 2)))
     assert isinstance(model, Cnn128)
     model.sigma.copy_(torch.from_numpy(deviation))

@@ -26,7 +26,7 @@ from facetrain.augment import webcam as augment
 from facetrain.augment.mirror import mirrored
 from facetrain.augment.webcam import AugmentOptions
 from facetrain.formats import packs
-from facetrain.metrics.confusion import LEAST_HELD, confusion_matrix, f1_scores, save_confusion
+from facetrain.metrics.confusion import MIN_SUPPORT, confusion_matrix, f1_scores, save_confusion
 from facetrain.models.eac import EacNet, EacOptions, mark, region_centres
 from facetrain.models.predict import predict
 from facetrain.models.vgg16 import ExpressionVgg
@@ -100,7 +100,7 @@ def augmented(sample: Sample, recipe: ExpressionRecipe, rng: np.random.Generator
     points = transform(sample.points, matrix)
     if rng.random() < options.flip:
         image, points = np.ascontiguousarray(image[:, ::-1]), mirrored(points, topology.FLIP, input_px)
-    image = augment.degrade(image, rng, options)
+    image = augment.corrupt(image, rng, options)
     return mark(image, region_centres(points)) if recipe.marked else image
 
 
@@ -126,10 +126,10 @@ def train_expression(data: Path, run_dir: Path, recipe: ExpressionRecipe) -> Fig
     return train_faces(training, validation, run_dir, recipe)
 
 
-def train_faces(training: list[Sample], held: list[Sample], run_dir: Path, recipe: ExpressionRecipe) -> Figures:
+def train_faces(training: list[Sample], held_out: list[Sample], run_dir: Path, recipe: ExpressionRecipe) -> Figures:
     """Train, measure, export; the confusion matrix goes to run_dir/confusion.png."""
-    crops = np.stack([exact(sample, recipe) for sample in held])
-    labels = np.array([CLASSES.index(str(sample.attributes["emotion"])) for sample in held])
+    crops = np.stack([exact(sample, recipe) for sample in held_out])
+    labels = np.array([CLASSES.index(str(sample.attributes["emotion"])) for sample in held_out])
     model = build(training, run_dir, recipe)
     dataset = ExpressionCrops(training, recipe)
     loss = ExpressionLoss(recipe.smoothing)
@@ -160,16 +160,16 @@ def build(training: list[Sample], run_dir: Path, recipe: ExpressionRecipe) -> nn
 
 
 def confusion_of(model: nn.Module, crops: Image, labels: NDArray[np.intp]) -> NDArray[np.intp]:
-    said = predict(model, crops)["expression"].argmax(axis=1)
-    return confusion_matrix(labels, said, len(CLASSES))
+    predicted = predict(model, crops)["expression"].argmax(axis=1)
+    return confusion_matrix(labels, predicted, len(CLASSES))
 
 
 def figures_of(model: nn.Module, crops: Image, labels: NDArray[np.intp]) -> Figures:
-    """Macro F1 over the classes that occur, over those with LEAST_HELD faces or more, and the share told right."""
+    """Macro F1 over the classes that occur, over those with MIN_SUPPORT faces or more, and the share told right."""
     matrix = confusion_of(model, crops, labels)
     scores, faces = f1_scores(matrix), matrix.sum(axis=1)
     return {
         "macro_f1": float(scores[faces > 0].mean()),
-        "macro_f1_measurable": float(scores[faces >= LEAST_HELD].mean()) if (faces >= LEAST_HELD).any() else 0.0,
+        "macro_f1_measurable": float(scores[faces >= MIN_SUPPORT].mean()) if (faces >= MIN_SUPPORT).any() else 0.0,
         "accuracy": float(np.trace(matrix) / matrix.sum()),
     }

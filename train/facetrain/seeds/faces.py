@@ -13,7 +13,7 @@ from facetrack import topology_maps
 from facetrack.geometry import crop_matrix, cut, transform
 from facetrack.types import Floats, Image
 from facetrain.augment import webcam
-from facetrain.augment.jittered_crop import BOX_JITTER, rough_crop
+from facetrain.augment.jittered_crop import BOX_JITTER, jittered_crop
 from facetrain.augment.mirror import mirrored
 from facetrain.augment.webcam import AugmentOptions
 from facetrain.models.tcdcn import POSES
@@ -31,18 +31,18 @@ class Faces:
     labels: dict[str, NDArray[np.float32]]
 
 
-def rough_faces(samples: list[Sample], margin: float, input_px: int) -> Faces:
+def jittered_faces(samples: list[Sample], margin: float, input_px: int) -> Faces:
     """Crops by boxes as unsteady as a detector's; every sample needs its points."""
     crops, points = [], []
     for sample in samples:
-        crop = rough_crop(sample, margin, BOX_JITTER)
+        crop = jittered_crop(sample, margin, BOX_JITTER)
         crops.append(cut(sample.image, crop, input_px))
         points.append(transform(sample.points, crop_matrix(crop, input_px)))
     labels = {task: np.array([label_of(s, task) for s in samples], np.float32) for task in TASKS}
     return Faces(np.stack(crops), np.stack(points), labels)
 
 
-def thinned(samples: list[Sample], limit: int) -> list[Sample]:
+def limit_evenly(samples: list[Sample], limit: int) -> list[Sample]:
     """At most about `limit` of them, spread over the whole; all where it is 0."""
     return samples[:: -(-len(samples) // limit)] if limit else samples
 
@@ -81,7 +81,7 @@ class TaskFaces(EpochItems):
             image, weight = np.ascontiguousarray(image[:, ::-1]), weight[order]
             points = mirrored(points, order, self.input_px)
             labels["pose"] = POSES - 1 - labels["pose"] if labels["pose"] >= 0 else UNKNOWN
-        image = webcam.degrade(image, rng, self.options)
+        image = webcam.corrupt(image, rng, self.options)
         arrays = {"crop": image, "points": points, "weight": weight}
         return {name: torch.from_numpy(value) for name, value in arrays.items()} | {
             task: torch.tensor(value, dtype=torch.float32) for task, value in labels.items()

@@ -20,7 +20,7 @@ from facetrain.augment.mirror import mirrored
 from facetrain.formats import packs
 from facetrain.formats.open import read_any
 from facetrain.formats.public.kaggle import FRAME_SIZE, as_kaggle
-from facetrain.formats.reading import print_left_out
+from facetrain.formats.reading import print_skipped
 from facetrain.models.kaggle import (
     KAGGLE_PX,
     N_KAGGLE,
@@ -142,11 +142,11 @@ def predict_flipped(model: nn.Module, pictures: Pictures) -> np.ndarray:
     return (plain + mirrored(turned, FLIP, KAGGLE_PX)) / 2
 
 
-def validation_figures(model: nn.Module, held: Pictures) -> Figures:
+def validation_figures(model: nn.Module, held_out: Pictures) -> Figures:
     """The authors' validation loss, RMSE in px, and the spread that betrays a collapse."""
-    predicted = predict(model, held.crops)["points"]
-    rmse = rmse_px(predicted, held)
-    return {"loss": (rmse / (KAGGLE_PX / 2)) ** 2, "rmse_px": rmse, "spread": spread(predicted, held)}
+    predicted = predict(model, held_out.crops)["points"]
+    rmse = rmse_px(predicted, held_out)
+    return {"loss": (rmse / (KAGGLE_PX / 2)) ** 2, "rmse_px": rmse, "spread": spread(predicted, held_out)}
 
 
 def train_kaggle(data: Path, run_dir: Path, recipe: KaggleRecipe) -> Figures:
@@ -177,7 +177,7 @@ def read_brought(data: Path) -> list[Sample]:
         raise DataError(
             f"{data}: of its {len(result.samples)} samples none can train a network for points: {problems[0]}"
         )
-    print_left_out(problems)
+    print_skipped(problems)
     return samples
 
 
@@ -194,41 +194,42 @@ def train_points(training: list[Sample], validation: list[Sample], run_dir: Path
             "give more, or set validation_share"
         )
     sources = sorted({sample.source for sample in training})
-    kept, held = pictures_of(training).first(recipe.limit), pictures_of(validation)
+    kept, held_out = pictures_of(training).first(recipe.limit), pictures_of(validation)
     loss = KaggleLoss() if recipe.scaled else KaggleLoss(unit=1.0)
     dataset = FlippedPictures(kept, FLIP, recipe.flip, recipe.fit.seed)
     torch.manual_seed(recipe.fit.seed)
     model: nn.Module = build_network(recipe)
-    untrained = spread(predict(model.eval(), held.crops[:64])["points"], held)
-    model = fit(model, dataset, loss, lambda net: validation_figures(net, held), recipe.fit, run_dir).eval().cpu()
-    baseline = np.broadcast_to(mean_shape(kept), held.points.shape)
-    figures = validation_figures(model, held) | {
-        "rmse_flip_px": rmse_px(predict_flipped(model, held), held),
-        "rmse_mean_shape_px": rmse_px(baseline, held),
+    untrained = spread(predict(model.eval(), held_out.crops[:64])["points"], held_out)
+    model = fit(model, dataset, loss, lambda net: validation_figures(net, held_out), recipe.fit, run_dir).eval().cpu()
+    baseline = np.broadcast_to(mean_shape(kept), held_out.points.shape)
+    figures = validation_figures(model, held_out) | {
+        "rmse_flip_px": rmse_px(predict_flipped(model, held_out), held_out),
+        "rmse_mean_shape_px": rmse_px(baseline, held_out),
         "spread_untrained": untrained,
-        "dead": dead_share(model, held),
+        "dead": dead_share(model, held_out),
     }
     save_figures(figures, run_dir)
     if figures["rmse_px"] < KAGGLE_PX:  # False for NaN, too
-        spec = seed_spec(recipe.network, model, held.crops, SCHEME, FRAME_SIZE, sources, figures)
-        export_seed(model, spec, held.crops, run_dir / "model.onnx")
-        _draw(predict(model, held.crops)["points"], held, run_dir)
+        spec = seed_spec(recipe.network, model, held_out.crops, SCHEME, FRAME_SIZE, sources, figures)
+        export_seed(model, spec, held_out.crops, run_dir / "model.onnx")
+        _draw(predict(model, held_out.crops)["points"], held_out, run_dir)
     return figures
 
 
-def _draw(predicted: np.ndarray, held: Pictures, run_dir: Path) -> None:
+def _draw(predicted: np.ndarray, held_out: Pictures, run_dir: Path) -> None:
     """The predictions as arrays, and a sheet of the best, the middling and the worst."""
-    np.savez_compressed(run_dir / "validation.npz", predicted=predicted, points=held.points, weight=held.weight)
-    error = (np.square(predicted - held.points).mean(axis=2) * held.weight).sum(axis=1)
-    order = np.argsort(error / held.weight.sum(axis=1).clip(min=1e-6))
+    np.savez_compressed(run_dir / "validation.npz", predicted=predicted, points=held_out.points, weight=held_out.weight)
+    error = (np.square(predicted - held_out.points).mean(axis=2) * held_out.weight).sum(axis=1)
+    order = np.argsort(error / held_out.weight.sum(axis=1).clip(min=1e-6))
     chosen = [*order[:6], *order[len(order) // 2 :][:6], *order[-6:]]
-    known = held.weight > 0
+    known = held_out.weight > 0
     save_sheet(
-        [drawn(held.crops[i], predicted[i], held.points[i][known[i]]) for i in chosen], run_dir / "predictions.png"
+        [drawn(held_out.crops[i], predicted[i], held_out.points[i][known[i]]) for i in chosen],
+        run_dir / "predictions.png",
     )
 
 
-def dead_share(model: nn.Module, held: Pictures, batch: int = 64) -> float:
+def dead_share(model: nn.Module, held_out: Pictures, batch: int = 64) -> float:
     """Share of the rectified dense units that are silent for every one of some faces: no gradient passes them."""
     alive: list[Tensor] = []
     assert isinstance(model, PointRegressor)
@@ -238,7 +239,7 @@ def dead_share(model: nn.Module, held: Pictures, batch: int = 64) -> float:
         dense.register_forward_hook(lambda _module, _given, out: alive.append((out > 0).any(dim=0)))
         for dense in rectified
     ]
-    predict(model, held.crops[:batch], batch)
+    predict(model, held_out.crops[:batch], batch)
     for hook in hooks:
         hook.remove()
     return 1 - float(torch.cat(alive).float().mean())

@@ -13,7 +13,7 @@ from facetrack.errors import DataError
 from facetrack.types import Floats, Image
 from facetrain.augment.mirror import mirrored
 from facetrain.formats.public.kaggle import SIDE_PX, read_kaggle, write_submission
-from facetrain.formats.reading import print_left_out
+from facetrain.formats.reading import print_skipped
 
 BATCH = 64
 
@@ -28,7 +28,7 @@ def submit(runs: Sequence[Path], test: Path, lookup: Path, out: Path, flip: bool
     result = read_kaggle(test)
     if any(sample.weight.any() for sample in result.samples):
         raise DataError(f"{test} has labels and no ImageId; expected Kaggle's test.csv (ImageId, Image)")
-    print_left_out(result.problems)
+    print_skipped(result.problems)
     crops = np.stack([sample.image for sample in result.samples])
     points = np.mean([predicted(engine, crops, flip) for engine in engines], axis=0)
     write_submission({sample.name: p for sample, p in zip(result.samples, points, strict=True)}, lookup, out)

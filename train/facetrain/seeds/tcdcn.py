@@ -21,13 +21,13 @@ from facetrain.augment.webcam import AugmentOptions
 from facetrain.formats import packs
 from facetrain.formats.public.mtfl import read_mtfl_pack
 from facetrain.metrics import landmarks as metrics
-from facetrain.metrics.binary import yes_no_figures
+from facetrain.metrics.binary import binary_figures
 from facetrain.models.predict import predict
 from facetrain.models.tcdcn import ATTRIBUTES, Tcdcn, TcdcnOptions
 from facetrain.reporting.figures import Figures, save_figures
 from facetrain.reporting.sheets import drawn, save_sheet
 from facetrain.sample import Sample
-from facetrain.seeds.faces import Faces, TaskFaces, rough_faces, thinned
+from facetrain.seeds.faces import Faces, TaskFaces, jittered_faces, limit_evenly
 from facetrain.seeds.record import export_seed, seed_spec
 from facetrain.training.fit import FitOptions, fit
 
@@ -62,14 +62,14 @@ class MultiTaskLoss:
         total = self.points * terms["points"]
         if self.auxiliary:
             for name in ATTRIBUTES:
-                terms[name] = yes_no_loss(outputs[name], batch[name])
+                terms[name] = binary_loss(outputs[name], batch[name])
                 total = total + getattr(self, name) * terms[name]
             terms["pose"] = class_loss(outputs["pose"], batch["pose"])
             total = total + self.pose * terms["pose"]
         return {"total": total, **terms}
 
 
-def yes_no_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def binary_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Binary cross-entropy over labels 0 and 1; -1 is unknown. 0 where nothing is known."""
     known = (labels >= 0).float()
     loss = F.binary_cross_entropy_with_logits(logits, labels.clamp(min=0), reduction="none")
@@ -111,8 +111,8 @@ def train_tcdcn(data: Path, run_dir: Path, recipe: TcdcnRecipe) -> Figures:
         split = {name: packs.split(samples, recipe.validation_share) for name, samples in read.items()}
         kept = [sample for name, (part, _) in split.items() for sample in part * recipe.repeats[name]]
         benchmark = packs.read_landmark_pack(data, recipe.benchmark)
-        held = [sample for _, part in split.values() for sample in part]
-        dense = train_dense(model, kept, held, benchmark, run_dir, recipe)
+        held_out = [sample for _, part in split.values() for sample in part]
+        dense = train_dense(model, kept, held_out, benchmark, run_dir, recipe)
         figures |= {f"dense_{name}": value for name, value in dense.items()}
     save_figures(figures, run_dir)
     return figures
@@ -127,24 +127,29 @@ def train_tasks(
     last stage's for its points and says so by leaving the attributes out; `tasks/model.onnx` holds both.
     """
     side = recipe.network.input_px
-    held = rough_faces(testing, MARGINS[5], side)
+    held_out = jittered_faces(testing, MARGINS[5], side)
     dataset = _dataset(training, topology_maps.FIVE, recipe, recipe.tasks_fit)
     loss = dataclasses.replace(recipe.loss, input_px=side)
     torch.manual_seed(recipe.tasks_fit.seed)
     model: nn.Module = Tcdcn(dataclasses.replace(recipe.network, points=5))
-    model = fit(model, dataset, loss, lambda net: five_figures(net, held), recipe.tasks_fit, run_dir / "tasks")
-    tasks = five_figures(model, held)
-    _keep(model, "tcdcn-tasks", held, tasks, run_dir / "tasks", ["mtfl"])
+    model = fit(model, dataset, loss, lambda net: five_figures(net, held_out), recipe.tasks_fit, run_dir / "tasks")
+    tasks = five_figures(model, held_out)
+    _keep(model, "tcdcn-tasks", held_out, tasks, run_dir / "tasks", ["mtfl"])
     alone = dataclasses.replace(loss, auxiliary=False)
-    model = fit(model, dataset, alone, lambda net: points_figures(net, held), recipe.points_fit, run_dir / "points")
-    figures = tasks | points_figures(model, held) | {"error_with_tasks": tasks["error"]}
+    model = fit(model, dataset, alone, lambda net: points_figures(net, held_out), recipe.points_fit, run_dir / "points")
+    figures = tasks | points_figures(model, held_out) | {"error_with_tasks": tasks["error"]}
     assert isinstance(model, Tcdcn)
-    _keep(PointsOnly(model), "tcdcn", held, figures, run_dir, ["mtfl"])
+    _keep(PointsOnly(model), "tcdcn", held_out, figures, run_dir, ["mtfl"])
     return model, figures
 
 
 def train_dense(
-    five: Tcdcn, training: list[Sample], held: list[Sample], benchmark: list[Sample], run_dir: Path, recipe: TcdcnRecipe
+    five: Tcdcn,
+    training: list[Sample],
+    held_out: list[Sample],
+    benchmark: list[Sample],
+    run_dir: Path,
+    recipe: TcdcnRecipe,
 ) -> Figures:
     """68 points over the first three layers of `five`, which are kept; figures of the benchmark."""
     side = recipe.dense_network.input_px
@@ -154,10 +159,10 @@ def train_dense(
     model.keep_first_layers(five)
     dataset = _dataset(training, topology.SCHEME, recipe, recipe.dense_fit)
     loss = dataclasses.replace(recipe.loss, input_px=side, auxiliary=False)
-    validation = rough_faces(held, MARGINS[68], side)
+    validation = jittered_faces(held_out, MARGINS[68], side)
     folder = run_dir / "dense"
     model = fit(model, dataset, loss, lambda net: dense_figures(net, validation), recipe.dense_fit, folder)
-    truth = rough_faces(benchmark, MARGINS[68], side)
+    truth = jittered_faces(benchmark, MARGINS[68], side)
     figures = dense_figures(model, truth)
     _keep(model, "tcdcn-68", truth, figures, folder, list(recipe.repeats))
     return figures
@@ -166,7 +171,7 @@ def train_dense(
 def _dataset(samples: list[Sample], scheme: str, recipe: TcdcnRecipe, options: FitOptions) -> TaskFaces:
     five = scheme == topology_maps.FIVE
     side, margin = (recipe.network if five else recipe.dense_network).input_px, MARGINS[5 if five else 68]
-    return TaskFaces(thinned(samples, recipe.limit), scheme, side, margin, recipe.augment, options.seed)
+    return TaskFaces(limit_evenly(samples, recipe.limit), scheme, side, margin, recipe.augment, options.seed)
 
 
 class PointsOnly(nn.Module):
@@ -197,7 +202,7 @@ def five_figures(model: nn.Module, faces: Faces) -> Figures:
     outputs = predict(model, faces.crops)
     figures = points_figures(model, faces)
     for task in ATTRIBUTES:
-        figures |= {f"{task}_{k}": v for k, v in yes_no_figures(outputs[task] > 0, faces.labels[task]).items()}
+        figures |= {f"{task}_{k}": v for k, v in binary_figures(outputs[task] > 0, faces.labels[task]).items()}
     known = faces.labels["pose"] >= 0
     right = outputs["pose"].argmax(axis=1) == faces.labels["pose"]
     return figures | {"pose_accuracy": float(right[known].mean()) if known.any() else float("nan")}

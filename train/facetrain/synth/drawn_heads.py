@@ -89,10 +89,10 @@ def _painted(rng: Rng, index: int) -> Sample:
     return _sample(f"head_{index:06d}.png", f"head_{index:06d}", _developed(image, rng), on_image, attributes)
 
 
-def _attributes(closure: float, least_closure: float, opening: float) -> dict[str, float | str]:
+def _attributes(closure: float, min_closure: float, opening: float) -> dict[str, float | str]:
     """Only what is clear: a half-closed eye is neither."""
     known: dict[str, float | str] = {}
-    if closure < 0.4 or least_closure > 0.8:
+    if closure < 0.4 or min_closure > 0.8:
         known["eyes_open"] = float(closure < 0.4)
     if opening < 0.1 or opening > 0.3:
         known["mouth_open"] = float(opening > 0.3)

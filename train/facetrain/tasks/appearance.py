@@ -25,7 +25,7 @@ from facetrack.types import Image
 from facetrain.augment import webcam as augment
 from facetrain.augment.webcam import AugmentOptions
 from facetrain.export.onnx import export_onnx
-from facetrain.formats.reading import print_left_out
+from facetrain.formats.reading import print_skipped
 from facetrain.models.appearance import AppearanceNet, AppearanceNetOptions
 from facetrain.sample import Sample
 from facetrain.samples.sampling import EpochItems
@@ -34,7 +34,7 @@ from facetrain.training.fit import FitOptions, fit
 
 
 @dataclass(frozen=True, slots=True)
-class LookOptions:
+class PairOptions:
     """margin: the crop's side over the face's extent: with hair and shoulders. augment: of each look by itself.
     edge: how often the picture's edge cuts up to a third of a look off: people come in from the side."""
 
@@ -57,14 +57,14 @@ class AppearanceRecipe:
     validation_share: float = 0.15
     temperature: float = 0.1
     network: AppearanceNetOptions = field(default_factory=AppearanceNetOptions)
-    looks: LookOptions = field(default_factory=LookOptions)
+    looks: PairOptions = field(default_factory=PairOptions)
     fit: FitOptions = field(default_factory=FitOptions)
 
 
-class Looks(EpochItems):
+class AugmentedPairs(EpochItems):
     """Item: crop (2, S, S, 3) uint8, two looks at one person; person () a number."""
 
-    def __init__(self, samples: Sequence[Sample], input_px: int, options: LookOptions, seed: int = 0) -> None:
+    def __init__(self, samples: Sequence[Sample], input_px: int, options: PairOptions, seed: int = 0) -> None:
         super().__init__(len(samples), seed)
         self.samples, self.input_px, self.options = samples, input_px, options
         self.of_person: dict[str, list[int]] = defaultdict(list)
@@ -76,10 +76,10 @@ class Looks(EpochItems):
         person = self.samples[index].group
         other = self.of_person[person][int(rng.integers(len(self.of_person[person])))]
         mirrored = bool(rng.random() < self.options.augment.flip)  # both or none: a parting lies on one side
-        crops = np.stack([self._look(self.samples[i], mirrored, rng) for i in (index, other)])
+        crops = np.stack([self._augmented_crop(self.samples[i], mirrored, rng) for i in (index, other)])
         return {"crop": torch.from_numpy(crops), "person": torch.tensor(self.numbers[person])}
 
-    def _look(self, sample: Sample, mirrored: bool, rng: np.random.Generator) -> Image:
+    def _augmented_crop(self, sample: Sample, mirrored: bool, rng: np.random.Generator) -> Image:
         options = self.options.augment
         limit = options.wide_rotation_deg
         crop = crop_from_points(sample.points, self.options.margin)
@@ -92,11 +92,11 @@ class Looks(EpochItems):
         image, _ = augment.warp(sample.image, crop, self.input_px, rng)
         if mirrored:
             image = np.ascontiguousarray(image[:, ::-1])
-        image = augment.degrade(image, rng, options)
-        return cut_off(image, rng) if rng.random() < self.options.edge else image
+        image = augment.corrupt(image, rng, options)
+        return cut_off_side(image, rng) if rng.random() < self.options.edge else image
 
 
-def cut_off(image: Image, rng: np.random.Generator) -> Image:
+def cut_off_side(image: Image, rng: np.random.Generator) -> Image:
     """The picture ends at one side of the crop, up to a third from its edge: black beyond, as `geometry.cut` has it."""
     out = image.copy()
     width = int(rng.integers(1, image.shape[0] // 3 + 1))
@@ -125,7 +125,7 @@ class InfoNce:
         return {"total": F.cross_entropy(logits, partner)}
 
 
-class Held:
+class Validation:
     """People held aside: how well two pictures of one person are told from pictures of two."""
 
     def __init__(self, samples: Sequence[Sample], input_px: int, margin: float) -> None:
@@ -141,10 +141,10 @@ class Held:
         device = next(model.parameters()).device
         with torch.inference_mode():
             parts = [model(part.to(device))["embedding"].cpu() for part in self.crops.split(64)]
-        return verification(torch.cat(parts).numpy(), self.people)
+        return verification_metrics(torch.cat(parts).numpy(), self.people)
 
 
-def verification(embeddings: NDArray[np.floating], people: NDArray[np.str_]) -> dict[str, float]:
+def verification_metrics(embeddings: NDArray[np.floating], people: NDArray[np.str_]) -> dict[str, float]:
     """auc: how often a pair of one person is more alike than a pair of two. tpr_at_5: share of the pairs of one person
     above the similarity that 5 % of the pairs of two exceed, and that similarity.
 
@@ -162,14 +162,16 @@ def verification(embeddings: NDArray[np.floating], people: NDArray[np.str_]) -> 
 def train_appearance(data: Path, run_dir: Path, recipe: AppearanceRecipe) -> dict[str, float]:
     """Train and export to run_dir/model.onnx; returns the figures on the people held aside."""
     sources = read_sources(data, recipe.repeats, recipe.validation_share)
-    print_left_out(sources.problems)
+    print_skipped(sources.problems)
     training = [s for s in sources.training for _ in range(sources.repeats.get(s.source, 1))]
-    dataset = Looks(training, recipe.network.input_px, recipe.looks, recipe.fit.seed)
-    held = Held([s for part in sources.validation.values() for s in part], recipe.network.input_px, recipe.looks.margin)
+    dataset = AugmentedPairs(training, recipe.network.input_px, recipe.looks, recipe.fit.seed)
+    held_out = Validation(
+        [s for part in sources.validation.values() for s in part], recipe.network.input_px, recipe.looks.margin
+    )
     torch.manual_seed(recipe.fit.seed)
     loss = InfoNce(recipe.temperature)
-    model = fit(AppearanceNet(recipe.network), dataset, loss, held, recipe.fit, run_dir).eval().cpu()
-    figures = held(model)
+    model = fit(AppearanceNet(recipe.network), dataset, loss, held_out, recipe.fit, run_dir).eval().cpu()
+    figures = held_out(model)
     spec = ModelSpec(
         name=recipe.name,
         kind="appearance",

@@ -15,7 +15,7 @@ from facetrack import topology
 from facetrack.errors import DataError
 from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES, ModelSpec
 from facetrack.types import Image
-from facetrain.models.attributes import HEADS, AttributeHeads, AttributeNet, HeadOptions, Reading
+from facetrain.models.attributes import HEADS, AttributeHeads, AttributeNet, HeadInputs, HeadOptions
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.reporting.sheets import save_sheet
 from facetrain.sample import Sample
@@ -25,15 +25,15 @@ from facetrain.samples.attribute_crops import (
     EYES,
     AttributeCropOptions,
     AttributeCrops,
-    laid_items,
+    pasted_items,
     plain_item,
 )
 from facetrain.samples.attribute_sources import AttributeSources, read_attribute_sources
 from facetrain.samples.locate import Locator
 from facetrain.samples.provenance import describe, terms_of
 from facetrain.tasks.landmarks import POINT_OUTPUTS, export_landmarks, start_from, with_parent
-from facetrain.training.cached_features import Readings, read
-from facetrain.training.calibration import likelihood_gain, platt
+from facetrain.training.cached_features import CachedFeatures, extract_features
+from facetrain.training.calibration import likelihood_gain, platt_scaling
 from facetrain.training.checkpoint import load_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.losses import weighted_mean
@@ -108,13 +108,13 @@ class Validation:
         for face in data.faces:
             faces[all(patches.fits(face.points, eye, patches.CLEAR_PX) for eye in EYES)].append(face)
         for name, is_clear in (("eyes", True), ("small_eyes", False)):
-            items[name] = laid_items(data.eyes[part], faces[is_clear], options, recipe.laid)
-        items["mouths"] = laid_items(data.mouths[part], data.faces, options, 1)
+            items[name] = pasted_items(data.eyes[part], faces[is_clear], options, recipe.laid)
+        items["mouths"] = pasted_items(data.mouths[part], data.faces, options, 1)
         if part == "validation":
             items["faces"] = [plain_item(s, options) for s in data.faces]
         self.items = {name: torch.utils.data.default_collate(those) for name, those in items.items() if those}
         device = next(network.parameters()).device
-        self.readings = {name: read(network, those["crop"], device) for name, those in self.items.items()}
+        self.readings = {name: extract_features(network, those["crop"], device) for name, those in self.items.items()}
 
     def __call__(self, heads: nn.Module) -> dict[str, float]:
         figures: dict[str, float] = {}
@@ -126,12 +126,12 @@ class Validation:
         """What the heads say of a set: attributes, their logits, and pose."""
         device = next(heads.parameters()).device
         with torch.inference_mode():
-            outputs = heads(*(self.readings[name][part].float().to(device) for part in Reading._fields))
+            outputs = heads(*(self.readings[name][part].float().to(device) for part in HeadInputs._fields))
         outputs["attributes"] = outputs["logits"].sigmoid()
         return {name: value.cpu().numpy() for name, value in outputs.items()}
 
 
-def measured(outputs: dict[str, np.ndarray], items: dict[str, Tensor], least: int = 10) -> dict[str, float]:
+def measured(outputs: dict[str, np.ndarray], items: dict[str, Tensor], min_count: int = 10) -> dict[str, float]:
     """Accuracy in % of every attribute that at least `least` items have clearly (0 or 1), and the mean absolute error
     of each pose angle in degrees; `eyes_open` over both eyes together."""
     truth, found = items["attributes"].numpy(), outputs["attributes"]
@@ -141,25 +141,25 @@ def measured(outputs: dict[str, np.ndarray], items: dict[str, Tensor], least: in
     figures = {
         name: 100 * float(right[:, columns][clear[:, columns]].mean())
         for name, columns in groups.items()
-        if clear[:, columns].sum() >= least
+        if clear[:, columns].sum() >= min_count
     }
     off = np.abs(outputs["pose"] - items["pose"].numpy())
     known = np.isfinite(off).all(axis=1)
-    if known.sum() >= least:
+    if known.sum() >= min_count:
         figures |= {name: float(off[known, i].mean()) for i, name in enumerate(POSE_ANGLES)}
     return figures
 
 
-def calibrate_heads(heads: AttributeHeads, held: Validation) -> dict[str, tuple[float, float]]:
+def calibrate_heads(heads: AttributeHeads, held_out: Validation) -> dict[str, tuple[float, float]]:
     """Make the probabilities true on the held-aside sets of `CALIBRATED_ON` where those are clearly off; returns the
     slopes and offsets of these."""
     lines = {}
     for name, own in CALIBRATED_ON.items():
-        if own in held.items:
-            truth = held.items[own]["attributes"][:, COLUMN[name]].numpy()
+        if own in held_out.items:
+            truth = held_out.items[own]["attributes"][:, COLUMN[name]].numpy()
             clear = (truth == 0) | (truth == 1)
-            logits, truth = held.found(heads, own)["logits"][clear, COLUMN[name]], truth[clear]
-            line = platt(logits, truth)
+            logits, truth = held_out.found(heads, own)["logits"][clear, COLUMN[name]], truth[clear]
+            line = platt_scaling(logits, truth)
             if likelihood_gain(logits, truth, line) > len(line):
                 lines[name] = line
                 heads.scale_logit(name, *line)
@@ -183,13 +183,13 @@ def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict
         data, recipe.repeats, recipe.held_share, Locator(trunk, recipe.crops.margin), recipe.limit
     )
     crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=recipe.repeats)
-    readings = Readings(
+    readings = CachedFeatures(
         model, AttributeCrops(sets.training, sets.photographs, crops, recipe.fit.seed), recipe.draws, recipe.fit
     )
-    held, test = (Validation(model, sets, recipe, part) for part in ("validation", "test"))
-    trained = fit(model.heads, readings, recipe.loss, held, recipe.fit, run_dir, inputs=Reading._fields)
+    held_out, test = (Validation(model, sets, recipe, part) for part in ("validation", "test"))
+    trained = fit(model.heads, readings, recipe.loss, held_out, recipe.fit, run_dir, inputs=HeadInputs._fields)
     model.cpu().heads.load_state_dict(trained.state_dict())
-    calibrate_heads(model.eval().heads, held)
+    calibrate_heads(model.eval().heads, held_out)
     figures = {f"test_{name}": value for name, value in test(model.heads).items()}
     examples = torch.cat([items["crop"] for items in test.items.values()])
     save_eyes(model.heads, test, run_dir / "eyes.png")

@@ -19,7 +19,7 @@ from facetrain.models.detector import OUTPUTS, STRIDES, DetectorNet, DetectorNet
 from facetrain.reporting.sheets import PREDICTED, TRUTH, save_sheet
 from facetrain.samples import pictures
 from facetrain.samples.detector_scenes import FACE, IGNORED, SceneOptions, Scenes
-from facetrain.samples.hard_examples import HardExample, mine
+from facetrain.samples.hard_examples import HardExample, mine_false_positives
 from facetrain.samples.pictures import FacePicture
 from facetrain.samples.provenance import DATA_SETS, NEGATIVES, describe, terms_of
 from facetrain.training.checkpoint import load_weights
@@ -78,10 +78,10 @@ def read_sources(data: Path, recipe: DetectorRecipe) -> tuple[Sources, Sources]:
             faces += pictures.read_unlabelled_faces(data, teacher)
     if "expressions" in recipe.scenes.shares:
         faces += pictures.read_mesh_pictures(data)
-    kept, held = pictures.split_by_group(faces, recipe.validation_share)
-    crowds, held_crowds = pictures.split_by_group(pictures.read_box_pictures(data), recipe.validation_share)
-    empties, held_empties = pictures.split_by_group(pictures.read_empty_pictures(data), recipe.empty_share)
-    return Sources(kept, crowds, empties), Sources(held, held_crowds, held_empties)
+    kept, held_out = pictures.split_by_group(faces, recipe.validation_share)
+    crowds, validation_crowds = pictures.split_by_group(pictures.read_box_pictures(data), recipe.validation_share)
+    empties, validation_empties = pictures.split_by_group(pictures.read_empty_pictures(data), recipe.empty_share)
+    return Sources(kept, crowds, empties), Sources(held_out, validation_crowds, validation_empties)
 
 
 def _teacher(data: Path, name: str) -> Path:
@@ -154,12 +154,12 @@ def train_detector(data: Path, run_dir: Path, recipe: DetectorRecipe) -> dict[st
     def loss(outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         return detection_loss(outputs, batch, recipe.loss)
 
-    held = Validation(validation, recipe)
-    model = fit(model, dataset, loss, held, recipe.fit, run_dir).eval().cpu()
-    figures = held(model)
-    save_predictions(model, held, run_dir / "predictions.png")
+    held_out = Validation(validation, recipe)
+    model = fit(model, dataset, loss, held_out, recipe.fit, run_dir).eval().cpu()
+    figures = held_out(model)
+    save_predictions(model, held_out, run_dir / "predictions.png")
     spec = detector_spec(recipe, {f"validation/{name}": round(value, 4) for name, value in figures.items()})
-    export_detector(model, spec, held.images()[:16], run_dir / "model.onnx")
+    export_detector(model, spec, held_out.images()[:16], run_dir / "model.onnx")
     return figures
 
 
@@ -169,7 +169,7 @@ def mine_false_alarms(model: nn.Module, training: Sources) -> list[HardExample]:
     def find(image: Image) -> tuple[Floats, Floats]:
         return predict(model, torch.from_numpy(image)[None])[0]
 
-    return mine(find, training.empties + [p for p in training.faces if p.source == "helen_train"])
+    return mine_false_positives(find, training.empties + [p for p in training.faces if p.source == "helen_train"])
 
 
 def detector_spec(recipe: DetectorRecipe, figures: dict[str, float]) -> ModelSpec:

@@ -27,13 +27,13 @@ from facetrain.export.onnx import export_onnx
 from facetrain.formats import packs
 from facetrain.metrics.calibration import (
     Numbers,
-    best_temperature,
-    calibration_error,
+    expected_calibration_error,
+    fit_temperature,
     negative_log_likelihood,
-    save_reliability,
+    save_reliability_diagram,
     softmax,
 )
-from facetrain.metrics.confusion import LEAST_HELD, confusion_matrix, f1_scores, save_confusion
+from facetrain.metrics.confusion import MIN_SUPPORT, confusion_matrix, f1_scores, save_confusion
 from facetrain.models.expression import ExpressionNet, ExpressionNetOptions
 from facetrain.models.predict import predict
 from facetrain.reporting.figures import Figures, save_figures
@@ -95,7 +95,7 @@ def augmented(sample: Sample, recipe: ExpressionTaskRecipe, rng: np.random.Gener
     points += rng.normal(0, recipe.jitter * side, points.shape).astype(np.float32)
     if rng.random() < options.flip:
         picture, points = np.ascontiguousarray(picture[:, ::-1]), mirrored(points, topology.FLIP, side)
-    return face_sheet(augment.degrade(picture, rng, options), points)
+    return face_sheet(augment.corrupt(picture, rng, options), points)
 
 
 def exact(samples: list[Sample], side: int) -> Image:
@@ -103,7 +103,7 @@ def exact(samples: list[Sample], side: int) -> Image:
     return np.stack([sheet_of(sample.image, sample.points, side) for sample in samples])
 
 
-class Held:
+class Validation:
     """Faces of people held aside, and what the network says of them."""
 
     def __init__(self, samples: list[Sample], side: int) -> None:
@@ -117,16 +117,16 @@ class Held:
 
 
 def figures_of(probabilities: np.ndarray, labels: Numbers) -> Figures:
-    """Macro F1 over the seven, over those with LEAST_HELD faces or more, the share told right, calibration error and
+    """Macro F1 over the seven, over those with MIN_SUPPORT faces or more, the share told right, calibration error and
     negative log-likelihood of (N, 7) probabilities."""
     matrix = confusion_matrix(labels, probabilities.argmax(axis=1), len(EXPRESSIONS))
     scores, faces = f1_scores(matrix), matrix.sum(axis=1)
-    measurable = faces >= LEAST_HELD
+    measurable = faces >= MIN_SUPPORT
     return {
         "macro_f1": float(scores[faces > 0].mean()),
         "macro_f1_measurable": float(scores[measurable].mean()) if measurable.any() else 0.0,
         "accuracy": float(np.trace(matrix) / matrix.sum()),
-        "calibration_error": calibration_error(probabilities, labels),
+        "calibration_error": expected_calibration_error(probabilities, labels),
         "nll": negative_log_likelihood(probabilities, labels),
     }
 
@@ -158,16 +158,16 @@ def train_faces(
 ) -> Figures:
     """run_dir/model.onnx and the test's figures, named test/...; confusion.png and reliability.png show the test."""
     side = recipe.network.input_px
-    held, tested = Held(validation, side), Held(test, side)
+    held_out, tested = Validation(validation, side), Validation(test, side)
     torch.manual_seed(recipe.fit.seed)
     network, loss = ExpressionNet(recipe.network), ExpressionLoss(recipe.smoothing)
-    model = fit(network, Sheets(training, recipe), loss, held, recipe.fit, run_dir).eval().cpu()
+    model = fit(network, Sheets(training, recipe), loss, held_out, recipe.fit, run_dir).eval().cpu()
     assert isinstance(model, ExpressionNet)
-    before = {"validation": held(model), "test": tested(model)}
+    before = {"validation": held_out(model), "test": tested(model)}
     uncalibrated = softmax(tested.logits(model))
-    temperature = best_temperature(held.logits(model), held.labels)
-    model.cool(temperature)
-    figures = {f"validation/{name}": value for name, value in held(model).items()}
+    temperature = fit_temperature(held_out.logits(model), held_out.labels)
+    model.apply_temperature(temperature)
+    figures = {f"validation/{name}": value for name, value in held_out(model).items()}
     figures |= {f"test/{name}": value for name, value in tested(model).items()}
     figures |= {f"{part}/calibration_error_before": before[part]["calibration_error"] for part in before}
     figures["temperature"] = temperature
@@ -177,8 +177,8 @@ def train_faces(
     save_figures(figures, run_dir)
     save_confusion(matrix, EXPRESSIONS, run_dir / "confusion.png", "expressions, test faces")
     pairs = {"as trained": (uncalibrated, tested.labels), "calibrated": (calibrated, tested.labels)}
-    save_reliability(pairs, run_dir / "reliability.png", "expressions, test faces")
-    export(model, recipe, held.sheets, figures, run_dir)
+    save_reliability_diagram(pairs, run_dir / "reliability.png", "expressions, test faces")
+    export(model, recipe, held_out.sheets, figures, run_dir)
     return figures
 
 

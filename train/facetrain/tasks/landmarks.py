@@ -16,16 +16,16 @@ from facetrack.errors import DataError
 from facetrack.modelfile import ModelSpec, bundled_path
 from facetrack.types import Image
 from facetrain.export.onnx import export_onnx
-from facetrain.formats.reading import print_left_out
+from facetrain.formats.reading import print_skipped
 from facetrain.metrics import landmarks as metrics
 from facetrain.models.attributes import HEADS
-from facetrain.models.growth import fitted, options_of
+from facetrain.models.growth import infer_options, widen_to
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.reporting.sheets import drawn, save_extremes
 from facetrain.sample import Sample
 from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops, TruthCrops
 from facetrain.samples.sources import LandmarkSources, read_sources
-from facetrain.training.calibration import labels_offset, scale_sigma, sigma_factor
+from facetrain.training.calibration import label_offset, scale_sigma, sigma_factor
 from facetrain.training.checkpoint import load_weights, read_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.losses import LandmarkLoss
@@ -80,7 +80,7 @@ class Validation:
     def __init__(self, samples: dict[str, list[Sample]], crops: CropOptions) -> None:
         self.sets = {
             name: torch.utils.data.default_collate([dataset[i] for i in range(len(dataset))])
-            for name, dataset in ((name, TruthCrops(_complete(held), crops)) for name, held in samples.items())
+            for name, dataset in ((name, TruthCrops(_complete(held_out), crops)) for name, held_out in samples.items())
             if len(dataset)
         }
 
@@ -118,19 +118,19 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
     """Train, export to run_dir/model.onnx, and draw sheets of predictions; returns the validation figures."""
     recipe = dataclasses.replace(recipe, network=network_of(recipe))
     sources = read_sources(data, recipe.repeats, recipe.validation_share)
-    print_left_out(sources.problems)
+    print_skipped(sources.problems)
     crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=sources.repeats)
     dataset = LandmarkCrops(sources.training, sources.negatives, crops, recipe.fit.seed)
-    held = Validation(sources.validation, crops)
+    held_out = Validation(sources.validation, crops)
     torch.manual_seed(recipe.fit.seed)
     network = LandmarkNet(recipe.network)
     parent = start_from(network, recipe.init)
-    before = {f"before_{name}": value for name, value in held(network.eval()).items()} if recipe.init else {}
-    model = fit(network, dataset, recipe.loss, held, recipe.fit, run_dir).eval().cpu()
-    figures = calibrate(model, sources.training, held, recipe, crops)
-    figures = held(model) | figures
-    save_predictions(model, held, run_dir)
-    examples = torch.cat([items["crop"] for items in held.sets.values()])[:64]
+    before = {f"before_{name}": value for name, value in held_out(network.eval()).items()} if recipe.init else {}
+    model = fit(network, dataset, recipe.loss, held_out, recipe.fit, run_dir).eval().cpu()
+    figures = calibrate(model, sources.training, held_out, recipe, crops)
+    figures = held_out(model) | figures
+    save_predictions(model, held_out, run_dir)
+    examples = torch.cat([items["crop"] for items in held_out.sets.values()])[:64]
     spec = landmark_spec(recipe, sources, {f"validation/{name}": round(value, 3) for name, value in figures.items()})
     if parent is not None:
         both = list(dict.fromkeys([*spec.data, *parent.data]))
@@ -140,7 +140,7 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
 
 
 def calibrate(
-    model: nn.Module, training: list[Sample], held: Validation, recipe: LandmarkRecipe, crops: CropOptions
+    model: nn.Module, training: list[Sample], held_out: Validation, recipe: LandmarkRecipe, crops: CropOptions
 ) -> dict[str, float]:
     """Set the network's offset and scale its sigma (`calibration`); returns both."""
     of_convention = [s for s in _complete(training) if not recipe.convention or s.source == recipe.convention]
@@ -149,9 +149,9 @@ def calibrate(
         step = max(1, len(of_convention) // MEASURED_FACES)
         measured = TruthCrops(of_convention[::step], crops)
         items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
-        said = predict(model, items["crop"], torch.device("cpu"))["points"]
-        offset.copy_(torch.from_numpy(labels_offset(said, items["points"].numpy())))
-    factor = sigma_factor(held.sigma_ratios(model), recipe.loss.likelihood)
+        predicted = predict(model, items["crop"], torch.device("cpu"))["points"]
+        offset.copy_(torch.from_numpy(label_offset(predicted, items["points"].numpy())))
+    factor = sigma_factor(held_out.sigma_ratios(model), recipe.loss.likelihood)
     scale_sigma(model, factor)
     return {"offset_x_px": float(offset[0]), "sigma_factor": factor}
 
@@ -164,7 +164,7 @@ def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
     spec = OnnxEngine(path).spec if path.suffix == ".onnx" else None
     input_px = spec.input_px if spec and spec.input_px else recipe.network.input_px
     try:
-        return options_of(read_weights(path), input_px)
+        return infer_options(read_weights(path), input_px)
     except KeyError as error:
         raise DataError(
             f"{path} is no landmark network (it has no {error}); give the file of one with --init"
@@ -181,7 +181,7 @@ def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:
     if not init:
         return None
     path = _weights_path(init)
-    load_weights(model, path, without=HEADS, fit=fitted)
+    load_weights(model, path, without=HEADS, fit=widen_to)
     return OnnxEngine(path).spec if path.suffix == ".onnx" else None
 
 

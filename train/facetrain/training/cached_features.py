@@ -8,19 +8,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from facetrain.models.attributes import AttributeNet, Reading
+from facetrain.models.attributes import AttributeNet, HeadInputs
 from facetrain.samples.sampling import EpochItems, epoch_order
 from facetrain.training.distributed import pick_device
-from facetrain.training.fit import FitOptions, one_thread
+from facetrain.training.fit import FitOptions, limit_worker_threads
 from facetrain.training.logging import progress_bar
 
 BATCH = 64
 
 
-class Readings(EpochItems):
+class CachedFeatures(EpochItems):
     """Readings of augmented crops.
 
-    Item: the parts of a `Reading` without the batch axis; attributes, pose and smile_trust as in `AttributeCrops`.
+    Item: the parts of a `HeadInputs` without the batch axis; attributes, pose and smile_trust as in `AttributeCrops`.
     """
 
     def __init__(self, network: AttributeNet, crops: EpochItems, draws: int, options: FitOptions) -> None:
@@ -29,7 +29,7 @@ class Readings(EpochItems):
         super().__init__(draws, options.seed)
         order = epoch_order(len(crops), np.random.default_rng((options.seed, 0)), draws)
         loader = DataLoader(
-            crops, BATCH, sampler=order.tolist(), num_workers=options.workers, worker_init_fn=one_thread
+            crops, BATCH, sampler=order.tolist(), num_workers=options.workers, worker_init_fn=limit_worker_threads
         )
         device = pick_device(options.device)
         network = network.eval().to(device)
@@ -38,7 +38,7 @@ class Readings(EpochItems):
             bar = progress.add_task("reading crops", total=len(loader), loss="")
             for batch in loader:
                 labels = {name: value for name, value in batch.items() if name != "crop"}
-                reading = read(network, batch["crop"], device) | labels
+                reading = extract_features(network, batch["crop"], device) | labels
                 for name, part in reading.items():
                     parts.setdefault(name, []).append(part)
                 progress.update(bar, advance=1)
@@ -48,9 +48,9 @@ class Readings(EpochItems):
         return {name: part[index].float() for name, part in self.parts.items()}
 
 
-def read(network: AttributeNet, crops: Tensor, device: torch.device) -> dict[str, Tensor]:
+def extract_features(network: AttributeNet, crops: Tensor, device: torch.device) -> dict[str, Tensor]:
     """The Reading of (N, S, S, 3) uint8 crops by its parts' names, in half precision."""
     with torch.inference_mode():
         chunks = [network.reading(part.to(device)) for part in crops.split(BATCH)]
     columns = zip(*chunks, strict=True)
-    return {n: torch.cat([p.half().cpu() for p in ps]) for n, ps in zip(Reading._fields, columns, strict=True)}
+    return {n: torch.cat([p.half().cpu() for p in ps]) for n, ps in zip(HeadInputs._fields, columns, strict=True)}

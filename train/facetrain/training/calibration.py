@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-WITHIN_ONE = {"laplace": 1 - math.exp(-math.sqrt(2)), "gaussian": math.erf(math.sqrt(0.5))}
+COVERAGE_OF_ONE_SIGMA = {"laplace": 1 - math.exp(-math.sqrt(2)), "gaussian": math.erf(math.sqrt(0.5))}
 """Share of a density within one standard deviation: .757 and .683."""
-PLATT_STEPS = 50
+MAX_NEWTON_STEPS = 50
 """Of Newton's method; some ten are enough."""
 
 
@@ -32,11 +32,11 @@ def sigma_factor(ratios: list[NDArray[np.floating]], likelihood: str = "laplace"
     ratios: |error| / sigma of each set of faces; the sets count alike, however many faces they hold. 1 where there is
     nothing to go by.
     """
-    known = [np.log(np.quantile(part, WITHIN_ONE[likelihood])) for part in ratios if len(part)]
+    known = [np.log(np.quantile(part, COVERAGE_OF_ONE_SIGMA[likelihood])) for part in ratios if len(part)]
     return float(np.exp(np.mean(known))) if known else 1.0
 
 
-def labels_offset(predicted: NDArray[np.floating], labelled: NDArray[np.floating]) -> NDArray[np.float64]:
+def label_offset(predicted: NDArray[np.floating], labelled: NDArray[np.floating]) -> NDArray[np.float64]:
     """(2,) crop px: how far along x the labels lie beyond what is predicted, as a median over the faces; y is left to
     training. predicted, labelled: (N, 68, 2) crop px, NaN where unlabelled. Faces that were trained on may be used: it
     is not for want of having seen them that a network does not know."""
@@ -50,7 +50,7 @@ def scale_sigma(model: nn.Module, factor: float) -> None:
     bias.data += math.log(factor)
 
 
-def platt(logits: NDArray[np.floating], truth: NDArray[np.floating]) -> tuple[float, float]:
+def platt_scaling(logits: NDArray[np.floating], truth: NDArray[np.floating]) -> tuple[float, float]:
     """(slope, offset) with which 1 / (1 + exp(-(slope * logit + offset))) is the likeliest probability of `truth`.
 
     logits: (N,); truth: (N,) 0 or 1, softened as Platt does ((N1 + 1) / (N1 + 2) for 1, 1 / (N0 + 2) for 0), so that
@@ -70,7 +70,7 @@ def platt(logits: NDArray[np.floating], truth: NDArray[np.floating]) -> tuple[fl
         return float((np.logaddexp(0, said) - target * said).sum())
 
     line = np.array([1 / spread, 0.0])
-    for _ in range(PLATT_STEPS):
+    for _ in range(MAX_NEWTON_STEPS):
         said = 1 / (1 + np.exp(-(columns @ line)))
         slopes = columns.T @ (said - target)
         bends = (columns * (said * (1 - said))[:, None]).T @ columns + 1e-9 * np.eye(2)

@@ -20,7 +20,7 @@ class Workers:
     count: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
     def share(self, batch: list[int]) -> list[int]:

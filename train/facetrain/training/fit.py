@@ -65,10 +65,10 @@ def fit(
         run = Run(model, dataset, loss_fn, options, run_dir, device, group, inputs)
         run_dir.mkdir(parents=True, exist_ok=True)  # not before: options that cannot work leave no folder
         run.resume()
-        with progress_bar(group.leads) as progress:
+        with progress_bar(group.is_main) as progress:
             while not run.finished:
                 entry = run.train_epoch(progress)
-                if group.leads:
+                if group.is_main:
                     figures = validate(run.kept.eval())
                     entry |= {f"val_{name}": float(value) for name, value in figures.items()}
                     log(entry, run_dir / "tensorboard", run.epoch)
@@ -184,7 +184,7 @@ class Run:
             self.dataset,
             batch_sampler=[self.group.share(batch) for batch in batches],
             num_workers=self.options.workers,
-            worker_init_fn=one_thread,
+            worker_init_fn=limit_worker_threads,
             pin_memory=self.device.type == "cuda",
         )
 
@@ -200,13 +200,13 @@ class Run:
     def finish_epoch(self, entry: dict[str, float]) -> None:
         """Count the epoch, keep it if it is the best, and save; every process learns whether to go on."""
         self.epoch += 1
-        if self.group.leads:
+        if self.group.is_main:
             self.history.append(entry)
-            self._judge(entry)
+            self._update_best(entry)
             self._save()
         self.stopped = self.group.agree(self.stopped)
 
-    def _judge(self, entry: dict[str, float]) -> None:
+    def _update_best(self, entry: dict[str, float]) -> None:
         name = self.options.best_metric
         if not name:
             return
@@ -259,7 +259,7 @@ class Run:
         best = self.run_dir / "best.safetensors"
         if self.options.best_metric and best.exists():
             load_weights(self.kept, best)
-        if self.group.leads:
+        if self.group.is_main:
             save_weights(self.kept, self.run_dir / "model.safetensors")
         return self.kept
 
@@ -273,7 +273,7 @@ def seed_everything(seed: int, epoch: int) -> None:
     torch.manual_seed(mixed)
 
 
-def one_thread(_: int) -> None:
+def limit_worker_threads(_: int) -> None:
     """A data process that spreads over all cores only takes them from the training."""
     import cv2
 

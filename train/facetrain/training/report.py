@@ -15,7 +15,7 @@ import torch
 
 import facetrack
 from facetrack.engine.onnx import OnnxEngine
-from facetrack.modelfile import ModelSpec, tracked
+from facetrack.modelfile import ModelSpec, fits_tracker
 from facetrain.reporting import markdown
 from facetrain.training import recipe as recipes
 from facetrain.training.distributed import pick_device
@@ -138,4 +138,4 @@ def next_commands(folder: Path, spec: ModelSpec) -> list[str]:
         return [f"facetrack eval detector --data DATA --model {model}"]
     run = [f"facetrack live --model {model}", f"facetrack video in.mp4 --out annotated.mp4 --model {model}"]
     measure = f"facetrack eval {shlex.quote(str(folder))} --data LABELLED --out figures"
-    return [*run, measure] if tracked(spec) else [measure]
+    return [*run, measure] if fits_tracker(spec) else [measure]

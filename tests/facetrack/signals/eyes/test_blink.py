@@ -229,14 +229,14 @@ def test_slowly_drooping_lids_are_a_microsleep_but_no_blink() -> None:
 
 def test_closed_time_is_told_while_it_runs() -> None:
     detector = BlinkDetector(1)
-    told = {}
+    estimated = {}
     lid = Lid(1.0, 2.0, closing_s=0.04, opening_s=0.04)
     for i in range(150):
         detector.update(i / 30, lid(i / 30), lid(i / 30))
-        told[i] = detector.closed_s
-    assert told[20] == 0.0
-    assert told[75] == pytest.approx(1.5, abs=1.5 / 30)  # 2.5 s less 1.0 s
-    assert told[120] == 0.0
+        estimated[i] = detector.closed_s
+    assert estimated[20] == 0.0
+    assert estimated[75] == pytest.approx(1.5, abs=1.5 / 30)  # 2.5 s less 1.0 s
+    assert estimated[120] == 0.0
     detector.update(10.0, None, None)
     assert detector.closed_s is None
 

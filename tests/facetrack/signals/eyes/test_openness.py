@@ -48,11 +48,11 @@ def seen(
     others: Mapping[str, float] | None = None,
 ) -> Observation:
     right, left = ear if isinstance(ear, tuple) else (ear, ear)
-    told = dict(others or {})
+    estimated = dict(others or {})
     if head is not None:
-        told["eye_right_open"], told["eye_left_open"] = head if isinstance(head, tuple) else (head, head)
+        estimated["eye_right_open"], estimated["eye_left_open"] = head if isinstance(head, tuple) else (head, head)
     sigmas = np.full(68, sigma, np.float32)
-    return Observation(time_s, points(right, left), sigmas, pose(yaw, pitch), told, presence)
+    return Observation(time_s, points(right, left), sigmas, pose(yaw, pitch), estimated, presence)
 
 
 def openness(meter: EyeMeter, observation: Observation) -> tuple[float | None, float | None]:
@@ -92,8 +92,8 @@ def test_the_network_outweighs_the_points() -> None:
 def test_a_person_s_own_open_eye_is_one(opened: float, half: float, closed: float) -> None:
     # No network reading: squinting and wide eyes alone, closed ones at half of theirs.
     meter = watched(10, opened)
-    told = [openness(meter, seen(10 + i / 30, ear))[0] for i, ear in enumerate((opened, half, closed))]
-    assert told == pytest.approx([1.0, 0.5, 0.0], abs=0.1)
+    estimated = [openness(meter, seen(10 + i / 30, ear))[0] for i, ear in enumerate((opened, half, closed))]
+    assert estimated == pytest.approx([1.0, 0.5, 0.0], abs=0.1)
 
 
 def test_blinks_and_smiles_do_not_lower_the_open_level() -> None:
@@ -150,8 +150,8 @@ def test_glasses_with_a_closed_aspect_ratio_of_eleven_hundredths() -> None:
     ],
 )
 def test_unknown_is_none(changes: dict[str, float], right: bool, left: bool) -> None:
-    told = openness(EyeMeter(), seen(0.0, 0.3, 0.97, **changes))
-    assert (told[0] is not None, told[1] is not None) == (right, left)
+    estimated = openness(EyeMeter(), seen(0.0, 0.3, 0.97, **changes))
+    assert (estimated[0] is not None, estimated[1] is not None) == (right, left)
     nothing = EyeMeter().update(Observation(0.0, points(0.3, 0.3), np.ones(68, np.float32)), Signals(), None)
     assert nothing == (None, None)
 
@@ -163,8 +163,8 @@ def test_a_lowered_head_leaves_the_network_alone() -> None:
     # A camera below the screen: this is how the head is held.
     below = EyeMeter()
     for i in range(300):
-        told = openness(below, seen(i / 30, 0.30, pitch=-20))
-    assert told == (pytest.approx(1.0, abs=0.05), pytest.approx(1.0, abs=0.05))
+        estimated = openness(below, seen(i / 30, 0.30, pitch=-20))
+    assert estimated == (pytest.approx(1.0, abs=0.05), pytest.approx(1.0, abs=0.05))
 
 
 def test_a_profile_is_known_at_once() -> None:
@@ -230,13 +230,13 @@ def play(
     signals: FaceSignals, lids: Callable[[float], float], seconds: float, fps: int = 30, network: bool = True
 ) -> tuple[list[Signals], list[Event]]:
     """A network that says more of lids than the points do: .35 open, .22 closed."""
-    told, events = [], []
+    estimated, events = [], []
     for i in range(int(seconds * fps)):
         x = lids(i / fps)
         measured, ended = signals.update(seen(i / fps, 0.22 + 0.13 * x, 0.97 * x if network else None))
-        told.append(measured)
+        estimated.append(measured)
         events += ended
-    return told, events
+    return estimated, events
 
 
 def scene(t: float) -> float:
@@ -248,13 +248,13 @@ def scene(t: float) -> float:
 @pytest.mark.parametrize("network", [True, False])
 def test_a_minute_of_one_face(fps: int, network: bool) -> None:
     signals = FaceSignals(track_id=3)
-    told, events = play(signals, scene, 60, fps, network)
+    estimated, events = play(signals, scene, 60, fps, network)
     eyes = [e for e in events if e.closing_speed_per_s is not None]
     assert [e.kind for e in eyes] == ["blink"] * 10 + ["microsleep"]
     assert all(e.track_id == 3 for e in events)
     assert eyes[-1].start_s == pytest.approx(40.0, abs=1 / fps)
     assert eyes[-1].end_s == pytest.approx(43.0, abs=1 / fps)
-    last = told[-1]
+    last = estimated[-1]
     assert last.blink_rate_per_min == pytest.approx(10.0, rel=0.01)
     assert last.blink_duration_s == pytest.approx(0.2, abs=1 / fps)
     assert last.perclos_60 == pytest.approx(3 / 60, abs=2 / fps / 60)
@@ -263,9 +263,9 @@ def test_a_minute_of_one_face(fps: int, network: bool) -> None:
     assert last.fatigue_parts["microsleeps"] == pytest.approx(0.35)
     assert last.fatigue == pytest.approx(sum(last.fatigue_parts.values()))
     assert last.fatigue_level == "drowsy"  # .35 and, when it ended, 3 of 43 s: .35; then above .45
-    assert told[int(42 * fps)].eyes_closed_s == pytest.approx(2.0, abs=2 / fps)
-    assert told[0].eye_right_openness == pytest.approx(1.0, abs=0.05)
-    assert told[0].perclos_60 is None
+    assert estimated[int(42 * fps)].eyes_closed_s == pytest.approx(2.0, abs=2 / fps)
+    assert estimated[0].eye_right_openness == pytest.approx(1.0, abs=0.05)
+    assert estimated[0].perclos_60 is None
 
 
 def test_reset_of_the_whole_equals_fresh() -> None:

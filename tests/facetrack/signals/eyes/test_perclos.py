@@ -32,19 +32,19 @@ def closed_at(*spans: tuple[float, float], to: float = 0.0) -> Callable[[float],
 
 @pytest.mark.parametrize("fps", RATES)
 def test_three_seconds_of_sixty(fps: int) -> None:
-    told = share(fps, 70, closed_at((10, 12), (30, 31)))
-    assert told[60 * fps] == pytest.approx(3 / 60)
-    assert told[19 * fps] is None  # not a third of the window known
-    assert told[20 * fps] == pytest.approx(2 / 20)
-    assert told[70 * fps] == pytest.approx(3 / 60)  # the window begins at 10 s
-    assert told[40 * fps] == pytest.approx(3 / 40)
+    estimated = share(fps, 70, closed_at((10, 12), (30, 31)))
+    assert estimated[60 * fps] == pytest.approx(3 / 60)
+    assert estimated[19 * fps] is None  # not a third of the window known
+    assert estimated[20 * fps] == pytest.approx(2 / 20)
+    assert estimated[70 * fps] == pytest.approx(3 / 60)  # the window begins at 10 s
+    assert estimated[40 * fps] == pytest.approx(3 / 40)
 
 
 @pytest.mark.parametrize("fps", RATES)
 def test_a_closure_leaves_the_window_bit_by_bit(fps: int) -> None:
-    told = share(fps, 80, closed_at((10, 14)))
-    assert told[72 * fps] == pytest.approx(2 / 60)
-    assert told[74 * fps] == pytest.approx(0.0)
+    estimated = share(fps, 80, closed_at((10, 14)))
+    assert estimated[72 * fps] == pytest.approx(2 / 60)
+    assert estimated[74 * fps] == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize("fps", RATES)
@@ -57,10 +57,10 @@ def test_blinks_do_not_count_slow_closures_do(fps: int) -> None:
 
 
 def test_a_slow_closure_counts_while_it_lasts() -> None:
-    told = share(10, 60, closed_at((59.0, 60.0)))
-    assert told[594] == 0.0  # .4 s: it may be a blink
-    assert told[595] == pytest.approx(0.5 / 59.5)
-    assert told[600] == pytest.approx(1.0 / 60)
+    estimated = share(10, 60, closed_at((59.0, 60.0)))
+    assert estimated[594] == 0.0  # .4 s: it may be a blink
+    assert estimated[595] == pytest.approx(0.5 / 59.5)
+    assert estimated[600] == pytest.approx(1.0 / 60)
 
 
 def test_how_far_closed() -> None:
@@ -116,15 +116,15 @@ def blink(end_s: float, duration_s: float = 0.2, kind: str = "blink") -> Event:
 
 def test_blink_rate_and_duration() -> None:
     rate = BlinkRate()
-    told = {}
+    estimated = {}
     ends = {50: 0.1, 150: 0.2, 250: 0.3, 350: 0.4}  # by frame at 10 per second
     for i in range(1000):
-        told[i] = rate.update(i / 10, True, [blink(i / 10, ends[i])] if i in ends else [])
-    assert told[199] == (None, None)  # 19.9 s known
-    assert told[200] == (pytest.approx(2 * 60 / 20), pytest.approx(0.15))
-    assert told[600] == (pytest.approx(4.0), pytest.approx(0.25))
-    assert told[660] == (pytest.approx(3.0), pytest.approx(0.3))  # the first one is gone
-    assert told[960] == (0.0, None)
+        estimated[i] = rate.update(i / 10, True, [blink(i / 10, ends[i])] if i in ends else [])
+    assert estimated[199] == (None, None)  # 19.9 s known
+    assert estimated[200] == (pytest.approx(2 * 60 / 20), pytest.approx(0.15))
+    assert estimated[600] == (pytest.approx(4.0), pytest.approx(0.25))
+    assert estimated[660] == (pytest.approx(3.0), pytest.approx(0.3))  # the first one is gone
+    assert estimated[960] == (0.0, None)
 
 
 def test_blink_rate_counts_blinks_in_known_time() -> None:

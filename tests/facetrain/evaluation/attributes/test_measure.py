@@ -20,10 +20,10 @@ from facetrack.types import Event, Signals
 from facetrain.evaluation.attributes import measure, talking
 from facetrain.evaluation.attributes import report as heads_report
 from facetrain.evaluation.attributes.head_angles import AngleErrors, constant_offset, geodesic_deg, in_picture
-from facetrain.evaluation.attributes.held_out import Held
-from facetrain.evaluation.attributes.measure import Found, asked
+from facetrain.evaluation.attributes.held_out import HeldOutSet
+from facetrain.evaluation.attributes.measure import HeadsResult, binary_metrics
 from facetrain.evaluation.attributes.talking import Talk
-from facetrain.metrics.binary import YesNo, mean_interval, reliability, roc
+from facetrain.metrics.binary import BinaryMetrics, bootstrap_interval, reliability_diagram, roc
 from facetrain.synth.rendering.head_model import load_head_model
 from facetrain.synth.rendering.render import Renderer
 from places import HEAD_MODEL
@@ -35,16 +35,16 @@ def flags(*values):
 
 def test_roc_counts_pairs_and_ties_half():
     curve = roc(flags(1, 0, 1, 0), np.array([0.9, 0.8, 0.7, 0.6]))
-    assert curve.area == pytest.approx(3 / 4), "of the four pairs only .7 against .8 is the wrong way round"
-    np.testing.assert_allclose(curve.false_share, [0, 0, 0.5, 0.5, 1])
-    np.testing.assert_allclose(curve.true_share, [0, 0.5, 0.5, 1, 1])
+    assert curve.auc == pytest.approx(3 / 4), "of the four pairs only .7 against .8 is the wrong way round"
+    np.testing.assert_allclose(curve.false_positive_rate, [0, 0, 0.5, 0.5, 1])
+    np.testing.assert_allclose(curve.true_positive_rate, [0, 0.5, 0.5, 1, 1])
     tied = roc(flags(1, 0, 1, 0), np.array([0.5, 0.5, 0.9, 0.1]))
-    assert tied.area == pytest.approx(3.5 / 4)
-    assert np.isnan(roc(flags(1, 1), np.array([0.2, 0.3])).area), "without a no there is no pair"
+    assert tied.auc == pytest.approx(3.5 / 4)
+    assert np.isnan(roc(flags(1, 1), np.array([0.2, 0.3])).auc), "without a no there is no pair"
 
 
 def test_calibration_error_by_hand():
-    seen = reliability(flags(0, 1, 1, 1, 0), np.array([0.1, 0.3, 0.9, 0.7, 0.5]), bins=2)
+    seen = reliability_diagram(flags(0, 1, 1, 1, 0), np.array([0.1, 0.3, 0.9, 0.7, 0.5]), bins=2)
     # Below .5: mean .2, half are yes. From .5 on: mean .7, two of three.
     np.testing.assert_allclose(seen.probability, [0.2, 0.7])
     np.testing.assert_allclose(seen.share, [1 / 2, 2 / 3])
@@ -53,7 +53,7 @@ def test_calibration_error_by_hand():
 
 
 def test_empty_bins_and_certainty_are_harmless():
-    seen = reliability(flags(0, 1), np.array([0.0, 1.0]))
+    seen = reliability_diagram(flags(0, 1), np.array([0.0, 1.0]))
     assert seen.error == 0.0
     assert seen.count.tolist() == [1, *[0] * 8, 1]
     assert np.isnan(seen.probability[1:-1]).all()
@@ -61,18 +61,18 @@ def test_empty_bins_and_certainty_are_harmless():
 
 def test_bootstrap_is_near_the_normal_interval_and_repeats():
     right = np.repeat(flags(1, 0), [90, 10])
-    low, high = mean_interval(right)
+    low, high = bootstrap_interval(right)
     half = 1.96 * np.sqrt(0.9 * 0.1 / 100)
     assert (low, high) == pytest.approx((0.9 - half, 0.9 + half), abs=0.015)
-    assert mean_interval(right) == (low, high), "seeded"
-    thrice = mean_interval(np.repeat(right, 3), np.repeat(np.arange(100), 3))
+    assert bootstrap_interval(right) == (low, high), "seeded"
+    thrice = bootstrap_interval(np.repeat(right, 3), np.repeat(np.arange(100), 3))
     assert thrice == pytest.approx((low, high)), "three copies of each say nothing new"
-    assert mean_interval(flags(1, 1, 1)) == (1.0, 1.0)
+    assert bootstrap_interval(flags(1, 1, 1)) == (1.0, 1.0)
 
 
 def test_yes_no_figures_by_hand():
     score = np.array([0.9, 0.6, 0.4, 0.2, 0.7])
-    figures = YesNo("smile", "x", flags(1, 1, 1, 0, 0), score, score > 0.5).figures()
+    figures = BinaryMetrics("smile", "x", flags(1, 1, 1, 0, 0), score, score > 0.5).figures()
     # Said yes: .9 and .6 rightly, .7 wrongly; .4 missed.
     assert figures["accuracy"] == pytest.approx(3 / 5)
     assert [figures[name] for name in ("precision", "recall", "f1")] == pytest.approx([2 / 3] * 3)
@@ -119,14 +119,14 @@ def test_only_clear_labels_are_asked_and_photographs_stay_together():
         {"attributes": torch.tensor(row), "photograph": torch.tensor(number)}
         for row, number in zip(labels, (7, 7, 9), strict=True)
     ]
-    said = np.tile([0.9, 0.2, 0.0, 0.0, 0.0], (3, 1))
-    found = asked("eye open", "x", items, said, [0, 1])
+    predicted = np.tile([0.9, 0.2, 0.0, 0.0, 0.0], (3, 1))
+    found = binary_metrics("eye open", "x", items, predicted, [0, 1])
     assert found.truth.tolist() == [True, False, True]
     assert found.score.tolist() == [0.9, 0.2, 0.2]
     assert found.groups.tolist() == [7, 7, 9]
 
 
-@pytest.mark.parametrize("reach", talking.MANNERS.values())
+@pytest.mark.parametrize("reach", talking.JAW_REACH.values())
 def test_syllables_keep_their_pace_and_their_reach(reach):
     jaw = talking.syllables(60.0, reach, np.random.default_rng(0))
     opening = np.array([jaw(t) for t in np.arange(0, 60, 0.005)])
@@ -151,7 +151,7 @@ def test_clips_in_a_row_go_on_in_time(tmp_path):
         with VideoSink(tmp_path / f"{name}.mp4", (64, 48), fps=10.0) as sink:
             for index in range(5):
                 sink.write(np.full((48, 64, 3), 40 * index, np.uint8), index / 10)
-    frames = list(talking.in_a_row([tmp_path / "a.mp4", tmp_path / "b.mp4"], 1.2))
+    frames = list(talking.chain_clips([tmp_path / "a.mp4", tmp_path / "b.mp4"], 1.2))
     np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(12) / 10, atol=1e-3)
     assert [frame.index for frame in frames] == list(range(12))
 
@@ -194,10 +194,10 @@ def test_missing_data_ends_in_one_sentence(tmp_path):
 
 def test_the_report_holds_every_figure(tmp_path):
     score = np.array([0.9, 0.6, 0.4, 0.2])
-    smile = YesNo("smile", "genki4k test", flags(1, 1, 0, 0), score, score > 0.5)
+    smile = BinaryMetrics("smile", "genki4k test", flags(1, 1, 0, 0), score, score > 0.5)
     angles = AngleErrors("by hand", np.array([[1.0, 2.0, 3.0]]), np.zeros((1, 3)))
-    found = Found(
-        [Held("genki4k", 20, 4, "a hash", 1)], [smile], {"rendered heads, all": [angles]},
+    found = HeadsResult(
+        [HeldOutSet("genki4k", 20, 4, "a hash", 1)], [smile], {"rendered heads, all": [angles]},
         {"by hand": np.array([0.0, 17.0, 0.0])}, [Talk("minute", 0, 60.0, 0.8, 0.5, 1)], ["A note."],
     )  # fmt: skip
     heads_report.save(found, tmp_path, "net", "facetrack eval heads net")

@@ -19,8 +19,8 @@ from facetrack.errors import DataError, FacetrackError
 from facetrack.modelfile import bundled_path
 from facetrack.types import Detections
 from facetrain.evaluation.detector import clips, measure, methods, placed_faces, report
-from facetrain.evaluation.detector.measure import Contest, Row
-from facetrain.evaluation.detector.methods import DetectorEntrant
+from facetrain.evaluation.detector.measure import Comparison, Row
+from facetrain.evaluation.detector.methods import DetectorMethod
 from facetrain.samples.pictures import FacePicture
 
 NONE = np.zeros((0, 4), np.float32)
@@ -52,7 +52,7 @@ def middle_of(mask: np.ndarray) -> np.ndarray:
 def test_a_laid_face_is_where_the_truth_says(turn, size, red_is):
     picture, outline = card()
     background = np.zeros((480, 640, 3), np.uint8)
-    frame, box = placed_faces.lay(picture, outline, background, 80, turn, np.random.default_rng(1))
+    frame, box = placed_faces.paste_face(picture, outline, background, 80, turn, np.random.default_rng(1))
     np.testing.assert_allclose(box[2:] - box[:2], size, atol=1e-3)
     y, x = np.nonzero(frame.max(axis=2) > 127)
     extent = np.array([x.min() - 0.5, y.min() - 0.5, x.max() + 0.5, y.max() + 0.5])
@@ -63,13 +63,15 @@ def test_a_laid_face_is_where_the_truth_says(turn, size, red_is):
 
 def test_turned_by_45_degrees_the_extent_is_the_diagonal():
     picture, outline = card()
-    _, box = placed_faces.lay(picture, outline, np.zeros((480, 640, 3), np.uint8), 80, 45, np.random.default_rng(0))
+    _, box = placed_faces.paste_face(
+        picture, outline, np.zeros((480, 640, 3), np.uint8), 80, 45, np.random.default_rng(0)
+    )
     np.testing.assert_allclose(box[2:] - box[:2], (40 + 80) / np.sqrt(2), rtol=1e-4)
 
 
 def test_a_mirrored_face_is_where_the_truth_says():
     picture, outline = card()
-    frame, box = placed_faces.lay(
+    frame, box = placed_faces.paste_face(
         picture,
         outline + np.float32([10, 0]),
         np.zeros((480, 640, 3), np.uint8),
@@ -89,25 +91,25 @@ def test_a_mirrored_face_is_where_the_truth_says():
 def test_halves_are_covered(edge, patch):
     """The box is 100 x 120: a tenth beyond it is 10 and 12 px, the forehead 42 px, the middle (150, 160)."""
     box, image = np.float32([100, 100, 200, 220]), np.full((480, 640, 3), 7, np.uint8)
-    assert placed_faces.covered(box, edge, image) == patch
-    out = placed_faces.cover(image, box, np.random.default_rng(5), edge)
+    assert placed_faces.occlusion_box(box, edge, image) == patch
+    out = placed_faces.occlude(image, box, np.random.default_rng(5), edge)
     x0, y0, x1, y1 = patch
     out[y0:y1, x0:x1] = 7
     np.testing.assert_array_equal(out, image)
-    assert placed_faces.covered(box - 90, edge, image)[:2] >= (0, 0)
+    assert placed_faces.occlusion_box(box - 90, edge, image)[:2] >= (0, 0)
 
 
 def test_light_and_noise_by_hand():
     grey, box = np.full((200, 300, 3), 200, np.uint8), np.float32([100, 50, 200, 150])
     rng = np.random.default_rng(0)
-    dim = placed_faces.dark(grey, box, rng, 0.25)
+    dim = placed_faces.low_light(grey, box, rng, 0.25)
     assert dim.mean() == pytest.approx(50, abs=0.2)
     assert dim.std() == pytest.approx(6, abs=0.2)
     lit = placed_faces.side_light(grey, box, rng, 0.1).astype(float)[0, :, 0]
     lit = lit if lit[0] < lit[-1] else lit[::-1]
     assert (lit[0], lit[-1]) == (20, 200)
     assert lit[149:151].mean() == pytest.approx(110, abs=2)  # the middle of the face, of the picture too
-    noisy = placed_faces.grain(np.full((200, 300, 3), 128, np.uint8), box, rng, 25)
+    noisy = placed_faces.gaussian_noise(np.full((200, 300, 3), 128, np.uint8), box, rng, 25)
     assert noisy.std() == pytest.approx(25, abs=0.5)
     assert (noisy[..., 0] == noisy[..., 2]).all()
 
@@ -139,13 +141,13 @@ def empty(grey: int) -> FacePicture:
 
 
 def test_the_threshold_lets_one_in_twenty_through():
-    contest = Contest([DetectorEntrant("staged", lambda threshold: Staged(), 0.7)])
-    rows = contest.set_thresholds([empty(grey) for grey in (90, 80, 60, *[0] * 17)])
-    assert contest.thresholds["staged"] == pytest.approx(0.8)  # only .9 is above it
+    comparison = Comparison([DetectorMethod("staged", lambda threshold: Staged(), 0.7)])
+    rows = comparison.set_thresholds([empty(grey) for grey in (90, 80, 60, *[0] * 17)])
+    assert comparison.thresholds["staged"] == pytest.approx(0.8)  # only .9 is above it
     assert [row.values["staged"] for row in rows] == pytest.approx([0.8, 0.05, 0.7, 0.1, 0.15])
     truth = np.float32([[0, 0, 10, 10]])
     frames = [(np.full((20, 20, 3), grey, np.uint8), truth, NONE) for grey in (85, 70, 0, 90)]
-    assert contest.recall(frames, "", 4) == {"staged": 0.5}
+    assert comparison.recall(frames, "", 4) == {"staged": 0.5}
 
 
 def test_the_judge_wants_faces_that_stay():
@@ -156,15 +158,17 @@ def test_the_judge_wants_faces_that_stay():
         1: seen((*face, 0.9), (*other, 0.85), (200, 0, 220, 20, 0.9), (300, 0, 340, 40, 0.5)),
         2: seen((2, 0, 42, 40, 0.6), (*other, 0.4)),
     }
-    looked = clips.look(*frames, lambda image: answers[int(image[0, 0, 0])])
-    np.testing.assert_array_equal(looked.sure, [face])  # other is gone after, the third is small, the fourth unsure
+    looked = clips.reference_frame(*frames, lambda image: answers[int(image[0, 0, 0])])
+    np.testing.assert_array_equal(
+        looked.confident, [face]
+    )  # other is gone after, the third is small, the fourth unsure
     assert len(looked.seen) == 4
     found = seen((*face, 0.9), (305, 0, 345, 40, 0.8), (500, 0, 540, 40, 0.8), (600, 0, 640, 40, 0.3))
     assert clips.count(found, looked, 0.5) == clips.ClipCount(faces=1, found=1, extra=1)
 
 
 def test_what_is_best_and_what_is_written(tmp_path):
-    rows = [Row(t.group, t.name, 2, {"a": 0.5, "b": 1.0}, t.amount) for t in placed_faces.TRIALS]
+    rows = [Row(t.group, t.name, 2, {"a": 0.5, "b": 1.0}, t.amount) for t in placed_faces.CONDITIONS]
     rows += [Row("time", "ms", 9, {"a": 1.0, "b": 2.0}, best=-1), Row("time", "none", 9, {"a": float("nan"), "b": 2.0})]
     assert report.best(rows[0]) == {"b"}
     assert report.best(rows[-2]) == {"a"}
@@ -207,10 +211,10 @@ def test_only_people_held_aside_are_shown(data):
 
     recipe = DetectorRecipe(teacher="")
     recipe.scenes.shares.pop("mtfl", None)
-    kept, held = read_sources(data, recipe)
-    found = measure.held_aside(data, recipe)
+    kept, held_out = read_sources(data, recipe)
+    found = measure.read_held_out(data, recipe)
     for name in ("faces", "crowds", "empties"):
-        assert [p.name for p in getattr(found, name)] == [p.name for p in getattr(held, name)]
+        assert [p.name for p in getattr(found, name)] == [p.name for p in getattr(held_out, name)]
     assert not {p.group for p in kept.faces} & {p.group for p in found.faces}
 
 
@@ -227,4 +231,4 @@ def test_mistakes_are_one_sentence(data, tmp_path):
 
 def test_names_tell_runs_apart(tmp_path):
     with pytest.raises(DataError, match="different names"):
-        methods.open_all([bundled_path("detector")] * 2, tmp_path, 320)
+        methods.open_methods([bundled_path("detector")] * 2, tmp_path, 320)

@@ -94,15 +94,15 @@ def pack(tmp_path_factory):
 
 def test_people_held_aside_are_those_of_the_hash(pack):
     hashes = {name: zlib.crc32(name.encode()) / 2**32 for name in ("ann", "ben", "cid", "dora", "eve", "fay")}
-    held = compare.read_some(pack, 0.5)
-    assert {s.group for s in held} == {name for name, value in hashes.items() if value < 0.5}
-    assert 0 < len(held) < 12
+    held_out = compare.read_evaluation_faces(pack, 0.5)
+    assert {s.group for s in held_out} == {name for name, value in hashes.items() if value < 0.5}
+    assert 0 < len(held_out) < 12
 
 
 def test_so_many_faces_spread_over_all(pack):
-    every = compare.read_some(pack)
-    assert [s.name for s in compare.spread(every, 3)] == [every[i].name for i in (0, 6, 11)]
-    assert compare.spread(every, 99) == every
+    every = compare.read_evaluation_faces(pack)
+    assert [s.name for s in compare.evenly_spaced(every, 3)] == [every[i].name for i in (0, 6, 11)]
+    assert compare.evenly_spaced(every, 99) == every
 
 
 def test_two_networks_in_one_report(pack, tmp_path):
@@ -131,9 +131,9 @@ def test_two_networks_of_one_name(tmp_path):
     from contextlib import ExitStack
 
     with ExitStack() as stack:
-        assert list(compare.open_all(paths, None, tmp_path, stack).engines) == ["run", "run (2)"]
+        assert list(compare.open_methods(paths, None, tmp_path, stack).engines) == ["run", "run (2)"]
 
 
 def test_a_share_that_holds_nobody_aside(pack):
     with pytest.raises(DataError, match="holds none aside"):
-        compare.read_some(pack, 1e-12)
+        compare.read_evaluation_faces(pack, 1e-12)

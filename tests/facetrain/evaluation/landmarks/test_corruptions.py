@@ -40,8 +40,8 @@ def named(name):
 
 @pytest.mark.parametrize(("name", "amount"), [("turned in the plane", 30), ("face size", 50), ("motion blur", 5)])
 def test_points_move_with_the_picture(name, amount):
-    disturbance, face = named(name), dotted()
-    done = disturbance.picture(face, amount, disturbance.rng(face))
+    corruption, face = named(name), dotted()
+    done = corruption.picture(face, amount, corruption.rng(face))
     if name == "face size":
         assert np.ptp(done.points, axis=0).max() == pytest.approx(50, abs=0.5)
     for point in done.points:
@@ -49,24 +49,24 @@ def test_points_move_with_the_picture(name, amount):
 
 
 def test_turning_turns_by_the_angle():
-    disturbance, face = named("turned in the plane"), sample()
-    before, after = (p[1] - p[0] for p in (face.points, disturbance.picture(face, 30, disturbance.rng(face)).points))
+    corruption, face = named("turned in the plane"), sample()
+    before, after = (p[1] - p[0] for p in (face.points, corruption.picture(face, 30, corruption.rng(face)).points))
     angle = np.degrees(np.arctan2(after[1], after[0]) - np.arctan2(before[1], before[0]))
     assert abs(angle) == pytest.approx(30, abs=1e-3)
 
 
 def test_a_shifted_box_goes_the_same_way_at_every_amount():
-    disturbance, face = named("box shifted"), sample()
-    moves = [disturbance.box(amount, disturbance.rng(face)) for amount in (5, 15)]
+    corruption, face = named("box shifted"), sample()
+    moves = [corruption.box(amount, corruption.rng(face)) for amount in (5, 15)]
     lengths = [np.hypot(move.x, move.y) for move in moves]
     assert lengths == pytest.approx([0.05, 0.15])
     assert moves[1].x / moves[0].x == pytest.approx(3)
-    assert disturbance.box(5, disturbance.rng(sample(name="b"))).x != moves[0].x
-    assert corruptions.scale_box(0.8, disturbance.rng(face)).scale == 0.8
+    assert corruption.box(5, corruption.rng(sample(name="b"))).x != moves[0].x
+    assert corruptions.scale_box(0.8, corruption.rng(face)).scale == 0.8
 
 
 def test_noise_has_its_sigma():
-    done = corruptions.noise(sample(), 10, np.random.default_rng(0))
+    done = corruptions.gaussian_noise(sample(), 10, np.random.default_rng(0))
     assert done.image.astype(float).std() == pytest.approx(10, rel=0.02)
     assert done.image.astype(float).mean() == pytest.approx(128, abs=0.2)
 
@@ -87,7 +87,7 @@ def second_moments(kernel):
 def test_gaussian_blur_has_its_sigma_in_faces():
     image = np.zeros((221, 201, 3), np.uint8)
     image[100:121, 90:111] = 255  # a box of 21 px has a variance of (21^2 - 1) / 12 along each axis
-    done = corruptions.defocus(sample(image), 4, np.random.default_rng(0)).image[..., 0].astype(float)
+    done = corruptions.gaussian_blur(sample(image), 4, np.random.default_rng(0)).image[..., 0].astype(float)
     covariance, centre = second_moments(done / done.sum())
     np.testing.assert_allclose(centre, [100, 110], atol=0.01)
     np.testing.assert_allclose(np.diag(covariance), (21**2 - 1) / 12 + 4**2, rtol=0.01)
@@ -106,15 +106,15 @@ def test_motion_blur_is_an_even_line(angle):
 
 
 def test_jpeg_loses_more_at_low_quality():
-    noisy = corruptions.noise(sample(), 20, np.random.default_rng(0))
+    noisy = corruptions.gaussian_noise(sample(), 20, np.random.default_rng(0))
     lost = [np.abs(corruptions.jpeg(noisy, q, None).image.astype(int) - noisy.image).mean() for q in (5, 40, 80)]
     assert lost[0] > lost[1] > lost[2] > 0
 
 
-@pytest.mark.parametrize("disturbance", [d for d in ALL if d.picture], ids=lambda d: d.name)
-def test_the_same_in_every_run(disturbance):
+@pytest.mark.parametrize("corruption", [d for d in ALL if d.picture], ids=lambda d: d.name)
+def test_the_same_in_every_run(corruption):
     face = dotted()
     before = face.image.copy()
-    one, two = (disturbance.picture(face, disturbance.amounts[0] or 7, disturbance.rng(face)) for _ in range(2))
+    one, two = (corruption.picture(face, corruption.amounts[0] or 7, corruption.rng(face)) for _ in range(2))
     np.testing.assert_array_equal(one.image, two.image)
     np.testing.assert_array_equal(face.image, before)

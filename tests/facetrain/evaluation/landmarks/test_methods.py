@@ -13,11 +13,11 @@ from facetrack.types import Detections, Landmarks
 from facetrain.evaluation.landmarks import methods
 from facetrain.evaluation.landmarks.corruptions import Move
 from facetrain.evaluation.landmarks.methods import (
-    DetectsOnce,
-    LastAnswer,
-    MediaPipeEntrant,
-    NetworkEntrant,
-    WithoutOffset,
+    CachedDetector,
+    LastCallCache,
+    MediaPipeMethod,
+    NetworkMethod,
+    OffsetCorrected,
 )
 from facetrain.sample import Sample
 from facetrain.synth.drawn_heads import read_synthetic
@@ -51,7 +51,7 @@ def box_face():
 def test_a_moved_box_by_hand():
     face = box_face()
     landmarker = Watched(face.points)
-    NetworkEntrant(landmarker, lambda image: None).moved(face, Move(0.1, -0.05, 1.2))
+    NetworkMethod(landmarker, lambda image: None).predict_shifted(face, Move(0.1, -0.05, 1.2))
     (crop,) = landmarker.crops
     # Middle (70, 80), side 100: moved by 10 and -5 px; 100 * 1.5 * 1.2 px wide.
     assert (crop.x, crop.y, crop.size_px) == pytest.approx((80, 75, 180))
@@ -65,10 +65,10 @@ def test_the_labelled_face_is_taken_and_a_missed_one_is_none():
     def detects(*boxes):
         return lambda image: Detections(np.float32(boxes).reshape(-1, 4), np.ones(len(boxes), np.float32), None)
 
-    NetworkEntrant(landmarker, detects(box + 300, box + 2)).seen(face)
+    NetworkMethod(landmarker, detects(box + 300, box + 2)).predict(face)
     assert (landmarker.crops[0].x, landmarker.crops[0].y) == pytest.approx((72, 82))
-    assert NetworkEntrant(landmarker, detects(box + 300)).seen(face) is None
-    assert NetworkEntrant(landmarker, detects()).seen(face) is None
+    assert NetworkMethod(landmarker, detects(box + 300)).predict(face) is None
+    assert NetworkMethod(landmarker, detects()).predict(face) is None
 
 
 def test_the_last_answer_is_asked_for_once():
@@ -78,10 +78,10 @@ def test_the_last_answer_is_asked_for_once():
         calls.append(arguments)
         return len(calls)
 
-    once = LastAnswer(ask)
+    once = LastCallCache(ask)
     a, b = np.zeros(2), np.zeros(2)
     assert [once(a, b), once(a, b), once(b, a), once(b, a), once(a, b)] == [1, 1, 2, 2, 3]
-    detector = DetectsOnce(ask)
+    detector = CachedDetector(ask)
     assert detector(a) == detector(a) == 4
 
 
@@ -92,7 +92,7 @@ class Offset:
     def __init__(self, constant, blind=()):
         self.constant, self.blind = constant, blind
 
-    def seen(self, sample):
+    def predict(self, sample):
         if sample.name in self.blind:
             return None
         right, left = sample.points[list(topology.EYE_OUTER_CORNERS)]
@@ -101,22 +101,22 @@ class Offset:
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         return (sample.points + distance * self.constant @ turn).astype(np.float32)
 
-    def moved(self, sample, move):
-        return self.seen(sample)
+    def predict_shifted(self, sample, move):
+        return self.predict(sample)
 
 
 def test_a_constant_difference_of_scheme_is_taken_out(faces):
     constant = np.random.default_rng(0).normal(0, 0.05, (68, 2))
     constant[list(topology.EYE_OUTER_CORNERS)] = 0  # they span the axes
     other = Offset(constant, blind=(faces[1].name,))
-    offset = methods.offset_on(other, faces[:4])
+    offset = methods.median_offset(other, faces[:4])
     np.testing.assert_allclose(offset, -constant, atol=1e-5)
-    less = WithoutOffset(other, offset)
-    np.testing.assert_allclose(less.seen(faces[5]), faces[5].points, atol=1e-2)
-    np.testing.assert_allclose(less.moved(faces[5], Move()), faces[5].points, atol=1e-2)
-    assert less.seen(faces[1]) is None
+    less = OffsetCorrected(other, offset)
+    np.testing.assert_allclose(less.predict(faces[5]), faces[5].points, atol=1e-2)
+    np.testing.assert_allclose(less.predict_shifted(faces[5], Move()), faces[5].points, atol=1e-2)
+    assert less.predict(faces[1]) is None
     with pytest.raises(DataError, match="of the 1 faces"):
-        methods.offset_on(other, faces[1:2])
+        methods.median_offset(other, faces[1:2])
 
 
 def test_the_right_mesh_of_several(faces):
@@ -124,16 +124,16 @@ def test_the_right_mesh_of_several(faces):
     groups = topology_maps.MAPS[topology_maps.MESH_478, topology.SCHEME]
     for group, point in zip(groups, faces[0].points, strict=True):
         mesh[1, list(group)] = point
-    found = methods.of_these(mesh, faces[0])
+    found = methods.select_labelled_mesh(mesh, faces[0])
     inner = list(topology.INNER_51)
     np.testing.assert_allclose(found[inner], faces[0].points[inner], atol=0.01)
-    assert methods.of_these(mesh[:1], faces[0]) is None
-    assert methods.of_these(mesh[:0], faces[0]) is None
+    assert methods.select_labelled_mesh(mesh[:1], faces[0]) is None
+    assert methods.select_labelled_mesh(mesh[:0], faces[0]) is None
 
 
 def test_mediapipes_file_is_not_there(tmp_path):
     with pytest.raises(ModelFileError, match="does not exist; give the path of MediaPipe's") as caught:
-        MediaPipeEntrant(tmp_path / "face_landmarker.task")
+        MediaPipeMethod(tmp_path / "face_landmarker.task")
     assert "\n" not in str(caught.value)
 
 
@@ -145,7 +145,7 @@ def test_mediapipe_is_shown_the_face_moved_and_then_in_its_place():
     face = Sample("a", "a", "t", image, np.tile(corners, (34, 1)), np.ones(68, np.float32))
     frames = []
     stand_in = SimpleNamespace(_frame=lambda frame: frames.append(frame) or np.zeros((0, 478, 2), np.float32))
-    assert MediaPipeEntrant.moved(stand_in, face, Move(0.2, -0.1, 0.5)) is None
+    assert MediaPipeMethod.predict_shifted(stand_in, face, Move(0.2, -0.1, 0.5)) is None
     empty, moved, plain = (frame[..., 0] > 127 for frame in frames)
     assert not empty.any()
     middle, side = (plain.shape[0] - 1) / 2, 99

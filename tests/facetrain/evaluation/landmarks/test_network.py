@@ -48,10 +48,12 @@ class Known(nn.Module):
         return found
 
 
-def network(path, model, scheme="five", kind="landmarks", input_px=96, margin=2.2, channels=3, **said):
+def network(path, model, scheme="five", kind="landmarks", input_px=96, margin=2.2, channels=3, **predicted):
     crops = torch.randint(0, 256, (3, input_px, input_px, channels), dtype=torch.uint8)
     outputs = dict.fromkeys(model(crops), "")
-    spec = ModelSpec("known", kind, input_px, 0.0, 1.0, scheme, outputs, said.get("data", []), "", "", margin=margin)
+    spec = ModelSpec(
+        "known", kind, input_px, 0.0, 1.0, scheme, outputs, predicted.get("data", []), "", "", margin=margin
+    )
     axes = {name: {0: "faces"} for name in ("crops", *outputs)}
     export_onnx(model, spec, crops, path, dict.fromkeys(outputs, 1e-3), axes)
     return OnnxEngine(path)
@@ -123,10 +125,10 @@ def test_kaggles_rows_are_measured_in_their_own_pixels(tmp_path):
 
 def test_other_faces_are_framed_as_kaggles(tmp_path):
     """The same figure as by the other way: the pictures that `as_kaggle` makes, and their points."""
-    said = np.random.default_rng(1).uniform(20, 70, (15, 2)).astype(np.float32)
-    engine = network(tmp_path / "n.onnx", Known(said), topology_maps.KAGGLE_15, margin=1.12)
+    predicted = np.random.default_rng(1).uniform(20, 70, (15, 2)).astype(np.float32)
+    engine = network(tmp_path / "n.onnx", Known(predicted), topology_maps.KAGGLE_15, margin=1.12)
     faces = [puppet_face(f"{i}") for i in range(3)]
-    expected = np.sqrt(np.mean([(kaggle.as_kaggle(face).points - said) ** 2 for face in faces]))
+    expected = np.sqrt(np.mean([(kaggle.as_kaggle(face).points - predicted) ** 2 for face in faces]))
     assert measured(engine, faces).figures["kaggle_rmse_px"] == pytest.approx(float(expected), rel=1e-4)
 
 

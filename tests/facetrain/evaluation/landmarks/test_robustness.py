@@ -13,7 +13,7 @@ from facetrack.demo_clip.puppet import Puppet
 from facetrack.errors import DataError, FacetrackError
 from facetrack.modelfile import bundled_path
 from facetrain.evaluation.landmarks import robustness, robustness_report
-from facetrain.evaluation.landmarks.corruptions import Disturbance, noise, shift_box
+from facetrain.evaluation.landmarks.corruptions import Corruption, gaussian_noise, shift_box
 from facetrain.formats.packs import write_pack
 from facetrain.sample import Sample, usable
 
@@ -28,7 +28,7 @@ def face(name, grey=128):
 class Staged:
     """One px off along x, the jaw five; sees no dark face and none in noise; a moved box moves its points."""
 
-    def seen(self, sample):
+    def predict(self, sample):
         if sample.image.mean() < 50 or sample.image.std() > 5:
             return None
         points = sample.points.copy()
@@ -36,13 +36,13 @@ class Staged:
         points[list(topology.JAW), 0] += 4
         return points
 
-    def moved(self, sample, move):
+    def predict_shifted(self, sample, move):
         return sample.points + np.float32([50 * move.x, 50 * move.y])
 
 
 TWO = (
-    Disturbance("sensor noise", "sigma, grey levels of 255", (0, 10), 0, noise),
-    Disturbance("box shifted", "% of its side", (0, 10), 0, box=shift_box),
+    Corruption("sensor noise", "sigma, grey levels of 255", (0, 10), 0, gaussian_noise),
+    Corruption("box shifted", "% of its side", (0, 10), 0, box=shift_box),
 )
 
 
@@ -61,7 +61,7 @@ def test_rows_by_hand(rows):
     assert (noisy.missed, noisy.failed) == (3, 100)
     assert np.isnan(noisy.nme_68)
     assert (exact.nme_68, exact.missed, exact.failed) == (0, 0, 0)
-    # A tenth of the box's side, which this entrant takes for 50 px: 5 px are 10 %, above 8 %, so all have failed.
+    # A tenth of the box's side, which this method takes for 50 px: 5 px are 10 %, above 8 %, so all have failed.
     assert (shifted.nme_68, shifted.nme_51, shifted.failed) == pytest.approx((10, 10, 100))
 
 
@@ -104,9 +104,9 @@ def test_the_command(pack, tmp_path):
     assert done.exception is None, done.output
     with (tmp_path / "out" / "robustness.csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert {line["entrant"] for line in lines} == {"landmarks68-large"}
-    assert len({line["disturbance"] for line in lines}) == 9
-    exact = [float(line["nme_68"]) for line in lines if (line["disturbance"], line["amount"]) == ("box shifted", "0")]
+    assert {line["method"] for line in lines} == {"landmarks68-large"}
+    assert len({line["corruption"] for line in lines}) == 9
+    exact = [float(line["nme_68"]) for line in lines if (line["corruption"], line["amount"]) == ("box shifted", "0")]
     assert max(exact) < 15
     assert f"--data {pack} --out" in (tmp_path / "out" / "robustness.md").read_text()
 

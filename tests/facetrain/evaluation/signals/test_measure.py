@@ -17,8 +17,8 @@ from facetrain.evaluation.signals import eyelid_clips, labelled_spans, measure
 from facetrain.evaluation.signals import report as signals_report
 from facetrain.evaluation.signals.clip_labels import EVERYWHERE, Label, LabelledClip, read_clip_labels
 from facetrain.evaluation.signals.eyelid_clips import Lids
-from facetrain.evaluation.signals.followed_clips import THINNED, Followed, Series, Told, followed
-from facetrain.evaluation.signals.lid_events import agree, judge, total
+from facetrain.evaluation.signals.followed_clips import SUBSAMPLINGS, PredictedEvent, Series, TrackedClip, followed
+from facetrain.evaluation.signals.lid_events import event_agreement, score_people, total
 from facetrain.metrics.events import Counts, counts, match
 
 FPS = 10.0
@@ -28,8 +28,8 @@ HEADER = "video,fps,frames,person,kind,first_frame,last_frame,onset_frame,end_fr
 BLANK = Landmarks(np.zeros((68, 2), np.float32), np.ones(68, np.float32))
 
 
-def told(kind, first, last):
-    return Told(kind, first, last, Event(kind, 1, first / FPS, last / FPS))
+def predicted(kind, first, last):
+    return PredictedEvent(kind, first, last, Event(kind, 1, first / FPS, last / FPS))
 
 
 def clip_of(*labels, frames=100):
@@ -41,7 +41,7 @@ def followed_of(clip, events=(), signals=None, used=None):
     times = np.arange(clip.frames) / FPS
     seen = dict.fromkeys(range(clip.frames), OPEN) | (signals or {})
     given = np.ones(clip.frames, bool) if used is None else used
-    return Followed(clip, times, given, {"1": Series(seen, list(events))})
+    return TrackedClip(clip, times, given, {"1": Series(seen, list(events))})
 
 
 def blink(first, last, sure=True, kind="blink"):
@@ -50,7 +50,12 @@ def blink(first, last, sure=True, kind="blink"):
 
 def test_a_label_is_met_within_two_frames_and_by_one_event_only():
     labels = [blink(10, 12), blink(30, 32), blink(50, 52)]
-    events = [told("blink", 14, 15), told("blink", 35, 36), told("blink", 50, 50), told("blink", 52, 52)]
+    events = [
+        predicted("blink", 14, 15),
+        predicted("blink", 35, 36),
+        predicted("blink", 50, 50),
+        predicted("blink", 52, 52),
+    ]
     found = match(labels, events)
     assert found.pairs == ((0, 0), (2, 2)), "frame 14 is 2 after 12 and 35 is 3 after 32"
     assert (found.missed, found.false) == ((1,), (1, 3)), "two events over one label: one of them is false"
@@ -58,7 +63,7 @@ def test_a_label_is_met_within_two_frames_and_by_one_event_only():
 
 def test_as_many_pairs_as_there_can_be():
     """The first event overlaps the second label best, but the second event reaches no other."""
-    found = match([blink(0, 3), blink(5, 8)], [told("blink", 4, 7), told("blink", 8, 9)])
+    found = match([blink(0, 3), blink(5, 8)], [predicted("blink", 4, 7), predicted("blink", 8, 9)])
     assert found.pairs == ((0, 0), (1, 1))
 
 
@@ -66,7 +71,7 @@ def test_counts_worked_out_by_hand():
     """3 true, 1 missed, 2 false: 3/5, 3/4, 6/9. Onsets 1, -1, 0: mean 0, absolute 2/3. 2 false in 2 minutes: 60 an
     hour."""
     labels = [blink(10, 12), blink(30, 32), blink(50, 52), blink(70, 72)]
-    events = [told("blink", *span) for span in ((11, 12), (29, 31), (50, 54), (80, 81), (90, 91))]
+    events = [predicted("blink", *span) for span in ((11, 12), (29, 31), (50, 54), (80, 81), (90, 91))]
     found = counts(labels, events, match(labels, events), 120.0).figures()
     assert [found[name] for name in ("true", "missed", "false")] == [3, 1, 2]
     assert [found[name] for name in ("precision", "recall", "f1")] == pytest.approx([3 / 5, 3 / 4, 6 / 9])
@@ -87,8 +92,8 @@ def test_unsure_and_partial_labels_count_neither_way():
         blink(40, 50, sure=False, kind="eyes_hidden"), blink(60, 70, kind="looking_down"),
         blink(80, 85, sure=False, kind="smile"),
     )  # fmt: skip
-    events = [told("blink", at, at + 1) for at in (20, 31, 45, 65, 82)]
-    (found,) = judge(followed_of(clip, events))
+    events = [predicted("blink", at, at + 1) for at in (20, 31, 45, 65, 82)]
+    (found,) = score_people(followed_of(clip, events))
     assert (found.counts["blink"].true, found.counts["blink"].missed) == (0, 1)
     assert found.counts["blink"].false == 2, "who surely looks down does not blink there; a doubted smile is no excuse"
     assert [(f.what, f.first) for f in found.findings] == [("missed", 10), ("false", 65), ("false", 82)]
@@ -96,8 +101,8 @@ def test_unsure_and_partial_labels_count_neither_way():
 
 def test_a_wink_or_a_long_closure_told_as_a_blink_is_missed_and_false():
     clip = clip_of(blink(10, 14, kind="wink_left"), blink(40, 49, kind="long"), blink(70, 90, kind="long"))
-    events = [told("blink", 10, 14), told("microsleep", 41, 50), told("wink_right", 60, 64)]
-    (found,) = judge(followed_of(clip, events, dict.fromkeys((11, 12), SHUT)))
+    events = [predicted("blink", 10, 14), predicted("microsleep", 41, 50), predicted("wink_right", 60, 64)]
+    (found,) = score_people(followed_of(clip, events, dict.fromkeys((11, 12), SHUT)))
     by_kind = {kind: (c.true, c.missed, c.false) for kind, c in found.counts.items()}
     assert by_kind == {"blink": (0, 0, 1), "long": (1, 1, 0), "wink_right": (0, 0, 1), "wink_left": (0, 1, 0)}
     why = {(f.what, f.kind): f.why for f in found.findings}
@@ -108,7 +113,7 @@ def test_a_wink_or_a_long_closure_told_as_a_blink_is_missed_and_false():
 
 def test_an_eye_out_of_sight_is_said_to_be_unknown():
     hidden = {index: Signals(eye_right_openness=0.4) for index in (10, 11)}
-    (found,) = judge(followed_of(clip_of(blink(10, 12)), (), hidden))
+    (found,) = score_people(followed_of(clip_of(blink(10, 12)), (), hidden))
     assert found.findings[0].why == "nothing told; right down to 0.40, left down to 0.80 (unknown in 2 of 3)"
 
 
@@ -116,18 +121,20 @@ def test_what_falls_into_a_pause_counts_neither_way():
     used = np.ones(100, bool)
     used[40:50] = False
     clip = clip_of(blink(10, 12), blink(41, 43), blink(51, 52))
-    both = [told("blink", 10, 12), told("blink", 38, 39)]
+    both = [predicted("blink", 10, 12), predicted("blink", 38, 39)]
     paused = followed_of(clip, both, used=used)
     assert paused.gaps == [(40, 49)]
-    (found,) = judge(paused)
+    (found,) = score_people(paused)
     assert (found.counts["blink"].true, found.counts["blink"].missed, found.counts["blink"].false) == (1, 0, 0)
-    found = agree([followed_of(clip, [*both, told("blink", 51, 52), told("blink", 80, 82)])], [paused])
-    assert (found.both, found.only_all, found.only_thinned) == (1, 1, 0)
+    found = event_agreement(
+        [followed_of(clip, [*both, predicted("blink", 51, 52), predicted("blink", 80, 82)])], [paused]
+    )
+    assert (found.both, found.only_all, found.only_subsampled) == (1, 1, 0)
     assert found.lines == ("a: blink 80-82 only with all",)
 
 
 def test_frames_that_are_left_out():
-    every_second, dropped, pause = (thinning.used(100, 25.0) for thinning in THINNED)
+    every_second, dropped, pause = (subsampling.used(100, 25.0) for subsampling in SUBSAMPLINGS)
     assert np.flatnonzero(~every_second).tolist() == list(range(1, 100, 2))
     assert 0 < (~dropped).sum() < 25
     assert np.flatnonzero(~pause).tolist() == list(range(50, 75))
@@ -136,7 +143,7 @@ def test_frames_that_are_left_out():
 def test_an_event_has_the_frames_that_lie_inside_it():
     """At 10 fps .16 to .52 s holds frames 2 to 5; .20 s lies on frame 2; .61 to .69 s holds none and stands on 7."""
     times = np.arange(20) / FPS
-    spans = [Told.at(Event("blink", 1, *at), times) for at in ((0.16, 0.52), (0.2, 0.5), (0.61, 0.69))]
+    spans = [PredictedEvent.at(Event("blink", 1, *at), times) for at in ((0.16, 0.52), (0.2, 0.5), (0.61, 0.69))]
     assert [(one.first, one.last) for one in spans] == [(2, 5), (2, 5), (7, 7)]
 
 
@@ -219,15 +226,17 @@ def test_spans_are_counted_but_for_their_edges():
     clip = clip_of(blink(20, 39, kind="smile"), blink(60, 69, sure=False, kind="smile"), blink(90, 99, kind="smile"))
     signals = {index: Signals(smiling=30 <= index < 50) for index in range(100)} | {0: Signals()}
     found = labelled_spans.span_score(followed_of(clip, (), signals), "1", "smile")
-    assert (found.inside, found.told_inside) == (14 + 7, 7)
+    assert (found.inside, found.predicted_inside) == (14 + 7, 7)
     outside = 100 - 1 - 26 - 16 - 13
-    assert (found.outside, found.told_outside) == (outside, 7), "43-49"
+    assert (found.outside, found.predicted_outside) == (outside, 7), "43-49"
     assert found.shares == pytest.approx((7 / 21, 7 / outside))
 
 
 def test_yawns_gestures_and_glances_are_listed_with_what_they_touch():
     clip = clip_of(blink(10, 40, kind="mouth_wide"))
-    found = labelled_spans.listed(followed_of(clip, [told("yawn", 12, 38), told("blink", 50, 52), told("nod", 60, 64)]))
+    found = labelled_spans.listed(
+        followed_of(clip, [predicted("yawn", 12, 38), predicted("blink", 50, 52), predicted("nod", 60, 64)])
+    )
     assert [(one.kind, one.first, one.beside) for one in found] == [
         ("yawn", 12, "mouth_wide 10-40"), ("nod", 60, "nothing labelled"),
     ]  # fmt: skip
@@ -236,7 +245,7 @@ def test_yawns_gestures_and_glances_are_listed_with_what_they_touch():
 def test_fatigue_over_clips_in_a_row():
     """Two clips of 60 s: awake, then eyes shut for 40 s: 2/3 of the last minute, far above any level."""
     clip = clip_of(frames=600)
-    asleep = followed_of(clip, [told("microsleep", 100, 500)], dict.fromkeys(range(100, 501), SHUT))
+    asleep = followed_of(clip, [predicted("microsleep", 100, 500)], dict.fromkeys(range(100, 501), SHUT))
     found = labelled_spans.fatigue([followed_of(clip), asleep])
     assert found.seconds == pytest.approx(2 * 59.9)
     assert found.entered == {"tired": 1, "drowsy": 1}
@@ -278,13 +287,13 @@ def test_rendered_blinks_keep_apart():
 
 def test_the_report_names_every_miss(tmp_path):
     clip = clip_of(blink(10, 12), blink(30, 33), blink(60, 63, sure=False))
-    one = followed_of(clip, [told("blink", 10, 12), told("blink", 80, 82), told("yawn", 40, 70)])
-    judged = judge(one)
+    one = followed_of(clip, [predicted("blink", 10, 12), predicted("blink", 80, 82), predicted("yawn", 40, 70)])
+    scores = score_people(one)
     spans = {kind: {"a": labelled_spans.span_score(one, "1", kind)} for kind in labelled_spans.FLAGS}
     tired = {"all clips": labelled_spans.fatigue([one])}
-    thinned = [measure.Thinned("half", judged, agree([one], [one]))]
+    subsampled = [measure.SubsampledRun("half", scores, event_agreement([one], [one]))]
     eyelids = [eyelid_clips.score([], [], 30.0)]
-    found = measure.Found([one], judged, thinned, spans, labelled_spans.listed(one), tired, eyelids)
+    found = measure.SignalsResult([one], scores, subsampled, spans, labelled_spans.listed(one), tired, eyelids)
     signals_report.save(found, tmp_path / "new", "facetrack eval signals")
     report = (tmp_path / "new" / "report.md").read_text()
     assert "| a | missed | blink | 30-33 |" in report
@@ -294,7 +303,7 @@ def test_the_report_names_every_miss(tmp_path):
     assert figures["all"]["blink"]["f1"] == pytest.approx(2 / 4)
     assert figures["all"]["long"]["f1"] is None
     assert cv2.imread(str(tmp_path / "new" / "openness.png")) is not None
-    assert total(judged, "blink").true == 1
+    assert total(scores, "blink").true == 1
 
 
 def test_the_command_on_an_empty_clip(tmp_path):

@@ -28,7 +28,7 @@ def test_an_eye_that_nobody_saw_shows_no_blink():
     assert not lost.shows(BLINK)
     never = trace(NAN, NAN, blinks=(Blink(0, 1),))
     assert not never.shows(Blink(0, 1))
-    assert never.closed_elsewhere() == 0
+    assert never.closed_outside_blinks() == 0
     one = Trace("a.mp4", np.array([[0.8, NAN], [NAN, 0.6], [0.2, 0.4]], np.float32), ())
     np.testing.assert_allclose(one.mean, [0.8, 0.6, 0.3], atol=1e-6)
 
@@ -39,7 +39,7 @@ def test_frames_closed_without_a_blink_are_counted_but_not_those_of_its_lids_on_
     values[1:3] = [0.4, 0.3]  # closing
     values[5] = 0.3  # opening
     values[12:14] = [0.2, 0.2]  # nobody marked these
-    assert trace(*values).closed_elsewhere() == 2
+    assert trace(*values).closed_outside_blinks() == 2
 
 
 def test_a_table_of_blinks(tmp_path):

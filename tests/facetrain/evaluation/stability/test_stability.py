@@ -14,7 +14,7 @@ from facetrack.errors import FacetrackError
 from facetrain.evaluation.stability import clips as jitter_clips
 from facetrain.evaluation.stability import measure, metrics
 from facetrain.evaluation.stability.clips import Clip
-from facetrain.evaluation.stability.methods import Contestant, contestants
+from facetrain.evaluation.stability.methods import TrackingMethod, open_methods
 from facetrain.synth.relief import EYE_PX, MAX_YAW_DEG, Relief
 
 FPS = 30.0
@@ -31,13 +31,13 @@ def swinging(times, speed_px_s):
     rng = np.random.default_rng(0)
     start, angle = rng.uniform(0, 100, (68, 2)), rng.uniform(0, 2 * np.pi, 68)
     share = rng.uniform(0.5, 1, 68)[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    way = np.array([jitter_clips.to_and_fro(float(time_s), speed_px_s) for time_s in times])
+    way = np.array([jitter_clips.triangle_wave(float(time_s), speed_px_s) for time_s in times])
     return start + share * way[:, None, None]
 
 
 def test_to_and_fro_by_hand():
     """Period 2.4 s at 10 per second: up to 6 in .6 s, down to -6 at 1.8 s, 0 again at 2.4 s."""
-    found = [jitter_clips.to_and_fro(time_s, 10.0) for time_s in (0.0, 0.3, 0.6, 1.2, 1.8, 2.4, 3.0)]
+    found = [jitter_clips.triangle_wave(time_s, 10.0) for time_s in (0.0, 0.3, 0.6, 1.2, 1.8, 2.4, 3.0)]
     np.testing.assert_allclose(found, [0, 3, 6, 0, -6, 0, 6], atol=1e-9)
 
 
@@ -93,7 +93,7 @@ def test_blink_kept_is_the_share_of_the_depth():
     full[:, [lower for _, lower in metrics.LIDS], 1] = (10 - 9 * closed)[:, None]
     part = np.zeros((128, 68, 2))
     part[:, [lower for _, lower in metrics.LIDS], 1] = (10 - 6.3 * closed)[:, None]
-    assert metrics.blink_kept(part, full, times) == pytest.approx(0.7, abs=1e-9)
+    assert metrics.blink_amplitude_ratio(part, full, times) == pytest.approx(0.7, abs=1e-9)
 
 
 def test_still_photograph_lies_where_its_points_say(relief):
@@ -164,7 +164,7 @@ def test_the_whole_contest_on_a_follower_of_known_delay(tmp_path):
     truth[:, topology.EYE_OUTER_CORNERS[1]] = truth[:, topology.EYE_OUTER_CORNERS[0]] + [66, 0]
     picture = np.zeros((8, 8, 3), np.uint8)
     clip = Clip("lag, 30 deg/s", "lag", len(TIMES) / FPS, lambda t: (picture, truth[round(t * FPS)]))
-    late = Contestant("late", "late", lambda: nullcontext(Late(truth)))
+    late = TrackingMethod("late", "late", lambda: nullcontext(Late(truth)))
     traces = [measure.run(clip, [late])]
     found = measure.table(traces, [late])
     assert found["late"]["lag, 30 deg/s"] == pytest.approx(2e3 / FPS, abs=1.0)
@@ -180,7 +180,7 @@ def test_the_must_of_jitter_and_lag_is_kept_by_the_bundled_network():
     25 ms behind a head that turns at 30 degrees/s. A shorter still clip and a smaller frame than the command's."""
     clips = {clip.name: clip for clip in jitter_clips.photograph_clips((320, 240))}
     chosen = [clips["jitter, noise 5"], clips["lag, 30 deg/s"]]
-    medium = [c for c in contestants([]) if c.name.endswith(", medium")]
+    medium = [c for c in open_methods([]) if c.name.endswith(", medium")]
     found = measure.table([measure.run(clip, medium) for clip in chosen], medium)
     (row,) = found.values()
     assert row["missed"] == 0
@@ -193,9 +193,9 @@ def test_mediapipe_is_asked_for_by_its_extra(tmp_path, monkeypatch):
     task.write_bytes(b"")
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     with pytest.raises(FacetrackError, match=r"facetrack\[mediapipe\]"):
-        contestants([task])
+        open_methods([task])
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FacetrackError, match=r"nothing\.onnx does not exist"):
-        contestants([tmp_path / "nothing.onnx"])
+        open_methods([tmp_path / "nothing.onnx"])

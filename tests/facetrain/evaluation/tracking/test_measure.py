@@ -14,7 +14,7 @@ from facetrack.sinks import VideoSink
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Face, Frame, Landmarks
 from facetrain.evaluation.tracking import report, timing
-from facetrain.evaluation.tracking.measure import WHOLE, score, to_judge
+from facetrain.evaluation.tracking.measure import WHOLE, evaluated_faces, score
 from facetrain.synth.crowd.sprites import Photographed, Sprite
 from facetrain.synth.crowd.truth import ClipTruth, FaceTruth, Span, frame_line, header_line
 
@@ -103,11 +103,11 @@ def test_one_number_on_two_people_is_named():
 
 def test_a_face_over_somebody_hidden_is_neither_right_nor_wrong():
     truth = [truth_of(1, 50), truth_of(2, 52, present=False), truth_of(3, 300, present=False)]
-    there, faces = to_judge(truth, [face_of(1, 51), face_of(2, 52), face_of(3, 300), face_of(4, 500)])
+    there, faces = evaluated_faces(truth, [face_of(1, 51), face_of(2, 52), face_of(3, 300), face_of(4, 500)])
     assert [t.person for t in there] == [1]
     assert len(faces) == 2, "one over person 1, and the one over nobody"
     assert faces[-1].track_id == 4
-    there, faces = to_judge(truth, [face_of(1, 51.9)])
+    there, faces = evaluated_faces(truth, [face_of(1, 51.9)])
     assert [f.track_id for f in faces] == [1], "a lone face between two is the one's who can be seen"
 
 

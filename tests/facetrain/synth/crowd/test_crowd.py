@@ -14,7 +14,7 @@ from facetrack.errors import DataError
 from facetrack.types import Detections
 from facetrain.sample import Sample
 from facetrain.synth.crowd.clip import make_clip
-from facetrain.synth.crowd.compose import CrowdClip, hull_seen, placed
+from facetrain.synth.crowd.compose import CrowdClip, placed, visible_share
 from facetrain.synth.crowd.script import SIZE, Board, Key, Role, Scene, at, exchange, return_after_3_s, script, standing
 from facetrain.synth.crowd.sprites import Photographed, Sprite, choose, fit_to_cut, head_mask
 from facetrain.synth.crowd.truth import FaceTruth, frame_line, header_line, read_truth
@@ -107,7 +107,7 @@ def test_a_board_covers_and_what_it_covers_is_not_present():
 
 @pytest.mark.parametrize(("x", "share"), [(-0.5, 0.5), (14.5, 0.75), (-15.5, 0.25), (639.5, 0.5)])
 def test_what_is_outside_the_picture_is_not_seen(x, share):
-    assert hull_seen(square_points() + np.float32([x - 30, 200]), []) == pytest.approx(share, abs=0.02)
+    assert visible_share(square_points() + np.float32([x - 30, 200]), []) == pytest.approx(share, abs=0.02)
 
 
 def test_nobody_outside_the_picture_is_in_the_truth():

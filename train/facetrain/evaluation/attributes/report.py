@@ -12,12 +12,12 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from facetrack.modelfile import POSE_ANGLES
-from facetrain.evaluation.attributes.measure import Found
-from facetrain.metrics.binary import BINS, COVERED, RESAMPLES, YesNo
+from facetrain.evaluation.attributes.measure import HeadsResult
+from facetrain.metrics.binary import BINS, CONFIDENCE_LEVEL, RESAMPLES, BinaryMetrics
 from facetrain.reporting import markdown
 
 MEANING = {
-    "interval": f"{COVERED:.0%} percentile bootstrap of the accuracy, {RESAMPLES} resamples of pictures (of "
+    "interval": f"{CONFIDENCE_LEVEL:.0%} percentile bootstrap of the accuracy, {RESAMPLES} resamples of pictures (of "
     "photographs, where one is laid into several faces)",
     "precision, recall, f1": "of yes, at .5 (a yawn: at the machine's level)",
     "roc area": "probability that a yes scores higher than a no",
@@ -41,15 +41,15 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-def tables(found: Found) -> list[Table]:
+def tables(found: HeadsResult) -> list[Table]:
     """All figures, for the screen and for report.md."""
-    return [_held_table(found), _yes_no_table(found), _angle_table(found), _talk_table(found)]
+    return [_held_out_table(found), _binary_table(found), _angle_table(found), _talk_table(found)]
 
 
-def save(found: Found, folder: Path, title: str, command: str) -> None:
+def save(found: HeadsResult, folder: Path, title: str, command: str) -> None:
     """report.md, figures.json and the picture."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_picture(found.yes_no, folder / PICTURE)
+    save_picture(found.binary, folder / PICTURE)
     (folder / "figures.json").write_text(json.dumps(as_json(found), indent=2) + "\n")
     offsets = [
         f"genki4k's angles lie {' / '.join(f'{x:+.1f}' for x in offset)} degrees (yaw / pitch / roll) from those of "
@@ -65,13 +65,13 @@ def save(found: Found, folder: Path, title: str, command: str) -> None:
     (folder / "report.md").write_text("\n".join(parts))
 
 
-def as_json(found: Found) -> dict[str, object]:
+def as_json(found: HeadsResult) -> dict[str, object]:
     """Every figure, None for what is no number, and the reliability diagrams' bins."""
     return {
-        "held_aside": [asdict(one) for one in found.held],
-        "yes_no": [
+        "held_out": [asdict(one) for one in found.held_out],
+        "binary": [
             {"name": one.name, "data": one.data, "note": one.note, **_finite(one.figures()), **_bins(one)}
-            for one in found.yes_no
+            for one in found.binary
         ],
         "angles": {data: {one.name: _finite(one.figures()) for one in rows} for data, rows in found.angles.items()},
         "genki4k_offset_deg": {name: offset.tolist() for name, offset in found.offset_deg.items()},
@@ -80,8 +80,8 @@ def as_json(found: Found) -> dict[str, object]:
     }
 
 
-def _bins(one: YesNo) -> dict[str, object]:
-    seen = one.reliability
+def _bins(one: BinaryMetrics) -> dict[str, object]:
+    seen = one.reliability_diagram
     if seen is None:
         return {}
     shares = {"probability": seen.probability.tolist(), "share": seen.share.tolist()}
@@ -97,16 +97,18 @@ def _number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else "-"
 
 
-def _held_table(found: Found) -> Table:
-    rows = [[one.name, str(one.whole), str(one.held), str(one.faceless), one.by] for one in found.held]
+def _held_out_table(found: HeadsResult) -> Table:
+    rows = [
+        [one.name, str(one.total), str(one.held_out), str(one.without_face), one.split_by] for one in found.held_out
+    ]
     return Table("held aside", ("set", "pictures", "held aside", "no face seen", "by"), rows)
 
 
-def _yes_no_table(found: Found) -> Table:
+def _binary_table(found: HeadsResult) -> Table:
     head = ("question", "on", "pictures", "yes", "accuracy %", "interval", "precision", "recall", "f1", "roc area",
             "ece", "remarks")  # fmt: skip
     rows = []
-    for one in found.yes_no:
+    for one in found.binary:
         of = one.figures()
         interval = " - ".join(_number(100 * of[f"accuracy_{end}"], 1) for end in ("low", "high"))
         plain = [_number(of[name], 3) for name in ("precision", "recall", "f1", "roc_area", "calibration_error")]
@@ -115,7 +117,7 @@ def _yes_no_table(found: Found) -> Table:
     return Table("yes or no", head, rows)
 
 
-def _angle_table(found: Found) -> Table:
+def _angle_table(found: HeadsResult) -> Table:
     rows = []
     for data, ways in found.angles.items():
         for one in ways:
@@ -127,17 +129,17 @@ def _angle_table(found: Found) -> Table:
     return Table("head pose", head, rows)
 
 
-def _talk_table(found: Found) -> Table:
+def _talk_table(found: HeadsResult) -> Table:
     rows = []
     for one in found.talks:
-        told = "" if one.control is None else str(one.control)
+        detected = "" if one.control is None else str(one.control)
         figures = [f"{one.faces_s:.0f}", _number(one.speaking, 2), _number(one.widest, 2)]
-        rows.append([one.name, str(one.yawns), *figures, told])
+        rows.append([one.name, str(one.yawns), *figures, detected])
     head = ("talk", "yawns (all false)", "faces s", "speaking", "widest opening", "told after")
     return Table("a minute of talk", head, rows)
 
 
-def save_picture(yes_no: Sequence[YesNo], path: Path) -> None:
+def save_picture(binary: Sequence[BinaryMetrics], path: Path) -> None:
     """ROC curves on the left, reliability diagrams of the probabilities on the right."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -145,28 +147,30 @@ def save_picture(yes_no: Sequence[YesNo], path: Path) -> None:
     figure = Figure(figsize=(13, 6), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
-    _plot_roc(left, yes_no)
-    _plot_reliability(right, yes_no)
+    _plot_roc(left, binary)
+    _plot_reliability(right, binary)
     figure.savefig(path, dpi=110)
 
 
-def _plot_roc(axis: Axes, yes_no: Sequence[YesNo]) -> None:
+def _plot_roc(axis: Axes, binary: Sequence[BinaryMetrics]) -> None:
     drawn = set()
-    for one in yes_no:
+    for one in binary:
         key = (one.data, one.truth.tobytes(), one.score.tobytes())
         if key not in drawn:  # the same score under another rule
             drawn.add(key)
             curve = one.roc
-            axis.plot(curve.false_share, curve.true_share, label=f"{one.name}, {one.data}: {curve.area:.3f}")
+            axis.plot(
+                curve.false_positive_rate, curve.true_positive_rate, label=f"{one.name}, {one.data}: {curve.auc:.3f}"
+            )
     axis.plot([0, 1], [0, 1], ":", color="grey")
     axis.set(title="ROC, with area", xlabel="noes called yes", ylabel="yeses called yes", xlim=(0, 1), ylim=(0, 1.01))
     axis.legend(fontsize="small", loc="lower right")
     axis.grid(alpha=0.3)
 
 
-def _plot_reliability(axis: Axes, yes_no: Sequence[YesNo]) -> None:
-    for one in yes_no:
-        seen = one.reliability
+def _plot_reliability(axis: Axes, binary: Sequence[BinaryMetrics]) -> None:
+    for one in binary:
+        seen = one.reliability_diagram
         if seen is not None:
             there = seen.count >= DRAWN_FROM
             label = f"{one.name}, {one.data}: {seen.error:.3f}"

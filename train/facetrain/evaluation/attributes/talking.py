@@ -21,7 +21,7 @@ from facetrain.synth.rendering.render import Renderer
 from facetrain.synth.rendering.truth import HeadState
 
 SECONDS, FPS = 60.0, 30.0
-MANNERS = {"talking": 0.5, "shouting": 1.0}
+JAW_REACH = {"talking": 0.5, "shouting": 1.0}
 """jawOpen of the widest syllables: shouting opens the mouth as far as a yawn."""
 PEOPLE = 3
 YAWN_S = 6.0
@@ -67,7 +67,7 @@ def rendered_talk(renderer: Renderer, manner: str, seed: int) -> Talk:
     """FaceSignals on a person's true points: a minute of talk, and then a yawn."""
     actor = random_actor(renderer.model, seed)
     rng = np.random.default_rng((seed, 1))
-    jaw = syllables(SECONDS, MANNERS[manner], rng)
+    jaw = syllables(SECONDS, JAW_REACH[manner], rng)
     points = _points_by_jaw(renderer, actor)
     yawn = yawning(actor, SECONDS + 1.0, YAWN_S)
     face, last_s = FaceSignals(), SECONDS + YAWN_S + 3.0
@@ -83,9 +83,9 @@ def rendered_talk(renderer: Renderer, manner: str, seed: int) -> Talk:
         if talks:
             speaking.append(bool(signals.speaking))
             widest = max(widest, signals.mouth_opening or 0.0)
-    told = [event for event in events if event.kind == "yawn"]
-    false = sum(event.start_s < SECONDS for event in told)
-    return Talk(f"rendered, {manner}", false, SECONDS, float(np.mean(speaking)), widest, len(told) - false)
+    predicted = [event for event in events if event.kind == "yawn"]
+    false = sum(event.start_s < SECONDS for event in predicted)
+    return Talk(f"rendered, {manner}", false, SECONDS, float(np.mean(speaking)), widest, len(predicted) - false)
 
 
 def _points_by_jaw(renderer: Renderer, actor: Actor) -> Callable[[float], Floats]:
@@ -126,7 +126,7 @@ def tracked_talk(tracker: FaceTracker, paths: Sequence[Path], seconds: float = S
     events: list[Event] = []
     speaking: list[bool] = []
     faces_s = widest = before_s = 0.0
-    for frame in in_a_row(paths, seconds):
+    for frame in chain_clips(paths, seconds):
         faces = tracker.update(frame)
         events += tracker.events
         faces_s += len(faces) * (frame.time_s - before_s)
@@ -139,7 +139,7 @@ def tracked_talk(tracker: FaceTracker, paths: Sequence[Path], seconds: float = S
     return Talk(f"{', '.join(path.stem for path in paths)} in a row, {seconds:.0f} s", yawns, faces_s, share, widest)
 
 
-def in_a_row(paths: Sequence[Path], seconds: float) -> Iterator[Frame]:
+def chain_clips(paths: Sequence[Path], seconds: float) -> Iterator[Frame]:
     """Their frames for so long, with times and indices that go on across the cuts."""
     index, start_s = 0, 0.0
     while start_s < seconds:

@@ -22,7 +22,7 @@ from facetrack.geometry import box_iou, points_box
 from facetrack.types import Detections, Floats, Image
 from facetrain.evaluation.detector import clips
 from facetrain.evaluation.detector import placed_faces as trials
-from facetrain.evaluation.detector.methods import YUNET, DetectorEntrant
+from facetrain.evaluation.detector.methods import YUNET, DetectorMethod
 from facetrain.metrics import detection as metrics
 from facetrain.metrics.detection import Matches
 from facetrain.samples import pictures
@@ -30,9 +30,9 @@ from facetrain.samples.detector_scenes import FACE, IGNORED
 from facetrain.samples.pictures import FacePicture
 from facetrain.tasks.detector import DetectorRecipe, Sources, Validation
 
-LEAST = 0.02
+MIN_SCORE = 0.02
 """Detections are gathered down to this score, so that thresholds can be set afterwards."""
-FALSE_PER_PICTURE = 0.05
+MAX_FPPI = 0.05
 FACES = 240
 """Of each row of placed faces: one more or less is .4 %."""
 SCENE_SIZES_PX = (8, 12, 16, 24, 32, 64, 1024)
@@ -49,13 +49,13 @@ NO_BOXES = np.zeros((0, 4), np.float32)
 
 Labelled = Iterable[tuple[Image, Floats, Floats]]
 """(picture, true boxes, ignored boxes)"""
-Watch = Callable[[Iterable, str, int], Iterable]
+Progress = Callable[[Iterable, str, int], Iterable]
 """(items, title, how many) -> the same items, with a bar where there is a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """values: by entrant. count: of what the row is measured on. amount: on the group's axis, NaN without.
+    """values: by method. count: of what the row is measured on. amount: on the group's axis, NaN without.
     best: whether more is better (1), less (-1), or neither (0)."""
 
     group: str
@@ -66,18 +66,18 @@ class Row:
     best: int = 1
 
 
-def unwatched(items: Iterable, title: str, total: int) -> Iterable:
+def without_progress(items: Iterable, title: str, total: int) -> Iterable:
     """No bar."""
     return items
 
 
-class Contest:
+class Comparison:
     """Detectors with the thresholds at which they are compared."""
 
-    def __init__(self, entrants: list[DetectorEntrant], watch: Watch = unwatched) -> None:
+    def __init__(self, methods: list[DetectorMethod], watch: Progress = without_progress) -> None:
         cv2.setNumThreads(1)  # all on one thread, YuNet too
-        self.entrants, self.watch = entrants, watch
-        self.detectors: dict[str, Detector] = {entrant.name: entrant.make(LEAST) for entrant in entrants}
+        self.methods, self.watch = methods, watch
+        self.detectors: dict[str, Detector] = {method.name: method.make(MIN_SCORE) for method in methods}
         self.thresholds = dict.fromkeys(self.detectors, 0.5)
 
     def matches(self, labelled: Labelled, title: str, total: int) -> dict[str, list[Matches]]:
@@ -97,11 +97,11 @@ class Contest:
         """Where each gives one false positive in twenty pictures without a face; and what its own default gives."""
         count = len(empties)
         found = self.matches(((p.decode(), NO_BOXES, NO_BOXES) for p in empties), FALSE_GROUP, count)
-        self.thresholds = {name: metrics.threshold_at(each, FALSE_PER_PICTURE) for name, each in found.items()}
-        defaults = {entrant.name: entrant.default for entrant in self.entrants}
+        self.thresholds = {name: metrics.threshold_at(each, MAX_FPPI) for name, each in found.items()}
+        defaults = {method.name: method.default for method in self.methods}
 
         def false(thresholds: dict[str, float]) -> dict[str, float]:
-            return {name: _false_per_picture(each, thresholds[name]) for name, each in found.items()}
+            return {name: _fppi(each, thresholds[name]) for name, each in found.items()}
 
         return [
             Row(FALSE_GROUP, "threshold for one false positive in 20", count, self.thresholds, best=0),
@@ -113,20 +113,20 @@ class Contest:
 
     def helen_330(self, data: Path, limit: int | None) -> list[Row]:
         """The labelled face of each picture; other people in it are not labelled, and count for nothing."""
-        pack = spread(pictures.read_points_pack(data, "helen_test"), limit)
+        pack = evenly_spaced(pictures.read_points_pack(data, "helen_test"), limit)
         anywhere = np.array([[-1e6, -1e6, 1e6, 1e6]], np.float32)
         shown = ((p.decode(), points_box(p.outlines), anywhere) for p in pack)
         return [Row(HELEN_GROUP, "recall (IoU .5)", len(pack), self.recall(shown, HELEN_GROUP, len(pack)))]
 
     def placed(self, faces: list[FacePicture], empties: list[FacePicture], count: int) -> Iterator[Row]:
         """Recall of every trial."""
-        for trial in trials.TRIALS:
-            recall = self.recall(trials.frames(trial, faces, empties, count), trial.name, count)
-            yield Row(trial.group, trial.name, count, recall, trial.amount)
+        for condition in trials.CONDITIONS:
+            recall = self.recall(trials.frames(condition, faces, empties, count), condition.name, count)
+            yield Row(condition.group, condition.name, count, recall, condition.amount)
 
     def scenes(self, validation: Validation, limit: int | None) -> list[Row]:
         """Average precision on composed scenes: of all faces, and of ranges of their longer side in px."""
-        items = spread(validation.items, limit)
+        items = evenly_spaced(validation.items, limit)
         scenes = [_labelled(item) for item in items]
         found: dict[str, list[Detections]] = {name: [] for name in self.detectors}
         for image, _, _ in self.watch(scenes, SCENES_GROUP, len(scenes)):
@@ -147,7 +147,7 @@ class Contest:
         paths = sorted(folder.glob("*.mp4"))
         for path in self.watch(paths, "clips", len(paths)):
             each = counts[path.stem] = dict.fromkeys(self.detectors, clips.ClipCount())
-            for frame in clips.judged(path, by, every):
+            for frame in clips.reference_frames(path, by, every):
                 for name, detector in self.detectors.items():
                     each[name] += clips.count(detector(frame.image), frame, self.thresholds[name])
         if counts:
@@ -158,7 +158,7 @@ class Contest:
         """Median processor time of one call, preparing and decoding included, each at its default threshold and in
         turn, so that what else the machine does hits all alike. It is the whole process's: MediaPipe has a thread of
         its own."""
-        detectors = {entrant.name: entrant.make(entrant.default) for entrant in self.entrants}
+        detectors = {method.name: method.make(method.default) for method in self.methods}
         taken: dict[str, list[float]] = {name: [] for name in detectors}
         for _ in self.watch(range(repeats), TIME_GROUP, repeats):
             for name, detector in detectors.items():
@@ -173,50 +173,50 @@ class Contest:
 
 
 def measure(
-    entrants: list[DetectorEntrant], data: Path, limit: int | None = None, watch: Watch = unwatched
+    methods: list[DetectorMethod], data: Path, limit: int | None = None, watch: Progress = without_progress
 ) -> Iterator[Row]:
     """All rows, as they are measured, on people and pictures that the detector's training held aside. limit: of faces
     in a row, for a quick look. HELEN-330 and the clips are left out where they are not there."""
     recipe = DetectorRecipe()
-    held = held_aside(data, recipe)
-    contest = Contest(entrants, watch)
-    yield from contest.set_thresholds(held.empties)
+    held_out = read_held_out(data, recipe)
+    comparison = Comparison(methods, watch)
+    yield from comparison.set_thresholds(held_out.empties)
     if (data / "helen_test.zip").is_file():
-        yield from contest.helen_330(data, limit)
-    faces = [picture for picture in held.faces if picture.source in PACKS]
-    yield from contest.placed(faces, held.empties, FACES if limit is None else min(FACES, limit))
+        yield from comparison.helen_330(data, limit)
+    faces = [picture for picture in held_out.faces if picture.source in PACKS]
+    yield from comparison.placed(faces, held_out.empties, FACES if limit is None else min(FACES, limit))
     if limit is not None:
         recipe = replace(recipe, validation_scenes=min(limit, recipe.validation_scenes))
-    yield from contest.scenes(Validation(held, recipe), limit)
-    judge = data.parent / "models" / YUNET_FILE.name
-    if judge.is_file() and (data / "videos").is_dir():
-        yield from contest.clips(data / "videos", clips.judge(judge), limit)
-    frame = next(trials.frames(trials.Trial("", "", 0, 120), faces, held.empties, 1))[0]
+    yield from comparison.scenes(Validation(held_out, recipe), limit)
+    reference = data.parent / "models" / YUNET_FILE.name
+    if reference.is_file() and (data / "videos").is_dir():
+        yield from comparison.clips(data / "videos", clips.open_reference(reference), limit)
+    frame = next(trials.frames(trials.Condition("", "", 0, 120), faces, held_out.empties, 1))[0]
     timed = np.asarray(cv2.resize(frame, TIMED_PX, interpolation=cv2.INTER_AREA), np.uint8)
-    yield from contest.times(timed, TIMED_CALLS if limit is None else min(TIMED_CALLS, 10 * limit))
+    yield from comparison.times(timed, TIMED_CALLS if limit is None else min(TIMED_CALLS, 10 * limit))
 
 
-def held_aside(data: Path, recipe: DetectorRecipe) -> Sources:
+def read_held_out(data: Path, recipe: DetectorRecipe) -> Sources:
     """What `tasks.detector.read_sources` holds aside, without labelling all the rest first, which takes minutes.
     Without the teacher's file its packs and labels are missing."""
     teacher = data.parent / recipe.teacher
     share = recipe.validation_share
 
-    def held(some: list[FacePicture], share: float = share) -> list[FacePicture]:
+    def held_out(some: list[FacePicture], share: float = share) -> list[FacePicture]:
         return pictures.split_by_group(some, share)[1]
 
-    faces = held([picture for name in PACKS for picture in pictures.read_points_pack(data, name)])
+    faces = held_out([picture for name in PACKS for picture in pictures.read_points_pack(data, name)])
     if not faces:
         raise DataError(f"{data}: no face of {' and '.join(PACKS)} is among the {share:.0%} held aside; expected some")
     if teacher.is_file():
         faces = pictures.with_teacher(faces, teacher)
         if (data / "mtfl.zip").is_file():
-            faces += pictures.with_teacher_only(held(pictures.read_bare_faces(data)), teacher)
-    faces += held(pictures.read_mesh_pictures(data))
-    empties = held(pictures.read_empty_pictures(data), recipe.empty_share)
+            faces += pictures.with_teacher_only(held_out(pictures.read_bare_faces(data)), teacher)
+    faces += held_out(pictures.read_mesh_pictures(data))
+    empties = held_out(pictures.read_empty_pictures(data), recipe.empty_share)
     if not empties:
         raise DataError(f"{data / 'no_faces.zip'}: no picture is among the {recipe.empty_share:.0%} held aside")
-    return Sources(faces, held(pictures.read_box_pictures(data)), empties)
+    return Sources(faces, held_out(pictures.read_box_pictures(data)), empties)
 
 
 def precision_between(
@@ -235,7 +235,7 @@ def precision_between(
     return metrics.average_precision(matches) if any(len(m.found_at) for m in matches) else float("nan")
 
 
-def spread(items: list, limit: int | None) -> list:
+def evenly_spaced(items: list, limit: int | None) -> list:
     """At most `limit` of them, evenly from all."""
     if limit is None or len(items) <= limit:
         return items
@@ -253,7 +253,7 @@ def _between(boxes: Floats, low: float, high: float) -> np.ndarray:
     return inside
 
 
-def _false_per_picture(found: list[Matches], threshold: float) -> float:
+def _fppi(found: list[Matches], threshold: float) -> float:
     return float(np.mean([(m.scores > threshold).sum() for m in found]))
 
 

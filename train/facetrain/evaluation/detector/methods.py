@@ -17,11 +17,11 @@ from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import DataError, MissingExtraError
 
 YUNET, MEDIAPIPE = "YuNet", "MediaPipe"
-OWN_DEFAULT = DetectorOptions().threshold
+DEFAULT_THRESHOLD = DetectorOptions().threshold
 
 
 @dataclass(frozen=True, slots=True)
-class DetectorEntrant:
+class DetectorMethod:
     """make: threshold -> the detector, everything else as it is measured. default: the threshold that its maker has set
     for it."""
 
@@ -30,33 +30,33 @@ class DetectorEntrant:
     default: float
 
 
-def open_all(models: list[Path], peers: Path, side_px: int) -> tuple[list[DetectorEntrant], list[str]]:
-    """Facetrack's own from `models`, then the two others where their files lie in the folder `peers` and their packages
-    are installed; and a sentence for each that is left out.
+def open_methods(models: list[Path], baselines: Path, side_px: int) -> tuple[list[DetectorMethod], list[str]]:
+    """Facetrack's own from `models`, then the two others where their files lie in the folder `baselines` and their
+    packages are installed; and a sentence for each that is left out.
 
     side_px: of the longer side of what own and YuNet see. Raises DataError where two models cannot be told apart by
     name, ModelFileError where one is no detector.
     """
-    own = [DetectorEntrant(_name(path), partial(_own, OnnxEngine(path), side_px), OWN_DEFAULT) for path in models]
-    names = [entrant.name for entrant in own]
+    own = [DetectorMethod(_name(path), partial(_own, OnnxEngine(path), side_px), DEFAULT_THRESHOLD) for path in models]
+    names = [method.name for method in own]
     if len({*names, YUNET, MEDIAPIPE}) < len(names) + 2:
         raise DataError(f"the detectors are called {', '.join(names)}; expected different names: rename a file")
-    for entrant in own:
-        entrant.make(entrant.default)
+    for method in own:
+        method.make(method.default)
     others = [
-        DetectorEntrant(YUNET, partial(_yunet, peers / YUNET_FILE.name, side_px), VENDOR_THRESHOLD),
-        DetectorEntrant(MEDIAPIPE, partial(_mediapipe, peers / MEDIAPIPE_FILE.name), 0.5),
+        DetectorMethod(YUNET, partial(_yunet, baselines / YUNET_FILE.name, side_px), VENDOR_THRESHOLD),
+        DetectorMethod(MEDIAPIPE, partial(_mediapipe, baselines / MEDIAPIPE_FILE.name), 0.5),
     ]
     left_out, present = [], []
-    for entrant, name in zip(others, (YUNET_FILE.name, MEDIAPIPE_FILE.name), strict=True):
+    for method, name in zip(others, (YUNET_FILE.name, MEDIAPIPE_FILE.name), strict=True):
         try:
-            if not (peers / name).is_file():
-                left_out.append(f"{entrant.name} is left out: there is no {name} in the folder models beside the data")
+            if not (baselines / name).is_file():
+                left_out.append(f"{method.name} is left out: there is no {name} in the folder models beside the data")
                 continue
-            entrant.make(entrant.default)
-            present.append(entrant)
+            method.make(method.default)
+            present.append(method)
         except MissingExtraError as error:
-            left_out.append(f"{entrant.name} is left out: {error}")
+            left_out.append(f"{method.name} is left out: {error}")
     return [*own, *present], left_out
 
 

@@ -19,18 +19,18 @@ from facetrain.evaluation.landmarks.corruptions import line_kernel
 from facetrain.samples.pictures import FacePicture
 
 Rng = np.random.Generator
-Spoil = Callable[[Image, Floats, Rng], Image]
+Corruption = Callable[[Image, Floats, Rng], Image]
 """(frame, (4,) box of the face in it, generator) -> the frame as a bad camera or place would give it."""
 FRAME = (640, 480)
 SEED = 20
 SIZES_PX = (24, 30, 40, 60, 120, 240)
 TURNS_DEG = (0, 15, 30, 45, 60)
 TURNED_PX = (120, 60)
-SPOILT_PX = 120
+CORRUPTED_PX = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Condition:
     """group, name: of its row. amount: on its group's axis, NaN where there is none."""
 
     group: str
@@ -38,11 +38,11 @@ class Trial:
     amount: float
     size_px: float
     turn_deg: float = 0.0
-    spoil: Spoil | None = None
+    corrupt: Corruption | None = None
 
 
 def frames(
-    trial: Trial, faces: list[FacePicture], empties: list[FacePicture], count: int
+    condition: Condition, faces: list[FacePicture], empties: list[FacePicture], count: int
 ) -> Iterator[tuple[Image, Floats, Floats]]:
     """`count` times (frame, (1, 4) true box, (0, 4) ignored boxes). Where there are fewer faces they come again,
     elsewhere and mirrored; every second is turned to the left."""
@@ -50,14 +50,16 @@ def frames(
         rng = np.random.default_rng((SEED, i))
         picture, again = faces[i % len(faces)], i // len(faces)
         background: Image = cv2.resize(empties[i % len(empties)].decode(), FRAME)  # type: ignore[assignment]
-        turn = trial.turn_deg if i % 2 else -trial.turn_deg
-        frame, box = lay(picture.decode(), picture.outlines[0], background, trial.size_px, turn, rng, bool(again % 2))
-        if trial.spoil is not None:
-            frame = trial.spoil(frame, box, rng)
+        turn = condition.turn_deg if i % 2 else -condition.turn_deg
+        frame, box = paste_face(
+            picture.decode(), picture.outlines[0], background, condition.size_px, turn, rng, bool(again % 2)
+        )
+        if condition.corrupt is not None:
+            frame = condition.corrupt(frame, box, rng)
         yield frame, box[None], np.zeros((0, 4), np.float32)
 
 
-def lay(
+def paste_face(
     picture: Image, outline: Floats, background: Image, size_px: float, turn_deg: float, rng: Rng, mirror: bool = False
 ) -> tuple[Image, Floats]:
     """The picture, its face's longer side `size_px` before it is turned clockwise by `turn_deg`, over the background.
@@ -83,41 +85,41 @@ def lay(
     return frame, points_box(transform(points, matrix))
 
 
-def dark(image: Image, box: Floats, rng: Rng, gain: float) -> Image:
+def low_light(image: Image, box: Floats, rng: Rng, gain: float) -> Image:
     """A dim room: the light times `gain`, the sensor's noise (sigma 6 of 255) as it was."""
     return _clipped(image * np.float32(gain) + 6 * rng.standard_normal(image.shape, np.float32))
 
 
-def grain(image: Image, box: Floats, rng: Rng, sigma: float) -> Image:
+def gaussian_noise(image: Image, box: Floats, rng: Rng, sigma: float) -> Image:
     """Grey noise of standard deviation `sigma` of 255."""
     return _clipped(image + np.float32(sigma) * rng.standard_normal((*image.shape[:2], 1), np.float32))
 
 
-def defocus(image: Image, box: Floats, rng: Rng, share: float) -> Image:
+def gaussian_blur(image: Image, box: Floats, rng: Rng, share: float) -> Image:
     """Gaussian blur with a sigma of `share` of the face's longer side."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), share * _side(box)), np.uint8)
 
 
-def shake(image: Image, box: Floats, rng: Rng, share: float) -> Image:
+def motion_blur(image: Image, box: Floats, rng: Rng, share: float) -> Image:
     """Motion blur along `share` of the face's longer side, in a random direction."""
     kernel = line_kernel(share * _side(box), float(rng.uniform(0, np.pi)))
     return np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def side_light(image: Image, box: Floats, rng: Rng, least: float) -> Image:
+def side_light(image: Image, box: Floats, rng: Rng, gain: float) -> Image:
     """A lamp at one side: the light falls evenly to `least` of itself from one edge of the face to the other."""
     across = np.clip((np.arange(image.shape[1]) - box[0]) / (box[2] - box[0]), 0, 1)
     across = across if rng.random() < 0.5 else 1 - across
-    return _clipped(image * (least + (1 - least) * across)[None, :, None])
+    return _clipped(image * (gain + (1 - gain) * across)[None, :, None])
 
 
-def cover(image: Image, box: Floats, rng: Rng, edge: int) -> Image:
+def occlude(image: Image, box: Floats, rng: Rng, edge: int) -> Image:
     """One half of the face behind something of one colour, or of coarse texture.
 
     edge: 0 the left half in the picture, 1 the upper, 2 the right, 3 the lower one. It reaches a tenth beyond the box,
     and over the forehead, which is not in the box.
     """
-    x0, y0, x1, y1 = covered(box, edge, image)
+    x0, y0, x1, y1 = occlusion_box(box, edge, image)
     colour = rng.integers(0, 256, 3)
     image = image.copy()
     image[y0:y1, x0:x1] = colour
@@ -127,7 +129,7 @@ def cover(image: Image, box: Floats, rng: Rng, edge: int) -> Image:
     return image
 
 
-def covered(box: Floats, edge: int, image: Image) -> tuple[int, int, int, int]:
+def occlusion_box(box: Floats, edge: int, image: Image) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of the patch in whole px within the picture; the last column and row are not in it."""
     side = box[2:] - box[:2]
     patch = np.concatenate([box[:2] - [0.1, 0.35] * side, box[2:] + 0.1 * side])
@@ -137,25 +139,32 @@ def covered(box: Floats, edge: int, image: Image) -> tuple[int, int, int, int]:
     return x0, y0, x1, y1
 
 
-SPOILS: dict[str, Spoil] = {
-    "dark, a quarter of the light": partial(dark, gain=0.25),
-    "dark, an eighth of the light": partial(dark, gain=0.12),
-    "Gaussian blur, 5 % of its size": partial(defocus, share=0.05),
-    "motion blur, 15 % of its size": partial(shake, share=0.15),
-    "upper half covered": partial(cover, edge=1),
-    "lower half covered": partial(cover, edge=3),
-    "left half covered": partial(cover, edge=0),
-    "right half covered": partial(cover, edge=2),
-    "strong side light": partial(side_light, least=0.08),
-    "grey noise, sigma 25": partial(grain, sigma=25.0),
+CORRUPTIONS: dict[str, Corruption] = {
+    "dark, a quarter of the light": partial(low_light, gain=0.25),
+    "dark, an eighth of the light": partial(low_light, gain=0.12),
+    "Gaussian blur, 5 % of its size": partial(gaussian_blur, share=0.05),
+    "motion blur, 15 % of its size": partial(motion_blur, share=0.15),
+    "upper half covered": partial(occlude, edge=1),
+    "lower half covered": partial(occlude, edge=3),
+    "left half covered": partial(occlude, edge=0),
+    "right half covered": partial(occlude, edge=2),
+    "strong side light": partial(side_light, gain=0.08),
+    "grey noise, sigma 25": partial(gaussian_noise, sigma=25.0),
 }
 SIZE_GROUP = "recall by size in a 640x480 frame"
 TURN_GROUP = "recall, turned in the plane"
-SPOILT_GROUP = f"recall, {SPOILT_PX} px, disturbed"
-TRIALS: tuple[Trial, ...] = (
-    *(Trial(SIZE_GROUP, f"{size} px", size, size) for size in SIZES_PX),
-    *(Trial(TURN_GROUP, f"{size} px, {turn} degrees", turn, size, turn) for size in TURNED_PX for turn in TURNS_DEG),
-    *(Trial(SPOILT_GROUP, name, float("nan"), SPOILT_PX, 0, spoil) for name, spoil in SPOILS.items()),
+CORRUPTED_GROUP = f"recall, {CORRUPTED_PX} px, disturbed"
+CONDITIONS: tuple[Condition, ...] = (
+    *(Condition(SIZE_GROUP, f"{size} px", size, size) for size in SIZES_PX),
+    *(
+        Condition(TURN_GROUP, f"{size} px, {turn} degrees", turn, size, turn)
+        for size in TURNED_PX
+        for turn in TURNS_DEG
+    ),
+    *(
+        Condition(CORRUPTED_GROUP, name, float("nan"), CORRUPTED_PX, 0, corrupt)
+        for name, corrupt in CORRUPTIONS.items()
+    ),
 )
 
 

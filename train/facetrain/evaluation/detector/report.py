@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facetrain.evaluation.detector import placed_faces as trials
-from facetrain.evaluation.detector.clips import JUDGE
+from facetrain.evaluation.detector.clips import REFERENCE_NOTE
 from facetrain.evaluation.detector.measure import EXTRA_GROUP, TIME_GROUP, Row
 from facetrain.reporting import markdown
 
@@ -28,7 +28,7 @@ CAVEATS = (
     "itself.",
     "The scenes are composed as the training's are, in part of faces that YuNet has labelled; sizes are of the 256 px "
     "scene.",
-    JUDGE,
+    REFERENCE_NOTE,
     "Time is processor time, medians of calls made in turn.",
 )
 
@@ -97,7 +97,7 @@ def draw(rows: list[Row], path: Path) -> None:
     for size, line in zip(trials.TURNED_PX, ("-", "--"), strict=True):
         _curve(by_turn, [row for row in turns if row.name.startswith(f"{size} px")], f", {size} px", line)
     by_turn.set(xlabel="degrees, to both sides", title="turned in the plane")
-    _bars(spoilt, [row for row in rows if row.group == trials.SPOILT_GROUP])
+    _bars(spoilt, [row for row in rows if row.group == trials.CORRUPTED_GROUP])
     for axes in (by_size, by_turn):
         axes.set(ylabel="recall", ylim=(0, 1.02))
         axes.grid(alpha=0.3)

@@ -17,9 +17,9 @@ from facetrack.expression import EXPRESSIONS
 from facetrack.geometry import CropBox, crop_matrix, cut, transform
 from facetrack.modelfile import ModelSpec
 from facetrack.types import Image
-from facetrain.evaluation.landmarks.framing import frame, grey, unplaced
+from facetrain.evaluation.landmarks.framing import centre_crop, frame, grey
 from facetrain.evaluation.landmarks.measure import shown
-from facetrain.metrics.binary import yes_no_figures
+from facetrain.metrics.binary import binary_figures
 from facetrain.metrics.confusion import confusion_matrix, f1_scores, save_confusion
 from facetrain.models.eac import mark, region_centres
 from facetrain.sample import Sample
@@ -60,7 +60,7 @@ def measure_attributes(engine: OnnxEngine, samples: list[Sample]) -> Attributes:
     tasks = attributes_of(engine.spec)
     labels = {task: np.array([label(sample, task) for sample in samples], np.float32) for task in tasks}
     known = [i for i in range(len(samples)) if any(labels[task][i] >= 0 for task in tasks)]
-    said: dict[str, list[NDArray[np.float32]]] = {task: [] for task in tasks}
+    predicted: dict[str, list[NDArray[np.float32]]] = {task: [] for task in tasks}
     kept: list[int] = []
     times: list[float] = []
     marked = channels(engine) > len("BGR")
@@ -70,10 +70,10 @@ def measure_attributes(engine: OnnxEngine, samples: list[Sample]) -> Attributes:
         outputs = engine(seen(engine.spec, samples[i], crop, marked)[None])
         times.append(time.perf_counter() - started)
         for task in tasks:
-            said[task].append(outputs[task][0])
+            predicted[task].append(outputs[task][0])
     if not kept:
         return Attributes()
-    found = _judged({t: labels[t][kept] for t in tasks}, {t: np.array(values) for t, values in said.items()})
+    found = _measure({t: labels[t][kept] for t in tasks}, {t: np.array(values) for t, values in predicted.items()})
     return replace(found, ms_per_crop=1000 * float(np.median(times)))
 
 
@@ -84,7 +84,7 @@ def _crops(spec: ModelSpec, samples: list[Sample], indices: list[int]) -> Iterab
     for sample in shown([samples[i] for i in indices], "reading attributes"):
         i, crop = next(numbers), frame(spec, sample)
         if crop is None and spec.kind != EXPRESSION:
-            crop = unplaced(spec, sample.image)
+            crop = centre_crop(spec, sample.image)
         if crop is not None:
             yield i, crop
 
@@ -108,7 +108,7 @@ def channels(engine: OnnxEngine) -> int:
     return int(with_shape.dim[3].dim_value)
 
 
-def _judged(labels: dict[str, NDArray[np.float32]], said: dict[str, NDArray[np.float32]]) -> Attributes:
+def _measure(labels: dict[str, NDArray[np.float32]], predicted: dict[str, NDArray[np.float32]]) -> Attributes:
     found = Attributes()
     for task, truth in labels.items():
         known = truth >= 0
@@ -116,10 +116,10 @@ def _judged(labels: dict[str, NDArray[np.float32]], said: dict[str, NDArray[np.f
             continue
         found.figures[f"{task}_faces"] = float(known.sum())
         if task not in CLASS_NAMES:
-            values = yes_no_figures(said[task] > 0, truth)
+            values = binary_figures(predicted[task] > 0, truth)
         else:
             names = CLASS_NAMES[task]
-            chosen = said[task][known].argmax(axis=1)
+            chosen = predicted[task][known].argmax(axis=1)
             matrix = confusion_matrix(truth[known].astype(np.intp), chosen, len(names))
             found.confusions[task] = matrix
             values = class_figures(matrix, names)

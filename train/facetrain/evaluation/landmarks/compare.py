@@ -17,34 +17,34 @@ from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import DataError
 from facetrack.geometry import crop_from_box, points_box
 from facetrack.landmarker import Landmarker
-from facetrack.modelfile import ModelSpec, tracked
+from facetrack.modelfile import ModelSpec, fits_tracker
 from facetrain.evaluation.landmarks import by_yaw, network
 from facetrain.evaluation.landmarks import measure as evaluate
 from facetrain.evaluation.landmarks.attributes import Attributes
 from facetrain.evaluation.landmarks.by_yaw import YawBin
 from facetrain.evaluation.landmarks.measure import Measured, shown
 from facetrain.evaluation.landmarks.methods import (
-    DetectsOnce,
-    Entrant,
-    MediaPipeEntrant,
-    NetworkEntrant,
-    Remembered,
-    WithoutOffset,
-    offset_on,
+    CachedDetector,
+    CachedMethod,
+    MediaPipeMethod,
+    Method,
+    NetworkMethod,
+    OffsetCorrected,
+    median_offset,
 )
 from facetrain.evaluation.landmarks.network import Evaluation
 from facetrain.evaluation.landmarks.pictures import save_ced
 from facetrain.formats import packs
 from facetrain.formats.open import read_labelled
-from facetrain.formats.reading import print_left_out
-from facetrain.labelling.teacher import PEER_SUFFIX
+from facetrain.formats.reading import print_skipped
+from facetrain.labelling.teacher import MEDIAPIPE_SUFFIX
 from facetrain.reporting import markdown
 from facetrain.sample import Sample, usable
 
 OFFSET_FACES = 150
 SHEET_MARGIN = 1.3
 """Side of what sheets show of a peer's face, in longer sides of the points' box."""
-PEER_NOTE = (
+BASELINE_NOTE = (
     "MediaPipe's mesh is averaged into the 68 points and finds faces by itself. Its points follow another scheme than "
     "300-W's labels, most of all along the jaw: part of its error is a constant difference of convention."
 )
@@ -56,50 +56,50 @@ MOVED_NOTE = (
 
 
 @dataclass(slots=True)
-class Contest:
-    """engines: facetrack's networks by name; peers: MediaPipe's. notes: by peer's name, what must be said of it."""
+class Comparison:
+    """engines: facetrack's networks by name; baselines: MediaPipe's. notes: by peer's name, what must be said of it."""
 
     engines: dict[str, OnnxEngine] = field(default_factory=dict)
-    peers: dict[str, Entrant] = field(default_factory=dict)
+    baselines: dict[str, Method] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
 
-    def evaluate(
-        self, samples: list[Sample], boxes: str, detector: Detector, held_aside: bool
-    ) -> dict[str, Evaluation]:
-        """Everything that `facetrack eval` says of each. boxes: see `evaluation.landmarks.network`; peers find their
-        own."""
+    def evaluate(self, samples: list[Sample], boxes: str, detector: Detector, held_out: bool) -> dict[str, Evaluation]:
+        """Everything that `facetrack eval` says of each. boxes: see `evaluation.landmarks.network`; baselines find
+        their own."""
         found = {
-            name: network.evaluate_network(engine, samples, boxes, detector, held_aside)
+            name: network.evaluate_network(engine, samples, boxes, detector, held_out)
             for name, engine in self.engines.items()
         }
-        return found | {name: _peer(name, entrant, samples, self.notes[name]) for name, entrant in self.peers.items()}
+        return found | {
+            name: _evaluate_baseline(name, method, samples, self.notes[name]) for name, method in self.baselines.items()
+        }
 
     def robustness_notes(self) -> list[str]:
-        """What a reader of those figures must know of the peers."""
+        """What a reader of those figures must know of the baselines."""
         said = [f"**{name}:** {' '.join(notes)}" for name, notes in self.notes.items()]
         return [*said, MOVED_NOTE] if said else []
 
-    def entrants(self, detector: Detector) -> dict[str, Entrant]:
+    def methods(self, detector: Detector) -> dict[str, Method]:
         """All of them, for `robustness`; the networks share the detector. Raises DataError for a network that the
         tracker does not take."""
         for name, engine in self.engines.items():
-            if not tracked(engine.spec):
+            if not fits_tracker(engine.spec):
                 raise DataError(
                     f"robustness is measured on networks that the tracker takes, which '{name}' is not; leave it out"
                 )
-        once = DetectsOnce(detector)
-        networks = {name: NetworkEntrant(Landmarker(engine), once) for name, engine in self.engines.items()}
-        return {**networks, **self.peers}
+        once = CachedDetector(detector)
+        networks = {name: NetworkMethod(Landmarker(engine), once) for name, engine in self.engines.items()}
+        return {**networks, **self.baselines}
 
 
-def open_all(models: list[Path], offset_from: Path | None, data: Path, stack: ExitStack) -> Contest:
+def open_methods(models: list[Path], offset_from: Path | None, data: Path, stack: ExitStack) -> Comparison:
     """Open networks (.onnx, or run folders) and MediaPipe's face_landmarker.task, in this order; the latter twice if
     `offset_from` names labelled faces on which the constant difference of its scheme is taken out.
 
     stack: closes what needs closing. Raises ModelFileError, DataError or MissingExtraError where that cannot be done.
     """
-    contest = Contest()
-    tasks = [model for model in models if model.suffix == PEER_SUFFIX]
+    comparison = Comparison()
+    tasks = [model for model in models if model.suffix == MEDIAPIPE_SUFFIX]
     if offset_from is not None:
         if not tasks:
             raise DataError("--offset-from is for MediaPipe; give its face_landmarker.task among the networks")
@@ -108,21 +108,21 @@ def open_all(models: list[Path], offset_from: Path | None, data: Path, stack: Ex
     for model in models:
         if model not in tasks:
             engine = OnnxEngine(network.model_path(model))
-            contest.engines[_free(contest.engines, network.title_of(model))] = engine
+            comparison.engines[_unique_name(comparison.engines, network.title_of(model))] = engine
     for model in tasks:
-        _add_peer(contest, stack.enter_context(MediaPipeEntrant(model)), offset_from)
-    return contest
+        _add_baseline(comparison, stack.enter_context(MediaPipeMethod(model)), offset_from)
+    return comparison
 
 
-def _add_peer(contest: Contest, mesh: MediaPipeEntrant, offset_from: Path | None) -> None:
-    name, entrant = _free(contest.peers, mesh.title), Remembered(mesh)
-    contest.peers[name], contest.notes[name] = entrant, [PEER_NOTE]
+def _add_baseline(comparison: Comparison, mesh: MediaPipeMethod, offset_from: Path | None) -> None:
+    name, method = _unique_name(comparison.baselines, mesh.title), CachedMethod(mesh)
+    comparison.baselines[name], comparison.notes[name] = method, [BASELINE_NOTE]
     if offset_from is None:
         return
-    faces = spread(usable(read_labelled(offset_from).samples), OFFSET_FACES)
+    faces = evenly_spaced(usable(read_labelled(offset_from).samples), OFFSET_FACES)
     less = f"{name}, offset removed"
-    contest.peers[less] = WithoutOffset(entrant, offset_on(entrant, faces))
-    contest.notes[less] = [
+    comparison.baselines[less] = OffsetCorrected(method, median_offset(method, faces))
+    comparison.notes[less] = [
         f"{name} without that constant difference: one vector for each point, in the face's own axes, the median over "
         f"{len(faces)} labelled faces of {offset_from.name}. That tells the mesh's precision; its user gets the plain "
         "figures."
@@ -133,40 +133,40 @@ def _stem(path: Path) -> Path:
     return (path.with_suffix("") if path.suffix in (".npz", ".zip") else path).resolve()
 
 
-def _free(taken: Collection[str], name: str) -> str:
+def _unique_name(used_names: Collection[str], name: str) -> str:
     """The name, numbered where another network has it."""
-    if name not in taken:
+    if name not in used_names:
         return name
-    return next(numbered for i in range(2, len(taken) + 3) if (numbered := f"{name} ({i})") not in taken)
+    return next(numbered for i in range(2, len(used_names) + 3) if (numbered := f"{name} ({i})") not in used_names)
 
 
-def spread(samples: list[Sample], limit: int | None) -> list[Sample]:
+def evenly_spaced(samples: list[Sample], limit: int | None) -> list[Sample]:
     """At most `limit` of the samples, evenly spread over all; None takes all."""
     if limit is None or limit >= len(samples):
         return samples
     return [samples[i] for i in np.linspace(0, len(samples) - 1, limit).round().astype(int)]
 
 
-def read_some(data: Path, held_aside: float = 0.0, limit: int | None = None) -> list[Sample]:
+def read_evaluation_faces(data: Path, held_out: float = 0.0, limit: int | None = None) -> list[Sample]:
     """Labelled faces; what could not be read is told.
 
-    held_aside: only those of people whom a training with this `validation_share` held aside, by a hash of the name: the
+    held_out: only those of people whom a training with this `validation_share` held aside, by a hash of the name: the
     same ones on every machine. Raises DataError where that leaves none, or nothing there is understood.
     """
     labelled = read_labelled(data)
-    print_left_out(labelled.problems)
+    print_skipped(labelled.problems)
     samples = labelled.samples
-    if held_aside:
-        samples = packs.split(samples, held_aside)[1]
+    if held_out:
+        samples = packs.split(samples, held_out)[1]
         if not samples:
-            raise DataError(f"{data}: of its {len(labelled.samples)} faces a share of {held_aside:g} holds none aside")
-    return spread(samples, limit)
+            raise DataError(f"{data}: of its {len(labelled.samples)} faces a share of {held_out:g} holds none aside")
+    return evenly_spaced(samples, limit)
 
 
-def _peer(name: str, entrant: Entrant, samples: list[Sample], notes: list[str]) -> Evaluation:
+def _evaluate_baseline(name: str, method: Method, samples: list[Sample], notes: list[str]) -> Evaluation:
     """What can be said of a network that is not facetrack's."""
     samples, said = network.testing_part(samples)
-    measured = measure_entrant(entrant, usable(samples))
+    measured = measure_method(method, usable(samples))
     outputs = {"points": "(N, 68, 2) px"}
     spec = ModelSpec(
         name, "landmarks", None, 0, 1, topology.SCHEME, outputs, ["not stated"], "See its makers' terms.", ""
@@ -176,11 +176,11 @@ def _peer(name: str, entrant: Entrant, samples: list[Sample], notes: list[str]) 
     )
 
 
-def measure_entrant(entrant: Entrant, samples: list[Sample]) -> Measured:
-    """An entrant through its own detector. Raises DataError where it finds no face at all."""
+def measure_method(method: Method, samples: list[Sample]) -> Measured:
+    """An method through its own detector. Raises DataError where it finds no face at all."""
     kept, points, missed = [], [], []
     for sample in shown(samples, "detecting and reading"):
-        found = entrant.seen(sample)
+        found = method.predict(sample)
         if found is None:
             missed.append(sample)
             continue

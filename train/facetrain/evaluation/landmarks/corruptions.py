@@ -31,7 +31,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Disturbance:
+class Corruption:
     """name: also the heading. unit: what the amounts are, in words. amounts: in the order of the curve. neutral: the
     amount that changes nothing, None where each does. log: whether the amounts belong on a logarithmic axis.
 
@@ -62,7 +62,7 @@ def scale_box(amount: float, rng: Rng) -> Move:
     return Move(scale=amount)
 
 
-def turn(sample: Sample, amount: float, rng: Rng) -> Sample:
+def rotate(sample: Sample, amount: float, rng: Rng) -> Sample:
     """The picture turned by `amount` degrees to a random side, around the face; black beyond its edges."""
     side = max(sample.image.shape[:2])
     x0, y0, x1, y1 = (float(v) for v in points_box(sample.points))
@@ -73,7 +73,7 @@ def turn(sample: Sample, amount: float, rng: Rng) -> Sample:
     )
 
 
-def shrink(sample: Sample, amount: float, rng: Rng) -> Sample:
+def downscale(sample: Sample, amount: float, rng: Rng) -> Sample:
     """The whole picture reduced (or enlarged) until the face's longer side is `amount` px."""
     scale = amount / face_extent(sample.points)
     if abs(scale - 1) < 0.01:  # a hundredth would only cost a resampling
@@ -82,19 +82,19 @@ def shrink(sample: Sample, amount: float, rng: Rng) -> Sample:
     return replace(sample, image=image, points=points)
 
 
-def noise(sample: Sample, amount: float, rng: Rng) -> Sample:
+def gaussian_noise(sample: Sample, amount: float, rng: Rng) -> Sample:
     """Independent Gaussian noise of standard deviation `amount` on every pixel and channel, clipped to 0..255."""
     noisy = sample.image + np.float32(amount) * rng.standard_normal(sample.image.shape, np.float32)
     return replace(sample, image=np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
 
 
-def defocus(sample: Sample, amount: float, rng: Rng) -> Sample:
+def gaussian_blur(sample: Sample, amount: float, rng: Rng) -> Sample:
     """Gaussian blur with a sigma of `amount` % of the face's side."""
     sigma = amount / 100 * face_extent(sample.points)
     return replace(sample, image=np.asarray(cv2.GaussianBlur(sample.image, (0, 0), sigma), np.uint8))
 
 
-def shake(sample: Sample, amount: float, rng: Rng) -> Sample:
+def motion_blur(sample: Sample, amount: float, rng: Rng) -> Sample:
     """Motion blur along `amount` % of the face's side, in a random direction, the true points in its middle."""
     kernel = line_kernel(amount / 100 * face_extent(sample.points), float(rng.uniform(0, np.pi)))
     image = cv2.filter2D(sample.image, -1, kernel, borderType=cv2.BORDER_REPLICATE)
@@ -129,14 +129,14 @@ def jpeg(sample: Sample, amount: float, rng: Rng) -> Sample:
     return replace(sample, image=image)
 
 
-ALL: tuple[Disturbance, ...] = (
-    Disturbance("box shifted", "% of its side", (0, 5, 10, 15), 0, box=shift_box),
-    Disturbance("box scaled", "times its side", (0.8, 0.9, 1, 1.1, 1.25), 1, box=scale_box),
-    Disturbance("turned in the plane", "degrees", (0, 15, 30, 45), 0, turn),
-    Disturbance("face size", "px, longer side", (20, 30, 50, 100, 200), None, shrink, log=True),
-    Disturbance("sensor noise", "sigma, grey levels of 255", (0, 5, 10, 20, 30), 0, noise),
-    Disturbance("Gaussian blur", "sigma, % of the face's side", (0, 1, 2, 3, 4), 0, defocus),
-    Disturbance("motion blur", "length, % of the face's side", (0, 5, 10, 15, 20), 0, shake),
-    Disturbance("gamma", "exponent", (0.3, 0.5, 0.7, 1, 1.5, 2, 3), 1, gamma, log=True),
-    Disturbance("JPEG", "quality", (5, 10, 20, 40, 80), None, jpeg, log=True),
+ALL: tuple[Corruption, ...] = (
+    Corruption("box shifted", "% of its side", (0, 5, 10, 15), 0, box=shift_box),
+    Corruption("box scaled", "times its side", (0.8, 0.9, 1, 1.1, 1.25), 1, box=scale_box),
+    Corruption("turned in the plane", "degrees", (0, 15, 30, 45), 0, rotate),
+    Corruption("face size", "px, longer side", (20, 30, 50, 100, 200), None, downscale, log=True),
+    Corruption("sensor noise", "sigma, grey levels of 255", (0, 5, 10, 20, 30), 0, gaussian_noise),
+    Corruption("Gaussian blur", "sigma, % of the face's side", (0, 1, 2, 3, 4), 0, gaussian_blur),
+    Corruption("motion blur", "length, % of the face's side", (0, 5, 10, 15, 20), 0, motion_blur),
+    Corruption("gamma", "exponent", (0.3, 0.5, 0.7, 1, 1.5, 2, 3), 1, gamma, log=True),
+    Corruption("JPEG", "quality", (5, 10, 20, 40, 80), None, jpeg, log=True),
 )

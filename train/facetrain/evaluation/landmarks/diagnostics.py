@@ -68,7 +68,7 @@ def box_jitter(
     Exact boxes are moved, on at most JITTER_FACES of the samples, spread over all; None where no sample's points give
     an exact box for this network.
     """
-    framed = [sample for sample in samples if frame(reader.spec, sample, steady=True) is not None]
+    framed = [sample for sample in samples if frame(reader.spec, sample, exact=True) is not None]
     if not framed:
         return None
     framed = framed[:: -(-len(framed) // JITTER_FACES)]
@@ -83,7 +83,7 @@ def _nme(reader: PointReader, samples: list[Sample], shift: float, scale: float)
     away = {sample.name: shift * np.array([np.cos(a), np.sin(a)]) for sample, a in zip(samples, angles, strict=True)}
 
     def moved(sample: Sample) -> CropBox | None:
-        exact = frame(reader.spec, sample, steady=True)
+        exact = frame(reader.spec, sample, exact=True)
         if exact is None:
             return None
         x, y = away[sample.name] * exact.size_px / reader.margin

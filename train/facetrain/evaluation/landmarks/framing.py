@@ -11,44 +11,44 @@ from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_from_box, cut, frame_matrices, points_box, transform
 from facetrack.landmarker import Landmarker, Reading
-from facetrack.modelfile import ModelSpec, tracked
+from facetrack.modelfile import ModelSpec, fits_tracker
 from facetrack.types import Image, Landmarks
-from facetrain.augment.jittered_crop import BOX_JITTER, crop_around, rough_crop
+from facetrain.augment.jittered_crop import BOX_JITTER, jittered_crop, jittered_square
 from facetrain.formats.public.kaggle import FRAME_JITTER, FRAME_SIZE
 from facetrain.sample import Sample, as_scheme, face_extent
 
-UNPLACED_EXTENT = 0.4
+CENTRE_CROP_EXTENT = 0.4
 """Extent of the five points in a picture whose points are unknown, in longer sides: as in `seeds.faces.TaskFaces`."""
 
 
-def frame(spec: ModelSpec, sample: Sample, steady: bool = False) -> CropBox | None:
+def frame(spec: ModelSpec, sample: Sample, exact: bool = False) -> CropBox | None:
     """The crop of a labelled face; None where its points cannot place it.
 
     sample: in the 68 scheme if its own maps there. steady: the exact crop; otherwise those of the networks that the
     tracker does not take are as unsteady as their recipes' validation crops.
     """
     if spec.topology == topology_maps.KAGGLE_15:
-        return _as_kaggle(sample, steady)
+        return _as_kaggle(sample, exact)
     scheme = topology_maps.FIVE if spec.topology == topology_maps.FIVE else topology.SCHEME
     if topology_maps.groups(sample.scheme, scheme) is None:
         return None
     sample = as_scheme(sample, scheme)
     if not np.isfinite(sample.points).all():
         return None
-    if steady or tracked(spec) or spec.kind == "expression":
+    if exact or fits_tracker(spec) or spec.kind == "expression":
         return crop_from_box(points_box(sample.points), spec.margin)
-    return rough_crop(sample, spec.margin, BOX_JITTER)
+    return jittered_crop(sample, spec.margin, BOX_JITTER)
 
 
-def _as_kaggle(sample: Sample, steady: bool) -> CropBox | None:
+def _as_kaggle(sample: Sample, exact: bool) -> CropBox | None:
     """Kaggle's own pictures whole, other faces as `formats.public.kaggle` cuts them."""
     if sample.scheme == topology_maps.KAGGLE_15:
         return whole(sample.image)
     if sample.scheme != topology.SCHEME or not np.isfinite(sample.points).all():
         return None
     middle = as_scheme(sample, topology_maps.KAGGLE_15).points.mean(axis=0)
-    jitter = 0.0 if steady else FRAME_JITTER
-    return crop_around(middle, face_extent(sample.points), FRAME_SIZE, jitter, sample.name)
+    jitter = 0.0 if exact else FRAME_JITTER
+    return jittered_square(middle, face_extent(sample.points), FRAME_SIZE, jitter, sample.name)
 
 
 def whole(image: Image, share: float = 1.0) -> CropBox:
@@ -57,9 +57,9 @@ def whole(image: Image, share: float = 1.0) -> CropBox:
     return CropBox((width - 1) / 2, (height - 1) / 2, share * max(height, width))
 
 
-def unplaced(spec: ModelSpec, image: Image) -> CropBox:
+def centre_crop(spec: ModelSpec, image: Image) -> CropBox:
     """For attributes of a face without points: the picture's middle, as in training."""
-    return whole(image, spec.margin * UNPLACED_EXTENT)
+    return whole(image, spec.margin * CENTRE_CROP_EXTENT)
 
 
 def grey(image: Image) -> Image:
@@ -97,4 +97,4 @@ PointReader = Landmarker | PointNetwork
 
 def open_points(engine: OnnxEngine) -> PointReader:
     """The tracker's own Landmarker where it takes the network, so that what is measured is what runs."""
-    return Landmarker(engine) if tracked(engine.spec) else PointNetwork(engine)
+    return Landmarker(engine) if fits_tracker(engine.spec) else PointNetwork(engine)

@@ -60,14 +60,14 @@ def common_scheme(network: str, data: str) -> str | None:
     return None
 
 
-def measure(reader: PointReader, detector: Detector | None, samples: list[Sample], steady: bool = True) -> Measured:
+def measure(reader: PointReader, detector: Detector | None, samples: list[Sample], exact: bool = True) -> Measured:
     """Run the network on each sample, through the detector's box, or through the labels' where `detector` is None.
 
     steady: labels' boxes are exact; otherwise see `evaluation.landmarks.framing.frame`. Raises DataError where nothing
     can be compared.
     """
     if detector is None:
-        return measure_at(reader, samples, lambda sample: frame(reader.spec, sample, steady), "framing and reading")
+        return measure_at(reader, samples, lambda sample: frame(reader.spec, sample, exact), "framing and reading")
     return measure_at(reader, samples, lambda sample: _detected(reader, detector, sample), "detecting and reading")
 
 
@@ -127,11 +127,11 @@ def shown(samples: Iterable[Sample], title: str) -> Iterable[Sample]:
 def _detected(reader: PointReader, detector: Detector, sample: Sample) -> CropBox | None:
     """Where the tracker would look for this face; None where the detector does not find it."""
     found = detector(sample.image)
-    index = of_face(found, sample)
+    index = match_labelled_face(found, sample)
     return None if index is None else crop_from_detection(*found.face(index), reader.margin)
 
 
-def of_face(found: Detections, sample: Sample) -> int | None:
+def match_labelled_face(found: Detections, sample: Sample) -> int | None:
     """Which detection is the labelled face; None if none is. Without the 68 points its extent is not known: there it is
     the surest box that holds the middle of the points, and is of their order of size."""
     points = sample.points[np.isfinite(sample.points).all(axis=1)]

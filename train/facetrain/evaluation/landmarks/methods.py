@@ -27,7 +27,7 @@ from facetrack.geometry import (
 from facetrack.landmarker import Landmarker
 from facetrack.types import Detections, Floats, Image
 from facetrain.evaluation.landmarks.corruptions import Move
-from facetrain.evaluation.landmarks.measure import of_face
+from facetrain.evaluation.landmarks.measure import match_labelled_face
 from facetrain.labelling.self_label import face_frame, scheme_offset
 from facetrain.sample import Sample
 
@@ -37,24 +37,24 @@ sides, 1.25 times as large and moved by .15 at most; the less there is around, t
 LONG_S = 1e6
 """Time between two of its pictures: its smoothing over time, which cannot be turned off for one face, forgets them."""
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class Entrant(Protocol):
+class Method(Protocol):
     """Points of the labelled face, (68, 2) px of the sample's picture; None where the face is missed."""
 
-    def seen(self, sample: Sample) -> Floats | None:
+    def predict(self, sample: Sample) -> Floats | None:
         """Through its own detector."""
 
-    def moved(self, sample: Sample, move: Move) -> Floats | None:
+    def predict_shifted(self, sample: Sample, move: Move) -> Floats | None:
         """Through the exact box, moved."""
 
 
-class LastAnswer:
+class LastCallCache:
     """Calls the function again only for other arguments than last time's: entrants that share a detector or a mesh
     ask it the same, one after the other. Arguments are told apart by identity."""
 
-    def __init__(self, function: Callable[..., Answer]) -> None:
+    def __init__(self, function: Callable[..., Result]) -> None:
         self._function = function
         self._last: tuple[tuple[object, ...], Any] | None = None
 
@@ -65,39 +65,39 @@ class LastAnswer:
         return last[1]
 
 
-class DetectsOnce:
+class CachedDetector:
     """A detector that several networks ask of the same picture."""
 
     def __init__(self, detector: Detector) -> None:
-        self._last = LastAnswer(detector)
+        self._last = LastCallCache(detector)
 
     def __call__(self, image: Image) -> Detections:
         found: Detections = self._last(image)
         return found
 
 
-class Remembered:
-    """An entrant that is asked by several others."""
+class CachedMethod:
+    """An method that is asked by several others."""
 
-    def __init__(self, entrant: Entrant) -> None:
-        self.seen = LastAnswer(entrant.seen)
-        self.moved = LastAnswer(entrant.moved)
+    def __init__(self, method: Method) -> None:
+        self.predict = LastCallCache(method.predict)
+        self.predict_shifted = LastCallCache(method.predict_shifted)
 
 
-class NetworkEntrant:
+class NetworkMethod:
     """A landmark network behind a detector."""
 
     def __init__(self, landmarker: Landmarker, detector: Detector) -> None:
         self._landmarker, self._detector = landmarker, detector
 
-    def seen(self, sample: Sample) -> Floats | None:
+    def predict(self, sample: Sample) -> Floats | None:
         found = self._detector(sample.image)
-        index = of_face(found, sample)
+        index = match_labelled_face(found, sample)
         if index is None:
             return None
         return self._read(sample.image, crop_from_detection(*found.face(index), self._landmarker.margin))
 
-    def moved(self, sample: Sample, move: Move) -> Floats | None:
+    def predict_shifted(self, sample: Sample, move: Move) -> Floats | None:
         exact = crop_from_box(points_box(sample.points), 1.0)
         side = self._landmarker.margin * exact.size_px * move.scale
         crop = CropBox(exact.x + move.x * exact.size_px, exact.y + move.y * exact.size_px, side)
@@ -107,7 +107,7 @@ class NetworkEntrant:
         return self._landmarker(image, [crop])[0].landmarks.points
 
 
-class MediaPipeEntrant(ClosesItself):
+class MediaPipeMethod(ClosesItself):
     """MediaPipe's FaceLandmarker, 478 points averaged into the 68, behind its own detector.
 
     It takes no box. In a video, however, it looks where the frame before had the face; so for a moved box it is shown
@@ -131,10 +131,10 @@ class MediaPipeEntrant(ClosesItself):
         self._pictures.close()
         self._video.close()
 
-    def seen(self, sample: Sample) -> Floats | None:
-        return of_these(self._pictures(sample.image), sample)
+    def predict(self, sample: Sample) -> Floats | None:
+        return select_labelled_mesh(self._pictures(sample.image), sample)
 
-    def moved(self, sample: Sample, move: Move) -> Floats | None:
+    def predict_shifted(self, sample: Sample, move: Move) -> Floats | None:
         exact = crop_from_box(points_box(sample.points), 1.0)
         out_px = round(CONTEXT * exact.size_px)
         plain = CropBox(exact.x, exact.y, CONTEXT * exact.size_px)
@@ -144,7 +144,7 @@ class MediaPipeEntrant(ClosesItself):
         self._frame(np.zeros((out_px, out_px, 3), np.uint8))
         self._frame(cut(sample.image, CropBox(x, y, side), out_px))
         faces = self._frame(cut(sample.image, plain, out_px))
-        return of_these(transform(faces, frame_matrices([plain], out_px)[0]), sample)
+        return select_labelled_mesh(transform(faces, frame_matrices([plain], out_px)[0]), sample)
 
     def _frame(self, image: Image) -> Floats:
         """(N, 478, 2) px."""
@@ -152,37 +152,37 @@ class MediaPipeEntrant(ClosesItself):
         return self._video(image, self._time_s)
 
 
-def of_these(meshes: Floats, sample: Sample) -> Floats | None:
+def select_labelled_mesh(meshes: Floats, sample: Sample) -> Floats | None:
     """Which of (N, 478, 2) meshes is the labelled face's, as (68, 2) points."""
     if not len(meshes):
         return None
     points = topology_maps.convert(meshes, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)
-    index = of_face(Detections(points_box(points), np.ones(len(points), np.float32), None), sample)
+    index = match_labelled_face(Detections(points_box(points), np.ones(len(points), np.float32), None), sample)
     return None if index is None else points[index]
 
 
-class WithoutOffset:
-    """An entrant whose points are moved by the constant difference of its scheme from that of other labels.
+class OffsetCorrected:
+    """An method whose points are moved by the constant difference of its scheme from that of other labels.
 
-    offset: (68, 2) in the face's frame, as from `offset_on`.
+    offset: (68, 2) in the face's frame, as from `median_offset`.
     """
 
-    def __init__(self, entrant: Entrant, offset: NDArray[np.float64]) -> None:
-        self._entrant, self._offset = entrant, offset
+    def __init__(self, method: Method, offset: NDArray[np.float64]) -> None:
+        self._method, self._offset = method, offset
 
-    def seen(self, sample: Sample) -> Floats | None:
-        return self._corrected(self._entrant.seen(sample))
+    def predict(self, sample: Sample) -> Floats | None:
+        return self._corrected(self._method.predict(sample))
 
-    def moved(self, sample: Sample, move: Move) -> Floats | None:
-        return self._corrected(self._entrant.moved(sample, move))
+    def predict_shifted(self, sample: Sample, move: Move) -> Floats | None:
+        return self._corrected(self._method.predict_shifted(sample, move))
 
     def _corrected(self, points: Floats | None) -> Floats | None:
         return None if points is None else (points + self._offset @ face_frame(points)[1]).astype(np.float32)
 
 
-def offset_on(entrant: Entrant, samples: list[Sample]) -> NDArray[np.float64]:
-    """(68, 2) median of what the labels say beyond the entrant, in the face's frame that the entrant sees."""
-    pairs = [(points, sample.points) for sample in samples if (points := entrant.seen(sample)) is not None]
+def median_offset(method: Method, samples: list[Sample]) -> NDArray[np.float64]:
+    """(68, 2) median of what the labels say beyond the method, in the face's frame that the method sees."""
+    pairs = [(points, sample.points) for sample in samples if (points := method.predict(sample)) is not None]
     if not pairs:
         raise DataError(f"of the {len(samples)} faces to compare the schemes on, none was found; give others")
     return scheme_offset(pairs)

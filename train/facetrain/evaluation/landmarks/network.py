@@ -15,7 +15,7 @@ from facetrack import topology
 from facetrack.detector import Detector
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import DataError, ModelFileError
-from facetrack.modelfile import ModelSpec, tracked
+from facetrack.modelfile import ModelSpec, fits_tracker
 from facetrain.evaluation.landmarks import by_yaw as evaluate_yaw
 from facetrain.evaluation.landmarks import diagnostics, measure
 from facetrain.evaluation.landmarks.attributes import (
@@ -93,28 +93,28 @@ def title_of(path: Path) -> str:
 
 
 def evaluate_network(
-    engine: OnnxEngine, samples: list[Sample], boxes: str, detector: Detector, held_aside: bool = False
+    engine: OnnxEngine, samples: list[Sample], boxes: str, detector: Detector, held_out: bool = False
 ) -> Evaluation:
     """Measure what the network gives on what the samples say: its points, its attributes, or both.
 
     boxes: "detector", "truth", or "" for what suits the network: the detector for those that the tracker takes, the
-    crops of their recipe for the others. held_aside: the samples are those that training held aside. Raises DataError
+    crops of their recipe for the others. held_out: the samples are those that training held aside. Raises DataError
     or ModelFileError where nothing compares.
     """
     spec = engine.spec
     if spec.kind == "detector":
         raise ModelFileError(f"network '{spec.name}' is a detector; measure it with facetrack eval detector")
-    if boxes == "detector" and not tracked(spec):
+    if boxes == "detector" and not fits_tracker(spec):
         raise DataError(
             f"--boxes detector is for networks that the tracker takes; leave it out for '{spec.name}', or say truth"
         )
-    samples, notes = _measurable(spec, samples, held_aside)
+    samples, notes = _measurable(spec, samples, held_out)
     attributes = measure_attributes(engine, samples) if attributes_of(spec) else Attributes()
     reader = open_points(engine) if "points" in spec.outputs else None
     measured = None
     if reader is not None and any(sample.scheme for sample in samples):
-        through = detector if tracked(spec) and boxes != "truth" else None
-        measured = measure.measure(reader, through, samples, steady=boxes == "truth")
+        through = detector if fits_tracker(spec) and boxes != "truth" else None
+        measured = measure.measure(reader, through, samples, exact=boxes == "truth")
     if measured is None and not attributes.figures:
         wants = "labelled points" if not attributes_of(spec) else needs(spec)
         raise DataError(f"none of the {len(samples)} samples has what network '{spec.name}' is measured on: {wants}")
@@ -129,7 +129,7 @@ def evaluate_network(
 def _boxes(spec: ModelSpec, boxes: str) -> str:
     if boxes == "truth":
         return "truth"
-    return "detector" if tracked(spec) else "its recipe's"
+    return "detector" if fits_tracker(spec) else "its recipe's"
 
 
 def testing_part(samples: list[Sample]) -> tuple[list[Sample], list[str]]:
@@ -140,12 +140,12 @@ def testing_part(samples: list[Sample]) -> tuple[list[Sample], list[str]]:
     return testing, [f"Only the set's own testing part was measured: {len(testing)} of {len(samples)} faces."]
 
 
-def _measurable(spec: ModelSpec, samples: list[Sample], held_aside: bool) -> tuple[list[Sample], list[str]]:
+def _measurable(spec: ModelSpec, samples: list[Sample], held_out: bool) -> tuple[list[Sample], list[str]]:
     """Samples that may be measured, and what must be said of them."""
     testing, notes = testing_part(samples)
     if notes:
         return testing, notes
-    if held_aside:
+    if held_out:
         return samples, [f"Only people that training held aside, by a hash of the name: {len(samples)} faces."]
     for source, count in Counter(sample.source for sample in samples).items():
         if trained_on(source, spec.data):

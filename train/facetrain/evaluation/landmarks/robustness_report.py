@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facetrain.evaluation.landmarks.corruptions import ALL, Disturbance
-from facetrain.evaluation.landmarks.robustness import FAILED_AT, Row
+from facetrain.evaluation.landmarks.corruptions import ALL, Corruption
+from facetrain.evaluation.landmarks.robustness import FAILURE_NME, Row
 from facetrain.reporting import markdown
 from facetrain.sample import Sample, face_extent
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NME_SHOWN = 12.0
 """Upper end of the errors' axes, %: what is worse is of no use, and would flatten the rest."""
-TITLES = ("NME, 68 points, %", "NME, inner 51, %", f"missed or above {FAILED_AT:g} %, % of faces")
+TITLES = ("NME, 68 points, %", "NME, inner 51, %", f"missed or above {FAILURE_NME:g} %, % of faces")
 
 
 def save(rows: list[Row], samples: list[Sample], folder: Path, data: str, command: str, notes: list[str]) -> None:
@@ -57,31 +57,31 @@ def report(rows: list[Row], samples: list[Sample], data: str, command: str, note
         markdown.code(command),
         f"{len(samples)} faces of {side:.0f} px (the median of their longer sides). In each cell: NME over the outer "
         "eye corners' distance, 68 points / inner 51, %, a mean over the faces found; then the share of all faces that "
-        f"failed: missed, or above {FAILED_AT:g} %. Where faces were missed their number follows, and the mean is over "
-        "the easier rest.\n",
+        f"failed: missed, or above {FAILURE_NME:g} %. Where faces were missed their number follows, and the mean is "
+        "over the easier rest.\n",
         "Box shifted and scaled: the network looks where the exact box, moved, says. Everything else is done to the "
         "picture, in which the face is found by the detector that comes with each.\n",
         *(f"{note}\n" for note in notes),
-        *(_table(disturbance, rows) for disturbance in _measured(rows)),
+        *(_table(corruption, rows) for corruption in _measured(rows)),
         "![robustness](robustness.png)\n",
     ]
     return "\n".join(parts)
 
 
-def _measured(rows: list[Row]) -> list[Disturbance]:
-    names = {row.disturbance for row in rows}
-    return [disturbance for disturbance in ALL if disturbance.name in names]
+def _measured(rows: list[Row]) -> list[Corruption]:
+    names = {row.corruption for row in rows}
+    return [corruption for corruption in ALL if corruption.name in names]
 
 
-def _entrants(rows: list[Row]) -> list[str]:
-    return list(dict.fromkeys(row.entrant for row in rows))
+def _methods(rows: list[Row]) -> list[str]:
+    return list(dict.fromkeys(row.method for row in rows))
 
 
-def _table(disturbance: Disturbance, rows: list[Row]) -> str:
-    cells = {(row.entrant, row.amount): _cell(row) for row in rows if row.disturbance == disturbance.name}
+def _table(corruption: Corruption, rows: list[Row]) -> str:
+    cells = {(row.method, row.amount): _cell(row) for row in rows if row.corruption == corruption.name}
     amounts = list(dict.fromkeys(amount for _, amount in cells))
-    head = (f"{disturbance.name}, {disturbance.unit}", *(f"{amount:g}" for amount in amounts))
-    lines = ((name, *(cells[name, amount] for amount in amounts)) for name in _entrants(rows))
+    head = (f"{corruption.name}, {corruption.unit}", *(f"{amount:g}" for amount in amounts))
+    lines = ((name, *(cells[name, amount] for amount in amounts)) for name in _methods(rows))
     return markdown.table(head, lines)
 
 
@@ -93,28 +93,28 @@ def _cell(row: Row) -> str:
 
 
 def save_curves(rows: list[Row], path: Path) -> None:
-    """A line of three plots for each disturbance, a colour for each network."""
+    """A line of three plots for each corruption, a colour for each network."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    disturbances, names = _measured(rows), _entrants(rows)
-    figure = Figure(figsize=(11, 2 * len(disturbances) + 1), layout="constrained")
+    corruptions, names = _measured(rows), _methods(rows)
+    figure = Figure(figsize=(11, 2 * len(corruptions) + 1), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(disturbances), len(TITLES), squeeze=False)
-    for line, disturbance in zip(axes, disturbances, strict=True):
+    axes = figure.subplots(len(corruptions), len(TITLES), squeeze=False)
+    for line, corruption in zip(axes, corruptions, strict=True):
         for name in names:
-            mine = [row for row in rows if (row.disturbance, row.entrant) == (disturbance.name, name)]
+            mine = [row for row in rows if (row.corruption, row.method) == (corruption.name, name)]
             columns = zip(*((row.nme_68, row.nme_51, row.failed) for row in mine), strict=True)
             for axis, values in zip(line, columns, strict=True):
                 axis.plot([row.amount for row in mine], values, ".-", label=name)
-        _finish(line, disturbance)
+        _finish(line, corruption)
     for axis, title in zip(axes[0], TITLES, strict=True):
         axis.set_title(title, fontsize="medium")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=min(len(names), 4))
     figure.savefig(path, dpi=100)
 
 
-def _finish(line: Iterable[Axes], disturbance: Disturbance) -> None:
+def _finish(line: Iterable[Axes], corruption: Corruption) -> None:
     """Axes from 0, both errors on one scale, and a tick for each amount."""
     errors_left, errors_right, failed = line
     top = 1.1 * max(errors_left.get_ylim()[1], errors_right.get_ylim()[1])
@@ -122,10 +122,10 @@ def _finish(line: Iterable[Axes], disturbance: Disturbance) -> None:
         axis.set_ylim(0, min(NME_SHOWN, top))
     failed.set_ylim(0, max(10.0, min(105.0, failed.get_ylim()[1])))
     for axis in (errors_left, errors_right, failed):
-        if disturbance.log:
+        if corruption.log:
             axis.set_xscale("log")
-        axis.set_xticks(disturbance.amounts, [f"{amount:g}" for amount in disturbance.amounts])
+        axis.set_xticks(corruption.amounts, [f"{amount:g}" for amount in corruption.amounts])
         axis.minorticks_off()
         axis.grid(alpha=0.3)
-        axis.set_xlabel(f"{disturbance.name}, {disturbance.unit}", fontsize="small")
+        axis.set_xlabel(f"{corruption.name}, {corruption.unit}", fontsize="small")
         axis.tick_params(labelsize="small")

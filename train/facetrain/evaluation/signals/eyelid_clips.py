@@ -142,19 +142,19 @@ def measure(
 
 def score(true: list[Lids], events: list[Event], fps: float) -> EyelidScore:
     """A blink is a true one if it shares time with it; one to one. What else is told of the lids is false."""
-    told = [e for e in events if e.closing_speed_per_s is not None]
-    gain = np.zeros((len(true), len(told)))
+    predicted = [e for e in events if e.closing_speed_per_s is not None]
+    gain = np.zeros((len(true), len(predicted)))
     for row, lids in enumerate(true):
         start_s, end_s = lids.span_s()
-        for column, event in enumerate(told):
+        for column, event in enumerate(predicted):
             shared = min(end_s, event.end_s) - max(start_s, event.start_s)
             gain[row, column] = max(0.0, shared) if event.kind == "blink" else 0.0
     pairs = [(r, c) for r, c in zip(*linear_sum_assignment(gain, maximize=True), strict=True) if gain[r, c] > 0]
     return EyelidScore(
         fps,
-        tuple(told[c].end_s - told[c].start_s - true[r].duration_s() for r, c in pairs),
-        tuple(told[c].start_s - true[r].span_s()[0] for r, c in pairs),
-        tuple(told[c].end_s - told[c].start_s - true[r].duration_s(LABELLED) for r, c in pairs),
+        tuple(predicted[c].end_s - predicted[c].start_s - true[r].duration_s() for r, c in pairs),
+        tuple(predicted[c].start_s - true[r].span_s()[0] for r, c in pairs),
+        tuple(predicted[c].end_s - predicted[c].start_s - true[r].duration_s(LABELLED) for r, c in pairs),
         len(true) - len(pairs),
-        len(told) - len(pairs),
+        len(predicted) - len(pairs),
     )

@@ -24,7 +24,7 @@ ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PredictedEvent:
     """An event, from the first to the last frame inside it."""
 
     kind: str
@@ -33,7 +33,7 @@ class Told:
     event: Event
 
     @classmethod
-    def at(cls, event: Event, times: Times) -> Told:
+    def at(cls, event: Event, times: Times) -> PredictedEvent:
         """times: (frames,) s of all the clip's frames."""
         start, end = np.interp([event.start_s, event.end_s], times, np.arange(len(times)))
         first = int(np.ceil(start - ROUNDING))
@@ -45,7 +45,7 @@ class Series:
     """One person's signals by frame, where followed, and events in the order in which they ended."""
 
     signals: dict[int, Signals] = field(default_factory=dict)
-    events: list[Told] = field(default_factory=list)
+    events: list[PredictedEvent] = field(default_factory=list)
 
     def openness(self, frames: int) -> NDArray[np.float64]:
         """(frames, 2) of the right and left eye, NaN where unknown or not followed."""
@@ -57,7 +57,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Followed:
+class TrackedClip:
     """times: (frames,) s of all frames of the clip; used: (frames,) which of them the tracker was given."""
 
     clip: LabelledClip
@@ -85,7 +85,7 @@ class Followed:
 
 
 @dataclass(frozen=True, slots=True)
-class Thinning:
+class FrameSubsampling:
     """Which frames of a clip are given: (frames, frames per second) -> (frames,) flags."""
 
     name: str
@@ -100,7 +100,7 @@ def _every_second(frames: int, fps: float) -> Flags:
     return np.arange(frames) % 2 == 0
 
 
-def _some_dropped(frames: int, fps: float) -> Flags:
+def _drop_tenth(frames: int, fps: float) -> Flags:
     return np.random.default_rng(0).random(frames) >= 0.1
 
 
@@ -109,11 +109,11 @@ def _paused(frames: int, fps: float) -> Flags:
     return (index < frames // 2) | (index >= frames // 2 + fps)
 
 
-ALL = Thinning("all frames", _all)
-THINNED = (
-    Thinning("every second frame", _every_second),
-    Thinning("10 % dropped", _some_dropped),
-    Thinning("1 s pause", _paused),
+ALL = FrameSubsampling("all frames", _all)
+SUBSAMPLINGS = (
+    FrameSubsampling("every second frame", _every_second),
+    FrameSubsampling("10 % dropped", _drop_tenth),
+    FrameSubsampling("1 s pause", _paused),
 )
 """The drops fall at random, the same each time; the pause lies in the middle."""
 
@@ -126,14 +126,14 @@ def clip_path(folder: Path, clip: LabelledClip) -> Path:
     return path
 
 
-def follow(tracker: FaceTracker, clip: LabelledClip, folder: Path, thinning: Thinning = ALL) -> Followed:
+def follow(tracker: FaceTracker, clip: LabelledClip, folder: Path, subsampling: FrameSubsampling = ALL) -> TrackedClip:
     """Follow one clip from the start. Raises DataError where it is not as long as labelled, SourceError where it
     cannot be read."""
     with VideoFile(clip_path(folder, clip)) as source:
-        return followed(tracker, clip, iter(source), thinning.used(clip.frames, clip.fps))
+        return followed(tracker, clip, iter(source), subsampling.used(clip.frames, clip.fps))
 
 
-def followed(tracker: FaceTracker, clip: LabelledClip, frames: Iterator[Frame], used: Flags) -> Followed:
+def followed(tracker: FaceTracker, clip: LabelledClip, frames: Iterator[Frame], used: Flags) -> TrackedClip:
     """frames: all of the clip; used: which of them the tracker is given."""
     tracker.reset()
     times: list[float] = []
@@ -147,7 +147,7 @@ def followed(tracker: FaceTracker, clip: LabelledClip, frames: Iterator[Frame], 
             events += tracker.events
     if len(times) != clip.frames:
         raise DataError(f"{clip.video} has {len(times)} frames, its labels {clip.frames}; give the clip as labelled")
-    return Followed(clip, np.array(times), used, _by_person(clip, faces, events, np.array(times)))
+    return TrackedClip(clip, np.array(times), used, _by_person(clip, faces, events, np.array(times)))
 
 
 def _by_person(
@@ -164,5 +164,5 @@ def _by_person(
             persons[person].signals[index] = face.signals
     for event in events:
         if (person := owner[event.track_id]) is not None:
-            persons[person].events.append(Told.at(event, times))
+            persons[person].events.append(PredictedEvent.at(event, times))
     return persons

@@ -11,8 +11,8 @@ from facetrack.signals.eyes.perclos import Perclos
 from facetrack.signals.face import P80
 from facetrack.signals.fatigue import LEVELS, Fatigue, FatigueWeights
 from facetrack.types import Event
-from facetrain.evaluation.signals.followed_clips import Followed, Told
-from facetrain.metrics.events import touch
+from facetrain.evaluation.signals.followed_clips import PredictedEvent, TrackedClip
+from facetrain.metrics.events import overlaps
 
 FLAGS = {"talking": ("speaking", 10), "smile": ("smiling", 3)}
 """Kinds of labelled spans: the signal that tells them, and how many frames beside their edges are left out (what
@@ -27,32 +27,32 @@ class SpanScore:
     """In frames where the signal is known: inside the labelled spans, of these told; outside of them, of these told."""
 
     inside: int = 0
-    told_inside: int = 0
+    predicted_inside: int = 0
     outside: int = 0
-    told_outside: int = 0
+    predicted_outside: int = 0
 
     def __add__(self, other: SpanScore) -> SpanScore:
         return SpanScore(
-            self.inside + other.inside, self.told_inside + other.told_inside, self.outside + other.outside,
-            self.told_outside + other.told_outside,
+            self.inside + other.inside, self.predicted_inside + other.predicted_inside, self.outside + other.outside,
+            self.predicted_outside + other.predicted_outside,
         )  # fmt: skip
 
     @property
     def shares(self) -> tuple[float, float]:
         """Told inside and told outside, NaN where nothing is known."""
         return (
-            self.told_inside / self.inside if self.inside else float("nan"),
-            self.told_outside / self.outside if self.outside else float("nan"),
+            self.predicted_inside / self.inside if self.inside else float("nan"),
+            self.predicted_outside / self.outside if self.outside else float("nan"),
         )
 
 
-def span_score(followed: Followed, person: str, kind: str) -> SpanScore:
+def span_score(followed: TrackedClip, person: str, kind: str) -> SpanScore:
     """One person's spans of a kind. Unsure ones and the frames beside any edge count neither way."""
     name, margin = FLAGS[kind]
     end = followed.clip.frames - 1
-    inside, doubted = np.zeros(end + 1, bool), np.zeros(end + 1, bool)
+    inside, uncertain = np.zeros(end + 1, bool), np.zeros(end + 1, bool)
     for label in followed.clip.of(person, [kind]):
-        doubted[max(0, label.first - margin) : label.last + margin + 1] = True
+        uncertain[max(0, label.first - margin) : label.last + margin + 1] = True
         if label.sure:
             first = label.first + margin * (label.first > 0)  # where the clip begins and ends there is no edge
             last = label.last - margin * (label.last < end)
@@ -61,9 +61,9 @@ def span_score(followed: Followed, person: str, kind: str) -> SpanScore:
         inside[label.first : label.last + 1] = False
     cells = {True: [0, 0], False: [0, 0]}
     for index, signals in followed.persons[person].signals.items():
-        told = getattr(signals, name)
-        if told is not None and (inside[index] or not doubted[index]):
-            cells[bool(inside[index])][bool(told)] += 1
+        predicted = getattr(signals, name)
+        if predicted is not None and (inside[index] or not uncertain[index]):
+            cells[bool(inside[index])][bool(predicted)] += 1
     return SpanScore(sum(cells[True]), cells[True][1], sum(cells[False]), cells[False][1])
 
 
@@ -79,18 +79,25 @@ class Listed:
     beside: str
 
 
-def listed(followed: Followed) -> list[Listed]:
+def listed(followed: TrackedClip) -> list[Listed]:
     """Yawns (false, all of them: nobody yawns in these clips), gestures and glances."""
     return [
-        Listed(followed.clip.name_of(person), e.kind, e.first, e.last, e.event.amplitude, _beside(followed, person, e))
+        Listed(
+            followed.clip.name_of(person),
+            e.kind,
+            e.first,
+            e.last,
+            e.event.amplitude,
+            _overlapping_labels(followed, person, e),
+        )
         for person, series in followed.persons.items()
         for e in series.events
         if e.kind in LISTED
     ]
 
 
-def _beside(followed: Followed, person: str, event: Told) -> str:
-    near = [label for label in followed.clip.labels if label.person == person and touch(label, event)]
+def _overlapping_labels(followed: TrackedClip, person: str, event: PredictedEvent) -> str:
+    near = [label for label in followed.clip.labels if label.person == person and overlaps(label, event)]
     return ", ".join(f"{label.kind} {label.first}-{label.last}" for label in near) or "nothing labelled"
 
 
@@ -112,7 +119,7 @@ class FatigueScore:
         return count * 3600 / self.seconds if self.seconds else float("nan")
 
 
-def fatigue(clips: Sequence[Followed]) -> FatigueScore:
+def fatigue(clips: Sequence[TrackedClip]) -> FatigueScore:
     """As if all the clips' persons were one who was followed from clip to clip: PERCLOS and fatigue over the whole row,
     each person's eyes measured by their own levels."""
     perclos, tired = Perclos(P80, (60.0, 180.0)), Fatigue(FatigueWeights.load())
@@ -123,7 +130,7 @@ def fatigue(clips: Sequence[Followed]) -> FatigueScore:
         for person, series in clip.persons.items():
             seconds += clip.seconds(person)
             microsleeps += sum(e.kind == "microsleep" for e in series.events)
-            waiting = sorted((_later(e.event, offset_s) for e in series.events), key=lambda event: event.end_s)
+            waiting = sorted((_shifted(e.event, offset_s) for e in series.events), key=lambda event: event.end_s)
             for index, signals in sorted(series.signals.items()):
                 now_s = offset_s + float(clip.times[index])
                 one, three = perclos.update(now_s, signals.eye_right_openness, signals.eye_left_openness)
@@ -146,5 +153,5 @@ def fatigue(clips: Sequence[Followed]) -> FatigueScore:
     return FatigueScore(seconds, known_s, highest, parts, highest_perclos, entered, microsleeps)
 
 
-def _later(event: Event, seconds: float) -> Event:
+def _shifted(event: Event, seconds: float) -> Event:
     return replace(event, start_s=event.start_s + seconds, end_s=event.end_s + seconds)

@@ -14,7 +14,14 @@ from facetrack.tracking.tracker import FaceTracker
 from facetrain.evaluation.signals import eyelid_clips, lid_events
 from facetrain.evaluation.signals.clip_labels import LabelledClip
 from facetrain.evaluation.signals.eyelid_clips import EyelidScore
-from facetrain.evaluation.signals.followed_clips import ALL, THINNED, Followed, Thinning, clip_path, follow
+from facetrain.evaluation.signals.followed_clips import (
+    ALL,
+    SUBSAMPLINGS,
+    FrameSubsampling,
+    TrackedClip,
+    clip_path,
+    follow,
+)
 from facetrain.evaluation.signals.labelled_spans import (
     FLAGS,
     FatigueScore,
@@ -24,26 +31,26 @@ from facetrain.evaluation.signals.labelled_spans import (
     listed,
     span_score,
 )
-from facetrain.evaluation.signals.lid_events import Agreement, Judged
+from facetrain.evaluation.signals.lid_events import Agreement, PersonScore
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Thinned:
+class SubsampledRun:
     """The clips followed once more with frames left out; agreement: with what was told from all frames."""
 
     name: str
-    judged: list[Judged]
+    scores: list[PersonScore]
     agreement: Agreement
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class SignalsResult:
     """followed, judged: with all frames. spans: by label kind, then clip. fatigue: by the name of what was put in
     a row. eyelids: by frame rate; empty without a head model."""
 
-    followed: list[Followed]
-    judged: list[Judged]
-    thinned: list[Thinned]
+    followed: list[TrackedClip]
+    scores: list[PersonScore]
+    subsampled: list[SubsampledRun]
     spans: dict[str, dict[str, SpanScore]]
     listed: list[Listed]
     fatigue: dict[str, FatigueScore]
@@ -52,32 +59,32 @@ class Found:
 
 def measure(
     tracker: FaceTracker, clips: Sequence[LabelledClip], folder: Path, head_model: Path | None = None,
-    thinnings: Sequence[Thinning] = THINNED, seeds: int = 3,
-) -> Found:  # fmt: skip
+    subsamplings: Sequence[FrameSubsampling] = SUBSAMPLINGS, seeds: int = 3,
+) -> SignalsResult:  # fmt: skip
     """Follow every clip of `folder` once with all frames and once with each thinning. Raises DataError or SourceError
     where a clip is missing, broken or not as labelled."""
     for clip in clips:
         clip_path(folder, clip)  # before minutes are spent on the others
     rendered = seeds * len(eyelid_clips.RATES) if head_model is not None else 0
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("following", total=len(clips) * (1 + len(thinnings)) + rendered)
+        bar = progress.add_task("following", total=len(clips) * (1 + len(subsamplings)) + rendered)
 
-        def run(thinning: Thinning) -> list[Followed]:
+        def run(subsampling: FrameSubsampling) -> list[TrackedClip]:
             found = []
             for clip in clips:
-                found.append(follow(tracker, clip, folder, thinning))
+                found.append(follow(tracker, clip, folder, subsampling))
                 progress.advance(bar)
             return found
 
         whole = run(ALL)
-        thinned = [_thinned(thinning.name, whole, run(thinning)) for thinning in thinnings]
+        subsampled = [_subsampled_run(subsampling.name, whole, run(subsampling)) for subsampling in subsamplings]
         eyelids = []
         if head_model is not None:
             eyelids = eyelid_clips.measure(tracker, head_model, seeds, lambda: progress.advance(bar))
-    return Found(
+    return SignalsResult(
         whole,
-        [one for clip in whole for one in lid_events.judge(clip)],
-        thinned,
+        [one for clip in whole for one in lid_events.score_people(clip)],
+        subsampled,
         {kind: _spans(whole, kind) for kind in FLAGS},
         [one for clip in whole for one in listed(clip)],
         {"all clips": fatigue(whole), "without acted long closures": fatigue(_without_long_closures(whole))},
@@ -85,15 +92,15 @@ def measure(
     )
 
 
-def _thinned(name: str, whole: list[Followed], found: list[Followed]) -> Thinned:
-    judged = [one for clip in found for one in lid_events.judge(clip)]
-    return Thinned(name, judged, lid_events.agree(whole, found))
+def _subsampled_run(name: str, whole: list[TrackedClip], found: list[TrackedClip]) -> SubsampledRun:
+    scores = [one for clip in found for one in lid_events.score_people(clip)]
+    return SubsampledRun(name, scores, lid_events.event_agreement(whole, found))
 
 
-def _spans(clips: list[Followed], kind: str) -> dict[str, SpanScore]:
+def _spans(clips: list[TrackedClip], kind: str) -> dict[str, SpanScore]:
     return {clip.clip.name_of(person): span_score(clip, person, kind) for clip in clips for person in clip.persons}
 
 
-def _without_long_closures(clips: list[Followed]) -> list[Followed]:
+def _without_long_closures(clips: list[TrackedClip]) -> list[TrackedClip]:
     """People who close their eyes for long on purpose look tired and are not."""
     return [c for c in clips if not any(label.kind == "long" and label.sure for label in c.clip.labels)]

@@ -17,7 +17,7 @@ from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Floats
 
 COLUMNS = ("video", "first_closed_frame", "last_closed_frame")
-SHOWS_BELOW = 0.5
+BLINK_BELOW = 0.5
 """A blink shows where the openness falls below this share of its median in the clip."""
 AROUND = 2
 """Frames beside a blink that belong to its closing and opening."""
@@ -50,7 +50,7 @@ class Trace:
     def limit(self) -> float:
         """Below it the eyes count as closed; NaN where they were never seen."""
         seen = self.mean[np.isfinite(self.mean)]
-        return SHOWS_BELOW * float(np.median(seen)) if len(seen) else float("nan")
+        return BLINK_BELOW * float(np.median(seen)) if len(seen) else float("nan")
 
     def lowest(self, blink: Blink) -> float:
         """The least openness in a blink; NaN where the eyes were not seen."""
@@ -60,7 +60,7 @@ class Trace:
     def shows(self, blink: Blink) -> bool:
         return self.lowest(blink) < self.limit
 
-    def closed_elsewhere(self) -> int:
+    def closed_outside_blinks(self) -> int:
         """Frames in which the eyes seem closed, but no blink is marked."""
         closed = self.mean < self.limit
         for blink in self.blinks:
@@ -104,7 +104,7 @@ def traces(table: Path, landmarks: Path | None = None) -> list[Trace]:
 def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
     """(frames, 2) of the face that filled most of the clip, by its area and the frames it was there."""
     tracker.reset()
-    told: dict[int, dict[int, tuple[float, float]]] = {}
+    readings: dict[int, dict[int, tuple[float, float]]] = {}
     filled: dict[int, float] = {}
     count = 0
     with VideoFile(clip) as source:
@@ -114,12 +114,12 @@ def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
                 right, left = (
                     np.nan if eye is None else eye for eye in (face.signals.eye_right_open, face.signals.eye_left_open)
                 )
-                told.setdefault(face.track_id, {})[frame.index] = (right, left)
+                readings.setdefault(face.track_id, {})[frame.index] = (right, left)
                 area = float(np.prod(face.box[2:] - face.box[:2]))
                 filled[face.track_id] = filled.get(face.track_id, 0.0) + area
     eyes = np.full((count, 2), np.nan, np.float32)
     if filled:
-        for index, pair in told[max(filled, key=lambda i: filled[i])].items():
+        for index, pair in readings[max(filled, key=lambda i: filled[i])].items():
             eyes[index] = pair
     return eyes
 

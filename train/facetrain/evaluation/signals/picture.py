@@ -8,29 +8,29 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from facetrain.evaluation.signals.followed_clips import Followed
-from facetrain.evaluation.signals.lid_events import LID_EVENTS, OF_THE_EYES, Judged
-from facetrain.evaluation.signals.measure import Found
+from facetrain.evaluation.signals.followed_clips import TrackedClip
+from facetrain.evaluation.signals.lid_events import EYE_LABELS, LID_EVENTS, PersonScore
+from facetrain.evaluation.signals.measure import SignalsResult
 
-COLOURS = {"blink": "C2", "long": "C4", "wink_right": "C5", "wink_left": "C5"}
+LABEL_COLOURS = {"blink": "C2", "long": "C4", "wink_right": "C5", "wink_left": "C5"}
 """Of labels that were told; the others' are MISSED and UNSURE."""
 MISSED, UNSURE, FALSE = "C3", "0.75", "C3"
-TOLD = {"blink": "C2", "long_closure": "C4", "microsleep": "C4", "wink_right": "C5", "wink_left": "C5"}
+EVENT_COLOURS = {"blink": "C2", "long_closure": "C4", "microsleep": "C4", "wink_right": "C5", "wink_left": "C5"}
 TOP, HEIGHT = 1.06, 0.12
 
 
-def save_picture(found: Found, path: Path) -> None:
+def save_picture(found: SignalsResult, path: Path) -> None:
     """One row per clip and person: both eyes' openness; below, what was labelled, green if told and red if missed;
     above, what was told, red if false."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     clips = {followed.clip.video: followed for followed in found.followed}
-    figure = Figure(figsize=(16, 2.2 * len(found.judged) + 0.6), layout="constrained")
+    figure = Figure(figsize=(16, 2.2 * len(found.scores) + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(found.judged), 1, squeeze=False)[:, 0]
-    for axis, judged in zip(axes, found.judged, strict=True):
-        _plot(axis, clips[judged.video], judged)
+    axes = figure.subplots(len(found.scores), 1, squeeze=False)[:, 0]
+    for axis, score in zip(axes, found.scores, strict=True):
+        _plot(axis, clips[score.video], score)
     names = {"blink": "C2", "long closure, microsleep": "C4", "wink": "C5", "missed or false": "C3", "neither": UNSURE}
     figure.legend(
         handles=[Patch(color=colour, label=name) for name, colour in names.items()], loc="outside lower center",
@@ -39,26 +39,26 @@ def save_picture(found: Found, path: Path) -> None:
     figure.savefig(path, dpi=90)
 
 
-def _plot(axis: Axes, followed: Followed, judged: Judged) -> None:
-    series, end = followed.persons[judged.person], followed.clip.frames - 1
+def _plot(axis: Axes, followed: TrackedClip, score: PersonScore) -> None:
+    series, end = followed.persons[score.person], followed.clip.frames - 1
     eyes = series.openness(followed.clip.frames)
     for column, colour in enumerate(("C0", "C1")):
         axis.plot(np.arange(end + 1), eyes[:, column], colour, lw=0.9, label=("right", "left")[column])
-    told = {label for label, was_told in judged.labels if was_told}
-    judged_labels = {label for label, _ in judged.labels}
-    for label in followed.clip.of(judged.person, OF_THE_EYES):
-        if label in judged_labels:
-            colour = COLOURS[label.kind] if label in told else MISSED
+    predicted = {label for label, was_predicted in score.labels if was_predicted}
+    scored_labels = {label for label, _ in score.labels}
+    for label in followed.clip.of(score.person, EYE_LABELS):
+        if label in scored_labels:
+            colour = LABEL_COLOURS[label.kind] if label in predicted else MISSED
             axis.axvspan(label.first - 0.5, label.last + 0.5, color=colour, alpha=0.3, lw=0)
         elif not label.sure or label.kind == "partial":
             axis.axvspan(label.first - 0.5, label.last + 0.5, color=UNSURE, alpha=0.3, lw=0)
-    false = {(f.kind, f.first, f.last) for f in judged.findings if f.what == "false"}
+    false = {(f.kind, f.first, f.last) for f in score.findings if f.what == "false"}
     for event in series.events:
         if event.kind in LID_EVENTS:
-            colour = FALSE if (event.kind, event.first, event.last) in false else TOLD[event.kind]
+            colour = FALSE if (event.kind, event.first, event.last) in false else EVENT_COLOURS[event.kind]
             axis.broken_barh([(event.first - 0.5, event.last - event.first + 1)], (TOP, HEIGHT), color=colour)
-    counts = judged.counts["blink"]
-    words = f"{judged.name}: blinks {counts.true} told, {counts.missed} missed, {counts.false} false"
+    counts = score.counts["blink"]
+    words = f"{score.name}: blinks {counts.true} told, {counts.missed} missed, {counts.false} false"
     axis.set_title(words + " (bars on top: told; bands: labelled)", loc="left", fontsize="medium")
     axis.set(ylim=(-0.03, TOP + HEIGHT + 0.03), xlim=(0, max(1, end)), ylabel="openness")
     axis.legend(loc="lower right", fontsize="x-small", ncols=2)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from facetrain.evaluation.signals.labelled_spans import FLAGS, LISTED, SpanScore
-from facetrain.evaluation.signals.lid_events import TOLD_AS, Finding, Judged, total
-from facetrain.evaluation.signals.measure import Found
+from facetrain.evaluation.signals.lid_events import EVENTS_OF_LABEL, Finding, PersonScore, total
+from facetrain.evaluation.signals.measure import SignalsResult
 from facetrain.evaluation.signals.picture import save_picture
 from facetrain.metrics.events import TOLERANCE, Counts
 from facetrain.reporting import markdown
@@ -35,29 +35,29 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-def tables(found: Found) -> list[Table]:
+def tables(found: SignalsResult) -> list[Table]:
     """All figures, for the screen and for report.md."""
     out = [
-        Table("blinks", ("clip", *COLUMNS), _count_rows(found.judged, "blink")),
+        Table("blinks", ("clip", *COLUMNS), _count_rows(found.scores, "blink")),
         Table(
-            "winks and long closures", ("kind", *COLUMNS), _kind_rows(found.judged, ("wink_right", "wink_left", "long"))
+            "winks and long closures", ("kind", *COLUMNS), _kind_rows(found.scores, ("wink_right", "wink_left", "long"))
         ),
     ]
-    if found.thinned:
-        out.append(_thinned_table(found))
+    if found.subsampled:
+        out.append(_subsampled_table(found))
     out += [_span_table(found), _listed_table(found), _fatigue_table(found)]
     if found.eyelids:
         out.append(_eyelid_table(found))
     return out
 
 
-def findings(found: Found) -> Table:
+def findings(found: SignalsResult) -> Table:
     """Every miss and false alarm with all frames."""
-    rows = [_finding_row(finding) for judged in found.judged for finding in judged.findings]
+    rows = [_finding_row(finding) for scores in found.scores for finding in scores.findings]
     return Table("misses and false alarms", ("clip", "what", "kind", "frames", "why"), rows)
 
 
-def save(found: Found, folder: Path, command: str) -> None:
+def save(found: SignalsResult, folder: Path, command: str) -> None:
     """report.md, figures.json and openness.png."""
     folder.mkdir(parents=True, exist_ok=True)
     save_picture(found, folder / "openness.png")
@@ -66,9 +66,9 @@ def save(found: Found, folder: Path, command: str) -> None:
     for table in [*tables(found), findings(found)]:
         body = markdown.table(table.head, table.rows) if table.rows else "None.\n"
         parts += [f"## {table.title.capitalize()}\n", body]
-    for thinned in found.thinned:
-        lines = "".join(f"- {line}\n" for line in thinned.agreement.lines) or "- no difference\n"
-        parts += [f"### {thinned.name.capitalize()}: events told in one run only\n", lines]
+    for subsampled in found.subsampled:
+        lines = "".join(f"- {line}\n" for line in subsampled.agreement.lines) or "- no difference\n"
+        parts += [f"### {subsampled.name.capitalize()}: events told in one run only\n", lines]
     parts += [
         "## What the columns are\n",
         markdown.table(("column", "what it is"), list(MEANING.items())),
@@ -77,13 +77,13 @@ def save(found: Found, folder: Path, command: str) -> None:
     (folder / "report.md").write_text("\n".join(parts))
 
 
-def _count_rows(judged: list[Judged], kind: str) -> list[list[str]]:
-    rows = [[one.name, *_cells(one.counts[kind])] for one in judged]
-    return [*rows, ["all", *_cells(total(judged, kind))]]
+def _count_rows(scores: list[PersonScore], kind: str) -> list[list[str]]:
+    rows = [[one.name, *_cells(one.counts[kind])] for one in scores]
+    return [*rows, ["all", *_cells(total(scores, kind))]]
 
 
-def _kind_rows(judged: list[Judged], kinds: Iterable[str]) -> list[list[str]]:
-    return [[f"{kind} ({' or '.join(TOLD_AS[kind])})", *_cells(total(judged, kind))] for kind in kinds]
+def _kind_rows(scores: list[PersonScore], kinds: Iterable[str]) -> list[list[str]]:
+    return [[f"{kind} ({' or '.join(EVENTS_OF_LABEL[kind])})", *_cells(total(scores, kind))] for kind in kinds]
 
 
 def _cells(counts: Counts) -> list[str]:
@@ -100,7 +100,7 @@ def _number(name: str, value: float) -> str:
     return f"{value:.{digits.get(name, 2)}f}"
 
 
-def _thinned_table(found: Found) -> Table:
+def _subsampled_table(found: SignalsResult) -> Table:
     head = (
         "frames given",
         "precision",
@@ -111,33 +111,33 @@ def _thinned_table(found: Found) -> Table:
         "false",
         "in_both",
         "only_all",
-        "only_thinned",
+        "only_subsampled",
     )
-    rows = [["all", *_blink_cells(found.judged), "", "", ""]]
-    for one in found.thinned:
+    rows = [["all", *_blink_cells(found.scores), "", "", ""]]
+    for one in found.subsampled:
         same = one.agreement
-        rows.append([one.name, *_blink_cells(one.judged), *map(str, (same.both, same.only_all, same.only_thinned))])
+        rows.append([one.name, *_blink_cells(one.scores), *map(str, (same.both, same.only_all, same.only_subsampled))])
     return Table("blinks with frames left out, and all lid events beside those from all frames", head, rows)
 
 
-def _blink_cells(judged: list[Judged]) -> list[str]:
-    figures = total(judged, "blink").figures()
+def _blink_cells(scores: list[PersonScore]) -> list[str]:
+    figures = total(scores, "blink").figures()
     return [_number(name, figures[name]) for name in ("precision", "recall", "f1", "true", "missed", "false")]
 
 
-def _span_table(found: Found) -> Table:
+def _span_table(found: SignalsResult) -> Table:
     rows = []
     for kind, scores in found.spans.items():
         for name, score in [*scores.items(), ("all", sum(scores.values(), SpanScore()))]:
             inside, outside = (_number("share", share) for share in score.shares)
-            if score.inside or score.told_outside:
+            if score.inside or score.predicted_outside:
                 row = [name, str(score.inside), inside, str(score.outside), outside]
                 rows.append([f"{kind} ({FLAGS[kind][0]})", *row])
-    head = ("label (signal)", "clip", "frames_inside", "told_inside", "frames_outside", "told_outside")
+    head = ("label (signal)", "clip", "frames_inside", "predicted_inside", "frames_outside", "predicted_outside")
     return Table("speech and smiles, frame by frame", head, rows)
 
 
-def _listed_table(found: Found) -> Table:
+def _listed_table(found: SignalsResult) -> Table:
     rows = []
     for one in found.listed:
         amplitude = "" if one.amplitude is None else f"{one.amplitude:.2f}"
@@ -147,7 +147,7 @@ def _listed_table(found: Found) -> Table:
     return Table(title, ("kind", "clip", "frames", "amplitude", "labels beside"), rows)
 
 
-def _fatigue_table(found: Found) -> Table:
+def _fatigue_table(found: SignalsResult) -> Table:
     rows = []
     for name, one in found.fatigue.items():
         entered = [f"{count} ({_number('false_per_hour', one.per_hour(count))})" for count in one.entered.values()]
@@ -169,7 +169,7 @@ def _fatigue_table(found: Found) -> Table:
     return Table("fatigue over the clips in a row, all awake: false alarms (per hour)", head, rows)
 
 
-def _eyelid_table(found: Found) -> Table:
+def _eyelid_table(found: SignalsResult) -> Table:
     rows = [
         [f"{one.fps:.0f} fps", *(_number(name, value) for name, value in one.figures().items())]
         for one in found.eyelids
@@ -181,18 +181,19 @@ def _finding_row(finding: Finding) -> list[str]:
     return [finding.clip, finding.what, finding.kind, f"{finding.first}-{finding.last}", finding.why]
 
 
-def _figures(found: Found) -> dict[str, object]:
+def _figures(found: SignalsResult) -> dict[str, object]:
     return {
-        "clips": {one.name: {kind: c.figures() for kind, c in one.counts.items()} for one in found.judged},
-        "all": {kind: total(found.judged, kind).figures() for kind in TOLD_AS},
-        "thinned": {
-            one.name: {"blink": total(one.judged, "blink").figures(), **asdict(one.agreement)} for one in found.thinned
+        "clips": {one.name: {kind: c.figures() for kind, c in one.counts.items()} for one in found.scores},
+        "all": {kind: total(found.scores, kind).figures() for kind in EVENTS_OF_LABEL},
+        "subsampled": {
+            one.name: {"blink": total(one.scores, "blink").figures(), **asdict(one.agreement)}
+            for one in found.subsampled
         },
         "spans": {kind: {name: asdict(one) for name, one in scores.items()} for kind, scores in found.spans.items()},
         "listed": [asdict(one) for one in found.listed],
         "fatigue": {name: asdict(one) for name, one in found.fatigue.items()},
         "eyelids": {f"{one.fps:.0f} fps": one.figures() for one in found.eyelids},
-        "findings": [asdict(finding) for one in found.judged for finding in one.findings],
+        "findings": [asdict(finding) for one in found.scores for finding in one.findings],
     }
 
 

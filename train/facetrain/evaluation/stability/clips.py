@@ -58,7 +58,7 @@ def noisy(image: Image, sigma: float, rng: np.random.Generator) -> Image:
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
 
 
-def to_and_fro(time_s: float, speed: float) -> float:
+def triangle_wave(time_s: float, speed: float) -> float:
     """Triangle wave of period PERIOD_S and slopes +-speed: 0 at time 0, rising."""
     phase = (time_s / PERIOD_S + 0.25) % 1.0
     return speed * PERIOD_S * (0.25 - abs(phase - 0.5))
@@ -71,13 +71,13 @@ def photograph_clips(size: tuple[int, int] = (640, 480)) -> list[Clip]:
 
     def shifted(speed: float) -> State:
         def state(time_s: float) -> tuple[Image, Floats]:
-            shift_px = to_and_fro(time_s, speed * relief.eye_px)
+            shift_px = triangle_wave(time_s, speed * relief.eye_px)
             return relief.still((0.8 * shift_px, 0.6 * shift_px))
 
         return state
 
     def turned(speed_deg_s: float) -> State:
-        return lambda time_s: relief.turned(to_and_fro(time_s, speed_deg_s))
+        return lambda time_s: relief.turned(triangle_wave(time_s, speed_deg_s))
 
     return [
         Clip("jitter, noise 5", "jitter", 100 / 30, lambda _: still),
@@ -111,7 +111,7 @@ def head_clip(head_model: Path, size: tuple[int, int] = (640, 480)) -> Clip:
     actor = random_actor(renderer.model, seed=1, size=size)
 
     def state(time_s: float) -> tuple[Image, Floats]:
-        head = replace(actor.rest, yaw_deg=to_and_fro(time_s, 30.0))
+        head = replace(actor.rest, yaw_deg=triangle_wave(time_s, 30.0))
         image, truth = renderer.render(
             head, actor.look, actor.style, actor.light, actor.camera, actor.background, actor.canvas
         )

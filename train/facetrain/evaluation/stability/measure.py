@@ -16,7 +16,7 @@ from facetrack import topology
 from facetrack.types import Floats, Frame
 from facetrain.evaluation.stability import metrics
 from facetrain.evaluation.stability.clips import Clip, eye_distance_px
-from facetrain.evaluation.stability.methods import Contestant, Follower
+from facetrain.evaluation.stability.methods import PointTracker, TrackingMethod
 from facetrain.reporting import markdown
 
 CAPTION = (
@@ -36,7 +36,7 @@ PLOTTED = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """One clip: times_s (T,), truth (T, 68, 2) px, and what each contestant saw, (T, 68, 2) px, NaN where nothing."""
+    """One clip: times_s (T,), truth (T, 68, 2) px, and what each method saw, (T, 68, 2) px, NaN where nothing."""
 
     clip: Clip
     times_s: NDArray[np.float64]
@@ -44,20 +44,20 @@ class Trace:
     seen: dict[str, Floats]
 
 
-def run(clip: Clip, contestants: Sequence[Contestant]) -> Trace:
+def run(clip: Clip, methods: Sequence[TrackingMethod]) -> Trace:
     """All contestants on the same frames of a clip."""
     times_s, truth = np.zeros(len(clip)), np.full((len(clip), topology.N_POINTS, 2), np.nan, np.float32)
-    seen = {contestant.name: np.full_like(truth, np.nan) for contestant in contestants}
+    seen = {method.name: np.full_like(truth, np.nan) for method in methods}
     with ExitStack() as stack:
-        followers = {contestant.name: stack.enter_context(contestant.start()) for contestant in contestants}
+        point_trackers = {method.name: stack.enter_context(method.start()) for method in methods}
         for index, (frame, points) in enumerate(clip.play()):
             times_s[index], truth[index] = frame.time_s, points
-            for name, follow in followers.items():
-                seen[name][index] = _of_the_face(follow, frame, points)
+            for name, follow in point_trackers.items():
+                seen[name][index] = _nearest_face(follow, frame, points)
     return Trace(clip, times_s, truth, seen)
 
 
-def _of_the_face(follow: Follower, frame: Frame, truth: Floats) -> Floats | float:
+def _nearest_face(follow: PointTracker, frame: Frame, truth: Floats) -> Floats | float:
     """The nearest face's points, NaN where it is more than half an eye distance off."""
     found = follow(frame)
     if not len(found):
@@ -68,25 +68,25 @@ def _of_the_face(follow: Follower, frame: Frame, truth: Floats) -> Floats | floa
     return near if distances[best] < 0.5 * eye_distance_px(truth) else math.nan
 
 
-def table(traces: Sequence[Trace], contestants: Sequence[Contestant]) -> dict[str, dict[str, float]]:
-    """By contestant, by figure: the mean over the clips of that name; and `missed`, in frames."""
+def table(traces: Sequence[Trace], methods: Sequence[TrackingMethod]) -> dict[str, dict[str, float]]:
+    """By method, by figure: the mean over the clips of that name; and `missed`, in frames."""
     names = list(dict.fromkeys(trace.clip.name for trace in traces))
     found: dict[str, dict[str, float]] = {}
-    for contestant in contestants:
-        values = {name: [_figure(t, contestant) for t in traces if t.clip.name == name] for name in names}
+    for method in methods:
+        values = {name: [_figure(t, method) for t in traces if t.clip.name == name] for name in names}
         row = {name: float(np.nanmean(some)) if np.isfinite(some).any() else math.nan for name, some in values.items()}
-        missed = sum(int(np.isnan(trace.seen[contestant.name][:, 0, 0]).sum()) for trace in traces)
-        found[contestant.name] = {**row, "missed": missed}
+        missed = sum(int(np.isnan(trace.seen[method.name][:, 0, 0]).sum()) for trace in traces)
+        found[method.name] = {**row, "missed": missed}
     return found
 
 
-def _figure(trace: Trace, contestant: Contestant) -> float:
-    seen, eye_px = trace.seen[contestant.name], eye_distance_px(trace.truth[0])
+def _figure(trace: Trace, method: TrackingMethod) -> float:
+    seen, eye_px = trace.seen[method.name], eye_distance_px(trace.truth[0])
     if trace.clip.figure == "jitter":
         return metrics.jitter_percent(seen, eye_px)
     if trace.clip.figure == "lag":
         return metrics.lag_ms(seen, trace.truth, trace.times_s, eye_px)
-    return metrics.blink_kept(seen, trace.seen[contestant.unsmoothed], trace.times_s)
+    return metrics.blink_amplitude_ratio(seen, trace.seen[method.unsmoothed], trace.times_s)
 
 
 def cells(row: dict[str, float]) -> list[str]:
@@ -114,7 +114,7 @@ def save(found: dict[str, dict[str, float]], traces: Iterable[Trace], folder: Pa
 
 
 def _plot(traces: list[Trace], path: Path) -> None:
-    """One coordinate of one point over time: the truth, and every contestant less its own mean error."""
+    """One coordinate of one point over time: the truth, and every method less its own mean error."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

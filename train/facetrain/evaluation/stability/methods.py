@@ -18,22 +18,22 @@ from facetrack.smoothing.landmarks import SMOOTHING
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Floats, Frame
 from facetrain.evaluation.landmarks.network import model_path, title_of
-from facetrain.labelling.teacher import PEER_SUFFIX
+from facetrain.labelling.teacher import MEDIAPIPE_SUFFIX
 
-Follower = Callable[[Frame], Floats]
+PointTracker = Callable[[Frame], Floats]
 """Frames of one video, in order -> (N, 68, 2) px of the faces in it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contestant:
+class TrackingMethod:
     """start: a new follower for each clip, closed after it. unsmoothed: who does the same without smoothing."""
 
     name: str
     unsmoothed: str
-    start: Callable[[], AbstractContextManager[Follower]]
+    start: Callable[[], AbstractContextManager[PointTracker]]
 
 
-def contestants(models: list[Path]) -> list[Contestant]:
+def open_methods(models: list[Path]) -> list[TrackingMethod]:
     """Each landmark network (.onnx, or a run folder; the bundled one where none is given) with every setting of
     `facetrack.smoothing.landmarks`, and MediaPipe's face_landmarker.task in both of its modes.
 
@@ -42,38 +42,38 @@ def contestants(models: list[Path]) -> list[Contestant]:
     for model in models:
         if not model.exists():
             raise ModelFileError(f"{model} does not exist; give a landmark network (.onnx) or MediaPipe's .task")
-    tasks = [model for model in models if model.suffix == PEER_SUFFIX]
+    tasks = [model for model in models if model.suffix == MEDIAPIPE_SUFFIX]
     networks = [model for model in models if model not in tasks] or [bundled_path("landmarks68")]
-    return [c for model in networks for c in _own(model)] + [c for model in tasks for c in _peers(model)]
+    return [c for model in networks for c in _own(model)] + [c for model in tasks for c in _baselines(model)]
 
 
-def _own(model: Path) -> list[Contestant]:
+def _own(model: Path) -> list[TrackingMethod]:
     name, path = title_of(model), model_path(model)
 
-    def start(smoothing: str) -> Callable[[], AbstractContextManager[Follower]]:
+    def start(smoothing: str) -> Callable[[], AbstractContextManager[PointTracker]]:
         return lambda: nullcontext(_tracked(FaceTracker.from_weights(path, TrackerOptions(smoothing=smoothing))))
 
     start("off")()  # a file that is none is told now
-    return [Contestant(f"{name}, {setting}", f"{name}, off", start(setting)) for setting in SMOOTHING]
+    return [TrackingMethod(f"{name}, {setting}", f"{name}, off", start(setting)) for setting in SMOOTHING]
 
 
-def _tracked(tracker: FaceTracker) -> Follower:
+def _tracked(tracker: FaceTracker) -> PointTracker:
     def follow(frame: Frame) -> Floats:
         return np.array([face.landmarks.points for face in tracker.update(frame)], np.float32).reshape(-1, 68, 2)
 
     return follow
 
 
-def _peers(model: Path) -> list[Contestant]:
+def _baselines(model: Path) -> list[TrackingMethod]:
     with MediaPipeMesh(model) as mesh:
         name = mesh.title
     return [
-        Contestant(f"{name}, {mode}", f"{name}, pictures", lambda video=video: _Mesh(model, video))  # type: ignore[misc]
+        TrackingMethod(f"{name}, {mode}", f"{name}, pictures", lambda video=video: _MediaPipeTracker(model, video))  # type: ignore[misc]
         for mode, video in (("pictures", False), ("video", True))
     ]
 
 
-class _Mesh(ExitStack):
+class _MediaPipeTracker(ExitStack):
     """MediaPipe as a follower. One face only: with more it does not smooth."""
 
     def __init__(self, model: Path, video: bool) -> None:

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 SETTLE_S = 0.3
 """After each turning point, and at the start, this long is left out of the lag: it is a figure of even motion."""
-LEAST_MOTION = 0.02
+MIN_MOTION = 0.02
 """Points that move less than this share of the eye distance, from end to end, tell nothing of the lag."""
 LIDS = tuple(pair for eye in (topology.EAR_RIGHT, topology.EAR_LEFT) for pair in ((eye[1], eye[5]), (eye[2], eye[4])))
 """Upper and lower lid, twice for each eye."""
@@ -40,13 +40,13 @@ def lag_ms(seen: Floats, truth: Floats, times_s: Array, eye_px: float) -> float:
     along = np.linalg.svd(np.moveaxis(centred, 0, 1), full_matrices=False)[2][:, 0]  # (N, 2) unit vectors
     way, places = (np.einsum("tnd,nd->nt", points.astype(np.float64), along) for points in (centred, seen[used]))
     reach = np.abs(way).max(axis=1)
-    moving = reach >= LEAST_MOTION / 2 * eye_px
+    moving = reach >= MIN_MOTION / 2 * eye_px
     if not moving.any() or used.sum() < 8:
         return float("nan")
     way, places = way[moving] / reach[moving, None], places[moving]
     taus_s = np.arange(-60, 241, 2) / 1000
-    errors = np.stack([_misfits(_at(way, times_s, times_s[used] - tau), places) for tau in taus_s], axis=1)
-    return 1000 * float(np.median([_lowest(taus_s, row) for row in errors]))
+    errors = np.stack([_fit_residuals(_at(way, times_s, times_s[used] - tau), places) for tau in taus_s], axis=1)
+    return 1000 * float(np.median([_parabola_minimum(taus_s, row) for row in errors]))
 
 
 def _at(values: Array, times_s: Array, wanted_s: Array) -> Array:
@@ -54,13 +54,13 @@ def _at(values: Array, times_s: Array, wanted_s: Array) -> Array:
     return np.stack([np.interp(wanted_s, times_s, row) for row in values])
 
 
-def _misfits(x: Array, y: Array) -> Array:
+def _fit_residuals(x: Array, y: Array) -> Array:
     """(N, T) twice -> (N,) squared error of the best cubic through each row of y over x."""
     q = np.linalg.qr(np.stack([x**power for power in range(4)], axis=2))[0]
     return np.asarray((y**2).sum(axis=1) - (np.einsum("ntk,nt->nk", q, y) ** 2).sum(axis=1))
 
 
-def _lowest(x: Array, y: Array) -> float:
+def _parabola_minimum(x: Array, y: Array) -> float:
     """Where the parabola through the lowest value and its neighbours is lowest."""
     i = int(np.clip(np.argmin(y), 1, len(y) - 2))
     curve = y[i - 1] - 2 * y[i] + y[i + 1]
@@ -72,7 +72,7 @@ def even(times_s: Array) -> NDArray[np.bool_]:
     return (times_s + PERIOD_S / 4) % (PERIOD_S / 2) >= SETTLE_S
 
 
-def blink_kept(seen: Floats, unsmoothed: Floats, times_s: Array) -> float:
+def blink_amplitude_ratio(seen: Floats, unsmoothed: Floats, times_s: Array) -> float:
     """How deep the blinks of `evaluation.stability.clips.blink` are in (T, 68, 2) points, over their depth in the same
     network's unsmoothed points: the median over blinks. Depth: mean gap of the lids between blinks less the smallest in
     one."""

@@ -108,7 +108,7 @@ def _runs(indices: list[int]) -> list[tuple[int, int]]:
     return [(run[0][1], run[-1][1]) for run in runs]
 
 
-def shared_numbers(matched: Matched) -> dict[int, list[int]]:
+def shared_ids(matched: Matched) -> dict[int, list[int]]:
     """Numbers that more than one person wore, and these persons."""
     worn: dict[int, set[int]] = {}
     for found in matched:

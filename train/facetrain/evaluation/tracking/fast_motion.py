@@ -20,18 +20,18 @@ from facetrain.reporting import markdown
 SPEEDS = (1.0, 2.0, 3.0, 4.0, 6.0)
 """Of the camera, over that of `facetrack demo`."""
 FOUND_IOU = 0.5
-SEEN = 0.5
+MIN_VISIBLE = 0.5
 """Share of the points that must be in the picture for the face to count."""
 HEAD = ("speed", "fastest step, % of the face", "faces in frames", "lost", "lost, %", "numbers", "NME, %")
 CAPTION = (
     "Speed: of the camera, over that of `facetrack demo`. Fastest step: of the face from one frame to the next, over "
     f"its longer side. Lost: frames in which no box overlaps the face's by {FOUND_IOU:.0%}; those with less than "
-    f"{SEEN:.0%} of its points in the picture do not count. Numbers: given in all; one is right. NME: of the found, "
-    "over the outer eye corners' distance."
+    f"{MIN_VISIBLE:.0%} of its points in the picture do not count. Numbers: given in all; one is right. NME: of the "
+    "found, over the outer eye corners' distance."
 )
 Clip = Iterable[tuple[Frame, Sequence[tuple[Floats, float]]]]
 """Frames with (points (68, 2) px, share of them that can be seen) of each face."""
-Follow = Callable[[Frame], list[Face]]
+TrackFunction = Callable[[Frame], list[Face]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def virtual_camera(speed: float, fps: float = 30.0, seconds: float = 10.0, seed:
         yield frame, [(truth.points, float(truth.visible.mean())) for truth in truths]
 
 
-def measure(clip: Clip, follow: Follow, speed: float, fps: float) -> Motion:
+def measure(clip: Clip, follow: TrackFunction, speed: float, fps: float) -> Motion:
     """Follow one clip; a face is found where a box overlaps the truth's by FOUND_IOU."""
     faces = lost = 0
     fastest, numbers, errors = 0.0, set(), []
@@ -66,7 +66,7 @@ def measure(clip: Clip, follow: Follow, speed: float, fps: float) -> Motion:
         fastest = max([fastest, *(_step(a, b) for a, b in zip(last, boxes, strict=False))])
         last = boxes
         for (points, seen), box in zip(truths, boxes, strict=True):
-            if seen < SEEN:
+            if seen < MIN_VISIBLE:
                 continue
             faces += 1
             face = _over(box, found)

@@ -17,13 +17,13 @@ from scipy.optimize import linear_sum_assignment
 from facetrack.errors import DataError
 from facetrack.geometry import box_iou
 from facetrack.types import Face
-from facetrain.evaluation.tracking.episodes import Episode, episodes_of, shared_numbers
+from facetrain.evaluation.tracking.episodes import Episode, episodes_of, shared_ids
 from facetrain.metrics import landmarks as metrics
 from facetrain.synth.crowd.truth import ClipTruth, FaceTruth
 
 MATCH_IOU = 0.5
 """A face counts as a person's if their boxes overlap this much, as in the MOT challenges."""
-MAY_IOU = 0.3
+IGNORE_IOU = 0.3
 """A face over a person who is hidden or turned away is neither right nor wrong."""
 COUNTED = {
     "mota": "mota", "motp": "motp", "idf1": "idf1", "num_switches": "switches",
@@ -46,7 +46,7 @@ WHOLE = "all"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scored:
+class TrackingScores:
     """rows: the figures of each scene, and of all. episodes: by kind and frame. shared: numbers that more than one
     person wore, and these persons."""
 
@@ -59,7 +59,7 @@ class Scored:
         return [episode for episode in self.episodes if episode.kind == "return"]
 
 
-def score(truth: ClipTruth, faces: Sequence[Sequence[Face]]) -> Scored:
+def score(truth: ClipTruth, faces: Sequence[Sequence[Face]]) -> TrackingScores:
     """Compare; faces: of each frame. Raises DataError where the clip has not as many frames as its truth."""
     if len(faces) != len(truth.frames):
         raise DataError(
@@ -72,26 +72,28 @@ def score(truth: ClipTruth, faces: Sequence[Sequence[Face]]) -> Scored:
     errors: list[float] = []
     for scene in truth.scenes:
         part = motmetrics.MOTAccumulator()
-        judged = {index: to_judge(truth.frames[index], faces[index]) for index in range(scene.first, scene.last + 1)}
+        judged = {
+            index: evaluated_faces(truth.frames[index], faces[index]) for index in range(scene.first, scene.last + 1)
+        }
         for index, (there, found) in judged.items():
             for accumulator in (part, whole):
                 _update(accumulator, index, there, found)
-        _take_outcome(part, matched, wrong)
+        _record_matches(part, matched, wrong)
         nme = [error for index, (there, found) in judged.items() for error in _errors(matched[index], there, found)]
         rows[scene.name] = _figures(part, nme)
         errors += nme
     rows[WHOLE] = _figures(whole, errors)
-    return Scored(rows, episodes_of(truth, matched, wrong), shared_numbers(matched))
+    return TrackingScores(rows, episodes_of(truth, matched, wrong), shared_ids(matched))
 
 
-def to_judge(truth: Sequence[FaceTruth], faces: Sequence[Face]) -> tuple[list[FaceTruth], list[Face]]:
+def evaluated_faces(truth: Sequence[FaceTruth], faces: Sequence[Face]) -> tuple[list[FaceTruth], list[Face]]:
     """The persons who are present, and the faces but for those that lie on a person who is not."""
     there = [face for face in truth if face.present]
     if len(there) == len(truth) or not faces:
         return there, list(faces)
     overlap = box_iou(np.stack([f.box for f in faces]), np.stack([f.box for f in truth]))
     # One more for the present: where two overlap, a face is first of all the one's that can be seen.
-    gain = np.where(overlap >= MAY_IOU, overlap + [float(face.present) for face in truth], 0)
+    gain = np.where(overlap >= IGNORE_IOU, overlap + [float(face.present) for face in truth], 0)
     pairs = zip(*linear_sum_assignment(gain, maximize=True), strict=True)
     optional = {row for row, column in pairs if gain[row, column] > 0 and not truth[column].present}
     return there, [face for row, face in enumerate(faces) if row not in optional]
@@ -105,7 +107,7 @@ def _update(accumulator: motmetrics.MOTAccumulator, index: int, there: list[Face
     accumulator.update([t.person for t in there], [f.track_id for f in faces], distance, frameid=index)
 
 
-def _take_outcome(
+def _record_matches(
     accumulator: motmetrics.MOTAccumulator, matched: list[dict[int, int]], wrong: list[list[int]]
 ) -> None:
     """Write down who was found under which number in each frame, and the numbers over nobody."""

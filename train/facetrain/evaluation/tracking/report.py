@@ -14,7 +14,7 @@ from facetrack.drawing.faces import contact_sheet, draw_faces
 from facetrack.sinks import ImageSink
 from facetrack.types import Face, Frame, Image
 from facetrain.evaluation.tracking.episodes import Episode
-from facetrain.evaluation.tracking.measure import MEANING, Scored
+from facetrain.evaluation.tracking.measure import MEANING, TrackingScores
 from facetrain.reporting import markdown
 from facetrain.synth.crowd.truth import ClipTruth
 
@@ -29,7 +29,7 @@ def cells(figures: dict[str, float]) -> list[str]:
     return [f"{figures[name]:.{DIGITS.get(name, 0)}f}" for name in MEANING]
 
 
-def summary(scored: Scored) -> list[str]:
+def summary(scored: TrackingScores) -> list[str]:
     """What the table does not say, in sentences."""
     returns = scored.returns
     shared = ", ".join(f"number {n} by persons {people}" for n, people in scored.shared.items())
@@ -40,7 +40,13 @@ def summary(scored: Scored) -> list[str]:
 
 
 def save(
-    scored: Scored, faces: Faces, truth: ClipTruth, frames: Iterable[Frame], folder: Path, title: str, command: str
+    scored: TrackingScores,
+    faces: Faces,
+    truth: ClipTruth,
+    frames: Iterable[Frame],
+    folder: Path,
+    title: str,
+    command: str,
 ) -> None:
     """report.md, figures.json and the sheets. faces: of each frame. frames: the clip once more, to draw on."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +55,7 @@ def save(
         "scenes": {name: _finite(row) for name, row in scored.rows.items()},
         "returns": len(scored.returns),
         "returns_kept": sum(episode.kept for episode in scored.returns),
-        "shared_numbers": {str(number): people for number, people in scored.shared.items()},
+        "shared_ids": {str(number): people for number, people in scored.shared.items()},
         "episodes": [asdict(episode) for episode in scored.episodes],
     }
     (folder / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
@@ -77,7 +83,7 @@ def _finite(figures: dict[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
-def save_sheets(scored: Scored, faces: Faces, truth: ClipTruth, frames: Iterable[Frame], folder: Path) -> None:
+def save_sheets(scored: TrackingScores, faces: Faces, truth: ClipTruth, frames: Iterable[Frame], folder: Path) -> None:
     """One sheet per scene, evenly over its frames, and episodes.png: the first frame of each episode, at most 48."""
     wanted = {
         span.name: np.unique(np.linspace(span.first, span.last, PER_SCENE).astype(int)).tolist()

@@ -39,7 +39,7 @@ def read_coco(path: Path, images: Path | None = None, trim: bool = True) -> Read
             if not isinstance(file, str):
                 raise DataError(f"{where}: its image_id {annotation.get('image_id')} is not among the images")
             sample = _sample(where, annotation, file, index, folders)
-            reading.add(where, sample, missing_is_normal=True)
+            reading.add(where, sample, allow_missing=True)
     return reading.result()
 
 

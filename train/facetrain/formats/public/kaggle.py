@@ -20,7 +20,7 @@ from facetrack import topology, topology_maps
 from facetrack.errors import DataError
 from facetrack.geometry import crop_matrix, cut, transform
 from facetrack.types import Floats, Image
-from facetrain.augment.jittered_crop import crop_around
+from facetrain.augment.jittered_crop import jittered_square
 from facetrain.formats.pack_tables import read_table, require
 from facetrain.formats.reading import Reading, ReadResult
 from facetrain.sample import Sample, as_scheme, face_extent
@@ -59,7 +59,7 @@ def read_kaggle(path: Path) -> ReadResult:
             name = str(number) if labelled else str(row["ImageId"])
             weight = np.ones(len(points), np.float32)
             sample = Sample(name, name, SOURCE, _image(where, row["Image"]), points, weight, topology_maps.KAGGLE_15)
-            reading.add(where, sample, missing_is_normal=True)
+            reading.add(where, sample, allow_missing=True)
     return reading.result()
 
 
@@ -101,7 +101,7 @@ def as_kaggle(sample: Sample) -> Sample:
         return sample
     extent = face_extent(as_scheme(sample, topology.SCHEME).points)
     fifteen = as_scheme(sample, topology_maps.KAGGLE_15)
-    crop = crop_around(np.nanmean(fifteen.points, axis=0), extent, FRAME_SIZE, FRAME_JITTER, sample.name)
+    crop = jittered_square(np.nanmean(fifteen.points, axis=0), extent, FRAME_SIZE, FRAME_JITTER, sample.name)
     grey = cv2.cvtColor(cut(sample.image, crop, SIDE_PX), cv2.COLOR_BGR2GRAY)
     points = transform(fifteen.points, crop_matrix(crop, SIDE_PX))
     return replace(fifteen, points=points, image=np.repeat(np.asarray(grey)[..., None], 3, axis=2))

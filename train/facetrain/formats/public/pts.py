@@ -41,7 +41,7 @@ def read_pts_folder(path: Path, trim: bool = True, first_px: float = FIRST_PX) -
     for file in files:
         with reading.row():
             points = read_pts(file, first_px)
-            picture = picture_beside(file)
+            picture = find_picture(file)
             sample = Sample(
                 name=picture.relative_to(path).as_posix(),
                 group=picture.relative_to(path).as_posix(),
@@ -90,7 +90,7 @@ def write_pts(file: Path, points: Floats, first_px: float = FIRST_PX) -> None:
     file.write_text("\n".join(["version: 1", f"n_points: {len(points)}", "{", *rows, "}"]) + "\n", encoding="utf-8")
 
 
-def picture_beside(file: Path) -> Path:
+def find_picture(file: Path) -> Path:
     """The picture with the same name as a label file. Raises DataError where there is none."""
     for suffix in sorted(IMAGE_SUFFIXES):
         for name in (suffix, suffix.upper()):

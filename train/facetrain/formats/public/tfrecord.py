@@ -42,7 +42,7 @@ def read_tfrecord(path: Path, trim: bool = True) -> ReadResult:
             for index, example in enumerate(_examples(shard)):
                 with reading.row():
                     where = f"{shard}: record {index}"
-                    reading.add(where, _sample(where, shard, index, example), missing_is_normal=True)
+                    reading.add(where, _sample(where, shard, index, example), allow_missing=True)
     return reading.result()
 
 

@@ -18,7 +18,7 @@ from facetrain.formats.open import read_any
 from facetrain.samples.pictures import read_empty_pictures, split_by_group
 from facetrain.synth.crowd.compose import CrowdClip
 from facetrain.synth.crowd.script import SIZE, Scene
-from facetrain.synth.crowd.sprites import HELD_ASIDE, Person, Rendered, choose
+from facetrain.synth.crowd.sprites import HELD_OUT_SHARE, Person, Rendered, choose
 from facetrain.synth.crowd.truth import frame_line, header_line
 from facetrain.synth.rendering.head_model import load_head_model
 from facetrain.synth.rendering.people import random_background
@@ -65,7 +65,7 @@ def read_backgrounds(path: Path | None) -> list[Image]:
     """The pictures of a zip that no recipe trains on. Raises DataError where it cannot be read."""
     if path is None:
         return []
-    return [p.decode() for p in split_by_group(read_empty_pictures(path.parent, path.stem), HELD_ASIDE)[1]]
+    return [p.decode() for p in split_by_group(read_empty_pictures(path.parent, path.stem), HELD_OUT_SHARE)[1]]
 
 
 def write_clip(clip: CrowdClip, out: Path, progress: Frames = lambda indices: indices) -> Path:

@@ -32,13 +32,13 @@ class Layer:
     y0: int
     picture: Floats
 
-    def lay_over(self, canvas: Floats) -> None:
+    def composite_onto(self, canvas: Floats) -> None:
         height, width = self.picture.shape[:2]
         part = canvas[self.y0 : self.y0 + height, self.x0 : self.x0 + width]
         part *= 1 - self.picture[..., 3:]
         part += self.picture[..., :3]
 
-    def uncover(self, seen: Floats) -> None:
+    def subtract_from(self, seen: Floats) -> None:
         """Multiply `seen` (H, W) by what this lets through."""
         height, width = self.picture.shape[:2]
         seen[self.y0 : self.y0 + height, self.x0 : self.x0 + width] *= 1 - self.picture[..., 3]
@@ -62,7 +62,7 @@ class CrowdClip:
             )
         self.fps, self.seed = fps, seed
         self._people = people
-        self._backgrounds = [fitted(image) for image in backgrounds]
+        self._backgrounds = [fill_picture(image) for image in backgrounds]
         self._scenes = scenes
         shape = (SIZE[1] + NOISE_ROOM, SIZE[0] + NOISE_ROOM, 3)
         self._noise = NOISE_SIGMA * np.random.default_rng((seed, 3)).standard_normal(shape, np.float32)
@@ -111,13 +111,13 @@ class CrowdClip:
         canvas = background.astype(np.float32)
         for layer in layers:
             if layer is not None:
-                layer.lay_over(canvas)
+                layer.composite_onto(canvas)
         x, y = np.random.default_rng((self.seed, 3, index)).integers(0, NOISE_ROOM, 2)
         canvas += self._noise[y : y + SIZE[1], x : x + SIZE[0]]
         return np.asarray(cv2.convertScaleAbs(np.maximum(canvas, 0, out=canvas)), np.uint8)
 
 
-def fitted(image: Image) -> Image:
+def fill_picture(image: Image) -> Image:
     """The middle of a photograph, filling the whole picture, a little out of focus."""
     scale = max(SIZE[0] / image.shape[1], SIZE[1] / image.shape[0])
     size = max(SIZE[0], round(image.shape[1] * scale)), max(SIZE[1], round(image.shape[0] * scale))
@@ -168,19 +168,19 @@ def _board(board: Board, key: Key) -> Layer | None:
 
 
 def _truth(person: int, sprite: Sprite, key: Key, points: Floats, before: Sequence[Layer | None]) -> FaceTruth:
-    visible = sprite.shown * hull_seen(points, [layer for layer in before if layer is not None])
+    visible = sprite.shown * visible_share(points, [layer for layer in before if layer is not None])
     present = visible >= PRESENT_SHARE and abs(key.yaw_deg) <= PRESENT_YAW_DEG
     return FaceTruth(person, points, visible, bool(present))
 
 
-def hull_seen(points: Floats, before: Sequence[Layer]) -> float:
+def visible_share(points: Floats, before: Sequence[Layer]) -> float:
     """0..1: how much of the convex hull of (N, 2) points is in the picture and not covered by the layers before it."""
     low, high = np.floor(points.min(axis=0)).astype(int), np.ceil(points.max(axis=0)).astype(int) + 1
     hull = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
     cv2.fillConvexPoly(hull, cv2.convexHull(np.rint((points - low) * 16).astype(np.int32)), 1, cv2.LINE_8, 4)
     seen = np.ones(SIZE[::-1], np.float32)
     for layer in before:
-        layer.uncover(seen)
+        layer.subtract_from(seen)
     x0, y0 = np.clip(low, 0, SIZE)
     x1, y1 = np.clip(high, 0, SIZE)
     inside = hull[y0 - low[1] : y1 - low[1], x0 - low[0] : x1 - low[0]]

@@ -20,7 +20,7 @@ from facetrain.synth.rendering.camera import Camera
 from facetrain.synth.rendering.clips import Actor, random_actor
 from facetrain.synth.rendering.render import Renderer
 
-HELD_ASIDE = 0.05
+HELD_OUT_SHARE = 0.05
 """The smallest share that a recipe here holds aside (see `packs.split`): no recipe trains on whom it picks."""
 HEAD = (0.82, 1.1)
 HEAD_UP = 0.12
@@ -146,7 +146,7 @@ def choose(samples: Sequence[Sample], detector: Detector, count: int, seed: int)
 
 
 def _drawn(samples: Sequence[Sample], seed: int) -> Iterator[Sample]:
-    kept, aside = split([s for s in samples if s.scheme == topology.SCHEME], HELD_ASIDE)
+    kept, aside = split([s for s in samples if s.scheme == topology.SCHEME], HELD_OUT_SHARE)
     rng = np.random.default_rng((seed, 1))
     for part in (aside, kept):
         for index in rng.permutation(len(part)):

@@ -71,7 +71,7 @@ class Renderer:
         )
         large_picture[fragments.pixel] = _displayed(colours)
         depth = fragments.picture(fragments.depth, np.inf)
-        _lay_over(large_picture, scene, depth, look, light)
+        _composite(large_picture, scene, depth, look, light)
         image = cv2.resize(
             large_picture.reshape(large.size[1], large.size[0], 3), camera.size, interpolation=cv2.INTER_AREA
         )
@@ -103,7 +103,7 @@ def _displayed(linear: Floats) -> Image:
     return (np.clip(rolled, 0, 1) ** (1 / GAMMA) * 255).astype(np.uint8)
 
 
-def _lay_over(picture: Image, scene: Scene, depth: Floats, look: Look, light: Light) -> None:
+def _composite(picture: Image, scene: Scene, depth: Floats, look: Look, light: Light) -> None:
     """Lashes and lenses over what is behind them."""
     bright = float(np.clip((light.sky + light.lamp).mean(), 0, 1))
     for triangles, colour in scene.veils:
