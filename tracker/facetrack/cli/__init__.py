@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import Annotated
 
 import typer
 
+from facetrack import __version__
 from facetrack.cli import bench, calibrate, demo, devices, image, info, live, report, video
 from facetrack.cli.training import WithTraining
 from facetrack.errors import FacetrackError
@@ -30,16 +32,19 @@ app.command("info")(info.info)
 app.command("bench")(bench.bench)
 
 
-@app.callback()
-def root(
-    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
-) -> None:
-    """Follow faces in a camera or a video: 68 landmarks with an uncertainty each, identity and head pose."""
-    if version:
-        from facetrack import __version__
-
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"facetrack {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Follow faces in a camera or a video: 68 landmarks with an uncertainty each, identity and head pose."""
 
 
 def main() -> None:

@@ -27,9 +27,10 @@ EVERY = 10
 REFERENCE_NOTE = (
     f"Reference: YuNet at full size (up to {FULL_PX} px), on every {EVERY}th frame. A face counts where its score is "
     f"over {MIN_CONFIDENT_SCORE}, its size at least {MIN_FACE_PX:.0f} px, and it is also in the frames before and "
-    f"after (IoU {SAME_IOU}, score over {MIN_NEIGHBOUR_SCORE}); detected means a box of IoU {FOUND_IOU}. Extra detections "
-    f"are those that touch no box that YuNet gives even at {MIN_CANDIDATE_SCORE}. What YuNet misses (profiles, "
-    "occluded faces) cannot be counted as missed, and counts as extra where others detect it; and YuNet is its own "
+    f"after (IoU {SAME_IOU}, score over {MIN_NEIGHBOUR_SCORE}); detected means a box of IoU {FOUND_IOU}. Extra "
+    f"detections are those that touch no box that YuNet gives even at {MIN_CANDIDATE_SCORE}. What YuNet misses "
+    "(profiles, occluded "
+    "faces) cannot be counted as missed, and counts as extra where others detect it; and YuNet is its own "
     "reference here."
 )
 
