@@ -37,8 +37,8 @@ def points_of(yaw_deg=0.0, pitch_deg=0.0, roll_deg=0.0, lids=6.0):
         flat[list(lips)] = [[width * np.cos(a), 65 - height * np.sin(a), -10] for a in angles]
     flat[list(topology.RIGID)] = RIGID_MODEL_MM
     turn = Rotation.from_euler("YXZ", [-yaw_deg, -pitch_deg, roll_deg], degrees=True).as_matrix()
-    seen = flat @ turn.T
-    return ((SIDE - 1) / 2 + 1.5 * seen[:, :2] - [0, 40]).astype(np.float32)
+    rotated = flat @ turn.T
+    return ((SIDE - 1) / 2 + 1.5 * rotated[:, :2] - [0, 40]).astype(np.float32)
 
 
 def face(source="helen_train", points=None, **attributes):
@@ -108,10 +108,10 @@ def test_smile_weights_follow_the_label_origin_also_for_lid_labelled_faces():
 def test_a_stretched_lid_is_labelled_with_the_remaining_opening():
     sample = face()
     values = labels_of(sample).attributes
-    seen = [with_lids(sample.image, sample.points, values, np.random.default_rng(k))[1] for k in range(60)]
-    assert all(np.isnan(v[4]) and 0 <= np.nanmin(v[:2]) < 0.95 for v in seen)
-    assert any(v[0] == 1 > v[1] for v in seen)
-    assert any(v[0] == v[1] < 0.1 for v in seen)
+    labels = [with_lids(sample.image, sample.points, values, np.random.default_rng(k))[1] for k in range(60)]
+    assert all(np.isnan(v[4]) and 0 <= np.nanmin(v[:2]) < 0.95 for v in labels)
+    assert any(v[0] == 1 > v[1] for v in labels)
+    assert any(v[0] == v[1] < 0.1 for v in labels)
     closed = values.copy()
     closed[:2] = np.nan  # an eye with unknown opening stays unknown and unchanged
     image, after = with_lids(sample.image, sample.points, closed, np.random.default_rng(0))

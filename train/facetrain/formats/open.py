@@ -27,7 +27,7 @@ from facetrain.synth.drawn_heads import read_synthetic
 SYNTHETIC = "synthetic"
 SYNTHETIC_COUNT = 1000
 FORMATS = (
-    "a pack (NAME.npz or NAME.csv with NAME.zip), Kaggle's training.csv, a folder of .pts with pictures, dlib's .xml, "
+    "a pack (NAME.npz or NAME.csv with NAME.zip), Kaggle's training.csv, a folder of .pts with images, dlib's .xml, "
     "WFLW's or MTFL's .txt, COFW's .mat, a folder of 300-VW clips, COCO's .json, .tfrecord shards, folders of classes, "
     "or synthetic:COUNT"
 )

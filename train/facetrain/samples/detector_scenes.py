@@ -38,18 +38,15 @@ PADDING, FACE, IGNORED = 0, 1, 2
 class SceneOptions:
     """Composition of the detector's training scenes.
 
-    side_px: side of the square scene.
-    smallest_px: longer side below which faces are ignored, not learnt.
-    face_px, face_shares: range of a face's longer side as a share of its cell's shorter side, at least face_px;
-        log-uniform.
+    side_px: side of the square scene. smallest_px: longer side below which faces are ignored, not learnt.
+    face_shares: range of a face's longer side over its cell's shorter side, log-uniform; never below face_px.
     linear: share of faces with a uniform size instead, so that large faces are not outnumbered by small ones.
     enlarge: largest magnification of an image.
-    rotation_deg, wide: half range of the uniform rotation of the share `wide` of the faces.
-    usual_rotation_deg: standard deviation of the normal rotation of the other faces.
-    crowd, empty: share of scenes that are part of a crowd, or hold no face.
-    empty_cell, hard_cell: share of cells without a face, or with a false alarm if there are any.
-    occluded: share of occluded faces.
-    slots: largest number of faces per scene; the largest faces are kept.
+    rotation_deg: half range of the uniform rotation of the share `wide` of the faces; the other faces have a normal
+        one of standard deviation usual_rotation_deg.
+    crowd, empty: shares of scenes that are part of a crowd, or hold no face.
+    empty_cell, hard_cell: shares of cells without a face, or with a false alarm if there are any.
+    occluded: share of occluded faces. slots: largest number of faces per scene; the largest are kept.
     tight: sources whose images are cropped close around the face, because they have black borders.
     shares: draw probability of each source.
     """
@@ -82,10 +79,8 @@ class SceneOptions:
 class Scene:
     """Scene under construction.
 
-    image: (S, S, 3).
-    boxes: list of (4,) px.
+    image: (S, S, 3). boxes: list of (4,) px. kinds: FACE or IGNORED for each box.
     keypoints: list of (5, 2) px, NaN where unknown.
-    kinds: FACE or IGNORED for each box.
     """
 
     image: Image
@@ -113,9 +108,7 @@ class Scenes(EpochItems):
         self.options = options or SceneOptions()
         super().__init__(self.options.scenes_per_epoch, seed)
         if not faces:
-            raise DataError(
-                "there is no image with a face to compose scenes from; check the packs and the validation share"
-            )
+            raise DataError("no image has a face to compose scenes from; check the packs and the validation share")
         self.by_source: dict[str, list[FacePicture]] = {}
         for picture in faces:
             self.by_source.setdefault(picture.source, []).append(picture)
@@ -208,10 +201,8 @@ class Scenes(EpochItems):
         size = scale * longer_side(box)
         matrix = turn_scale(float(turn), scale * stretch, scale / stretch, rng.random() < 0.5)
         reach = 0.5 - 0.8 * min(size / np.array([width, height])) * 0.5
-        target = np.array([cell[0] + width / 2, cell[1] + height / 2]) + rng.uniform(-1, 1, 2) * max(0.15, reach) * [
-            width,
-            height,
-        ]
+        offset = rng.uniform(-1, 1, 2) * max(0.15, reach) * [width, height]
+        target = np.array([cell[0] + width / 2, cell[1] + height / 2]) + offset
         # Downscale in the JPEG decoder as far as possible: warpAffine does not average.
         reduction = int(2 ** np.clip(np.floor(np.log2(1 / max(scale, 1e-3))), 0, 3))
         image = picture.decode(reduction)
@@ -253,10 +244,7 @@ def paste(
 
 
 def add_label(scene: Scene, box: Floats, points: Floats | None, cell: Rect, kind: int, options: SceneOptions) -> None:
-    """Add a box to the scene as face, or as ignore region where it is tiny or less than half inside its cell.
-
-    Boxes with less than a tenth inside the cell are dropped.
-    """
+    """Add a box as face; as ignore region if tiny or under half inside its cell; not at all if under a tenth inside."""
     inside = np.concatenate([np.maximum(box[:2], cell[:2]), np.minimum(box[2:], cell[2:])]).astype(np.float32)
     visible = np.prod(np.clip(inside[2:] - inside[:2], 0, None)) / max(1e-6, np.prod(box[2:] - box[:2]))
     if visible < 0.1:

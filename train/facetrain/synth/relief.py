@@ -78,12 +78,12 @@ class Relief:
         shift_px: shift of the whole image. closure: of the lids, 0 open to 1 closed.
         """
         patch, points = self._puppet.pose(closure, 0.0)
-        picture = self._puppet.image.copy()
+        photograph = self._puppet.image.copy()
         x0, y0, x1, y1 = (SCALE * edge for edge in PATCH)
-        picture[y0:y1, x0:x1] = patch
+        photograph[y0:y1, x0:x1] = patch
         x, y = (axis - shift / self._scale for axis, shift in zip(self._photo, shift_px, strict=True))
         projected = (points - self._axis) * self._scale + self._middle + shift_px
-        return _sample(picture, x, y), projected.astype(np.float32)
+        return _sample(photograph, x, y), projected.astype(np.float32)
 
     def turned(self, yaw_deg: float) -> tuple[Image, Floats]:
         """Render the face turned to the image's right (negative: left) by at most MAX_YAW_DEG, with its points."""
@@ -97,8 +97,8 @@ class Relief:
         return _sample(self._puppet.image, source_x, y), (projected * self._scale + self._middle).astype(np.float32)
 
 
-def _sample(picture: Image, x: Array, y: Array) -> Image:
+def _sample(photograph: Image, x: Array, y: Array) -> Image:
     """Sample the enlarged photograph at photograph coordinates (H, W)."""
     map_x, map_y = (((axis + 0.5) * SCALE - 0.5).astype(np.float32) for axis in (x, y))
-    sampled = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    sampled = cv2.remap(photograph, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(sampled, dtype=np.uint8)

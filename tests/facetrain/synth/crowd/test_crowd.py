@@ -57,8 +57,8 @@ def texture(width: int = 61, height: int = 61) -> np.ndarray:
 
 def person(cover: float = 1.0) -> Photographed:
     """Return a textured square whose points lie on its rim."""
-    picture = np.concatenate([texture() * cover, np.full((61, 61, 1), cover)], axis=2).astype(np.float32)
-    return Photographed(Sprite(picture, square_points(), np.float32([30, 30]), 60.0))
+    bgra = np.concatenate([texture() * cover, np.full((61, 61, 1), cover)], axis=2).astype(np.float32)
+    return Photographed(Sprite(bgra, square_points(), np.float32([30, 30]), 60.0))
 
 
 def still_role(x: float, y: float, size_px: float = 60.0) -> Role:
@@ -93,8 +93,8 @@ def test_template_matching_finds_a_face_at_its_ground_truth():
 def test_a_reduced_face_lies_at_its_ground_truth():
     """Compare with OpenCV's INTER_AREA at a third of the size: the first pixel's centre is (1, 1) of the original."""
     large = cv2.resize(texture(), (183, 183), interpolation=cv2.INTER_CUBIC)
-    picture = np.concatenate([large, np.ones((183, 183, 1))], axis=2).astype(np.float32)
-    whole = Photographed(Sprite(picture, square_points(180) + 1, np.float32([91, 91]), 180.0))
+    bgra = np.concatenate([large, np.ones((183, 183, 1))], axis=2).astype(np.float32)
+    whole = Photographed(Sprite(bgra, square_points(180) + 1, np.float32([91, 91]), 180.0))
     frame, (face,) = clip(still_role(200, 150), people=[whole]).render(0)
     assert match_position(frame.image, cv2.resize(large, (61, 61), interpolation=cv2.INTER_AREA)) == (170, 120)
     np.testing.assert_allclose(face.box, [170, 120, 230, 180], atol=1e-3)

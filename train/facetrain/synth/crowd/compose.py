@@ -28,23 +28,23 @@ class Layer:
     """One layer of a frame.
 
     x0, y0: its top-left px in the frame.
-    picture: (h, w, 4) float32, BGR premultiplied by the opacity, and the opacity 0..1.
+    bgra: (h, w, 4) float32, BGR premultiplied by the opacity, and the opacity 0..1.
     """
 
     x0: int
     y0: int
-    picture: Floats
+    bgra: Floats
 
     def composite_onto(self, canvas: Floats) -> None:
-        height, width = self.picture.shape[:2]
+        height, width = self.bgra.shape[:2]
         part = canvas[self.y0 : self.y0 + height, self.x0 : self.x0 + width]
-        part *= 1 - self.picture[..., 3:]
-        part += self.picture[..., :3]
+        part *= 1 - self.bgra[..., 3:]
+        part += self.bgra[..., :3]
 
     def subtract_from(self, visibility: Floats) -> None:
         """Multiply `visibility` (H, W) by the layer's transparency."""
-        height, width = self.picture.shape[:2]
-        visibility[self.y0 : self.y0 + height, self.x0 : self.x0 + width] *= 1 - self.picture[..., 3]
+        height, width = self.bgra.shape[:2]
+        visibility[self.y0 : self.y0 + height, self.x0 : self.x0 + width] *= 1 - self.bgra[..., 3]
 
 
 class CrowdClip:
@@ -101,7 +101,7 @@ class CrowdClip:
             sprite = self._people[person].sprite(key.yaw_deg)
             person += 1
             matrix = _sprite_to_frame(sprite, key, self._sway(role, person, time_s))
-            layers.append(warp_sprite(sprite.picture, matrix))
+            layers.append(warp_sprite(sprite.bgra, matrix))
             faces.append((len(layers), person, sprite, key, transform(sprite.points, matrix)))
         image = self._composite(self._backgrounds[number], layers, index)
         # Of each face: the number of layers up to it (those after it are in front), and its data.
@@ -138,12 +138,12 @@ def _sprite_to_frame(sprite: Sprite, key: Key, sway: NDArray[np.float64]) -> NDA
     return np.column_stack([linear, np.array([key.x, key.y]) + sway[:2] - linear @ sprite.centre])
 
 
-def warp_sprite(picture: Floats, matrix: NDArray[np.float64]) -> Layer | None:
+def warp_sprite(bgra: Floats, matrix: NDArray[np.float64]) -> Layer | None:
     """Warp a sprite's (h, w, 4) image into the frame by a (2, 3) map; None where it lies outside the frame.
 
     Before a strong reduction the sprite is area-averaged by a whole factor: bilinear sampling alone would alias.
     """
-    height, width = picture.shape[:2]
+    height, width = bgra.shape[:2]
     corners = transform(np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]]), matrix)
     x0, y0 = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
     x1, y1 = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, SIZE)
@@ -152,13 +152,13 @@ def warp_sprite(picture: Floats, matrix: NDArray[np.float64]) -> Layer | None:
     shrink = int(1 / np.sqrt(abs(np.linalg.det(matrix[:, :2]))) + 1e-9)
     if shrink >= 2:
         columns, rows = width // shrink, height // shrink
-        part = picture[: rows * shrink, : columns * shrink]
-        picture = np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+        part = bgra[: rows * shrink, : columns * shrink]
+        bgra = np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
         # Reduced pixel i has its centre at shrink * i + (shrink - 1) / 2 in the full-size image.
         shift = matrix[:, :2] @ np.full(2, (shrink - 1) / 2) + matrix[:, 2]
         matrix = np.column_stack([shrink * matrix[:, :2], shift])
     moved = matrix - np.array([[0, 0, x0], [0, 0, y0]])
-    return Layer(int(x0), int(y0), np.asarray(cv2.warpAffine(picture, moved, (int(x1 - x0), int(y1 - y0))), np.float32))
+    return Layer(int(x0), int(y0), np.asarray(cv2.warpAffine(bgra, moved, (int(x1 - x0), int(y1 - y0))), np.float32))
 
 
 def _occluder_layer(occluder: Occluder, key: Key) -> Layer | None:

@@ -44,13 +44,13 @@ MIN_GREEN = 30.0
 class Sprite:
     """Cut-out face.
 
-    picture: (H, W, 4) float32, BGR premultiplied by the opacity, and the opacity 0..1.
-    points: (68, 2) px of the picture.
+    bgra: (H, W, 4) float32, BGR premultiplied by the opacity, and the opacity 0..1.
+    points: (68, 2) px of the image `bgra`.
     centre, size_px: centre and longer side of the points' box in the frontal view.
     shown: 0..1 share of the points without self-occlusion.
     """
 
-    picture: Floats
+    bgra: Floats
     points: Floats
     centre: Floats
     size_px: float
@@ -67,10 +67,10 @@ class Person(Protocol):
 class Photographed:
     """Photographed person: the same sprite at every yaw angle."""
 
-    picture: Sprite
+    fixed: Sprite
 
     def sprite(self, yaw_deg: float) -> Sprite:
-        return self.picture
+        return self.fixed
 
 
 class Rendered:

@@ -104,27 +104,27 @@ def shadows(light: Light, vertices: Floats, triangles: Ints, points: Floats) -> 
     side_axis = np.cross(lamp_axis, [0.0, 1.0, 0.1])
     side_axis /= np.linalg.norm(side_axis)
     axes = np.stack([side_axis, np.cross(lamp_axis, side_axis), lamp_axis]).astype(np.float32)
-    projected, targets = vertices @ axes.T, points @ axes.T
-    low, high = targets[:, :2].min(axis=0) - 0.5, targets[:, :2].max(axis=0) + 0.5
+    occluders, surface = vertices @ axes.T, points @ axes.T
+    low, high = surface[:, :2].min(axis=0) - 0.5, surface[:, :2].max(axis=0) + 0.5
     scale = float((SHADOW_PX - 1) / (high - low).max())
-    flat = (projected[:, :2] - low) * scale
+    flat = (occluders[:, :2] - low) * scale
     toward_lamp = triangles[facing(flat, triangles)]
-    start = float(projected[:, 2].min()) - 100.0  # a distant lamp: depth is almost linear
-    fragments = rasterise(flat, projected[:, 2] - start, toward_lamp, (SHADOW_PX, SHADOW_PX))
-    depth = fragments.picture(fragments.depth, 1e6)
+    start = float(occluders[:, 2].min()) - 100.0  # a distant lamp: depth is almost linear
+    fragments = rasterise(flat, occluders[:, 2] - start, toward_lamp, (SHADOW_PX, SHADOW_PX))
+    depth = fragments.to_image(fragments.depth, 1e6)
     radius_px = light.softness_cm * scale
     rows = -(-len(points) // 4096)
     arrives = np.zeros(len(points), np.float32)
     offsets = ((0.0, 0.0), (1.0, 0.3), (-0.3, 1.0), (-1.0, -0.3), (0.3, -1.0))
-    target = targets[:, 2] - start - SHADOW_BIAS_CM - 0.4 * light.softness_cm
+    surface_depth = surface[:, 2] - start - SHADOW_BIAS_CM - 0.4 * light.softness_cm
     at = np.zeros((rows * 4096, 2), np.float32)
-    at[: len(points)] = (targets[:, :2] - low) * scale
+    at[: len(points)] = (surface[:, :2] - low) * scale
     for dx, dy in offsets:
         grid = (at + np.array([dx, dy], np.float32) * radius_px).reshape(rows, 4096, 2)
         nearest = cv2.remap(
             depth, grid[..., 0], grid[..., 1], cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=1e6
         )
-        arrives += nearest.reshape(-1)[: len(points)] > target
+        arrives += nearest.reshape(-1)[: len(points)] > surface_depth
     return np.asarray(arrives / len(offsets), dtype=np.float32)
 
 

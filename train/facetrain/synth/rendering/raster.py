@@ -40,7 +40,7 @@ class Fragments:
     depth: Floats
     size: tuple[int, int]
 
-    def picture(self, values: NDArray[np.float32], empty: float) -> Floats:
+    def to_image(self, values: NDArray[np.float32], empty: float) -> Floats:
         """Scatter (N,) fragment values into an (H, W) image, `empty` elsewhere."""
         out = np.full(self.size[0] * self.size[1], empty, np.float32)
         out[self.pixel] = values

@@ -66,14 +66,14 @@ class Renderer:
         px_per_cm = large.focal_px / state.translation_cm[2]
         paint_map = paint(model, look) if canvas is None else canvas
         colours = _shade(self.parts, scene, fragments, look, light, paint_map, px_per_cm)
-        large_picture = np.array(cv2.resize(background, large.size, interpolation=cv2.INTER_LINEAR), np.uint8).reshape(
+        large_image = np.array(cv2.resize(background, large.size, interpolation=cv2.INTER_LINEAR), np.uint8).reshape(
             -1, 3
         )
-        large_picture[fragments.pixel] = _to_display(colours)
-        depth = fragments.picture(fragments.depth, np.inf)
-        _composite(large_picture, scene, depth, look, light)
+        large_image[fragments.pixel] = _to_display(colours)
+        depth = fragments.to_image(fragments.depth, np.inf)
+        _composite(large_image, scene, depth, look, light)
         image = cv2.resize(
-            large_picture.reshape(large.size[1], large.size[0], 3), camera.size, interpolation=cv2.INTER_AREA
+            large_image.reshape(large.size[1], large.size[0], 3), camera.size, interpolation=cv2.INTER_AREA
         )
         points = state.in_camera(model, model.points68(shaped)).astype(np.float64)
         visible = _visibility(depth, large, self.outline.visible_points(scene.in_camera, points, state.rotation, large))
@@ -92,7 +92,9 @@ def _shade(
     inner_side = (kinds >= HAIR) & (dot(normal, towards) < 0)  # hair sheets are two-sided
     normal *= (np.where(inner_side, -1, 1) / (np.sqrt(dot(normal, normal)) + 1e-6)).astype(np.float32)[:, None]
     albedo, shine, gloss = materials(parts, scene, fragments, kinds, look, light.shine, canvas)
-    ambient = lighting.ambient_occlusion(fragments.picture(fragments.depth, np.inf), px_per_cm).ravel()[fragments.pixel]
+    ambient = lighting.ambient_occlusion(fragments.to_image(fragments.depth, np.inf), px_per_cm).ravel()[
+        fragments.pixel
+    ]
     shadow = lighting.shadows(light, scene.in_camera, scene.triangles, position) * (0.4 + 0.6 * ambient)
     return lighting.shade(light, albedo**GAMMA, normal, towards, shadow, ambient, shine, gloss)
 
@@ -103,7 +105,7 @@ def _to_display(linear: Floats) -> Image:
     return (np.clip(rolled, 0, 1) ** (1 / GAMMA) * 255).astype(np.uint8)
 
 
-def _composite(picture: Image, scene: Scene, depth: Floats, look: Look, light: Light) -> None:
+def _composite(image: Image, scene: Scene, depth: Floats, look: Look, light: Light) -> None:
     """Blend lashes and lenses over the image, in place."""
     bright = float(np.clip((light.sky + light.lamp).mean(), 0, 1))
     for triangles, colour in scene.translucent:
@@ -111,7 +113,7 @@ def _composite(picture: Image, scene: Scene, depth: Floats, look: Look, light: L
         in_front = layer.depth < depth.ravel()[layer.pixel] + 0.02
         at = layer.pixel[in_front]
         opacity = interpolate(layer.triangle, layer.share, triangles, scene.opacity[:, None])[in_front]
-        picture[at] = (picture[at] * (1 - opacity) + 255 * colour * bright * opacity).astype(np.uint8)
+        image[at] = (image[at] * (1 - opacity) + 255 * colour * bright * opacity).astype(np.uint8)
 
 
 def _visibility(depth: Floats, camera: Camera, points: NDArray[np.float64]) -> NDArray[np.bool_]:
