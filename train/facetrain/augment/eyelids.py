@@ -43,6 +43,7 @@ def close_eye(image: Image, points: Floats, eye: int, closure: float) -> tuple[I
     width = float(np.linalg.norm(axis))
     if not np.isfinite(width) or width < 4 or not np.isfinite(brow).all():
         return image, points
+    # The eye's frame: origin at its first corner, x to the other corner, y perpendicular to it (down).
     axes = np.array([axis / width, [-axis[1] / width, axis[0] / width]])
     local = (outline - outline[0]) @ axes.T
     upper, lower = _Lid(local[1:3], width), _Lid(local[[5, 4]], width)
@@ -93,17 +94,18 @@ def _stretch_skin(
     if (high - low < 2).any():
         return image
     columns, rows = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
+    # Inverse warp in the eye's frame: each target pixel between `top` and the moved lid samples the stretched skin.
     local = np.stack([columns - origin[0], rows - origin[1]], axis=-1) @ axes.T
     x, y = local[..., 0], local[..., 1]
     lid, travel = upper(x), closure * np.maximum(0, lower(x) - upper(x))
     top = lid + lid_top
     inside = (x > 0) & (x < width) & (y > top) & (y < lid + travel)
     source = np.where(inside, top + (y - top) * (-lid_top) / (-lid_top + travel), y)
-    back = np.stack([x, source], axis=-1) @ axes + origin
+    sample_at = np.stack([x, source], axis=-1) @ axes + origin
     patch = cv2.remap(
         image,
-        back[..., 0].astype(np.float32),
-        back[..., 1].astype(np.float32),
+        sample_at[..., 0].astype(np.float32),
+        sample_at[..., 1].astype(np.float32),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )

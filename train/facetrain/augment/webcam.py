@@ -97,6 +97,7 @@ def random_crop(points: Floats, margin: float, rng: Rng, options: AugmentOptions
 
 def _offset_crop(points: Floats, margin: float, roll: float, shift: NDArray[np.float64], scale: float) -> CropBox:
     """Return the crop around the points in axes rotated by `roll` radians, shifted by `shift` extents along them."""
+    # Extent in the crop's axes; its shifted middle is rotated back to image px.
     cos, sin = np.cos(roll), np.sin(roll)
     turned = points @ np.array([[cos, -sin], [sin, cos]], np.float32)
     low, high = np.nanmin(turned, axis=0), np.nanmax(turned, axis=0)

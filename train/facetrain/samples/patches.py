@@ -102,6 +102,7 @@ def _align(
 
 def _blend(image: Image, patch: Image, matrix: NDArray[np.float64]) -> Image:
     height, width = patch.shape[:2]
+    # The part of the image that the warped photograph covers.
     rim = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ matrix[:, :2].T + matrix[:, 2]
     low = np.maximum(np.floor(rim.min(axis=0)), 0).astype(int)
     high = np.minimum(np.ceil(rim.max(axis=0)) + 1, image.shape[1::-1]).astype(int)
@@ -112,17 +113,18 @@ def _blend(image: Image, patch: Image, matrix: NDArray[np.float64]) -> Image:
     size = tuple(int(side) for side in high - low)
     warped = cv2.warpAffine(patch, moved, size, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
     mask = cv2.warpAffine(_mask(width, height), moved, size)[..., None]
-    under = image[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+    background = image[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+    # Match the mean colour on the blended ring, and the contrast within limits.
     ring = ((mask > 0.05) & (mask < 0.8)).astype(np.float32)
-    seam = float(ring.sum())
-    if seam < 1:
+    ring_px = float(ring.sum())
+    if ring_px < 1:
         return image
-    if np.ptp(under, axis=2).mean() < GREY_SPREAD:
+    if np.ptp(background, axis=2).mean() < GREY_SPREAD:
         warped = np.repeat(warped.mean(axis=2, keepdims=True), 3, axis=2)
-    skin, own = (under * ring).sum((0, 1)) / seam, (warped * ring).sum((0, 1)) / seam
-    matched = skin + (warped - own) * np.clip((skin + 1) / (own + 1), *CONTRAST)
+    skin_mean, patch_mean = (background * ring).sum((0, 1)) / ring_px, (warped * ring).sum((0, 1)) / ring_px
+    matched = skin_mean + (warped - patch_mean) * np.clip((skin_mean + 1) / (patch_mean + 1), *CONTRAST)
     out = image.copy()
-    mixed = under + mask * (np.clip(matched, 0, 255) - under)
+    mixed = background + mask * (np.clip(matched, 0, 255) - background)
     out[low[1] : high[1], low[0] : high[0]] = np.round(mixed).astype(np.uint8)
     return out
 

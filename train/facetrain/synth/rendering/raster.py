@@ -104,13 +104,13 @@ def _size_groups(indices: Ints, sides: Ints, largest: int) -> Iterator[tuple[Int
 
 
 def _test_pixels(
-    corners: Floats, near: Floats, low: Ints, high: Ints, index: Ints, square: int, width: int
+    corners: Floats, inverse_depth: Floats, low: Ints, high: Ints, index: Ints, square: int, width: int
 ) -> tuple[Ints, Ints, Floats, Floats]:
     """Test every pixel of each triangle's square by barycentric coordinates.
 
     Returns (pixel, triangle index, barycentric weights, inverse depth) of the pixels inside.
     """
-    a, b, c = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    a, b, c = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]  # (T, 2) each
     area = b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0]
     scale = np.where(np.abs(area) > 1e-9, 1 / np.where(area == 0, 1, area), np.float32(np.nan))[:, None, None]
     step = np.arange(square)
@@ -118,18 +118,19 @@ def _test_pixels(
     x = (columns - a[:, :1]).astype(np.float32)[:, None, :]
     y = (rows - a[:, 1:]).astype(np.float32)[:, :, None]
     with np.errstate(invalid="ignore"):
+        # (T, square, square) weights of the second and third corner
         second = (x * c[:, 1, None, None] - y * c[:, 0, None, None]) * scale
         third = (y * b[:, 0, None, None] - x * b[:, 1, None, None]) * scale
         inside = (second >= _ON_EDGE) & (third >= _ON_EDGE) & (second + third <= 1 - _ON_EDGE)
     inside &= (columns <= high[:, :1])[:, None, :] & (rows <= high[:, 1:])[:, :, None]
     hit = np.flatnonzero(inside)
-    which, rest = np.divmod(hit, square * square)
+    owner, rest = np.divmod(hit, square * square)
     row, column = np.divmod(rest, square)
-    share = np.empty((len(which), 3), np.float32)
+    share = np.empty((len(owner), 3), np.float32)
     share[:, 1], share[:, 2] = second.ravel()[hit], third.ravel()[hit]
     share[:, 0] = 1 - share[:, 1] - share[:, 2]
-    pixel = rows[which, row] * width + columns[which, column]
-    return pixel, index[which], share, dot(share, near[which])
+    pixel = rows[owner, row] * width + columns[owner, column]
+    return pixel, index[owner], share, dot(share, inverse_depth[owner])
 
 
 def dot(a: Floats, b: Floats) -> Floats:
