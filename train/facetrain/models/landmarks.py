@@ -149,7 +149,7 @@ class LandmarkNet(nn.Module):
 
     (N, S, S, 3) uint8 BGR crops -> points (N, 68, 2) in crop px, sigma (N, 68) in crop px, presence (N,) logits.
     sigma is the error's scale, fitted by a Laplace likelihood, as one standard deviation per coordinate.
-    offset: (2,) crop px added to every point, see `training.calibration.labels_offset`; not learned.
+    offset: (2,) crop px added to every point, see `training.calibration.label_offset`; not learned.
     """
 
     MEAN, SCALE = 127.5, 64.0
