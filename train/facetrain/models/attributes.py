@@ -160,7 +160,7 @@ class HeadInputExtractor(nn.Module):
     def forward(self, features: Features, points: Tensor) -> HeadInputs:
         flat = points.flatten(1)
         shape = torch.cat([flat * (4 / self.input_px) - 2, features.pooled], dim=1)
-        return HeadInputs(self.eyes(features.picture, flat), self.face(features.at8, flat), shape)
+        return HeadInputs(self.eyes(features.image, flat), self.face(features.at8, flat), shape)
 
 
 class AttributeHeads(nn.Module):

@@ -132,13 +132,13 @@ class SoftArgmax(nn.Module):
 class Features(NamedTuple):
     """Features of N crops.
 
-    picture: (N, 3, S, S) normalised crops
+    image: (N, 3, S, S) normalised crops
     at8: (N, mid, S/8, S/8) trunk features at stride 8
     merged4: (N, head, S/4, S/4) features under the heatmaps
     pooled: (N, top) mean of the trunk features at stride 16
     """
 
-    picture: Tensor
+    image: Tensor
     at8: Tensor
     merged4: Tensor
     pooled: Tensor

@@ -47,10 +47,10 @@ def _separate_downsampling(state: State, prefix: str) -> State:
     point = (u[:, :, 0] * scale[:, None]).T.reshape(outputs, inputs, 1, 1)
     pad = (DOWNSAMPLE_KERNEL - side) // 2
     norm = {key.removeprefix(f"{prefix}1."): value for key, value in state.items() if key.startswith(f"{prefix}1.")}
-    kept = {key: value for key, value in state.items() if not key.startswith(prefix)}
-    kept |= {f"{prefix}1.1.{key}": value for key, value in norm.items()}
+    factorised = {key: value for key, value in state.items() if not key.startswith(prefix)}
+    factorised |= {f"{prefix}1.1.{key}": value for key, value in norm.items()}
     each = torch.nn.functional.pad(each, [pad] * 4).contiguous()
-    return kept | {f"{prefix}0.weight": each, f"{prefix}1.0.weight": point.contiguous()}
+    return factorised | {f"{prefix}0.weight": each, f"{prefix}1.0.weight": point.contiguous()}
 
 
 def _prune_blocks(state: State, stage: str, depth: int) -> State:
@@ -61,14 +61,14 @@ def _prune_blocks(state: State, stage: str, depth: int) -> State:
     added = {block: float(_last_scale(state, f"{stage}.{block}.").square().sum()) for block in blocks}
     best = sorted(sorted(blocks, key=lambda block: -added[block])[:depth])
     number = {str(old): str(new) for new, old in enumerate([0, *best])}
-    kept = {}
+    pruned = {}
     for key, value in state.items():
         parts = key.split(".")
         if parts[0] != stage:
-            kept[key] = value
+            pruned[key] = value
         elif parts[1] in number:
-            kept[".".join([stage, number[parts[1]], *parts[2:]])] = value
-    return kept
+            pruned[".".join([stage, number[parts[1]], *parts[2:]])] = value
+    return pruned
 
 
 def _last_scale(state: State, prefix: str) -> Tensor:

@@ -89,10 +89,10 @@ def read_sources(data: Path, recipe: DetectorRecipe) -> tuple[Sources, Sources]:
             faces += pictures.read_unlabelled_faces(data, teacher)
     if "expressions" in recipe.scenes.shares:
         faces += pictures.read_mesh_pictures(data)
-    kept, held_out = pictures.split_by_group(faces, recipe.validation_share)
+    training_faces, validation_faces = pictures.split_by_group(faces, recipe.validation_share)
     crowds, validation_crowds = pictures.split_by_group(pictures.read_box_pictures(data), recipe.validation_share)
     empties, validation_empties = pictures.split_by_group(pictures.read_empty_pictures(data), recipe.empty_share)
-    return Sources(kept, crowds, empties), Sources(held_out, validation_crowds, validation_empties)
+    return Sources(training_faces, crowds, empties), Sources(validation_faces, validation_crowds, validation_empties)
 
 
 def _teacher(data: Path, name: str) -> Path:
