@@ -2,8 +2,8 @@
 
 Anchor-free as YuNet (Wu, Peng, Yu, 2023) and FCOS (Tian et al., ICCV 2019): every cell of the maps at strides 8, 16
 and 32 predicts a face score, a box and five keypoints. Depthwise-separable blocks (Howard et al., 2017) at low
-resolution; a single thin convolution at full resolution, which dominates the cost: at 320x256 the first two strides
-cost a quarter of the whole.
+resolution; a single thin convolution at full resolution, where every channel is expensive: at 320x256 the first two
+strides cost a quarter of the whole.
 """
 
 from __future__ import annotations

@@ -95,7 +95,8 @@ def downsample(inputs: int, outputs: int, separable: bool) -> nn.Sequential:
     """Build the convolution, or two for `separable`, that halves the resolution."""
     if not separable:
         return ConvNorm(inputs, outputs, stride=2)
-    # No norm in between: the pair equals one dense convolution of rank 1, so a dense kernel can be factorised into it.
+    # No norm in between: the pair equals a dense convolution of rank 1 per input channel, so that `shrinking` can
+    # factorise a dense kernel into it.
     each = nn.Conv2d(inputs, inputs, DOWNSAMPLE_KERNEL, 2, DOWNSAMPLE_KERNEL // 2, groups=inputs, bias=False)
     return nn.Sequential(each, ConvNorm(inputs, outputs, 1))
 
