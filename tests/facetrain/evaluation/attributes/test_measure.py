@@ -19,7 +19,7 @@ from facetrack.sinks import VideoSink
 from facetrack.types import Event, Signals
 from facetrain.evaluation.attributes import measure, talking
 from facetrain.evaluation.attributes import report as heads_report
-from facetrain.evaluation.attributes.head_angles import AngleErrors, constant_offset, geodesic_deg, in_picture
+from facetrain.evaluation.attributes.head_angles import AngleErrors, constant_offset, geodesic_deg, to_image_frame
 from facetrain.evaluation.attributes.held_out import HeldOutSet
 from facetrain.evaluation.attributes.measure import HeadsResult, binary_metrics
 from facetrain.evaluation.attributes.talking import Talk
@@ -109,8 +109,8 @@ def test_geodesic_distance_against_scipy():
 
 def test_an_upright_head_in_a_turned_crop_is_turned_in_the_picture():
     crop = CropBox(50, 50, 100, np.deg2rad(20))
-    np.testing.assert_allclose(in_picture((0, 0, 0), crop), [0, 0, 20], atol=1e-5)
-    np.testing.assert_allclose(in_picture((30, -10, 5), CropBox(50, 50, 100)), [30, -10, 5], atol=1e-4)
+    np.testing.assert_allclose(to_image_frame((0, 0, 0), crop), [0, 0, 20], atol=1e-5)
+    np.testing.assert_allclose(to_image_frame((30, -10, 5), CropBox(50, 50, 100)), [30, -10, 5], atol=1e-4)
 
 
 def test_only_clear_labels_are_asked_and_photographs_stay_together():
