@@ -1,1 +1,1 @@
-"""Face detectors against labelled and composed pictures."""
+"""Face detectors against labelled and synthetic images."""
