@@ -15,7 +15,7 @@ from facetrack import topology
 from facetrack.detector import Detector
 from facetrack.geometry import CropBox, crop_from_detection, crop_from_points
 from facetrack.landmarker import Landmarker
-from facetrain.evaluation.landmarks.measure import shown
+from facetrain.evaluation.landmarks.measure import with_progress
 from facetrain.formats import packs
 from facetrain.formats.open import read_any
 from facetrain.sample import Sample
@@ -138,7 +138,7 @@ def locate_landmarks(landmarker: Landmarker, samples: list[Sample], title: str, 
     Samples without a first crop or with a low presence score are left out.
     """
     located, half_weight = [], np.full(topology.N_POINTS, 0.5, np.float32)
-    for sample in shown(samples, title):
+    for sample in with_progress(samples, title):
         crop = first(sample)
         if crop is None:
             continue

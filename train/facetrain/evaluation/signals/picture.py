@@ -1,4 +1,4 @@
-"""The openness of the eyes in every labelled clip, with what was seen and what was told as bars over it."""
+"""Plot of the openness of the eyes in every labelled clip, with labels as bands and predicted events as bars."""
 
 from __future__ import annotations
 
@@ -13,25 +13,28 @@ from facetrain.evaluation.signals.lid_events import EYE_LABELS, LID_EVENTS, Pers
 from facetrain.evaluation.signals.measure import SignalsResult
 
 LABEL_COLOURS = {"blink": "C2", "long": "C4", "wink_right": "C5", "wink_left": "C5"}
-"""Of labels that were told; the others' are MISSED and UNSURE."""
+"""Colours of detected labels; the colours of the other labels are MISSED and UNSURE."""
 MISSED, UNSURE, FALSE = "C3", "0.75", "C3"
 EVENT_COLOURS = {"blink": "C2", "long_closure": "C4", "microsleep": "C4", "wink_right": "C5", "wink_left": "C5"}
 TOP, HEIGHT = 1.06, 0.12
+"""Position and height of the bars of the predicted events."""
 
 
-def save_picture(found: SignalsResult, path: Path) -> None:
-    """One row per clip and person: both eyes' openness; below, what was labelled, green if told and red if missed;
-    above, what was told, red if false."""
+def save_picture(result: SignalsResult, path: Path) -> None:
+    """Draw a row per clip and person: both eyes' openness, bands of the labels, bars of the predicted events.
+
+    Labels are red if missed, events are red if false.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    clips = {followed.clip.video: followed for followed in found.followed}
-    figure = Figure(figsize=(16, 2.2 * len(found.scores) + 0.6), layout="constrained")
+    clips = {followed.clip.video: followed for followed in result.followed}
+    figure = Figure(figsize=(16, 2.2 * len(result.scores) + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(found.scores), 1, squeeze=False)[:, 0]
-    for axis, score in zip(axes, found.scores, strict=True):
+    axes = figure.subplots(len(result.scores), 1, squeeze=False)[:, 0]
+    for axis, score in zip(axes, result.scores, strict=True):
         _plot(axis, clips[score.video], score)
-    names = {"blink": "C2", "long closure, microsleep": "C4", "wink": "C5", "missed or false": "C3", "neither": UNSURE}
+    names = {"blink": "C2", "long closure, microsleep": "C4", "wink": "C5", "missed or false": "C3", "ignored": UNSURE}
     figure.legend(
         handles=[Patch(color=colour, label=name) for name, colour in names.items()], loc="outside lower center",
         ncols=len(names),
@@ -58,7 +61,7 @@ def _plot(axis: Axes, followed: TrackedClip, score: PersonScore) -> None:
             colour = FALSE if (event.kind, event.first, event.last) in false else EVENT_COLOURS[event.kind]
             axis.broken_barh([(event.first - 0.5, event.last - event.first + 1)], (TOP, HEIGHT), color=colour)
     counts = score.counts["blink"]
-    words = f"{score.name}: blinks {counts.true} told, {counts.missed} missed, {counts.false} false"
-    axis.set_title(words + " (bars on top: told; bands: labelled)", loc="left", fontsize="medium")
+    title = f"{score.name}: blinks {counts.true} detected, {counts.missed} missed, {counts.false} false"
+    axis.set_title(title + " (bars on top: predicted; bands: labelled)", loc="left", fontsize="medium")
     axis.set(ylim=(-0.03, TOP + HEIGHT + 0.03), xlim=(0, max(1, end)), ylabel="openness")
     axis.legend(loc="lower right", fontsize="x-small", ncols=2)
