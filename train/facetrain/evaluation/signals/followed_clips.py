@@ -131,7 +131,9 @@ def clip_path(folder: Path, clip: LabelledClip) -> Path:
     return path
 
 
-def follow(tracker: FaceTracker, clip: LabelledClip, folder: Path, subsampling: FrameSubsampling = ALL) -> TrackedClip:
+def track_clip(
+    tracker: FaceTracker, clip: LabelledClip, folder: Path, subsampling: FrameSubsampling = ALL
+) -> TrackedClip:
     """Track one clip from the start.
 
     Raises DataError if the number of frames differs from the labels', SourceError if the clip cannot be read.

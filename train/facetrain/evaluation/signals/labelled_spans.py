@@ -53,21 +53,21 @@ class SpanScore:
         )
 
 
-def span_score(followed: TrackedClip, person: str, kind: str) -> SpanScore:
+def span_score(tracked: TrackedClip, person: str, kind: str) -> SpanScore:
     """Score one person's spans of a kind; unsure spans and the frames around any edge are excluded."""
     name, margin = FLAGS[kind]
-    end = followed.clip.frames - 1
+    end = tracked.clip.frames - 1
     inside, uncertain = np.zeros(end + 1, bool), np.zeros(end + 1, bool)
-    for label in followed.clip.of(person, [kind]):
+    for label in tracked.clip.of(person, [kind]):
         uncertain[max(0, label.first - margin) : label.last + margin + 1] = True
         if label.sure:
             first = label.first + margin * (label.first > 0)  # the start and end of the clip are no edges
             last = label.last - margin * (label.last < end)
             inside[first : max(first, last + 1)] = True
-    for label in followed.clip.of(person, [kind], sure=False):
+    for label in tracked.clip.of(person, [kind], sure=False):
         inside[label.first : label.last + 1] = False
     counts = {True: [0, 0], False: [0, 0]}  # [predicted negatives, predicted positives] inside and outside
-    for index, signals in followed.persons[person].signals.items():
+    for index, signals in tracked.persons[person].signals.items():
         predicted = getattr(signals, name)
         if predicted is not None and (inside[index] or not uncertain[index]):
             counts[bool(inside[index])][bool(predicted)] += 1
@@ -86,25 +86,25 @@ class Listed:
     beside: str
 
 
-def listed(followed: TrackedClip) -> list[Listed]:
+def listed(tracked: TrackedClip) -> list[Listed]:
     """List yawns (all of them false: nobody yawns in these clips), gestures and glances."""
     return [
         Listed(
-            followed.clip.name_of(person),
+            tracked.clip.name_of(person),
             e.kind,
             e.first,
             e.last,
             e.event.amplitude,
-            _overlapping_labels(followed, person, e),
+            _overlapping_labels(tracked, person, e),
         )
-        for person, series in followed.persons.items()
+        for person, series in tracked.persons.items()
         for e in series.events
         if e.kind in LISTED
     ]
 
 
-def _overlapping_labels(followed: TrackedClip, person: str, event: PredictedEvent) -> str:
-    labels = [label for label in followed.clip.labels if label.person == person and overlaps(label, event)]
+def _overlapping_labels(tracked: TrackedClip, person: str, event: PredictedEvent) -> str:
+    labels = [label for label in tracked.clip.labels if label.person == person and overlaps(label, event)]
     return ", ".join(f"{label.kind} {label.first}-{label.last}" for label in labels) or "nothing labelled"
 
 

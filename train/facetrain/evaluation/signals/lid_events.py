@@ -64,9 +64,9 @@ class PersonScore:
     findings: tuple[Finding, ...]
 
 
-def score_people(followed: TrackedClip) -> list[PersonScore]:
+def score_people(tracked: TrackedClip) -> list[PersonScore]:
     """Score every person of a clip."""
-    return [_score_person(followed, person) for person in followed.persons]
+    return [_score_person(tracked, person) for person in tracked.persons]
 
 
 def total(scores: Iterable[PersonScore], kind: str) -> Counts:
@@ -74,11 +74,11 @@ def total(scores: Iterable[PersonScore], kind: str) -> Counts:
     return sum((score.counts[kind] for score in scores), Counts())
 
 
-def _score_person(followed: TrackedClip, person: str) -> PersonScore:
-    clip, events = followed.clip, followed.persons[person].events
+def _score_person(tracked: TrackedClip, person: str) -> PersonScore:
+    clip, events = tracked.clip, tracked.persons[person].events
     uncertain: list[Label | Gap] = [*clip.of(person, EYE_LABELS, sure=False), *clip.of(person, ["partial"])]
-    gaps = [Gap(first, last) for first, last in followed.gaps]
-    seconds, known_s = followed.seconds(person), followed.seconds(person, _any_eye_known)
+    gaps = [Gap(first, last) for first, last in tracked.gaps]
+    seconds, known_s = tracked.seconds(person), tracked.seconds(person, _any_eye_known)
     counts_by_kind: dict[str, Counts] = {}
     labels: list[tuple[Label, bool]] = []
     findings: list[Finding] = []
@@ -90,8 +90,8 @@ def _score_person(followed: TrackedClip, person: str) -> PersonScore:
         matched = match(labelled, predicted, [*uncertain, *in_gap, *gaps])
         counts_by_kind[kind] = counts(labelled, predicted, matched, seconds, known_s)
         labels += [(label, index not in matched.missed) for index, label in enumerate(labelled)]
-        findings += [_missed(followed, labelled[index]) for index in matched.missed]
-        findings += [_false(followed, person, predicted[index]) for index in matched.false]
+        findings += [_missed(tracked, labelled[index]) for index in matched.missed]
+        findings += [_false(tracked, person, predicted[index]) for index in matched.false]
     findings.sort(key=lambda finding: (finding.first, finding.what))
     return PersonScore(clip.name_of(person), clip.video, person, counts_by_kind, tuple(labels), tuple(findings))
 
@@ -100,30 +100,30 @@ def _any_eye_known(signals: Signals) -> bool:
     return signals.eye_right_openness is not None or signals.eye_left_openness is not None
 
 
-def _missed(followed: TrackedClip, label: Label) -> Finding:
+def _missed(tracked: TrackedClip, label: Label) -> Finding:
     """Return the finding of a missed label: other predicted events there, and the predicted openness of the eyes."""
-    series = followed.persons[label.person]
+    series = tracked.persons[label.person]
     others = [e for e in series.events if e.kind in LID_EVENTS and overlaps(e, label)]
     parts = [f"predicted there: {e.kind} {e.first}-{e.last}" for e in others] or ["nothing predicted"]
-    parts.append(_openness(followed, label.person, label.first, label.last))
+    parts.append(_openness(tracked, label.person, label.first, label.last))
     parts += [f"label: {label.note}"] if label.note else []
-    clip = followed.clip.name_of(label.person)
+    clip = tracked.clip.name_of(label.person)
     return Finding(clip, "missed", label.kind, label.first, label.last, "; ".join(parts))
 
 
-def _false(followed: TrackedClip, person: str, event: PredictedEvent) -> Finding:
+def _false(tracked: TrackedClip, person: str, event: PredictedEvent) -> Finding:
     """Return the finding of a false alarm: labels there, and the predicted openness of the eyes."""
-    labels = [label for label in followed.clip.labels if label.person == person and overlaps(label, event)]
+    labels = [label for label in tracked.clip.labels if label.person == person and overlaps(label, event)]
     parts = [f"labelled there: {label.kind} {label.first}-{label.last}" for label in labels]
     parts = parts or ["nothing labelled there"]
-    parts.append(_openness(followed, person, event.first, event.last))
-    clip = followed.clip.name_of(person)
+    parts.append(_openness(tracked, person, event.first, event.last))
+    clip = tracked.clip.name_of(person)
     return Finding(clip, "false", event.kind, event.first, event.last, "; ".join(parts))
 
 
-def _openness(followed: TrackedClip, person: str, first: int, last: int) -> str:
+def _openness(tracked: TrackedClip, person: str, first: int, last: int) -> str:
     """Return in words each eye's lowest predicted openness, and the number of frames in which it was unknown."""
-    eyes = followed.persons[person].openness(followed.clip.frames)[first : last + 1][followed.used[first : last + 1]]
+    eyes = tracked.persons[person].openness(tracked.clip.frames)[first : last + 1][tracked.used[first : last + 1]]
     words = []
     for name, eye in zip(("right", "left"), eyes.T, strict=True):
         known = eye[np.isfinite(eye)]
@@ -168,6 +168,6 @@ def event_agreement(whole: Sequence[TrackedClip], subsampled: Sequence[TrackedCl
     return Agreement(both, only_all, only_subsampled, tuple(lines))
 
 
-def _of_kind(followed: TrackedClip, person: str, kind: str, gaps: list[Gap]) -> list[PredictedEvent]:
-    events = followed.persons[person].events
+def _of_kind(tracked: TrackedClip, person: str, kind: str, gaps: list[Gap]) -> list[PredictedEvent]:
+    events = tracked.persons[person].events
     return [e for e in events if e.kind == kind and not any(overlaps(e, gap) for gap in gaps)]

@@ -23,7 +23,7 @@ from facetrain.evaluation.signals.followed_clips import (
     FrameSubsampling,
     TrackedClip,
     clip_path,
-    follow,
+    track_clip,
 )
 from facetrain.evaluation.signals.labelled_spans import (
     FLAGS,
@@ -50,7 +50,7 @@ class SubsampledRun:
 class SignalsResult:
     """Result of all measurements.
 
-    followed, scores: predictions and scores with all frames
+    tracked, scores: predictions and scores with all frames
     subsampled: scores with frames dropped
     spans: by kind of label, then clip
     listed: events that are not scored
@@ -58,7 +58,7 @@ class SignalsResult:
     eyelids: by frame rate; empty without a head model
     """
 
-    followed: list[TrackedClip]
+    tracked: list[TrackedClip]
     scores: list[PersonScore]
     subsampled: list[SubsampledRun]
     spans: dict[str, dict[str, SpanScore]]
@@ -84,7 +84,7 @@ def measure(
         def run(subsampling: FrameSubsampling) -> list[TrackedClip]:
             tracked = []
             for clip in clips:
-                tracked.append(follow(tracker, clip, folder, subsampling))
+                tracked.append(track_clip(tracker, clip, folder, subsampling))
                 progress.advance(bar)
             return tracked
 

@@ -136,7 +136,7 @@ def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
 
 
 def save_picture(clip_traces: list[Trace], path: Path) -> None:
-    """Draw a row per clip: both eyes, their mean, the threshold, and the labelled blinks, green if visible, else red."""
+    """Draw a row per clip: both eyes, mean, threshold, and the labelled blinks, green if visible, else red."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -28,7 +28,7 @@ def save_picture(result: SignalsResult, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    clips = {followed.clip.video: followed for followed in result.followed}
+    clips = {tracked.clip.video: tracked for tracked in result.tracked}
     figure = Figure(figsize=(16, 2.2 * len(result.scores) + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(result.scores), 1, squeeze=False)[:, 0]
@@ -42,14 +42,14 @@ def save_picture(result: SignalsResult, path: Path) -> None:
     figure.savefig(path, dpi=90)
 
 
-def _plot(axis: Axes, followed: TrackedClip, score: PersonScore) -> None:
-    series, end = followed.persons[score.person], followed.clip.frames - 1
-    eyes = series.openness(followed.clip.frames)
+def _plot(axis: Axes, tracked: TrackedClip, score: PersonScore) -> None:
+    series, end = tracked.persons[score.person], tracked.clip.frames - 1
+    eyes = series.openness(tracked.clip.frames)
     for column, colour in enumerate(("C0", "C1")):
         axis.plot(np.arange(end + 1), eyes[:, column], colour, lw=0.9, label=("right", "left")[column])
     predicted = {label for label, was_predicted in score.labels if was_predicted}
     scored_labels = {label for label, _ in score.labels}
-    for label in followed.clip.of(score.person, EYE_LABELS):
+    for label in tracked.clip.of(score.person, EYE_LABELS):
         if label in scored_labels:
             colour = LABEL_COLOURS[label.kind] if label in predicted else MISSED
             axis.axvspan(label.first - 0.5, label.last + 0.5, color=colour, alpha=0.3, lw=0)
