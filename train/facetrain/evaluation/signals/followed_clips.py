@@ -127,7 +127,7 @@ def clip_path(folder: Path, clip: LabelledClip) -> Path:
     """Return the path of the clip. Raises DataError if it is missing."""
     path = folder / f"{clip.video}.mp4"
     if not path.is_file():
-        raise DataError(f"{path}: not there, but labelled; give the folder that holds the clips as --clips")
+        raise DataError(f"{path}: missing, but labelled; give the folder that holds the clips as --clips")
     return path
 
 
