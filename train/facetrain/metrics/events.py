@@ -140,6 +140,6 @@ def counts(
 
 
 def _overlap(one: Span, other: Span) -> float:
-    """Return the temporal IoU of two spans, 0..1, the union taken from the first to the last frame of both."""
+    """Return the temporal IoU of two spans, 0..1; the union includes the frames between them."""
     common = min(one.last, other.last) - max(one.first, other.first) + 1
     return max(0, common) / (max(one.last, other.last) - min(one.first, other.first) + 1)

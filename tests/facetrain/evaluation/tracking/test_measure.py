@@ -149,7 +149,7 @@ def test_the_command_scores_an_empty_clip(tmp_path):
 
 
 def test_timings_are_relative_to_one_face(tmp_path):
-    """By hand: 3 ms with one face and 7 with three lie on 1 + 2 ms per face."""
+    """3 ms with one face and 7 ms with three are 1 ms + 2 ms per face."""
     timings = [timing.Timing(1, 1.0, 3.0, 4.0), timing.Timing(3, 2.5, 7.0, 8.0)]
     assert timing.slope_ms(timings) == pytest.approx((1.0, 2.0))
     assert timing.rows(timings)[1] == ["3", "2.5", "7.00", "8.00", "2.33", "2.00"]

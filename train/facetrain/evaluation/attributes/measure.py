@@ -111,10 +111,10 @@ def _must_have_heads(engine: OnnxEngine) -> None:
 
 
 def _notes(engine: OnnxEngine, sets: HeldOutData) -> list[str]:
-    seen = sum(sample.name in sets.yawns_seen for sample in sets.yawns)
+    n_trained = sum(sample.name in sets.yawns_seen for sample in sets.yawns)
     notes = [
         f"Of the {len(sets.yawns)} test faces of yawn_faces, which no threshold was set on, the landmark network was "
-        f"trained on the points of {seen}, pseudo-labelled by an earlier network; it was never trained on their labels."
+        f"trained on the points of {n_trained}, pseudo-labelled by an earlier network, but never on their yawn labels."
     ]
     if trained_on("heads", engine.spec.data):
         notes.append("The network was trained on rendered heads of the same head model, but of other people.")

@@ -234,7 +234,10 @@ def slug(name: str) -> str:
 
 
 def _report(evaluations: dict[str, Evaluation], folder: Path, data: str, command: str) -> str:
-    notes = [f"**{name}:** boxes: {one.boxes}. {' '.join(one.notes)}\n" for name, one in evaluations.items()]
+    notes = [
+        f"**{name}:** boxes: {evaluation.boxes}. {' '.join(evaluation.notes)}\n"
+        for name, evaluation in evaluations.items()
+    ]
     parts = [
         f"# {', '.join(evaluations)} on {data}\n",
         markdown.code(command),
@@ -249,16 +252,18 @@ def _report(evaluations: dict[str, Evaluation], folder: Path, data: str, command
 
 def yaw_bins(evaluations: dict[str, Evaluation]) -> dict[str, list[YawBin]]:
     """Return the errors by yaw of the networks whose landmarks were measured."""
-    return {name: by_yaw.by_yaw(one.measured) for name, one in evaluations.items() if one.measured is not None}
+    by_name = {name: evaluation.measured for name, evaluation in evaluations.items()}
+    return {name: by_yaw.by_yaw(measured) for name, measured in by_name.items() if measured is not None}
 
 
 def figure_rows(evaluations: dict[str, Evaluation]) -> list[tuple[str, ...]]:
     """Return rows of (metric, its value for each network, its meaning)."""
-    names = list(dict.fromkeys(name for one in evaluations.values() for name in one.figures))
+    all_figures = [evaluation.figures for evaluation in evaluations.values()]
+    names = list(dict.fromkeys(name for figures in all_figures for name in figures))
     return [
         (
             name,
-            *(markdown.number(one.figures[name]) if name in one.figures else "-" for one in evaluations.values()),
+            *(markdown.number(figures[name]) if name in figures else "-" for figures in all_figures),
             network.MEANING.get(name, ""),
         )
         for name in names

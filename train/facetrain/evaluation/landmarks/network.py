@@ -197,18 +197,20 @@ def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
-def _report(one: Evaluation, folder: Path, title: str, data: str, command: str, jitter: BoxJitter | None) -> str:
-    rows = [(name, markdown.number(value), MEANING.get(name, "")) for name, value in one.figures.items()]
-    plots = [folder / f"{name}.png" for name in (*CURVES, *(f"confusion_{c}" for c in one.attributes.confusions))]
+def _report(evaluation: Evaluation, folder: Path, title: str, data: str, command: str, jitter: BoxJitter | None) -> str:
+    spec, measured = evaluation.spec, evaluation.measured
+    rows = [(name, markdown.number(value), MEANING.get(name, "")) for name, value in evaluation.figures.items()]
+    confusions = (f"confusion_{output}" for output in evaluation.attributes.confusions)
+    plots = [folder / f"{name}.png" for name in (*CURVES, *confusions)]
     parts = [
         f"# {title} on {data}\n",
         markdown.code(command),
-        f"Boxes: {one.boxes}. Training data of the network: {'; '.join(one.spec.data)}. {one.spec.terms}\n",
-        *(f"**{note}**\n" for note in one.notes),
+        f"Boxes: {evaluation.boxes}. Training data of the network: {'; '.join(spec.data)}. {spec.terms}\n",
+        *(f"**{note}**\n" for note in evaluation.notes),
         markdown.table(("metric", "value", "meaning"), rows),
-        "" if one.measured is None else evaluate_yaw.section({title: evaluate_yaw.by_yaw(one.measured)}),
+        "" if measured is None else evaluate_yaw.section({title: evaluate_yaw.by_yaw(measured)}),
         _jitter_tables(jitter),
-        _worst(one.measured),
+        _worst(measured),
         "Contact sheets: predicted points green, labels red, the error of each face in its title.\n",
         markdown.pictures([path for path in plots if path.is_file()], folder),
     ]

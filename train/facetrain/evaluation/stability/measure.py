@@ -32,7 +32,7 @@ PLOTTED = {
     "lag, 30 deg/s": (topology.NOSE_TIP, 0),
     "blink": (topology.EAR_RIGHT[1], 1),
 }
-"""By clip: point and coordinate (0 = x, 1 = y) that are plotted."""
+"""Point and coordinate (0 = x, 1 = y) that are plotted, by clip."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
