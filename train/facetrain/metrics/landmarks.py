@@ -63,7 +63,8 @@ def face_error(
 ) -> Errors:
     """Return the (N,) mean errors per face, %; NaN where no point is known.
 
-    Normalised by the distance of the outer eye corners, or of the eye centres if the scheme has no corners.
+    Normalised by the distance of the outer eye corners; of the eye centres if the scheme has no corners; by the size of
+    the box if it has neither.
     predicted, truth: (N, K, 2) px
     points: indices of the points to average over; all by default
     """

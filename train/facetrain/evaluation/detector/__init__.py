@@ -1,1 +1,1 @@
-"""Face detectors against labelled and synthetic images."""
+"""Evaluation of face detectors on labelled and synthetic images."""
