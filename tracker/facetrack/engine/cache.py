@@ -107,4 +107,4 @@ def _temporary_path(path: Path) -> Path:
     try:
         return new_sibling(path)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error}); make room there, or set XDG_CACHE_HOME") from error
+        raise OutputError(f"{path} cannot be written ({error}); free disk space, or set XDG_CACHE_HOME") from error
