@@ -45,19 +45,19 @@ def expression_crop(points: Floats) -> CropBox:
     return CropBox(x, y, SIDE * spread, roll)
 
 
-def face_sheet(picture: Image, points: Floats) -> Image:
+def face_sheet(crop: Image, points: Floats) -> Image:
     """Encode a face crop and its landmarks as the network's input, (S, S, 3) uint8.
 
     The first channel is the grey image (colour would reveal the camera or data set); the first rows of the second and
     third channel are x and y of the 51 inner points.
 
-    picture: (S, S, 3) uint8 BGR crop, S >= 51.
+    crop: (S, S, 3) uint8 BGR, S >= 51.
     points: (68, 2) in its px. A coordinate c is stored as ZERO + STEPS (c - (S - 1) / 2) / (S / 2), rounded, thus with
         a resolution of S / 240 px.
     """
-    side = picture.shape[0]
-    sheet = np.zeros_like(picture)
-    sheet[..., 0] = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    side = crop.shape[0]
+    sheet = np.zeros_like(crop)
+    sheet[..., 0] = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
     inner = (points[list(topology.INNER_51)] - (side - 1) / 2) / (side / 2)
     sheet[0, : len(inner), 1:] = np.clip(np.rint(ZERO + STEPS * inner), 0, 255)
     return sheet

@@ -74,7 +74,7 @@ _WFLW_TO_68 = _single(
         (60, 61, 63, 64, 65, 67), (68, 69, 71, 72, 73, 75), _span(76, 95),
     )
 )  # fmt: skip
-"""As in the papers that train on both (PIPNet, AdaptiveWing).
+"""Selection of the papers that train on both schemes (PIPNet, AdaptiveWing).
 
 Every second jaw point, the brows' upper edges, and of each eye's eight points all but the middle of each lid.
 """
@@ -84,7 +84,7 @@ _JD_TO_68 = _single(
         (66, 67, 69, 70, 71, 73), (75, 76, 78, 79, 80, 82), _span(84, 103),
     )
 )  # fmt: skip
-"""From the scheme's published layout, not checked against its images.
+"""Selection by the scheme's published layout, not checked against its images.
 
 Its anchors (brow ends 33 37 42 46, eyes 66 70 75 79, wings of the nose 58 62, mouth 84 90, chin 16) agree with
 FaceX-Zoo's table (JDAI-CV, lms_trans.py).

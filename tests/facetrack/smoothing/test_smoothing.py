@@ -161,7 +161,7 @@ def test_results_are_not_views_of_the_state():
 
 @pytest.mark.parametrize("name", ["low", "medium", "high"])
 def test_lag_at_rest_is_the_stated_one(name):
-    """With beta 0 a slow ramp lags by the time constant, and a step response reaches 1 - 1/e after it."""
+    """A slow ramp lags by the time constant, and a step response reaches 1 - 1/e after it (both with beta 0)."""
     options = OneEuroOptions(SMOOTHING[name].min_cutoff_hz, 0.0)
     delay_s = 1.0 / (2 * math.pi * SMOOTHING[name].min_cutoff_hz)
     assert SMOOTHING[name].delay_at_rest_s == pytest.approx(delay_s)
@@ -277,7 +277,7 @@ def test_a_slow_face_does_not_stick_and_slip():
 
 
 def test_shape_of_a_moving_face_does_not_wobble():
-    """In pure translation the face's shape changes by at most a hundredth of the amplitude."""
+    """The shape of a face in pure translation changes by at most a hundredth of the amplitude."""
     times = np.arange(90) / FPS
     path = 30 * np.sin(2 * np.pi * times)[:, None] * [1.0, 0.4]
     result = smoothed(face()[None] + path[:, None], times, SMOOTHING["medium"])

@@ -159,15 +159,15 @@ def own_method(
     return BenchMethod(name, tracker.update, images, staged_tracker if staged else None, threads)
 
 
-def baseline_method(peer: str, model: Path | None, images: list[Image], stack: ExitStack) -> BenchMethod:
+def baseline_method(name: str, model: Path | None, images: list[Image], stack: ExitStack) -> BenchMethod:
     """Return MediaPipe's FaceLandmarker in video mode with one face, as it does not smooth several.
 
     Its time includes the conversion from BGR to RGB and reading its points.
     """
     from facetrack.bench.race import BenchMethod
 
-    if peer not in BASELINES:
-        raise FacetrackError(f"--peer is '{peer}'; expected {', '.join(BASELINES)}")
+    if name not in BASELINES:
+        raise FacetrackError(f"--peer is '{name}'; expected {', '.join(BASELINES)}")
     if model is None:
         raise FacetrackError("--peer mediapipe needs its network; give --peer-model the path of face_landmarker.task")
     from facetrack.detector.mediapipe_mesh import MediaPipeMesh

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class CacheKey:
-    """Everything that a cached file depends on: if one field differs, the file is built again.
+    """Key of a cached file, with all that its content depends on: if one field differs, the file is built again.
 
     purpose: kind of the content, the beginning of the file name.
     weights: SHA-256 of the network's file.

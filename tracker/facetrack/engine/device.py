@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 Shape: TypeAlias = tuple[int, ...]
 """Shape of a batch, (N, H, W, 3)."""
 Run: TypeAlias = Callable[["Tensor"], "Tensor"]
-"""Inference on batches of one shape: uint8 crops on the device -> (N, K) float32 there, packed as by
-`packing.packed`."""
+"""Inference on batches of one shape: uint8 crops on the device -> (N, K) float32 there (see `packing.packed`)."""
 
 
 class DeviceNetwork:
