@@ -294,7 +294,7 @@ def test_json_has_every_figure_and_the_ratios(measured, tmp_path):
     assert values["machine"]["load"] == 0.5
 
 
-def test_without_matplotlib_the_picture_is_left_out(measured, tmp_path, monkeypatch, capsys):
+def test_without_matplotlib_there_is_no_chart(measured, tmp_path, monkeypatch, capsys):
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -304,7 +304,7 @@ def test_without_matplotlib_the_picture_is_left_out(measured, tmp_path, monkeypa
 
 
 @pytest.mark.net
-def test_the_command_prints_tables_and_writes_figures_and_picture(images, tmp_path, monkeypatch):
+def test_the_command_prints_tables_and_writes_figures_and_chart(images, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(frames, "MAX_FRAMES", 4)
     monkeypatch.setattr(command, "read_frames", lambda source, camera: (images, "synthetic clip"))

@@ -145,7 +145,7 @@ def test_an_image_without_a_face_has_none(tmp_path):
     assert json.loads(done.stdout)["faces"] == []
 
 
-def test_demo_writes_what_it_says(tmp_path):
+def test_demo_writes_its_outputs(tmp_path):
     done = facetrack("demo", "--seconds", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "30 frames, 30 with a face, 1 identities" in " ".join(done.stderr.split())

@@ -79,7 +79,7 @@ def test_nothing_of_one_size_leaks_into_another():
         assert inside[8, 8].min() == 255
 
 
-def test_a_crop_larger_than_a_picture_of_a_few_pixels():
+def test_a_crop_larger_than_an_image_of_a_few_pixels():
     image = np.full((3, 5, 3), 200, np.uint8)
     crops = [CropBox(2.0, 1.0, 900.0), CropBox(2.0, 1.0, 3.0)]
     ours = on_the_device(image, crops, 16).astype(int)

@@ -109,8 +109,8 @@ def suppress(rows: Floats, options: DetectorOptions) -> Floats:
     if len(rows) == 0:
         return rows
     sides = np.concatenate([rows[:, 1:3], rows[:, 3:5] - rows[:, 1:3]], axis=1)
-    kept = cv2.dnn.NMSBoxes(sides.tolist(), rows[:, 0].tolist(), 0.0, options.nms_iou)
-    return rows[np.asarray(kept, np.intp).reshape(-1)]
+    indices = cv2.dnn.NMSBoxes(sides.tolist(), rows[:, 0].tolist(), 0.0, options.nms_iou)
+    return rows[np.asarray(indices, np.intp).reshape(-1)]
 
 
 def _strides_of(outputs: dict[str, str]) -> dict[str, int]:

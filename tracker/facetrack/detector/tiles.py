@@ -45,11 +45,11 @@ class Tiles:
         return image[y : y + self.size[1], x : x + self.size[0]], (x, y)
 
 
-def shifted(found: Detections, origin: tuple[int, int]) -> Detections:
+def shifted(detections: Detections, origin: tuple[int, int]) -> Detections:
     """Return a tile's detections in px of the whole image."""
     offset = np.array(origin, np.float32)
-    keypoints = None if found.keypoints is None else found.keypoints + offset
-    return Detections(found.boxes + np.tile(offset, 2), found.scores, keypoints)
+    keypoints = None if detections.keypoints is None else detections.keypoints + offset
+    return Detections(detections.boxes + np.tile(offset, 2), detections.scores, keypoints)
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:

@@ -63,13 +63,13 @@ def compare(
     return {name: float(np.max(values)) for name, values in differences.items()}
 
 
-def check_tolerance(found: Mapping[str, float], allowed: Mapping[str, float], what: str) -> None:
+def check_tolerance(differences: Mapping[str, float], allowed: Mapping[str, float], what: str) -> None:
     """Raise ParityError if a difference is above its tolerance, or NaN.
 
-    found: largest difference by output.
+    differences: largest difference by output.
     what: the two sides of the comparison, for the message.
     """
-    exceeded = {name: round(found[name], 6) for name, limit in allowed.items() if not found[name] <= limit}
+    exceeded = {name: round(differences[name], 6) for name, limit in allowed.items() if not differences[name] <= limit}
     if exceeded:
         raise ParityError(f"{what} differ by {exceeded}, tolerance {dict(allowed)}; nothing was written")
 
