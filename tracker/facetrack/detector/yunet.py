@@ -26,7 +26,7 @@ that of the local file, and the one that other projects state for this address; 
 in this project.
 """
 VENDOR_THRESHOLD = 0.9
-"""FaceDetectorYN's own default, unused: it rejects faces that the landmarker could confirm (see `DetectorOptions`)."""
+"""FaceDetectorYN's own default. The tracker uses `DetectorOptions`', so that the landmarker confirms uncertain faces."""
 STRIDE = 32
 """Divisor of the input's sides."""
 
