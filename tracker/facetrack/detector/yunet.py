@@ -26,7 +26,7 @@ that of the local file, and the one that other projects state for this address; 
 in this project.
 """
 VENDOR_THRESHOLD = 0.9
-"""FaceDetectorYN's own default. The tracker uses `DetectorOptions`', so that the landmarker confirms uncertain faces."""
+"""FaceDetectorYN's own default, for comparisons; `DetectorOptions` is lower, as the landmarker confirms the faces."""
 STRIDE = 32
 """Divisor of the input's sides."""
 
