@@ -18,10 +18,9 @@ from facetrack import topology
 from facetrack.engine import Engine
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_matrix, cut, face_roll, transform
+from facetrack.signal_types import EXPRESSIONS
 from facetrack.types import Face, Floats, Frame, Image, Landmarks, Pose
 
-EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
-"""Ekman's six and neutral, by the alphabet: the columns of the network's `probabilities`."""
 OUTPUT = "probabilities"
 SIDE = 4.6
 DOWN = 0.75
@@ -170,5 +169,5 @@ def is_readable(landmarks: Landmarks, pose: Pose | None, options: ExpressionOpti
 def turned_deg(pose: Pose) -> float:
     """Angle between where the head faces and the line of sight to it: 0 for a head that faces the camera, wherever it
     is in the picture."""
-    away = pose.translation / np.linalg.norm(pose.translation)
+    away = pose.translation_mm / np.linalg.norm(pose.translation_mm)
     return math.degrees(math.acos(min(1.0, max(-1.0, float(pose.rotation[:, 2] @ away)))))

@@ -82,7 +82,7 @@ class SignalOverlay:
         self, canvas: Image, faces: Sequence[Face], events: Sequence[Event], time_s: float, *, mirrored: bool = False
     ) -> Image:
         """Draw onto canvas, (H, W, 3) uint8 BGR, and give it back: what `draw_faces` gave for the same faces, with the
-        same `mirrored`. events: what ended with this frame."""
+        same `mirrored`. events: what began or ended with this frame."""
         toasts = self._toasts.update(events, time_s)
         self._history.update(faces, time_s)
         placed = [(face, _shown_box(face, canvas.shape[1], mirrored)) for face in faces]
@@ -91,7 +91,7 @@ class SignalOverlay:
         size_px = text_size_px(canvas)
         taken += [_tag_room(box, size_px) for box in taken]
         for face, box in placed:
-            _draw_level(canvas, box, face.signals.fatigue_level)
+            _draw_level(canvas, box, face.signals.fatigue.level)
         for face, box in placed:  # the panels of all before any toast: toasts come and go, panels stay where they are
             history = self._history.of(face.track_id)
             panel = _panel(face, history, time_s, size_px, mirrored)
@@ -113,9 +113,9 @@ class Bar:
 
 def bars(signals: Signals, mirrored: bool = False) -> list[Bar]:
     """What the panel shows, in its order: the eyes as they lie in the picture, mouth, smile."""
-    right, left = Bar("eye R", signals.eye_right_openness), Bar("eye L", signals.eye_left_openness)
+    right, left = Bar("eye R", signals.eyes.right.openness), Bar("eye L", signals.eyes.left.openness)
     eyes = [left, right] if mirrored else [right, left]
-    return [*eyes, Bar("mouth", signals.mouth_openness), Bar("smile", signals.smile)]
+    return [*eyes, Bar("mouth", signals.mouth.openness), Bar("smile", signals.smile.prob)]
 
 
 def bar_px(value: float, full_px: int) -> int:
@@ -131,7 +131,7 @@ def expression_text(signals: Signals) -> str:
 
 def eyes_openness(signals: Signals) -> float | None:
     """Mean of the eyes that are known."""
-    known = [eye for eye in (signals.eye_right_openness, signals.eye_left_openness) if eye is not None]
+    known = [eye for eye in (signals.eyes.right.openness, signals.eyes.left.openness) if eye is not None]
     return sum(known) / len(known) if known else None
 
 
@@ -207,7 +207,8 @@ def _panel(
     face: Face, history: Sequence[tuple[float, float | None]], time_s: float, size_px: float, mirrored: bool
 ) -> Image | None:
     """Level, expression, bars and sparkline of one face on black; None where nothing of it is known."""
-    shown, level = bars(face.signals, mirrored), face.signals.fatigue_level
+    shown, fatigue = bars(face.signals, mirrored), face.signals.fatigue
+    level = fatigue.level
     expression = expression_text(face.signals)
     if level is None and not expression and all(bar.value is None for bar in shown):
         return None
@@ -220,7 +221,7 @@ def _panel(
     plate = np.zeros((height, width, 3), np.uint8)
     top = pad
     if level:
-        label = level if face.signals.fatigue is None else f"{level} {face.signals.fatigue:.0%}"
+        label = level if fatigue.score is None else f"{level} {fatigue.score:.0%}"
         write_text(plate, label, (pad, top), small_px, LEVEL_COLOURS.get(level, WHITE))
         top += row
     if expression:

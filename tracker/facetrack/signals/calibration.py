@@ -7,12 +7,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from facetrack.errors import SettingsError
+from facetrack.signal_types import EyeSignals, Signals
 from facetrack.signals.eyes.baseline import CLOSED_SHARE_RANGE, HEAD_OPEN_RANGE, OPEN_QUANTILE
 from facetrack.signals.head.neutral import HeadAngles, HeadOptions, NeutralHead
 from facetrack.signals.mouth.openness import MouthOptions
-from facetrack.signals.mouth.smile import SmileOptions
 from facetrack.signals.profile import Profile
-from facetrack.types import Pose, Signals
+from facetrack.signals.mouth.smile import SmileOptions
+from facetrack.types import Pose
 
 LEAST_KNOWN_S = 2.0
 """Less of a person is no ground for their levels."""
@@ -63,16 +64,16 @@ class Calibration:
         neutral = HeadAngles(*np.median(angles, axis=0).tolist())
         ahead = self._ahead(neutral)
         signals = [seen for _, seen in ahead]
-        rest = _quantile((s.smile for s in signals), SmileOptions().rest_share)
-        full = _quantile((s.smile for s in signals), FULL_QUANTILE)
-        right_open, right_closed = _ear_levels([(t, s.ear_right, s.eye_right_open) for t, s in ahead])
-        left_open, left_closed = _ear_levels([(t, s.ear_left, s.eye_left_open) for t, s in ahead])
+        rest = _quantile((s.smile.prob for s in signals), SmileOptions().rest_share)
+        full = _quantile((s.smile.prob for s in signals), FULL_QUANTILE)
+        right_open, right_closed = _ear_levels([(t, s.eyes.right) for t, s in ahead])
+        left_open, left_closed = _ear_levels([(t, s.eyes.left) for t, s in ahead])
         return Profile(
             ear_right_open=right_open, ear_right_closed=right_closed,
             ear_left_open=left_open, ear_left_closed=left_closed,
-            eye_right_open=_head_open(s.eye_right_open for s in signals),
-            eye_left_open=_head_open(s.eye_left_open for s in signals),
-            mouth_closed=_quantile((s.mouth_opening for s in signals), MouthOptions().closed_share),
+            eye_right_open=_head_open(s.eyes.right.open_prob for s in signals),
+            eye_left_open=_head_open(s.eyes.left.open_prob for s in signals),
+            mouth_closed=_quantile((s.mouth.aspect_ratio for s in signals), MouthOptions().closed_share),
             smile_rest=rest,
             smile_full=full if rest is not None and full is not None and full - rest >= LEAST_SMILE else None,
             yaw_deg=neutral.yaw_deg, pitch_deg=neutral.pitch_deg, roll_deg=neutral.roll_deg,
@@ -90,11 +91,12 @@ class Calibration:
         return found
 
 
-def _ear_levels(eye: list[tuple[float, float | None, float | None]]) -> tuple[float | None, float | None]:
-    """(seconds, aspect ratio, network's reading) of one eye -> aspect ratio (open, closed), None for what is unknown.
+def _ear_levels(seen: list[tuple[float, EyeSignals]]) -> tuple[float | None, float | None]:
+    """(seconds, signals) of one eye -> aspect ratio (open, closed), None for what is unknown.
 
     Closed by the network's reading; without one, nearer to the least aspect ratio than to the open eye's.
     """
+    eye = [(step_s, one.aspect_ratio, one.open_prob) for step_s, one in seen]
     opened = _quantile((ear for _, ear, head in eye if head is None or head >= HEAD_OPEN_RANGE[0]), OPEN_QUANTILE)
     if opened is None or opened <= 0.0:
         return None, None

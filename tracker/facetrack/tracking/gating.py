@@ -11,7 +11,7 @@ from facetrack.landmarker import Reading
 from facetrack.signals import SignalOptions
 from facetrack.smoothing.landmarks import SMOOTHING
 from facetrack.tracking.track import Track
-from facetrack.types import Floats, Image
+from facetrack.types import CameraModel, Floats, Image
 
 PRIORITIES = "largest", "central"
 SMALLEST_PX = 8.0
@@ -33,7 +33,8 @@ class TrackerOptions:
         in so many frames on end; a wall that looks like a face seldom is.
     detect_interval_s: how often to look for newcomers while all known faces are being followed.
     remember_s: how long a lost face keeps its number, if it looks the same; by its place alone two seconds.
-    focal_px: the camera's, for the head's pose; None assumes a webcam's. signals: how they are told.
+    camera: its lens, for the head's pose; None takes the one in the profile of `signals`, else assumes a webcam's.
+    signals: options of the signals.
     """
 
     max_faces: int = 16
@@ -47,7 +48,7 @@ class TrackerOptions:
     confirmations: int = 3
     detect_interval_s: float = 0.2
     remember_s: float = 10.0
-    focal_px: float | None = None
+    camera: CameraModel | None = None
     signals: SignalOptions = field(default_factory=SignalOptions)
 
     def __post_init__(self) -> None:

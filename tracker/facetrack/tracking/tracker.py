@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facetrack.detector.tiles import Tiles, shifted
 from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
-from facetrack.pose import head_pose
+from facetrack.pose import WEBCAM, head_pose
 from facetrack.signals import FaceSignals, Observation
 from facetrack.tracking.gating import OUTRANKS, Gates, TrackerOptions
 from facetrack.tracking.reidentification import PLACE_ALONE_S, Identity, is_whole
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 class FaceTracker:
     """Follows the faces of one video. Feed it frames in order; use one tracker for each video.
 
-    events: what came to its end with the last frame: blinks, yawns, glances aside.
+    events: what began or ended with the last frame: blinks, yawns, glances away. After the last one call `finish`,
+        which ends what still lasts.
+    camera: the lens that the head's pose is computed with, from the options or the profile.
     """
 
     SAME_FACE_IOU = 0.35
@@ -58,6 +60,8 @@ class FaceTracker:
         self._tiles = Tiles()
         self._cut = SceneCut()
         self._expressions = expressions
+        self.camera = self.options.camera or self.options.signals.profile.camera or WEBCAM
+        self._tracks: list[Track] = []
         self.reset()
 
     @classmethod
@@ -94,19 +98,25 @@ class FaceTracker:
         network = Expression(open_engine(bundled_path("expression"), engine, threads, provider))
         return cls(detector, landmarker, options, appearance, Expressions(network))
 
-    def reset(self) -> None:
-        """Forget all faces and start numbering from 1, as a new tracker would."""
+    def finish(self) -> tuple[Event, ...]:
+        """End what still lasts, after the last frame; returns those events and keeps them in `events`."""
+        self.events = tuple(e for t in self._tracks if t.signals is not None for e in t.signals.interrupt())
+        return self.events
+
+    def reset(self) -> tuple[Event, ...]:
+        """Forget all faces and start numbering from 1, as a new tracker would. Returns what ended with that."""
+        ended = self.finish()
         self._cut.reset()
         self._identity.reset()
         self._tiles.reset()
         if self._expressions is not None:
             self._expressions.reset()
-        self._tracks: list[Track] = []
-        self.events: tuple[Event, ...] = ()
+        self._tracks = []
         self._next_id = 1
         self._searches = 0
         self._last_time_s = -np.inf
         self._last_detection_s = -np.inf
+        return ended
 
     def update(self, frame: Frame, search: bool = True) -> list[Face]:
         """The faces in this frame, by number.
@@ -126,10 +136,21 @@ class FaceTracker:
             self.search(frame)
         self._confirm(frame)
         self._tracks += self._identity.attend(frame.image, self._followed, frame.time_s)
-        self._tracks = [t for t in self._tracks if frame.time_s - t.seen_s <= self.options.remember_s]
+        self._expire(frame.time_s)
         seen = [t for t in self._tracks if t.followed and t.confirmed]
         faces = [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
         return faces if self._expressions is None else self._expressions.update(frame, faces)
+
+    def _expire(self, time_s: float) -> None:
+        """End the events of faces that have been out of sight for too long, and forget those gone for longer still."""
+        for track in self._tracks:
+            if not track.followed and track.signals is not None:
+                self.events += track.signals.expire(time_s)
+        gone = [t for t in self._tracks if time_s - t.seen_s > self.options.remember_s]
+        for track in gone:
+            self._tracks.remove(track)
+            if track.signals is not None:
+                self.events += track.signals.interrupt()
 
     def _cut_off(self) -> None:
         """Whoever stands there now is not who stood there before, unless they look the same."""
@@ -257,7 +278,7 @@ class FaceTracker:
     def _face(self, track: Track, frame: Frame) -> Face:
         points = track.landmarks.points
         height, width = frame.image.shape[:2]
-        pose = head_pose(points, (width, height), self.options.focal_px)
+        pose = head_pose(points, (width, height), self.camera)
         assert track.signals is not None  # confirmed
         sigma = track.landmarks.sigma
         signals, events = track.signals.update(

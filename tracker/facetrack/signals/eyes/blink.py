@@ -6,8 +6,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from facetrack.signals.eyes.closure import Measures, Pair
-from facetrack.signals.eyes.lids import Closure, LidFollower, LidOptions
 from facetrack.signals.windows.observed_time import Steps
+from facetrack.signals.windows.lasting import LastingEvent
+from facetrack.signals.eyes.lids import Closure, LidFollower, LidOptions
 from facetrack.types import Event
 
 EYES = ("right", "left")
@@ -68,9 +69,13 @@ class BlinkDetector:
     blink. And lids that came down part of the way only, by the reading, must be seen to have moved by the points.
 
     amplitude is in openness; start and end are at half of the way (see `closure.Measures`), both of the more open eye
-    or of the winking one. A closure whose beginning was not seen, or in which the eyes were unknown for any frame or
-    for more than MAX_GAP_S, is no event. With one eye out of sight what the other does is taken for both.
-    Delay: an event is told with the frame that shows the eyes open again, so some .1 s after its end_s.
+    or of the winking one. A closure whose beginning was not seen is no event, nor is a short one in which the eyes
+    were unknown for any frame or for more than MAX_GAP_S. With one eye out of sight what the other does is taken for
+    both.
+    A long closure begins with the first frame that shows the eyes closed for long_s, at least half of that deeply, and
+    a microsleep, which is always a long closure as well, with microsleep_s of deeply closed eyes. Both end with the
+    closure, or where the eyes are lost.
+    Delay: an end is reported with the frame that shows the eyes open again, so some .1 s after its end_s.
     """
 
     def __init__(self, track_id: int, options: BlinkOptions | None = None) -> None:
@@ -79,16 +84,21 @@ class BlinkDetector:
         self._steps = Steps()
         self._both = LidFollower(options.both_below, options.lids)
         self._single = tuple(LidFollower(options.closed_below, options.lids) for _ in EYES)
+        self._long = LastingEvent("long_closure", track_id)
+        self._microsleep = LastingEvent("microsleep", track_id)
         self._keep_s = options.wink_s + 2.0 * options.lids.level_s
         self.reset()
 
     def reset(self) -> None:
-        """As new."""
+        """Equal to a new one."""
         self._steps.reset()
+        self._long.reset()
+        self._microsleep.reset()
+        self._last_s = 0.0
         for lids in (self._both, *self._single):
             lids.reset()
         self._seen: deque[_Sample] = deque()
-        self._told_until_s = float("-inf")
+        self._reported_until_s = float("-inf")
         self._unknown()
 
     @property
@@ -99,21 +109,35 @@ class BlinkDetector:
     def update(
         self, time_s: float, right: float | None, left: float | None, widths: Pair | None = None
     ) -> tuple[Event, ...]:
-        """The next frame's openness, 0..1 or None; time_s strictly increasing. What has ended with this frame.
+        """Follow the next frame; returns what began or ended with it.
 
+        right, left: openness, 0..1 or None; time_s strictly increasing.
         widths: aspect ratio of each eye over that of this person's open eye, None where unknown: then no wink is told.
         Left out, the openness is taken at its word.
         """
+        events: tuple[Event, ...] = ()
         if self._steps.step(time_s) is None:
-            self._unknown()
+            events = self.interrupt()
         if right is None and left is None:
-            self._unknown()
-            return ()
+            return (*events, *self.interrupt())
+        self._last_s = time_s
         seen = self._seen
         seen.append(_Sample(time_s, (right, left), (right, left) if widths is None else widths))
         while time_s - seen[0].time_s > self._keep_s:
             seen.popleft()
-        return (*self._of_both(time_s, right, left), *self._of_one(time_s, (right, left)))
+        return (*events, *self._of_both(time_s, right, left), *self._of_one(time_s, (right, left)))
+
+    def interrupt(self) -> tuple[Event, ...]:
+        """Drop what goes on; returns the ends of what was reported, the last moment the eyes were known."""
+        ended = self._lose_both()
+        self._unknown()
+        return ended
+
+    def _lose_both(self) -> tuple[Event, ...]:
+        """End what was reported of both eyes with what is known of it."""
+        if not self._long.lasts:
+            return ()
+        return self._end_long(self._both.so_far())
 
     def _unknown(self) -> None:
         """What was going on is dropped; the levels stay."""
@@ -132,16 +156,54 @@ class BlinkDetector:
             self._used = (self._used[0] and right is not None, self._used[1] and left is not None)
         used = [x for x, is_used in zip((right, left), self._used, strict=True) if is_used and x is not None]
         if not used:
+            ended = self._lose_both()
             self._both.unknown()
             self._closed_since_s = self._closed_s = None
-            return ()
+            return ended
         openness = max(used)
         closure = self._both.update(time_s, openness, self._one_is_closed(right, left))
         self._closed_s = self._closed_for(time_s, openness)
-        if closure is None or (kind := self._kind_of_both(closure)) is None:
+        if closure is None:
+            return self._begin_long(time_s, openness) if self._both.closing else self._lose_both()
+        is_long = self._long.lasts or self._is_long(closure)
+        if not is_long and not self._is_blink(closure):
             return ()
-        self._told_until_s = time_s
-        return (self._event(kind, closure.measured),)
+        self._reported_until_s = time_s
+        if is_long:
+            end_s = closure.measured.end_s
+            return (*self._begin_as(closure, end_s), *self._end_long(closure))
+        return (self._event("blink", closure.measured),)
+
+    def _begin_long(self, time_s: float, openness: float) -> tuple[Event, ...]:
+        """Report a long closure or microsleep as soon as the closure that is going on is one."""
+        # With a deeply closed sample last, what is measured now does not shrink if the eyes open part of the way.
+        if self._microsleep.lasts or openness > self.options.lids.deep:
+            return ()
+        if self._both.closing_for_s(time_s) < self.options.long_s / 2.0:  # far from long: not worth measuring
+            return ()
+        so_far = self._both.so_far()
+        return () if so_far is None or not self._is_long(so_far) else self._begin_as(so_far, time_s)
+
+    def _begin_as(self, closure: Closure, since_s: float) -> tuple[Event, ...]:
+        """Report the beginnings that a long closure asks for and that have not been reported."""
+        found = closure.measured
+        measured = (found.start_s, since_s, found.amplitude, found.closing_speed_per_s)
+        began = self._long.begin(*measured)
+        if min(closure.deep_s, found.duration_s) >= self.options.microsleep_s:
+            began += self._microsleep.begin(*measured)
+        return began
+
+    def _end_long(self, closure: Closure | None) -> tuple[Event, ...]:
+        if closure is None:
+            return (*self._long.end(self._last_s), *self._microsleep.end(self._last_s))
+        found = closure.measured
+        return tuple(
+            event
+            for lasting in (self._long, self._microsleep)
+            for event in lasting.end(
+                found.end_s, found.amplitude, start_s=found.start_s, closing_speed_per_s=found.closing_speed_per_s
+            )
+        )
 
     def _one_is_closed(self, right: float | None, left: float | None) -> bool:
         below = self.options.closed_below
@@ -149,17 +211,19 @@ class BlinkDetector:
             left is not None and left < below * self._single[1].level
         )
 
-    def _kind_of_both(self, closure: Closure) -> str | None:
+    def _is_long(self, closure: Closure) -> bool:
         options, found = self.options, closure.measured
-        if found.amplitude < options.min_amplitude:
-            return None
-        if found.duration_s < options.long_s:
-            if not self._is_quick(found):
-                return None
-            return "blink" if closure.deep_s > 0.0 or self._points_fell(found) else None
-        if closure.deep_s < found.duration_s / 2.0:
-            return None
-        return "long_closure" if min(closure.deep_s, found.duration_s) < options.microsleep_s else "microsleep"
+        return (
+            found.amplitude >= options.min_amplitude
+            and found.duration_s >= options.long_s
+            and closure.deep_s >= found.duration_s / 2.0
+        )
+
+    def _is_blink(self, closure: Closure) -> bool:
+        options, found = self.options, closure.measured
+        if found.amplitude < options.min_amplitude or found.duration_s >= options.long_s or not self._is_quick(found):
+            return False
+        return closure.deep_s > 0.0 or self._points_fell(found)
 
     def _of_one(self, time_s: float, eyes: Pair) -> tuple[Event, ...]:
         """What an eye does while the other does something else."""
@@ -186,8 +250,8 @@ class BlinkDetector:
             return None
         if other_fell < options.other_fall * fell:
             return f"wink_{EYES[index]}"
-        is_told = self._both.closing or self._told_until_s >= found.start_s
-        return None if is_told or found.duration_s >= options.long_s else "blink"
+        is_reported = self._both.closing or self._reported_until_s >= found.start_s
+        return None if is_reported or found.duration_s >= options.long_s else "blink"
 
     def _alone(self, index: int, found: Measures) -> list[_Sample] | None:
         """The frames of a closure in which the other eye was open; None if they do not make it one of one eye alone."""
@@ -220,7 +284,9 @@ class BlinkDetector:
         return found.duration_s >= self.options.min_s and found.closing_s <= self.options.max_closing_s
 
     def _event(self, kind: str, found: Measures) -> Event:
-        return Event(kind, self._track_id, found.start_s, found.end_s, found.amplitude, found.closing_speed_per_s)
+        return Event.completed(
+            kind, self._track_id, found.start_s, found.end_s, found.amplitude, found.closing_speed_per_s
+        )
 
     def _closed_for(self, time_s: float, openness: float) -> float:
         if not self._both.closing or openness >= self.options.lids.open_above * self._both.level:

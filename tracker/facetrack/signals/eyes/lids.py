@@ -73,8 +73,22 @@ class LidFollower:
         """Whether a closure is going on."""
         return bool(self._during)
 
+    def closing_for_s(self, time_s: float) -> float:
+        """Seconds since the first sample of the closure that is going on; 0 without one."""
+        return time_s - self._during[0][0] if self._during else 0.0
+
+    def so_far(self) -> Closure | None:
+        """The closure that is going on, as if it ended now; None if there is none or its beginning was not seen."""
+        if not (self._during and self._whole):
+            return None
+        measured = measures(tuple(self._before), self._during, self.level)
+        return None if measured is None else Closure(measured, time_below(self._during, self._options.deep))
+
     def update(self, time_s: float, openness: float, may_begin: bool = True) -> Closure | None:
-        """The next frame's, 0..1. may_begin: whether a closure may begin with it."""
+        """Follow the next frame; returns the closure that it shows to be over.
+
+        openness: 0..1. may_begin: whether a closure may begin with it.
+        """
         if self._during:
             return self._go_on(time_s, openness)
         if time_s - self._level_at_s >= LEVELS_EVERY_S:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from facetrack.signals.eyes.baseline import PRIOR_S, EyeLevels
 from facetrack.signals.eyes.closure import Pair
-from facetrack.signals.observation import Observation
+from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
+from facetrack.signals.windows.observed_time import Steps
+from facetrack.signals.observation import FrameMeasures, Observation
 from facetrack.signals.profile import NO_PROFILE, Profile
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import Steps
 from facetrack.topology import EAR_LEFT, EAR_RIGHT
-from facetrack.types import Signals
 
 _RIGHT, _LEFT = np.array(EAR_RIGHT), np.array(EAR_LEFT)
 _BOTH, _CORNERS = np.array(EAR_RIGHT + EAR_LEFT), np.array(EAR_RIGHT[::3] + EAR_LEFT[::3])
@@ -98,7 +99,7 @@ class EyeMeter:
         self.widths: Pair = (None, None)
         self._learns_for_s = 0.0  # how long this frame stands for, 0 where it teaches nothing
 
-    def update(self, observation: Observation, measured: Signals, viewed_deg: tuple[float, float] | None) -> Pair:
+    def update(self, observation: Observation, measured: FrameMeasures, viewed_deg: tuple[float, float] | None) -> Pair:
         """Openness of the person's (right, left) eye.
 
         measured: what `measure` found in this frame. viewed_deg: yaw and pitch of the head against the line of sight
@@ -115,18 +116,18 @@ class EyeMeter:
             self._pitch.add(pitch_deg, seconds)
             if max(abs(yaw_deg), abs(lowered_deg)) <= self.options.learns_within_deg:
                 self._learns_for_s = seconds
-        right, left = measured.ear_right, measured.ear_left
+        right, left = measured.right_aspect_ratio, measured.left_aspect_ratio
         if lowered_deg > self.options.looks_down_deg:
             right = left = None
         right_unsure, left_unsure = _unsure(observation)
         if right_unsure > self.options.max_sigma:
             right_open = right = None
         else:
-            right_open = self._openness(right, measured.eye_right_open, self.right)
+            right_open = self._openness(right, measured.right_open_prob, self.right)
         if left_unsure > self.options.max_sigma:
             left_open = left = None
         else:
-            left_open = self._openness(left, measured.eye_left_open, self.left)
+            left_open = self._openness(left, measured.left_open_prob, self.left)
         self.widths = (_width(right, self.right), _width(left, self.left))
         self._keep(observation.time_s, (right, left))
         return right_open, left_open

@@ -71,7 +71,7 @@ class Gestures:
             self._shakes.update(time_s, head.yaw_deg, head.pitch_deg, step_s or 0.0),
             self._drops.update(time_s, head.pitch_deg),
         )
-        return tuple(Event(g.kind, self._track_id, g.start_s, g.end_s, amplitude=g.size_deg) for g in found if g)
+        return tuple(Event.completed(g.kind, self._track_id, g.start_s, g.end_s, g.size_deg) for g in found if g)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Mouth:
         return min(self._closed.value or 0.0, self.options.most_closed)
 
     def update(self, time_s: float, opening: float | None) -> float | None:
-        """opening: `Signals.mouth_opening` of a mouth that is not hidden, None where unknown. Returns the openness."""
+        """opening: `mouth_opening` of a mouth that is not hidden, None where unknown. Returns the openness."""
         if opening is None:
             self._steps.reset()
             return None

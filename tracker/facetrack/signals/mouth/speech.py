@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facetrack.signals.windows.observed_time import ROUNDING_S, ShareWindow, Steps
+from facetrack.signals.windows.lasting import LastingEvent
 from facetrack.signals.windows.reversals import Reversals
 from facetrack.types import Event
 
@@ -45,7 +46,14 @@ class Speech:
         self._steps = Steps()
         self._swings = Reversals(self.options.min_swing, still_s=1.0 / self.options.slowest_hz)
         self._window = ShareWindow(self.options.window_s)
+        self._event = LastingEvent("speech", track_id)
         self.reset()
+
+    def interrupt(self) -> tuple[Event, ...]:
+        """Drop what goes on; returns the end of a speech that was reported, its last swing."""
+        ended = self._event.end(self._last_s)
+        self._forget()
+        return ended
 
     def _forget(self) -> None:
         self._swings.reset()
@@ -54,29 +62,43 @@ class Speech:
         self._start_s: float | None = None
 
     def reset(self) -> None:
+        """Equal to a new one."""
         self._steps.reset()
+        self._event.reset()
         self._forget()
 
     def update(self, time_s: float, opening: float | None) -> tuple[bool | None, tuple[Event, ...]]:
-        """opening: `Signals.mouth_opening` of a mouth that is not hidden, None where unknown. Returns whether the
-        person speaks (None while unknown) and what ended."""
+        """Follow the next frame.
+
+        opening: the mouth's aspect ratio where it is not hidden, None where unknown. Returns whether the person speaks
+        (None while unknown) and what began or ended.
+        """
         if opening is None:
-            self.reset()
-            return None, ()
+            self._steps.reset()
+            return None, self.interrupt()
+        events: tuple[Event, ...] = ()
         step_s = self._steps.step(time_s)
         if step_s is None:
-            self._forget()
+            events = self.interrupt()
             self._since_s = time_s
         self._swing(time_s, opening, step_s or 0.0)
         self._window.advance(time_s)
         if time_s - self._since_s < self.options.window_s - ROUNDING_S:
-            return None, ()
+            return None, events
         share = self._window.kind_s / self.options.window_s
         if self._start_s is None and share >= self.options.begin_share:
             self._start_s = self._window.first_s
-        elif self._start_s is not None and share < self.options.end_share:
-            return False, self._ended(self._start_s)
-        return self._start_s is not None, ()
+        events += self._begin()
+        if self._start_s is not None and share < self.options.end_share:
+            self._start_s = None
+            events += self._event.end(self._last_s)
+        return self._start_s is not None, events
+
+    def _begin(self) -> tuple[Event, ...]:
+        """Report speech once its swings span min_s."""
+        if self._start_s is None or self._last_s - self._start_s < self.options.min_s:
+            return ()
+        return self._event.begin(self._start_s, since_s=self._last_s)
 
     def _swing(self, time_s: float, opening: float, step_s: float) -> None:
         swing = self._swings.update(time_s, opening)
@@ -87,9 +109,3 @@ class Speech:
         if shortest_s <= swing.end.time_s - swing.start.time_s <= longest_s:
             self._window.add(swing.start.time_s, swing.end.time_s, True)
             self._last_s = swing.end.time_s
-
-    def _ended(self, start_s: float) -> tuple[Event, ...]:
-        self._start_s = None
-        if self._last_s - start_s < self.options.min_s:
-            return ()
-        return (Event("speech", self._track_id, start_s, self._last_s),)

@@ -123,7 +123,8 @@ def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
             count = frame.index + 1
             for face in tracker.update(frame):
                 right, left = (
-                    np.nan if eye is None else eye for eye in (face.signals.eye_right_open, face.signals.eye_left_open)
+                    np.nan if eye is None else eye
+                    for eye in (face.signals.eyes.right.open_prob, face.signals.eyes.left.open_prob)
                 )
                 readings.setdefault(face.track_id, {})[frame.index] = (right, left)
                 area = float(np.prod(face.box[2:] - face.box[:2]))
