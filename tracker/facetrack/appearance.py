@@ -23,7 +23,7 @@ class Appearance:
         spec = engine.spec
         if spec.kind != "appearance" or spec.input_px is None:
             raise ModelFileError(f"network '{spec.name}' is a {spec.kind} network; expected an appearance network")
-        self._engine, self._input_px, self._margin = engine, spec.input_px, spec.margin
+        self.engine, self._input_px, self._margin = engine, spec.input_px, spec.margin
 
     def __call__(self, image: Image, faces: Sequence[Floats]) -> Floats:
         """image: (H, W, 3) uint8 BGR; faces: (68, 2) points px each. Returns (N, D), each row of length one: the
@@ -31,7 +31,7 @@ class Appearance:
         if not len(faces):
             return np.zeros((0, 0), np.float32)
         crops = [cut(image, crop_from_points(points, self._margin), self._input_px) for points in faces]
-        return np.asarray(self._engine(np.stack(crops))["embedding"], np.float32)
+        return np.asarray(self.engine(np.stack(crops))["embedding"], np.float32)
 
 
 class Looks:

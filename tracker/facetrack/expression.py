@@ -72,7 +72,7 @@ class Expression:
                 f"network '{spec.name}' is a {spec.kind} network that gives {', '.join(spec.outputs)}; expected an "
                 f"expression network that gives {OUTPUT}, as by `facetrack train expression`"
             )
-        self._engine, self._input_px = engine, spec.input_px
+        self.engine, self._input_px = engine, spec.input_px
 
     def __call__(self, image: Image, faces: Sequence[Floats]) -> Floats:
         """image: (H, W, 3) uint8 BGR; faces: (68, 2) points px each. Returns (N, 7) probabilities in the order of
@@ -80,7 +80,7 @@ class Expression:
         if not len(faces):
             return np.zeros((0, len(EXPRESSIONS)), np.float32)
         sheets = [sheet_of(image, points, self._input_px) for points in faces]
-        return np.asarray(self._engine(np.stack(sheets))[OUTPUT], np.float32)
+        return np.asarray(self.engine(np.stack(sheets))[OUTPUT], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ class Expressions:
 
     def __init__(self, network: Expression, options: ExpressionOptions | None = None) -> None:
         self._network, self.options = network, options or ExpressionOptions()
+        self.engine = network.engine
         self.reset()
 
     def reset(self) -> None:

@@ -106,7 +106,7 @@ def test_the_trackers_parts_are_charged_to_their_stages_and_put_back(images, mon
     clock = HandClock()
     tracker = FaceTracker.from_weights()
     detector = tracker.detector = Slow(tracker.detector, clock, 50)
-    network = tracker.landmarker._engine = Slow(tracker.landmarker._engine, clock, 20)
+    network = tracker.landmarker.engine = Slow(tracker.landmarker.engine, clock, 20)
     appearance = tracker._identity._appearance = Slow(tracker._identity._appearance, clock, 6)
     pose = Slow(tracker_module.head_pose, clock, 3)
     monkeypatch.setattr(tracker_module, "head_pose", pose)

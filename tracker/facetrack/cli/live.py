@@ -15,6 +15,7 @@ from facetrack.cli.options import (
     DetectorName,
     EngineName,
     FatigueFile,
+    Fov,
     Json,
     MaxFaces,
     Model,
@@ -62,12 +63,14 @@ def live(
     profile: ProfileFile = None,
     fatigue_weights: FatigueFile = None,
     target_zone: TargetZone = None,
+    fov: Fov = None,
     expressions: ShowExpressions = False,
 ) -> None:
     """Follow faces live. The newest frame wins: a slow machine drops frames, it does not fall behind."""
     from rich.console import Console
 
     from facetrack.capture import open_source
+    from facetrack.loops.run_header import run_header
     from facetrack.loops.window import Window, check_display
     from facetrack.sinks import CsvSink, JsonLinesSink
 
@@ -77,7 +80,9 @@ def live(
         check_display()
     with ExitStack() as stack:
         signals = signal_options(profile, fatigue_weights, target_zone)
-        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
+        options = tracker_options(
+            smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals, fov_deg=fov
+        )
         tracker = make_tracker(
             model, options, threads, detector=detector, detector_model=detector_model, engine=engine,
             provider=provider, expressions=expressions,
@@ -92,8 +97,12 @@ def live(
         shown = stack.enter_context(Window()) if window else None
         console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
         loop = LiveLoop(source, tracker, records, recording, shown, mirror)
+        header = run_header(tracker, camera, source.size, source.fps)
+        for sink in records:
+            sink.begin(header)
         with suppress(KeyboardInterrupt):  # the way to end a live command: everything is closed and kept
             loop.run()
+        loop.finish()
     console.print(loop.summary(), highlight=False)
 
 

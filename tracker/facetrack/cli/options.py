@@ -39,6 +39,16 @@ TargetZone = Annotated[
     str | None,
     typer.Option(help="YAW,PITCH: on target is a gaze within so many degrees of straight ahead; 20,15 if left out."),
 ]
+Fov = Annotated[
+    float | None,
+    typer.Option(
+        "--fov",
+        min=1.0,
+        max=170.0,
+        help="The camera's horizontal field of view: degrees across the picture's width; left out, the profile's, or "
+        "60 across the longer side.",
+    ),
+]
 ShowExpressions = Annotated[
     bool,
     typer.Option("--expressions", help="Also guess which of seven expressions each face shows; not what is felt."),

@@ -48,6 +48,7 @@ class LiveLoop:
         self.pacer, self.overlay = SearchPacer(), SignalOverlay()
         self.done_s: deque[float] = deque(maxlen=self.RATE_WINDOW)
         self.latency_ms = array("f")  # of every frame: 10 MB a day
+        self.last: Frame | None = None
 
     def run(self) -> None:
         first_s: float | None = None
@@ -55,6 +56,7 @@ class LiveLoop:
             first_s = frame.time_s if first_s is None else first_s
             since_start = replace(frame, time_s=frame.time_s - first_s)
             faces = self.tracker.update(since_start, search=False)
+            self.last = since_start
             self._count(frame.time_s)
             for sink in self.records:
                 sink.write(since_start, faces, self.tracker.events)
@@ -67,6 +69,13 @@ class LiveLoop:
             if any(sink.closed for sink in self.records):
                 return
             self._search(since_start)
+
+    def finish(self) -> None:
+        """Write the ends of what still lasts: one more record of the last frame, without faces, where there are any."""
+        events = self.tracker.finish()
+        if events and self.last is not None:
+            for sink in self.records:
+                sink.write(self.last, (), events)
 
     def _search(self, frame: Frame) -> None:
         """Look for newcomers now that the result is out: nobody waits for that."""

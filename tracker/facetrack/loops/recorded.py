@@ -48,13 +48,20 @@ def follow(
     records: Sequence[JsonLinesSink | CsvSink | ReportSink],
     progress: Progress,
 ) -> RunTotals:
-    """The loop: each frame through the tracker and into every output; decoding runs ahead of it, drawing and encoding
-    behind it."""
+    """Follow each frame and give it to every output; decoding runs ahead, drawing and encoding behind.
+
+    Records are one frame late, so that the last one holds the ends of what still lasted.
+    """
     from facetrack.drawing.faces import draw_faces
     from facetrack.drawing.signals import SignalOverlay
+    from facetrack.loops.run_header import run_header
     from facetrack.loops.threads import BackgroundWriter, prefetch
 
     followed, overlay = RunTotals(), SignalOverlay()
+    header = run_header(tracker, frames.path, frames.size, frames.fps)
+    for sink in records:
+        sink.begin(header)
+    held: tuple[Frame, list[Face], tuple[Event, ...]] | None = None
 
     def show(sink: VideoSink, frame: Frame, faces: list[Face], events: tuple[Event, ...]) -> None:
         picture = overlay.draw(draw_faces(frame.image, faces), faces, events, frame.time_s)
@@ -66,10 +73,16 @@ def follow(
             started = time.perf_counter()
             faces = tracker.update(frame)
             followed.count(faces, time.perf_counter() - started)
-            for sink in records:
-                sink.write(frame, faces, tracker.events)
+            if held is not None:
+                for sink in records:
+                    sink.write(*held)
+            held = (frame, faces, tracker.events)
             if pictures is not None:
                 behind.submit(partial(show, pictures, frame, faces, tracker.events))
             progress.advance(bar)
+    if held is not None:
+        frame, faces, events = held
+        for sink in records:
+            sink.write(frame, faces, (*events, *tracker.finish()))
     progress.update(bar, total=followed.frames)  # some containers only guess their length
     return followed

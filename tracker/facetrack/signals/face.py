@@ -14,19 +14,23 @@ from facetrack.signal_types import (
     MouthSignals,
     SmileSignals,
 )
-from facetrack.signals.head.attention import Attention, AttentionOptions
 from facetrack.signals.eyes.blink import BlinkDetector, BlinkOptions
 from facetrack.signals.eyes.blink_rate import BlinkRate
 from facetrack.signals.eyes.openness import EyeMeter, EyeOptions
+from facetrack.signals.eyes.perclos import Perclos
 from facetrack.signals.fatigue import Fatigue, FatigueWeights
+from facetrack.signals.head.attention import Attention, AttentionOptions
 from facetrack.signals.head.gaze import head_gaze
 from facetrack.signals.head.gestures import GestureOptions, Gestures
 from facetrack.signals.head.neutral import HeadAngles, HeadOptions, NeutralHead
-from facetrack.signals.windows.observed_time import ROUNDING_S
 from facetrack.signals.mouth.openness import Mouth, MouthOptions, mouth_hidden
+from facetrack.signals.mouth.smile import SmileOptions, Smiles
+from facetrack.signals.mouth.speech import Speech, SpeechOptions
+from facetrack.signals.mouth.yawn import YawnOptions, Yawns
 from facetrack.signals.observation import MAX_GAP_S, FrameMeasures, Observation
 from facetrack.signals.per_frame import measure_viewed, viewed_from_deg
 from facetrack.signals.profile import NO_PROFILE, Profile
+from facetrack.signals.windows.observed_time import ROUNDING_S
 from facetrack.types import Event, Signals
 
 P80, P70 = 0.2, 0.3

@@ -5,8 +5,21 @@ not at all: leaving the `with` block through an exception, or calling discard(),
 """
 
 from facetrack.sinks.csv import CsvSink
+from facetrack.sinks.header import Header
 from facetrack.sinks.image import ImageSink
-from facetrack.sinks.jsonl import JsonLinesSink, record
+from facetrack.sinks.jsonl import JsonLinesSink
+from facetrack.sinks.reader import FrameRecord, JsonLines, read_jsonl
+from facetrack.sinks.record import record
 from facetrack.sinks.video import VideoSink
 
-__all__ = ["CsvSink", "ImageSink", "JsonLinesSink", "VideoSink", "record"]
+__all__ = [
+    "CsvSink",
+    "FrameRecord",
+    "Header",
+    "ImageSink",
+    "JsonLines",
+    "JsonLinesSink",
+    "VideoSink",
+    "read_jsonl",
+    "record",
+]

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 DETECTORS = ("own", "yunet", "mediapipe")
 
 
-def tracker_options(**values: Any) -> TrackerOptions:
-    """`TrackerOptions` from what was typed. Raises FacetrackError for a value that it does not take."""
+def tracker_options(*, fov_deg: float | None = None, **values: Any) -> TrackerOptions:
+    """`TrackerOptions` from what was typed. Raises FacetrackError for a value that it does not take.
+
+    fov_deg: horizontal field of view of the camera; None leaves it to the profile.
+    """
     from facetrack.tracking.gating import TrackerOptions
+    from facetrack.types import CameraModel
 
     try:
-        return TrackerOptions(**values)
+        return TrackerOptions(camera=None if fov_deg is None else CameraModel(fov_deg=fov_deg), **values)
     except ValueError as error:
         raise FacetrackError(str(error)) from error
 

@@ -18,7 +18,7 @@ from facetrack.tracking.gating import OUTRANKS, Gates, TrackerOptions
 from facetrack.tracking.reidentification import PLACE_ALONE_S, Identity, is_whole
 from facetrack.tracking.scene_cut import SceneCut
 from facetrack.tracking.track import Track, take_all
-from facetrack.types import Detections, Event, Face, Frame
+from facetrack.types import CameraModel, Detections, Event, Face, Frame
 
 if TYPE_CHECKING:
     from facetrack.appearance import Appearance
@@ -31,7 +31,8 @@ class FaceTracker:
 
     events: what began or ended with the last frame: blinks, yawns, glances away. After the last one call `finish`,
         which ends what still lasts.
-    camera: the lens that the head's pose is computed with, from the options or the profile.
+    camera: the lens that the head's pose is computed with; camera_from: "fov" or "intrinsics" (the options),
+        "profile", or "default".
     """
 
     SAME_FACE_IOU = 0.35
@@ -60,7 +61,8 @@ class FaceTracker:
         self._tiles = Tiles()
         self._cut = SceneCut()
         self._expressions = expressions
-        self.camera = self.options.camera or self.options.signals.profile.camera or WEBCAM
+        self.camera, self.camera_from = chosen_camera(self.options)
+        self.network_parts = (detector, landmarker, appearance, expressions)
         self._tracks: list[Track] = []
         self.reset()
 
@@ -286,6 +288,14 @@ class FaceTracker:
         )
         self.events += events
         return Face(track.id, points_box(points), track.landmarks, track.reading.presence, pose, signals)
+
+
+def chosen_camera(options: TrackerOptions) -> tuple[CameraModel, str]:
+    """The options' camera, else the profile's, else a webcam's, and which of them it is."""
+    if options.camera is not None:
+        return options.camera, "intrinsics" if options.camera.fov_deg is None else "fov"
+    profile = options.signals.profile.camera
+    return (WEBCAM, "default") if profile is None else (profile, "profile")
 
 
 def bundled_detector(

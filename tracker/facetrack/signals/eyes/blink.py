@@ -6,9 +6,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from facetrack.signals.eyes.closure import Measures, Pair
-from facetrack.signals.windows.observed_time import Steps
-from facetrack.signals.windows.lasting import LastingEvent
 from facetrack.signals.eyes.lids import Closure, LidFollower, LidOptions
+from facetrack.signals.windows.lasting import LastingEvent
+from facetrack.signals.windows.observed_time import Steps
 from facetrack.types import Event
 
 EYES = ("right", "left")

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from facetrack.signals.eyes.baseline import PRIOR_S, EyeLevels
 from facetrack.signals.eyes.closure import Pair
-from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
-from facetrack.signals.windows.observed_time import Steps
 from facetrack.signals.observation import FrameMeasures, Observation
 from facetrack.signals.profile import NO_PROFILE, Profile
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level

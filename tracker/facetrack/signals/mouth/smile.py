@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
-from facetrack.signals.windows.observed_time import ROUNDING_S, Steps
 from facetrack.signals.windows.lasting import LastingEvent
+from facetrack.signals.windows.observed_time import ROUNDING_S, Steps
 from facetrack.types import Event
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facetrack.signals.windows.observed_time import ROUNDING_S, ShareWindow, Steps
 from facetrack.signals.windows.lasting import LastingEvent
+from facetrack.signals.windows.observed_time import ROUNDING_S, ShareWindow, Steps
 from facetrack.signals.windows.reversals import Reversals
 from facetrack.types import Event
 
