@@ -18,8 +18,8 @@ from facetrack import topology
 from facetrack.engine import Engine
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_matrix, cut, face_roll, transform
-from facetrack.signal_types import EXPRESSIONS
 from facetrack.types import Face, Floats, Frame, Image, Landmarks, Pose
+from facetrack.types.signals import EXPRESSIONS
 
 OUTPUT = "probabilities"
 SIDE = 4.6
@@ -128,8 +128,7 @@ class Expressions:
     """
 
     def __init__(self, network: Expression, options: ExpressionOptions | None = None) -> None:
-        self._network, self.options = network, options or ExpressionOptions()
-        self.engine = network.engine
+        self.network, self.options = network, options or ExpressionOptions()
         self.reset()
 
     def reset(self) -> None:
@@ -147,7 +146,7 @@ class Expressions:
             face for face in faces
             if face.track_id in readable and time_s - self._of[face.track_id].looked_s >= self.options.interval_s
         ]  # fmt: skip
-        for face, said in zip(due, self._network(frame.image, [f.landmarks.points for f in due]), strict=True):
+        for face, said in zip(due, self.network(frame.image, [f.landmarks.points for f in due]), strict=True):
             self._of[face.track_id].update(said, time_s, self.options)
         return [
             replace(face, signals=replace(face.signals, expression=self._of[face.track_id].probabilities))

@@ -30,7 +30,8 @@ def test_what_the_network_reads_of_a_face_stands_in_its_signals(stage, monkeypat
     for i, eyes in enumerate([(0.9, 0.8), (0.1, 0.7)]):
         stage.attributes = {"eye_right_open": eyes[0], "eye_left_open": eyes[1]}
         signals = tracker.update(frame(i))[0].signals
-        assert (signals.eye_right_open, signals.eye_left_open, signals.smile) == (*eyes, None)
+        read = (signals.eyes.right.open_prob, signals.eyes.left.open_prob, signals.smile.prob)
+        assert read == (*eyes, None)
 
 
 def test_a_face_that_moves_keeps_its_number_without_the_detector(stage):

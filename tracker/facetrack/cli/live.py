@@ -70,7 +70,6 @@ def live(
     from rich.console import Console
 
     from facetrack.capture import open_source
-    from facetrack.loops.run_header import run_header
     from facetrack.loops.window import Window, check_display
     from facetrack.sinks import CsvSink, JsonLinesSink
 
@@ -97,9 +96,7 @@ def live(
         shown = stack.enter_context(Window()) if window else None
         console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
         loop = LiveLoop(source, tracker, records, recording, shown, mirror)
-        header = run_header(tracker, camera, source.size, source.fps)
-        for sink in records:
-            sink.begin(header)
+        loop.begin(camera)
         with suppress(KeyboardInterrupt):  # the way to end a live command: everything is closed and kept
             loop.run()
         loop.finish()

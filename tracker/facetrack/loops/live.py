@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from facetrack.loops.pacing import SearchPacer
+from facetrack.loops.run_header import run_header
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
@@ -50,7 +51,14 @@ class LiveLoop:
         self.latency_ms = array("f")  # of every frame: 10 MB a day
         self.last: Frame | None = None
 
+    def begin(self, name: str) -> None:
+        """Write the headers of the records; name: the source as it was asked for."""
+        header = run_header(self.tracker, name, self.source.size, self.source.fps)
+        for sink in self.records:
+            sink.begin(header)
+
     def run(self) -> None:
+        """Follow every frame until there is none, the window is closed, or nobody reads the records."""
         first_s: float | None = None
         for frame in self.source:
             first_s = frame.time_s if first_s is None else first_s

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from facetrack.errors import SettingsError
-from facetrack.signal_types import EyeSignals, Signals
 from facetrack.signals.eyes.baseline import CLOSED_SHARE_RANGE, HEAD_OPEN_RANGE, OPEN_QUANTILE
 from facetrack.signals.head.neutral import HeadAngles, HeadOptions, NeutralHead
 from facetrack.signals.mouth.openness import MouthOptions
 from facetrack.signals.mouth.smile import SmileOptions
 from facetrack.signals.profile import Profile
 from facetrack.types import Pose
+from facetrack.types.signals import EyeSignals, Signals
 
 LEAST_KNOWN_S = 2.0
 """Less of a person is no ground for their levels."""

@@ -5,15 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from facetrack.signal_types import (
-    AttentionSignals,
-    EyeSignals,
-    EyesSignals,
-    GazeSignals,
-    HeadSignals,
-    MouthSignals,
-    SmileSignals,
-)
 from facetrack.signals.eyes.blink import BlinkDetector, BlinkOptions
 from facetrack.signals.eyes.blink_rate import BlinkRate
 from facetrack.signals.eyes.openness import EyeMeter, EyeOptions
@@ -32,6 +23,15 @@ from facetrack.signals.per_frame import measure_viewed, viewed_from_deg
 from facetrack.signals.profile import NO_PROFILE, Profile
 from facetrack.signals.windows.observed_time import ROUNDING_S
 from facetrack.types import Event, Signals
+from facetrack.types.signals import (
+    AttentionSignals,
+    EyeSignals,
+    EyesSignals,
+    GazeSignals,
+    HeadSignals,
+    MouthSignals,
+    SmileSignals,
+)
 
 P80, P70 = 0.2, 0.3
 """Openness of eyes that are 80 % and 70 % closed."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from facetrack.errors import SettingsError
-from facetrack.signal_types import FATIGUE_LEVELS as LEVELS
-from facetrack.signal_types import FATIGUE_PARTS as PARTS
-from facetrack.signal_types import FatigueSignals
 from facetrack.types import Event
+from facetrack.types.signals import FATIGUE_LEVELS as LEVELS
+from facetrack.types.signals import FATIGUE_PARTS as PARTS
+from facetrack.types.signals import FatigueSignals
 
 KINDS = {
     "microsleeps": ("microsleep",), "long_blinks": ("blink", "long_closure"), "yawns": ("yawn",), "nods": ("nod_off",)

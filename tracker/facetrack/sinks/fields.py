@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
-from facetrack.signal_types import INFO, SignalInfo, Signals
+from facetrack.types.signals import INFO, SignalInfo, Signals
 
 NUMBER, FLAG, WORD, MAPPING = "number", "flag", "word", "mapping"
 DIGITS = 4

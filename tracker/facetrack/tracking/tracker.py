@@ -62,7 +62,7 @@ class FaceTracker:
         self._cut = SceneCut()
         self._expressions = expressions
         self.camera, self.camera_from = chosen_camera(self.options)
-        self.network_parts = (detector, landmarker, appearance, expressions)
+        self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None))
         self._tracks: list[Track] = []
         self.reset()
 

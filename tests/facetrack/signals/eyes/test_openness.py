@@ -14,6 +14,7 @@ from facetrack import topology
 from facetrack.errors import OutputError, SettingsError
 from facetrack.signals import FaceSignals, Observation, Profile, SignalOptions, measure, viewed_from_deg
 from facetrack.signals.eyes.openness import EyeMeter
+from facetrack.signals.observation import NOTHING
 from facetrack.types import Event, Floats, Signals
 from poses import pose
 
@@ -152,7 +153,7 @@ def test_glasses_with_a_closed_aspect_ratio_of_eleven_hundredths() -> None:
 def test_unknown_is_none(changes: dict[str, float], right: bool, left: bool) -> None:
     estimated = openness(EyeMeter(), seen(0.0, 0.3, 0.97, **changes))
     assert (estimated[0] is not None, estimated[1] is not None) == (right, left)
-    nothing = EyeMeter().update(Observation(0.0, points(0.3, 0.3), np.ones(68, np.float32)), Signals(), None)
+    nothing = EyeMeter().update(Observation(0.0, points(0.3, 0.3), np.ones(68, np.float32)), NOTHING, None)
     assert nothing == (None, None)
 
 
@@ -235,7 +236,7 @@ def play(
         x = lids(i / fps)
         measured, ended = signals.update(seen(i / fps, 0.22 + 0.13 * x, 0.97 * x if network else None))
         estimated.append(measured)
-        events += ended
+        events += [event for event in ended if event.is_over]
     return estimated, events
 
 
@@ -250,22 +251,22 @@ def test_a_minute_of_one_face(fps: int, network: bool) -> None:
     signals = FaceSignals(track_id=3)
     estimated, events = play(signals, scene, 60, fps, network)
     eyes = [e for e in events if e.closing_speed_per_s is not None]
-    assert [e.kind for e in eyes] == ["blink"] * 10 + ["microsleep"]
+    assert [e.kind for e in eyes] == ["blink"] * 10 + ["long_closure", "microsleep"]
     assert all(e.track_id == 3 for e in events)
     assert eyes[-1].start_s == pytest.approx(40.0, abs=1 / fps)
     assert eyes[-1].end_s == pytest.approx(43.0, abs=1 / fps)
     last = estimated[-1]
-    assert last.blink_rate_per_min == pytest.approx(10.0, rel=0.01)
-    assert last.blink_duration_s == pytest.approx(0.2, abs=1 / fps)
-    assert last.perclos_60 == pytest.approx(3 / 60, abs=2 / fps / 60)
-    assert last.perclos_180 is None  # not a minute known yet
-    assert last.fatigue_parts is not None
-    assert last.fatigue_parts["microsleeps"] == pytest.approx(0.35)
-    assert last.fatigue == pytest.approx(sum(last.fatigue_parts.values()))
-    assert last.fatigue_level == "drowsy"  # .35 and, when it ended, 3 of 43 s: .35; then above .45
-    assert estimated[int(42 * fps)].eyes_closed_s == pytest.approx(2.0, abs=2 / fps)
-    assert estimated[0].eye_right_openness == pytest.approx(1.0, abs=0.05)
-    assert estimated[0].perclos_60 is None
+    assert last.eyes.blink_rate_per_min == pytest.approx(10.0, rel=0.01)
+    assert last.eyes.blink_duration_s == pytest.approx(0.2, abs=1 / fps)
+    assert last.perclos_p80_60s == pytest.approx(3 / 60, abs=2 / fps / 60)
+    assert last.perclos_p80_180s is None  # not a minute known yet
+    assert last.fatigue.parts is not None
+    assert last.fatigue.parts["microsleeps"] == pytest.approx(0.35)
+    assert last.fatigue.score == pytest.approx(sum(last.fatigue.parts.values()))
+    assert last.fatigue.level == "drowsy"  # .35 and, when it ended, 3 of 43 s: .35; then above .45
+    assert estimated[int(42 * fps)].eyes.closed_s == pytest.approx(2.0, abs=2 / fps)
+    assert estimated[0].eyes.right.openness == pytest.approx(1.0, abs=0.05)
+    assert estimated[0].perclos_p80_60s is None
 
 
 def test_reset_of_the_whole_equals_fresh() -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from facetrack.signal_types import AttentionSignals
 from facetrack.signals.head.gaze import Gaze
 from facetrack.signals.windows.lasting import LastingEvent
 from facetrack.signals.windows.observed_time import ROUNDING_S, ShareWindow, Steps
 from facetrack.types import Event
+from facetrack.types.signals import AttentionSignals
 
 
 @dataclass(frozen=True, slots=True)
