@@ -1,4 +1,4 @@
-"""Looks: which are kept, what they are compared with, and what the network is shown."""
+"""Embeddings: which are kept, what they are compared with, and what the network is shown."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facetrack.appearance import Appearance, Looks
+from facetrack.appearance import Appearance, EmbeddingGallery
 from facetrack.errors import ModelFileError
 from staged import actor, alike
 
@@ -16,36 +16,36 @@ def unit(index):
 
 
 def test_the_first_look_stays_and_the_oldest_other_goes():
-    looks = Looks()
+    gallery = EmbeddingGallery()
     for index in range(10):
-        looks.add(unit(index))
-    assert len(looks) == Looks.KEPT + 1
-    known = [index for index in range(10) if looks.similarity(unit(index)) == pytest.approx(1)]
+        gallery.add(unit(index))
+    assert len(gallery) == EmbeddingGallery.MAX_EMBEDDINGS + 1
+    known = [index for index in range(10) if gallery.similarity(unit(index)) == pytest.approx(1)]
     assert known == [0, 4, 5, 6, 7, 8, 9]
 
 
 def test_a_look_like_one_that_is_known_is_not_kept():
-    looks = Looks()
-    looks.add(unit(0))
-    looks.add(alike(0.95, 0, 1))
-    assert len(looks) == 1
-    looks.add(alike(0.85, 0, 1))
-    assert len(looks) == 2
+    gallery = EmbeddingGallery()
+    gallery.add(unit(0))
+    gallery.add(alike(0.95, 0, 1))
+    assert len(gallery) == 1
+    gallery.add(alike(0.85, 0, 1))
+    assert len(gallery) == 2
 
 
 def test_compared_with_the_look_most_like_it():
-    looks = Looks()
-    looks.add(unit(0))
-    looks.add(unit(1))
-    assert looks.similarity(alike(0.8, 0, 2)) == pytest.approx(0.8)
-    assert looks.similarity(alike(0.8, 1, 0)) == pytest.approx(0.8)
-    assert looks.similarity(unit(5)) == pytest.approx(0)
-    assert looks.similarity(-unit(0)) == pytest.approx(0), "the other look is at a right angle"
+    gallery = EmbeddingGallery()
+    gallery.add(unit(0))
+    gallery.add(unit(1))
+    assert gallery.similarity(alike(0.8, 0, 2)) == pytest.approx(0.8)
+    assert gallery.similarity(alike(0.8, 1, 0)) == pytest.approx(0.8)
+    assert gallery.similarity(unit(5)) == pytest.approx(0)
+    assert gallery.similarity(-unit(0)) == pytest.approx(0), "the other embedding is at a right angle"
 
 
 def test_nothing_seen_is_an_error():
     with pytest.raises(ValueError, match="empty"):
-        Looks().similarity(unit(0))
+        EmbeddingGallery().similarity(unit(0))
 
 
 class Recorder:

@@ -1,7 +1,7 @@
-"""What a face looks like, so that a person who comes back within seconds, or was hidden by another, keeps the number.
+"""Appearance embeddings for re-identification of people who were lost for seconds or occluded by another.
 
-A small network turns the aligned face, its hair and shoulders into a vector. It tells the few people of one scene
-apart, not one person among thousands, and the vectors never leave memory.
+A small network turns the aligned face, its hair and shoulders into a vector. It separates the few people of one scene,
+not one person from thousands, and the vectors never leave memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from facetrack.types import Floats, Image
 
 
 class Appearance:
-    """engine: a network of kind `appearance`. Raises ModelFileError for any other."""
+    """Embedding of faces by a network of kind `appearance`. Raises ModelFileError for an engine of any other kind."""
 
     def __init__(self, engine: Engine) -> None:
         spec = engine.spec
@@ -26,21 +26,26 @@ class Appearance:
         self.engine, self._input_px, self._margin = engine, spec.input_px, spec.margin
 
     def __call__(self, image: Image, faces: Sequence[Floats]) -> Floats:
-        """image: (H, W, 3) uint8 BGR; faces: (68, 2) points px each. Returns (N, D), each row of length one: the
-        scalar product of two is their similarity."""
+        """Embed the faces of one image.
+
+        image: (H, W, 3) uint8 BGR. faces: (68, 2) points px each. Returns (N, D), each row of length one: the scalar
+        product of two is their cosine similarity.
+        """
         if not len(faces):
             return np.zeros((0, 0), np.float32)
         crops = [cut(image, crop_from_points(points, self._margin), self._input_px) for points in faces]
         return np.asarray(self.engine(np.stack(crops))["embedding"], np.float32)
 
 
-class Looks:
-    """What one person has looked like so far: the first look and up to `KEPT` others, each unlike those before it, so
-    that a head that left in profile is known again from the front."""
+class EmbeddingGallery:
+    """Embeddings of one person so far: the first and up to MAX_EMBEDDINGS others, each unlike those before it.
 
-    KEPT = 6
-    NEW = 0.9
-    """A look less like any other than this is kept."""
+    So a head that left in profile is re-identified from the front.
+    """
+
+    MAX_EMBEDDINGS = 6
+    NOVEL_BELOW = 0.9
+    """An embedding whose cosine similarity to every other is lower is kept."""
 
     def __init__(self) -> None:
         self._vectors: list[Floats] = []
@@ -49,13 +54,13 @@ class Looks:
         return len(self._vectors)
 
     def add(self, vector: Floats) -> None:
-        """vector: (D,) of length one."""
-        if len(self) and self.similarity(vector) >= self.NEW:
+        """Keep an embedding if it is novel. vector: (D,) of length one."""
+        if len(self) and self.similarity(vector) >= self.NOVEL_BELOW:
             return
-        if len(self) > self.KEPT:
+        if len(self) > self.MAX_EMBEDDINGS:
             del self._vectors[1]
         self._vectors.append(vector)
 
     def similarity(self, vector: Floats) -> float:
-        """-1..1, to the look most like it. Raises ValueError where nothing was seen yet."""
+        """Return the largest cosine similarity, -1..1, to those kept. Raises ValueError while there are none."""
         return max(float(known @ vector) for known in self._vectors)

@@ -3,7 +3,7 @@
 import pytest
 
 from facetrack.signals import Profile, SignalOptions
-from facetrack.tracking.tracker import TrackerOptions, chosen_camera
+from facetrack.tracking.tracker import TrackerOptions
 from facetrack.types import CameraModel
 from poses import pose
 from staged import Stage, actor, frame
@@ -66,10 +66,10 @@ def test_who_is_forgotten_at_once_leaves_no_open_event(smiling):
 def test_where_the_camera_comes_from():
     lens = CameraModel(fx=700.0)
     profile = SignalOptions(profile=Profile(camera=lens))
-    assert chosen_camera(TrackerOptions()) == (CameraModel(), "default")
-    assert chosen_camera(TrackerOptions(signals=profile)) == (lens, "profile")
-    assert chosen_camera(TrackerOptions(signals=profile, camera=CameraModel(fov_deg=80)))[1] == "fov"
-    assert chosen_camera(TrackerOptions(camera=lens)) == (lens, "intrinsics")
+    assert TrackerOptions().chosen_camera() == (CameraModel(), "default")
+    assert TrackerOptions(signals=profile).chosen_camera() == (lens, "profile")
+    assert TrackerOptions(signals=profile, camera=CameraModel(fov_deg=80)).chosen_camera()[1] == "fov"
+    assert TrackerOptions(camera=lens).chosen_camera() == (lens, "intrinsics")
 
 
 def test_the_camera_scales_the_distance():

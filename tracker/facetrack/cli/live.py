@@ -71,7 +71,6 @@ def live(
 
     from facetrack.capture import open_source
     from facetrack.loops.window import Window, check_display
-    from facetrack.sinks import CsvSink, JsonLinesSink
 
     console = Console(stderr=True)
     check_distinct(json, csv, record)
@@ -86,11 +85,7 @@ def live(
             model, options, threads, detector=detector, detector_model=detector_model, engine=engine,
             provider=provider, expressions=expressions,
         )  # fmt: skip
-        records: list[JsonLinesSink | CsvSink] = []
-        if json is not None:
-            records.append(stack.enter_context(JsonLinesSink(json)))
-        if csv is not None:
-            records.append(stack.enter_context(CsvSink(csv)))
+        records = _records(stack, json, csv)
         source = stack.enter_context(open_source(camera, width=width, height=height, fps=fps))
         recording = _recording(stack, record, source) if record else None
         shown = stack.enter_context(Window()) if window else None
@@ -101,6 +96,18 @@ def live(
             loop.run()
         loop.finish()
     console.print(loop.summary(), highlight=False)
+
+
+def _records(stack: ExitStack, json: str | None, csv: Path | None) -> list[JsonLinesSink | CsvSink]:
+    """Open the records that were asked for; the stack finishes them."""
+    from facetrack.sinks import CsvSink, JsonLinesSink
+
+    found: list[JsonLinesSink | CsvSink] = []
+    if json is not None:
+        found.append(stack.enter_context(JsonLinesSink(json)))
+    if csv is not None:
+        found.append(stack.enter_context(CsvSink(csv)))
+    return found
 
 
 def _recording(stack: ExitStack, path: Path, source: Source) -> Record:
