@@ -20,7 +20,7 @@ from facetrack.types import CameraModel, Floats, Pose
 Array = NDArray[np.float64]
 
 WEBCAM = CameraModel()
-"""What is assumed of a camera of which nothing is known."""
+"""Camera that is assumed where nothing is known."""
 MAX_ERROR = 0.25
 """Reprojection error (rms) over the spread (rms radius) of the rigid points above which they are no face."""
 MAX_TURN_DEG = 100.0
@@ -88,9 +88,11 @@ def _pinhole(size: tuple[int, int], camera: CameraModel) -> tuple[Array, Array, 
 def _weak_perspective(
     slopes: list[list[float]], middle: tuple[float, float], focal: float
 ) -> tuple[Array, Array] | None:
-    """POS: least-squares slopes of the image coordinates along the model's axes (3, 2) and the points' middle from the
-    principal point -> rotation vector (3, 1) and translation (3, 1), or None. Plain numbers, since NumPy takes ten
-    times as long over so few."""
+    """Solve POS: slopes of the image coordinates and the points' middle -> rotation vector and translation, or None.
+
+    slopes: least-squares, along the model's axes, (3, 2). middle: px from the principal point. Returns (3, 1) and
+    (3, 1). Plain numbers, since NumPy takes ten times as long over so few.
+    """
     # Scaled first two rows of the rotation.
     (a0, b0), (a1, b1), (a2, b2) = slopes
     length_a, length_b = math.sqrt(a0 * a0 + a1 * a1 + a2 * a2), math.sqrt(b0 * b0 + b1 * b1 + b2 * b2)

@@ -20,7 +20,7 @@ class EventToasts:
     """
 
     MAX_SHOWN = 3
-    """Of one face, the latest: more could not be read in that time."""
+    """Toasts of one face, the latest: more could not be read in that time."""
 
     def __init__(self, window_s: float = 1.5) -> None:
         self.window_s = window_s
@@ -50,7 +50,7 @@ class EventToasts:
 
 
 def _is_same(began: Event, ended: Event) -> bool:
-    """Whether both are reports of one event."""
+    """Return whether both are reports of one event."""
     return (began.kind, began.track_id, began.since_s) == (ended.kind, ended.track_id, ended.since_s)
 
 

@@ -36,7 +36,7 @@ def networks_of(tracker: FaceTracker) -> dict[str, str]:
 
 
 def options_of(tracker: FaceTracker, size: tuple[int, int]) -> dict[str, Any]:
-    """The options that results depend on: the main ones, and by its path every other that is not the default."""
+    """Collect the options that results depend on: the main ones, and by path every other that is not default."""
     from facetrack.tracking.gating import TrackerOptions
 
     options, engine = tracker.options, getattr(tracker.landmarker, "engine", None)

@@ -1,4 +1,4 @@
-"""What is kept of one person for the report, and the totals that follow from it."""
+"""One person in the report: curves, states, events with pictures, and totals."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ STATES = (
 """Paths in `Signals`."""
 _CURVE_VALUES, _STATE_VALUES = attrgetter(*CURVES), attrgetter(*STATES)
 MAX_PICTURES = 300
-"""Of one kind of event and person: an hour has a thousand blinks, and a page of them would not open."""
+"""Pictures of one kind of event and person: an hour has a thousand blinks, and a page of them would not open."""
 LEAST_S = 20.0
-"""With less time known, a rate per minute says nothing (as signals.blink_rate)."""
+"""Least known time for a rate per minute (as in signals.eyes.blink_rate)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Person:
         self._pictures: dict[str, int] = {}
 
     def add(self, time_s: float, face: Face, image: Image) -> None:
-        """The person's next frame."""
+        """Take the person's next frame."""
         signals = face.signals
         for curve, value in zip(self.curves.values(), _CURVE_VALUES(signals), strict=True):
             curve.add(time_s, value)
@@ -64,7 +64,7 @@ class Person:
         self._keep_portrait(time_s, face)
 
     def _keep_portrait(self, time_s: float, face: Face) -> None:
-        """The picture in which the face looks straightest into the camera with its eyes open."""
+        """Keep the picture in which the face looks straightest into the camera with its eyes open."""
         eyes = face.signals.eyes.right.openness, face.signals.eyes.left.openness
         if face.pose is None or any(eye is None or eye < 0.7 for eye in eyes):
             turn_deg = 180.0
@@ -98,7 +98,7 @@ UNKNOWN = "\N{EN DASH}"
 
 
 def totals(person: Person) -> list[Total]:
-    """What a reader asks first. What could not be known is a dash, with the reason beside it."""
+    """Return the main figures; one that could not be known is a dash, with the reason beside it."""
     glances = person.of_kind("glance_away")
     states = person.states
     return [
@@ -151,13 +151,15 @@ def _fatigue(person: Person) -> Total:
 
 
 def _expressions(person: Person) -> list[Total]:
-    """The likeliest for longest and how the rest divides; none where nobody asked for them, or none was told."""
+    """Return the expression seen for longest and the others' shares; nothing without expressions."""
     known_s = person.expression.total_s()
     names = {str(span.state) for span in person.expression.all()}
     shares = sorted(((person.expression.total_s(name) / known_s, name) for name in names), reverse=True)
-    told = [f"{name} {100 * share:.0f} %" for share, name in shares]
+    texts = [f"{name} {100 * share:.0f} %" for share, name in shares]
     return (
-        [Total("Looks like", told[0], ", ".join([*told[1:], "a guess at the look, not at feelings"]))] if told else []
+        [Total("Looks like", texts[0], ", ".join([*texts[1:], "a guess at the look, not at feelings"]))]
+        if texts
+        else []
     )
 
 

@@ -28,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Where a state of `Signals` holds, as a bar below the row."""
+    """A state of `Signals`, drawn as a bar below the row where it holds."""
 
     signal: str
     state: str | bool
@@ -56,7 +56,7 @@ class Row:
 
 
 def rows(person: Person) -> list[Row]:
-    """The signals in their order; ranges fit the person's where no natural one exists."""
+    """Return the rows in their order; ranges fit the person's where no natural one exists."""
     perclos = _most(person, "perclos_p80_60s")
     blinks = _most(person, "eyes.blink_rate_per_min")
     turn = max(_most(person, "head.yaw_deg"), _most(person, "head.pitch_deg"))
@@ -91,7 +91,7 @@ def rows(person: Person) -> list[Row]:
 
 
 def timelines(person: Person, start_s: float, end_s: float) -> str:
-    """The SVG over start_s to end_s. Names and times of events show under the pointer; the table has them all."""
+    """Render the SVG over start_s to end_s. Names and times of events show under the pointer."""
     x = Scale(start_s, max(end_s, start_s + 1e-3), LEFT, WIDTH - RIGHT)
     shown = rows(person)
     height = TOP + sum(row.height + SPACE for row in shown)
@@ -167,7 +167,7 @@ def _strip(strip: Strip, person: Person, x: Scale, top: int) -> str:
 
 
 def _mark(event: Event, x: Scale, top: int) -> str:
-    """A shaded stretch with a tick on its upper edge that stays visible when the stretch is a hair's breadth."""
+    """Draw a shaded stretch with a tick on its upper edge that stays visible when the stretch is a hair's breadth."""
     start, end = x(event.start_s), x(event.until_s)
     kind = "grave" if event.kind in ("long_closure", "microsleep", "nod_off", "distraction") else "plain"
     name = f"{event.kind.replace('_', ' ')} at {clock(event.start_s)}, {event.duration_s:.2f} s"
@@ -181,6 +181,6 @@ def _mark(event: Event, x: Scale, top: int) -> str:
 
 
 def _most(person: Person, signal: str) -> float:
-    """The largest magnitude."""
+    """Return the largest magnitude of a curve, 0 where nothing is known."""
     extremes = person.curves[signal].extremes()
     return max(abs(value) for value in extremes) if extremes else 0.0

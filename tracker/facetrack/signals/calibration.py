@@ -20,9 +20,9 @@ LEAST_KNOWN_S = 2.0
 CLOSED_BELOW = 0.2
 """The network's reading of an eye that is closed: 80 %, as in PERCLOS."""
 FULL_QUANTILE = 0.95
-"""Of the smile's readings: a full smile, if it is held for a twentieth of the time; ten seconds ask for two."""
+"""Quantile of the smile's readings: a full smile if held for a twentieth of the time; ten seconds ask for two."""
 LEAST_SMILE = 0.3
-"""By which a full smile reads more than the face at rest; less is none."""
+"""Least difference between a full smile and the face at rest."""
 LEAST_CLOSED_S = 0.1
 """Shorter closed eyes are a frame's error."""
 
@@ -53,8 +53,10 @@ class Calibration:
         return sum(step_s for step_s, _, _ in self._seen)
 
     def profile(self) -> Profile:
-        """None in it for what was not shown: no closed eyes, no smile, a network that reads nothing. Raises
-        SettingsError where the face was hardly seen."""
+        """Compute the profile; what was not shown (closed eyes, a smile) or not read is None in it.
+
+        Raises SettingsError where the face was hardly seen.
+        """
         if self.known_s < LEAST_KNOWN_S:
             raise SettingsError(
                 f"a face was seen for {self.known_s:.1f} s; expected {LEAST_KNOWN_S:.0f} s at least; sit before the "

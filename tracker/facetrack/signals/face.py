@@ -46,8 +46,12 @@ NO_HEAD, NO_GAZE = HeadSignals(), GazeSignals()
 
 @dataclass(frozen=True, slots=True)
 class SignalOptions:
-    """profile: the person's, where one was calibrated (`Profile.load`). fatigue_weights: `FatigueWeights.load(path)`;
-    the default file's if left out. The others: of each signal."""
+    """Options of all signals.
+
+    profile: the person's, where one was calibrated (`Profile.load`).
+    fatigue_weights: `FatigueWeights.load(path)`; the default file's if left out.
+    The others: of each signal.
+    """
 
     profile: Profile = NO_PROFILE
     fatigue_weights: FatigueWeights = field(default_factory=FatigueWeights.load)
@@ -134,7 +138,7 @@ class FaceSignals:
     def _follow_eyes(
         self, observation: Observation, measured: FrameMeasures, viewed_deg: tuple[float, float] | None
     ) -> tuple[EyesSignals, tuple[float | None, float | None, float | None], tuple[Event, ...]]:
-        """The eyes, PERCLOS (P80 over 60 s, P70 over 60 s, P80 over 180 s), and events."""
+        """Follow the eyes; returns them, PERCLOS (P80 over 60 s, P70 over 60 s, P80 over 180 s), and events."""
         time_s = observation.time_s
         right, left = self._eyes.update(observation, measured, viewed_deg)
         events = self._blinks.update(time_s, right, left, self._eyes.widths)
@@ -194,12 +198,12 @@ def in_order(events: tuple[Event, ...]) -> tuple[Event, ...]:
 
 
 def _open(width: float | None, openness: float | None) -> float | None:
-    """The width of an eye that is not closing."""
+    """Return the width of an eye unless it is closing."""
     return None if openness is None or openness < BLINK_NOT_SMILE_OPENNESS else width
 
 
 def _neutral(profile: Profile) -> HeadAngles | None:
-    """The profile's neutral head, if it holds all of it."""
+    """Return the profile's neutral head, if it holds all of it."""
     if profile.yaw_deg is None or profile.pitch_deg is None or profile.roll_deg is None:
         return None
     return HeadAngles(profile.yaw_deg, profile.pitch_deg, profile.roll_deg)

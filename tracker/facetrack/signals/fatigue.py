@@ -1,4 +1,4 @@
-"""How tired somebody looks: a sum of parts that says what each of them adds."""
+"""Fatigue: a sum of parts, with the contribution of each."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """weight: the most it adds to fatigue. none, full: values that add nothing, and the whole weight. window_s: over
-    which its events are taken, 0 for a part that has its own."""
+    """Weighting of one part of fatigue.
+
+    weight: the most it adds to fatigue.
+    none, full: values that add nothing, and the whole weight.
+    window_s: over which its events are taken, 0 for a part that has its own.
+    """
 
     weight: float
     none: float
@@ -33,7 +37,7 @@ class Part:
     window_s: float = 0.0
 
     def adds(self, value: float) -> float:
-        """The share of fatigue, 0..weight, that a value makes."""
+        """Return the share of fatigue, 0..weight, of a value."""
         return self.weight * min(1.0, max(0.0, (value - self.none) / (self.full - self.none)))
 
 
@@ -47,7 +51,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class FatigueWeights:
-    """What fatigue is made of, as the file says. parts: by the names of PARTS."""
+    """Weights of fatigue as the file has them. parts: by the names of PARTS."""
 
     parts: Mapping[str, Part]
     tired: Level
@@ -94,7 +98,7 @@ class Fatigue:
         self.reset()
 
     def reset(self) -> None:
-        """As new."""
+        """Equal to a new one."""
         for recent in self._counts.values():
             recent.events.clear()
         self._level = 0
@@ -149,7 +153,7 @@ class _Recent:
 
 
 def _counted(events: Iterable[Event]) -> tuple[Event, ...]:
-    """The events that are over; of a microsleep, which is a long closure as well, the microsleep alone."""
+    """Select the events that are over; of a microsleep, which is a long closure as well, the microsleep alone."""
     ended = tuple(event for event in events if event.is_over)
     slept = {event.start_s for event in ended if event.kind == "microsleep"}
     return tuple(event for event in ended if event.kind != "long_closure" or event.start_s not in slept)

@@ -1,4 +1,4 @@
-"""What the signals are told of one face in one frame."""
+"""Input of the signals: one face in one frame."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Observation:
 
     time_s: the frame's; strictly increasing from one observation of a face to the next.
     points: (68, 2) float32 px, smoothed. sigma: (68,) float32 px, one standard deviation of each.
-    pose: None where it cannot be told.
+    pose: None where it is unknown.
     attributes: what the network reads off the picture, by the names of `modelfile.ATTRIBUTES`; empty from a network
         that reads nothing.
     presence: 0..1, the network's belief that this is a face.
@@ -55,4 +55,4 @@ class FrameMeasures:
 
 
 NOTHING = FrameMeasures()
-"""Of a face of which nothing can be measured."""
+"""Measures of a face of which nothing can be measured."""

@@ -1,4 +1,4 @@
-"""What is one person's own: how far the eyes open, the mouth at rest, how the head is held. Kept in a small file."""
+"""Profile of one person and camera: levels of eyes, mouth, smile and head, and the lens; a small JSON file."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The levels of one person, as a calibration found them; None for what it did not, which is then learnt while the
-    face is watched.
+    """Levels of one person as a calibration found them; None for what is learnt while the face is tracked.
 
     ear_right_open, ear_right_closed, ear_left_open, ear_left_closed: eye aspect ratios of the open and the closed eye,
     head straight.
@@ -103,7 +102,7 @@ def _numbers(profile: Profile) -> Iterator[tuple[str, object]]:
 
 
 def _camera(found: object) -> CameraModel | None:
-    """The entry `camera` of a profile's file. Raises SettingsError."""
+    """Read the entry `camera` of a profile's file. Raises SettingsError."""
     if found is None:
         return None
     names = [item.name for item in fields(CameraModel)]

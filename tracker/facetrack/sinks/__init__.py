@@ -1,4 +1,4 @@
-"""Where results go: an annotated video or picture, JSON lines, CSV.
+"""Sinks: annotated video or picture, JSON lines, CSV; and the reader of JSON lines.
 
 Every sink is a context manager. It writes beside its target and renames at the end, so that a file is there whole or
 not at all: leaving the `with` block through an exception, or calling discard(), leaves nothing behind.

@@ -79,7 +79,7 @@ class CsvSink(Sink):
 
 
 def rows(line: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The rows of one frame by column, from its JSON object: the two outputs cannot disagree."""
+    """Yield the rows of one frame by column, from its JSON object: the two outputs cannot disagree."""
     frame = {"frame": line["frame"], "time_s": line["time_s"], "image": line.get("image")}
     ended = [event for event in line["events"] if event["phase"] == ENDED]
     present = [face["id"] for face in line["faces"]]

@@ -63,7 +63,7 @@ def _kind(hint: object) -> str:
 
 
 _KINDS = {"Mapping": MAPPING, "float": NUMBER, "bool": FLAG, "str": WORD}
-"""By what the annotation names first: a mapping holds floats, too."""
+"""Kinds by the first of these names in the annotation: a mapping holds floats, too."""
 LEAVES = tuple(_leaves(Signals))
 """Every signal, in the order in which they are written."""
 
@@ -109,7 +109,7 @@ signals_from_json: Callable[[Mapping[str, Any]], Signals] = _reader(Signals)
 
 
 def signals_schema(group: type = Signals) -> dict[str, Any]:
-    """The JSON schema of `Signals`, as it stands in schema.json."""
+    """Build the JSON schema of `Signals`, as it stands in schema.json."""
     hints = get_type_hints(group)
     properties = {}
     for item in fields(group):

@@ -30,7 +30,7 @@ class Header:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The object of the header line."""
+        """Return the object of the header line."""
         return {
             "schema": SCHEMA_VERSION,
             "source": self.source,

@@ -84,7 +84,7 @@ class JsonLines:
                 raise self._broken(number, f"a line that is no frame ({reason})") from error
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """A pandas DataFrame of one row per face and frame, with the columns and rows of the CSV.
+        """Return a pandas DataFrame of one row per face and frame, with the columns and rows of the CSV.
 
         Unknown is NaN or None. Raises MissingExtraError without pandas.
         """

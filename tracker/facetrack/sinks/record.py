@@ -13,7 +13,7 @@ from facetrack.types import Event, Face, Frame, Pose
 
 
 def record(frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> dict[str, Any]:
-    """The JSON object of one frame."""
+    """Return the JSON object of one frame."""
     line: dict[str, Any] = {"frame": int(frame.index), "time_s": rounded(frame.time_s, 6)}
     if frame.name is not None:
         line["image"] = frame.name

@@ -1,4 +1,4 @@
-"""What all sinks share: whole or not at all."""
+"""Base class of all sinks: a file appears whole or not at all."""
 
 from __future__ import annotations
 

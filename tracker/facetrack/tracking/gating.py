@@ -63,7 +63,7 @@ class TrackerOptions:
             raise ValueError(f"max_faces is {self.max_faces}; expected at least 1")
 
     def chosen_camera(self) -> tuple[CameraModel, str]:
-        """The camera given here, else the profile's, else a webcam's, and which of them it is."""
+        """Return the camera given here, else the profile's, else a webcam's, and which of them it is."""
         if self.camera is not None:
             return self.camera, "intrinsics" if self.camera.fov_deg is None else "fov"
         profile = self.signals.profile.camera
@@ -77,7 +77,7 @@ class Gates:
         self.options = options
 
     def may_enter(self, reading: Reading, image: Image, known: bool) -> bool:
-        """Whether a reading may start or restart a track; a lost face needs less certainty than a new one.
+        """Return whether a reading may start or restart a track; a lost face needs less certainty than a new one.
 
         known: whether it may be a lost face.
         """
@@ -85,13 +85,13 @@ class Gates:
         return is_plausible(reading, image, self.options.enter_presence, sigma)
 
     def may_stay(self, track: Track, reading: Reading, image: Image) -> bool:
-        """Whether a face is still seen where it was predicted; an unconfirmed one must be as clear as a new one."""
+        """Return whether a face is still seen where predicted; an unconfirmed one must be as clear as a new one."""
         options = self.options
         presence = options.keep_presence if track.followed and track.confirmed else options.enter_presence
         return is_plausible(reading, image, presence, options.keep_sigma if track.confirmed else options.enter_sigma)
 
     def is_face(self, track: Track) -> bool:
-        """Whether a new face is clear enough, or was seen often enough, to be confirmed."""
+        """Return whether a new face is clear enough, or was seen often enough, to be confirmed."""
         unclear = track.reading.relative_sigma() > self.options.clear_sigma
         return not unclear or track.readings >= self.options.confirmations
 
@@ -105,7 +105,7 @@ class Gates:
 
 
 def is_plausible(reading: Reading, image: Image, presence: float, sigma: float) -> bool:
-    """Whether the network sees a face, half of it in the picture, with certain points there.
+    """Return whether the network sees a face, half of it in the picture, with certain points there.
 
     presence: the least. sigma: the largest relative sigma; a network that gives none (NaN) passes.
     """

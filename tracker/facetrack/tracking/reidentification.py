@@ -21,7 +21,7 @@ it was lost."""
 JUMP, MAX_SPEED_PER_S = 0.8, 8.0
 """It cannot have gone further than JUMP and MAX_SPEED_PER_S, in the same units."""
 MOTION_ONLY_REID_S = 2.0
-"""For how long after the loss the position alone is enough."""
+"""Seconds after the loss for which the position alone is enough."""
 MIN_COSINE_NEAR = 0.5
 """Least cosine similarity to a face that was lost at this very position. Of pairs of two held-out people 5 % are more
 similar than .58, 1 % than .72, .1 % than .85."""
@@ -34,14 +34,14 @@ MAX_RELATIVE_SIGMA = 0.05
 CLEAR_RELATIVE_SIGMA = 0.03
 """Relative sigma up to which an embedding is worth keeping."""
 MAX_DISTANCE = 10.0
-"""In sizes of the face: beyond, all positions are equally far."""
+"""Distance in sizes of the face beyond which all positions are equally far."""
 MIN_COSINE_SAME = 0.3
 """A face less similar to its own embeddings is somebody else, onto whom the points have slid, or who stands where the
 face was lost."""
 EMBEDDING_INTERVAL_S = 0.5
 MOVING_SPEED, MOVING_EMBEDDING_INTERVAL_S = 0.5, 0.15
-"""How often a face is embedded; more often one that moves by more than half its size a second, since its points may
-have slid onto somebody who walks past."""
+"""Interval between embeddings of a face; shorter for one that moves by more than half its size a second, since its
+points may have slid onto somebody who walks past."""
 HEAD_MARGIN = 0.15
 """Room around the points' box, over its longer side, for hair and chin."""
 APART_IOU = 0.1
@@ -183,13 +183,13 @@ def _is_due(track: Track, time_s: float) -> bool:
 
 
 def _embeddable(track: Track, image: Image) -> bool:
-    """Whether all of it is in the picture, and clear unless it is the first: half a face resembles nobody."""
+    """Return whether all of it is in the picture, and clear unless it is the first: half a face resembles nobody."""
     is_clear = not len(track.embeddings) or track.reading.relative_sigma() <= CLEAR_RELATIVE_SIGMA
     return is_clear and _is_inside(track, image)
 
 
 def is_unoccluded(track: Track, followed: Sequence[Track], image: Image) -> bool:
-    """Whether neither the picture's edges nor another face cut off face or hair."""
+    """Return whether neither the picture's edges nor another face cut off face or hair."""
     beside = np.array([other.box for other in followed if other is not track]).reshape(-1, 4)
     return not touching(_head_box(track), beside).any() and _is_inside(track, image)
 

@@ -98,7 +98,7 @@ class LastSeen:
     known: bool = True
 
     MOTION_HORIZON_S: ClassVar[float] = 0.5
-    """For how long an unseen face is predicted to go on."""
+    """Seconds for which an unseen face is predicted to go on."""
 
     @property
     def size_px(self) -> float:

@@ -40,9 +40,9 @@ class FaceTracker:
     MAX_OCCLUDED_READINGS = 10
     """Readings of a partly occluded face after which it counts as a new person's while somebody is lost."""
     RECOVERY_S = 0.5
-    """How long to read a lost face where it was: a hand before it, or a turn to profile, often passes by then."""
+    """Seconds for which a lost face is read where it was: a hand before it, or a turn aside, often passes by then."""
     SEARCH_INTERVAL_S = 0.1
-    """How often to run the detector for a lost face while others are followed."""
+    """Interval at which the detector runs for a lost face while others are followed."""
     CLOSER_EVERY = 3
     """While somebody is followed, every CLOSER_EVERY-th search also runs the detector on a tile of the picture."""
 
@@ -197,7 +197,7 @@ class FaceTracker:
         ]  # fmt: skip
 
     def _resolve_duplicates(self, frame: Frame) -> None:
-        """Of two tracks that have slid onto one face, mark the one that it does not belong to as occluded."""
+        """Mark as occluded the one of two tracks on one face that it does not belong to."""
         for track, other in combinations(self._followed, 2):
             if track.followed and other.followed and track.overlap(other.box) > self.SAME_FACE_IOU * 1.5:
                 owner = self._reidentifier.owner_of_duplicate(frame.image, track, other)
@@ -225,11 +225,11 @@ class FaceTracker:
         return is_unoccluded(track, self._followed, frame.image)
 
     def _detection_required(self) -> bool:
-        """Whether the detector must run now: a face was lost in this frame, or none is followed."""
+        """Return whether the detector must run now: a face was lost in this frame, or none is followed."""
         return not self._followed or any(t.just_lost for t in self._tracks)
 
     def search_is_due(self, time_s: float, interval_s: float | None = None) -> bool:
-        """Whether the detector is due for new or lost faces. interval_s: another one than the options'."""
+        """Return whether the detector is due for new or lost faces. interval_s: another one than the options'."""
         lost_lately = any(t.lost and time_s - t.seen_s <= MOTION_ONLY_REID_S for t in self._tracks)
         interval_s = self.options.detect_interval_s if interval_s is None else interval_s
         interval_s = min(interval_s, self.SEARCH_INTERVAL_S) if lost_lately else interval_s
@@ -262,7 +262,7 @@ class FaceTracker:
                 self._admit(reading, owner, frame)
 
     def _free(self, found: Detections) -> NDArray[np.intp]:
-        """Indices of the boxes over no followed face."""
+        """Return the indices of the boxes over no followed face."""
         followed = self._followed
         free = np.arange(len(found))
         if followed and len(free):

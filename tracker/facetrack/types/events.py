@@ -45,7 +45,7 @@ class Event:
         cls, kind: str, track_id: int, start_s: float, end_s: float, amplitude: float | None = None,
         closing_speed_per_s: float | None = None,
     ) -> Event:  # fmt: skip
-        """An event that is known only now that it is over."""
+        """Make an event that is known only now that it is over."""
         return cls(kind, track_id, ENDED, start_s, end_s, end_s, amplitude, closing_speed_per_s)
 
     @property

@@ -60,7 +60,7 @@ class Face:
 
     track_id: from 1, the same for one face as long as it is followed. box: (4,) float32 x0 y0 x1 y1 px, the extent of
     the points.
-    score: 0..1, the network's belief that this is a face. pose: None where it cannot be told.
+    score: 0..1, the network's belief that this is a face. pose: None where it is unknown.
     """
 
     track_id: int

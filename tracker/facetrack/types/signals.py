@@ -40,7 +40,7 @@ class SignalInfo:
 
 
 def _signal(meaning: str, null: str, was: str, **more: Any) -> Any:
-    """A dataclass field that is None where it cannot be known."""
+    """Declare a dataclass field that is None where it cannot be known."""
     return field(default=None, metadata={INFO: SignalInfo(meaning, null, was, **more)})
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from facetrack.signals.eyes.closure import Measures, Pair
 from facetrack.signals.eyes.lids import Closure, LidFollower, LidOptions
 from facetrack.signals.windows.lasting import LastingEvent
-from facetrack.signals.windows.observed_time import Steps
+from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.types import Event
 
 EYES = ("right", "left")
@@ -16,8 +16,11 @@ EYES = ("right", "left")
 
 @dataclass(frozen=True, slots=True)
 class BlinkOptions:
-    """closed_below: share of its level under which an eye is closed; both_below: and under which the more open one is
-        when the other is closed: lids of two eyes seldom fall alike (and the network seldom reads them alike).
+    """Thresholds of closures.
+
+    closed_below: share of its level under which an eye is closed.
+    both_below: the same of the more open eye when the other is closed: lids of two eyes seldom fall alike (and the
+        network seldom reads them alike).
     min_s: shorter dips are a frame's error (Stern, Walrath and Goldstein, Psychophysiology 21, 1984: blinks last .1 s
         and more; half of that is left of a short one at half of its way).
     max_closing_s: for `Measures.closing_s`, 30 % of the way down. All of it takes the lids of a blink under .2 s even
@@ -62,7 +65,7 @@ class _Sample:
 class BlinkDetector:
     """Events "blink", "long_closure" and "microsleep" of both eyes, "wink_right" and "wink_left" of one.
 
-    What both eyes do is told from the more open of them: they are closed when that one is, whatever the other did
+    What both eyes do is read from the more open of them: they are closed when that one is, whatever the other did
     before or does after, so that a blink inside a wink is a blink. Each eye is followed by itself as well: a closure in
     which the other stayed open is a wink. That takes evidence: the network may misread one of two closed eyes (turned
     away, in shadow) but its points do not stay where they are, so if the other eye's aspect ratio falls along it was a
@@ -81,7 +84,7 @@ class BlinkDetector:
     def __init__(self, track_id: int, options: BlinkOptions | None = None) -> None:
         self.options = options = options or BlinkOptions()
         self._track_id = track_id
-        self._steps = Steps()
+        self._gap_timer = GapTimer()
         self._both = LidFollower(options.both_below, options.lids)
         self._single = tuple(LidFollower(options.closed_below, options.lids) for _ in EYES)
         self._long = LastingEvent("long_closure", track_id)
@@ -91,7 +94,7 @@ class BlinkDetector:
 
     def reset(self) -> None:
         """Equal to a new one."""
-        self._steps.reset()
+        self._gap_timer.reset()
         self._long.reset()
         self._microsleep.reset()
         self._last_s = 0.0
@@ -103,7 +106,7 @@ class BlinkDetector:
 
     @property
     def closed_s(self) -> float | None:
-        """For how long all eyes that are seen have been closed until now, as far as it was seen; None if unknown."""
+        """Seconds for which all eyes that are seen have been closed until now; None if unknown."""
         return self._closed_s
 
     def update(
@@ -112,11 +115,11 @@ class BlinkDetector:
         """Follow the next frame; returns what began or ended with it.
 
         right, left: openness, 0..1 or None; time_s strictly increasing.
-        widths: aspect ratio of each eye over that of this person's open eye, None where unknown: then no wink is told.
-        Left out, the openness is taken at its word.
+        widths: aspect ratio of each eye over that of this person's open eye, None where unknown: then no wink is
+            reported. Left out, the openness alone counts.
         """
         events: tuple[Event, ...] = ()
-        if self._steps.step(time_s) is None:
+        if self._gap_timer.step(time_s) is None:
             events = self.interrupt()
         if right is None and left is None:
             return (*events, *self.interrupt())
@@ -140,7 +143,7 @@ class BlinkDetector:
         return self._end_long(self._both.so_far())
 
     def _unknown(self) -> None:
-        """What was going on is dropped; the levels stay."""
+        """Drop what was going on; the levels stay."""
         for lids in (self._both, *self._single):
             lids.unknown()
         self._seen.clear()
@@ -149,7 +152,7 @@ class BlinkDetector:
         self._closed_s: float | None = None
 
     def _of_both(self, time_s: float, right: float | None, left: float | None) -> tuple[Event, ...]:
-        """What the eyes do together."""
+        """Follow what the eyes do together."""
         if not self._both.closing:
             self._used = (right is not None, left is not None)
         else:  # an eye that comes into sight while the other is closed does not open it
@@ -226,7 +229,7 @@ class BlinkDetector:
         return closure.deep_s > 0.0 or self._points_fell(found)
 
     def _of_one(self, time_s: float, eyes: Pair) -> tuple[Event, ...]:
-        """What an eye does while the other does something else."""
+        """Follow what an eye does while the other does something else."""
         events: list[Event] = []
         for index, (lids, openness) in enumerate(zip(self._single, eyes, strict=True)):
             if openness is None:
@@ -238,7 +241,7 @@ class BlinkDetector:
         return tuple(events)
 
     def _kind_of_one(self, index: int, found: Measures) -> str | None:
-        """A wink, or a blink of which the other eye's reading saw nothing."""
+        """Name a wink, or a blink of which the other eye's reading saw nothing."""
         options = self.options
         if found.amplitude < options.min_amplitude or found.duration_s > options.wink_s or not self._is_quick(found):
             return None
@@ -254,7 +257,7 @@ class BlinkDetector:
         return None if is_reported or found.duration_s >= options.long_s else "blink"
 
     def _alone(self, index: int, found: Measures) -> list[_Sample] | None:
-        """The frames of a closure in which the other eye was open; None if they do not make it one of one eye alone."""
+        """Return the frames of a closure in which the other eye was open; None if it was not of one eye alone."""
         options, other = self.options, 1 - index
         during = [s for s in self._seen if found.start_s <= s.time_s <= found.end_s]
         open_above = options.both_below * self._single[other].level
@@ -265,7 +268,7 @@ class BlinkDetector:
         return alone if all(s in alone for s in in_time) else None
 
     def _points_fell(self, found: Measures) -> bool:
-        """Whether the points of any eye saw lids come down."""
+        """Return whether the points of any eye saw lids come down."""
         during = [s for s in self._seen if found.start_s <= s.time_s <= found.end_s]
         falls = (self._fall(index, found.start_s, during) for index in (0, 1))
         return any(fall is not None and fall >= self.options.least_fall for fall in falls)

@@ -1,4 +1,4 @@
-"""Attention: whether somebody looks at a target, for how long not, and when that becomes a distraction.
+"""Attention: gaze on a target, glances away from it, and distraction.
 
 Not a certified driver-monitoring system: the criteria are those of the rules named here, but nothing was tested
 against them, and the gaze is the head's alone (see `signals.head.gaze`).
@@ -11,14 +11,16 @@ from dataclasses import dataclass
 
 from facetrack.signals.head.gaze import Gaze
 from facetrack.signals.windows.lasting import LastingEvent
-from facetrack.signals.windows.observed_time import ROUNDING_S, ShareWindow, Steps
+from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer, TimeWeightedWindow
 from facetrack.types import Event
 from facetrack.types.signals import AttentionSignals
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionOptions:
-    """yaw_deg, pitch_deg: the target's zone, (least, most) relative to straight ahead: yaw positive towards the
+    """Target zone and times of attention.
+
+    yaw_deg, pitch_deg: the target's zone, (least, most) relative to straight ahead: yaw positive towards the
     picture's right, pitch up. edge_deg: how far beyond the zone's edge the gaze has to go to leave it, so that a gaze
     on the edge does not flicker.
     min_glance_s: a shorter look away is none: a fixation takes at least .12 s (ISO 15007).
@@ -58,9 +60,9 @@ class Attention:
 
     def __init__(self, track_id: int, options: AttentionOptions | None = None) -> None:
         self.options, self._track_id = options or AttentionOptions(), track_id
-        self._steps = Steps()
-        self._share = ShareWindow(self.options.share_s)
-        self._away = ShareWindow(self.options.within_s)
+        self._gap_timer = GapTimer()
+        self._share = TimeWeightedWindow(self.options.share_s)
+        self._away = TimeWeightedWindow(self.options.within_s)
         self._glance = LastingEvent("glance_away", track_id)
         self._distraction = LastingEvent("distraction", track_id)
         self.reset()
@@ -79,7 +81,7 @@ class Attention:
         return ended
 
     def _forget(self) -> None:
-        self._steps.reset()
+        self._gap_timer.reset()
         self._on_target: bool | None = None
         self._since_s = 0.0
         self._furthest_deg = 0.0
@@ -100,10 +102,10 @@ class Attention:
             ended = self._lose_gaze()
             return AttentionSignals(None, self._attention(time_s), None), ended
         ended = ()
-        step_s = self._steps.step(time_s)
+        step_s = self._gap_timer.step(time_s)
         if step_s is None:
             ended = self._lose_gaze()
-            self._steps.step(time_s)
+            self._gap_timer.step(time_s)
         elif self._on_target is not None:
             self._share.add(time_s - step_s, time_s, self._on_target)
             self._away.add(time_s - step_s, time_s, not self._on_target)
@@ -142,7 +144,7 @@ class Attention:
                 return self._distraction.end(self._last_s if forgotten else self._since_s)
             return ()
         is_long = not self._on_target and lasted_s >= self.options.long_glance_s
-        if not is_long and self._away.kind_s + ROUNDING_S < self.options.total_s:
+        if not is_long and self._away.true_s + ROUNDING_S < self.options.total_s:
             return ()
         start_s = self._since_s if is_long else self._away.first_s
         self._distracted = True
@@ -157,7 +159,7 @@ class Attention:
     def _attention(self, time_s: float) -> float | None:
         self._share.advance(time_s)
         known_s = self._share.known_s
-        return self._share.kind_s / known_s if known_s >= self.options.least_known_s - ROUNDING_S else None
+        return self._share.true_s / known_s if known_s >= self.options.least_known_s - ROUNDING_S else None
 
 
 def _angle_deg(gaze: Gaze) -> float:

@@ -1,4 +1,4 @@
-"""Smiles, and whether the eyes smile too."""
+"""Smiles and the part of the eyes in them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.lasting import LastingEvent
-from facetrack.signals.windows.observed_time import ROUNDING_S, Steps
+from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer
 from facetrack.types import Event
 
 
 @dataclass(frozen=True, slots=True)
 class SmileOptions:
-    """begin, end: how far the smile is on the way from this person's rest to a full one, to begin and to end: two
+    """Levels and times of smiles.
+
+    begin, end: how far the smile is on the way from this person's rest to a full one, to begin and to end: two
     levels, so that a smile on the edge does not flicker. hold_s: for how long the reading must be there before either
     is believed. A smile of enjoyment lasts 2/3 to 4 s (Ekman and Friesen, Felt, false, and miserable smiles, J.
     Nonverbal Behavior 6, 1982), while the vowels and pauses of speech, which widen a mouth as a smile does, follow each
@@ -54,7 +56,7 @@ class Smiles:
         """rest, full: `Profile.smile_rest`, `Profile.smile_full`; None to learn the one and to take 1 for the other."""
         self.options, self._track_id = options or SmileOptions(), track_id
         self._set_rest, self._full = rest, 1.0 if full is None else full
-        self._steps = Steps()
+        self._gap_timer = GapTimer()
         self._rest = Level(FadingQuantile(0.0, 1.0, 100, self.options.memory_s), self.options.rest_share)
         self._event = LastingEvent("smile", track_id)
         self.reset()
@@ -76,13 +78,13 @@ class Smiles:
         self._drop()
         self._event.reset()
         self._last_s = 0.0
-        self._steps.reset()
+        self._gap_timer.reset()
         self._rest.reset()
         self._rest.add(self.options.prior_rest, self.options.prior_s)
 
     @property
     def rest(self) -> float:
-        """What the network reads off this person's face at rest."""
+        """Reading of this person's face at rest."""
         if self._set_rest is not None:
             return self._set_rest
         return min(self._rest.value or 0.0, self.options.highest_rest)
@@ -97,10 +99,10 @@ class Smiles:
         narrow with it (0..1, 0 without a smile), both None while unknown, and what began or ended.
         """
         if smile is None:
-            self._steps.reset()
+            self._gap_timer.reset()
             return None, None, self.interrupt()
         events: tuple[Event, ...] = ()
-        step_s = self._steps.step(time_s)
+        step_s = self._gap_timer.step(time_s)
         if step_s is None:
             events = self.interrupt()
         else:
@@ -115,8 +117,10 @@ class Smiles:
         return (smile - rest) / max(self._full - rest, 0.1)  # a calibration without a smile does not divide by zero
 
     def _follow(self, time_s: float, relative: float, smile: float) -> tuple[Event, ...]:
-        """Either state ends with a reading beyond the far level that for hold_s is not taken back beyond the near one
-        (silero-vad's VADIterator)."""
+        """Follow the reading with two levels, as silero-vad's VADIterator does.
+
+        Either state ends with a reading beyond the far level that for hold_s is not taken back beyond the near one.
+        """
         held_s = self.options.hold_s - ROUNDING_S
         if relative >= self.options.begin:
             self._start_s = time_s if self._start_s is None else self._start_s

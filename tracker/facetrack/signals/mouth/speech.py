@@ -1,26 +1,28 @@
-"""Whether somebody speaks, by the rhythm of the mouth alone."""
+"""Speech by the rhythm of the mouth alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from facetrack.signals.windows.lasting import LastingEvent
-from facetrack.signals.windows.observed_time import ROUNDING_S, ShareWindow, Steps
+from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer, TimeWeightedWindow
 from facetrack.signals.windows.reversals import Reversals
 from facetrack.types import Event
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechOptions:
-    """slowest_hz, fastest_hz: the area of a talking mouth's opening is modulated at 2 to 7 Hz, the rate of syllables
+    """Rhythm of speech.
+
+    slowest_hz, fastest_hz: the area of a talking mouth's opening is modulated at 2 to 7 Hz, the rate of syllables
     (Chandrasekaran, Trubanova, Stillittano, Caplier and Ghazanfar, The natural statistics of audiovisual speech, PLoS
     Comput Biol 2009). Chewing, at 1 to 2 Hz and mostly with closed lips, is slower.
 
     min_swing: of the opening (see `mouth_opening`), over what noise does to a still mouth. window_s: of the rhythm.
     begin_share, end_share: of that window in swings of a syllable's length, to begin and to end. Low, since even a
     speaker's mouth does so a third of the time only (podium_kh: long vowels and pauses), and far apart, so that pauses
-    between words do not cut a sentence; one bite or one word alone stays below. min_s: shortest speech that is told as
-    an event. All choices of this project.
+    between words do not cut a sentence; one bite or one word alone stays below.
+    min_s: shortest speech that is reported as an event. All choices of this project.
     """
 
     slowest_hz: float = 2.0
@@ -43,9 +45,9 @@ class Speech:
 
     def __init__(self, track_id: int, options: SpeechOptions | None = None) -> None:
         self.options, self._track_id = options or SpeechOptions(), track_id
-        self._steps = Steps()
+        self._gap_timer = GapTimer()
         self._swings = Reversals(self.options.min_swing, still_s=1.0 / self.options.slowest_hz)
-        self._window = ShareWindow(self.options.window_s)
+        self._window = TimeWeightedWindow(self.options.window_s)
         self._event = LastingEvent("speech", track_id)
         self.reset()
 
@@ -63,7 +65,7 @@ class Speech:
 
     def reset(self) -> None:
         """Equal to a new one."""
-        self._steps.reset()
+        self._gap_timer.reset()
         self._event.reset()
         self._forget()
 
@@ -74,10 +76,10 @@ class Speech:
         (None while unknown) and what began or ended.
         """
         if opening is None:
-            self._steps.reset()
+            self._gap_timer.reset()
             return None, self.interrupt()
         events: tuple[Event, ...] = ()
-        step_s = self._steps.step(time_s)
+        step_s = self._gap_timer.step(time_s)
         if step_s is None:
             events = self.interrupt()
             self._since_s = time_s
@@ -85,7 +87,7 @@ class Speech:
         self._window.advance(time_s)
         if time_s - self._since_s < self.options.window_s - ROUNDING_S:
             return None, events
-        share = self._window.kind_s / self.options.window_s
+        share = self._window.true_s / self.options.window_s
         if self._start_s is None and share >= self.options.begin_share:
             self._start_s = self._window.first_s
         events += self._begin()

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facetrack.signals.windows.lasting import LastingEvent
-from facetrack.signals.windows.observed_time import ROUNDING_S, Steps
+from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer
 from facetrack.types import Event
 
 
 @dataclass(frozen=True, slots=True)
 class YawnOptions:
-    """begin, wide, end: levels of the mouth's openness (see `signals.mouth.openness`): above `begin` the mouth has
+    """Levels and times of yawns.
+
+    begin, wide, end: levels of the mouth's openness (see `signals.mouth.openness`): above `begin` the mouth has
     begun to open, above `wide` it may yawn, below `end` it has stopped. `wide` is an opening of .34: 94 % of 95
-    photographs of yawns are above it, none of 87 others (yawn_faces, without those held aside). Speech opens it as far,
+    photographs of yawns are above it, none of 87 others (yawn_faces but the held-out ones). Speech opens it as far,
     but not for seconds. wide_s: how long it has to stay above `end` once it was `wide`. With the slow ways up and down
     this makes the gate of about 3 s of common practice; a yawn lasts some 6 s in the mean (Provine, Yawning as a
     stereotyped action pattern and releasing stimulus, Ethology 72, 1986). rise_s: the way from `begin` to `wide` takes
@@ -45,7 +47,7 @@ class Yawns:
 
     def __init__(self, track_id: int, options: YawnOptions | None = None) -> None:
         self.options, self._track_id = options or YawnOptions(), track_id
-        self._steps = Steps()
+        self._gap_timer = GapTimer()
         self._event = LastingEvent("yawn", track_id)
         self.reset()
 
@@ -57,7 +59,7 @@ class Yawns:
 
     def reset(self) -> None:
         """Equal to a new one."""
-        self._steps.reset()
+        self._gap_timer.reset()
         self._event.reset()
         self._last_s = 0.0
         self._before: float | None = None  # the last openness
@@ -81,10 +83,10 @@ class Yawns:
         if openness is None:
             return None, self.interrupt()
         events: tuple[Event, ...] = ()
-        step_s = self._steps.step(time_s)
+        step_s = self._gap_timer.step(time_s)
         if step_s is None:
             events = self.interrupt()
-            self._steps.step(time_s)
+            self._gap_timer.step(time_s)
         if self._before is not None and step_s is not None:
             events += self._follow(time_s, openness, step_s)
         if self._wide is not None and step_s is not None:
@@ -98,13 +100,13 @@ class Yawns:
         return yawning, (*events, *self._report(time_s, yawning))
 
     def _report(self, time_s: float, yawning: bool) -> tuple[Event, ...]:
-        """The event begins when `yawning` turns true, and ends at the latest when it turns false."""
+        """Begin the event when `yawning` turns true, and end it at the latest when that turns false."""
         if self._wide is None or self._begin_s is None or not yawning:
             return self._event.end(time_s, self._wide.peak if self._wide else None)
         return self._event.begin(self._begin_s, time_s, self._wide.peak)
 
     def _follow(self, time_s: float, openness: float, step_s: float) -> tuple[Event, ...]:
-        """The openness from the last frame to this one, through the levels."""
+        """Follow the openness from the last frame to this one, through the levels."""
         options, before = self.options, self._before
         assert before is not None
 
