@@ -1,4 +1,4 @@
-"""What can go wrong, one class for each thing that a caller may want to tell apart.
+"""Errors, one class for each kind that a caller may want to distinguish.
 
 Every message says what was got, what was expected, and what to do next, in one sentence: the command line prints it as
 it stands and exits with 2.

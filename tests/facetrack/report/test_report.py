@@ -217,8 +217,8 @@ class Page(HTMLParser):
 def write_page(folder: Path, source: str = "in.mp4", events: tuple[Event, ...] = ()) -> str:
     with ReportSink(folder / "r.html", source=Path(source), csv_name="r.csv") as sink:
         for index in range(30):
-            told = events if index == 29 else ()
-            sink.write(Frame(picture(), index / 10, index), [face(signals_with(eyes_right_openness=1.0))], told)
+            expected = events if index == 29 else ()
+            sink.write(Frame(picture(), index / 10, index), [face(signals_with(eyes_right_openness=1.0))], expected)
     return (folder / "r.html").read_text(encoding="utf-8")
 
 

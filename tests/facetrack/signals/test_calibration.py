@@ -104,7 +104,7 @@ def face(number, signals, yaw):
     return Face(number, np.zeros(4, np.float32), Landmarks(POINTS, POINTS[:, 0]), 0.9, pose(yaw, -8.0), signals)
 
 
-class Told:
+class Printed:
     def __init__(self):
         self.lines = []
 
@@ -113,7 +113,7 @@ class Told:
 
 
 def test_the_guide_waits_for_a_face_tells_each_step_once_and_stops():
-    logged, seen = Told(), []
+    logged, seen = Printed(), []
 
     def frames():
         for i in range(1000):

@@ -85,8 +85,8 @@ def test_what_was_written_comes_back(tmp_path: Path) -> None:
             if row.csv.endswith("_NAME"):
                 value = {"anger": 0.25} if "anger" in row.values else {"yawns": 0.5}
             every[row.csv.removesuffix("_NAME")] = {"gaze_source": "head", "fatigue_level": "tired"}.get(row.csv, value)
-    told = signals_with(**every)
-    seen = Face(2, box, marks, 0.9876, Pose(rotation, np.array([1.04, 2.0, 700.0]), 20.0, 10.0, 5.0), told)
+    known = signals_with(**every)
+    seen = Face(2, box, marks, 0.9876, Pose(rotation, np.array([1.04, 2.0, 700.0]), 20.0, 10.0, 5.0), known)
     events = (Event.completed("blink", 2, 0.1, 0.25, 0.9, 7.5), Event("smile", 2, "began", 0.0, 0.5, None, 0.75))
     with JsonLinesSink(tmp_path / "a.jsonl") as sink:
         sink.begin(Header("x.mp4", 640, 480, 25.0))
@@ -98,7 +98,7 @@ def test_what_was_written_comes_back(tmp_path: Path) -> None:
     (record,) = found
     assert record.events == events
     back, other = record.faces
-    assert back.signals == told
+    assert back.signals == known
     assert len(every) == 34
     np.testing.assert_allclose(back.landmarks.points, points, atol=0.005001)
     np.testing.assert_allclose(back.landmarks.sigma, marks.sigma, atol=0.0005001)

@@ -141,8 +141,8 @@ def test_a_record_names_the_picture_of_a_folder() -> None:
 def test_visibility_and_the_pose_uncertainty_are_written_where_they_are_known() -> None:
     seen = face()
     marks = replace(seen.landmarks, visibility=np.linspace(0, 1, 68, dtype=np.float32))
-    told = replace(seen, landmarks=marks, pose=replace(seen.pose, sigma_deg=(1.234, 2.0, 0.5)))
-    line = record(frame(), [told])
+    known = replace(seen, landmarks=marks, pose=replace(seen.pose, sigma_deg=(1.234, 2.0, 0.5)))
+    line = record(frame(), [known])
     VALIDATOR.validate(line)
     assert line["faces"][0]["visibility"][67] == 1.0
     assert line["faces"][0]["pose"]["sigma_deg"] == [1.23, 2.0, 0.5]
@@ -177,7 +177,7 @@ def test_unknown_is_null_and_never_nan() -> None:
 
 def test_the_schema_refuses_what_it_should() -> None:
     good = record(frame(), [face()], [BLINK])
-    for spoil in (
+    for corrupt in (
         lambda line: line.update(schema=2),
         lambda line: line["events"][0].update(phase="over"),
         lambda line: line["events"][0].update(end_s=None),
@@ -192,9 +192,9 @@ def test_the_schema_refuses_what_it_should() -> None:
         lambda line: line["faces"][0]["signals"]["fatigue"].update(level="asleep"),
         lambda line: line["faces"][0]["signals"].pop("eyes"),
     ):
-        spoilt = json.loads(json.dumps(good))
-        spoil(spoilt)
-        assert not VALIDATOR.is_valid(spoilt)
+        corrupted = json.loads(json.dumps(good))
+        corrupt(corrupted)
+        assert not VALIDATOR.is_valid(corrupted)
 
 
 def test_one_line_per_frame_also_without_a_face(tmp_path: Path) -> None:

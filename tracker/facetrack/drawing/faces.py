@@ -24,12 +24,12 @@ IDENTITY_COLOURS: tuple[Colour, ...] = (
     (170, 255, 210),
     (150, 150, 255),
 )
-"""BGR; light and saturated, told apart on skin, and each drawn over a dark rim that carries it on bright ground."""
+"""BGR; light and saturated, distinct on skin, and each drawn over a dark rim that carries it on bright ground."""
 
 DARK: Colour = (24, 20, 16)
 WHITE: Colour = (245, 245, 245)
 LEVEL_COLOURS: dict[str, Colour] = {"alert": (120, 220, 90), "tired": (60, 190, 255), "drowsy": (80, 80, 255)}
-"""BGR: green, amber, red. The level stands there as a word, too: red and green look alike to many."""
+"""BGR: green, amber, red. The level is written as a word, too: many people confuse red and green."""
 _AXIS_COLOURS: tuple[Colour, ...] = ((70, 70, 255), (80, 220, 80), (255, 140, 60))
 """x red, y green, z blue, as 3-D programs have it."""
 

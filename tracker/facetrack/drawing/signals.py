@@ -127,7 +127,7 @@ def bar_px(value: float, full_px: int) -> int:
 
 
 def expression_text(signals: Signals) -> str:
-    """`happiness 87%`: the likeliest expression; "" where it is unknown."""
+    """Return the most probable expression, such as `happiness 87%`; "" where it is unknown."""
     name = signals.likeliest_expression
     return "" if name is None or signals.expression is None else f"{name} {signals.expression[name]:.0%}"
 

@@ -17,7 +17,7 @@ class Landmarks:
     """The 68 points of one face in the 300-W scheme (see `topology`).
 
     points: (68, 2) float32 px.
-    sigma: (68,) float32 px, one standard deviation of each point's error per coordinate, as the network judges it.
+    sigma: (68,) float32 px, one standard deviation of each point's error per coordinate, as the network predicts it.
     visibility: (68,) float32 0..1, 1 for a point that is seen, 0 for an occluded one, which keeps its best position;
         None from a network that does not give it.
     """

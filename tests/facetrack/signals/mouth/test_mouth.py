@@ -116,7 +116,7 @@ def test_speech_is_told_with_its_own_times():
         lambda t: 0.02,
         lambda t: 0.4,  # held open
         lambda t: 0.1 + 0.08 * math.sin(2 * math.pi * 1.3 * t),  # chewing
-        lambda t: 0.1 + 0.02 * math.sin(2 * math.pi * 4.0 * t),  # trembling of the points
+        lambda t: 0.1 + 0.02 * math.sin(2 * math.pi * 4.0 * t),  # jitter of the points
         lambda t: yawn(t % 12),
     ],
 )

@@ -38,7 +38,7 @@ class Speech:
     """Speaking or not: the share of the last window in which the mouth swung open or shut at a syllable's pace.
 
     A mouth held open or closed does not swing, a yawn or a bite swings too slowly. Silent lip movements of that rhythm
-    (singing along, reading with moving lips, some laughter) look the same and count as speech. Known after a window of
+    (singing along, reading with moving lips, some laughter) count as speech, too. Known after a window of
     known time; late by some .6 s as speech begins and 1.8 s as it ends, while the event's own times are those of its
     first and last swing. Event `speech`: no amplitude.
     """

@@ -90,7 +90,7 @@ class Yawns:
         if self._before is not None and step_s is not None:
             events += self._follow(time_s, openness, step_s)
         if self._wide is not None and step_s is not None:
-            # Speech is judged by a window that by now lies in the wide part alone.
+            # Speech is known from a window that by now lies in the wide part alone.
             rhythm = bool(speaking) and time_s - self._wide.start_s >= self.options.wide_s - ROUNDING_S
             self._wide.see(openness, step_s, rhythm, smile, mouth_open)
         self._before, self._last_s = openness, time_s

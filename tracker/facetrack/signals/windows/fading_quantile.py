@@ -24,7 +24,7 @@ class FadingQuantile:
 
     def reset(self) -> None:
         self._weights = np.zeros(self._bins)
-        self._gain = 1.0  # newcomers weigh more instead of all the old ones less: the same ratios in one addition
+        self._gain = 1.0  # new values weigh more instead of all the old ones less: the same ratios in one addition
         self._known_s = 0.0
 
     @property
