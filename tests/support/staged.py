@@ -19,7 +19,7 @@ BLACK = np.zeros((480, 640, 3), np.uint8)
 
 
 def actor(x: float, y: float, size: float = 80.0) -> Floats:
-    """The 68 points of a face: its box is `size` px wide and high around (x, y)."""
+    """Make the 68 points of a face: its box is `size` px wide and high around (x, y)."""
     return (SHAPE * size + [x, y]).astype(np.float32)
 
 
@@ -32,7 +32,7 @@ def ids(faces: Sequence[Face]) -> list[int]:
 
 
 def alike(share: float, of: int, other: int) -> Floats:
-    """A unit vector whose scalar product with the look number `of` is `share`; the rest of it is the look `other`."""
+    """Make a unit vector with cosine `share` to the embedding number `of`; the rest is the embedding `other`."""
     vector = np.zeros(16, np.float32)
     vector[of], vector[other] = share, np.sqrt(1 - share**2)
     return vector
@@ -41,8 +41,7 @@ def alike(share: float, of: int, other: int) -> Floats:
 class Stage:
     """Plays all networks: `actors` are the faces that can be seen now, `people` who they are (`cast` sets both).
 
-    Who was cast first looks like the first unit vector, the next one like the second: nobody like anybody else, unless
-    `looks` says otherwise.
+    Who was cast first has the first unit vector as embedding, the next one the second, unless `looks` says otherwise.
     """
 
     margin = 1.3
@@ -65,7 +64,7 @@ class Stage:
             self.looks.setdefault(name, alike(1.0, len(self.looks), 15))
 
     def tracker(self, looks: bool = True, **options) -> FaceTracker:
-        """looks: whether it can tell people apart."""
+        """Build a tracker on the stage. looks: whether it has an appearance network."""
         chosen = TrackerOptions(smoothing="off", **options)
         return FaceTracker(self.detect, self, chosen, self.appearance if looks else None)  # type: ignore[arg-type]
 
@@ -80,7 +79,7 @@ class Stage:
         return [self._read(crop) for crop in crops]
 
     def _read(self, crop: CropBox) -> Reading:
-        """The actor who fills most of the crop, or nothing."""
+        """Read the actor who fills most of the crop, or nothing."""
         ideal = [_square(crop_from_box(points_box(points), self.margin)) for points in self.actors]
         overlaps = box_iou(_square(crop)[None], np.array(ideal).reshape(-1, 4))[0]
         if not len(overlaps) or overlaps.max() < self.NEAR_IOU:
@@ -89,7 +88,7 @@ class Stage:
         return Reading(Landmarks(points, np.full(68, self.sigma_px, np.float32)), 0.99, self.attributes)
 
     def appearance(self, image: Image, faces: Sequence[Floats]) -> Floats:
-        """What the actor nearest to each of the points looks like."""
+        """Return the embedding of the actor nearest to each of the points."""
         return np.stack([self.looks[self.nearest(points)] for points in faces])
 
     def nearest(self, points: Floats) -> str:

@@ -13,7 +13,7 @@ from facetrack.errors import FacetrackError, SettingsError
 from facetrack.signals import Profile
 from facetrack.signals.calibration import Calibration
 from facetrack.sinks import VideoSink
-from facetrack.types import Face, Landmarks
+from facetrack.types import CameraModel, Face, Landmarks
 from made_signals import signals_with
 from poses import pose
 from staged import frame
@@ -179,3 +179,29 @@ def test_options_reach_the_signals(tmp_path):
     for zone in ("a,b", "1,2,3", "0,5", "5,-5", "nan,5", "100,5", ""):
         with pytest.raises(FacetrackError, match="expected two angles"):
             signal_options(target_zone=zone)
+
+
+def test_a_profile_keeps_the_lens(tmp_path):
+    for lens in (CameraModel(fov_deg=75.0), CameraModel(fx=700.0, fy=690.0, cx=320.0, cy=240.0, width=640, height=480)):
+        Profile(mouth_closed=0.04, camera=lens).save(tmp_path / "p.json")
+        assert Profile.load(tmp_path / "p.json") == Profile(mouth_closed=0.04, camera=lens)
+    assert json.loads((tmp_path / "p.json").read_text())["camera"]["fx"] == 700.0
+    Profile(mouth_closed=0.04).save(tmp_path / "p.json")
+    assert Profile.load(tmp_path / "p.json").camera is None
+
+
+@pytest.mark.parametrize(
+    ("camera", "words"),
+    [
+        ({"focal": 700}, "camera is .*focal.* expected fov_deg, or fx"),
+        ({"fov_deg": 200}, "camera: fov_deg is 200.*under 180"),
+        ({"fx": "wide"}, "camera"),
+        ({}, "camera is {}"),
+        ([700, 700], "camera is"),
+        ({"fov_deg": True}, "camera.fov_deg is True; expected a number"),
+    ],
+)
+def test_a_camera_that_is_none_is_refused(tmp_path, camera, words):
+    (tmp_path / "p.json").write_text(json.dumps({"profile": 1, "camera": camera}))
+    with pytest.raises(SettingsError, match=f"p.json: profile: {words}"):
+        Profile.load(tmp_path / "p.json")

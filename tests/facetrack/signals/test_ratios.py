@@ -30,7 +30,7 @@ def face(right=(9, 9), left=(9, 9), lips=(0, 0, 0)):
 
 
 def pose(yaw=0.0, pitch=0.0):
-    """A head in the middle of the picture, turned by SciPy's rotation."""
+    """Make a head in the middle of the picture, turned by SciPy's rotation."""
     rotation = Rotation.from_euler("YXZ", [-yaw, -pitch, 0], degrees=True).as_matrix()
     return Pose(rotation, np.array([0.0, 0.0, 600.0]), yaw, pitch, 0.0)
 

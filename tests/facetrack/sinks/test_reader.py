@@ -32,7 +32,7 @@ EMPTY = '{"frame": 0, "time_s": 0.0, "faces": [], "events": []}'
 
 
 def face_line(**changes: Any) -> dict[str, Any]:
-    """A face as another program might write it: what this version does not know, and a network that sees no sigma."""
+    """Make a face as another program might write it: with unknown fields, and a network that gives no sigma."""
     signals = {"eyes": {"right": {"openness": 0.25, "later": 1}, "closed_s": 1.5}, "perclos_p80_60s": 0.5, "later": 2}
     return {
         "id": 3, "box": [1, 2, 3.5, 4], "score": 0.75, "points": [[i, 2 * i] for i in range(68)],

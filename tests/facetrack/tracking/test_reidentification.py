@@ -52,8 +52,8 @@ def test_the_farther_away_the_more_alike(similarity, x, number):
     assert play(0.2, anna=actor(x, 200)) == {"anna": number}
 
 
-def test_a_vague_face_must_look_more_alike():
-    """4 px of 80 are .05: uncertain enough to be asked for .75 at its old place; .055 is too uncertain for a new face."""
+def test_an_uncertain_face_must_be_more_similar():
+    """4 px of 80 are .05: uncertain enough to need .75 at its old position; .055 is too uncertain for a new face."""
     play = Play()
     play(1.0, anna=actor(150, 200))
     play(1.0)

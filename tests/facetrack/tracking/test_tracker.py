@@ -206,8 +206,11 @@ def test_max_faces_keeps_the_largest(stage):
     ids=["1.47 times as large", "1.53 times as large", "1.33 times as central", "1.71 times as central"],
 )
 def test_a_new_face_takes_a_place_only_if_it_counts_half_as_much_again(stage, priority, new_face, takes):
-    """80 px squared are 6400. Of the 800 px across the picture the one who is followed is .25 (200 px) from its middle,
-    new faces .175 and .125: 1 / .3, 1 / .225 and 1 / .175."""
+    """Ratios of 1.5 decide.
+
+    80 px squared are 6400. Of the 800 px across the picture the one who is followed is .25 (200 px) from its middle,
+    new faces .175 and .125: 1 / .3, 1 / .225 and 1 / .175.
+    """
     tracker = tracker_on(stage, max_faces=1, priority=priority, detect_interval_s=0.1)
     first = actor(119.5, 239.5)
     stage.actors = [first]

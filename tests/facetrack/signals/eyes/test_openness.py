@@ -22,7 +22,7 @@ REST = np.random.default_rng(0).uniform(0, 300, (68, 2))
 
 
 def points(ear_right: float, ear_left: float) -> Floats:
-    """A face whose eyes are 40 px wide and have these aspect ratios."""
+    """Make a face whose eyes are 40 px wide and have these aspect ratios."""
     found = REST.copy()
     for indices, ear, x in ((topology.EAR_RIGHT, ear_right, 100.0), (topology.EAR_LEFT, ear_left, 200.0)):
         h = 40 * ear / 2
@@ -223,14 +223,14 @@ def test_bad_profiles_are_told(tmp_path: Path, text: str, words: str) -> None:
 
 
 def closing(t: float, start_s: float, duration_s: float) -> float:
-    """Openness of lids that pass half of their way at the start and duration_s later."""
+    """Return the openness of lids that pass half of their way at the start and duration_s later."""
     return 1.0 - max(0.0, min((t - start_s + 0.035) / 0.07, (start_s + duration_s + 0.06 - t) / 0.12, 1.0))
 
 
 def play(
     signals: FaceSignals, lids: Callable[[float], float], seconds: float, fps: int = 30, network: bool = True
 ) -> tuple[list[Signals], list[Event]]:
-    """A network that says more of lids than the points do: .35 open, .22 closed."""
+    """Play a network that says more of lids than the points do: aspect ratios of .35 open, .22 closed."""
     estimated, events = [], []
     for i in range(int(seconds * fps)):
         x = lids(i / fps)

@@ -20,7 +20,7 @@ RATES = (10, 15, 30, 60)
 
 
 def share(fps: float, seconds: float, openness: Callable[[float], float | None], closed_below: float = 0.2) -> list:
-    """What a window of 60 s says at each frame."""
+    """Return the share in a window of 60 s at each frame."""
     perclos = Perclos(closed_below, (60.0,))
     return [perclos.update(i / fps, x := openness(i / fps), x)[0] for i in range(1 + int(seconds * fps))]
 

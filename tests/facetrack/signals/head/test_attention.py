@@ -18,7 +18,7 @@ def away_during(*spans, yaw=35.0):
 
 
 def run(times, where, options=None):
-    """(readings, (event, time at which it was reported) of those that ended) of a gaze."""
+    """Return the readings of a gaze, and each event that ended with the time of its report."""
     machine, readings, events = Attention(1, options), [], []
     for t in times:
         reading, ended = machine.update(t, where(t))

@@ -18,7 +18,7 @@ def rotation(yaw=0.0, pitch=0.0, roll=0.0):
 
 
 def pose(turn):
-    """A pose of that rotation; its angles by SciPy's own decomposition."""
+    """Make a pose of that rotation; its angles by SciPy's own decomposition."""
     yaw, pitch, roll = turn.as_euler("YXZ", degrees=True)
     return Pose(turn.as_matrix(), np.array([0.0, 0.0, 600.0]), -yaw, -pitch, roll)
 

@@ -23,7 +23,7 @@ def times(duration_s, fps, seed=None):
 
 
 def yawn(t, start=5.0, rise=1.0, hold=3.0, fall=0.6, top=0.8):
-    """Opening of a mouth that goes straight up to top, stays, and goes straight down; .03 at rest."""
+    """Return the opening of a mouth that goes straight up to top, stays, and goes straight down; .03 at rest."""
     x = [start, start + rise, start + rise + hold, start + rise + hold + fall]
     return float(np.interp(t, x, [0.03, top, top, 0.03]))
 

@@ -23,7 +23,7 @@ def run(times, smile, eyes=lambda t: 1.0, **levels):
 
 
 def held(smile, *eyes, **levels):
-    """The reading after .5 s of it."""
+    """Return the reading after .5 s of it."""
     machine = Smiles(1, **levels)
     for i in range(6):
         *reading, _ = machine.update(i / 10, smile, *eyes)
