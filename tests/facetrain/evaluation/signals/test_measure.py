@@ -156,9 +156,6 @@ class Scripted:
     def reset(self):
         self.events = ()
 
-    def finish(self):
-        return ()
-
     def update(self, frame):
         self.events = self.ended.get(frame.index, ())
         return self.faces(frame.index)

@@ -153,8 +153,8 @@ def track_frames(tracker: FaceTracker, clip: LabelledClip, frames: Iterator[Fram
         if index < len(used) and used[index]:
             width = frame.image.shape[1]
             faces += [(index, float(face.box[0] + face.box[2]) / 2 / width, face) for face in tracker.update(frame)]
+            # What still lasts at the end of the clip is not scored: its end was not seen.
             events += [event for event in tracker.events if event.is_over]
-    events += tracker.finish()
     if len(times) != clip.frames:
         raise DataError(f"{clip.video} has {len(times)} frames, its labels {clip.frames}; give the clip as labelled")
     return TrackedClip(clip, np.array(times), used, _by_person(clip, faces, events, np.array(times)))
