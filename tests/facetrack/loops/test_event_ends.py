@@ -1,4 +1,4 @@
-"""Records of the loops begin with a header and end what still lasts: on the last frame's line, or one more when live."""
+"""Records of the loops begin with a header and end what still lasts, on the last line or on one more."""
 
 from pathlib import Path
 

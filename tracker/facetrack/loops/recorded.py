@@ -82,7 +82,8 @@ def follow(
             progress.advance(bar)
     if held is not None:
         frame, faces, events = held
+        events = (*events, *tracker.finish())
         for sink in records:
-            sink.write(frame, faces, (*events, *tracker.finish()))
+            sink.write(frame, faces, events)
     progress.update(bar, total=followed.frames)  # some containers only guess their length
     return followed

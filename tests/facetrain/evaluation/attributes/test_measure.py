@@ -171,8 +171,16 @@ def test_yawns_of_a_tracked_clip_are_counted(tmp_path):
 
         def update(self, frame):
             frames.append(frame)
-            self.events = (Event.completed("yawn", 1, 0.0, 0.5), Event.completed("speech", 1, 0.0, 0.5)) if len(frames) == 6 else ()
-            return [SimpleNamespace(signals=signals_with(mouth_speaking=len(frames) > 5, mouth_aspect_ratio=len(frames) / 10))]
+            self.events = (
+                (Event.completed("yawn", 1, 0.0, 0.5), Event.completed("speech", 1, 0.0, 0.5))
+                if len(frames) == 6
+                else ()
+            )
+            return [
+                SimpleNamespace(
+                    signals=signals_with(mouth_speaking=len(frames) > 5, mouth_aspect_ratio=len(frames) / 10)
+                )
+            ]
 
     talk = talking.tracked_talk(Tracker(), [tmp_path / "a.mp4"], 0.95)
     assert (talk.yawns, talk.speaking, talk.widest) == (1, 0.5, 1.0)

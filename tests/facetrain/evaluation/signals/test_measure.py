@@ -143,7 +143,9 @@ def test_dropped_frames():
 def test_an_event_has_the_frames_that_lie_inside_it():
     """At 10 fps .16 to .52 s contains frames 2 to 5; .20 s is frame 2; .61 to .69 s contains none and becomes 7."""
     times = np.arange(20) / FPS
-    spans = [PredictedEvent.at(Event.completed("blink", 1, *at), times) for at in ((0.16, 0.52), (0.2, 0.5), (0.61, 0.69))]
+    spans = [
+        PredictedEvent.at(Event.completed("blink", 1, *at), times) for at in ((0.16, 0.52), (0.2, 0.5), (0.61, 0.69))
+    ]
     assert [(span.first, span.last) for span in spans] == [(2, 5), (2, 5), (7, 7)]
 
 
