@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facetrack.cli.options import DetectorModel, DetectorName, EngineName, Json, MaxFaces, Model, Provider, Threads
+from facetrack.cli.options import DetectorModel, DetectorName, EngineName, Fov, Json, MaxFaces, Model, Provider, Threads
 from facetrack.tracking.build import make_tracker, tracker_options
 
 DETECTOR_PX = 640
@@ -27,12 +27,14 @@ def image(
     threads: Threads = 1,
     engine: EngineName = "auto",
     provider: Provider = "cpu",
+    fov: Fov = None,
 ) -> None:
     """Detect the faces in one image, draw their landmarks, and print their boxes and head poses."""
     from rich.console import Console
 
     from facetrack.capture import read_image
     from facetrack.drawing.faces import draw_faces
+    from facetrack.loops.run_header import run_header
     from facetrack.sinks import ImageSink, JsonLinesSink
     from facetrack.types import Frame
 
@@ -40,11 +42,12 @@ def image(
     frame = Frame(read_image(photo), 0.0, 0)
     if out is None and json is None:
         out = Path(f"{photo.stem}_faces.png")
-    options = tracker_options(smoothing="off", max_faces=max_faces, confirmations=1)  # there is only one frame
+    options = tracker_options(smoothing="off", max_faces=max_faces, confirmations=1, fov_deg=fov)  # only one frame
     tracker = make_tracker(model, options, threads, DETECTOR_PX, detector, detector_model, engine, provider)
     faces = tracker.update(frame)
     if json is not None:
         with JsonLinesSink(json, source=photo) as sink:
+            sink.begin(run_header(tracker, photo, (frame.image.shape[1], frame.image.shape[0]), None))
             sink.write(frame, faces)
     if out is not None:
         with ImageSink(out, source=photo) as picture:

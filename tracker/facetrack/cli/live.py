@@ -15,6 +15,7 @@ from facetrack.cli.options import (
     DetectorName,
     EngineName,
     FatigueFile,
+    Fov,
     Json,
     MaxFaces,
     Model,
@@ -62,6 +63,7 @@ def live(
     profile: ProfileFile = None,
     fatigue_weights: FatigueFile = None,
     target_zone: TargetZone = None,
+    fov: Fov = None,
     expressions: ShowExpressions = False,
 ) -> None:
     """Track faces live. Only the newest frame is processed: a slow machine drops frames instead of adding latency."""
@@ -69,7 +71,6 @@ def live(
 
     from facetrack.capture import open_source
     from facetrack.loops.window import Window, check_display
-    from facetrack.sinks import CsvSink, JsonLinesSink
 
     console = Console(stderr=True)
     check_distinct(json, csv, record)
@@ -77,24 +78,36 @@ def live(
         check_display()
     with ExitStack() as stack:
         signals = signal_options(profile, fatigue_weights, target_zone)
-        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
+        options = tracker_options(
+            smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals, fov_deg=fov
+        )
         tracker = make_tracker(
             model, options, threads, detector=detector, detector_model=detector_model, engine=engine,
             provider=provider, expressions=expressions,
         )  # fmt: skip
-        records: list[JsonLinesSink | CsvSink] = []
-        if json is not None:
-            records.append(stack.enter_context(JsonLinesSink(json)))
-        if csv is not None:
-            records.append(stack.enter_context(CsvSink(csv)))
+        records = _records(stack, json, csv)
         source = stack.enter_context(open_source(camera, width=width, height=height, fps=fps))
         recording = _recording(stack, record, source) if record else None
         shown = stack.enter_context(Window()) if window else None
         console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
         loop = LiveLoop(source, tracker, records, recording, shown, mirror)
+        loop.begin(camera)
         with suppress(KeyboardInterrupt):  # Ctrl-C is the regular end of a live run: all outputs are completed
             loop.run()
+        loop.finish()
     console.print(loop.summary(), highlight=False)
+
+
+def _records(stack: ExitStack, json: str | None, csv: Path | None) -> list[JsonLinesSink | CsvSink]:
+    """Open the records that were asked for; the stack finishes them."""
+    from facetrack.sinks import CsvSink, JsonLinesSink
+
+    found: list[JsonLinesSink | CsvSink] = []
+    if json is not None:
+        found.append(stack.enter_context(JsonLinesSink(json)))
+    if csv is not None:
+        found.append(stack.enter_context(CsvSink(csv)))
+    return found
 
 
 def _recording(stack: ExitStack, path: Path, source: Source) -> Record:

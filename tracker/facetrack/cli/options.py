@@ -41,6 +41,16 @@ TargetZone = Annotated[
     str | None,
     typer.Option(help="YAW,PITCH in degrees: limits of an on-target gaze around straight ahead; 20,15 by default."),
 ]
+Fov = Annotated[
+    float | None,
+    typer.Option(
+        "--fov",
+        min=1.0,
+        max=170.0,
+        help="The camera's horizontal field of view: degrees across the picture's width; left out, the profile's, or "
+        "60 across the longer side.",
+    ),
+]
 ShowExpressions = Annotated[
     bool,
     typer.Option("--expressions", help="Also estimate which of seven expressions each face shows; not emotions felt."),

@@ -13,6 +13,7 @@ from facetrack.cli.options import (
     DetectorName,
     EngineName,
     FatigueFile,
+    Fov,
     MaxFaces,
     Model,
     Priority,
@@ -47,6 +48,7 @@ def report(
     profile: ProfileFile = None,
     fatigue_weights: FatigueFile = None,
     target_zone: TargetZone = None,
+    fov: Fov = None,
     expressions: ShowExpressions = False,
 ) -> None:
     """Track the faces of a video and write an HTML report (timelines, events with images, totals) and a CSV file.
@@ -68,7 +70,9 @@ def report(
         table = stack.enter_context(CsvSink(records, source=source))
         page = stack.enter_context(ReportSink(out, source=source, csv_name=records.name))
         signals = signal_options(profile, fatigue_weights, target_zone)
-        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
+        options = tracker_options(
+            smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals, fov_deg=fov
+        )
         tracker = make_tracker(
             model, options, threads, detector=detector, detector_model=detector_model, engine=engine,
             provider=provider, expressions=expressions,

@@ -14,6 +14,7 @@ from facetrack.cli.options import (
     DetectorName,
     EngineName,
     FatigueFile,
+    Fov,
     Json,
     MaxFaces,
     Model,
@@ -54,6 +55,7 @@ def video(
     profile: ProfileFile = None,
     fatigue_weights: FatigueFile = None,
     target_zone: TargetZone = None,
+    fov: Fov = None,
     expressions: ShowExpressions = False,
 ) -> None:
     """Track the faces of a video; writes an annotated video, JSON lines, CSV, or any of them.
@@ -72,7 +74,9 @@ def video(
         frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
         pictures, records = open_sinks(stack, frames, source, out, json, csv)
         signals = signal_options(profile, fatigue_weights, target_zone)
-        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
+        options = tracker_options(
+            smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals, fov_deg=fov
+        )
         tracker = make_tracker(
             model, options, threads, detector=detector, detector_model=detector_model, engine=engine,
             provider=provider, expressions=expressions,

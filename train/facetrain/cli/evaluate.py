@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from facetrack.detector.cnn import bundled_detector
 from facetrack.errors import FacetrackError
-from facetrack.tracking.tracker import bundled_detector
 from facetrain.evaluation.landmarks import by_yaw, compare, network, robustness_report
 from facetrain.evaluation.landmarks import robustness as curves
 from facetrain.evaluation.landmarks.network import Evaluation

@@ -60,7 +60,7 @@ class Report:
         return ["report.md", "figures.json", *self.plots]
 
     def markdown(self, folder: Path) -> str:
-        """The text of report.md. folder: of the plots."""
+        """Return the text of report.md. folder: of the plots."""
         parts = [f"# {self.title}\n", markdown.code(command_line()), *(f"{note}\n" for note in self.notes)]
         for table in (*self.tables, *self.details):
             body = markdown.table(table.head, table.rows) if table.rows else "None.\n"
@@ -71,7 +71,7 @@ class Report:
 
 
 def command_line() -> str:
-    """The command of this process, as it can be typed again."""
+    """Return the command of this process, as it can be typed again."""
     return shlex.join(["facetrack", *sys.argv[1:]])
 
 

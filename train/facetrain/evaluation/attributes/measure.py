@@ -189,9 +189,10 @@ def _yawns(landmarker: Landmarker, sets: HeldOutData) -> list[BinaryMetrics]:
     openings, wide, gated = [], [], []
     for sample in sets.yawns:
         signals = FaceSignals().update(_observe(sample, landmarker))[0]
-        openings.append(np.nan if signals.mouth_opening is None else signals.mouth_opening)
-        wide.append(signals.mouth_openness is not None and signals.mouth_openness >= options.wide)
-        smile, mouth_open = signals.smile or 0.0, 1.0 if signals.mouth_open is None else signals.mouth_open
+        openings.append(np.nan if signals.mouth.aspect_ratio is None else signals.mouth.aspect_ratio)
+        wide.append(signals.mouth.openness is not None and signals.mouth.openness >= options.wide)
+        smile = signals.smile.prob or 0.0
+        mouth_open = 1.0 if signals.mouth.open_prob is None else signals.mouth.open_prob
         gated.append(wide[-1] and smile < options.laughing and mouth_open >= options.shut)
     truth = np.array([sample.attributes["yawn"] == 1 for sample in sets.yawns], bool)
     opening = np.array(openings, np.float64)

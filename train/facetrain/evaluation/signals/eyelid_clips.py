@@ -146,7 +146,7 @@ def measure(
             events: list[Event] = []
             for frame in blinker.frames(lids, fps, seed):
                 tracker.update(frame)
-                events += tracker.events
+                events += [event for event in tracker.events if event.is_over]
             scores[fps] += score(lids, events, fps)
             done()
     return list(scores.values())
@@ -159,14 +159,14 @@ def score(true: list[Lids], events: list[Event], fps: float) -> EyelidScore:
     for row, lids in enumerate(true):
         start_s, end_s = lids.span_s()
         for column, event in enumerate(predicted):
-            shared = min(end_s, event.end_s) - max(start_s, event.start_s)
+            shared = min(end_s, event.until_s) - max(start_s, event.start_s)
             gain[row, column] = max(0.0, shared) if event.kind == "blink" else 0.0
     pairs = [(r, c) for r, c in zip(*linear_sum_assignment(gain, maximize=True), strict=True) if gain[r, c] > 0]
     return EyelidScore(
         fps,
-        tuple(predicted[c].end_s - predicted[c].start_s - true[r].duration_s() for r, c in pairs),
+        tuple(predicted[c].duration_s - true[r].duration_s() for r, c in pairs),
         tuple(predicted[c].start_s - true[r].span_s()[0] for r, c in pairs),
-        tuple(predicted[c].end_s - predicted[c].start_s - true[r].duration_s(LABELLED) for r, c in pairs),
+        tuple(predicted[c].duration_s - true[r].duration_s(LABELLED) for r, c in pairs),
         len(true) - len(pairs),
         len(predicted) - len(pairs),
     )

@@ -122,9 +122,8 @@ def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
         for frame in source:
             count = frame.index + 1
             for face in tracker.update(frame):
-                right, left = (
-                    np.nan if eye is None else eye for eye in (face.signals.eye_right_open, face.signals.eye_left_open)
-                )
+                both = face.signals.eyes
+                right, left = (np.nan if x is None else x for x in (both.right.open_prob, both.left.open_prob))
                 readings.setdefault(face.track_id, {})[frame.index] = (right, left)
                 area = float(np.prod(face.box[2:] - face.box[:2]))
                 total_area[face.track_id] = total_area.get(face.track_id, 0.0) + area

@@ -134,7 +134,7 @@ def _span_table(result: SignalsResult) -> Table:
             inside, outside = (_number("share", share) for share in score.shares)
             if score.inside or score.predicted_outside:
                 row = [name, str(score.inside), inside, str(score.outside), outside]
-                rows.append([f"{kind} ({FLAGS[kind][0]})", *row])
+                rows.append([f"{kind} ({FLAGS[kind][0].rpartition('.')[2]})", *row])
     head = ("label (signal)", "clip", "frames_inside", "predicted_inside", "frames_outside", "predicted_outside")
     return Table("speech and smiles, frame by frame", head, rows)
 
