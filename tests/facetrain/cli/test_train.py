@@ -93,7 +93,7 @@ def test_a_run_folder_is_evaluated(trained, tmp_path):
     assert figures["faces"] == 6
     assert figures["nme_by_box_shift"]["0.0"] == pytest.approx(figures["nme"], rel=1e-5)
     assert figures["nme_by_box_scale"]["1.0"] == pytest.approx(figures["nme"], rel=1e-5)
-    assert "flatter" in figures["notes"][0]
+    assert "optimistic" in figures["notes"][0]
     text = (tmp_path / "report.md").read_text()
     pictures = re.findall(r"!\[.*?\]\((.+?)\)", text)
     assert pictures == ["ced.png", "box_jitter.png", "best.png", "median.png", "worst.png"]
