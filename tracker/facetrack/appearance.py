@@ -38,14 +38,14 @@ class Appearance:
 
 
 class EmbeddingGallery:
-    """Embeddings of one person so far: the first and up to MAX_EMBEDDINGS others, each unlike those before it.
+    """Gallery of one person's embeddings: the first and up to MAX_EMBEDDINGS others, each dissimilar to the others.
 
-    So a head that left in profile is re-identified from the front.
+    With several views a head that left in profile can be re-identified from the front.
     """
 
     MAX_EMBEDDINGS = 6
     NOVEL_BELOW = 0.9
-    """An embedding whose cosine similarity to every other is lower is kept."""
+    """Largest cosine similarity to the gallery at which an embedding is added to it."""
 
     def __init__(self) -> None:
         self._vectors: list[Floats] = []
@@ -54,7 +54,7 @@ class EmbeddingGallery:
         return len(self._vectors)
 
     def add(self, vector: Floats) -> None:
-        """Keep an embedding if it is novel. vector: (D,) of length one."""
+        """Add an embedding, (D,) of unit length, unless it is similar to a known one; the oldest but the first goes."""
         if len(self) and self.similarity(vector) >= self.NOVEL_BELOW:
             return
         if len(self) > self.MAX_EMBEDDINGS:
@@ -62,5 +62,5 @@ class EmbeddingGallery:
         self._vectors.append(vector)
 
     def similarity(self, vector: Floats) -> float:
-        """Return the largest cosine similarity, -1..1, to those kept. Raises ValueError while there are none."""
+        """Return the largest cosine similarity to the gallery, -1..1. Raises ValueError if the gallery is empty."""
         return max(float(known @ vector) for known in self._vectors)
