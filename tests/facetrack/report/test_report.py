@@ -324,5 +324,5 @@ def test_bad_input_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     cv2.imwrite("picture.png", picture())
     with pytest.raises(FacetrackError, match=words):
-        report(Path(source), Path(out) if out else None)
+        report(source=Path(source), out=Path(out) if out else None)
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
