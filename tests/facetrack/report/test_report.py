@@ -17,8 +17,9 @@ import av
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from facetrack.cli.report import report
+from facetrack.cli import app
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.errors import FacetrackError, OutputError
 from facetrack.report import ReportSink
@@ -324,5 +325,5 @@ def test_bad_input_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     cv2.imwrite("picture.png", picture())
     with pytest.raises(FacetrackError, match=words):
-        report(source=Path(source), out=Path(out) if out else None)
+        CliRunner().invoke(app, ["report", source, *(["--out", out] if out else [])], catch_exceptions=False)
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]

@@ -93,7 +93,7 @@ class Guide:
     def __init__(self, console: Console, window: Window | None) -> None:
         self._console, self._window = console, window
         self._start_s: float | None = None
-        self._told = -1
+        self._announced_step = -1
 
     def go_on(self, frame: Frame, faces: list[Face]) -> bool:
         """Show the instruction due after this frame; returns False after the last step."""
@@ -102,8 +102,8 @@ class Guide:
         step = -1 if self._start_s is None else step_at(frame.time_s - self._start_s)
         if step is None:
             return False
-        if step != self._told:
-            self._told = step
+        if step != self._announced_step:
+            self._announced_step = step
             self._console.print(f"{step + 1}/{len(STEPS)}: {STEPS[step][1]}", highlight=False)
         return self._window is None or self._show(frame.image, step)
 
