@@ -7,7 +7,6 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
@@ -69,7 +68,6 @@ def test_a_table_of_bins():
 
 def test_the_curve_counts_missed_faces():
     figure = Figure()
-    FigureCanvasAgg(figure)
     axis = figure.subplots()
     _draw_ced(axis, "x", np.float32([3, 1, np.nan]), 2, 10.0)
     x, y = axis.lines[0].get_data()

@@ -152,11 +152,9 @@ def _talk_table(result: HeadsResult) -> Table:
 
 def save_picture(binary: Sequence[BinaryMetrics], path: Path) -> None:
     """Draw ROC curves on the left, reliability diagrams of the probabilities on the right."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 6), layout="constrained")
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     _plot_roc(left, binary)
     _plot_reliability(right, binary)

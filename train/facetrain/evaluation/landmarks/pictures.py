@@ -34,13 +34,11 @@ def save_ced(curves: dict[str, Measured], path: Path, limit: float = 10.0) -> No
     A second plot without the jaw if all are of the 68 points. Missed faces count as above every x; the mean in the
     legend is over the detected faces.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     inner = all(measured.scheme == topology.SCHEME for measured in curves.values())
     titles = ("68 points", "inner 51, without the jaw") if inner else ("",)
     figure = Figure(figsize=(6 * len(titles), 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
     for axis, title, of_inner in zip(axes, titles, (False, True), strict=False):
         for name, measured in curves.items():

@@ -98,12 +98,10 @@ def _cell(row: Row) -> str:
 
 def save_curves(rows: list[Row], path: Path) -> None:
     """Draw a row of three plots for each corruption, a colour for each method."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     corruptions, names = _measured(rows), _methods(rows)
     figure = Figure(figsize=(11, 2 * len(corruptions) + 1), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(len(corruptions), len(TITLES), squeeze=False)
     for row_axes, corruption in zip(axes, corruptions, strict=True):
         for name in names:

@@ -137,11 +137,9 @@ def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
 
 def save_picture(clip_traces: list[Trace], path: Path) -> None:
     """Draw a row per clip: both eyes, mean, threshold, and the labelled blinks, green if visible, else red."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 2.4 * len(clip_traces)), layout="constrained")
-    FigureCanvasAgg(figure)
     for axis, trace in zip(figure.subplots(len(clip_traces), 1, squeeze=False)[:, 0], clip_traces, strict=True):
         _plot(axis, trace)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -122,11 +122,9 @@ def save(rows: dict[str, dict[str, float]], traces: Iterable[Trace], folder: Pat
 
 def _plot(traces: list[Trace], path: Path) -> None:
     """Draw one coordinate of one point over time: ground truth, and every method minus its own mean error."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5 * len(traces)), layout="constrained")
-    FigureCanvasAgg(figure)
     for axis, trace in zip(figure.subplots(len(traces), 1, squeeze=False)[:, 0], traces, strict=True):
         point, side = PLOTTED[trace.clip.name]
         truth = trace.truth[:, point, side]

@@ -133,11 +133,9 @@ def save(motions: Sequence[Motion], folder: Path, command: str) -> None:
 
 def plot(motions: Sequence[Motion], path: Path) -> None:
     """Draw the share of lost frames, and below it the error, over the speed."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 6), layout="constrained")
-    FigureCanvasAgg(figure)
     lost, error = figure.subplots(2, 1, sharex=True)
     speeds = [m.speed for m in motions]
     lost.plot(speeds, [_lost_percent(m) for m in motions], "o-")

@@ -131,12 +131,10 @@ def save(timings: Sequence[Timing], folder: Path, command: str) -> None:
 
 def plot(timings: Sequence[Timing], path: Path) -> None:
     """Draw median and 95th percentile over the number of faces, relative to the median of the first count."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     first = timings[0]
     figure = Figure(figsize=(6, 4), layout="constrained")
-    FigureCanvasAgg(figure)
     axis = figure.subplots()
     faces = [t.faces for t in timings]
     axis.plot(faces, [t.median_ms / first.median_ms for t in timings], "o-", label="median")
