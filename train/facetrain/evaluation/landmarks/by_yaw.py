@@ -13,15 +13,17 @@ from facetrack.pose import head_pose
 from facetrack.types import Floats
 from facetrain.evaluation.landmarks.measure import Measured
 from facetrain.metrics import landmarks as metrics
-from facetrain.reporting import markdown
+from facetrain.reporting.report import Table
 from facetrain.sample import Sample
 
 EDGES_DEG = (0.0, 15.0, 30.0, 45.0, math.inf)
 UNKNOWN = "unknown"
-SOURCE = (
-    "NME of the 68 points / the inner 51, means over the detected faces. Yaw is computed from the labelled points "
-    "(facetrack.pose): error about 2 degrees on heads of other shapes, more for an unknown focal length."
-)
+YAW = "absolute yaw, degrees"
+MEANING = {
+    YAW: "computed from the labelled points (facetrack.pose): error about 2 degrees on heads of other shapes, more for "
+    "an unknown focal length",
+    "NME 68 / inner 51": "means over the detected faces",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,10 @@ def _bin(name: str, chosen: np.ndarray, missed: int, nme: Floats, inner: Floats)
     )
 
 
-def section(bins: dict[str, list[YawBin]]) -> str:
-    """Return the Markdown table of the bins by network: a row per bin, a column per network; "" without bins."""
+def tables(bins: dict[str, list[YawBin]]) -> list[Table]:
+    """Return the table of the bins: a row per bin, a column per network; empty without bins."""
     head, *rows = cells(bins)
-    return f"{markdown.table(head, rows)}\n{SOURCE}\n" if rows else ""
+    return [Table("NME 68 / inner 51 by yaw, %", head, rows)] if rows else []
 
 
 def cells(bins: dict[str, list[YawBin]]) -> list[tuple[str, ...]]:
@@ -99,7 +101,7 @@ def cells(bins: dict[str, list[YawBin]]) -> list[tuple[str, ...]]:
     """
     by_network = {network: {b.name: b for b in network_bins} for network, network_bins in bins.items() if network_bins}
     names = list(dict.fromkeys(name for by_name in by_network.values() for name in by_name))
-    rows = [("absolute yaw, degrees", "faces", *by_network)]
+    rows = [(YAW, "faces", *by_network)]
     for name in names:
         row_bins = [by_name.get(name) for by_name in by_network.values()]
         faces = next(b.faces for b in row_bins if b is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,10 @@ if TYPE_CHECKING:
 CELL_PX = 224
 
 
-def save_pictures(measured: Measured, folder: Path, title: str) -> None:
-    """Write ced.png, best.png, median.png and worst.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_ced({title: measured}, folder / "ced.png")
+def face_sheets(measured: Measured) -> dict[str, Callable[[Path], None]]:
+    """Return the sheets of the best, median and worst faces, with the functions that draw them."""
     nme = measured.nme
-    sheets.save_extremes(nme, lambda i: _cell(measured, i, f"{nme[i]:.1f} %"), folder)
+    return sheets.extreme_sheets(nme, lambda i: _cell(measured, i, f"{nme[i]:.1f} %"))
 
 
 def save_ced(curves: dict[str, Measured], path: Path, limit: float = 10.0) -> None:
