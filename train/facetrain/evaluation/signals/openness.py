@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
-from rich.progress import Progress
 
 from facetrack.capture import VideoFile
 from facetrack.errors import DataError, ModelFileError
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Floats
+from facetrain.reporting.progress import with_progress
 
 COLUMNS = ("video", "first_closed_frame", "last_closed_frame")
 BLINK_BELOW = 0.5
@@ -103,13 +103,9 @@ def traces(table: Path, landmarks: Path | None = None) -> list[Trace]:
     spec = tracker.landmarker.spec
     if "attributes" not in spec.outputs:
         raise ModelFileError(f"network '{spec.name}' has no output for the eyes; give one with attribute heads")
-    with Progress() as progress:
-        bar = progress.add_task("tracking", total=len(clips))
-        clip_traces = []
-        for video, blinks in clips.items():
-            clip_traces.append(Trace(video, _eyes(table.with_name(video), tracker), blinks))
-            progress.update(bar, advance=1)
-    return clip_traces
+    return [
+        Trace(video, _eyes(table.with_name(video), tracker), clips[video]) for video in with_progress(clips, "tracking")
+    ]
 
 
 def _eyes(clip: Path, tracker: FaceTracker) -> Floats:

@@ -24,6 +24,7 @@ MEANING = {
     "ignored": f"labels that are unsure or `partial`, and events that overlap only such (within {TOLERANCE} frames)",
 }
 
+SUBSAMPLED = ("precision", "recall", "f1", "true", "missed", "false")
 COLUMNS = ("true", "missed", "false", "precision", "recall", "f1", "onset", "end", "false/h", "minutes")
 
 
@@ -68,18 +69,7 @@ def _number(name: str, value: float) -> str:
 
 
 def _subsampled_table(result: SignalsResult) -> Table:
-    head = (
-        "frames used",
-        "precision",
-        "recall",
-        "f1",
-        "true",
-        "missed",
-        "false",
-        "in_both",
-        "only_all",
-        "only_subsampled",
-    )
+    head = ("frames used", *SUBSAMPLED, "in_both", "only_all", "only_subsampled")
     rows = [["all", *_blink_cells(result.scores), "", "", ""]]
     for run in result.subsampled:
         agreement = run.agreement
@@ -90,7 +80,7 @@ def _subsampled_table(result: SignalsResult) -> Table:
 
 def _blink_cells(scores: list[PersonScore]) -> list[str]:
     figures = total(scores, "blink").figures()
-    return [_number(name, figures[name]) for name in ("precision", "recall", "f1", "true", "missed", "false")]
+    return [_number(name, figures[name]) for name in SUBSAMPLED]
 
 
 def _span_table(result: SignalsResult) -> Table:
@@ -123,17 +113,8 @@ def _fatigue_table(result: SignalsResult) -> Table:
         numbers = [f"{score.seconds:.0f}", f"{score.known_s:.0f}", f"{score.highest_perclos:.3f}"]
         parts = ", ".join(f"{part} {share:.2f}" for part, share in score.parts.items())
         rows.append([name, *numbers, f"{score.highest:.3f}", parts, *entered, microsleeps])
-    head = (
-        "clips",
-        "seconds",
-        "known_s",
-        "highest_perclos",
-        "highest_fatigue",
-        "components",
-        "tired",
-        "drowsy",
-        "microsleeps",
-    )
+    highest = ("highest_perclos", "highest_fatigue", "components")
+    head = ("clips", "seconds", "known_s", *highest, "tired", "drowsy", "microsleeps")
     return Table("fatigue over the clips in sequence, all awake: false alarms (per hour)", head, rows)
 
 
