@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import shlex
 import sys
@@ -17,6 +15,7 @@ from rich.markup import escape
 
 from facetrack.cli.console import print_table
 from facetrain.reporting import markdown
+from facetrain.reporting.figures import save_figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Report:
         folder.mkdir(parents=True, exist_ok=True)
         for name, draw in self.plots.items():
             draw(folder / name)
-        (folder / "figures.json").write_text(json.dumps(finite(self.figures), indent=2) + "\n")
+        save_figures(self.figures, folder)
         (folder / "report.md").write_text(self.markdown(folder))
         return ["report.md", "figures.json", *self.plots]
 
@@ -87,14 +86,3 @@ def _bold(text: str) -> str:
 def command_line() -> str:
     """Return the command of this process, as it can be typed again."""
     return shlex.join(["facetrack", *sys.argv[1:]])
-
-
-def finite(value: Any) -> Any:
-    """`value` as JSON can hold it: numbers that are not finite become None, arrays lists, keys text."""
-    if isinstance(value, Mapping):
-        return {str(name): finite(part) for name, part in value.items()}
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -59,10 +59,10 @@ def test_bins_of_yaw():
 def test_a_table_of_bins():
     one = [by_yaw.YawBin("0-15", 4, 0, 3.456, 2.5, 0.0), by_yaw.YawBin("45+", 0, 0, np.nan, np.nan, np.nan)]
     two = [by_yaw.YawBin("0-15", 3, 1, 4.0, 3.0, 0.0), by_yaw.YawBin("45+", 2, 2, np.nan, np.nan, np.nan)]
-    rows = by_yaw.cells({"one": one, "none": [], "two": two})
-    assert rows[0][2:] == ("one", "two")
-    assert rows[1] == ("0-15", "4", "3.46 / 2.50", "4.00 / 3.00, 1 missed, of 3")
-    assert rows[2] == ("45+", "0", "-", "none detected, 2 missed, of 2")
+    (table,) = by_yaw.tables({"one": one, "none": [], "two": two})
+    assert table.head[2:] == ("one", "two")
+    assert table.rows[0] == ["0-15", "4", "3.46 / 2.50", "4.00 / 3.00, 1 missed, of 3"]
+    assert table.rows[1] == ["45+", "0", "-", "none detected, 2 missed, of 2"]
     assert by_yaw.tables({}) == []
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from facetrack.modelfile import POSE_ANGLES
 from facetrain.evaluation.attributes.measure import HeadsResult
@@ -124,8 +125,6 @@ def _talk_table(result: HeadsResult) -> Table:
 
 def save_picture(binary: Sequence[BinaryMetrics], path: Path) -> None:
     """Draw ROC curves on the left, reliability diagrams of the probabilities on the right."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(13, 6), layout="constrained")
     left, right = figure.subplots(1, 2)
     _plot_roc(left, binary)

@@ -6,18 +6,16 @@ import math
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from facetrain.evaluation.detector import placed_faces as trials
 from facetrain.evaluation.detector.clips import REFERENCE_NOTE
 from facetrain.evaluation.detector.measure import EXTRA_GROUP, TIME_GROUP, Row
 from facetrain.reporting import markdown
 from facetrain.reporting.report import Report, Table, command_line
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 CAVEATS = (
     "All rows except the first five and the scenes' are at the threshold of one false positive in 20 held-out images "
@@ -61,8 +59,6 @@ def _cells(row: Row) -> list[str]:
 
 def draw(rows: list[Row], path: Path) -> None:
     """Draw recall over size, in-plane rotation and corruption."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(16, 5), layout="constrained")
     by_size, by_turn, by_corruption = figure.subplots(1, 3)
     sizes = [row for row in rows if row.group == trials.SIZE_GROUP]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from facetrack import topology
 from facetrack.geometry import crop_matrix, cut, transform
@@ -14,9 +15,6 @@ from facetrack.types import Floats, Image
 from facetrain.evaluation.landmarks.measure import Measured
 from facetrain.metrics import landmarks as metrics
 from facetrain.reporting import sheets
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 CELL_PX = 224
 
@@ -33,8 +31,6 @@ def save_ced(curves: dict[str, Measured], path: Path, limit: float = 10.0) -> No
     A second plot without the jaw if all are of the 68 points. Missed faces count as above every x; the mean in the
     legend is over the detected faces.
     """
-    from matplotlib.figure import Figure
-
     inner = all(measured.scheme == topology.SCHEME for measured in curves.values())
     titles = ("68 points", "inner 51, without the jaw") if inner else ("",)
     figure = Figure(figsize=(6 * len(titles), 4.5), layout="constrained")

@@ -7,17 +7,16 @@ from collections.abc import Iterable
 from dataclasses import asdict, astuple, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from facetrain.evaluation.landmarks.corruptions import ALL, Corruption
 from facetrain.evaluation.landmarks.robustness import FAILURE_NME, Row
-from facetrain.reporting.report import Report, Table, finite
+from facetrain.reporting.figures import finite
+from facetrain.reporting.report import Report, Table
 from facetrain.sample import Sample, face_extent
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 NME_SHOWN = 12.0
 """Maximum of the error axes, %: larger errors are useless in practice and would flatten the rest."""
@@ -83,8 +82,6 @@ def _cell(row: Row) -> str:
 
 def save_curves(rows: list[Row], path: Path) -> None:
     """Draw a row of three plots for each corruption, a colour for each method."""
-    from matplotlib.figure import Figure
-
     corruptions, names = _measured(rows), _methods(rows)
     figure = Figure(figsize=(11, 2 * len(corruptions) + 1), layout="constrained")
     axes = figure.subplots(len(corruptions), len(TITLES), squeeze=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facetrack.capture import VideoFile
@@ -133,8 +134,6 @@ def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
 
 def save_picture(clip_traces: list[Trace], path: Path) -> None:
     """Draw a row per clip: both eyes, mean, threshold, and the labelled blinks, green if visible, else red."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(12, 2.4 * len(clip_traces)), layout="constrained")
     for axis, trace in zip(figure.subplots(len(clip_traces), 1, squeeze=False)[:, 0], clip_traces, strict=True):
         _plot(axis, trace)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from facetrain.evaluation.signals.followed_clips import TrackedClip
@@ -25,8 +26,6 @@ def save_picture(result: SignalsResult, path: Path) -> None:
 
     Labels are red if missed, events are red if false.
     """
-    from matplotlib.figure import Figure
-
     clips = {tracked.clip.video: tracked for tracked in result.tracked}
     figure = Figure(figsize=(16, 2.2 * len(result.scores) + 0.6), layout="constrained")
     axes = figure.subplots(len(result.scores), 1, squeeze=False)[:, 0]

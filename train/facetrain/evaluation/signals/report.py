@@ -31,8 +31,10 @@ COLUMNS = ("true", "missed", "false", "precision", "recall", "f1", "onset", "end
 def report(result: SignalsResult) -> Report:
     """Return the report; the last table has every miss and false alarm with its frames."""
     wink_rows = _kind_rows(result.scores, ("wink_right", "wink_left", "long"))
+    blink_rows = [[score.name, *_cells(score.counts["blink"])] for score in result.scores]
+    blink_rows.append(["all", *_cells(total(result.scores, "blink"))])
     tables = [
-        Table("blinks", ("clip", *COLUMNS), _count_rows(result.scores, "blink")),
+        Table("blinks", ("clip", *COLUMNS), blink_rows),
         Table("winks and long closures", ("kind", *COLUMNS), wink_rows),
         *([_subsampled_table(result)] if result.subsampled else []),
         _span_table(result), _listed_table(result), _fatigue_table(result),
@@ -45,11 +47,6 @@ def report(result: SignalsResult) -> Report:
     ]
     plots = {"openness.png": partial(save_picture, result)}
     return Report("Signals against labels", tables, _figures(result), (), MEANING, plots, details)
-
-
-def _count_rows(scores: list[PersonScore], kind: str) -> list[list[str]]:
-    rows = [[score.name, *_cells(score.counts[kind])] for score in scores]
-    return [*rows, ["all", *_cells(total(scores, kind))]]
 
 
 def _kind_rows(scores: list[PersonScore], kinds: Iterable[str]) -> list[list[str]]:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facetrack import topology
@@ -118,8 +119,6 @@ def _cell(name: str, value: float) -> str:
 
 def _plot(traces: list[Trace], path: Path) -> None:
     """Draw one coordinate of one point over time: ground truth, and every method minus its own mean error."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(11, 4.5 * len(traces)), layout="constrained")
     for axis, trace in zip(figure.subplots(len(traces), 1, squeeze=False)[:, 0], traces, strict=True):
         point, side = PLOTTED[trace.clip.name]

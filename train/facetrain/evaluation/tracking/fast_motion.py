@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.geometry import box_iou, points_box
@@ -121,8 +122,6 @@ def _lost_percent(motion: Motion) -> float:
 
 def plot(motions: Sequence[Motion], path: Path) -> None:
     """Draw the share of lost frames, and below it the error, over the speed."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(6, 6), layout="constrained")
     lost, error = figure.subplots(2, 1, sharex=True)
     speeds = [m.speed for m in motions]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from matplotlib.figure import Figure
 
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Frame, Image
@@ -121,8 +122,6 @@ def report(timings: Sequence[Timing]) -> Report:
 
 def plot(timings: Sequence[Timing], path: Path) -> None:
     """Draw median and 95th percentile over the number of faces, relative to the median of the first count."""
-    from matplotlib.figure import Figure
-
     first = timings[0]
     figure = Figure(figsize=(6, 4), layout="constrained")
     axis = figure.subplots()
