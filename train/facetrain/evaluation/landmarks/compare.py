@@ -231,7 +231,7 @@ def report(evaluations: dict[str, Evaluation], data: str) -> Report:
         f"{', '.join(evaluations)} on {data}",
         [Table(f"metrics on {data}", ("metric", *evaluations), rows), *yaw_tables],
         {name: network.figures(evaluation) for name, evaluation in evaluations.items()},
-        [f"**{name}:** boxes: {found.boxes}. {' '.join(found.notes)}" for name, found in evaluations.items()],
+        [" ".join([f"**{name}:** boxes: {e.boxes}.", *e.notes]) for name, e in evaluations.items()],
         network.meaning(names),
         {"ced.png": partial(save_ced, by_name)} if one_scheme else {},
     )
