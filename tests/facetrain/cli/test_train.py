@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 import tomllib
+from unittest import mock
 
 import cv2
 import pytest
@@ -24,7 +25,9 @@ TINY = [
 
 def run(*arguments):
     """Run the command in this process; raises the exceptions that it raises."""
-    result = CliRunner().invoke(app, [str(a) for a in arguments], standalone_mode=False)
+    words = [str(a) for a in arguments]
+    with mock.patch.object(sys, "argv", ["facetrack", *words]):
+        result = CliRunner().invoke(app, words, standalone_mode=False)
     if result.exception is not None:
         raise result.exception
     return result

@@ -209,7 +209,7 @@ def test_the_report_holds_every_figure(tmp_path):
         [HeldOutSet("genki4k", 20, 4, "a hash", 1)], [smile], {"rendered heads, all": [angles]},
         {"by hand": np.array([0.0, 17.0, 0.0])}, [Talk("minute", 0, 60.0, 0.8, 0.5, 1)], ["A note."],
     )  # fmt: skip
-    heads_report.save(result, tmp_path, "net", "facetrack eval heads net")
+    heads_report.report(result, "net").save(tmp_path)
     report = (tmp_path / "report.md").read_text()
     assert "| smile | genki4k test | 4 | 2 | 100.0 | 100.0 - 100.0 | 1.000 | 1.000 | 1.000 | 1.000 | 0.275 |" in report
     assert "+0.0 / +17.0 / +0.0" in report

@@ -306,7 +306,7 @@ def test_the_report_names_every_miss(tmp_path):
     eyelids = [eyelid_clips.score([], [], 30.0)]
     listed = labelled_spans.listed(tracked)
     result = measure.SignalsResult([tracked], scores, subsampled, spans, listed, fatigue, eyelids)
-    signals_report.save(result, tmp_path / "new", "facetrack eval signals")
+    signals_report.report(result).save(tmp_path / "new")
     report = (tmp_path / "new" / "report.md").read_text()
     assert "| a | missed | blink | 30-33 |" in report
     assert "| a | false | blink | 80-82 |" in report

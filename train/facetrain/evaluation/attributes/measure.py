@@ -12,11 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import Progress
 from torch import Tensor
 
-from facetrack.detector import Detector
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import ModelFileError
 from facetrack.geometry import crop_from_points
@@ -87,18 +84,12 @@ def measure(
     angles: dict[str, list[AngleErrors]] = {}
     talks = [talking.tracked_talk(tracker, clips, seconds)]
     if renderer is not None:
-        angles = _by_yaw(_rendered(renderer, landmarker, tracker.detector, heads))
+        angles = _by_yaw(head_angles.rendered(renderer, landmarker, tracker.detector, heads))
         people = [(manner, seed) for manner in talking.JAW_REACH for seed in range(talking.PEOPLE)]
         talks += [talking.rendered_talk(renderer, manner, seed) for manner, seed in people]
     genki, offset_deg = _genki_angles(sets, landmarker)
     binary = [*_smile_and_glasses(engine, sets), *_pasted_features(engine, sets), *_yawns(landmarker, sets)]
     return HeadsResult(sets.held_out, binary, angles | {GENKI: genki}, offset_deg, talks, _notes(engine, sets))
-
-
-def _rendered(renderer: Renderer, landmarker: Landmarker, detector: Detector, heads: int) -> list[AngleErrors]:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("rendered heads", total=heads)
-        return head_angles.rendered(renderer, landmarker, detector, heads, lambda: progress.advance(bar))
 
 
 def _must_have_heads(engine: OnnxEngine) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Event, Frame, Image
+from facetrain.reporting.progress import with_progress
 from facetrain.synth.rendering.clips import CLOSING_S, OPENING_S, Actor, lid_closure, random_actor
 from facetrain.synth.rendering.head_model import HeadModel, load_head_model
 from facetrain.synth.rendering.render import Renderer
@@ -129,17 +130,14 @@ class Blinker:
         return self._images[step]
 
 
-def measure(
-    tracker: FaceTracker, head_model: Path, seeds: int = 3, done: Callable[[], None] = lambda: None
-) -> list[EyelidScore]:
+def measure(tracker: FaceTracker, head_model: Path, seeds: int = 3) -> list[EyelidScore]:
     """Return one score per frame rate, over `seeds` persons.
 
-    done: called after each clip
     Raises DataError if the file is no head model.
     """
     model: HeadModel = load_head_model(head_model)
     scores = {fps: EyelidScore(fps) for fps in RATES}
-    for seed in range(seeds):
+    for seed in with_progress(range(seeds), "rendered eyelids"):
         blinker, lids = Blinker(Renderer(model), seed), blinks(seed)
         for fps in RATES:
             tracker.reset()
@@ -148,7 +146,6 @@ def measure(
                 tracker.update(frame)
                 events += [event for event in tracker.events if event.is_over]
             scores[fps] += score(lids, events, fps)
-            done()
     return list(scores.values())
 
 
