@@ -109,6 +109,31 @@ def render(
 
 
 @app.command()
+def teacher(
+    packs: Annotated[Path, typer.Argument(help="The folder of helen_train, lfpw_train and aflw21.")],
+    teacher_model: Annotated[Path, typer.Option(help="MediaPipe's file: face_landmarker.task.")],
+    head_model: Annotated[Path, typer.Option(help="A morphable head as .npz (ICT-FaceKit's arrays).")],
+    out: Annotated[Path, typer.Option(help="The file to write, for `facetrack label --teacher ensemble`.")],
+) -> None:
+    """Fit what the ensemble teacher needs from hand-labelled faces: the map from MediaPipe's mesh to the 68 points,
+    the jaw of a 3-D head, and how far each pack's labels lie to one side."""
+    from facetrack.cli.extras import need_training
+
+    need_training()
+    from rich.progress import track
+
+    from facetrack.detector.mediapipe_mesh import MediaPipeMesh
+    from facetrain.labelling.turned_teacher import fit_teacher
+    from facetrain.synth.rendering.head_model import load_head_model
+
+    with MediaPipeMesh(teacher_model, max_faces=1) as mesh:
+        fitted = fit_teacher(packs, mesh, load_head_model(head_model), lambda samples: track(list(samples), "meshes"))
+    fitted.save(out)
+    shifts = ", ".join(f"{name} {share:.2%}" for name, share in fitted.shift.items())
+    typer.echo(f"wrote {out}; labels lie to the right by {shifts} of the face's extent")
+
+
+@app.command()
 def blinks(
     table: Annotated[Path, typer.Argument(help="CSV beside its clips: video, first_closed_frame, last_closed_frame.")],
     landmarks: Annotated[Path | None, typer.Option(help="A network with attribute heads; the bundled one.")] = None,
