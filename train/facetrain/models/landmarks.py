@@ -11,11 +11,18 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from facetrack.topology import N_POINTS
 
 DOWNSAMPLE_KERNEL = 5
 """Side of the depthwise kernels that halve a resolution."""
+TURNED = "turned."
+"""Beginning of the names of the parameters that `TurnedNet` adds to a `LandmarkNet`."""
+TURNED_HIDDEN = 96
+FIRST_SIGMA_LOG_DEG = 1.5
+LOG_SIGMA_DEG = (-2.0, 4.5)
+"""Range of the logarithm of an angle's standard deviation: .14 to 90 degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +201,56 @@ class LandmarkNet(nn.Module):
             "sigma": self.log_sigma(features.pooled).exp(),
             "presence": self.presence(features.pooled).squeeze(1),
         }
+
+
+def rotation_from_6d(values: Tensor) -> Tensor:
+    """(N, 6) -> (N, 3, 3): the first two columns, made orthonormal by Gram and Schmidt; a continuous representation of
+    rotations (Zhou et al., CVPR 2019, eq. 15)."""
+    first, second = values[:, :3], values[:, 3:]
+    x = F.normalize(first, dim=1)
+    y = F.normalize(second - (x * second).sum(dim=1, keepdim=True) * x, dim=1)
+    return torch.stack([x, y, torch.linalg.cross(x, y, dim=1)], dim=2)
+
+
+class TurnedHeads(nn.Module):
+    """Visibility and rotation from the points (N, 68, 2) in crop px and the pooled features (N, top).
+
+    Gives visibility (N, 68) as logits, rotation (N, 3, 3) head to crop and rotation_sigma (N, 3), standard deviations
+    of yaw, pitch and roll in degrees.
+
+    The points carry no gradient: the heads read them and do not move them.
+    """
+
+    def __init__(self, options: LandmarkNetOptions) -> None:
+        super().__init__()
+        self.input_px = options.input_px
+        self.hidden = nn.Linear(2 * N_POINTS + options.widths[-1], TURNED_HIDDEN)
+        self.visibility = nn.Linear(TURNED_HIDDEN, N_POINTS)
+        self.rotation = nn.Linear(TURNED_HIDDEN, 6)
+        self.log_rotation_sigma = nn.Linear(TURNED_HIDDEN, 3)
+        with torch.no_grad():  # start from a head that faces the camera
+            self.rotation.weight.mul_(0.1)
+            self.rotation.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
+            self.log_rotation_sigma.bias.fill_(FIRST_SIGMA_LOG_DEG)
+
+    def forward(self, points: Tensor, pooled: Tensor) -> dict[str, Tensor]:
+        place = points.detach().flatten(1) * (4 / self.input_px) - 2
+        hidden = self.hidden(torch.cat([place, pooled], dim=1)).relu()
+        return {
+            "visibility": self.visibility(hidden),
+            "rotation": rotation_from_6d(self.rotation(hidden)),
+            "rotation_sigma": self.log_rotation_sigma(hidden).clamp(*LOG_SIGMA_DEG).exp(),
+        }
+
+
+class TurnedNet(LandmarkNet):
+    """A landmark network that also predicts each point's visibility and the head's rotation (see `TurnedHeads`)."""
+
+    def __init__(self, options: LandmarkNetOptions | None = None) -> None:
+        super().__init__(options)
+        self.turned = TurnedHeads(self.options)
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        features = self.features(crops)
+        outputs = self.read(features)
+        return outputs | self.turned(outputs["points"], features.pooled)

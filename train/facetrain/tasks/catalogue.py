@@ -10,7 +10,7 @@ from typing import Any
 
 from facetrack.errors import DataError
 from facetrain.seeds import cnn128, expression, kaggle, submission, suite, tcdcn
-from facetrain.tasks import appearance, attributes, detector, landmarks
+from facetrain.tasks import appearance, attributes, detector, landmarks, turned
 from facetrain.tasks import expression as expression_task
 from facetrain.training import recipe
 
@@ -31,6 +31,7 @@ ENTRIES: dict[str, Entry] = {
     "landmarks-self": LANDMARKS,
     "landmarks-large": LANDMARKS,
     "finetune": LANDMARKS,
+    "landmarks-turned": Entry(turned.TurnedRecipe, turned.train_turned),
     "attributes": Entry(attributes.AttributeRecipe, attributes.train_attributes),
     "appearance": Entry(appearance.AppearanceRecipe, appearance.train_appearance),
     "expression": Entry(expression_task.ExpressionTaskRecipe, expression_task.train_expression),

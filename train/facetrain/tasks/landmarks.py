@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,14 +25,17 @@ from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.reporting.sheets import drawn, save_extremes
 from facetrain.sample import Sample
 from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops, TruthCrops
-from facetrain.samples.sources import LandmarkSources, read_sources
+from facetrain.samples.sources import read_sources
 from facetrain.training.calibration import label_offset, scale_sigma, sigma_factor
 from facetrain.training.checkpoint import load_weights, read_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.losses import LandmarkLoss
 
-PARITY = {"points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2}
-"""What an export may differ from torch: crop px, logits, shares and degrees."""
+PARITY = {
+    "points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2, "visibility": 1e-3,
+    "rotation": 1e-4, "rotation_sigma": 1e-2,
+}  # fmt: skip
+"""What an export may differ from torch: crop px, logits, shares, entries of a matrix and degrees."""
 POINT_OUTPUTS = {
     "points": "(N, 68, 2) x y in crop px, pixel centres at integers",
     "sigma": "(N, 68) one standard deviation of a point's error per coordinate, crop px",
@@ -52,7 +56,7 @@ class LandmarkRecipe:
     repeats: how often each pack is seen in an epoch. init: weights to start from: "" for random ones, "bundled" for
     those that come with facetrack, or the path of a run's model.safetensors or an exported .onnx; a smaller network's
     are grown, a larger one's cut, and where `network` is left out it is that network. convention: the pack whose labels
-    say where x = 0 lies (`training.calibration.labels_offset`); "" for all of them.
+    say where x = 0 lies (`training.calibration.label_offset`); "" for all of them.
     name, reproduce: what the network's file says of itself.
     """
 
@@ -67,6 +71,15 @@ class LandmarkRecipe:
     crops: CropOptions = field(default_factory=CropOptions)
     loss: LandmarkLoss = field(default_factory=LandmarkLoss)
     fit: FitOptions = field(default_factory=FitOptions)
+
+
+class Described(Protocol):
+    """Training data that says what it is and on which terms it may be used."""
+
+    @property
+    def data(self) -> list[str]: ...
+    @property
+    def terms(self) -> str: ...
 
 
 def _complete(samples: list[Sample]) -> list[Sample]:
@@ -160,7 +173,7 @@ def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
     """The network to train: the one that `init` names where the recipe says nothing of its own."""
     if not recipe.init or recipe.network != LandmarkNetOptions():
         return recipe.network
-    path = _weights_path(recipe.init)
+    path = weights_path(recipe.init)
     spec = OnnxEngine(path).spec if path.suffix == ".onnx" else None
     input_px = spec.input_px if spec and spec.input_px else recipe.network.input_px
     try:
@@ -171,7 +184,8 @@ def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
         ) from None
 
 
-def _weights_path(init: str) -> Path:
+def weights_path(init: str) -> Path:
+    """The file that a recipe's `init` names."""
     return bundled_path("landmarks68") if init == BUNDLED else Path(init)
 
 
@@ -180,12 +194,18 @@ def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:
     returns what an .onnx says of itself."""
     if not init:
         return None
-    path = _weights_path(init)
-    load_weights(model, path, without=HEADS, fit=widen_to)
+    load_weights(model, weights_path(init), without=HEADS, fit=widen_to)
+    return parent_spec(init)
+
+
+def parent_spec(init: str) -> ModelSpec | None:
+    """What the file that `init` names says of itself; None where it is no .onnx."""
+    path = weights_path(init)
     return OnnxEngine(path).spec if path.suffix == ".onnx" else None
 
 
-def landmark_spec(recipe: LandmarkRecipe, sources: LandmarkSources, figures: dict[str, float]) -> ModelSpec:
+def landmark_spec(recipe: LandmarkRecipe, sources: Described, figures: dict[str, float]) -> ModelSpec:
+    """What the exported network says of itself."""
     return ModelSpec(
         name=recipe.name,
         kind="landmarks",
