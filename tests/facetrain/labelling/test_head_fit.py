@@ -19,7 +19,7 @@ from facetrain.labelling.turned_labels import TurnedTeacher, aflw_combinations, 
 
 
 def made_basis():
-    """A blob with the rough layout of a face: x right, y down, z away, cm."""
+    """Make a blob with the rough layout of a face: x right, y down, z away, cm."""
     rng = np.random.default_rng(0)
     mean = np.zeros((70, 3))
     for point in range(17):

@@ -16,8 +16,10 @@ MIRRORED[:68], MIRRORED[100:168] = topology.FLIP, 100 + topology.FLIP
 
 
 def faces(count, seed):
-    """Meshes (N, 478, 2) of a symmetric mean with three shapes, turned, scaled and moved; those of the mirror images, x
-    turned back; and the 68 points."""
+    """Make meshes (N, 478, 2) of a symmetric mean with three shapes, turned, scaled and moved.
+
+    Also those of the mirror images, x turned back, and the 68 points.
+    """
     rng = np.random.default_rng(0)
     mean = rng.normal(size=(N_WITH_IRISES, 2)) * 50
     mean = (mean + mean[MIRRORED] * [-1, 1]) / 2

@@ -57,7 +57,7 @@ class LabelTable:
 
 
 def empty_table(names: tuple[str, ...]) -> dict[str, Floats]:
-    """The arrays of a table in which nothing is known yet, for `LabelTable(names, **arrays)`."""
+    """Make the arrays of a table in which nothing is known yet, for `LabelTable(names, **arrays)`."""
     fills = {"weight": 0.0, "rotation": 0.0, "rotation_weight": 0.0}
     return {name: np.full((len(names), *shape), fills.get(name, np.nan), np.float32) for name, shape in SHAPES.items()}
 

@@ -46,8 +46,11 @@ RATES = (0.03, 0.01, 0.08)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadBasis:
-    """Points (70, 3) of the mean head and their offsets (B, 70, 3) per coefficient, identities before expressions: cm
-    in the head's axes as the camera sees them (x right, y down, z away), from midway between the eyes."""
+    """Points of a linear head model, in cm in the head's axes as the camera sees them: x right, y down, z away.
+
+    The origin is midway between the eyes.
+    mean: (70, 3) of the mean head. offsets: (B, 70, 3) per coefficient, identities before expressions.
+    """
 
     mean: Array
     offsets: Array
@@ -55,8 +58,11 @@ class HeadBasis:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadFit:
-    """rotation (N, 3, 3) head to camera; points (N, 70, 2) px; scale (N,) px per cm; residual (N,) root mean square
-    error of the fitted combinations over the extent of the 68 points."""
+    """N fitted heads.
+
+    rotation: (N, 3, 3) head to camera. points: (N, 70, 2) px. scale: (N,) px per cm.
+    residual: (N,) root mean square error of the fitted combinations over the extent of the 68 points.
+    """
 
     rotation: Floats
     points: Floats

@@ -35,8 +35,10 @@ faces: NME 3.14 % at 1, 3.17 at 3, 3.25 at 10, 3.36 at 30."""
 
 
 def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> tuple[Array, Array]:
-    """(N, K, 2) onto (K, 2): (N, 2, 2) and (N, 2) of target = source A + b by least squares, without reflection
-    (Umeyama, TPAMI 1991, eq. 40 to 42 in the plane)."""
+    """Fit similarities of source (N, K, 2) onto target (K, 2): A (N, 2, 2) and b (N, 2) of target = source A + b.
+
+    Least squares, without reflection (Umeyama, TPAMI 1991, eq. 40 to 42 in the plane).
+    """
     centre, goal = source.mean(axis=1), target.mean(axis=0)
     s, t = source - centre[:, None], target - goal
     size = (s**2).sum(axis=(1, 2))
@@ -48,8 +50,11 @@ def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> tu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeshMap:
-    """mean: (468, 2) the mean mesh, centred, of unit root mean square radius. weights: (937, 136) from the aligned
-    mesh's difference from it and a constant 1 to the 68 points in the same frame."""
+    """A linear map from the mesh to the 68 points.
+
+    mean: (468, 2) the mean mesh, centred, of unit root mean square radius.
+    weights: (937, 136) from the aligned mesh's difference from it and a constant 1 to the 68 points in the same frame.
+    """
 
     mean: Array
     weights: Array
@@ -63,14 +68,16 @@ class MeshMap:
         return np.asarray((points - shift[:, None]) @ np.linalg.inv(matrix))
 
     def both(self, plain: NDArray[np.floating], mirrored: NDArray[np.floating]) -> Array:
-        """Mean of the predictions on a picture and on its mirror image; mirrored: the mirror image's mesh with x
-        already turned back into the picture."""
+        """Average the predictions on a picture and on its mirror image.
+
+        mirrored: the mirror image's mesh with x already turned back into the picture.
+        """
         other = mirror(self(mirrored * np.array([-1.0, 1.0])))
         return np.asarray((self(plain) + other) / 2)
 
 
 def fit_mesh_map(plain: Array, mirrored: Array, points: Array) -> tuple[MeshMap, NDArray[np.bool_]]:
-    """The map from hand-labelled faces, and (N,) which of them took part.
+    """Fit the map to hand-labelled faces; also gives (N,) which of them took part.
 
     plain, mirrored: (N, 478, 2) px as in `MeshMap.both`, NaN where no face was found. points: (N, 68, 2) px.
     """

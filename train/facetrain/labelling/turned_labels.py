@@ -59,7 +59,7 @@ class TurnedTeacher:
     shift: dict[str, float]
 
     def of_points(self, names: Sequence[str], points: Floats, weight: Floats, source: str = "") -> LabelTable:
-        """A table of (N, 68, 2) px points of which all are known, the pack's shift along x taken out."""
+        """Make a table of (N, 68, 2) px points of which all are known, the pack's shift along x taken out."""
         points = points.astype(np.float32).copy()
         extent = (points.max(axis=1) - points.min(axis=1)).max(axis=1)
         points[..., 0] -= self.shift.get(source, 0.0) * extent[:, None]
@@ -76,7 +76,7 @@ class TurnedTeacher:
         return LabelTable(tuple(names), **{**empty_table(tuple(names)), **known})
 
     def of_aflw(self, names: Sequence[str], hand: Floats, yaw_deg: NDArray[np.floating]) -> LabelTable:
-        """A table of AFLW's 21 hand points, (N, 21, 2) px, NaN where a point is not visible, and a rough yaw (N,)."""
+        """Make a table of AFLW's 21 hand points, (N, 21, 2) px, NaN where not visible, and of a rough yaw (N,)."""
         combinations, weight, yaws = aflw_combinations(yaw_deg)
         fit = fit_heads(self.basis, combinations, hand, weight, yaws)
         points = pulled(self.basis, fit, hand)
@@ -107,8 +107,10 @@ def aflw_combinations(yaw_deg: NDArray[np.floating]) -> tuple[Floats, Floats, Ar
 
 
 def of_angles(samples: Sequence[Sample], trust: float = 0.3) -> LabelTable:
-    """A table of pointing04's samples: rotations from the marked yaw and pitch, of weight `trust`, since they are good
-    to 5 or 10 degrees; without those who look straight up or down."""
+    """Make a table of pointing04's samples: rotations from the marked yaw and pitch, of weight `trust`.
+
+    The angles are good to 5 or 10 degrees. Those who look straight up or down are left out.
+    """
     chosen = [s for s in samples if abs(float(s.attributes["pitch_deg"])) <= MAX_TILT_DEG]
     names = tuple(sample.name for sample in chosen)
     known = empty_table(names)

@@ -56,7 +56,7 @@ class TeacherFile:
 
     @classmethod
     def load(cls, path: Path) -> TeacherFile:
-        """Raises DataError where the file is none of `facetrack data teacher`."""
+        """Read what `save` wrote; raises DataError for another file."""
         arrays = load_labels(path, "weights")
         if missing := {"mean", "jaw_offset", "shift"} - set(arrays):
             raise DataError(f"{path} lacks {', '.join(sorted(missing))}; fit one with `facetrack data teacher`")
@@ -101,7 +101,7 @@ def _lobe_depth(basis: HeadBasis, packs: Path) -> float:
 def label_pack(
     path: Path, file: TeacherFile, model: HeadModel, large: SelfTeacher, progress: Progress = lambda items: items
 ) -> LabelTable:
-    """The label table of one pack by its path without ending. Raises DataError for a pack that no rule is known for."""
+    """Label one pack, by its path without ending; raises DataError for a pack that no rule is known for."""
     name = path.name
     teacher = file.teacher(model)
     if name in GOLD:
@@ -131,8 +131,11 @@ def label_pack(
 
 
 def _blend(samples: list[Sample], views: list[Labelled | str]) -> tuple[Floats, Floats]:
-    """(N, 68, 2) and (N, 68): the means of the samples' own points, moved by the constant difference of the two ways of
-    labelling, and of the views; NaN where the large network gave none. As `self_label.blended`, in the pack's px."""
+    """Average the samples' own points with the views: (N, 68, 2) and weights (N, 68), NaN where there is no view.
+
+    The own points are first moved by the constant difference of the two ways of labelling. As `self_label.blended`, in
+    the pack's px.
+    """
     pairs = [(s.points, one.points) for s, one in zip(samples, views, strict=True) if not isinstance(one, str)]
     offset = scheme_offset(pairs)
     points = np.full((len(samples), topology.N_POINTS, 2), np.nan, np.float32)

@@ -117,11 +117,15 @@ def finish(
     run_dir: Path,
 ) -> dict[str, float]:
     """Held-out figures, sigma's factor, the labels' offset, and run_dir/model.onnx."""
-    figures = held(model)
-    factor = sigma_factor(held.sigma_ratios(model))
+    factor, angle_factor = sigma_factor(held.sigma_ratios(model)), sigma_factor(held.angle_ratios(model))
     scale_sigma(model, factor)
-    offset = set_offset(model, data, crops)
-    figures |= {"offset_x_px": offset, "sigma_factor": factor}
+    scale_sigma(model, angle_factor, f"{TURNED}log_rotation_sigma.bias")
+    figures = held(model)  # before the offset: the label tables have the packs' shifts taken out
+    figures |= {
+        "offset_x_px": set_offset(model, data, crops),
+        "sigma_factor": factor,
+        "angle_sigma_factor": angle_factor,
+    }
     examples = next(iter(held.sets[name] for name in (HAND_LABELLED, *held.sets) if name in held.sets))["crop"][:64]
     named = {f"validation/{name}": round(value, 3) for name, value in figures.items()}
     spec = landmark_spec(base, sources, named)
@@ -134,8 +138,10 @@ def finish(
 
 
 def set_offset(model: nn.Module, data: Path, crops: CropOptions) -> float:
-    """Add to every point what the labels of CONVENTION lie to the right of it, measured on the training part; returns
-    it in crop px, 0 where the data has no such pack."""
+    """Add to every point what the labels of CONVENTION lie to the right of it, measured on the training part.
+
+    Returns it in crop px, 0 where the data has no such pack.
+    """
     offset = model.get_buffer("offset").zero_()
     if not (data / f"{CONVENTION}.npz").is_file():
         return 0.0

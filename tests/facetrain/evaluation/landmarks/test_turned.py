@@ -13,7 +13,7 @@ from facetrain.sample import Sample
 
 
 def face(yaw, pitch=0.0, roll=0.0, at=100.0):
-    """A sample whose true points lie on a grid of 100 by 100 px, so that the box's root is 100."""
+    """Make a sample whose true points lie on a grid of 100 by 100 px, so that the box's root is 100."""
     grid = np.stack(np.meshgrid(np.linspace(0, 100, 17), np.linspace(0, 100, 4)), axis=-1).reshape(-1, 2)
     angles = {"yaw_deg": yaw, "pitch_deg": pitch, "roll_deg": roll}
     image = np.zeros((300, 300, 3), np.uint8)
@@ -143,3 +143,13 @@ def test_without_a_rotation_the_pose_is_fitted_to_the_points():
     (found,) = Network(StagedEngine(), Detector()).detected(np.zeros((100, 100, 3), np.uint8))
     assert found.visibility is None
     assert found.angles_deg.shape == (3,)
+
+
+def test_a_detector_alone_is_measured_by_its_boxes():
+    class Detector:
+        def __call__(self, image):
+            return Detections(np.float32([[100, 90, 200, 190]]), np.float32([0.9]), None)
+
+    samples = [face(0.0), face(40.0, at=160), face(-50.0)]
+    cells = benchmark.recall_by_yaw(Detector(), samples, lambda items: items)
+    assert cells == ["1.000", "0.500", "none"]

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack import topology
-from facetrack.geometry import points_box
-from facetrain.evaluation.landmarks.turned_methods import Found, Method, matching
+from facetrack.detector import Detector
+from facetrack.geometry import box_iou, points_box
+from facetrain.evaluation.landmarks.turned_methods import LEAST_IOU, Found, Method, matching
 from facetrain.formats.turned_packs import MAX_TABLED_DEG
 from facetrain.metrics.landmarks import box_size
 from facetrain.reporting import markdown
@@ -65,8 +66,10 @@ class YawRow:
 
 
 def measure(title: str, method: Method, samples: Sequence[Sample], detected: bool, progress: Progress) -> Result:
-    """Run one method over samples of `formats.turned_packs.read_aflw2000`; detected: through its own detector, where
-    a face is found if the box of its points overlaps the true one by half."""
+    """Run one method over samples of `formats.turned_packs.read_aflw2000`.
+
+    detected: through its own detector, where a face is found if the box of its points overlaps the true one by half.
+    """
     truth = np.stack([sample.points for sample in samples]).astype(np.float64)
     size = box_size(truth)
     found: list[Found | None] = []
@@ -92,11 +95,30 @@ def measure(title: str, method: Method, samples: Sequence[Sample], detected: boo
     )
 
 
+def recall_by_yaw(detector: Detector, samples: Sequence[Sample], progress: Progress) -> list[str]:
+    """Share of the faces that a detector finds by itself, by |yaw|, as cells of BINS.
+
+    Found: one of its boxes, without the forehead, overlaps the true points' box by half.
+    """
+    yaw = np.abs([float(sample.attributes["yaw_deg"]) for sample in samples])
+    found = []
+    for sample in progress(samples):
+        boxes = detector(sample.image).boxes
+        overlap = box_iou(boxes, points_box(sample.points)[None])
+        found.append(bool(len(boxes)) and float(overlap.max()) >= LEAST_IOU)
+    parts = [_in_bin(yaw, low, high) for low, high in YAW_BINS_DEG]
+    return [f"{np.array(found)[part].mean():.3f}" if part.any() else "none" for part in parts]
+
+
+def _in_bin(yaw: Array, low: float, high: float) -> NDArray[np.bool_]:
+    return np.asarray((yaw <= high) & ((yaw > low) if low else True))
+
+
 def by_yaw(result: Result) -> list[YawRow]:
     """Figures by |yaw|; faces beyond the last bin are left out, as in the literature."""
     rows = []
     for low, high in YAW_BINS_DEG:
-        part = (result.yaw <= high) & ((result.yaw > low) if low else np.ones(len(result.yaw), bool))
+        part = _in_bin(result.yaw, low, high)
         kept = part & result.found
         inner = result.error[kept][:, list(topology.INNER_51)]
         nme = float(result.error[kept].mean()) if kept.any() else math.nan
@@ -138,7 +160,8 @@ def tables(results: Sequence[Result]) -> tuple[list[list[str]], list[list[str]]]
     return points, angles
 
 
-HEAD = ("method", *(f"yaw {low:g}-{high:g}" for low, high in YAW_BINS_DEG), "shift to the right")
+BINS = tuple(f"yaw {low:g}-{high:g}" for low, high in YAW_BINS_DEG)
+HEAD = ("method", *BINS, "shift to the right")
 ANGLE_HEAD = ("method", "yaw", "pitch", "roll", "mean, degrees", "median signed error")
 
 

@@ -34,11 +34,18 @@ ROLLS = ("eyes", "upright", "head")
 """How the crop of a further pass is turned: along the eyes as the tracker does, not at all, or by the predicted head's
 vertical axis, which stays in the picture's plane up to profile."""
 
+LEAST_IOU = 0.5
+"""Intersection over union from which a face is found."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """One face: points (68, 2) px of the picture, angles_deg (3,) yaw, pitch, roll with the signs of `types.Pose`, NaN
-    where unknown; visibility (68,) 0..1, sigma (68,) px and sigma_deg (3,), None from methods that give none."""
+    """One face.
+
+    points: (68, 2) px of the picture.
+    angles_deg: (3,) yaw, pitch, roll with the signs of `types.Pose`, NaN where unknown.
+    visibility: (68,) 0..1, sigma: (68,) px, sigma_deg: (3,); None from methods that give none.
+    """
 
     points: Floats
     angles_deg: Array
@@ -58,8 +65,11 @@ class Method(Protocol):
 
 
 class Network:
-    """A landmark network. passes: how often it is run, each time on a crop around its own points (roll: one of ROLLS).
-    detector: for `detected`."""
+    """A landmark network.
+
+    detector: for `detected`. passes: how often it is run, each time on a crop around its own points, turned as `roll`,
+    one of ROLLS, says.
+    """
 
     def __init__(self, engine: Engine, detector: Detector | None, passes: int = 1, roll: str = "eyes") -> None:
         assert roll in ROLLS
@@ -123,7 +133,7 @@ def axis_roll_rad(angles_deg: Sequence[float] | Array) -> float:
 
 
 def crop_at(points: Floats, margin: float, roll_rad: float) -> CropBox:
-    """The crop around the points' box in axes turned clockwise by roll_rad."""
+    """Place the crop around the points' box in axes turned clockwise by roll_rad."""
     cos, sin = math.cos(roll_rad), math.sin(roll_rad)
     turn = np.array([[cos, -sin], [sin, cos]])
     upright = points @ turn
@@ -133,14 +143,17 @@ def crop_at(points: Floats, margin: float, roll_rad: float) -> CropBox:
 
 
 class MeshMethod:
-    """MediaPipe's mesh through its own detector: points as the averages of `topology_maps`, angles from its mesh by
-    `facetrack.pose` on those points. mesh: `facetrack.detector.mediapipe_mesh.MediaPipeMesh`."""
+    """MediaPipe's mesh through its own detector.
+
+    The points are the averages of `topology_maps`, the angles `facetrack.pose`'s of those points.
+    mesh: `facetrack.detector.mediapipe_mesh.MediaPipeMesh`.
+    """
 
     def __init__(self, mesh: Callable[[Image], Floats]) -> None:
         self._mesh = mesh
 
     def through(self, image: Image, box: Floats) -> Found | None:
-        """The found face whose points' box is nearest the given one; None where none overlaps it by half."""
+        """Choose the found face whose points' box is nearest the given one; None where none overlaps it by half."""
         return matching(self.detected(image), box)
 
     def detected(self, image: Image) -> list[Found]:
@@ -155,11 +168,11 @@ class MeshMethod:
         return found
 
 
-def matching(found: Sequence[Found], box: Floats, least_iou: float = 0.5) -> Found | None:
-    """The face whose points' box overlaps `box` (4,) most, None if by less than least_iou (intersection over union)."""
+def matching(found: Sequence[Found], box: Floats) -> Found | None:
+    """Choose the face whose points' box overlaps `box` (4,) most; None where none does by LEAST_IOU."""
     if not found:
         return None
     boxes = np.stack([points_box(one.points) for one in found])
     overlap = box_iou(boxes, box[None])[:, 0]
     best = int(overlap.argmax())
-    return found[best] if overlap[best] >= least_iou else None
+    return found[best] if overlap[best] >= LEAST_IOU else None

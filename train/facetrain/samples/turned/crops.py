@@ -64,7 +64,7 @@ class TurnedCrops(EpochItems):
             before = image
             image = augment.occlude(image, rng)
             visible = hidden_by(visible, points, (image != before).any(axis=2))
-        image = augment.degrade(image, rng, replace(options, occlusion=0.0))
+        image = augment.corrupt(image, rng, replace(options, occlusion=0.0))
         reach = self.options.input_px - 0.5 + OUTSIDE_PX
         inside = ((points > -0.5 - OUTSIDE_PX) & (points < reach)).all(axis=1)  # False where a point is missing
         return turned_item(
@@ -93,7 +93,7 @@ def hidden_by(visible: Floats, points: Floats, covered: NDArray[np.bool_]) -> Fl
 
 
 def truth_item(turned: TurnedSample, options: CropOptions) -> dict[str, Tensor]:
-    """The upright crop around the ground truth, without augmentation: for validation."""
+    """Cut the upright crop around the ground truth, without augmentation: for validation."""
     sample = turned.sample
     crop = crop_from_box(points_box(sample.points), options.margin)
     matrix = crop_matrix(crop, options.input_px)
@@ -113,7 +113,7 @@ def turned_item(
     rotation_weight: float = 0.0,
     hand: Floats | None = None,
 ) -> dict[str, Tensor]:
-    """An item as `TurnedCrops` describes it; what is left out is unknown."""
+    """Make an item as `TurnedCrops` describes it; what is left out is unknown."""
     return {
         "crop": torch.from_numpy(image),
         "points": _tensor(points, (N_POINTS, 2), 0.0),

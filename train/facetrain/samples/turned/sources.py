@@ -26,10 +26,13 @@ HAIR = 0.2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TurnedSample:
-    """sample: the picture; its points and weights are the 68's. Without them (has_points False) they are the corners of
+    """A face with the labels of a label table.
+
+    sample: the picture; its points and weights are the 68's. Without them (has_points False) they are the corners of
     the box that is to be cropped, of weight 0.
     visible: (68,) 1 visible, 0 occluded, NaN unknown. rotation: (3, 3) head to camera. rotation_weight: 0 if unknown.
-    hand: (21, 2) px, AFLW's points, NaN unknown."""
+    hand: (21, 2) px, AFLW's points, NaN unknown.
+    """
 
     sample: Sample
     visible: Floats
@@ -51,8 +54,11 @@ class TurnedSources:
 
 
 def read_turned_sources(packs: Path, labels: Path, names: Iterable[str], validated: Iterable[str]) -> TurnedSources:
-    """packs: folder of the packs. labels: folder of their tables NAME.npz. validated: those of `names` whose held-out
-    part is kept; that of the others is dropped."""
+    """Read packs with their label tables.
+
+    packs: folder of the packs. labels: folder of their tables NAME.npz. validated: those of `names` whose held-out
+    part is kept; that of the others is dropped.
+    """
     names, validated = list(names), set(validated)
     training: list[TurnedSample] = []
     held: dict[str, list[TurnedSample]] = {}
