@@ -93,6 +93,7 @@ def render(
     count: Annotated[int, typer.Option(min=1, help="How many heads.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same heads.")] = 0,
     backgrounds: Annotated[Path | None, typer.Option(help="A zip of photographs without faces to put behind.")] = None,
+    turned: Annotated[Path | None, typer.Option(help="Heads to +-95 degrees; the file of `data teacher`.")] = None,
 ) -> None:
     """Render random 3-D heads, whose points, angles, lids, mouth and gaze are known exactly, as a pack."""
     from rich.progress import track
@@ -104,7 +105,15 @@ def render(
 
     renderer = Renderer(load_head_model(head_model))
     photographs = [] if backgrounds is None else [image for _, image in read_zip_images(backgrounds)]
-    written = write_heads(renderer, out, track(range(count), "heads"), seed, photographs)
+    indices = track(range(count), "heads")
+    if turned is None:
+        written = write_heads(renderer, out, indices, seed, photographs)
+    else:
+        from facetrain.labelling.turned_heads import write_turned_heads
+        from facetrain.labelling.turned_teacher import TeacherFile
+
+        offset = TeacherFile.load(turned).jaw_offset
+        written = write_turned_heads(renderer, out, offset, indices, seed, photographs)
     typer.echo(f"wrote {written} heads to {out}.zip and {out}.npz")
 
 

@@ -21,6 +21,8 @@ from facetrain.labelling.jaw import fit_gold, jaw_offset, lobe_behind_cm
 from facetrain.labelling.mesh_map import Mesh, MeshMap, fit_mesh_map, mesh_of
 from facetrain.labelling.self_label import Labelled, SelfTeacher, face_frame, scheme_offset
 from facetrain.labelling.self_occlusion import visibility_table
+from facetrain.labelling.turned_heads import SOURCE as RENDERED
+from facetrain.labelling.turned_heads import of_heads
 from facetrain.labelling.turned_labels import TurnedTeacher, aflw_combinations, label_shift, of_angles
 from facetrain.sample import Sample
 from facetrain.samples.turned.held_out import held_out
@@ -113,8 +115,10 @@ def label_pack(
         return teacher.of_aflw(labels["names"].tolist(), labels["points"].astype(np.float32), -labels["yaw_deg"])
     if name == ANGLES_ONLY:
         return of_angles(read_pointing04(path.with_name(f"{name}.csv")).samples)
+    if name == RENDERED:
+        return of_heads(read_pack(path, trim=False).samples)
     if name not in (BLENDED, MESH_LABELLED):
-        known = ", ".join((*GOLD, BLENDED, MESH_LABELLED, HAND_LABELLED, ANGLES_ONLY))
+        known = ", ".join((*GOLD, BLENDED, MESH_LABELLED, HAND_LABELLED, ANGLES_ONLY, RENDERED))
         raise DataError(f"the ensemble teacher has no rule for {name}; it labels {known}; use --teacher bundled")
     samples = read_pack(path, trim=False).samples
     views = [large(sample) for sample in progress(samples)]

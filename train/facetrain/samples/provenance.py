@@ -102,6 +102,9 @@ DATA_SETS = {
         "rendered heads of USC-ICT's morphable model", "USC-ICT", licence="MIT",
         former=("rendered heads of USC-ICT's morphable model (MIT)",),
     ),
+    "heads_turned": DataSet(
+        "rendered heads of USC-ICT's morphable model, turned up to 95 degrees", "USC-ICT", licence="MIT"
+    ),
     "lids": DataSet(
         "eyelids of some 500 of these faces, shut, lowered or open, labelled for this project by a vision model",
         "this project",
