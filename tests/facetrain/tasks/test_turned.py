@@ -9,8 +9,11 @@ import torch
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import DataError
 from facetrack.landmarker import Landmarker
+from facetrain.export.load import open_network
 from facetrain.formats.label_tables import LabelTable, empty_table, write_labels
-from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions, TurnedNet
+from facetrain.models.attributes import AttributeNet
+from facetrain.models.growth import infer_options
+from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions
 from facetrain.samples.landmark_crops import CropOptions
 from facetrain.samples.turned.sources import join, read_turned_sources
 from facetrain.tasks.catalogue import find
@@ -21,6 +24,7 @@ from facetrain.training.fit import FitOptions
 from made_packs import add_images
 
 TINY = LandmarkNetOptions(input_px=32, stem=4, widths=(4, 4, 8), depths=(1, 1, 1), head=4)
+TURNED_TINY = dataclasses.replace(TINY, turned=True)
 COUNT = 40
 
 
@@ -91,13 +95,15 @@ def test_training_exports_all_outputs_and_goes_on_where_it_stopped(folder, tmp_p
     assert outputs["visibility"].shape == (2, 68)
     np.testing.assert_allclose(outputs["rotation"][0] @ outputs["rotation"][0].T, np.eye(3), atol=1e-5)
     Landmarker(engine)  # the tracker takes the file
+    again = open_network(tmp_path / "model.onnx", engine.spec)
+    assert set(again(torch.zeros(1, 32, 32, 3, dtype=torch.uint8))) == set(outputs)
     train_turned(folder, tmp_path, recipe_for(folder, epochs=2))
     assert len((tmp_path / "history.jsonl").read_text().splitlines()) == 2
 
 
 def test_weights_of_a_plain_network_fill_all_but_the_further_heads(folder):
     torch.manual_seed(1)
-    network = TurnedNet(TINY)
+    network = LandmarkNet(TURNED_TINY)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     assert fill_from(network, str(folder / "start.safetensors")) is None
     after = network.state_dict()
@@ -109,10 +115,11 @@ def test_weights_of_a_plain_network_fill_all_but_the_further_heads(folder):
 
 def test_a_networks_own_further_heads_are_taken_over(folder, tmp_path):
     torch.manual_seed(2)
-    taught = TurnedNet(TINY)
+    taught = LandmarkNet(TURNED_TINY)
     save_weights(taught, tmp_path / "taught.safetensors")
-    network = TurnedNet(TINY)
+    network = LandmarkNet(TURNED_TINY)
     fill_from(network, str(tmp_path / "taught.safetensors"))
+    assert infer_options(taught.state_dict(), 32).turned
     torch.testing.assert_close(network.turned.rotation.weight, taught.turned.rotation.weight)
 
 
@@ -121,3 +128,9 @@ def test_the_recipe_is_what_the_dataclass_says():
     resolved = recipes.load(entry.kind, path)
     assert dataclasses.replace(resolved, fit=TurnedRecipe().fit) == TurnedRecipe()
     assert (resolved.fit.epochs, resolved.fit.per_epoch) == (32, 20_000)
+
+
+def test_attribute_heads_stand_on_a_turned_trunk_and_keep_its_outputs():
+    plain, turned = AttributeNet(TINY).eval(), AttributeNet(TURNED_TINY).eval()
+    crops = torch.zeros(1, 32, 32, 3, dtype=torch.uint8)
+    assert set(turned(crops)) - set(plain(crops)) == {"visibility", "rotation", "rotation_sigma"}

@@ -1,12 +1,14 @@
 """The loss of turned faces: zero where all is right, deaf to what is unknown; angles against SciPy."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
 from facetrack import topology_maps
-from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions, TurnedNet, rotation_from_6d
+from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions, rotation_from_6d
 from facetrain.training.turned_losses import TurnedLoss, angle_difference, euler
 
 TINY = LandmarkNetOptions(input_px=32, stem=4, widths=(4, 4, 8), depths=(1, 1, 1), head=4)
@@ -109,7 +111,7 @@ def test_a_hand_point_pulls_on_the_points_that_it_is_made_of():
 
 def test_the_heads_read_the_points_and_do_not_move_them():
     torch.manual_seed(0)
-    model = TurnedNet(TINY)
+    model = LandmarkNet(dataclasses.replace(TINY, turned=True))
     names = set(model.state_dict()) - set(LandmarkNet(TINY).state_dict())
     assert all(name.startswith(TURNED) for name in names)
     crops = torch.randint(0, 255, (3, 32, 32, 3), dtype=torch.uint8)

@@ -18,7 +18,7 @@ from facetrack.topology import N_POINTS
 DOWNSAMPLE_KERNEL = 5
 """Side of the depthwise kernels that halve a resolution."""
 TURNED = "turned."
-"""Beginning of the names of the parameters that `TurnedNet` adds to a `LandmarkNet`."""
+"""Beginning of the names of the parameters of `TurnedHeads`."""
 TURNED_HIDDEN = 96
 FIRST_SIGMA_LOG_DEG = 1.5
 LOG_SIGMA_DEG = (-2.0, 4.5)
@@ -34,6 +34,8 @@ class LandmarkNetOptions:
 
     expand: 0 for residual blocks of two dense 3x3 convolutions at a stride, which suit a GPU; else inverted residuals
     whose middle is so many times as wide, with depthwise kernels of side `kernels`, which suit a CPU.
+
+    turned: predict visibility and the head's rotation too (`TurnedHeads`).
     """
 
     input_px: int = 112
@@ -44,6 +46,7 @@ class LandmarkNetOptions:
     kernels: tuple[int, int, int] = (3, 5, 5)
     head: int = 48
     separable_halving: bool = False
+    turned: bool = False
 
     @property
     def separable(self) -> bool:
@@ -141,68 +144,6 @@ class Features(NamedTuple):
     pooled: Tensor
 
 
-class LandmarkNet(nn.Module):
-    """(N, S, S, 3) uint8 BGR crops -> points (N, 68, 2) in crop px, sigma (N, 68) in crop px, presence (N,) as a logit.
-
-    sigma is the scale that a Laplace likelihood gave the point's error, as one standard deviation per coordinate.
-    offset: (2,) crop px added to every point, see `training.calibration.labels_offset`; not learned.
-    """
-
-    MEAN, SCALE = 127.5, 64.0
-    offset: Tensor
-
-    def __init__(self, options: LandmarkNetOptions | None = None) -> None:
-        super().__init__()
-        self.options = options = options or LandmarkNetOptions()
-        low, mid, top = options.widths
-        ends = (options.stem, *options.widths)
-        self.stem = ConvNorm(3, options.stem, stride=2)
-        self.stage4, self.stage8, self.stage16 = (
-            stage(
-                ends[i],
-                ends[i + 1],
-                options.depths[i],
-                options.expand[i],
-                options.kernels[i],
-                options.separable_halving,
-            )
-            for i in range(3)
-        )
-        self.top_to_8 = ConvNorm(top, mid, kernel=1)
-        self.merge8 = merge(mid, options.head, options.separable)
-        self.low_to_head = ConvNorm(low, options.head, kernel=1)
-        self.merge4 = merge(options.head, options.head, options.separable)
-        self.heatmaps = nn.Conv2d(options.head, N_POINTS, 1)
-        self.up = nn.Upsample(scale_factor=2, mode="nearest")
-        self.decode = SoftArgmax(options.input_px // 4, options.input_px)
-        self.register_buffer("offset", torch.zeros(2))
-        self.log_sigma = nn.Linear(top, N_POINTS)
-        self.presence = nn.Linear(top, 1)
-        # With softmax over 784 cells, small logits mean the middle of the crop: start sharper, so that points move at
-        # once.
-        nn.init.normal_(self.heatmaps.weight, std=0.05)
-
-    def forward(self, crops: Tensor) -> dict[str, Tensor]:
-        return self.read(self.features(crops))
-
-    def features(self, crops: Tensor) -> Features:
-        """What the points and every further head are read from."""
-        x = (crops.permute(0, 3, 1, 2).float() - self.MEAN) / self.SCALE
-        at4 = self.stage4(self.stem(x))
-        at8 = self.stage8(at4)
-        at16 = self.stage16(at8)
-        merged8 = self.merge8(at8 + self.up(self.top_to_8(at16)))
-        merged4 = self.merge4(self.low_to_head(at4) + self.up(merged8))
-        return Features(x, at8, merged4, at16.mean(dim=(2, 3)))
-
-    def read(self, features: Features) -> dict[str, Tensor]:
-        return {
-            "points": self.decode(self.heatmaps(features.merged4)) + self.offset,
-            "sigma": self.log_sigma(features.pooled).exp(),
-            "presence": self.presence(features.pooled).squeeze(1),
-        }
-
-
 def rotation_from_6d(values: Tensor) -> Tensor:
     """(N, 6) -> (N, 3, 3): the first two columns, made orthonormal by Gram and Schmidt; a continuous representation of
     rotations (Zhou et al., CVPR 2019, eq. 15)."""
@@ -243,14 +184,66 @@ class TurnedHeads(nn.Module):
         }
 
 
-class TurnedNet(LandmarkNet):
-    """A landmark network that also predicts each point's visibility and the head's rotation (see `TurnedHeads`)."""
+class LandmarkNet(nn.Module):
+    """(N, S, S, 3) uint8 BGR crops -> points (N, 68, 2) in crop px, sigma (N, 68) in crop px, presence (N,) as a logit.
+
+    sigma is the scale that a Laplace likelihood gave the point's error, as one standard deviation per coordinate.
+    offset: (2,) crop px added to every point, see `training.calibration.label_offset`; not learned.
+    With `options.turned` also the outputs of `TurnedHeads`.
+    """
+
+    MEAN, SCALE = 127.5, 64.0
+    offset: Tensor
 
     def __init__(self, options: LandmarkNetOptions | None = None) -> None:
-        super().__init__(options)
-        self.turned = TurnedHeads(self.options)
+        super().__init__()
+        self.options = options = options or LandmarkNetOptions()
+        low, mid, top = options.widths
+        ends = (options.stem, *options.widths)
+        self.stem = ConvNorm(3, options.stem, stride=2)
+        self.stage4, self.stage8, self.stage16 = (
+            stage(
+                ends[i],
+                ends[i + 1],
+                options.depths[i],
+                options.expand[i],
+                options.kernels[i],
+                options.separable_halving,
+            )
+            for i in range(3)
+        )
+        self.top_to_8 = ConvNorm(top, mid, kernel=1)
+        self.merge8 = merge(mid, options.head, options.separable)
+        self.low_to_head = ConvNorm(low, options.head, kernel=1)
+        self.merge4 = merge(options.head, options.head, options.separable)
+        self.heatmaps = nn.Conv2d(options.head, N_POINTS, 1)
+        self.up = nn.Upsample(scale_factor=2, mode="nearest")
+        self.decode = SoftArgmax(options.input_px // 4, options.input_px)
+        self.register_buffer("offset", torch.zeros(2))
+        self.log_sigma = nn.Linear(top, N_POINTS)
+        self.presence = nn.Linear(top, 1)
+        self.turned = TurnedHeads(options) if options.turned else None
+        # With softmax over 784 cells, small logits mean the middle of the crop: start sharper, so that points move at
+        # once.
+        nn.init.normal_(self.heatmaps.weight, std=0.05)
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
-        features = self.features(crops)
-        outputs = self.read(features)
-        return outputs | self.turned(outputs["points"], features.pooled)
+        return self.read(self.features(crops))
+
+    def features(self, crops: Tensor) -> Features:
+        """What the points and every further head are read from."""
+        x = (crops.permute(0, 3, 1, 2).float() - self.MEAN) / self.SCALE
+        at4 = self.stage4(self.stem(x))
+        at8 = self.stage8(at4)
+        at16 = self.stage16(at8)
+        merged8 = self.merge8(at8 + self.up(self.top_to_8(at16)))
+        merged4 = self.merge4(self.low_to_head(at4) + self.up(merged8))
+        return Features(x, at8, merged4, at16.mean(dim=(2, 3)))
+
+    def read(self, features: Features) -> dict[str, Tensor]:
+        outputs = {
+            "points": self.decode(self.heatmaps(features.merged4)) + self.offset,
+            "sigma": self.log_sigma(features.pooled).exp(),
+            "presence": self.presence(features.pooled).squeeze(1),
+        }
+        return outputs if self.turned is None else outputs | self.turned(outputs["points"], features.pooled)

@@ -41,6 +41,12 @@ POINT_OUTPUTS = {
     "sigma": "(N, 68) one standard deviation of a point's error per coordinate, crop px",
     "presence": "(N,) logit of a face being there",
 }
+TURNED_OUTPUTS = {
+    "visibility": "(N, 68) logit of each point being visible, not occluded",
+    "rotation": "(N, 3, 3) head to camera, relative to the crop, with the axes of types.Pose",
+    "rotation_sigma": "(N, 3) one standard deviation of yaw, pitch and roll, degrees",
+}
+"""With `LandmarkNetOptions.turned`."""
 JAW_IS_TRUSTED = 0.1
 """Sets with points of less weight than this are judged by their inner points only."""
 MEASURED_FACES = 600
@@ -214,12 +220,17 @@ def landmark_spec(recipe: LandmarkRecipe, sources: Described, figures: dict[str,
         scale=LandmarkNet.SCALE,
         topology=topology.SCHEME,
         margin=recipe.crops.margin,
-        outputs=POINT_OUTPUTS,
+        outputs=outputs_of(recipe.network),
         data=sources.data,
         terms=sources.terms,
         reproduce=recipe.reproduce,
         metrics=figures,
     )
+
+
+def outputs_of(network: LandmarkNetOptions) -> dict[str, str]:
+    """Name and meaning of each output of a landmark network."""
+    return POINT_OUTPUTS | TURNED_OUTPUTS if network.turned else POINT_OUTPUTS
 
 
 def with_parent(terms: str, parent: ModelSpec | None) -> str:

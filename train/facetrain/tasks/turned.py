@@ -14,14 +14,13 @@ from facetrain.augment.webcam import AugmentOptions
 from facetrain.formats.packs import read_landmark_pack
 from facetrain.models.attributes import HEADS
 from facetrain.models.growth import widen_to
-from facetrain.models.landmarks import TURNED, LandmarkNetOptions, TurnedNet
+from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions
 from facetrain.samples.landmark_crops import CropOptions, TruthCrops
 from facetrain.samples.turned.crops import TurnedCrops
 from facetrain.samples.turned.held_out import held_out
 from facetrain.samples.turned.sources import TurnedSources, read_turned_sources
 from facetrain.tasks.landmarks import (
     MEASURED_FACES,
-    POINT_OUTPUTS,
     LandmarkRecipe,
     export_landmarks,
     landmark_spec,
@@ -37,11 +36,6 @@ from facetrain.training.checkpoint import load_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.turned_losses import TurnedLoss
 
-TURNED_OUTPUTS = {
-    "visibility": "(N, 68) logit of each point being visible, not occluded",
-    "rotation": "(N, 3, 3) head to camera, relative to the crop, with the axes of types.Pose",
-    "rotation_sigma": "(N, 3) one standard deviation of yaw, pitch and roll, degrees",
-}
 UNVALIDATED = "expressions"
 CONVENTION = "helen_train"
 """The pack whose own labels say where x = 0 lies; the label tables have every pack's shift taken out."""
@@ -77,13 +71,14 @@ class TurnedRecipe:
 def train_turned(data: Path, run_dir: Path, recipe: TurnedRecipe) -> dict[str, float]:
     """Train and export to run_dir/model.onnx; returns the held-out figures before and after."""
     base = LandmarkRecipe(name=recipe.name, reproduce=recipe.reproduce, init=recipe.init, network=recipe.network)
-    base = dataclasses.replace(base, network=network_of(base), crops=recipe.crops)
+    shape = dataclasses.replace(network_of(base), turned=True)
+    base = dataclasses.replace(base, network=shape, crops=recipe.crops)
     labels = Path(recipe.labels) if recipe.labels else data / "labels"
     sources = read_turned_sources(data, labels, recipe.repeats, set(recipe.repeats) - {UNVALIDATED})
     crops = dataclasses.replace(recipe.crops, input_px=base.network.input_px, repeats=recipe.repeats)
     held = TurnedValidation(sources.held, crops)
     torch.manual_seed(recipe.fit.seed)
-    network = TurnedNet(base.network)
+    network = LandmarkNet(base.network)
     parent = fill_from(network, recipe.init)
     before = {f"before_{name}": value for name, value in held(network.eval()).items()}
     dataset = TurnedCrops(sources.training, sources.negatives, crops, recipe.fit.seed)
@@ -91,7 +86,7 @@ def train_turned(data: Path, run_dir: Path, recipe: TurnedRecipe) -> dict[str, f
     return before | finish(model, data, sources, held, base, crops, parent, run_dir)
 
 
-def fill_from(network: TurnedNet, init: str) -> ModelSpec | None:
+def fill_from(network: LandmarkNet, init: str) -> ModelSpec | None:
     """Take over a landmark network's weights, and its further heads where it has them; returns what its file says.
 
     The offset of its points is dropped: label tables have each pack's shift along x taken out.
@@ -129,7 +124,6 @@ def finish(
     examples = next(iter(held.sets[name] for name in (HAND_LABELLED, *held.sets) if name in held.sets))["crop"][:64]
     named = {f"validation/{name}": round(value, 3) for name, value in figures.items()}
     spec = landmark_spec(base, sources, named)
-    spec = dataclasses.replace(spec, outputs=POINT_OUTPUTS | TURNED_OUTPUTS)
     if parent is not None:
         both = list(dict.fromkeys([*spec.data, *parent.data]))
         spec = dataclasses.replace(spec, data=both, terms=with_parent(spec.terms, parent))

@@ -32,7 +32,7 @@ def angle_difference(predicted: Tensor, truth: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class TurnedLoss:
-    """Loss of a `TurnedNet`, a weighted sum.
+    """Loss of a landmark network with `TurnedHeads`, a weighted sum.
 
     Wing loss of the 68 points and of AFLW's 21 as their combinations; Laplace likelihood of sigma; cross entropy of
     presence and visibility; chordal distance of the rotation and Laplace likelihood of its angles' sigma.
