@@ -35,9 +35,9 @@ def train(
 ) -> None:
     """Train a network into a folder: report.md, curves, sheets, model.onnx.
 
-    landmarks, landmarks-self, landmarks-large, finetune, attributes, appearance, expression, detector; of the networks
-    that this grew from:
-    kaggle-mlp, kaggle-cnn, kaggle-vgg, vgg16, cnn128, tcdcn, eac, expression-vgg.
+    landmarks, landmarks-self, landmarks-large, landmarks-turned, landmarks-free, finetune, attributes, appearance,
+    expression, detector; their predecessors: kaggle-mlp, kaggle-cnn, kaggle-vgg, vgg16, cnn128, tcdcn, eac,
+    expression-vgg.
     Needs the extra `train`. Several GPUs: torchrun -m facetrack train ...
     """
 

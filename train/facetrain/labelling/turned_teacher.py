@@ -33,6 +33,7 @@ Progress = Callable[[Iterable[Sample]], Iterable[Sample]]
 
 GOLD = ("helen_train", "lfpw_train")
 BLENDED, MESH_LABELLED, HAND_LABELLED, ANGLES_ONLY = "ytfaces_train", "expressions", "aflw21", "pointing04"
+KNOWN = (*GOLD, BLENDED, MESH_LABELLED, HAND_LABELLED, ANGLES_ONLY, RENDERED)
 EVERY_LOBE = 4
 """Every fourth face of aflw21 is enough to place the ear lobes."""
 
@@ -105,21 +106,21 @@ def label_pack(
 ) -> LabelTable:
     """Label one pack, by its path without ending; raises DataError for a pack that no rule is known for."""
     name = path.name
-    teacher = file.teacher(model)
-    if name in GOLD:
-        labels = load_labels(path.with_name(f"{name}.npz"), "points")
-        points = labels["points"].astype(np.float32)
-        return teacher.of_points(labels["names"].tolist(), points, np.ones(points.shape[:2], np.float32), name)
-    if name == HAND_LABELLED:
-        labels = load_labels(path.with_name(f"{name}.npz"), "points")
-        return teacher.of_aflw(labels["names"].tolist(), labels["points"].astype(np.float32), -labels["yaw_deg"])
+    if name not in KNOWN:
+        raise DataError(
+            f"the ensemble teacher has no rule for {name}; it labels {', '.join(KNOWN)}; use --teacher bundled"
+        )
     if name == ANGLES_ONLY:
         return of_angles(read_pointing04(path.with_name(f"{name}.csv")).samples)
     if name == RENDERED:
         return of_heads(read_pack(path, trim=False).samples)
-    if name not in (BLENDED, MESH_LABELLED):
-        known = ", ".join((*GOLD, BLENDED, MESH_LABELLED, HAND_LABELLED, ANGLES_ONLY, RENDERED))
-        raise DataError(f"the ensemble teacher has no rule for {name}; it labels {known}; use --teacher bundled")
+    teacher = file.teacher(model)
+    if name in (*GOLD, HAND_LABELLED):
+        labels = load_labels(path.with_name(f"{name}.npz"), "points")
+        names, points = labels["names"].tolist(), labels["points"].astype(np.float32)
+        if name == HAND_LABELLED:
+            return teacher.of_aflw(names, points, -labels["yaw_deg"])
+        return teacher.of_points(names, points, np.ones(points.shape[:2], np.float32), name)
     samples = read_pack(path, trim=False).samples
     views = [large(sample) for sample in progress(samples)]
     if name == BLENDED:

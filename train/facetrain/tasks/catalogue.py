@@ -24,6 +24,7 @@ class Entry:
 
 
 LANDMARKS = Entry(landmarks.LandmarkRecipe, landmarks.train_landmarks)
+TURNED = Entry(turned.TurnedRecipe, turned.train_turned)
 KAGGLE = Entry(kaggle.KaggleRecipe, kaggle.train_kaggle)
 EXPRESSION = Entry(expression.ExpressionRecipe, expression.train_expression)
 ENTRIES: dict[str, Entry] = {
@@ -31,7 +32,8 @@ ENTRIES: dict[str, Entry] = {
     "landmarks-self": LANDMARKS,
     "landmarks-large": LANDMARKS,
     "finetune": LANDMARKS,
-    "landmarks-turned": Entry(turned.TurnedRecipe, turned.train_turned),
+    "landmarks-turned": TURNED,
+    "landmarks-free": TURNED,
     "attributes": Entry(attributes.AttributeRecipe, attributes.train_attributes),
     "appearance": Entry(appearance.AppearanceRecipe, appearance.train_appearance),
     "expression": Entry(expression_task.ExpressionTaskRecipe, expression_task.train_expression),

@@ -38,7 +38,8 @@ from facetrain.training.turned_losses import TurnedLoss
 
 UNVALIDATED = "expressions"
 CONVENTION = "helen_train"
-"""The pack whose own labels say where x = 0 lies; the label tables have every pack's shift taken out."""
+"""The pack whose own labels say where x = 0 lies, where a network learns from it; the label tables have every pack's
+shift taken out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class TurnedRecipe:
     """What a network for turned faces is trained on, and how.
 
     labels: the folder of the packs' label tables (`facetrack label --teacher ensemble`), "" for DATA/labels.
-    repeats: how often each pack is seen for each time that `expressions` is seen once. init: as in `LandmarkRecipe`,
-    and never "". name, reproduce: what the network's file says of itself.
+    repeats: how often each pack is seen for each time that `expressions` is seen once. init: as in `LandmarkRecipe`.
+    name, reproduce: what the network's file says of itself.
     """
 
     name: str = "landmarks68"
@@ -89,8 +90,11 @@ def train_turned(data: Path, run_dir: Path, recipe: TurnedRecipe) -> dict[str, f
 def fill_from(network: LandmarkNet, init: str) -> ModelSpec | None:
     """Take over a landmark network's weights, and its further heads where it has them; returns what its file says.
 
-    The offset of its points is dropped: label tables have each pack's shift along x taken out.
+    The offset of its points is dropped: label tables have each pack's shift along x taken out. init: "" for the random
+    weights that the network has.
     """
+    if not init:
+        return None
 
     def filled(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
         own = {name: value for name, value in model.state_dict().items() if name.startswith(TURNED)}
@@ -117,7 +121,7 @@ def finish(
     scale_sigma(model, angle_factor, f"{TURNED}log_rotation_sigma.bias")
     figures = held(model)  # before the offset: the label tables have the packs' shifts taken out
     figures |= {
-        "offset_x_px": set_offset(model, data, crops),
+        "offset_x_px": set_offset(model, data, crops) if CONVENTION in held.sets else 0.0,
         "sigma_factor": factor,
         "angle_sigma_factor": angle_factor,
     }
@@ -134,11 +138,9 @@ def finish(
 def set_offset(model: nn.Module, data: Path, crops: CropOptions) -> float:
     """Add to every point what the labels of CONVENTION lie to the right of it, measured on the training part.
 
-    Returns it in crop px, 0 where the data has no such pack.
+    Returns it in crop px.
     """
     offset = model.get_buffer("offset").zero_()
-    if not (data / f"{CONVENTION}.npz").is_file():
-        return 0.0
     samples = read_landmark_pack(data, CONVENTION)
     samples = [s for s, out in zip(samples, held_out(CONVENTION, samples), strict=True) if not out]
     measured = TruthCrops(samples[:: max(1, len(samples) // MEASURED_FACES)], crops)
