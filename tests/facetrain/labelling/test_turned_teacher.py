@@ -63,7 +63,7 @@ def test_own_points_and_views_are_averaged_after_their_constant_difference():
         views.append(Labelled(points + np.float32([0, 4]), np.ones(68, np.float32)))
     views[3] = "hardly a face"
     points, weight = _blend(samples, views)
-    np.testing.assert_allclose(points[0], samples[0].points + [0, 4], atol=1e-3)  # the other habit is the teacher's
+    np.testing.assert_allclose(points[0], samples[0].points + np.float32([0, 4]), atol=1e-3)  # the other habit is the teacher's
     assert np.isnan(points[3]).all()
     assert weight[3].max() == 0
     assert weight[0].min() == 1
