@@ -1,4 +1,4 @@
-"""The table of allowed imports in CONTRIBUTING.md, the sizes of folders, files and functions, and a light import."""
+"""Allowed imports by the table in CONTRIBUTING.md; sizes of folders, files and functions; light import of facetrack."""
 
 import ast
 import re
@@ -19,12 +19,12 @@ MAX_FILES, MAX_LINES, MAX_FUNCTION_LINES = 15, 300, 60
 
 
 def room(module):
-    """ "facetrain.evaluation.signals.report" -> "facetrain.evaluation"."""
+    """Return a module's top-level folder: "facetrain.evaluation.signals.report" -> "facetrain.evaluation"."""
     return ".".join(module.split(".")[:2])
 
 
 def imports():
-    """(importing module, imported module) of every import of one of the two packages, also inside functions."""
+    """Yield (importing module, imported module) of all imports of the two packages, also inside functions."""
     for module, path in MODULES.items():
         for node in ast.walk(ast.parse(path.read_text())):
             targets = []
@@ -37,14 +37,14 @@ def imports():
 
 
 def table():
-    """Room -> the rooms that it may import, and the single exceptions, from CONTRIBUTING.md."""
+    """Return {folder: folders that it may import} and the single exceptions, from CONTRIBUTING.md."""
     text = (REPOSITORY / "CONTRIBUTING.md").read_text().partition("## What may import what")[2]
     groups = {
         name: set(re.findall(r"facetrack\.\w+", line))
         for name, line in re.findall(r"^(Floors \d-\d): (.*)$", text, re.MULTILINE)
     }
     rooms = {room(module) for module in MODULES if "." in module}
-    groups |= {f"every room of {package}": {one for one in rooms if one.startswith(package)} for package in PACKAGES}
+    groups |= {f"every room of {package}": {r for r in rooms if r.startswith(package)} for package in PACKAGES}
     allowed, exceptions = {}, set()
     for line in re.findall(r"^\| (fac.*) \|$", text, re.MULTILINE):
         cells = [cell.strip() for cell in line.split("|")]
@@ -75,8 +75,8 @@ def test_imports_point_down():
 
 
 def test_every_exception_is_used():
-    seen = set(imports())
-    unused = {(a, b) for a, b in table()[1] if not any(s == a and (t == b or t.startswith(f"{b}.")) for s, t in seen)}
+    used = set(imports())
+    unused = {(a, b) for a, b in table()[1] if not any(s == a and (t == b or t.startswith(f"{b}.")) for s, t in used)}
     assert unused == set()
 
 
@@ -125,5 +125,5 @@ def test_no_file_or_function_is_too_long():
 def test_import_facetrack_is_light():
     heavy = ("torch", "mediapipe", "onnxruntime", "openvino", "cv2", "av", "facetrain")
     code = f"import sys, facetrack; print([m for m in {heavy} if m in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert found.strip() == "[]"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert imported.strip() == "[]"

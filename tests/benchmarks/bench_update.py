@@ -1,9 +1,9 @@
-"""The loop's speed as ratios within one run; never as milliseconds, which say more of the machine than of the code.
+"""Speed of the tracker's update as ratios within one run; milliseconds would depend more on the machine than the code.
 
     pytest tests/benchmarks/bench_update.py     # the name keeps it out of the default run
 
-Processor time, so that other work on the machine counts less. The tables' brackets are ratios to the fastest of each
-group; the limits are ratios of medians taken in turns (`facetrack.engine.trial`) and leave room for a busy machine.
+CPU time, to reduce the effect of other load on the machine. The tables' brackets are ratios to the fastest of each
+group; the limits are ratios of interleaved medians (`facetrack.engine.trial`), with a reserve for a busy machine.
 """
 
 import itertools
@@ -28,15 +28,15 @@ MAX_FRAMES = 8
 FOREVER = 10**9
 SECONDS = 4.0
 OPENED = ExitStack()
-"""Closed after each test."""
+"""Resources that are closed after each test."""
 
 
-def following(images, step):
-    """One frame of an endless film at each call; the first ones, in which the face is found, are over."""
-    film = frames.loop_frames(images, 0, FOREVER)
-    for frame in itertools.islice(film, 10):
+def stepper(images, step):
+    """Return a function that processes the next frame of an endless loop, after ten frames of warm-up."""
+    endless = frames.loop_frames(images, 0, FOREVER)
+    for frame in itertools.islice(endless, 10):
         step(frame)
-    return lambda: step(next(film))
+    return lambda: step(next(endless))
 
 
 def landmark_network():
@@ -47,12 +47,12 @@ def landmark_network():
 
 
 def one_face(size=(640, 480)):
-    return following(frames.render_frames(size, MAX_FRAMES), FaceTracker.from_weights().update)
+    return stepper(frames.render_frames(size, MAX_FRAMES), FaceTracker.from_weights().update)
 
 
 def two_faces():
     clip = SyntheticClip(ClipOptions(faces=2, duration_s=MAX_FRAMES / 30))
-    return following([frame.image for frame, _ in clip], FaceTracker.from_weights().update)
+    return stepper([frame.image for frame, _ in clip], FaceTracker.from_weights().update)
 
 
 def mediapipe():
@@ -62,10 +62,10 @@ def mediapipe():
     from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 
     mesh = OPENED.enter_context(MediaPipeMesh(MEDIAPIPE, max_faces=1, video=True))
-    return following(frames.render_frames(count=MAX_FRAMES), lambda frame: mesh(frame.image, frame.time_s))
+    return stepper(frames.render_frames(count=MAX_FRAMES), lambda frame: mesh(frame.image, frame.time_s))
 
 
-WAYS = {
+METHODS = {
     "landmark network alone": landmark_network,
     "one face": one_face,
     "one face, 1080p": lambda: one_face((1920, 1080)),
@@ -80,7 +80,7 @@ LIMITS = [
     ("two faces", "one face", 2.3),
     ("one face", "MediaPipe, video mode", 0.7),
 ]
-"""What takes how many times as long as what, at the most: beyond, something was made slower."""
+"""(method, reference, largest ratio of the medians): a larger ratio is a performance regression."""
 
 
 @pytest.fixture(autouse=True)
@@ -93,17 +93,17 @@ def one_opencv_thread():
 
 
 @pytest.mark.benchmark(group="frame", timer=time.process_time, warmup=False, max_time=2.0)
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("name", METHODS)
 def test_frame(benchmark, name):
-    benchmark(WAYS[name]())
+    benchmark(METHODS[name]())
 
 
 @pytest.mark.benchmark(group="ratios", timer=time.process_time)
 @pytest.mark.parametrize(("name", "reference", "limit"), LIMITS, ids=lambda value: str(value))
 def test_ratio(benchmark, name, reference, limit):
-    ways = {name: WAYS[name](), reference: WAYS[reference]()}
-    took_ms = interleaved_ms(ways, SECONDS, time.process_time)
-    ratio = took_ms[name] / took_ms[reference]
+    methods = {name: METHODS[name](), reference: METHODS[reference]()}
+    median_ms = interleaved_ms(methods, SECONDS, time.process_time)
+    ratio = median_ms[name] / median_ms[reference]
     benchmark.extra_info["ratio"] = ratio
-    benchmark.pedantic(ways[name], rounds=10)
+    benchmark.pedantic(methods[name], rounds=10)
     assert ratio < limit

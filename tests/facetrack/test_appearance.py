@@ -1,4 +1,4 @@
-"""Looks: which are kept, what they are compared with, and what the network is shown."""
+"""Appearance embeddings: gallery of one person, similarity, and the network's input."""
 
 from types import SimpleNamespace
 
@@ -15,41 +15,41 @@ def unit(index):
     return alike(1.0, index, 15)
 
 
-def test_the_first_look_stays_and_the_oldest_other_goes():
-    looks = Looks()
+def test_the_first_embedding_stays_and_the_oldest_other_goes():
+    gallery = Looks()
     for index in range(10):
-        looks.add(unit(index))
-    assert len(looks) == Looks.KEPT + 1
-    known = [index for index in range(10) if looks.similarity(unit(index)) == pytest.approx(1)]
-    assert known == [0, 4, 5, 6, 7, 8, 9]
+        gallery.add(unit(index))
+    assert len(gallery) == Looks.KEPT + 1
+    kept = [index for index in range(10) if gallery.similarity(unit(index)) == pytest.approx(1)]
+    assert kept == [0, 4, 5, 6, 7, 8, 9]
 
 
-def test_a_look_like_one_that_is_known_is_not_kept():
-    looks = Looks()
-    looks.add(unit(0))
-    looks.add(alike(0.95, 0, 1))
-    assert len(looks) == 1
-    looks.add(alike(0.85, 0, 1))
-    assert len(looks) == 2
+def test_an_embedding_similar_to_a_known_one_is_not_added():
+    gallery = Looks()
+    gallery.add(unit(0))
+    gallery.add(alike(0.95, 0, 1))
+    assert len(gallery) == 1
+    gallery.add(alike(0.85, 0, 1))
+    assert len(gallery) == 2
 
 
-def test_compared_with_the_look_most_like_it():
-    looks = Looks()
-    looks.add(unit(0))
-    looks.add(unit(1))
-    assert looks.similarity(alike(0.8, 0, 2)) == pytest.approx(0.8)
-    assert looks.similarity(alike(0.8, 1, 0)) == pytest.approx(0.8)
-    assert looks.similarity(unit(5)) == pytest.approx(0)
-    assert looks.similarity(-unit(0)) == pytest.approx(0), "the other look is at a right angle"
+def test_the_similarity_is_the_largest_of_the_gallery():
+    gallery = Looks()
+    gallery.add(unit(0))
+    gallery.add(unit(1))
+    assert gallery.similarity(alike(0.8, 0, 2)) == pytest.approx(0.8)
+    assert gallery.similarity(alike(0.8, 1, 0)) == pytest.approx(0.8)
+    assert gallery.similarity(unit(5)) == pytest.approx(0)
+    assert gallery.similarity(-unit(0)) == pytest.approx(0), "the second embedding is orthogonal"
 
 
-def test_nothing_seen_is_an_error():
+def test_an_empty_gallery_is_an_error():
     with pytest.raises(ValueError, match="empty"):
         Looks().similarity(unit(0))
 
 
 class Recorder:
-    """An engine that keeps what it is shown and answers with its mean colour."""
+    """Engine that records its batches and returns the mean colour of each crop as embedding."""
 
     def __init__(self, kind="appearance", input_px=32):
         self.spec = SimpleNamespace(name="staged", kind=kind, input_px=input_px, margin=2.0)
@@ -61,7 +61,7 @@ class Recorder:
 
 
 def test_each_face_is_cut_with_its_surroundings():
-    """Faces of 16 px with a margin of 2: squares of 32 px as they are in the picture."""
+    """Faces of 16 px with a margin of 2: crops of 32 px at the image's own scale."""
     image = cv2.GaussianBlur(np.random.default_rng(2).integers(0, 256, (200, 300, 3), np.uint8), (0, 0), 2)
     engine = Recorder()
     vectors = Appearance(engine)(image, [actor(99.5, 79.5, 16), actor(219.5, 120.5, 16)])
@@ -84,18 +84,19 @@ def test_another_network_is_refused():
 
 
 @pytest.mark.net
-def test_the_bundled_network_knows_the_photographed_woman_again():
-    """Another moment, size and roll of the demo's clip is more alike than a made-up face is."""
+def test_the_bundled_network_reidentifies_the_face_of_the_synthetic_clip():
+    """At another time, size and roll its similarity is higher than that of a noise image."""
     from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
     from facetrack.engine.onnx import OnnxEngine
     from facetrack.modelfile import bundled_path
 
     appearance = Appearance(OnnxEngine(bundled_path("appearance")))
     clip = SyntheticClip(ClipOptions(duration_s=4.0))
-    (first, (then,)), (later, (now,)) = clip.render(0), clip.render(100)
-    noise = cv2.GaussianBlur(np.random.default_rng(5).integers(0, 256, first.image.shape, np.uint8), (0, 0), 6)
-    one, other = appearance(first.image, [then.points])[0], appearance(later.image, [now.points])[0]
-    (stranger,) = appearance(noise, [then.points])
-    for vector in (one, other, stranger):
+    (first_frame, (first_face,)), (later_frame, (later_face,)) = clip.render(0), clip.render(100)
+    noise = cv2.GaussianBlur(np.random.default_rng(5).integers(0, 256, first_frame.image.shape, np.uint8), (0, 0), 6)
+    (first,) = appearance(first_frame.image, [first_face.points])
+    (later,) = appearance(later_frame.image, [later_face.points])
+    (other,) = appearance(noise, [first_face.points])
+    for vector in (first, later, other):
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-4)
-    assert one @ other > 0.8 > 0.35 > one @ stranger
+    assert first @ later > 0.8 > 0.35 > first @ other

@@ -1,4 +1,4 @@
-"""Fetching networks from a server that this test runs: right bytes, wrong bytes, too few, and no server at all."""
+"""Download of networks from a local test server: right bytes, wrong bytes, truncated, and no server at all."""
 
 import hashlib
 import http.server
@@ -17,11 +17,11 @@ CONTENT = bytes(range(256)) * 40
 
 @pytest.fixture
 def server():
-    asked = []
+    requests = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            requests.append(self.path)
             if self.path == "/gone":
                 self.send_error(404)
                 return
@@ -36,7 +36,7 @@ def server():
     running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{running.server_port}", asked
+    yield f"http://127.0.0.1:{running.server_port}", requests
     running.shutdown()
     running.server_close()
     thread.join()
@@ -47,12 +47,12 @@ def file(address: str) -> VendorFile:
 
 
 def test_it_is_fetched_once(server, tmp_path):
-    address, asked = server
+    address, requests = server
     path = fetch(file(f"{address}/right"), tmp_path / "deep" / "cache")
     assert path == tmp_path / "deep" / "cache" / "net.bin"
     assert path.read_bytes() == CONTENT
     assert fetch(file(f"{address}/right"), path.parent) == path
-    assert asked == ["/right"]
+    assert requests == ["/right"]
     assert [p.name for p in path.parent.iterdir()] == ["net.bin"]
 
 
@@ -64,13 +64,13 @@ def test_a_damaged_copy_is_fetched_again(server, tmp_path):
 @pytest.mark.parametrize(
     ("path", "words"), [("/other", "expected"), ("/short", "--detector-model"), ("/gone", "Not Found")]
 )
-def test_wrong_answers_leave_nothing(server, tmp_path, path, words):
+def test_wrong_responses_leave_nothing(server, tmp_path, path, words):
     with pytest.raises(ModelFileError) as caught:
         fetch(file(server[0] + path), tmp_path / "cache")
-    said = str(caught.value)
-    assert words in said
-    assert server[0] + path in said
-    assert "\n" not in said
+    message = str(caught.value)
+    assert words in message
+    assert server[0] + path in message
+    assert "\n" not in message
     assert not (tmp_path / "cache").exists()
 
 
@@ -78,7 +78,7 @@ def test_offline_is_one_sentence_with_a_way_out(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/net.bin"
-    with pytest.raises(ModelFileError, match="could not be fetched") as caught:
+    with pytest.raises(ModelFileError, match="could not be downloaded") as caught:
         fetch(file(address), tmp_path / "cache")
     assert address in str(caught.value)
     assert "--detector-model" in str(caught.value)
@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be(server, tmp_path):
         fetch(file(f"{server[0]}/right"), tmp_path / "cache")
 
 
-def test_the_cache_lies_where_the_xdg_rule_says(monkeypatch):
+def test_the_cache_folder_follows_the_xdg_specification(monkeypatch):
     monkeypatch.setattr(download.sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", "/some/where")
     assert cache_folder() == Path("/some/where/facetrack")

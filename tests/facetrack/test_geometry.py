@@ -1,4 +1,4 @@
-"""Crop matrices against hand-worked numbers and OpenCV's own resampling."""
+"""Crop matrices against values worked out by hand and OpenCV's own resampling."""
 
 import cv2
 import numpy as np
@@ -29,7 +29,7 @@ def test_upright_crop_by_hand():
 
 
 def test_rotated_crop_by_hand():
-    # A quarter turn clockwise: the picture's downward direction is the crop's rightward one.
+    # A quarter turn clockwise: down in the image is right in the crop.
     matrix = crop_matrix(CropBox(10, 20, 8, np.pi / 2), 8)
     np.testing.assert_allclose(transform(np.array([[10.0, 22.0]]), matrix), [[5.5, 3.5]], atol=1e-6)
     np.testing.assert_allclose(transform(np.array([[8.0, 20.0]]), matrix), [[3.5, 5.5]], atol=1e-6)
@@ -48,17 +48,17 @@ def test_halving_equals_opencv_resize():
 
 
 @pytest.mark.parametrize("size", [90.0, 333.0, 700.0])
-def test_a_shrunken_crop_stays_in_register(size):
-    """A blob drawn in the frame is found in the crop where the matrix says, whatever the shrinking on the way."""
+def test_a_downsampled_crop_agrees_with_its_matrix(size):
+    """The centroid of a blob in the crop is where the matrix maps it, whatever the number of halvings."""
     image = np.zeros((900, 900, 3), np.uint8)
-    spot = np.array([431.0, 507.0])
+    blob = np.array([431.0, 507.0])
     y, x = np.mgrid[:900, :900]
-    image[...] = (255 * np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / (2 * (size / 15) ** 2)))[..., None]
+    image[...] = (255 * np.exp(-((x - blob[0]) ** 2 + (y - blob[1]) ** 2) / (2 * (size / 15) ** 2)))[..., None]
     crop = CropBox(440, 500, size, 0.3)
     weights = cut(image, crop, 112)[..., 0].astype(float)
     rows, columns = np.mgrid[:112, :112]
     centre = [(columns * weights).sum() / weights.sum(), (rows * weights).sum() / weights.sum()]
-    np.testing.assert_allclose(centre, transform(spot[None], crop_matrix(crop, 112))[0], atol=0.12)
+    np.testing.assert_allclose(centre, transform(blob[None], crop_matrix(crop, 112))[0], atol=0.12)
 
 
 def test_a_large_crop_over_the_border_is_black_outside():
@@ -68,7 +68,7 @@ def test_a_large_crop_over_the_border_is_black_outside():
     assert crop[52:70, 52:70].min() == 200
 
 
-def test_the_way_back_to_the_frame_undoes_each_crop():
+def test_the_frame_matrices_invert_the_crop_matrices():
     crops = [CropBox(123, 45, 67, -0.4), CropBox(20, 200, 300, 2.0)]
     points = np.random.default_rng(2).uniform(0, 200, (68, 2))
     back = frame_matrices(crops, 112)
@@ -86,24 +86,24 @@ def test_iou_by_hand():
 
 
 def face(roll_deg=0.0, centre=(200.0, 150.0)):
-    """A crude face of 68 points, turned clockwise by roll_deg."""
+    """Return 68 random points with eyes, rotated clockwise by roll_deg."""
     points = np.random.default_rng(3).uniform(-40, 40, (68, 2))
     points[list(topology.RIGHT_EYE)] = [-20, -15]
     points[list(topology.LEFT_EYE)] = [20, -15]
     angle = np.deg2rad(roll_deg)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return points @ turn.T + centre
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return points @ rotation.T + centre
 
 
 @pytest.mark.parametrize("roll_deg", [-120, -30, 0, 45, 170])
 def test_roll_and_the_crop_that_follows_it(roll_deg):
     upright = crop_from_points(face(), 1.3)
-    turned = face(roll_deg)
-    assert np.rad2deg(face_roll(turned)) == pytest.approx(roll_deg, abs=1e-4)
-    crop = crop_from_points(turned, 1.3)
-    # The same face in the same crop, however it was turned.
+    rotated = face(roll_deg)
+    assert np.rad2deg(face_roll(rotated)) == pytest.approx(roll_deg, abs=1e-4)
+    crop = crop_from_points(rotated, 1.3)
+    # The points in the crop do not depend on the roll.
     np.testing.assert_allclose(
-        transform(turned, crop_matrix(crop, 112)), transform(face(), crop_matrix(upright, 112)), atol=1e-3
+        transform(rotated, crop_matrix(crop, 112)), transform(face(), crop_matrix(upright, 112)), atol=1e-3
     )
 
 
@@ -132,7 +132,7 @@ def test_flip_permutation_is_an_involution_and_swaps_sides():
     assert topology.FLIP[topology.CHIN] == topology.CHIN
 
 
-def test_boxes_that_only_meet_at_an_edge_do_not_touch():
+def test_boxes_that_only_share_an_edge_do_not_overlap():
     others = np.array([[5, 5, 15, 15], [10, 0, 20, 10], [2, 2, 3, 3], [30, 0, 40, 10]], np.float32)
     assert touching(np.array([0, 0, 10, 10], np.float32), others).tolist() == [True, False, True, False]
     assert touching(np.array([0, 0, 10, 10], np.float32), others[:0]).tolist() == []

@@ -1,4 +1,4 @@
-"""The landmarker against an engine that answers with known points in the crop."""
+"""Landmarker with a fake engine that returns given points in the crop."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ class PlantedEngine:
         }
 
 
-def test_points_come_back_in_the_frame():
+def test_points_are_mapped_to_the_frame():
     frame_points = np.random.default_rng(0).uniform(60, 140, (68, 2)).astype(np.float32)
     crop = CropBox(100, 100, 224, 0.2)
     engine = PlantedEngine(transform(frame_points, crop_matrix(crop, 112)))

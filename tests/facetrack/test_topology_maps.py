@@ -1,4 +1,4 @@
-"""The maps between schemes, checked by symmetry and on a face whose points are named by hand."""
+"""Conversions between landmark schemes, checked by symmetry and on points named by hand."""
 
 import json
 
@@ -52,9 +52,12 @@ def test_five_points_commute_as_well(source):
     np.testing.assert_array_equal(first, topology_maps.convert(points, source, FIVE)[FLIPS[FIVE]])
 
 
-def test_kaggle_names_mean_what_they_say():
-    """By the rules of 300-W: 1-based points 37 and 46 are the outer eye corners, 18 and 27 the outer ends of the brows,
-    31 the nose tip, 49 and 55 the mouth's corners, 52 and 58 the outer lips' middles; right is the person's."""
+def test_kaggle_names_agree_with_the_points():
+    """Oracle: the 1-based numbering of 300-W; right is the person's.
+
+    37 and 46 are the outer eye corners, 18 and 27 the outer ends of the brows, 31 the nose tip, 49 and 55 the mouth's
+    corners, 52 and 58 the midpoints of the outer lips.
+    """
     points = np.stack([np.arange(1, 69), -np.arange(1, 69)], axis=1).astype(float)
     named = dict(zip(topology_maps.KAGGLE_NAMES, topology_maps.convert(points, SCHEME_68, KAGGLE_15), strict=True))
     by_hand = {
@@ -78,7 +81,7 @@ def test_a_missing_point_makes_its_group_missing():
     np.testing.assert_array_equal(topology_maps.convert_weight(weight, SCHEME_68, FIVE), [0.25, 1, 1, 1, 1])
 
 
-def test_there_is_no_way_up():
+def test_five_points_cannot_be_converted_to_68():
     with pytest.raises(ValueError, match="five"):
         topology_maps.convert(np.zeros((5, 2)), FIVE, SCHEME_68)
 

@@ -1,4 +1,4 @@
-"""The command line in a process of its own, and what a foreseen error must look like."""
+"""Run of the command line in a separate process, and the required form of its error messages."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 
 def facetrack(*arguments, cwd, **environment):
-    """Run the command line in a process of its own."""
+    """Run the command line in a separate process."""
     return subprocess.run(
         [sys.executable, "-m", "facetrack", *map(str, arguments)],
         cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False,
@@ -16,7 +16,7 @@ def facetrack(*arguments, cwd, **environment):
 def assert_one_sentence(done, *words):
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    # Where OpenVINO is installed, the chosen engine is said before a camera is opened.
+    # With OpenVINO installed, the chosen engine is printed before a camera is opened.
     message = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("engine: ")).strip()
     assert message.startswith("facetrack: ")
     assert "\n" not in message

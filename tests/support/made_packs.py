@@ -1,4 +1,4 @@
-"""Small packs of the project's own formats for tests: pictures of noise with made-up labels."""
+"""Small data packs in the project's own formats, for tests: noise images with random labels."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ Rng = np.random.Generator
 
 
 def add_images(path: Path, names: Sequence[str], rng: Rng, side_px: int) -> None:
-    """A zip of square JPEGs."""
+    """Write a zip of square JPEGs."""
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
-            picture = rng.integers(0, 256, (side_px, side_px, 3), dtype=np.uint8)
-            archive.writestr(name, cv2.imencode(".jpg", picture)[1].tobytes())
+            image = rng.integers(0, 256, (side_px, side_px, 3), dtype=np.uint8)
+            archive.writestr(name, cv2.imencode(".jpg", image)[1].tobytes())
 
 
 def detector_packs(
     folder: Path, people: Sequence[str], expressions: Sequence[str], empties: int, side_px: int, crowd: str
 ) -> Path:
-    """What the recipe `detector` reads, but for the teacher. people: one picture each in both labelled packs, named
-    NAME_PERSON_i.jpg; crowd: the box of the one crowd, as the table has it."""
+    """Write the data packs that the recipe `detector` reads, without the teacher's.
+
+    people: one image each in both labelled packs, named NAME_PERSON_i.jpg.
+    crowd: box of the only crowd, as a row of the table.
+    """
     folder.mkdir()
     rng = np.random.default_rng(0)
     inner = side_px / 4, side_px * 3 / 4

@@ -1,4 +1,4 @@
-"""Where the repository lies, and the labelled faces, clips and models beside it that tests marked `data` need."""
+"""Paths of the repository, and of the labelled faces, clips and models beside it that tests marked `data` need."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Head poses by their angles."""
+"""Head poses from their angles."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation

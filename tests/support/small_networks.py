@@ -1,4 +1,4 @@
-"""Landmark networks small enough for a test."""
+"""Landmark networks of a few channels, for tests."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ SMALL = {"stem": 4, "widths": (4, 6, 8), "depths": (1, 1, 1), "head": 4, "input_
 
 
 def alive(options):
-    """A network whose norms have seen faces: running averages that are not 0 and 1."""
+    """Return a network whose batch normalisations have running averages other than 0 and 1."""
     torch.manual_seed(0)
     model = LandmarkNet(options).train()
     model(torch.randint(0, 255, (8, options.input_px, options.input_px, 3), dtype=torch.uint8))

@@ -1,4 +1,4 @@
-"""A stage for the tracker: a detector, a landmarker and an appearance network that know where the actors stand."""
+"""Simulated scene for the tracker: fake detector, landmarker and appearance network that know all face positions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLACK = np.zeros((480, 640, 3), np.uint8)
 
 
 def actor(x: float, y: float, size: float = 80.0) -> Floats:
-    """The 68 points of a face: its box is `size` px wide and high around (x, y)."""
+    """Return the 68 points of a face whose bounding box is `size` px wide and high around (x, y)."""
     return (SHAPE * size + [x, y]).astype(np.float32)
 
 
@@ -32,22 +32,22 @@ def ids(faces: Sequence[Face]) -> list[int]:
 
 
 def alike(share: float, of: int, other: int) -> Floats:
-    """A unit vector whose scalar product with the look number `of` is `share`; the rest of it is the look `other`."""
+    """Return a unit vector with cosine similarity `share` to unit vector `of`, in the plane of `of` and `other`."""
     vector = np.zeros(16, np.float32)
     vector[of], vector[other] = share, np.sqrt(1 - share**2)
     return vector
 
 
 class Stage:
-    """Plays all networks: `actors` are the faces that can be seen now, `people` who they are (`cast` sets both).
+    """Fake of all networks: `actors` are the points of the visible faces, `people` their names (`cast` sets both).
 
-    Who was cast first looks like the first unit vector, the next one like the second: nobody like anybody else, unless
-    `looks` says otherwise.
+    The embedding of the first person cast is the first unit vector, of the next the second, and so on: all are
+    orthogonal unless `looks` (name -> embedding) is changed.
     """
 
     margin = 1.3
     NEAR_IOU = 0.4
-    """A crop shows a face if it overlaps the ideal one so much: off by 56 % of the face's size at most."""
+    """Smallest IoU with the exact crop at which a crop shows the face: an offset of at most 56 % of the face's size."""
 
     def __init__(self) -> None:
         self.actors: list[Floats] = []
@@ -65,9 +65,10 @@ class Stage:
             self.looks.setdefault(name, alike(1.0, len(self.looks), 15))
 
     def tracker(self, looks: bool = True, **options) -> FaceTracker:
-        """looks: whether it can tell people apart."""
-        chosen = TrackerOptions(smoothing="off", **options)
-        return FaceTracker(self.detect, self, chosen, self.appearance if looks else None)  # type: ignore[arg-type]
+        """Return a tracker on this stage. looks: whether it has an appearance network."""
+        tracker_options = TrackerOptions(smoothing="off", **options)
+        embed = self.appearance if looks else None
+        return FaceTracker(self.detect, self, tracker_options, embed)  # type: ignore[arg-type]
 
     def detect(self, image: Image) -> Detections:
         self.detector_calls += 1
@@ -80,27 +81,28 @@ class Stage:
         return [self._read(crop) for crop in crops]
 
     def _read(self, crop: CropBox) -> Reading:
-        """The actor who fills most of the crop, or nothing."""
-        ideal = [_square(crop_from_box(points_box(points), self.margin)) for points in self.actors]
-        overlaps = box_iou(_square(crop)[None], np.array(ideal).reshape(-1, 4))[0]
+        """Return the reading of the actor with the largest overlap; one of low presence if the overlap is too small."""
+        exact = [_square(crop_from_box(points_box(points), self.margin)) for points in self.actors]
+        overlaps = box_iou(_square(crop)[None], np.array(exact).reshape(-1, 4))[0]
         if not len(overlaps) or overlaps.max() < self.NEAR_IOU:
             return Reading(Landmarks(actor(crop.x, crop.y, crop.size_px / 2), np.ones(68, np.float32)), 0.05)
         points = self.actors[int(overlaps.argmax())]
         return Reading(Landmarks(points, np.full(68, self.sigma_px, np.float32)), 0.99, self.attributes)
 
     def appearance(self, image: Image, faces: Sequence[Floats]) -> Floats:
-        """What the actor nearest to each of the points looks like."""
+        """Return the embedding of the nearest actor for each face."""
         return np.stack([self.looks[self.nearest(points)] for points in faces])
 
     def nearest(self, points: Floats) -> str:
-        aside = [np.linalg.norm(points.mean(axis=0) - other.mean(axis=0)) for other in self.actors]
-        return self.people[int(np.argmin(aside))]
+        """Return the name of the nearest actor."""
+        distances = [np.linalg.norm(points.mean(axis=0) - other.mean(axis=0)) for other in self.actors]
+        return self.people[int(np.argmin(distances))]
 
     def names(self, faces: Sequence[Face]) -> dict[str, int]:
-        """Which number each person on the stage has; no two may have been found on one."""
-        numbers = {self.nearest(face.landmarks.points): face.track_id for face in faces}
-        assert len(numbers) == len(faces), "two tracks on one face"
-        return numbers
+        """Return the track ID by person; asserts that no two tracks are on one person."""
+        track_ids = {self.nearest(face.landmarks.points): face.track_id for face in faces}
+        assert len(track_ids) == len(faces), "two tracks on one face"
+        return track_ids
 
 
 def _square(crop: CropBox) -> Floats:

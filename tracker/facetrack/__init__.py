@@ -1,4 +1,4 @@
-"""facetrack: follows faces in a live camera or a video.
+"""facetrack: face tracking in a camera stream or a video.
 
     from facetrack import FaceTracker, open_video
 
@@ -7,7 +7,7 @@
         for face in tracker.update(frame):
             print(face.track_id, face.landmarks.points)
 
-Nothing heavy is imported before it is used.
+Heavy modules are imported on first use.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> object:
-    """PEP 562: import a part when it is first asked for."""
+    """Import a name on first access (PEP 562)."""
     if name not in _LAZY:
         raise AttributeError(f"module 'facetrack' has no attribute '{name}'")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""Rotations of the head and their angles, with the signs of `types.Pose`."""
+"""Conversion between head rotations and their Euler angles, with the signs of `types.Pose`."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ Array = NDArray[np.float64]
 
 
 def euler_deg(rotation: Array) -> tuple[float, float, float]:
-    """(3, 3) head to camera -> (yaw, pitch, roll) in degrees, with the signs of `types.Pose`.
+    """Return (yaw, pitch, roll) in degrees of a (3, 3) rotation from head to camera axes.
 
     rotation = Ry(-yaw) Rx(-pitch) Rz(roll), right-handed about the camera's axes. In this order yaw and pitch are the
-    bearing and the elevation of the direction the face looks in, and roll turns about that direction: nodding with the
-    head turned aside changes pitch alone, tilting it changes roll alone. Singular only looking straight up or down.
+    azimuth and the elevation of the facing direction, and roll is the rotation about it: nodding with the head turned
+    sideways changes only pitch, tilting it changes only roll. Singular only for a head facing straight up or down.
     """
-    (_, _, away_x), (across_y, down_y, away_y), (_, _, away_z) = rotation.tolist()
-    yaw = math.degrees(math.atan2(-away_x, away_z))
-    pitch = math.degrees(math.asin(max(-1.0, min(1.0, away_y))))
-    roll = math.degrees(math.atan2(across_y, down_y))
+    (_, _, forward_x), (right_y, down_y, forward_y), (_, _, forward_z) = rotation.tolist()
+    yaw = math.degrees(math.atan2(-forward_x, forward_z))
+    pitch = math.degrees(math.asin(max(-1.0, min(1.0, forward_y))))
+    roll = math.degrees(math.atan2(right_y, down_y))
     return yaw, pitch, roll
 
 
 def rotation_from_deg(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Array:
-    """(3, 3) head to camera, Ry(-yaw) Rx(-pitch) Rz(roll): the inverse of `euler_deg`."""
+    """Return the (3, 3) rotation from head to camera axes, Ry(-yaw) Rx(-pitch) Rz(roll): inverse of `euler_deg`."""
     sin_y, cos_y = math.sin(math.radians(-yaw_deg)), math.cos(math.radians(-yaw_deg))
     sin_x, cos_x = math.sin(math.radians(-pitch_deg)), math.cos(math.radians(-pitch_deg))
     sin_z, cos_z = math.sin(math.radians(roll_deg)), math.cos(math.radians(roll_deg))
-    turn = np.array([[cos_y, 0.0, sin_y], [0.0, 1.0, 0.0], [-sin_y, 0.0, cos_y]])
-    nod = np.array([[1.0, 0.0, 0.0], [0.0, cos_x, -sin_x], [0.0, sin_x, cos_x]])
-    tilt = np.array([[cos_z, -sin_z, 0.0], [sin_z, cos_z, 0.0], [0.0, 0.0, 1.0]])
-    return np.asarray(turn @ nod @ tilt)
+    yaw = np.array([[cos_y, 0.0, sin_y], [0.0, 1.0, 0.0], [-sin_y, 0.0, cos_y]])
+    pitch = np.array([[1.0, 0.0, 0.0], [0.0, cos_x, -sin_x], [0.0, sin_x, cos_x]])
+    roll = np.array([[cos_z, -sin_z, 0.0], [sin_z, cos_z, 0.0], [0.0, 0.0, 1.0]])
+    return np.asarray(yaw @ pitch @ roll)

@@ -1,7 +1,7 @@
-"""What a face looks like, so that a person who comes back within seconds, or was hidden by another, keeps the number.
+"""Appearance embeddings of faces, for re-identification within one scene, after short absence or occlusion.
 
-A small network turns the aligned face, its hair and shoulders into a vector. It tells the few people of one scene
-apart, not one person among thousands, and the vectors never leave memory.
+A small network maps the aligned face with its hair and shoulders to an embedding. It distinguishes the few people of
+one scene, not one person among thousands, and embeddings are only held in memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from facetrack.types import Floats, Image
 
 
 class Appearance:
-    """engine: a network of kind `appearance`. Raises ModelFileError for any other."""
+    """Embedding network. engine: a network of kind `appearance`. Raises ModelFileError for any other."""
 
     def __init__(self, engine: Engine) -> None:
         spec = engine.spec
@@ -26,8 +26,11 @@ class Appearance:
         self._engine, self._input_px, self._margin = engine, spec.input_px, spec.margin
 
     def __call__(self, image: Image, faces: Sequence[Floats]) -> Floats:
-        """image: (H, W, 3) uint8 BGR; faces: (68, 2) points px each. Returns (N, D), each row of length one: the
-        scalar product of two is their similarity."""
+        """Return the embeddings of the faces, (N, D) of unit length: their dot products are cosine similarities.
+
+        image: (H, W, 3) uint8 BGR.
+        faces: (68, 2) points px each.
+        """
         if not len(faces):
             return np.zeros((0, 0), np.float32)
         crops = [cut(image, crop_from_points(points, self._margin), self._input_px) for points in faces]
@@ -35,12 +38,14 @@ class Appearance:
 
 
 class Looks:
-    """What one person has looked like so far: the first look and up to `KEPT` others, each unlike those before it, so
-    that a head that left in profile is known again from the front."""
+    """Gallery of one person's embeddings: the first and up to `KEPT` others, each dissimilar to those before it.
+
+    With several views a head that left in profile can be re-identified from the front.
+    """
 
     KEPT = 6
     NEW = 0.9
-    """A look less like any other than this is kept."""
+    """Largest cosine similarity to the gallery at which an embedding is added to it."""
 
     def __init__(self) -> None:
         self._vectors: list[Floats] = []
@@ -49,7 +54,7 @@ class Looks:
         return len(self._vectors)
 
     def add(self, vector: Floats) -> None:
-        """vector: (D,) of length one."""
+        """Add an embedding, (D,) of unit length, unless it is similar to a known one; the oldest but the first goes."""
         if len(self) and self.similarity(vector) >= self.NEW:
             return
         if len(self) > self.KEPT:
@@ -57,5 +62,5 @@ class Looks:
         self._vectors.append(vector)
 
     def similarity(self, vector: Floats) -> float:
-        """-1..1, to the look most like it. Raises ValueError where nothing was seen yet."""
+        """Return the largest cosine similarity to the gallery, -1..1. Raises ValueError if the gallery is empty."""
         return max(float(known @ vector) for known in self._vectors)

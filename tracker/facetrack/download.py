@@ -1,4 +1,4 @@
-"""Other people's networks, fetched once from where their makers publish them, and checked before they are used."""
+"""Download of third-party networks from their publishers, once and with a checksum."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from pathlib import Path
 from facetrack.errors import ModelFileError, OutputError
 
 TIMEOUT_S = 20.0
-"""Without an answer for this long, there is none."""
+"""Timeout of the server's response."""
 MAX_BYTES = 64 << 20
-"""A network of this kind has under a megabyte: whatever sends more is not sending it."""
+"""Limit of a download: these networks have less than 1 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class VendorFile:
-    """name: under which it is kept. address: of its maker. sha256: of its bytes, in hexadecimal."""
+    """Third-party file.
+
+    name: file name in the cache.
+    address: URL of its publisher.
+    sha256: checksum, in hexadecimal.
+    """
 
     name: str
     address: str
@@ -30,27 +35,27 @@ class VendorFile:
 
 
 def fetch(file: VendorFile, folder: Path | None = None) -> Path:
-    """The file's path in the user's cache (or `folder`), fetched there unless it lies there already.
+    """Download the file into the user's cache (or `folder`), unless it is there, and return its path.
 
-    Raises ModelFileError where it cannot be had or has other bytes than expected, OutputError where it cannot be kept.
-    Nothing half-written is left behind.
+    Raises ModelFileError if the download fails or the checksum differs, OutputError if the file cannot be written.
+    No partial file is left behind.
     """
     path = (folder or cache_folder()) / file.name
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256:
         return path
     data = _get(file)
-    found = hashlib.sha256(data).hexdigest()
-    if found != file.sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != file.sha256:
         raise ModelFileError(
-            f"{file.address} gave {len(data)} bytes with SHA-256 {found}, expected {file.sha256}: the file was changed "
-            "or cut short on its way; try again, or get it yourself and give its path with --detector-model"
+            f"{file.address} sent {len(data)} bytes with SHA-256 {digest}, expected {file.sha256}: it was changed or "
+            "truncated; try again, or download it yourself and give its path with --detector-model"
         )
     _write(path, data)
     return path
 
 
 def cache_folder() -> Path:
-    """Where facetrack keeps what it fetched: the platform's folder for what can be fetched again.
+    """Return facetrack's folder in the platform's cache directory.
 
     Linux: $XDG_CACHE_HOME, or ~/.cache (XDG Base Directory Specification 0.8: a relative path there is ignored).
     """
@@ -58,26 +63,28 @@ def cache_folder() -> Path:
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "facetrack" / "cache"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "facetrack"
-    stated = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (stated if stated.is_absolute() else Path.home() / ".cache") / "facetrack"
+    cache_home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (cache_home if cache_home.is_absolute() else Path.home() / ".cache") / "facetrack"
 
 
 def _get(file: VendorFile) -> bytes:
     try:
-        with urllib.request.urlopen(file.address, timeout=TIMEOUT_S) as answer:
-            data: bytes = answer.read(MAX_BYTES)
+        with urllib.request.urlopen(file.address, timeout=TIMEOUT_S) as response:
+            data: bytes = response.read(MAX_BYTES)
     except (OSError, HTTPException) as error:  # URLError, HTTPError and time-outs are OSErrors
         reason = getattr(error, "reason", None) or error
         raise ModelFileError(
-            f"{file.name} could not be fetched from {file.address} ({reason}); connect to the network once, or get the "
-            "file yourself and give its path with --detector-model"
+            f"{file.name} could not be downloaded from {file.address} ({reason}); connect to the network once, or "
+            "download the file yourself and give its path with --detector-model"
         ) from error
     return data
 
 
 def new_sibling(path: Path) -> Path:
-    """An empty file of another name in the folder of `path`, made where it is missing: once complete it takes the
-    place of `path`, so that another process never reads half a file. Raises OSError."""
+    """Create an empty temporary file in the folder of `path`, which is created if missing. Raises OSError.
+
+    Renamed to `path` once it is complete, so that another process never reads half a file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem}.part", suffix=path.suffix)
     os.close(handle)
@@ -86,14 +93,14 @@ def new_sibling(path: Path) -> Path:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        part = new_sibling(path)
+        temporary = new_sibling(path)
         try:
-            part.write_bytes(data)
-            part.replace(path)
+            temporary.write_bytes(data)
+            temporary.replace(path)
         finally:
-            part.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{path} cannot be written ({error}); make room there, or get the file yourself and give its path with "
-            "--detector-model"
+            f"{path} cannot be written ({error}); free disk space, or download the file yourself and give its path "
+            "with --detector-model"
         ) from error

@@ -1,37 +1,37 @@
-"""What can go wrong, one class for each thing that a caller may want to tell apart.
+"""Exceptions of facetrack, one class for each error that a caller may want to distinguish.
 
-Every message says what was got, what was expected, and what to do next, in one sentence: the command line prints it as
-it stands and exits with 2.
+Every message states the actual and the expected input and a remedy, in one sentence: the command line prints it and
+exits with 2.
 """
 
 
 class FacetrackError(Exception):
-    """Base of all errors that facetrack raises on purpose."""
+    """Base class of all errors that facetrack raises on purpose."""
 
 
 class SourceError(FacetrackError):
-    """A picture, video, camera or stream cannot be opened or read."""
+    """Image, video, camera or stream that cannot be opened or read."""
 
 
 class OutputError(FacetrackError):
-    """A result cannot be written where it was asked for."""
+    """Output that cannot be written to the given path."""
 
 
 class ModelFileError(FacetrackError):
-    """A network file is missing, broken, or does not say what it needs."""
+    """Network file that is missing, broken, or without facetrack's metadata."""
 
 
 class DisplayError(FacetrackError):
-    """A window was asked for and there is no display to open it on."""
+    """Window that cannot be opened because there is no display."""
 
 
 class MissingExtraError(FacetrackError):
-    """An optional package is not installed; the message names the extra that brings it."""
+    """Optional package that is not installed; the message names the extra to install."""
 
 
 class DataError(FacetrackError):
-    """Training or evaluation data is missing or malformed."""
+    """Training or evaluation data that is missing or malformed."""
 
 
 class SettingsError(FacetrackError):
-    """A file of settings (a person's profile, the weights of fatigue) is missing or malformed."""
+    """Settings file (a person's profile, weights of the fatigue score) that is missing or malformed."""

@@ -1,7 +1,7 @@
-"""What expression a face shows, as probabilities of seven, smoothed over time. Off unless asked for.
+"""Facial expression recognition: probabilities of seven classes, smoothed over time. Off by default.
 
-A small network guesses what the people who labelled its pictures would have called the look of a face. What the person
-feels it cannot know.
+A small network predicts the label that annotators of its training data would have given the face. It cannot know what
+the person feels.
 """
 
 from __future__ import annotations
@@ -21,63 +21,75 @@ from facetrack.geometry import CropBox, crop_matrix, cut, face_roll, transform
 from facetrack.types import Face, Floats, Frame, Image, Landmarks, Pose
 
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
-"""Ekman's six and neutral, by the alphabet: the columns of the network's `probabilities`."""
+"""Ekman's six and neutral, in alphabetical order: the columns of the network's `probabilities`."""
 OUTPUT = "probabilities"
 SIDE = 4.6
 DOWN = 0.75
-"""The crop's side, and how far its middle lies below that of the points that the face's muscles do not move, in units
-of their spread. A crop by all points would shrink the eyes of a mouth that opens."""
+"""Side of the crop, and offset of its centre below the centroid of the rigid points, in units of their spread.
+
+Rigid points are those that facial muscles do not move: a crop by all points would scale the eyes down when the mouth
+opens.
+"""
 ZERO, STEPS = 128, 120
-"""How coordinates become bytes: 128 in the middle of the crop, 120 steps more at its right and lower border."""
+"""Quantisation of coordinates to bytes: 128 at the crop's centre, 120 more at its right and lower border."""
 
 
 def expression_crop(points: Floats) -> CropBox:
-    """The upright crop around (68, 2) points that stays where it is while eyes, brows and mouth move."""
+    """Return the roll-aligned crop around (68, 2) points, independent of the motion of lids, brows and mouth."""
     rigid = points[list(topology.RIGID)]
-    middle = rigid.mean(axis=0)
-    spread = max(float(np.sqrt(((rigid - middle) ** 2).sum(axis=1).mean())), 0.25)
+    centroid = rigid.mean(axis=0)
+    spread = max(float(np.sqrt(((rigid - centroid) ** 2).sum(axis=1).mean())), 0.25)
     roll = face_roll(points)
-    x = float(middle[0]) - math.sin(roll) * DOWN * spread
-    y = float(middle[1]) + math.cos(roll) * DOWN * spread
+    x = float(centroid[0]) - math.sin(roll) * DOWN * spread
+    y = float(centroid[1]) + math.cos(roll) * DOWN * spread
     return CropBox(x, y, SIDE * spread, roll)
 
 
-def face_sheet(picture: Image, points: Floats) -> Image:
-    """(S, S, 3) uint8, what the network takes: the face in grey (colour would tell which camera or set it is from) in
-    the first channel; in the others' first rows, x and y of the 51 inner points.
+def face_sheet(crop: Image, points: Floats) -> Image:
+    """Encode a face crop and its landmarks as the network's input, (S, S, 3) uint8.
 
-    picture: (S, S, 3) uint8 BGR, S at least 51. points: (68, 2) in its px. A coordinate c is stored as
-    ZERO + STEPS (c - (S - 1) / 2) / (S / 2), rounded, so that a step is S / 240 px.
+    The first channel is the grey image (colour would reveal the camera or data set); the first rows of the second and
+    third channel are x and y of the 51 inner points.
+
+    crop: (S, S, 3) uint8 BGR, S >= 51.
+    points: (68, 2) in its px. A coordinate c is stored as ZERO + STEPS (c - (S - 1) / 2) / (S / 2), rounded, thus with
+        a resolution of S / 240 px.
     """
-    side = picture.shape[0]
-    sheet = np.zeros_like(picture)
-    sheet[..., 0] = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    side = crop.shape[0]
+    sheet = np.zeros_like(crop)
+    sheet[..., 0] = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
     inner = (points[list(topology.INNER_51)] - (side - 1) / 2) / (side / 2)
     sheet[0, : len(inner), 1:] = np.clip(np.rint(ZERO + STEPS * inner), 0, 255)
     return sheet
 
 
 def sheet_of(image: Image, points: Floats, side_px: int) -> Image:
-    """The sheet of a face in (H, W, 3) uint8 BGR; points: (68, 2) px."""
+    """Return the network's input for a face of (H, W, 3) uint8 BGR; points: (68, 2) px."""
     crop = expression_crop(points)
     return face_sheet(cut(image, crop, side_px), transform(points, crop_matrix(crop, side_px)))
 
 
 class Expression:
-    """engine: a network of kind `expression` that gives probabilities. Raises ModelFileError for any other."""
+    """Expression classifier of single frames.
+
+    engine: a network of kind `expression` with the output `probabilities`. Raises ModelFileError for any other.
+    """
 
     def __init__(self, engine: Engine) -> None:
         spec = engine.spec
         if spec.kind != "expression" or spec.input_px is None or OUTPUT not in spec.outputs:
             raise ModelFileError(
-                f"network '{spec.name}' is a {spec.kind} network that gives {', '.join(spec.outputs)}; expected an "
-                f"expression network that gives {OUTPUT}, as by `facetrack train expression`"
+                f"network '{spec.name}' is a {spec.kind} network with the output {', '.join(spec.outputs)}; expected "
+                f"an expression network with the output {OUTPUT}, as of `facetrack train expression`"
             )
         self._engine, self._input_px = engine, spec.input_px
 
     def __call__(self, image: Image, faces: Sequence[Floats]) -> Floats:
-        """image: (H, W, 3) uint8 BGR; faces: (68, 2) points px each. Returns (N, 7) probabilities in the order of
-        EXPRESSIONS."""
+        """Return (N, 7) probabilities in the order of EXPRESSIONS.
+
+        image: (H, W, 3) uint8 BGR.
+        faces: (68, 2) points px each.
+        """
         if not len(faces):
             return np.zeros((0, len(EXPRESSIONS)), np.float32)
         sheets = [sheet_of(image, points, self._input_px) for points in faces]
@@ -86,12 +98,15 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionOptions:
-    """interval_s: how often a face is looked at. smooth_s: time constant of the smoothing. forget_s: after so long
-    without a look the next one begins afresh.
-    most_turned_deg: a head turned further from the line of sight tells nothing: hardly one of the faces that the
-    network learned from is. least_px: nor does a face whose crop is smaller; training made them as coarse as 24 px.
-    most_sigma: nor one whose points are less sure than that, in the mean, as a share of their extent: as sure as a new
-    face must be to be shown at once (`tracking.gating.TrackerOptions.clear_sigma`).
+    """Options of the expression signal; a face beyond one of the three limits has an unknown expression.
+
+    interval_s: interval between two predictions of a face.
+    smooth_s: time constant of the smoothing.
+    forget_s: time without a prediction after which the smoothing restarts.
+    max_turn_deg: largest angle between the facing direction and the line of sight; hardly any training face is larger.
+    min_px: smallest crop; training degrades crops down to 24 px.
+    max_sigma: largest mean uncertainty of the points as a share of their extent, the same as for the immediate
+        confirmation of a new face (`tracking.gating.TrackerOptions.clear_sigma`).
     """
 
     interval_s: float = 0.2
@@ -103,29 +118,33 @@ class ExpressionOptions:
 
 
 class _Smoothed:
-    """The probabilities of one face. Delay: that of the first-order low-pass, smooth_s, after a look up to interval_s
-    old."""
+    """Smoothed probabilities of one face.
+
+    predicted_s: time of the last prediction.
+    readable_s: time of the last frame within the limits.
+    Delay: smooth_s of the first-order low-pass, plus the age of the last prediction, up to interval_s.
+    """
 
     def __init__(self) -> None:
-        self.looked_s = self.seen_s = -math.inf
+        self.predicted_s = self.readable_s = -math.inf
         self.probabilities: Mapping[str, float] | None = None
 
     def update(self, probabilities: Floats, time_s: float, options: ExpressionOptions) -> None:
-        """(7,) what the network says at time_s."""
-        since_s = time_s - self.looked_s
+        """Update with the network's output at time_s, (7,)."""
+        since_s = time_s - self.predicted_s
         if self.probabilities is None or since_s > options.forget_s:
             smooth = probabilities.astype(np.float64)
         else:
             old = np.array(list(self.probabilities.values()))
             smooth = old + (probabilities - old) * -math.expm1(-since_s / options.smooth_s)
         self.probabilities = MappingProxyType(dict(zip(EXPRESSIONS, smooth.tolist(), strict=True)))
-        self.looked_s = time_s
+        self.predicted_s = time_s
 
 
 class Expressions:
-    """The expressions of one video's faces. Give it every frame's, in order.
+    """Expression signal of the faces of one video. Call `update` with every frame in order.
 
-    Between two looks a face keeps what the last one told. A face that cannot be read is unknown in that very frame.
+    Between two predictions a face keeps the last value. A face beyond the limits is unknown in that frame.
     """
 
     def __init__(self, network: Expression, options: ExpressionOptions | None = None) -> None:
@@ -133,32 +152,35 @@ class Expressions:
         self.reset()
 
     def reset(self) -> None:
-        """Equal to a new one."""
-        self._of: dict[int, _Smoothed] = {}
+        """Reset to the initial state."""
+        self._smoothed: dict[int, _Smoothed] = {}
 
     def update(self, frame: Frame, faces: Sequence[Face]) -> list[Face]:
-        """The same faces, `signals.expression` set where it is known."""
-        time_s = frame.time_s
-        readable = {face.track_id for face in faces if is_readable(face.landmarks, face.pose, self.options)}
+        """Return the faces with `signals.expression` set where it is known."""
+        time_s, options = frame.time_s, self.options
+        readable = {face.track_id for face in faces if is_readable(face.landmarks, face.pose, options)}
         for track_id in readable:
-            self._of.setdefault(track_id, _Smoothed()).seen_s = time_s
-        self._of = {k: one for k, one in self._of.items() if time_s - one.seen_s <= self.options.forget_s}
+            self._smoothed.setdefault(track_id, _Smoothed()).readable_s = time_s
+        self._smoothed = {k: s for k, s in self._smoothed.items() if time_s - s.readable_s <= options.forget_s}
         due = [
             face for face in faces
-            if face.track_id in readable and time_s - self._of[face.track_id].looked_s >= self.options.interval_s
+            if face.track_id in readable and time_s - self._smoothed[face.track_id].predicted_s >= options.interval_s
         ]  # fmt: skip
-        for face, said in zip(due, self._network(frame.image, [f.landmarks.points for f in due]), strict=True):
-            self._of[face.track_id].update(said, time_s, self.options)
+        predictions = self._network(frame.image, [face.landmarks.points for face in due])
+        for face, probabilities in zip(due, predictions, strict=True):
+            self._smoothed[face.track_id].update(probabilities, time_s, options)
         return [
-            replace(face, signals=replace(face.signals, expression=self._of[face.track_id].probabilities))
+            replace(face, signals=replace(face.signals, expression=self._smoothed[face.track_id].probabilities))
             if face.track_id in readable else face
             for face in faces
         ]  # fmt: skip
 
 
 def is_readable(landmarks: Landmarks, pose: Pose | None, options: ExpressionOptions) -> bool:
-    """Whether a face is seen from near enough to the front, large enough and surely enough. A network that gives no
-    sigma (NaN) is taken at its word."""
+    """Return whether a face is within the limits: frontal, large and certain enough.
+
+    An unknown pose is beyond the limits; an unknown sigma (NaN) is not.
+    """
     if pose is None or not turned_deg(pose) <= options.max_turn_deg:
         return False
     points = landmarks.points
@@ -168,7 +190,9 @@ def is_readable(landmarks: Landmarks, pose: Pose | None, options: ExpressionOpti
 
 
 def turned_deg(pose: Pose) -> float:
-    """Angle between where the head faces and the line of sight to it: 0 for a head that faces the camera, wherever it
-    is in the picture."""
-    away = pose.translation / np.linalg.norm(pose.translation)
-    return math.degrees(math.acos(min(1.0, max(-1.0, float(pose.rotation[:, 2] @ away)))))
+    """Return the angle between the facing direction and the line of sight to the head.
+
+    It is 0 for a head that faces the camera, wherever it is in the image.
+    """
+    sight = pose.translation / np.linalg.norm(pose.translation)
+    return math.degrees(math.acos(min(1.0, max(-1.0, float(pose.rotation[:, 2] @ sight)))))

@@ -1,8 +1,8 @@
-"""Crops, boxes and the maps between them.
+"""Crops, boxes and the affine maps between them.
 
-The pixel-centre rule, stated once: the centre of the top left pixel is (0, 0), so a picture W pixels wide spans -0.5 to
-W - 0.5. A square of side `size_px` around `centre` becomes a crop of N pixels whose pixel (0, 0) is the centre of the
-square's first cell: scale = N / size_px, and the square's centre falls on ((N - 1) / 2, (N - 1) / 2).
+Pixel-centre convention, used everywhere: the centre of the top left pixel is (0, 0), so an image W pixels wide spans
+-0.5 to W - 0.5. A square of side `size_px` around `centre` is divided into N x N cells, the pixels of its crop: scale =
+N / size_px, and the square's centre is mapped to ((N - 1) / 2, (N - 1) / 2).
 """
 
 from __future__ import annotations
@@ -19,16 +19,20 @@ from facetrack import topology
 from facetrack.types import Floats, Image
 
 FOREHEAD = 0.24
-"""Share of a WIDER-style box (hairline to chin, as YuNet's) above the brows. On helen_train and ytfaces_train the
-extent of the 68 points begins .24 of YuNet's box's height below its top (standard deviation .05) and agrees with it on
-the other three sides within .03."""
+"""Share of a WIDER-style box (hairline to chin, as YuNet's) above the brows.
+
+On helen_train and ytfaces_train the extent of the 68 points begins .24 of the height of YuNet's box below its top
+(standard deviation .05) and agrees with the box on the other three sides within .03.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class CropBox:
-    """A square region of a picture, possibly rotated.
+    """Square region of an image, possibly rotated.
 
-    x, y: the centre in px. size_px: the side. roll_rad: clockwise as seen, 0 for an upright square.
+    x, y: centre, px.
+    size_px: side.
+    roll_rad: clockwise rotation in the image, 0 for an upright square.
     """
 
     x: float
@@ -38,29 +42,29 @@ class CropBox:
 
 
 def crop_matrix(crop: CropBox, out_px: int) -> NDArray[np.float64]:
-    """(2, 3) affine map from full-frame px to the crop's px.
+    """Return the (2, 3) affine map from frame px to crop px.
 
-    By hand: an upright crop of side 100 at (50, 50) into 50 px sends (50, 50) to (24.5, 24.5) and (52, 50) to (25.5,
-    24.5).
+    Example worked out by hand: an upright crop of side 100 at (50, 50) into 50 px maps (50, 50) to (24.5, 24.5) and
+    (52, 50) to (25.5, 24.5).
     """
     scale = out_px / crop.size_px
     cos, sin = math.cos(crop.roll_rad) * scale, math.sin(crop.roll_rad) * scale
-    middle = (out_px - 1) / 2
+    centre = (out_px - 1) / 2
     return np.array(
         [
-            [cos, sin, middle - cos * crop.x - sin * crop.y],
-            [-sin, cos, middle + sin * crop.x - cos * crop.y],
+            [cos, sin, centre - cos * crop.x - sin * crop.y],
+            [-sin, cos, centre + sin * crop.x - cos * crop.y],
         ]
     )
 
 
 def frame_matrices(crops: Sequence[CropBox], crop_px: int) -> NDArray[np.float64]:
-    """(N, 2, 3) affine maps back from the px of each crop to full-frame px: the inverses of `crop_matrix`."""
-    middle, rows = (crop_px - 1) / 2, []
+    """Return the (N, 2, 3) affine maps from the px of each crop to frame px: the inverses of `crop_matrix`."""
+    centre, rows = (crop_px - 1) / 2, []
     for crop in crops:
         scale = crop.size_px / crop_px
         cos, sin = math.cos(crop.roll_rad) * scale, math.sin(crop.roll_rad) * scale
-        rows.append(((cos, -sin, crop.x + (sin - cos) * middle), (sin, cos, crop.y - (sin + cos) * middle)))
+        rows.append(((cos, -sin, crop.x + (sin - cos) * centre), (sin, cos, crop.y - (sin + cos) * centre)))
     return np.array(rows)
 
 
@@ -73,10 +77,10 @@ def transform(points: NDArray[np.floating], matrix: NDArray[np.float64]) -> Floa
 
 
 def cut(image: Image, crop: CropBox, out_px: int, out: Image | None = None) -> Image:
-    """The crop as (out_px, out_px, 3) uint8; black where it leaves the picture. Writes into `out` if given.
+    """Sample the crop, (out_px, out_px, 3) uint8; black where it leaves the image. Writes into `out` if given.
 
-    A crop more than twice as large as `out_px` is halved first until it is not: bilinear sampling alone would skip
-    pixels and shimmer.
+    The image is first halved until the crop is less than twice as large as `out_px`: bilinear sampling alone would skip
+    pixels, and the aliasing would flicker.
     """
     matrix = crop_matrix(crop, out_px)
     halvings = max(0, math.floor(math.log2(crop.size_px / out_px)))
@@ -86,13 +90,13 @@ def cut(image: Image, crop: CropBox, out_px: int, out: Image | None = None) -> I
 
 
 def _halved(image: Image, crop: CropBox, times: int, matrix: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:
-    """The picture's part under the crop, its resolution halved so many times, and the map from there to the crop."""
+    """Return the part of the image under the crop, halved `times` times, and the map from its px to crop px."""
     cell = 2**times
     half = crop.size_px * (abs(math.cos(crop.roll_rad)) + abs(math.sin(crop.roll_rad))) / 2 + 2 * cell
     height, width = image.shape[:2]
-    # Cells begin at the picture's corner: they stay where they are while the crop moves.
+    # Averaging cells are aligned to the image's corner, so that they do not move with the crop.
     x0, y0 = (max(0, int(start)) // cell * cell for start in (crop.x - half, crop.y - half))
-    # Whole cells only, so that the averaged picture's grid is exact.
+    # Whole cells only, so that the grid of the averaged image is exact.
     columns = (min(width, int(crop.x + half) + 2) - x0) // cell
     rows = (min(height, int(crop.y + half) + 2) - y0) // cell
     if columns < 1 or rows < 1:
@@ -100,29 +104,31 @@ def _halved(image: Image, crop: CropBox, times: int, matrix: NDArray[np.float64]
     part = image[y0 : y0 + rows * cell, x0 : x0 + columns * cell]
     for _ in range(times):
         part = halve(part)
-    # Centre of small pixel (i, j) in the full frame: x0 + i * cell + (cell - 1) / 2.
+    # Centre of the averaged pixel (i, j) in the full frame: x0 + i * cell + (cell - 1) / 2, y0 + j * cell + ...
     offset = np.array((x0 + (cell - 1) / 2, y0 + (cell - 1) / 2))
-    moved = np.empty((2, 3))
-    moved[:, :2], moved[:, 2] = matrix[:, :2] * cell, matrix[:, :2] @ offset + matrix[:, 2]
-    return part, moved
+    part_matrix = np.empty((2, 3))
+    part_matrix[:, :2], part_matrix[:, 2] = matrix[:, :2] * cell, matrix[:, :2] @ offset + matrix[:, 2]
+    return part, part_matrix
 
 
 def halve(image: Image) -> Image:
-    """(H, W, 3) -> (H // 2, W // 2, 3), averaged. To average down by more, again and again as far as that goes: OpenCV
-    takes a fifth of the time over four pixels that it takes over nine."""
+    """Downsample by two with area averaging, (H, W, 3) -> (H // 2, W // 2, 3).
+
+    For larger factors call it repeatedly: OpenCV averages four pixels in a fifth of the time of nine.
+    """
     return cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 def points_box(points: NDArray[np.floating]) -> Floats:
-    """(..., N, 2) points -> (..., 4) x0 y0 x1 y1, their extent."""
+    """Return the bounding boxes of (..., N, 2) points, (..., 4) x0 y0 x1 y1."""
     return np.concatenate([points.min(axis=-2), points.max(axis=-2)], axis=-1).astype(np.float32)
 
 
 def below_forehead(boxes: Floats, roll_rad: Floats | None = None) -> Floats:
-    """(N, 4) WIDER-style boxes -> the extent of the 68 points (brows to chin): FOREHEAD is cut off.
+    """Convert (N, 4) WIDER-style boxes to the extent of the 68 points (brows to chin) by cutting off FOREHEAD.
 
-    roll_rad: (N,) how far each head is turned clockwise, 0 if not given. The forehead of a turned head lies to the
-    side: each side of the box loses as much of it as it faces it.
+    roll_rad: (N,) clockwise roll of each head, 0 by default. The forehead of a rotated head is at the side: the cut is
+        distributed over the box's sides by their direction.
     """
     roll = np.zeros(len(boxes), np.float32) if roll_rad is None else roll_rad
     up = np.stack([np.sin(roll), -np.cos(roll)], axis=1)  # unit vector from the chin to the hairline
@@ -132,7 +138,7 @@ def below_forehead(boxes: Floats, roll_rad: Floats | None = None) -> Floats:
 
 
 def box_iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
-    """(N, 4), (M, 4) -> (N, M) intersection over union."""
+    """Return the (N, M) intersection over union of boxes (N, 4) and (M, 4)."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     inter = np.clip(high - low, 0, None).prod(axis=2)
@@ -143,27 +149,27 @@ def box_iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
 
 
 def touching(box: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """(4,), (N, 4) -> (N,): which of them share any ground with the box."""
+    """Return whether each of the boxes (N, 4) overlaps `box`, (4,), with a positive area."""
     shared = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
     return np.asarray((shared > 0).all(axis=1))
 
 
 def crop_from_box(box: NDArray[np.floating], margin: float, roll_rad: float = 0.0) -> CropBox:
-    """The landmarker's crop for a face box: same centre, side = margin * the longer side."""
+    """Return the landmarker's crop for a face box: same centre, side = margin * the longer side."""
     x0, y0, x1, y1 = (float(v) for v in box)
     return CropBox((x0 + x1) / 2, (y0 + y1) / 2, margin * max(x1 - x0, y1 - y0, 1.0), roll_rad)
 
 
 def crop_from_detection(box: NDArray[np.floating], keypoints: NDArray[np.floating] | None, margin: float) -> CropBox:
-    """The crop for a detected face: its box, turned with the line of the eyes where the detector gives (5, 2)
-    keypoints.
+    """Return the crop for a detected face: its box, rotated to the line of the eyes if there are keypoints.
 
-    The first two keypoints are the eyes. Without the turn a head tilted by 45 degrees loses a third of the accuracy.
+    keypoints: (5, 2), the eyes first; None for an upright crop. An upright crop of a head with 45 degrees of roll costs
+        a third of the accuracy.
     """
     if keypoints is None:
         return crop_from_box(box, margin)
-    across = keypoints[1] - keypoints[0]
-    return crop_from_box(box, margin, float(np.arctan2(across[1], across[0])))
+    between_eyes = keypoints[1] - keypoints[0]
+    return crop_from_box(box, margin, float(np.arctan2(between_eyes[1], between_eyes[0])))
 
 
 _EYE_TO_EYE = np.zeros(topology.N_POINTS)
@@ -171,31 +177,30 @@ _EYE_TO_EYE[list(topology.LEFT_EYE)], _EYE_TO_EYE[list(topology.RIGHT_EYE)] = 1 
 
 
 def face_roll(points: NDArray[np.floating]) -> float:
-    """Radians by which the line of the eyes is turned clockwise, from the 68 points.
+    """Return the clockwise roll of the line between the eyes, in radians, from the 68 points.
 
-    The mean of each eye's six points is used: corners alone are noisier.
+    It uses the mean of each eye's six points: the corners alone are noisier.
     """
     x, y = (_EYE_TO_EYE @ points).tolist()
     return math.atan2(y, x)
 
 
 def crop_from_points(points: NDArray[np.floating], margin: float) -> CropBox:
-    """The upright-face crop around (68, 2) points: the box is taken in the face's own axes, turned by its roll.
+    """Return the roll-aligned crop around (68, 2) points: their bounding box along the face's own axes.
 
-    For an upright face this equals `crop_from_box(points_box(points), margin)`, which is what the network was trained
-    on.
+    For an upright face it equals `crop_from_box(points_box(points), margin)`, as in the network's training.
     """
     return crops_from_points(points[None], margin)[0]
 
 
 def crops_from_points(points: NDArray[np.floating], margin: float) -> list[CropBox]:
-    """`crop_from_points` of (N, 68, 2)."""
+    """Return `crop_from_points` of each face of (N, 68, 2) points."""
     rolls = [math.atan2(y, x) for x, y in (_EYE_TO_EYE @ points).tolist()]
-    turns = np.array([[(math.cos(roll), -math.sin(roll)), (math.sin(roll), math.cos(roll))] for roll in rolls])
-    upright = points @ turns
+    rotations = np.array([[(math.cos(roll), -math.sin(roll)), (math.sin(roll), math.cos(roll))] for roll in rolls])
+    upright = points @ rotations
     low, high = upright.min(axis=1), upright.max(axis=1)
     sizes = (high - low).max(axis=1).tolist()
-    middles = (turns @ ((low + high) / 2)[..., None])[..., 0].tolist()
+    centres = (rotations @ ((low + high) / 2)[..., None])[..., 0].tolist()
     return [
-        CropBox(x, y, margin * max(size, 1.0), roll) for (x, y), size, roll in zip(middles, sizes, rolls, strict=True)
+        CropBox(x, y, margin * max(size, 1.0), roll) for (x, y), size, roll in zip(centres, sizes, rolls, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Crops in, landmarks out: all faces of a frame in one batch."""
+"""Landmark localisation in crops of a frame, all faces in one batch."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from facetrack.types import Image, Landmarks
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """What the network says of one crop: the landmarks, if there is a face, and how sure it is that there is one
-    (0..1).
+    """Outputs of the landmark network for one crop.
 
-    attributes: by the names of `modelfile.ATTRIBUTES`, each 0..1; empty for a network that gives none.
+    landmarks: in frame px; only meaningful if there is a face.
+    presence: probability that there is a face, 0..1.
+    attributes: by the names of `modelfile.ATTRIBUTES`, each 0..1; empty for a network without this output.
     pose_deg: (yaw, pitch, roll) with the signs of `types.Pose`, relative to the crop and the line of sight to it (the
-    roll in the picture is this one plus the crop's own); None for a network that gives none.
+        roll in the image is this one plus the crop's own); None for a network without this output.
     """
 
     landmarks: Landmarks
@@ -31,16 +32,18 @@ class Reading:
     attributes: Mapping[str, float] = field(default_factory=dict)
     pose_deg: tuple[float, float, float] | None = None
 
-    def relative_sigma(self, which: NDArray[np.bool_] | slice = slice(None)) -> float:
-        """Mean uncertainty of the points (of some of them) as a share of the face's size; NaN from a network that gives
-        none."""
-        sigma, points = self.landmarks.sigma[which], self.landmarks.points
+    def relative_sigma(self, selection: NDArray[np.bool_] | slice = slice(None)) -> float:
+        """Return the mean uncertainty of the points as a share of the face's size; NaN if the network has none.
+
+        selection: points to average over.
+        """
+        sigma, points = self.landmarks.sigma[selection], self.landmarks.points
         size_px = (points.max(axis=0) - points.min(axis=0)).max()
         return float(np.add.reduce(sigma)) / max(len(sigma), 1) / float(size_px)
 
 
 class Landmarker:
-    """Cuts each crop from the frame, runs the network once for all of them, and maps the points back.
+    """Landmark localiser: samples the crops, runs the network on one batch, and maps the points to frame px.
 
     engine: a landmark network. Raises ModelFileError for any other kind or another scheme of points.
     """
@@ -60,10 +63,10 @@ class Landmarker:
         self._batch = np.empty((0, spec.input_px, spec.input_px, 3), np.uint8)
 
     def __call__(self, image: Image, crops: Sequence[CropBox]) -> list[Reading]:
-        """image: (H, W, 3) uint8 BGR. One Reading for each crop, in order; points in full-frame px."""
+        """Return one Reading per crop, in order; points in frame px. image: (H, W, 3) uint8 BGR."""
         if not crops:
             return []
-        if self._from_frame is not None:  # the engine cuts on its own device
+        if self._from_frame is not None:  # the engine samples the crops on its own device
             return self._in_frame(self._from_frame(image, crops), crops)
         if len(self._batch) < len(crops):
             self._batch = np.empty((len(crops), *self._batch.shape[1:]), np.uint8)

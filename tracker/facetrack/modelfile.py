@@ -1,6 +1,6 @@
-"""What a network file says about itself, and where the bundled ones lie.
+"""Metadata of network files, and paths of the bundled ones.
 
-Everything a network needs travels inside its .onnx, as one JSON text under the metadata key `facetrack`.
+All metadata is stored inside the .onnx, as one JSON text under the metadata key `facetrack`.
 """
 
 from __future__ import annotations
@@ -14,30 +14,32 @@ from facetrack import topology
 from facetrack.errors import ModelFileError
 
 TRACKER_OUTPUTS = {"points", "sigma", "presence"}
-"""What a network must give for the tracker to take it."""
+"""Outputs that the tracker requires of a landmark network."""
 
 METADATA_KEY = "facetrack"
 FORMAT = 1
 ATTRIBUTES = ("eye_right_open", "eye_left_open", "mouth_open", "smile", "glasses")
-"""The columns of a landmark network's output `attributes`, each 0..1, where it has one; right and left are the
-person's own."""
+"""Columns of a landmark network's optional output `attributes`, each 0..1; right and left are the person's own."""
 POSE_ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
-"""The columns of its output `pose`, with the signs of `types.Pose`, relative to the crop."""
+"""Columns of its optional output `pose`, with the signs of `types.Pose`, relative to the crop."""
 KINDS = ("landmarks", "detector", "appearance", "expression")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What a network needs and what it is.
+    """Specification of a network: input, outputs, provenance. The input is uint8, (N, H, W, 3), BGR.
 
-    kind: one of KINDS. input_px: side of the square crop, None where any size goes (a detector:
-        any multiple of `stride`). Input is uint8, (N, H, W, 3), BGR; mean and scale are those that the graph itself
-        applies: (value - mean) / scale.
-    margin: the crop's side over the longer side of the face's box (landmarks and appearance).
-    topology: the scheme of the points. outputs: name and meaning of each output.
-    metrics: figures by name, each with the data it was measured on in its name. data: the sets it was trained on.
-    terms: what those sets allow, in plain words. reproduce: the command that made it.
-    parity: what the export's comparison with torch found.
+    kind: one of KINDS.
+    input_px: side of the square crop, None for any size (a detector: any multiple of `stride`).
+    mean, scale: normalisation inside the graph, (value - mean) / scale.
+    topology: scheme of the points.
+    outputs: name and meaning of each output.
+    data: data sets it was trained on.
+    terms: terms of use of those sets, in plain words.
+    reproduce: command that trained it.
+    margin: side of the crop over the longer side of the face's box (landmarks and appearance).
+    metrics: figures by name; the name includes the data they were measured on.
+    parity: largest difference of each output between the export and torch.
     """
 
     name: str
@@ -61,12 +63,12 @@ class ModelSpec:
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str], path: Path) -> ModelSpec:
-        """Raises ModelFileError where the file does not say what it needs."""
+        """Read the specification of the file `path`. Raises ModelFileError if it is missing or malformed."""
         text = metadata.get(METADATA_KEY)
         if text is None:
             raise ModelFileError(
-                f"{path} is an ONNX file but not facetrack's: it does not say what it needs (no '{METADATA_KEY}' entry "
-                "in its metadata); export it with facetrain"
+                f"{path} is an ONNX file but not facetrack's (no '{METADATA_KEY}' entry in its metadata); export it "
+                "with facetrain"
             )
         try:
             values: dict[str, Any] = json.loads(text)
@@ -76,7 +78,7 @@ class ModelSpec:
             raise ModelFileError(f"{path}: its facetrack metadata cannot be read ({error}); export it again") from error
         if spec.format > FORMAT:
             raise ModelFileError(
-                f"{path} has format {spec.format}, this facetrack knows up to {FORMAT}; upgrade facetrack"
+                f"{path} has format {spec.format}, this facetrack supports up to {FORMAT}; upgrade facetrack"
             )
         if spec.kind not in KINDS:
             raise ModelFileError(f"{path} is a network of kind '{spec.kind}'; expected one of {', '.join(KINDS)}")
@@ -89,7 +91,7 @@ class ModelSpec:
 
 
 def weights_folder() -> Path:
-    """Where the bundled networks lie: inside the installed package, or weights/ of a checkout."""
+    """Return the folder of the bundled networks: inside the installed package, or weights/ of a checkout."""
     installed = Path(__file__).parent / "_weights"
     if installed.is_dir():
         return installed
@@ -97,19 +99,19 @@ def weights_folder() -> Path:
 
 
 def bundled() -> list[Path]:
-    """The networks that come with facetrack."""
+    """Return the paths of the bundled networks."""
     return sorted(weights_folder().glob("*.onnx"))
 
 
 def bundled_path(name: str) -> Path:
-    """The bundled network of that name, as in `landmarks68`. Raises ModelFileError where there is none."""
+    """Return the path of a bundled network, such as `landmarks68`. Raises ModelFileError if there is none."""
     path = weights_folder() / f"{name}.onnx"
     if not path.is_file():
-        there = ", ".join(p.stem for p in bundled()) or "none at all"
-        raise ModelFileError(f"there is no bundled network '{name}' (there is: {there}); give a path to an .onnx file")
+        available = ", ".join(p.stem for p in bundled()) or "none"
+        raise ModelFileError(f"there is no bundled network '{name}' (available: {available}); give an .onnx path")
     return path
 
 
 def fits_tracker(spec: ModelSpec) -> bool:
-    """Whether this is a network for the tracker, whose crops come from a detector's boxes."""
+    """Return whether the tracker can use this network."""
     return spec.kind == "landmarks" and spec.topology == topology.SCHEME and set(spec.outputs) >= TRACKER_OUTPUTS

@@ -14,11 +14,11 @@ from facetrack.types import Image
 Array = NDArray[np.float64]
 
 SCALE = 3
-"""Enlargement of the photograph: its face is 66 px between the outer eye corners, moved eyelids need finer steps."""
+"""Enlargement of the photograph: with 66 px between the outer eye corners the eyelids' motion would be too coarse."""
 
 
 def load_photograph() -> tuple[Image, Array]:
-    """(H, W, 3) uint8 BGR at its own size, and its (68, 2) float64 landmarks, px."""
+    """Load the photograph, (H, W, 3) uint8 BGR at its original size, and its landmarks, (68, 2) float64 px."""
     folder = resources.files("facetrack") / "_assets"
     encoded = np.frombuffer((folder / "astronaut.jpg").read_bytes(), np.uint8)
     photograph = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), dtype=np.uint8)
@@ -27,11 +27,11 @@ def load_photograph() -> tuple[Image, Array]:
 
 
 def enlarge(photograph: Image) -> Image:
-    """The picture enlarged SCALE times, by cubic interpolation."""
+    """Return the photograph enlarged SCALE times, by cubic interpolation."""
     large = cv2.resize(photograph, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
     return np.asarray(large, dtype=np.uint8)
 
 
 def enlarged(coordinates: Array) -> Array:
-    """Photograph px -> enlarged px. Enlarging keeps the picture's edges, half a px outside the outermost centres."""
+    """Convert photograph px to enlarged px (the image's edges, half a px outside the outermost centres, are kept)."""
     return (coordinates + 0.5) * SCALE - 0.5

@@ -1,7 +1,6 @@
-"""The 68-point scheme of 300-W (iBUG), and how other schemes map into it. Landmark indices are written here and
-nowhere else.
+"""Indices of the 68-point scheme of 300-W (iBUG); with `topology_maps` the only module with literal landmark indices.
 
-Right and left are the person's own: the right eye is on the picture's left in a face seen from the front.
+Right and left are the person's own: the right eye is on the image's left in a frontal face.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 N_POINTS = 68
 SCHEME = "300w-68"
-"""How network files name this scheme."""
+"""Name of the scheme in network files."""
 
 JAW = tuple(range(0, 17))
 RIGHT_BROW = tuple(range(17, 22))
@@ -47,7 +46,7 @@ EAR_LEFT = LEFT_EYE
 INNER_LIP_CORNERS = (60, 64)
 INNER_LIP_UPPER = (61, 62, 63)
 INNER_LIP_LOWER = (67, 66, 65)
-# Points that stay put when the face moves its mouth and lids: for the head's pose.
+# Points that do not move with mouth and eyelids: for the head pose.
 RIGID = (RIGHT_EYE_OUTER, RIGHT_EYE_INNER, LEFT_EYE_INNER, LEFT_EYE_OUTER, *NOSE_BRIDGE, *NOSE_BASE)
 
 
@@ -68,15 +67,15 @@ def _flip_permutation() -> NDArray[np.intp]:
 
 
 FLIP = _flip_permutation()
-"""(68,) where each point comes from when the picture is mirrored: mirrored_points = points[FLIP] with x negated."""
+"""(68,) permutation for mirroring: the mirrored face's points are points[FLIP] with x negated."""
 
 FIVE_POINTS = (RIGHT_EYE, LEFT_EYE, (NOSE_TIP,), (MOUTH_RIGHT,), (MOUTH_LEFT,))
-"""The detector's five keypoints, each the mean of these of the 68."""
+"""Groups of the 68 points whose means are the detector's five keypoints."""
 FIVE_FLIP = (1, 0, 2, 4, 3)
 
 
 def five_from_68(points: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(..., 68, 2) -> (..., 5, 2): eye centres, nose tip, mouth corners."""
+    """Return the five keypoints of 68 points, (..., 68, 2) -> (..., 5, 2): eye centres, nose tip, mouth corners."""
     return np.stack([points[..., list(group), :].mean(axis=-2) for group in FIVE_POINTS], axis=-2)
 
 
@@ -92,4 +91,4 @@ EDGES: tuple[tuple[int, int], ...] = (
     *_open(JAW), *_open(RIGHT_BROW), *_open(LEFT_BROW), *_open(NOSE_BRIDGE), *_open(NOSE_BASE),
     *_closed(RIGHT_EYE), *_closed(LEFT_EYE), *_closed(OUTER_LIPS), *_closed(INNER_LIPS),
 )  # fmt: skip
-"""Pairs of points to join when a face is drawn."""
+"""Pairs of points that are connected by lines in drawings."""

@@ -1,7 +1,7 @@
-"""Other landmark schemes: their names, how each is mirrored, and how one is read as another.
+"""Landmark schemes: names, mirroring permutations, and conversions between schemes.
 
-With `topology` the only place where landmark indices are written. A map is one group of source indices for each target
-point, which is their mean. Right and left are the person's own.
+With `topology` the only module with literal landmark indices. A map has one group of source indices for each target
+point, which is the group's mean. Right and left are the person's own.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ Pairs = Iterable[tuple[int, int]]
 
 SCHEME_68 = topology.SCHEME
 WFLW_98 = "wflw-98"
-"""Wu et al., Look at Boundary (CVPR 2018): 33 on the jaw, 9 on each brow, 9 on the nose, 8 on each eye, 20 on
-the lips, 2 pupils."""
+"""Wu et al., Look at Boundary (CVPR 2018): 33 jaw, 2 x 9 brow, 9 nose, 2 x 8 eye, 20 lip points, 2 pupils."""
 JD_106 = "jd-106"
-"""The scheme of JD-landmark and LaPa (Liu et al., AAAI 2020). InsightFace's 106 points have another order."""
+"""Scheme of JD-landmark and LaPa (Liu et al., AAAI 2020). InsightFace's 106 points have another order."""
 MESH_478 = "mesh-478"
 """MediaPipe's face mesh with irises (Kartynnik et al., 2019)."""
 COFW_29 = "cofw-29"
@@ -34,7 +33,7 @@ AFLW_21 = "aflw-21"
 corner), ear lobe, side of the nose, nose tip, side, ear lobe, mouth corner, centre, corner, chin. Points that cannot
 be seen are not labelled."""
 FIVE = "five"
-"""Right eye, left eye, nose tip, right and left mouth corner, as in `types.Detections`. MTFL's."""
+"""Right eye, left eye, nose tip, right and left mouth corner, as in MTFL and `types.Detections`."""
 
 KAGGLE_FROM_68: dict[str, tuple[int, ...]] = {
     "left_eye_center": topology.LEFT_EYE,
@@ -53,8 +52,10 @@ KAGGLE_FROM_68: dict[str, tuple[int, ...]] = {
     "mouth_center_top_lip": (topology.OUTER_LIPS[3],),
     "mouth_center_bottom_lip": (topology.OUTER_LIPS[9],),
 }
-"""Kaggle's points by name, as means of the 68. Its lip points lie on the outer edges: in its first row they are .32 eye
-distances apart with the corners midway."""
+"""Kaggle's points by name, as groups of the 68.
+
+Its lip points are on the outer edges: in its first row they are .32 eye distances apart with the corners midway.
+"""
 KAGGLE_NAMES: tuple[str, ...] = tuple(KAGGLE_FROM_68)
 
 N_POINTS: dict[str, int] = {
@@ -68,7 +69,7 @@ def _single(indices: Iterable[int]) -> Groups:
 
 
 def _span(first: int, last: int) -> range:
-    """first..last, both included."""
+    """Return first..last, both included."""
     return range(first, last + 1)
 
 
@@ -78,17 +79,21 @@ _WFLW_TO_68 = _single(
         (60, 61, 63, 64, 65, 67), (68, 69, 71, 72, 73, 75), _span(76, 95),
     )
 )  # fmt: skip
-"""As in the papers that train on both (PIPNet, AdaptiveWing): every second jaw point, the brows' upper edges, and of
-each eye's eight all but the middle of each lid."""
+"""Selection of the papers that train on both schemes (PIPNet, AdaptiveWing).
+
+Every second jaw point, the brows' upper edges, and of each eye's eight points all but the middle of each lid.
+"""
 _JD_TO_68 = _single(
     chain(
         range(0, 33, 2), _span(33, 37), _span(42, 46), _span(51, 54), _span(58, 62),
         (66, 67, 69, 70, 71, 73), (75, 76, 78, 79, 80, 82), _span(84, 103),
     )
 )  # fmt: skip
-"""From the scheme's published layout, unchecked against its images; its anchors (brow ends 33 37 42 46, eyes 66 70 75
-79, wings of the nose
-58 62, mouth 84 90, chin 16) agree with FaceX-Zoo's table (JDAI-CV, lms_trans.py)."""
+"""Selection by the scheme's published layout, not checked against its images.
+
+Its anchors (brow ends 33 37 42 46, eyes 66 70 75 79, wings of the nose 58 62, mouth 84 90, chin 16) agree with
+FaceX-Zoo's table (JDAI-CV, lms_trans.py).
+"""
 _MESH_TO_68: Groups = (
     (127,), (234,), (93,), (132, 58), (58, 172), (136,), (150,), (176,), (152,),
     (400,), (379,), (365,), (397, 288), (361,), (323,), (454,), (356,),
@@ -98,8 +103,10 @@ _MESH_TO_68: Groups = (
     (61,), (39,), (37,), (0,), (267,), (269,), (291,), (321,), (314,), (17,), (84,), (91,),
     (78,), (82,), (13,), (312,), (308,), (317,), (14,), (87,),
 )  # fmt: skip
-"""The table of the project's shared data (mesh478_to_68.json), with which its mesh-labelled pack was made. The mesh's
-outline is not the 300-W jaw line: points 0-16 say only roughly where the face ends."""
+"""Table of the project's shared data (mesh478_to_68.json), with which its mesh-labelled pack was made.
+
+The mesh's outline is not the 300-W jaw line: points 0-16 are only approximate.
+"""
 _COFW_TO_FIVE: Groups = _single((16, 17, 20, 22, 23))
 _KAGGLE_TO_FIVE: Groups = _single(
     KAGGLE_NAMES.index(name)
@@ -119,7 +126,7 @@ MAPS: dict[tuple[str, str], Groups] = {
 
 
 def groups(source: str, target: str) -> Sequence[Groups] | None:
-    """The maps to apply one after the other to get from one scheme to the other; None where there is no way."""
+    """Return the maps to apply in sequence to convert one scheme to the other; None if there is no conversion."""
     if source == target:
         return ()
     if (source, target) in MAPS:
@@ -130,9 +137,9 @@ def groups(source: str, target: str) -> Sequence[Groups] | None:
 
 
 def convert(points: NDArray[np.floating], source: str, target: str) -> NDArray[np.floating]:
-    """(..., K, 2) points of one scheme as those of another; a target point is NaN where any of its group is.
+    """Convert (..., K, 2) points of one scheme to another; a target point is NaN if any point of its group is.
 
-    Raises ValueError where there is no map.
+    Raises ValueError if there is no conversion.
     """
     steps = groups(source, target)
     if steps is None:
@@ -143,14 +150,14 @@ def convert(points: NDArray[np.floating], source: str, target: str) -> NDArray[n
 
 
 def convert_weight(weight: NDArray[np.floating], source: str, target: str) -> NDArray[np.floating]:
-    """(K,) trust in the points of one scheme as that in another's: the least of each group. Also for booleans."""
+    """Convert (K,) weights of the points, or booleans, to another scheme: the minimum of each group."""
     for step in groups(source, target) or ():
         weight = np.stack([weight[list(group)].min() for group in step])
     return weight
 
 
 def _flip(n_points: int, pairs: Pairs) -> NDArray[np.intp]:
-    """(n_points,) where each point comes from when the picture is mirrored."""
+    """Return the (n_points,) permutation for mirroring that swaps the pairs."""
     order = np.arange(n_points)
     for a, b in pairs:
         order[a], order[b] = b, a
@@ -159,7 +166,7 @@ def _flip(n_points: int, pairs: Pairs) -> NDArray[np.intp]:
 
 
 def _counter(first: int, last: int, onto_first: int) -> Pairs:
-    """first..last, of which each is mirrored by onto_first, onto_first - 1, ..."""
+    """Return the mirror pairs of first..last with onto_first, onto_first - 1, ..."""
     return [(index, onto_first - step) for step, index in enumerate(_span(first, last))]
 
 
@@ -191,17 +198,16 @@ FLIPS: dict[str, NDArray[np.intp]] = {
     AFLW_21: _flip(21, _AFLW_PAIRS),
     FIVE: np.array(topology.FIVE_FLIP),
 }
-"""Scheme -> (K,) where each point comes from when the picture is mirrored: mirrored = points[FLIPS[scheme]], x
-negated."""
+"""Scheme -> (K,) permutation for mirroring: the mirrored face's points are points[FLIPS[scheme]] with x negated."""
 
 
 def point_names(scheme: str) -> tuple[str, ...]:
-    """What to call each point in a table: Kaggle's names, or numbers."""
+    """Return the points' names for tables: Kaggle's names, or indices."""
     return KAGGLE_NAMES if scheme == KAGGLE_15 else tuple(str(index) for index in range(N_POINTS.get(scheme, 0)))
 
 
 def scheme_of_count(n_points: int) -> str:
-    """The scheme that has so many points, for formats that do not say; "points-K" for an unknown one."""
+    """Return the scheme with `n_points` points, for formats that do not name it; "points-K" for an unknown one."""
     for name, count in N_POINTS.items():
         if count == n_points:
             return name

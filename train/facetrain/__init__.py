@@ -1,1 +1,1 @@
-"""facetrain: trains, measures and exports the networks that facetrack runs."""
+"""Training, evaluation and export of the networks that facetrack runs."""

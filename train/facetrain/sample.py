@@ -1,4 +1,4 @@
-"""One training sample, the same whatever it was read from."""
+"""Labelled face image, independent of the file format that it was read from."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from facetrack.errors import DataError
 from facetrack.types import Floats, Image
 
 KEEP_AROUND = 2.4
-"""Side of the region kept around a face, in units of its extent: enough for every shift, scale and rotation of the
+"""Side of the region kept around a face, in units of the face extent: covers every shift, scale and rotation of the
 augmentation."""
 MAX_SIDE_PX = 320
-"""Pictures are kept at most this large: the crops are 112 px."""
+"""Longer side to which trimmed images are downscaled; network crops are 112 px."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """A picture with one labelled face.
+    """Image with one labelled face.
 
-    name: unique within its set. group: what must not be split between training and validation (a person's name, or the
-        picture itself). source: the set it came from.
+    name: unique within its data set.
+    group: unit that must not be split between training and validation (a person's name, or the image itself).
+    source: name of the data set.
     image: (H, W, 3) uint8 BGR.
-    points: (K, 2) float32 px, pixel centres at integers; what is missing is NaN and has weight 0.
-    weight: (K,) float32, how far each point is trusted: 1 for a person's hand, less for a network's guess, 0 unknown.
-    scheme: which K points these are, as in `topology`; "" where there are none.
-    visible: (K,) bool, or None where nobody says.
-    attributes: what else is known, by name, such as smile 0/1, glasses 0/1, emotion "happy"; the unknown is left out.
+    points: (K, 2) float32 landmarks in px, pixel centres at integers; missing ones are NaN and have weight 0.
+    weight: (K,) float32 loss weight: 1 for manual labels, less for a network's pseudo-labels, 0 for missing points.
+    scheme: landmark scheme of the K points, as in `topology`; "" for a sample without points.
+    visible: (K,) bool, or None where the visibility is not labelled.
+    attributes: further labels by name, such as smile 0/1, glasses 0/1, emotion "happy"; unknown ones are absent.
     """
 
     name: str
@@ -46,12 +47,12 @@ class Sample:
 
 
 def face_extent(points: NDArray[np.floating]) -> float:
-    """The longer side of the points' box in px."""
+    """Return the longer side of the points' bounding box in px."""
     return float(np.nanmax(np.nanmax(points, axis=0) - np.nanmin(points, axis=0)))
 
 
 def trimmed(sample: Sample) -> Sample:
-    """Only the region around the face, and no larger than needed; a sample without points is only made smaller."""
+    """Crop the sample to the region around its face and downscale it; without points, only downscale."""
     points, image = sample.points, sample.image
     if np.isfinite(points).any():
         image, points = _around(image, points)
@@ -71,7 +72,7 @@ def _around(image: Image, points: Floats) -> tuple[Image, Floats]:
 
 
 def resized(image: Image, points: Floats, scale: float) -> tuple[Image, Floats]:
-    """The picture at about `scale` of its size, averaged, and the points on it; pixel centres at integers."""
+    """Downscale the image by about `scale` with area averaging, and its points; pixel centres at integers."""
     height, width = image.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     ratio = np.array([size[0] / width, size[1] / height], np.float32)
@@ -80,17 +81,17 @@ def resized(image: Image, points: Floats, scale: float) -> tuple[Image, Floats]:
 
 
 def as_scheme(sample: Sample, target: str) -> Sample:
-    """The same picture with its points in another scheme, as `topology_maps` maps them; weights are the least of each
-    group.
+    """Convert the sample's points to the landmark scheme `target` by `topology_maps`.
 
-    Raises DataError where there is no map.
+    A target point that averages a group of source points gets the group's lowest weight. Raises DataError where the
+    schemes have no mapping.
     """
     source = sample.scheme
     if topology_maps.groups(source, target) is None:
         known = sorted({start for start, end in topology_maps.MAPS if end == target})
         raise DataError(
-            f"{sample.name}: its points are '{source or 'none'}', which cannot be read as '{target}'; that can: "
-            f"{', '.join(known) or 'nothing'}"
+            f"{sample.name}: its landmark scheme '{source or 'none'}' cannot be converted to '{target}'; convertible: "
+            f"{', '.join(known) or 'none'}"
         )
     visible = sample.visible
     return replace(
@@ -103,8 +104,8 @@ def as_scheme(sample: Sample, target: str) -> Sample:
 
 
 def usable(samples: list[Sample]) -> list[Sample]:
-    """Those with all 68 points. Raises DataError where none has them."""
-    whole = [s for s in samples if s.scheme == topology.SCHEME and np.isfinite(s.points).all()]
-    if not whole:
-        raise DataError(f"none of the {len(samples)} faces has all 68 points, which robustness is measured on")
-    return whole
+    """Return the samples with all 68 landmarks. Raises DataError if there are none."""
+    complete = [s for s in samples if s.scheme == topology.SCHEME and np.isfinite(s.points).all()]
+    if not complete:
+        raise DataError(f"none of the {len(samples)} faces has all 68 landmarks, which measuring robustness needs")
+    return complete

@@ -1,4 +1,4 @@
-"""What `facetrack bench` says, on a clock that only moves by known steps."""
+"""`facetrack bench`, on a fake clock that moves by known steps."""
 
 import json
 import os
@@ -27,8 +27,8 @@ from facetrack.tracking.reidentification import Identity
 from facetrack.tracking.tracker import FaceTracker
 
 
-class HandClock:
-    """Moves by what it is told to; the processor works half of the time."""
+class FakeClock:
+    """Clock that the test advances; CPU time is half of wall time."""
 
     def __init__(self):
         self.at_ms = 0.0
@@ -40,12 +40,12 @@ class HandClock:
         self.at_ms += ms
 
 
-def spent_ms(spent):
-    return {stage: round(1000 * value.wall_s, 6) for stage, value in spent.items()}
+def wall_ms(durations):
+    return {stage: round(1000 * value.wall_s, 6) for stage, value in durations.items()}
 
 
-def test_every_moment_is_charged_to_the_innermost_stage():
-    clock = HandClock()
+def test_all_time_counts_for_the_innermost_stage():
+    clock = FakeClock()
     timer = StageTimer(clock)
     inner = timer.timed("crop", lambda: clock.pass_ms(2))
 
@@ -56,18 +56,18 @@ def test_every_moment_is_charged_to_the_innermost_stage():
         clock.pass_ms(4)
 
     outer = timer.timed("landmarks", landmarks)
-    inner()  # outside of a frame nothing is charged
+    inner()  # calls outside of a frame are not counted
     timer.begin()
     clock.pass_ms(7)
     outer()
     clock.pass_ms(3)
-    spent = timer.end()
-    assert spent_ms(spent) == {REST: 10, "landmarks": 5, "crop": 4}
-    assert spent["landmarks"].cpu_s == pytest.approx(0.0025)
+    durations = timer.end()
+    assert wall_ms(durations) == {REST: 10, "landmarks": 5, "crop": 4}
+    assert durations["landmarks"].cpu_s == pytest.approx(0.0025)
 
 
-def test_a_stage_that_raises_is_charged_and_left():
-    clock = HandClock()
+def test_a_stage_that_raises_is_counted_and_left():
+    clock = FakeClock()
     timer = StageTimer(clock)
 
     def fails():
@@ -78,11 +78,11 @@ def test_a_stage_that_raises_is_charged_and_left():
     with pytest.raises(ZeroDivisionError):
         timer.timed("pose", fails)()
     clock.pass_ms(1)
-    assert spent_ms(timer.end()) == {REST: 1, "pose": 2}
+    assert wall_ms(timer.end()) == {REST: 1, "pose": 2}
 
 
 class Slow:
-    """A part that takes so long on the clock."""
+    """Wrapper of a callable that advances the clock by `ms` per call."""
 
     def __init__(self, part, clock, ms):
         self.part, self.clock, self.ms, self.calls = part, clock, ms, 0
@@ -102,8 +102,8 @@ def images():
 
 
 @pytest.mark.net
-def test_the_trackers_parts_are_charged_to_their_stages_and_put_back(images, monkeypatch):
-    clock = HandClock()
+def test_the_trackers_parts_count_for_their_stages_and_are_restored(images, monkeypatch):
+    clock = FakeClock()
     tracker = FaceTracker.from_weights()
     detector = tracker.detector = Slow(tracker.detector, clock, 50)
     network = tracker.landmarker._engine = Slow(tracker.landmarker._engine, clock, 20)
@@ -123,7 +123,7 @@ def test_the_trackers_parts_are_charged_to_their_stages_and_put_back(images, mon
         for frame in frames.loop_frames(images, 0, 6):
             timer.begin()
             tracker.update(frame)
-            for stage, ms in spent_ms(timer.end()).items():
+            for stage, ms in wall_ms(timer.end()).items():
                 total[stage] = total.get(stage, 0) + ms
     assert [vars(owner)[name] for owner, name in owners] == before
     assert tracker.detector is detector
@@ -138,58 +138,58 @@ def test_the_trackers_parts_are_charged_to_their_stages_and_put_back(images, mon
 
 def test_percentiles_by_hand():
     # 1..5: ranks 0..4, so 95 % is rank 3.8 and 99 % rank 3.96.
-    found = Percentiles.of([5, 1, 4, 2, 3])
-    assert (found.p50, found.p95, found.p99) == pytest.approx((3, 4.8, 4.96))
+    percentiles = Percentiles.of([5, 1, 4, 2, 3])
+    assert (percentiles.p50, percentiles.p95, percentiles.p99) == pytest.approx((3, 4.8, 4.96))
 
 
 def test_figures_by_hand():
     whole = [Elapsed(0.004, 0.002), Elapsed(0.006, 0.003), Elapsed(0.010, 0.007)]
     staged = [{"detect": Elapsed(0.008, 0.006), REST: Elapsed(0.001, 0.001)}] + [{REST: Elapsed(0.003, 0.001)}] * 2
-    found = method_figures("own", whole, [1, 1, 0], staged)
-    assert found.frames == 3
-    assert found.faces == pytest.approx(2 / 3)
-    assert (found.wall_ms.p50, found.cpu_ms.p50) == pytest.approx((6, 3))
-    assert found.frames_per_s == pytest.approx(3 / 0.020)
-    assert found.cpu_per_wall == pytest.approx(12 / 20)
-    detect, rest = found.stages
+    figures = method_figures("own", whole, [1, 1, 0], staged)
+    assert figures.frames == 3
+    assert figures.faces == pytest.approx(2 / 3)
+    assert (figures.wall_ms.p50, figures.cpu_ms.p50) == pytest.approx((6, 3))
+    assert figures.frames_per_s == pytest.approx(3 / 0.020)
+    assert figures.cpu_per_wall == pytest.approx(12 / 20)
+    detect, rest = figures.stages
     assert (detect.stage, rest.stage) == ("detect", REST)
     assert detect.frames_share == pytest.approx(1 / 3)
     assert (detect.wall_ms.p50, detect.mean_cpu_ms) == pytest.approx((8, 2))
     assert rest.mean_cpu_ms == pytest.approx(1)
 
 
-def test_runners_take_turns_on_the_same_frames():
-    clock, seen = HandClock(), []
+def test_methods_are_interleaved_on_the_same_frames():
+    clock, calls = FakeClock(), []
 
     def step(name, ms):
         def run(frame):
-            seen.append((name, frame.index))
+            calls.append((name, frame.index))
             clock.pass_ms(ms)
             return [None] * ms
 
         return run
 
-    pictures = [np.full((2, 2, 3), n, np.uint8) for n in range(3)]
-    one, two = interleave(
-        [BenchMethod("one", step("one", 2), pictures), BenchMethod("two", step("two", 4), pictures)], 50, clock
+    images = [np.full((2, 2, 3), n, np.uint8) for n in range(3)]
+    fast, slow = interleave(
+        [BenchMethod("fast", step("fast", 2), images), BenchMethod("slow", step("slow", 4), images)], 50, clock
     )
-    turns = [name for n, (name, _) in enumerate(seen) if n == 0 or seen[n - 1][0] != name]
-    assert turns == ["one", "two"] * 4  # the warm-up, then 20, 20 and 10 frames
-    for name in ("one", "two"):
-        assert [index for who, index in seen if who == name] == list(range(WARM_UP + 50))
-    assert one.frames == two.frames == 50
+    turns = [name for n, (name, _) in enumerate(calls) if n == 0 or calls[n - 1][0] != name]
+    assert turns == ["fast", "slow"] * 4  # the warm-up, then 20, 20 and 10 frames
+    for name in ("fast", "slow"):
+        assert [index for method, index in calls if method == name] == list(range(WARM_UP + 50))
+    assert fast.frames == slow.frames == 50
     assert ROUND < 50
-    assert (one.cpu_ms.p50, two.cpu_ms.p99, two.wall_ms.p50) == pytest.approx((1, 2, 4))
-    assert (one.faces, two.faces) == (2, 4)
+    assert (fast.cpu_ms.p50, slow.cpu_ms.p99, slow.wall_ms.p50) == pytest.approx((1, 2, 4))
+    assert (fast.faces, slow.faces) == (2, 4)
 
 
-def test_frames_are_played_forward_and_back():
-    pictures = [np.full((1, 1, 3), n, np.uint8) for n in range(3)]
-    shown = [int(frame.image[0, 0, 0]) for frame in frames.loop_frames(pictures, 0, 9)]
-    assert shown == [0, 1, 2, 1, 0, 1, 2, 1, 0]
-    later = list(frames.loop_frames(pictures, 5, 2, fps=10))
+def test_frames_are_played_forward_and_backward():
+    images = [np.full((1, 1, 3), n, np.uint8) for n in range(3)]
+    values = [int(frame.image[0, 0, 0]) for frame in frames.loop_frames(images, 0, 9)]
+    assert values == [0, 1, 2, 1, 0, 1, 2, 1, 0]
+    later = list(frames.loop_frames(images, 5, 2, fps=10))
     assert [(int(f.image[0, 0, 0]), f.time_s, f.index) for f in later] == [(1, 0.5, 5), (2, 0.6, 6)]
-    assert len(list(frames.loop_frames(pictures[:1], 0, 3))) == 3
+    assert len(list(frames.loop_frames(images[:1], 0, 3))) == 3
 
 
 class SleepClock:
@@ -208,9 +208,9 @@ def test_a_simulated_camera_stamps_when_a_frame_was_due():
     grabber = session.PacedGrabber(lambda n: np.full((1, 1, 3), n, np.uint8), 10.0, clock, clock.sleep)
     assert grabber.read()[1] == pytest.approx(100.0)
     assert grabber.read()[1] == clock.at_s == pytest.approx(100.1)
-    clock.at_s += 0.35  # the thread was not let run: three frames have been waiting since
-    stamps = [grabber.read()[1] for _ in range(4)]
-    assert stamps == pytest.approx([100.2, 100.3, 100.4, 100.5])
+    clock.at_s += 0.35  # the thread was suspended: three frames are overdue
+    times_s = [grabber.read()[1] for _ in range(4)]
+    assert times_s == pytest.approx([100.2, 100.3, 100.4, 100.5])
     assert clock.at_s == pytest.approx(100.5)
 
 
@@ -218,20 +218,20 @@ def test_a_simulated_camera_stamps_when_a_frame_was_due():
 def test_the_live_session_counts_what_its_camera_grabbed(images, tmp_path):
     file = tmp_path / "frames.raw"
     file.write_bytes(b"".join(image.tobytes() for image in images))
-    picture = session.PictureFile(file, *images[0].shape[:2])
+    read = session.RawImageFile(file, *images[0].shape[:2])
     order = [0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0]
-    assert all(np.array_equal(picture(n), images[k]) for n, k in enumerate(order))
-    found = session.run(session.SessionTask(1.0, str(file), *images[0].shape[:2]))
-    assert found.fps == 30
-    assert found.grabbed == found.followed + found.dropped
-    assert 1 <= found.followed <= found.grabbed
-    middle, most, largest = found.age_frames
-    assert 0 < middle <= most <= largest
-    assert 0 < found.cpu_per_wall < 4
-    assert found.peak_mb is None or found.peak_mb > 30
+    assert all(np.array_equal(read(n), images[k]) for n, k in enumerate(order))
+    figures = session.run(session.SessionTask(1.0, str(file), *images[0].shape[:2]))
+    assert figures.fps == 30
+    assert figures.grabbed == figures.followed + figures.dropped
+    assert 1 <= figures.followed <= figures.grabbed
+    median, p95, maximum = figures.age_frames
+    assert 0 < median <= p95 <= maximum
+    assert 0 < figures.cpu_per_wall < 4
+    assert figures.peak_mb is None or figures.peak_mb > 30
 
 
-def test_a_given_grabber_is_pulled_from_and_closed():
+def test_a_given_grabber_is_read_and_closed():
     closed = []
     grabber = session.PacedGrabber(lambda n: np.zeros((4, 6, 3), np.uint8), 1000.0)
     grabber.close = lambda: closed.append(True)
@@ -243,48 +243,48 @@ def test_a_given_grabber_is_pulled_from_and_closed():
 
 def test_burners_are_stopped():
     with session.cpu_load(2, 30.0):
-        pass  # leaving waits for their end; it would last 30 s otherwise
+        pass  # the exit waits for the processes' end, 30 s if they were not stopped
 
 
-def test_a_live_session_that_fails_says_why(tmp_path):
+def test_a_live_session_that_fails_reports_the_reason(tmp_path):
     file = tmp_path / "frames.raw"
     file.write_bytes(bytes(12))
     with pytest.raises(FacetrackError, match="no such model file"):
         session.run_in_process(session.SessionTask(1.0, str(file), 2, 2, model=str(tmp_path / "none.onnx")))
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the system does not say what a process holds now")
-def test_peak_memory_grows_with_what_is_held():
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the system does not report a process's memory")
+def test_peak_memory_grows_with_what_is_allocated():
     before = peak_mb()
-    held = np.ones(256 * 2**17)  # 256 MB, touched
+    allocated = np.ones(256 * 2**17)  # 256 MB, written, so that the pages are resident
     assert peak_mb() - before > 150 or peak_mb() > 256 + 60
-    del held
+    del allocated
 
 
-def made(name, cpu_ms, stages=()):
-    three = Percentiles(cpu_ms, 2 * cpu_ms, 3 * cpu_ms)
-    return MethodFigures(name, 100, 1.0, three, three, 1000 / cpu_ms, 1.0, stages)
+def method(name, cpu_ms, stages=()):
+    percentiles = Percentiles(cpu_ms, 2 * cpu_ms, 3 * cpu_ms)
+    return MethodFigures(name, 100, 1.0, percentiles, percentiles, 1000 / cpu_ms, 1.0, stages)
 
 
 @pytest.fixture
 def measured():
     staged = [{"detect": Elapsed(0.005, 0.004), REST: Elapsed(0.001, 0.001)}]
     own = method_figures("onnx, 1 thread", [Elapsed(0.006, 0.003)], [1], staged)
-    peer = made("peer", 12.0)
+    baseline = method("baseline", 12.0)
     machine = report.Machine("a processor", "Linux", "3.11", 2, 0.5)
     live = LiveFigures(2, 30.0, 300, 290, 10, (0.2, 0.9, 1.8), 0.12, 140.0)
-    sizes = (made("640x480", 2.0), made("1920x1080", 3.0))
-    methods = (own, peer)
-    return report.Bench("facetrack bench", machine, "drawn clip", (640, 480), methods, peer, sizes, (live,))
+    sizes = (method("640x480", 2.0), method("1920x1080", 3.0))
+    methods = (own, baseline)
+    return report.Bench("facetrack bench", machine, "synthetic clip", (640, 480), methods, baseline, sizes, (live,))
 
 
 def test_json_has_every_figure_and_the_ratios(measured, tmp_path):
     report.save(measured, tmp_path)
     values = json.loads((tmp_path / "figures.json").read_text())
     assert set(values) == {"command", "machine", "source", "size", "methods", "reference", "sizes", "live"}
-    assert values["reference"] == "peer"
-    own, peer = values["methods"]
-    assert (own["ratio"], peer["ratio"]) == pytest.approx((0.25, 1))
+    assert values["reference"] == "baseline"
+    own, baseline = values["methods"]
+    assert (own["ratio"], baseline["ratio"]) == pytest.approx((0.25, 1))
     assert own["cpu_ms"] == pytest.approx({"p50": 3, "p95": 3, "p99": 3})
     assert own["stages"][0]["stage"] == "detect"
     assert own["stages"][0]["mean_cpu_ms"] == pytest.approx(4)
@@ -294,20 +294,20 @@ def test_json_has_every_figure_and_the_ratios(measured, tmp_path):
     assert values["machine"]["load"] == 0.5
 
 
-def test_without_matplotlib_the_picture_is_left_out(measured, tmp_path, monkeypatch, capsys):
+def test_without_matplotlib_there_is_no_chart(measured, tmp_path, monkeypatch, capsys):
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     command.save(Console(width=200), measured, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figures.json"]
-    assert "no picture" in capsys.readouterr().out
+    assert "no stages.png" in capsys.readouterr().out
 
 
 @pytest.mark.net
-def test_the_command_prints_tables_and_writes_figures_and_picture(images, tmp_path, monkeypatch):
+def test_the_command_prints_tables_and_writes_figures_and_chart(images, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(frames, "MAX_FRAMES", 4)
-    monkeypatch.setattr(command, "read_frames", lambda source, camera: (images, "drawn clip"))
+    monkeypatch.setattr(command, "read_frames", lambda source, camera: (images, "synthetic clip"))
     arguments = ["bench", "--frames", "20", "--live-seconds", "0", "--sizes", "96x64", "--out", str(tmp_path / "made")]
     done = CliRunner().invoke(app, arguments, env={"COLUMNS": "140"})
     assert done.exit_code == 0, done.output
@@ -339,7 +339,7 @@ def test_lists_of_threads_and_sizes():
     assert command.parse_sizes("") == []
 
 
-def test_what_cannot_be_run_is_said(tmp_path, images):
+def test_invalid_options_are_reported(tmp_path, images):
     with pytest.raises(FacetrackError, match="leave one out"):
         command.read_frames(tmp_path, "0")
     with pytest.raises(FacetrackError, match="--peer is 'x'"):

@@ -1,4 +1,4 @@
-"""Live sources: an MJPEG server of the test's own stands in for a network camera, a fake capture for a device."""
+"""Live sources: a local MJPEG server as network camera, a fake cv2.VideoCapture as device."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from facetrack.errors import SourceError
 
 
 class MjpegServer(http.server.ThreadingHTTPServer):
-    """Serves /live: `n_frames` grey pictures, brighter by 5 each, one every `pause_s`; /silent: no data at all."""
+    """Server of /live: `n_frames` grey images, brighter by 5 each, one every `pause_s`; /silent: pauses after four."""
 
     n_frames = 20
     pause_s = 0.02
@@ -94,7 +94,7 @@ def test_a_slow_reader_gets_the_newest_frame_and_drops_are_counted(server: Mjpeg
         first = next(reader)
         time.sleep(0.2)
         second = next(reader)
-        assert time.perf_counter() - second.time_s < 0.15  # not one of those that were due meanwhile
+        assert time.perf_counter() - second.time_s < 0.15  # not a frame grabbed during the sleep
         assert second.index - first.index > 3
         assert source.dropped >= second.index - first.index - 1
         assert second.image.mean() - first.image.mean() == pytest.approx(5 * (second.index - first.index), abs=2)
@@ -130,7 +130,7 @@ def test_passwords_are_not_shown() -> None:
 
 
 class FakeGrabber:
-    """Three pictures, then an error of a kind nobody foresaw."""
+    """Grabber of three frames that then raises an unexpected error."""
 
     fps = None
 
@@ -142,7 +142,7 @@ class FakeGrabber:
         self.count += 1
         if self.count > 3:
             raise ValueError("the driver did something odd")
-        return np.zeros((4, 6, 3), np.uint8), 1.0  # a clock that stands still
+        return np.zeros((4, 6, 3), np.uint8), 1.0  # the same time every time
 
     def close(self) -> None:
         self.closed = True
@@ -168,7 +168,7 @@ def test_a_failed_start_closes_the_camera(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 class FakeCapture:
-    """cv2.VideoCapture of a camera that knows two sizes; `grabs` says how often grab() works."""
+    """Fake cv2.VideoCapture of a camera with two sizes; `grabs`: number of successful grab() calls."""
 
     opened_with: tuple[Any, ...] = ()
     opens = True
@@ -178,21 +178,21 @@ class FakeCapture:
     def __init__(self, *args: Any) -> None:
         type(self).opened_with = args
         self.settings: dict[int, float] = {cv2.CAP_PROP_FPS: 30.0}
-        self.wish = [640, 480]
+        self.requested = [640, 480]
 
     def isOpened(self) -> bool:  # noqa: N802 (OpenCV's name)
         return self.opens
 
     def set(self, name: int, value: float) -> bool:
         if name in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT):
-            self.wish[name == cv2.CAP_PROP_FRAME_HEIGHT] = int(value)
+            self.requested[name == cv2.CAP_PROP_FRAME_HEIGHT] = int(value)
         self.settings[name] = value
         return True
 
     def get(self, name: int) -> float:
-        size = min(self.sizes, key=lambda size: abs(size[0] - self.wish[0]) + abs(size[1] - self.wish[1]))
-        given = {cv2.CAP_PROP_FRAME_WIDTH: size[0], cv2.CAP_PROP_FRAME_HEIGHT: size[1]}
-        return given.get(name, self.settings.get(name, 0.0))
+        size = min(self.sizes, key=lambda size: abs(size[0] - self.requested[0]) + abs(size[1] - self.requested[1]))
+        actual = {cv2.CAP_PROP_FRAME_WIDTH: size[0], cv2.CAP_PROP_FRAME_HEIGHT: size[1]}
+        return actual.get(name, self.settings.get(name, 0.0))
 
     def grab(self) -> bool:
         self.grabs -= 1
@@ -216,18 +216,18 @@ def device(monkeypatch: pytest.MonkeyPatch) -> type[FakeCapture]:
     return Capture
 
 
-def test_a_device_is_opened_with_a_named_backend_and_the_wished_size(device: type[FakeCapture]) -> None:
+def test_a_device_is_opened_with_an_explicit_backend_and_the_requested_size(device: type[FakeCapture]) -> None:
     with Camera("0", width=1280, height=720) as source:
         assert source.size == (1280, 720)
         assert source.fps == 30
-        with pytest.raises(SourceError, match="stopped giving pictures"):
+        with pytest.raises(SourceError, match="stopped delivering frames"):
             list(source)
     assert device.opened_with[0] == 0
     assert device.opened_with[1] != cv2.CAP_ANY
 
 
 @pytest.mark.parametrize(("opens", "grabs"), [(False, 0), (True, 0)])
-def test_a_busy_device_is_said(device: type[FakeCapture], opens: bool, grabs: int) -> None:
+def test_a_busy_device_is_reported(device: type[FakeCapture], opens: bool, grabs: int) -> None:
     device.opens, device.grabs = opens, grabs
     with pytest.raises(SourceError, match="another program"):
         Camera(0)
@@ -235,34 +235,34 @@ def test_a_busy_device_is_said(device: type[FakeCapture], opens: bool, grabs: in
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="device files are Linux's")
-def test_missing_and_wrong_device_files_are_said(
+def test_missing_and_wrong_device_files_are_reported(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("no camera")
     for source, words in {"/dev/video_none": "There is no camera", str(tmp_path / "file"): "is not a camera"}.items():
         with pytest.raises(SourceError, match=words):
             Camera(source)
-    with pytest.raises(SourceError, match="gives no picture"):
+    with pytest.raises(SourceError, match="delivers no frames"):
         Camera("/dev/zero")
     monkeypatch.setattr(device_module.os, "access", lambda *args: False)
     with pytest.raises(SourceError, match="usermod"):
         Camera("/dev/zero")
-    assert capfd.readouterr() == ("", "")  # OpenCV's own log stays out of sight
+    assert capfd.readouterr() == ("", "")  # OpenCV's own log is silenced
 
 
-def test_list_devices_tells_sizes_and_problems(
+def test_list_devices_reports_sizes_and_problems(
     device: type[FakeCapture], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(devices_module.sys, "platform", "linux")
     monkeypatch.setattr(devices_module, "Path", lambda *parts: tmp_path)
     (tmp_path / "video0").touch()
-    found = list_devices()
-    assert [entry.sizes for entry in found] == [((640, 480), (1280, 720))]
-    assert found[0].fps == 30
+    devices = list_devices()
+    assert [entry.sizes for entry in devices] == [((640, 480), (1280, 720))]
+    assert devices[0].fps == 30
     device.grabs = 0
     problem = list_devices()[0].problem
     assert problem is not None
-    assert "no picture" in problem
+    assert "no frames" in problem
 
 
 def test_list_devices_without_a_camera_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

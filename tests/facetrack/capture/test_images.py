@@ -1,4 +1,4 @@
-"""Pictures as a source: natural order, EXIF orientation, odd names, and what is no picture."""
+"""Image files as a source: natural order, EXIF orientation, file names in any script, invalid files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write_image(path: Path, value: int = 100, size: tuple[int, int] = (60, 40)) 
 
 
 def exif_jpeg(path: Path, orientation: int) -> Path:
-    """A jpeg of 60x40, white in its stored top left quarter, with an EXIF orientation tag (TIFF tag 0x0112)."""
+    """Write a 60x40 jpeg, white in its stored top left quarter, with an EXIF orientation tag (TIFF tag 0x0112)."""
     image = np.zeros((40, 60, 3), np.uint8)
     image[:20, :30] = 255
     data = cv2.imencode(".jpg", image)[1].tobytes()
@@ -44,19 +44,19 @@ def test_a_folder_is_read_in_natural_order(tmp_path: Path) -> None:
     assert [frame.time_s for frame in frames] == pytest.approx([0, 0.04, 0.08])
 
 
-def test_the_frame_rate_of_pictures_can_be_given(tmp_path: Path) -> None:
+def test_the_frame_rate_of_images_can_be_given(tmp_path: Path) -> None:
     for number in range(3):
         write_image(tmp_path / f"{number}.jpg")
     assert [frame.time_s for frame in open_video(tmp_path, image_fps=10)] == pytest.approx([0, 0.1, 0.2])
 
 
-def test_a_single_picture_is_a_source_of_one_frame(tmp_path: Path) -> None:
+def test_a_single_image_is_a_source_of_one_frame(tmp_path: Path) -> None:
     frames = list(open_video(write_image(tmp_path / "photo.JPG")))
     assert len(frames) == 1
     assert frames[0].image.shape == (40, 60, 3)
 
 
-def test_pictures_keep_their_own_sizes(tmp_path: Path) -> None:
+def test_images_keep_their_own_sizes(tmp_path: Path) -> None:
     write_image(tmp_path / "1.png", size=(60, 40))
     write_image(tmp_path / "2.png", size=(30, 50))
     source = ImageFiles(tmp_path)
@@ -72,14 +72,14 @@ def test_names_in_any_script_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("orientation", "white"), [(1, (5, 5)), (3, (35, 55)), (6, (5, 35)), (8, (55, 5))])
 def test_exif_orientation_is_obeyed(tmp_path: Path, orientation: int, white: tuple[int, int]) -> None:
-    """white: row and column that the white quarter's outer corner comes to (EXIF 2.3, table of tag 0x0112)."""
+    """Oracle: `white`, row and column of the white quarter's outer corner (EXIF 2.3, table of tag 0x0112)."""
     image = read_image(exif_jpeg(tmp_path / "phone.jpg", orientation))
     assert image.shape[:2] == ((40, 60) if orientation in (1, 3) else (60, 40))
     assert image[white].min() > 200
     assert image.mean() == pytest.approx(255 / 4, abs=3)
 
 
-def test_grey_deep_and_transparent_pictures_become_bgr(tmp_path: Path) -> None:
+def test_grey_deep_and_transparent_images_become_bgr(tmp_path: Path) -> None:
     for name, image in {
         "grey.png": np.full((8, 8), 50, np.uint8),
         "deep.png": np.full((8, 8, 3), 50 * 257, np.uint16),
@@ -91,12 +91,12 @@ def test_grey_deep_and_transparent_pictures_become_bgr(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read, np.full((8, 8, 3), 50))
 
 
-def test_what_is_no_picture_is_said(tmp_path: Path) -> None:
+def test_files_that_are_no_images_are_reported(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("hello")
     (tmp_path / "empty.png").write_bytes(b"")
     for name, words in {
-        "text.jpg": "not a picture",
-        "empty.png": "not a picture",
+        "text.jpg": "not an image",
+        "empty.png": "not an image",
         "none.jpg": "does not exist",
     }.items():
         with pytest.raises(SourceError, match=words):
@@ -105,7 +105,7 @@ def test_what_is_no_picture_is_said(tmp_path: Path) -> None:
         read_image(tmp_path)
 
 
-def test_a_broken_picture_in_a_folder_is_named(tmp_path: Path) -> None:
+def test_a_broken_image_in_a_folder_is_named(tmp_path: Path) -> None:
     write_image(tmp_path / "1.png")
     (tmp_path / "2.png").write_bytes(b"broken")
     with pytest.raises(SourceError, match=r"2\.png"):

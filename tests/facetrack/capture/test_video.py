@@ -1,4 +1,4 @@
-"""Video files are read whole, upright and with their true times; the oracle is what the test itself wrote with PyAV."""
+"""Video files are read whole, upright and with the right timestamps; oracle: files that the test writes with PyAV."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RED, GREEN, BLUE, GREY = (40, 40, 220), (40, 200, 40), (220, 60, 40), (128, 128,
 
 
 def quadrants(size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Top left red, top right green, bottom left blue, bottom right grey."""
+    """Return an image: top left red, top right green, bottom left blue, bottom right grey."""
     width, height = size
     image = np.empty((height, width, 3), np.uint8)
     image[: height // 2, : width // 2], image[: height // 2, width // 2 :] = RED, GREEN
@@ -65,7 +65,7 @@ def cut(path: Path, share: float) -> Path:
 
 
 def read_until_error(source: Iterable[Frame]) -> tuple[int, str]:
-    """How many frames came, and the message of the SourceError after them."""
+    """Return the number of frames read, and the message of the SourceError after them."""
     count = 0
     try:
         for _ in source:
@@ -76,7 +76,7 @@ def read_until_error(source: Iterable[Frame]) -> tuple[int, str]:
 
 
 def corners(image: np.ndarray) -> list[str]:
-    """The quadrants' colours: top left, top right, bottom left, bottom right."""
+    """Return the quadrants' colours: top left, top right, bottom left, bottom right."""
     names = {"red": RED, "green": GREEN, "blue": BLUE, "grey": GREY}
     height, width = image.shape[:2]
     picks = [image[y, x].astype(int) for y in (height // 4, height * 3 // 4) for x in (width // 4, width * 3 // 4)]
@@ -170,7 +170,7 @@ def test_a_cut_file_without_index_cannot_be_opened(tmp_path: Path) -> None:
         open_video(path)
 
 
-def test_what_is_no_video_is_said_in_one_sentence(tmp_path: Path) -> None:
+def test_files_that_are_no_video_are_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("this is a text file\n" * 50)
     (tmp_path / "empty.mp4").write_bytes(b"")
     (tmp_path / "subtitles.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nhello\n")
@@ -180,7 +180,7 @@ def test_what_is_no_video_is_said_in_one_sentence(tmp_path: Path) -> None:
         "empty.mp4": "an empty file",
         "subtitles.srt": "no video",
         "missing.mp4": "does not exist",
-        "folder": "no pictures",
+        "folder": "no images",
     }.items():
         with pytest.raises(SourceError, match=words) as caught:
             open_source(tmp_path / name)
@@ -206,7 +206,7 @@ def test_a_stream_address_is_no_file() -> None:
         open_video("rtsp://host/path")
 
 
-def test_timeline_counts_from_zero_and_always_rises() -> None:
+def test_timeline_starts_at_zero_and_always_increases() -> None:
     timeline = Timeline(Fraction(1, 100), Fraction(1, 25))
     assert [timeline.tick(pts) for pts in (500, 504, 504, 503, 512)] == [0, 4, 5, 6, 12]
 
@@ -218,6 +218,6 @@ def test_timeline_fills_missing_timestamps_by_the_frame_rate() -> None:
     assert [timeline.tick(pts) for pts in (100, None, 108)] == [0, 4, 8]
 
 
-def test_timeline_goes_on_after_a_jump_back() -> None:
+def test_timeline_continues_after_a_backward_jump() -> None:
     timeline = Timeline(Fraction(1, 100), Fraction(1, 25))
     assert [timeline.tick(pts) for pts in (1000, 1004, 20, 24)] == [0, 4, 8, 12]

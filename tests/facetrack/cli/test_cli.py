@@ -1,4 +1,4 @@
-"""The commands as a person runs them, on the clip whose truth is known, and every bad input in one sentence."""
+"""Commands in a separate process, on the synthetic clip with ground truth; every bad input is one sentence."""
 
 import json
 import os
@@ -56,16 +56,16 @@ def test_video_follows_the_known_face(tmp_path, clip, truth):
         assert [face["id"] for face in line["faces"]] == [1]
         error = np.linalg.norm(np.array(line["faces"][0]["points"]) - faces[0].points, axis=1).mean()
         assert error < 0.08 * np.linalg.norm(faces[0].points[36] - faces[0].points[45])
-    pictures = read(tmp_path / "a.mp4")
-    assert len(pictures) == FRAMES
-    assert pictures[0].shape == (480, 640, 3)
-    assert np.abs(pictures[5].astype(int) - read(clip)[5]).max() > 60  # something was drawn
+    annotated = read(tmp_path / "a.mp4")
+    assert len(annotated) == FRAMES
+    assert annotated[0].shape == (480, 640, 3)
+    assert np.abs(annotated[5].astype(int) - read(clip)[5]).max() > 60  # something was drawn
     assert len((tmp_path / "p.csv").read_text().splitlines()) == FRAMES + 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "p.csv", "p.jsonl"]
 
 
 def write_phone_clip(path, truth):
-    """As phones write them: lying pictures with a note to turn them, uneven times, a sound track."""
+    """Write a clip as phones do: rotated frames with a display matrix, variable frame rate, an audio track."""
     ticks = np.cumsum([0] + [2000 + 700 * (i % 3) for i in range(len(truth) - 1)])  # 1/60000 s
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=24)
@@ -74,10 +74,10 @@ def write_phone_clip(path, truth):
         stream.set_display_rotation(90)
         sound = container.add_stream("aac", rate=44_100, layout="mono")
         for tick, (frame, _) in zip(ticks, truth, strict=True):
-            lying = np.ascontiguousarray(np.rot90(frame.image, -1))
-            picture = av.VideoFrame.from_ndarray(lying, format="bgr24")
-            picture.pts, picture.time_base = int(tick), Fraction(1, 60_000)
-            container.mux(stream.encode(picture))
+            rotated = np.ascontiguousarray(np.rot90(frame.image, -1))
+            encoded = av.VideoFrame.from_ndarray(rotated, format="bgr24")
+            encoded.pts, encoded.time_base = int(tick), Fraction(1, 60_000)
+            container.mux(stream.encode(encoded))
         for i in range(40):
             samples = np.sin(np.arange(1024) * 0.06)[None].astype(np.float32)
             wave = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
@@ -111,12 +111,12 @@ def test_a_phones_clip_keeps_its_times_stands_upright_and_sounds_the_same(tmp_pa
 def test_live_records_every_frame_it_followed(tmp_path, clip):
     done = facetrack("live", "--camera", clip, "--no-window", "--record", "r.mp4", "--csv", "p.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    pictures = read(tmp_path / "r.mp4")
-    assert f"{len(pictures)} frames followed" in done.stderr
-    assert len(pictures) == FRAMES  # a file drops none
-    before, after = read(clip)[-1].astype(int), pictures[-1].astype(int)
+    recorded = read(tmp_path / "r.mp4")
+    assert f"{len(recorded)} frames followed" in done.stderr
+    assert len(recorded) == FRAMES  # no frame of a file is dropped
+    before, after = read(clip)[-1].astype(int), recorded[-1].astype(int)
     assert np.abs(after - before).mean() > 0.3  # something is drawn
-    assert np.abs(after - before)[::7, ::7].mean() < 10  # on the same picture
+    assert np.abs(after - before)[::7, ::7].mean() < 10  # on the same frame
 
 
 def test_each_output_may_be_given_alone(tmp_path, clip):
@@ -138,14 +138,14 @@ def test_image_and_a_folder_of_images(tmp_path, truth):
     assert len(read(tmp_path / "a.mp4")) == 3
 
 
-def test_a_picture_without_a_face_has_none(tmp_path):
+def test_an_image_without_a_face_has_none(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "noise.png"), noise)
     done = facetrack("image", "noise.png", "--json", "-", cwd=tmp_path)
     assert json.loads(done.stdout)["faces"] == []
 
 
-def test_demo_writes_what_it_says(tmp_path):
+def test_demo_writes_its_outputs(tmp_path):
     done = facetrack("demo", "--seconds", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "30 frames, 30 with a face, 1 identities" in " ".join(done.stderr.split())
@@ -164,7 +164,7 @@ def test_devices_answers_without_a_camera(tmp_path):
 
 
 def bad_files(folder):
-    (folder / "text.mp4").write_text("this is no film")
+    (folder / "text.mp4").write_text("this is no video")
     (folder / "text.onnx").write_text("this is no network")
     (folder / "empty").mkdir()
     return folder

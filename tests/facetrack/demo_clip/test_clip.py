@@ -1,4 +1,4 @@
-"""The generated clip: the same every time, its truth where the camera says, its lids and lips really moving."""
+"""Synthetic clip: reproducible, with its ground truth in the right place, with moving lids and lips."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def gap(points, pairs):
 
 
 def around(image, points, margin_px=2):
-    """The part of an image that the given points cover."""
+    """Return the bounding box of the points from an image, with a margin."""
     low, high = (
         np.floor(points.min(axis=0)).astype(int) - margin_px,
         np.ceil(points.max(axis=0)).astype(int) + margin_px,
@@ -55,18 +55,18 @@ def test_shapes_and_types():
 
 
 def test_truth_is_where_the_camera_puts_it(puppet):
-    """Worked out from the matrix with plain sums, point by point."""
+    """Oracle: the camera matrix applied by plain sums, point by point."""
     clip = SyntheticClip(ClipOptions(seed=5, **QUIET))
     for index in (0, 40, 200):
         (a, b, tx), (c, d, ty) = clip.camera(index / 30)
-        assert (a, b) == pytest.approx((d, -c))  # a turn and a scale, no shear
+        assert (a, b) == pytest.approx((d, -c))  # a rotation and a scale, no shear
         points = clip.render(index)[1][0].points
         for (x, y), (u, v) in zip(puppet.points, points, strict=True):
             assert (u, v) == pytest.approx((a * x + b * y + tx, c * x + d * y + ty), abs=1e-3)
 
 
-def test_picture_is_where_the_truth_is(puppet):
-    """The colour at each point lies within the colours that the photograph has around it."""
+def test_the_image_agrees_with_the_ground_truth(puppet):
+    """The colour at each point lies within the range of colours around that point in the photograph."""
     clip = SyntheticClip(ClipOptions(seed=6, **QUIET))
     rendered = [clip.render(index) for index in (0, 75, 150, 225)]
     complete = [(frame, truth) for frame, (truth,) in rendered if truth.visible.all()]
@@ -75,22 +75,22 @@ def test_picture_is_where_the_truth_is(puppet):
         for point in range(topology.N_POINTS):
             x, y = truth.points[point]
             u, v = (puppet.points[point] + 0.5) * 3 - 0.5
-            seen = frame.image[round(float(y)), round(float(x))].astype(float)
+            colour = frame.image[round(float(y)), round(float(x))].astype(float)
             near = puppet.image[round(v) - 4 : round(v) + 5, round(u) - 4 : round(u) + 5].reshape(-1, 3).astype(float)
-            assert (seen >= near.min(axis=0) - 8).all()
-            assert (seen <= near.max(axis=0) + 8).all()
+            assert (colour >= near.min(axis=0) - 8).all()
+            assert (colour <= near.max(axis=0) + 8).all()
 
 
 def test_mirrored_face_is_labelled_as_the_scheme_wants():
     _, (first, second) = SyntheticClip(ClipOptions(faces=2, **QUIET)).render(0)
     for truth in (first, second):
         right, left = (truth.points[list(eye)].mean(axis=0) for eye in (topology.RIGHT_EYE, topology.LEFT_EYE))
-        assert right[0] < left[0]  # the person's right eye is on the picture's left
+        assert right[0] < left[0]  # the person's right eye is on the image's left
         assert truth.points[topology.CHIN, 1] > right[1]
     assert abs(first.points.mean(axis=0)[0] - second.points.mean(axis=0)[0]) > 100
 
 
-def test_lids_close_and_the_picture_shows_it():
+def test_lids_close_in_the_points_and_in_the_image():
     options = {"duration_s": 2.0, "noise_sigma": 0.0, "yawns": ()}
     blinking = SyntheticClip(ClipOptions(blinks=((1.0, 1.3),), **options))
     open_eyed = SyntheticClip(ClipOptions(blinks=(), **options))
@@ -102,9 +102,9 @@ def test_lids_close_and_the_picture_shows_it():
         ratio = gap(truth.points, LID_PAIRS) / gap(open_truth.points, LID_PAIRS)
         if closed:
             assert truth.closure == 1.0
-            assert ratio < 0.2  # the lids meet; paired points stand a little aside of one another
+            assert ratio < 0.2  # the lids meet; paired points are slightly offset horizontally
             assert change > 15
-            # Lashes and skin: neither the black of a pupil nor the white around it is left.
+            # Only lashes and skin remain: neither a black pupil nor the white of the eye.
             assert np.ptp(around(frame.image, eye, -2).max(axis=2)) < 0.8 * np.ptp(
                 around(reference.image, eye, -2).max(axis=2)
             )
@@ -133,9 +133,9 @@ def test_jaw_drops_and_the_mouth_turns_dark(puppet):
     still = [*topology.RIGHT_BROW, *topology.RIGHT_EYE, *topology.NOSE_BRIDGE, *topology.NOSE_BASE]
     np.testing.assert_array_equal(wide_points[still], shut_points[still])
     np.testing.assert_array_equal(wide[:100], shut[:100])  # nothing moves above the nose
-    # Between the upper teeth and the lower lip: where skin was, it is dark now.
-    middle = wide_points[[lip for pair in lips for lip in pair]].mean(axis=0)
-    x, y = np.rint((middle - (158, 76) + 0.5) * 3 - 0.5).astype(int)
+    # Between the upper teeth and the lower lip the skin is replaced by the dark interior.
+    centre = wide_points[[lip for pair in lips for lip in pair]].mean(axis=0)
+    x, y = np.rint((centre - (158, 76) + 0.5) * 3 - 0.5).astype(int)
     assert wide[y + 3, x].max() < 80 < shut[y + 3, x].max()
 
 
@@ -147,23 +147,23 @@ def test_opening_a_little_changes_little(puppet):
 
 def test_absent_and_covered():
     clip = SyntheticClip(ClipOptions(duration_s=6.0, absent=((1.0, 2.0),), covered=((4.0, 5.0),), noise_sigma=0.0))
-    seen = {
+    visible = {
         time_s: clip.render(round(time_s * 30))[1][0].visible for time_s in (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 4.9, 5.6)
     }
-    assert [bool(seen[t].any()) for t in seen] == [True, False, False, False, True, False, False, True]
-    assert seen[3.0].all()
+    assert [bool(visible[t].any()) for t in visible] == [True, False, False, False, True, False, False, True]
+    assert visible[3.0].all()
 
 
-def test_speed_quickens_the_camera():
-    way = []
+def test_speed_is_a_factor_on_the_camera_motion():
+    mean_shifts = []
     for speed in (1.0, 3.0):
         clip = SyntheticClip(ClipOptions(seed=2, speed=speed, **QUIET))
         shifts = np.array([clip.camera(index / 30)[:, 2] for index in range(150)])
-        way.append(np.linalg.norm(np.diff(shifts, axis=0), axis=1).mean())
-    assert way[1] > 2 * way[0]
+        mean_shifts.append(np.linalg.norm(np.diff(shifts, axis=0), axis=1).mean())
+    assert mean_shifts[1] > 2 * mean_shifts[0]
 
 
-def test_noise_is_as_asked():
+def test_noise_has_the_given_sigma():
     still, noisy = (
         SyntheticClip(ClipOptions(noise_sigma=sigma)).render(5)[0].image.astype(float) for sigma in (0, 6.0)
     )
@@ -172,7 +172,7 @@ def test_noise_is_as_asked():
 
 
 @pytest.mark.parametrize("wrong", [{"faces": 3}, {"fps": 0.0}, {"size": (0, 10)}])
-def test_senseless_options_are_refused(wrong):
+def test_invalid_options_are_refused(wrong):
     with pytest.raises(ValueError, match="must be"):
         ClipOptions(**wrong)
 

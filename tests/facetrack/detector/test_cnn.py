@@ -1,4 +1,4 @@
-"""The detector's decoding against boxes computed by hand, through an engine that returns planted maps."""
+"""Decoding of the detector's outputs against boxes computed by hand, with a fake engine."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def spec(kind: str = "detector", outputs: tuple[str, ...] = ("stride8", "stride1
 
 
 class FakeEngine:
-    """Answers every picture with maps in which nothing scores but what was planted."""
+    """Engine whose maps have a low score everywhere except in the cells set by `plant`."""
 
     def __init__(self, **of_spec: object) -> None:
         self.spec = spec(**of_spec)  # type: ignore[arg-type]
         self.planted: list[tuple[int, int, int, list[float]]] = []
-        self.seen: list[np.ndarray] = []
+        self.batches: list[np.ndarray] = []
 
     def plant(self, stride: int, row: int, column: int, logit: float, box: tuple[float, ...]) -> None:
-        """box: middle x, y relative to the cell's own and log sides, all in strides."""
+        """Set one cell. box: centre x, y relative to the cell's centre and log sides, all in strides."""
         self.planted.append((stride, row, column, [logit, *box, *np.ravel(FIVE)]))
 
     def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        self.seen.append(batch)
+        self.batches.append(batch)
         assert batch.dtype == np.uint8
         assert batch.shape[1] % 32 == 0
         assert batch.shape[2] % 32 == 0
@@ -48,15 +48,15 @@ class FakeEngine:
 
 def test_decodes_a_box_computed_by_hand() -> None:
     engine = FakeEngine()
-    # Cell (row 3, column 5) at stride 16: its middle is (5.5 * 16 - .5, 3.5 * 16 - .5) = (87.5, 55.5).
+    # Cell (row 3, column 5) at stride 16: its centre is (5.5 * 16 - .5, 3.5 * 16 - .5) = (87.5, 55.5).
     engine.plant(16, 3, 5, 2.0, (0.5, -0.25, np.log(2.0), np.log(3.0)))
-    found = CnnDetector(engine)(np.zeros((192, 320, 3), np.uint8))
-    # Middle (95.5, 51.5), 32 wide, 48 high; the picture is not reduced.
-    np.testing.assert_allclose(found.boxes, [[79.5, 27.5, 111.5, 75.5]], atol=1e-4)
-    np.testing.assert_allclose(found.scores, [1 / (1 + np.exp(-2.0))], rtol=1e-6)
-    assert found.keypoints is not None
-    np.testing.assert_allclose(found.keypoints[0], [(87.5 + 16 * x, 55.5 + 16 * y) for x, y in FIVE], atol=1e-4)
-    assert found.boxes.dtype == found.scores.dtype == found.keypoints.dtype == np.float32
+    detections = CnnDetector(engine)(np.zeros((192, 320, 3), np.uint8))
+    # Centre (95.5, 51.5), 32 wide, 48 high; the image is not downsampled.
+    np.testing.assert_allclose(detections.boxes, [[79.5, 27.5, 111.5, 75.5]], atol=1e-4)
+    np.testing.assert_allclose(detections.scores, [1 / (1 + np.exp(-2.0))], rtol=1e-6)
+    assert detections.keypoints is not None
+    np.testing.assert_allclose(detections.keypoints[0], [(87.5 + 16 * x, 55.5 + 16 * y) for x, y in FIVE], atol=1e-4)
+    assert detections.boxes.dtype == detections.scores.dtype == detections.keypoints.dtype == np.float32
 
 
 def test_every_level_is_read_and_the_best_comes_first() -> None:
@@ -64,20 +64,20 @@ def test_every_level_is_read_and_the_best_comes_first() -> None:
     engine.plant(8, 2, 2, 1.0, (0, 0, 0, 0))
     engine.plant(16, 8, 2, 3.0, (0, 0, 0, 0))
     engine.plant(32, 1, 7, 2.0, (0, 0, 0, 0))
-    found = CnnDetector(engine)(np.zeros((256, 320, 3), np.uint8))
-    middles = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
-    np.testing.assert_allclose(middles, [(39.5, 135.5), (239.5, 47.5), (19.5, 19.5)], atol=1e-4)
-    np.testing.assert_allclose(found.boxes[:, 2] - found.boxes[:, 0], [16, 32, 8], rtol=1e-5)
+    detections = CnnDetector(engine)(np.zeros((256, 320, 3), np.uint8))
+    centres = (detections.boxes[:, :2] + detections.boxes[:, 2:]) / 2
+    np.testing.assert_allclose(centres, [(39.5, 135.5), (239.5, 47.5), (19.5, 19.5)], atol=1e-4)
+    np.testing.assert_allclose(detections.boxes[:, 2] - detections.boxes[:, 0], [16, 32, 8], rtol=1e-5)
 
 
-def test_one_face_seen_by_several_cells_is_one_box() -> None:
+def test_one_face_detected_by_several_cells_is_one_box() -> None:
     engine = FakeEngine()
     for column, logit in ((5, 1.0), (6, 2.5), (7, 1.5)):  # three cells, one box around column 6
         engine.plant(16, 4, column, logit, (6 - column, 0, np.log(4), np.log(4)))
     engine.plant(16, 4, 15, 0.5, (0, 0, np.log(4), np.log(4)))  # another face, far away
-    found = CnnDetector(engine)(np.zeros((256, 320, 3), np.uint8))
-    assert len(found) == 2
-    np.testing.assert_allclose(found.scores, 1 / (1 + np.exp([-2.5, -0.5])), rtol=1e-5)
+    detections = CnnDetector(engine)(np.zeros((256, 320, 3), np.uint8))
+    assert len(detections) == 2
+    np.testing.assert_allclose(detections.scores, 1 / (1 + np.exp([-2.5, -0.5])), rtol=1e-5)
 
 
 def test_boxes_that_overlap_a_little_both_stay() -> None:
@@ -91,11 +91,11 @@ def test_boxes_that_overlap_a_little_both_stay() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 700), (31, 33), (480, 640), (720, 1280), (333, 217)])
 def test_no_face_gives_empty_arrays_at_any_size(size: tuple[int, int]) -> None:
-    found = CnnDetector(FakeEngine())(np.zeros((*size, 3), np.uint8))
-    assert found.boxes.shape == (0, 4)
-    assert found.scores.shape == (0,)
-    assert found.keypoints is not None
-    assert found.keypoints.shape == (0, 5, 2)
+    detections = CnnDetector(FakeEngine())(np.zeros((*size, 3), np.uint8))
+    assert detections.boxes.shape == (0, 4)
+    assert detections.scores.shape == (0,)
+    assert detections.keypoints is not None
+    assert detections.keypoints.shape == (0, 5, 2)
 
 
 def test_threshold_is_a_score() -> None:
@@ -106,11 +106,10 @@ def test_threshold_is_a_score() -> None:
     assert len(CnnDetector(engine, DetectorOptions(threshold=0.51))(image)) == 0
 
 
-def test_mapping_back_agrees_with_where_a_dot_lands() -> None:
-    """Oracle: a white block in a large picture; its centroid in the reduced one, decoded, must come back to the
-    block's middle."""
+def test_mapping_back_agrees_with_the_position_of_a_block() -> None:
+    """Oracle: a white block's centroid in the downsampled image, decoded, is the block's centre in the full one."""
     image = np.zeros((481, 641, 3), np.uint8)
-    image[200:216, 300:324] = 255  # middle (311.5, 207.5)
+    image[200:216, 300:324] = 255  # centre (311.5, 207.5)
     batch, _ = letterbox(image, 320, 32)
     weight = batch[0, :, :, 0].astype(float)
     y, x = (float((weight * grid).sum() / weight.sum()) for grid in np.mgrid[: weight.shape[0], : weight.shape[1]])
@@ -119,7 +118,7 @@ def test_mapping_back_agrees_with_where_a_dot_lands() -> None:
     engine.plant(8, row, column, 3.0, ((x + 0.5) / 8 - column - 0.5, (y + 0.5) / 8 - row - 0.5, 1.0, 1.0))
     box = CnnDetector(engine)(image).boxes[0]
     np.testing.assert_allclose((box[:2] + box[2:]) / 2, [311.5, 207.5], atol=0.05)
-    # The box's side is e cells of 8 px, reduced by 320 / 641 in x and by 240 / 481 in y.
+    # The box's side is e cells of 8 px, downsampled by 320 / 641 in x and by 240 / 481 in y.
     np.testing.assert_allclose(box[2:] - box[:2], [np.e * 8 * 641 / 320, np.e * 8 * 481 / 240], rtol=1e-4)
 
 

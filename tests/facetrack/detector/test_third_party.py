@@ -1,4 +1,4 @@
-"""YuNet and MediaPipe's detector in facetrack's convention: geometry by hand, mistakes, and real faces."""
+"""YuNet and MediaPipe's detector in facetrack's convention: geometry by hand, error messages, real faces."""
 
 import builtins
 import hashlib
@@ -23,20 +23,20 @@ BLAZE = SHARED / "models" / mediapipe.FILE.name
 PHOTO = Path(errors.__file__).parent / "_assets" / "astronaut.jpg"
 
 
-def test_foreheads_are_cut_on_the_side_where_they_are():
+def test_foreheads_are_cut_off_at_the_top_of_the_head():
     boxes = np.tile(np.float32([[10, 20, 110, 220]]), (4, 1))  # 100 wide, 200 high
     upright, right, left, down = below_forehead(boxes, np.deg2rad(np.float32([0, 90, -90, 180])))
     np.testing.assert_allclose(upright, [10, 68, 110, 220], atol=1e-4)
-    np.testing.assert_allclose(right, [10, 20, 86, 220], atol=1e-4)  # turned clockwise: its top is at the right
+    np.testing.assert_allclose(right, [10, 20, 86, 220], atol=1e-4)  # rotated clockwise: its top is at the right
     np.testing.assert_allclose(left, [34, 20, 110, 220], atol=1e-4)
     np.testing.assert_allclose(down, [10, 20, 110, 172], atol=1e-4)
     np.testing.assert_allclose(below_forehead(boxes)[0], upright)
 
 
-def test_eyes_tell_the_roll():
-    level, turned = np.zeros((5, 2), np.float32), np.zeros((5, 2), np.float32)
-    level[1], turned[1] = (10, 0), (10, 10)  # y down: the second is turned clockwise by 45 degrees
-    np.testing.assert_allclose(np.rad2deg(yunet.eye_roll(np.stack([level, turned]))), [0, 45])
+def test_the_roll_follows_from_the_eyes():
+    level, rotated = np.zeros((5, 2), np.float32), np.zeros((5, 2), np.float32)
+    level[1], rotated[1] = (10, 0), (10, 10)  # y down: the second is rotated clockwise by 45 degrees
+    np.testing.assert_allclose(np.rad2deg(yunet.eye_roll(np.stack([level, rotated]))), [0, 45])
 
 
 def test_the_square_becomes_an_extent():
@@ -106,7 +106,7 @@ def test_mediapipe_refuses_other_files():
 @pytest.fixture(scope="module", params=["yunet", "mediapipe"])
 def detector(request):
     if not YUNET.is_file():
-        pytest.skip("needs the peers' files beside the repository")
+        pytest.skip("needs the baselines' files in ../shared/models")
     if request.param == "yunet":
         return yunet.YunetDetector(YUNET, DetectorOptions(640))
     pytest.importorskip("mediapipe", reason="needs the extra 'mediapipe'")
@@ -118,11 +118,11 @@ def test_boxes_are_the_extents_of_the_labelled_points(detector):
     pictures = pytest.importorskip("facetrain.samples.pictures", reason="needs the extra 'train'")
     overlaps = []
     for picture in pictures.read_points_pack(SHARED / "data", "helen_train")[5:400:20]:
-        found = detector(picture.decode())
-        overlap = box_iou(found.boxes, points_box(picture.outlines))[:, 0]
+        detections = detector(picture.decode())
+        overlap = box_iou(detections.boxes, points_box(picture.outlines))[:, 0]
         overlaps.append(overlap.max(initial=0))
-        assert (np.diff(found.scores) <= 0).all()
-        eyes = found.keypoints[overlap.argmax(), :2]
+        assert (np.diff(detections.scores) <= 0).all()
+        eyes = detections.keypoints[overlap.argmax(), :2]
         side = np.ptp(picture.outlines[0], axis=0).max()
         assert np.linalg.norm(eyes - picture.keypoints[0, :2], axis=1).max() < 0.15 * side
     assert min(overlaps) > 0.5
@@ -130,11 +130,11 @@ def test_boxes_are_the_extents_of_the_labelled_points(detector):
 
 
 @pytest.mark.data
-def test_nothing_is_found_in_grey(detector):
-    found = detector(np.full((240, 320, 3), 128, np.uint8))
-    assert found.boxes.shape == (0, 4)
-    assert found.scores.shape == (0,)
-    assert found.keypoints.shape == (0, 5, 2)
+def test_nothing_is_detected_in_grey(detector):
+    detections = detector(np.full((240, 320, 3), 128, np.uint8))
+    assert detections.boxes.shape == (0, 4)
+    assert detections.scores.shape == (0,)
+    assert detections.keypoints.shape == (0, 5, 2)
 
 
 @pytest.mark.data
@@ -145,7 +145,7 @@ def test_opening_is_quiet(detector, capfd):
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not YUNET.is_file(), reason="needs the peers' files beside the repository")
+@pytest.mark.skipif(not YUNET.is_file(), reason="needs the baselines' files in ../shared/models")
 @pytest.mark.parametrize(("path", "file"), [(YUNET, yunet.FILE), (BLAZE, mediapipe.FILE)])
-def test_the_sums_are_of_these_files(path, file):
+def test_the_checksums_are_of_these_files(path, file):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256

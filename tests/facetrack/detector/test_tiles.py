@@ -1,4 +1,4 @@
-"""The tiles cover every picture, and what the detector finds in one lies where it is in the whole."""
+"""Coverage of the image by the tiles, and detections in px of the whole image."""
 
 import numpy as np
 import pytest
@@ -15,16 +15,16 @@ SIZES = [(640, 480), (1280, 720), (1920, 1080), (720, 1280), (513, 300), (3840, 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("side", [1, 24, 63, 64])
 def test_every_small_box_lies_wholly_in_a_tile(width, height, side):
-    """All places of a box of side x side pixels; side 1: every point of the picture."""
+    """All positions of a box of side x side pixels; side 1: every pixel of the image."""
     tiles = Tiles()
     assert side <= tiles.OVERLAP_PX
     wide, high = tiles.size
-    held = np.zeros((height - side + 1, width - side + 1), bool)
+    covered = np.zeros((height - side + 1, width - side + 1), bool)
     for x, y in tiles.origins(width, height):
         assert 0 <= x <= max(width - wide, 0)
         assert 0 <= y <= max(height - high, 0)
-        held[y : y + high - side + 1, x : x + wide - side + 1] = True
-    assert held.all()
+        covered[y : y + high - side + 1, x : x + wide - side + 1] = True
+    assert covered.all()
 
 
 @pytest.mark.parametrize(
@@ -32,19 +32,19 @@ def test_every_small_box_lies_wholly_in_a_tile(width, height, side):
     [(320, 240, 0), (448, 336, 0), (512, 384, 0), (513, 384, 4), (640, 480, 4), (1280, 720, 12), (1920, 1080, 20)],
 )
 def test_as_many_tiles_as_needed(width, height, count):
-    """Of 448 x 336 px, each 384 x 272 beyond the last: (1280 - 64) / 384 = 3.2 and (720 - 64) / 272 = 2.4."""
+    """Tiles of 448 x 336 px, with at most 384 x 272 px of step: (1280 - 64) / 384 = 3.2 and (720 - 64) / 272 = 2.4."""
     assert len(Tiles().origins(width, height)) == count
 
 
-def test_one_after_the_other_and_round_again():
+def test_tiles_come_in_turn_cyclically():
     image = np.arange(480 * 640 * 3, dtype=np.uint8).reshape(480, 640, 3)
     tiles = Tiles()
-    given = [tiles.next(image) for _ in range(5)]
-    assert [origin for _, origin in given] == [(0, 0), (192, 0), (0, 144), (192, 144), (0, 0)]
-    for part, (x, y) in given:
-        assert part.shape == (336, 448, 3)
-        assert np.shares_memory(part, image)
-        assert (part[0, 0] == image[y, x]).all()
+    returned = [tiles.next(image) for _ in range(5)]
+    assert [origin for _, origin in returned] == [(0, 0), (192, 0), (0, 144), (192, 144), (0, 0)]
+    for tile, (x, y) in returned:
+        assert tile.shape == (336, 448, 3)
+        assert np.shares_memory(tile, image)
+        assert (tile[0, 0] == image[y, x]).all()
     tiles.reset()
     tiles.next(image)
     tiles.reset()
@@ -54,18 +54,20 @@ def test_one_after_the_other_and_round_again():
 
 def test_detections_are_moved_back():
     points = np.arange(20, dtype=np.float32).reshape(2, 5, 2)
-    found = Detections(np.float32([[1, 2, 31, 42], [5, 6, 7, 8]]), np.float32([0.9, 0.8]), points)
-    moved = shifted(found, (384, 272))
+    detections = Detections(np.float32([[1, 2, 31, 42], [5, 6, 7, 8]]), np.float32([0.9, 0.8]), points)
+    moved = shifted(detections, (384, 272))
     assert moved.boxes.tolist() == [[385, 274, 415, 314], [389, 278, 391, 280]]
-    assert moved.scores is found.scores
+    assert moved.scores is detections.scores
     np.testing.assert_array_equal(moved.keypoints[..., 0], points[..., 0] + 384)
     np.testing.assert_array_equal(moved.keypoints[..., 1], points[..., 1] + 272)
-    assert shifted(Detections(found.boxes, found.scores), (1, 1)).keypoints is None
+    assert shifted(Detections(detections.boxes, detections.scores), (1, 1)).keypoints is None
 
 
-class ShortSighted(Stage):
-    """Reduces what it is shown to 320 px and sees faces of 16 px and more that lie wholly in there. Where its part of
-    the picture lies is written in the pixels."""
+class LowResolutionStage(Stage):
+    """Stage whose detector downsamples to 320 px and detects faces of 16 px and more that lie wholly in the tile.
+
+    The pixel values encode their own position, from which it derives the tile's origin.
+    """
 
     def __init__(self, width, height):
         super().__init__()
@@ -90,8 +92,8 @@ class ShortSighted(Stage):
 
 @pytest.mark.parametrize("place", [(20, 20), (1255, 700), (430, 300), (640, 360), (845, 545)])
 def test_a_far_face_is_found_within_one_round_of_the_tiles(place):
-    """30 px of 1280 are 7.5 of 320, and 21 of a tile's."""
-    stage = ShortSighted(1280, 720)
+    """30 px of 1280 are 7.5 px in the downsampled image, 21 px in a downsampled tile."""
+    stage = LowResolutionStage(1280, 720)
     stage.actors = [actor(*place, 30.0)]
     tracker = stage.tracker()
     assert len(stage.detect(stage.image)) == 0
@@ -101,20 +103,22 @@ def test_a_far_face_is_found_within_one_round_of_the_tiles(place):
             break
     assert ids(faces) == [1]
     np.testing.assert_allclose(faces[0].landmarks.points, stage.actors[0])
-    assert stage.detector_calls == 1 + 2 * (i + 1), "the whole and one part of it in each frame"
+    assert stage.detector_calls == 1 + 2 * (i + 1), "expected the whole image and one tile in each frame"
 
 
 def test_beside_a_near_face_a_far_one_is_found_in_a_round_of_intervals():
-    stage = ShortSighted(1280, 720)
+    stage = LowResolutionStage(1280, 720)
     stage.actors = [actor(300, 300, 150), actor(1100, 600, 30)]
     tracker = stage.tracker()
-    seen = [ids(tracker.update(Frame(stage.image, i * 0.5, i))) for i in range(1 + 12 * FaceTracker.CLOSER_EVERY)]
-    assert seen[0] == [1]
-    assert seen[-1] == [1, 2]
+    ids_by_frame = [
+        ids(tracker.update(Frame(stage.image, i * 0.5, i))) for i in range(1 + 12 * FaceTracker.CLOSER_EVERY)
+    ]
+    assert ids_by_frame[0] == [1]
+    assert ids_by_frame[-1] == [1, 2]
 
 
-def test_a_small_picture_is_looked_at_once():
-    stage = ShortSighted(320, 240)
+def test_a_small_image_is_searched_once():
+    stage = LowResolutionStage(320, 240)
     tracker = stage.tracker()
     tracker.update(Frame(stage.image, 0.0, 0))
     assert stage.detector_calls == 1

@@ -1,4 +1,4 @@
-"""Batches of any size on programs of fixed sizes, and what is kept in the cache."""
+"""Split of batches over programs of fixed sizes, the machine's cache, interleaved timing."""
 
 import dataclasses
 import json
@@ -81,7 +81,7 @@ class Maker:
         return json.loads(path.read_text())["what"]
 
 
-def test_what_is_kept_is_made_once(tmp_path):
+def test_a_cached_file_is_built_once(tmp_path):
     maker, path = Maker(), tmp_path / "a" / "x.json"
     assert [load_or_build(path, maker.load, maker.build) for _ in range(3)] == ["made"] * 3
     assert maker.built == 1
@@ -89,12 +89,12 @@ def test_what_is_kept_is_made_once(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"other": 1}'])
-def test_a_damaged_file_is_made_again(tmp_path, damage, caplog):
+def test_a_damaged_file_is_built_again(tmp_path, damage, caplog):
     maker, path = Maker("new"), tmp_path / "x.json"
     path.write_text(damage)
     assert load_or_build(path, maker.load, maker.build) == "new"
     assert maker.built == 1
-    assert "made again" in caplog.text
+    assert "building it again" in caplog.text
     assert load_or_build(path, maker.load, maker.build) == "new"
     assert maker.built == 1
 
@@ -102,8 +102,8 @@ def test_a_damaged_file_is_made_again(tmp_path, damage, caplog):
 def test_a_build_that_fails_leaves_nothing_behind(tmp_path):
     path = tmp_path / "x.json"
 
-    def build(part):
-        part.write_text("half")
+    def build(temporary):
+        temporary.write_text("half")
         raise RuntimeError("no memory")
 
     with pytest.raises(RuntimeError, match="no memory"):
@@ -125,33 +125,33 @@ def test_the_drivers_version_is_its_first_line(tmp_path):
 
 
 class FakeTime:
-    """Each way takes as long as it is told to."""
+    """Clock that functions of given durations advance."""
 
     def __init__(self):
         self.now = 0.0
         self.order = []
 
-    def way(self, name, durations):
-        left = iter(durations)
+    def function(self, name, durations):
+        remaining = iter(durations)
 
         def run():
             self.order.append(name)
-            self.now += next(left)
+            self.now += next(remaining)
 
         return run
 
 
-def test_ways_are_timed_in_turns_by_their_medians():
+def test_functions_are_timed_interleaved_by_their_medians():
     fake = FakeTime()
     # Three rounds to warm up, then rounds of .3 s: the third ends before a second is over, the fourth after it.
-    a = fake.way("a", [9, 9, 9, 0.1, 0.1, 0.5, 0.1])
-    b = fake.way("b", [9, 9, 9, 0.2, 0.2, 0.2, 0.2])
-    found = interleaved_ms({"a": a, "b": b}, 1.0, lambda: fake.now, lambda: fake.now)
-    assert found == pytest.approx({"a": 100, "b": 200})
+    a = fake.function("a", [9, 9, 9, 0.1, 0.1, 0.5, 0.1])
+    b = fake.function("b", [9, 9, 9, 0.2, 0.2, 0.2, 0.2])
+    median_ms = interleaved_ms({"a": a, "b": b}, 1.0, lambda: fake.now, lambda: fake.now)
+    assert median_ms == pytest.approx({"a": 100, "b": 200})
     assert fake.order[6:] == ["a", "b"] * 3  # .3 + .3 + .7 s
 
 
 def test_three_rounds_at_the_least():
     fake = FakeTime()
-    slow = fake.way("slow", [5] * 6)
+    slow = fake.function("slow", [5] * 6)
     assert interleaved_ms({"slow": slow}, 0.1, lambda: fake.now, lambda: fake.now) == {"slow": 5000}

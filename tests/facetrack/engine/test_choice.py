@@ -1,4 +1,4 @@
-"""`--engine auto`: what is chosen, why, and how often it is measured."""
+"""`--engine auto`: the chosen engine, its reason, and the caching of the speed comparison."""
 
 import json
 import os
@@ -19,8 +19,8 @@ WEIGHTS = bundled_path("landmarks68")
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A machine without a GPU, with OpenVINO, and an empty cache; returns the set of what can be imported."""
+def installed_packages(tmp_path, monkeypatch):
+    """Simulate a machine without a GPU, with OpenVINO and an empty cache; returns the set of importable packages."""
     installed = {"openvino"}
     monkeypatch.setattr(choice, "find_spec", lambda name: object() if name in installed else None)
     monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
@@ -29,27 +29,27 @@ def here(tmp_path, monkeypatch):
 
 class Trial:
     def __init__(self, onnx, openvino):
-        self.took_ms, self.runs = {"onnx": onnx, "openvino": openvino}, []
+        self.latency_ms, self.runs = {"onnx": onnx, "openvino": openvino}, []
 
     def __call__(self, path, threads):
         self.runs.append((path, threads))
-        return self.took_ms
+        return self.latency_ms
 
 
 @pytest.mark.parametrize(("onnx", "openvino", "winner"), [(2.0, 1.5, "openvino"), (1.5, 2.0, "onnx"), (2, 2, "onnx")])
-def test_the_faster_one_is_chosen_and_said(here, onnx, openvino, winner):
+def test_the_faster_engine_is_chosen_and_reported(installed_packages, onnx, openvino, winner):
     chosen = choose(WEIGHTS, 1, Trial(onnx, openvino))
-    assert chosen == Choice(winner, f"a face takes {onnx:.2f} ms in onnx, {openvino:.2f} ms in openvino")
+    assert chosen == Choice(winner, f"latency per face: {onnx:.2f} ms in onnx, {openvino:.2f} ms in openvino")
 
 
-def test_the_trial_is_run_once(here):
+def test_the_trial_is_run_once(installed_packages):
     trial = Trial(2, 1)
     assert [choose(WEIGHTS, 1, trial).engine for _ in range(3)] == ["openvino"] * 3
     assert trial.runs == [(WEIGHTS, 1)]
 
 
 @pytest.mark.net
-def test_it_is_run_again_for_other_weights_threads_processors_or_versions(here, monkeypatch):
+def test_it_is_run_again_for_other_weights_threads_processors_or_versions(installed_packages, monkeypatch):
     trial = Trial(2, 1)
     choose(WEIGHTS, 1, trial)
     choose(WEIGHTS, 2, trial)
@@ -64,7 +64,7 @@ def test_it_is_run_again_for_other_weights_threads_processors_or_versions(here, 
 
 
 @pytest.mark.parametrize("damage", ["", "{}", '{"onnx": "fast", "openvino": 1}'])
-def test_a_damaged_record_is_measured_again(here, damage):
+def test_a_damaged_record_is_measured_again(installed_packages, damage):
     choose(WEIGHTS, 1, Trial(2, 1))
     path = choice.choice_key(WEIGHTS, 1).path(".json")
     path.write_text(damage)
@@ -74,8 +74,8 @@ def test_a_damaged_record_is_measured_again(here, damage):
     assert json.loads(path.read_text()) == {"onnx": 1, "openvino": 2}
 
 
-def test_without_a_place_to_keep_it_no_trial_is_run(here, tmp_path, monkeypatch):
-    """It would take its second every time."""
+def test_without_a_writable_cache_no_trial_is_run(installed_packages, tmp_path, monkeypatch):
+    """The trial would cost a second at every start."""
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setattr(cache, "cache_folder", lambda: blocked)
@@ -87,21 +87,21 @@ def test_without_a_place_to_keep_it_no_trial_is_run(here, tmp_path, monkeypatch)
     assert trial.runs == []
 
 
-def test_an_openvino_that_fails_is_no_reason_to_stop(here):
+def test_a_failure_of_openvino_is_not_fatal(installed_packages):
     def broken(path, threads):
         raise RuntimeError("no such plugin: CPU\nat plugin.cpp:12")
 
     assert choose(WEIGHTS, 1, broken) == Choice("onnx", "openvino could not be tried: no such plugin: CPU")
 
 
-def test_without_openvino_there_is_no_trial_and_nothing_to_say(here):
-    here.clear()
+def test_without_openvino_there_is_no_trial_and_no_reason(installed_packages):
+    installed_packages.clear()
     trial = Trial(2, 1)
     assert choose(WEIGHTS, 1, trial) == Choice("onnx", "")
     assert trial.runs == []
 
 
-def test_a_missing_network_is_for_onnx_runtime_to_tell(here, tmp_path):
+def test_a_missing_network_is_reported_by_onnx_runtime(installed_packages, tmp_path):
     trial = Trial(2, 1)
     assert choose(tmp_path / "no.onnx", 1, trial) == Choice("onnx", "")
     assert trial.runs == []
@@ -110,47 +110,47 @@ def test_a_missing_network_is_for_onnx_runtime_to_tell(here, tmp_path):
 
 
 class Starts:
-    """What starts, by name; the others raise."""
+    """Start function that succeeds for the given engines and raises for all others; `calls` records the names."""
 
     def __init__(self, *names):
-        self.names, self.asked = names, []
+        self.names, self.calls = names, []
 
     def __call__(self, name):
-        self.asked.append(name)
+        self.calls.append(name)
         if name not in self.names:
             raise RuntimeError(f"{name} is broken\nat line 3")
         return f"running {name}"
 
 
-def test_onnx_runtime_takes_over_where_the_chosen_engine_does_not_start(here, monkeypatch):
+def test_onnx_runtime_takes_over_where_the_chosen_engine_does_not_start(installed_packages, monkeypatch):
     monkeypatch.setattr(choice, "choose", lambda path, threads: Choice("openvino", "faster"))
     start = Starts("onnx")
     running, chosen = start_with_fallback(WEIGHTS, start)
     assert running == "running onnx"
     assert chosen == Choice("onnx", "openvino does not start: openvino is broken")
-    assert start.asked == ["openvino", "onnx"]
+    assert start.calls == ["openvino", "onnx"]
     assert start_with_fallback(WEIGHTS, Starts("openvino"))[1] == Choice("openvino", "faster")
     with pytest.raises(RuntimeError, match="onnx is broken"):
         start_with_fallback(WEIGHTS, Starts())
 
 
-def test_a_provider_is_onnx_runtimes_and_leaves_no_choice(here):
+def test_a_provider_is_onnx_runtimes_and_leaves_no_choice(installed_packages):
     assert start_with_fallback(WEIGHTS, Starts("onnx"), provider="cuda") == ("running onnx", Choice("onnx", ""))
     check("auto", "cuda")
     with pytest.raises(FacetrackError, match="expected cpu or cuda or tensorrt with --engine auto"):
         check("auto", "rocm")
 
 
-def test_a_file_of_another_engine_is_not_given_to_onnx_runtime(here, tmp_path):
+def test_a_file_of_another_engine_is_not_given_to_onnx_runtime(installed_packages, tmp_path):
     start = Starts("onnx")
     with pytest.raises(RuntimeError, match="torch is broken"):
         start_with_fallback(tmp_path / "x.pt2", start)
-    assert start.asked == ["torch"]
+    assert start.calls == ["torch"]
 
 
-def test_with_a_gpu_and_its_extra_it_is_tensorrt(here, monkeypatch):
+def test_with_a_gpu_and_its_extra_it_is_tensorrt(installed_packages, monkeypatch):
     torch = pytest.importorskip("torch", reason="needs the extra train")
-    here.add("torch_tensorrt")
+    installed_packages.add("torch_tensorrt")
     trial = Trial(2, 1)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose(WEIGHTS, 1, trial).engine == "tensorrt"
@@ -159,7 +159,7 @@ def test_with_a_gpu_and_its_extra_it_is_tensorrt(here, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "engine"), [("x.xml", "openvino"), ("x.pt2", "torch")])
-def test_a_file_that_one_engine_reads_decides(here, tmp_path, name, engine):
+def test_a_file_that_one_engine_reads_decides(installed_packages, tmp_path, name, engine):
     assert choose(tmp_path / name).engine == engine
 
 
@@ -175,7 +175,7 @@ def photograph(tmp_path_factory):
 
 
 def image_command(photograph, folder, **environment):
-    """What `facetrack image` says on standard error of its engine, and all of it."""
+    """Run `facetrack image`; returns the lines about its engine on standard error, and all of standard error."""
     done = subprocess.run(
         [sys.executable, "-m", "facetrack", "image", str(photograph), "--out", "a.png"],
         cwd=folder, env=os.environ | {"XDG_CACHE_HOME": str(folder / "cache")} | environment,
@@ -187,28 +187,28 @@ def image_command(photograph, folder, **environment):
 
 
 @pytest.mark.net
-def test_the_command_says_what_it_chose(photograph, tmp_path):
-    """On standard error, in one line; the trial is kept."""
-    need_openvino()
-    said, _ = image_command(photograph, tmp_path)
-    assert len(said) == 1
-    assert said[0].split()[1] in ("onnx", "openvino")
+def test_the_command_prints_the_chosen_engine(photograph, tmp_path):
+    """One line on standard error; the trial is cached."""
+    skip_without_openvino()
+    engine_lines, _ = image_command(photograph, tmp_path)
+    assert len(engine_lines) == 1
+    assert engine_lines[0].split()[1] in ("onnx", "openvino")
     assert [p.suffix for p in (tmp_path / "cache" / "facetrack" / "engines").iterdir()] == [".json"]
 
 
 def test_a_broken_openvino_costs_one_line(photograph, tmp_path):
-    """One that cannot be imported, before the one that is installed, if any."""
+    """A package that cannot be imported shadows the installed one, if any."""
     (tmp_path / "broken" / "openvino").mkdir(parents=True)
     (tmp_path / "broken" / "openvino" / "__init__.py").write_text("raise OSError('libopenvino.so: wrong ELF class')")
-    said, everything = image_command(photograph, tmp_path, PYTHONPATH=str(tmp_path / "broken"))
-    assert said == ["engine: onnx (openvino could not be tried: libopenvino.so: wrong ELF class)"]
-    assert "Traceback" not in everything
+    engine_lines, stderr = image_command(photograph, tmp_path, PYTHONPATH=str(tmp_path / "broken"))
+    assert engine_lines == ["engine: onnx (openvino could not be tried: libopenvino.so: wrong ELF class)"]
+    assert "Traceback" not in stderr
     assert list((tmp_path / "cache").rglob("*.json")) == []
 
 
 @pytest.mark.net
-def test_with_onnx_runtime_alone_nothing_is_said(photograph, tmp_path, here, monkeypatch):
-    here.clear()
+def test_with_onnx_runtime_alone_nothing_is_printed(photograph, tmp_path, installed_packages, monkeypatch):
+    installed_packages.clear()
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["image", str(photograph), "--out", "a.png"])
     assert done.exit_code == 0, done.output
@@ -216,7 +216,7 @@ def test_with_onnx_runtime_alone_nothing_is_said(photograph, tmp_path, here, mon
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
-def need_openvino():
-    """Not by importing it: that alone reports to its makers (`engine.openvino.need_openvino`)."""
+def skip_without_openvino():
+    """Skip without the package; not by importing it, which sends telemetry (`engine.openvino.need_openvino`)."""
     if find_spec("openvino") is None:
         pytest.skip("needs the extra openvino")

@@ -1,4 +1,4 @@
-"""Crops cut on the device are those that OpenCV cuts, and what the network says of them is the same."""
+"""Crop sampling on the device: the same pixels as OpenCV's, the same network outputs."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def on_the_device(image, crops, out_px=OUT_PX):
 
 @pytest.fixture(scope="module")
 def photograph():
-    return np.ascontiguousarray(Puppet().image[:1500, :1233])  # odd sides, so that cells are left over
+    return np.ascontiguousarray(Puppet().image[:1500, :1233])  # odd width, so that halving drops a column
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def photograph():
     [(20, 220, {1}), (225, 440, {2}), (450, 890, {4}), (900, 4000, {8, 16, 32}), (20, 900, {1, 2, 4, 8})],
 )
 def test_crops_are_those_of_opencv(photograph, smallest_px, largest_px, factors):
-    """Turned, of any size, half of them over the border: a grey level at the most, and that rarely."""
+    """Rotated crops of any size, half of them over the border: at most one grey level off, and rarely."""
     rng = np.random.default_rng(0)
     height, width = photograph.shape[:2]
     crops = [
@@ -47,12 +47,14 @@ def test_crops_are_those_of_opencv(photograph, smallest_px, largest_px, factors)
     difference = np.abs(ours - theirs)
     assert difference.max() <= 1
     assert difference.mean() < 1e-3
-    assert (theirs == 0).mean() > 0.02  # black beyond the border is among what was compared
+    assert (theirs == 0).mean() > 0.02  # the comparison includes black pixels beyond the border
 
 
 def test_pixels_are_copied_where_nothing_is_scaled():
-    """By hand: 16 px around (11.5, 19.5) are columns 4..19 and rows 12..27; a quarter turn clockwise turns the crop's
-    content against it."""
+    """Worked out by hand: 16 px around (11.5, 19.5) are columns 4..19 and rows 12..27.
+
+    A crop rotated a quarter turn clockwise shows the content rotated counterclockwise.
+    """
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     upright, turned = on_the_device(image, [CropBox(11.5, 19.5, 16), CropBox(11.5, 19.5, 16, np.pi / 2)], 16)
     np.testing.assert_array_equal(upright, image[12:28, 4:20])
@@ -67,17 +69,17 @@ def test_halving_is_the_mean_of_four():
 
 
 def test_nothing_of_one_size_leaks_into_another():
-    """White pictures of three sizes stand below each other: above and below each of them a crop is black."""
+    """Three levels of a white image are stacked vertically: a crop above or below any of them is black."""
     image = np.full((64, 64, 3), 255, np.uint8)
     crops = [CropBox(31.5, y, size) for size in (31.0, 60.0, 128.0) for y in (-80.0, 31.5, 150.0)]
-    found = on_the_device(image, crops, 16)
+    sampled = on_the_device(image, crops, 16)
     assert plan(crops, 16, 64, 64).factors == (1, 2, 8)
-    for above, inside, below in found.reshape(3, 3, 16, 16, 3):
+    for above, inside, below in sampled.reshape(3, 3, 16, 16, 3):
         assert above.max() == below.max() == 0
         assert inside[8, 8].min() == 255
 
 
-def test_a_crop_larger_than_a_picture_of_a_few_pixels():
+def test_a_crop_larger_than_an_image_of_a_few_pixels():
     image = np.full((3, 5, 3), 200, np.uint8)
     crops = [CropBox(2.0, 1.0, 900.0), CropBox(2.0, 1.0, 3.0)]
     ours = on_the_device(image, crops, 16).astype(int)
@@ -85,7 +87,7 @@ def test_a_crop_larger_than_a_picture_of_a_few_pixels():
 
 
 class CutOnDevice:
-    """The torch network as it runs on a GPU, on the CPU."""
+    """Torch network run by the GPU's code path, on the CPU."""
 
     def __init__(self, path):
         network, self.spec = open_module(path)
@@ -93,11 +95,11 @@ class CutOnDevice:
         self.from_frame = self._network.from_frame
 
     def __call__(self, batch):
-        raise AssertionError("crops were cut before")
+        raise AssertionError("the crops were cut by the caller")
 
 
 @pytest.mark.net
-def test_the_landmarker_says_the_same_of_crops_cut_on_the_device(photograph):
+def test_the_landmarker_predicts_the_same_from_crops_cut_on_the_device(photograph):
     path = bundled_path("landmarks68")
     usual, device = Landmarker(OnnxEngine(path)), Landmarker(CutOnDevice(path))
     points = ((Puppet().points + 0.5) * SCALE - 0.5).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A network on a device, run on the CPU: parts and padding, what is made once, who waits, what stays the caller's."""
+"""Inference on a device, run on the CPU: batches and padding, programs built once, locking, ownership of outputs."""
 
 import threading
 import time
@@ -14,8 +14,10 @@ ITEMS = {"mean": (), "two": (2,)}
 
 
 class Networks:
-    """Each says the mean of every crop and two of its numbers; it takes its own shape alone, and like a recorded graph
-    it answers in the same memory every time."""
+    """Factory of fake networks of one batch shape each; their outputs are every crop's mean and two of its values.
+
+    As with a recorded graph, all calls return the same memory.
+    """
 
     def __init__(self):
         self.made, self.runs = [], 0
@@ -44,9 +46,9 @@ def crops_of(count, height=4, width=6):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 11, 21])
 def test_padding_is_dropped_and_the_order_kept(count):
-    found = Networks().on_device()(crops_of(count))
-    np.testing.assert_array_equal(found["mean"], 10 * np.arange(count) + 1)
-    np.testing.assert_array_equal(found["two"], np.repeat(10 * np.arange(count)[:, None] + 1, 2, axis=1))
+    outputs = Networks().on_device()(crops_of(count))
+    np.testing.assert_array_equal(outputs["mean"], 10 * np.arange(count) + 1)
+    np.testing.assert_array_equal(outputs["two"], np.repeat(10 * np.arange(count)[:, None] + 1, 2, axis=1))
 
 
 def test_a_program_is_made_once_for_each_shape():
@@ -79,12 +81,12 @@ def test_an_empty_batch_is_refused():
 
 
 def test_a_second_thread_waits():
-    inside, worst = [], []
+    inside, concurrency = [], []
 
     def make(shape):
         def run(crops):
             inside.append(1)
-            worst.append(len(inside))
+            concurrency.append(len(inside))
             time.sleep(0.02)
             inside.pop()
             return torch.zeros((len(crops), 3))
@@ -97,16 +99,16 @@ def test_a_second_thread_waits():
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(worst) == 4
-    assert max(worst) == 1
+    assert len(concurrency) == 4
+    assert max(concurrency) == 1
 
 
-def test_memory_is_kept_and_grows_with_what_passes_through():
+def test_the_host_buffer_is_reused_and_grows():
     lane = Lane("cpu")
     up, down = Upload(lane, "uint8"), Download(lane)
     for shape in ((2, 3), (4, 5), (1, 2)):
         values = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
-        sent = up(values[::-1])  # not as it lies in memory
+        sent = up(values[::-1])  # a view with negative strides
         np.testing.assert_array_equal(sent.numpy(), values[::-1])
         back = down(sent.float())
         np.testing.assert_array_equal(back, values[::-1])
@@ -116,9 +118,9 @@ def test_memory_is_kept_and_grows_with_what_passes_through():
     assert kept.tolist() == [1, 1, 1]
 
 
-def test_outputs_side_by_side_come_apart_again():
+def test_packed_outputs_are_unpacked():
     row = np.arange(12, dtype=np.float32).reshape(2, 6)
-    found = unpacked(row, {"points": (2, 2), "presence": (), "sigma": (1,)})
-    np.testing.assert_array_equal(found["points"], [[[0, 1], [2, 3]], [[6, 7], [8, 9]]])
-    np.testing.assert_array_equal(found["presence"], [4, 10])
-    np.testing.assert_array_equal(found["sigma"], [[5], [11]])
+    outputs = unpacked(row, {"points": (2, 2), "presence": (), "sigma": (1,)})
+    np.testing.assert_array_equal(outputs["points"], [[[0, 1], [2, 3]], [[6, 7], [8, 9]]])
+    np.testing.assert_array_equal(outputs["presence"], [4, 10])
+    np.testing.assert_array_equal(outputs["sigma"], [[5], [11]])

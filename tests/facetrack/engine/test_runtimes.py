@@ -1,4 +1,4 @@
-"""Every runtime says what torch says, of the same real crops, in batches of any size."""
+"""Parity of every runtime with torch, on the same real crops, in batches of any size."""
 
 import sys
 from importlib.util import find_spec
@@ -25,62 +25,64 @@ TOLERANCE = 1e-3
 
 @pytest.fixture(scope="module", params=["landmarks68", "appearance", "detector"])
 def network(request):
-    """(path, what torch says of real crops, the crops)."""
+    """Return (path, torch's outputs on real crops, the crops)."""
     path = bundled_path(request.param)
     module, spec = open_module(path)
     crops = parity.photograph_crops(spec, CROPS)
     with torch.inference_mode():
-        found = module(crops)
-    return path, {name: found[name].numpy() for name in spec.outputs}, crops.numpy()
+        outputs = module(crops)
+    return path, {name: outputs[name].numpy() for name in spec.outputs}, crops.numpy()
 
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino", "torch"])
-def test_a_runtime_says_what_torch_says(network, engine):
+def test_a_runtime_agrees_with_torch(network, engine):
     if engine == "openvino":
-        need_openvino()
-    path, truth, crops = network
+        skip_without_openvino()
+    path, reference, crops = network
     run = open_engine(path, engine)
     assert run.spec == OnnxEngine(path).spec
-    kept = {}
+    points_by_size = {}
     for size in (1, 2, 3, 5, 8):
         actual = run(crops[:size])
-        kept[size] = actual.get("points")
-        assert list(actual) == list(truth)
+        points_by_size[size] = actual.get("points")
+        assert list(actual) == list(reference)
         for name, value in actual.items():
             assert value.dtype == np.float32
-            np.testing.assert_allclose(value, truth[name][:size], atol=TOLERANCE, err_msg=f"{name}, batch of {size}")
-    if kept[1] is not None:  # a later call has not written over what an earlier one gave
-        np.testing.assert_allclose(kept[1], truth["points"][:1], atol=TOLERANCE)
+            message = f"{name}, batch of {size}"
+            np.testing.assert_allclose(value, reference[name][:size], atol=TOLERANCE, err_msg=message)
+    if points_by_size[1] is not None:  # the outputs of an earlier call are not overwritten by a later one
+        np.testing.assert_allclose(points_by_size[1], reference["points"][:1], atol=TOLERANCE)
 
 
-def test_a_view_of_a_larger_buffer_is_read_as_it_lies(network):
-    """The landmarker hands over the first rows of its own buffer."""
-    path, truth, crops = network
-    every = np.concatenate([crops, crops])
+def test_a_view_of_a_larger_buffer_is_read_correctly(network):
+    """The landmarker passes the first rows of its own buffer."""
+    path, reference, crops = network
+    buffer = np.concatenate([crops, crops])
     for engine in ("onnx", "openvino", "torch"):
         if engine == "openvino":
-            need_openvino()
-        actual = open_engine(path, engine)(every[3:6])
+            skip_without_openvino()
+        actual = open_engine(path, engine)(buffer[3:6])
         for name, value in actual.items():
-            np.testing.assert_allclose(value, truth[name][3:6], atol=TOLERANCE)
+            np.testing.assert_allclose(value, reference[name][3:6], atol=TOLERANCE)
 
 
 def test_half_precision_stays_within_a_tenth_of_a_pixel(network):
-    path, truth, crops = network
-    crops = crops[:2]  # half precision is slow on a processor
+    path, reference, crops = network
+    crops = crops[:2]  # half precision is slow on a CPU
     engine = TorchEngine(path, precision="fp16")
     allowed = parity.tolerances(engine.spec, "fp16")
     assert allowed.get("points", 0.1) == pytest.approx(0.1)
     for name, value in engine(crops).items():
         assert value.dtype == np.float32
-        np.testing.assert_allclose(value, truth[name][:2], atol=allowed[name], err_msg=name)
-        assert np.abs(value - truth[name][:2]).max() > 0  # it did compute in half
+        np.testing.assert_allclose(value, reference[name][:2], atol=allowed[name], err_msg=name)
+        assert np.abs(value - reference[name][:2]).max() > 0  # it did compute in half precision
 
 
 def test_normed_convolutions_alone_are_in_half():
     module, spec = open_module(bundled_path("appearance"), "fp16")
     program = torch.export.export(module, (parity.photograph_crops(spec, 2),))
-    # Four that halve the resolution, two in each of two residual blocks, the mix: nine in `models.appearance`.
+    # Four that halve the resolution, two in each of two residual blocks, one that mixes channels: nine in
+    # `models.appearance`.
     assert count_convolution_types(program) == {torch.float16: 9}
 
 
@@ -94,7 +96,7 @@ def test_half_precision_leaves_the_network_as_it_was():
 
 
 def test_photograph_crops_show_the_face():
-    """The detector's scene and the landmarker's crops hold her points where the network says they are."""
+    """The landmarker finds a face in every crop, and the crops are jittered."""
     engine = OnnxEngine(bundled_path("landmarks68"))
     actual = engine(parity.photograph_crops(engine.spec).numpy())
     assert actual["presence"].min() > 0
@@ -108,7 +110,7 @@ def test_a_network_of_another_kind_has_no_torch_module(tmp_path):
 
 
 def test_a_changed_network_has_no_torch_module(tmp_path):
-    """Without its weights' names nothing can be put back."""
+    """Weights are loaded by name; renamed ones cannot be."""
     proto = onnx.load(bundled_path("landmarks68"))
     for item in proto.graph.initializer:
         for node in proto.graph.node:
@@ -132,13 +134,13 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, engine, module, 
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_a_missing_gpu_is_said():
+def test_a_missing_gpu_is_reported():
     with pytest.raises(MissingExtraError, match="finds no NVIDIA GPU"):
         open_engine(bundled_path("landmarks68"), "torch", provider="cuda")
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
-def test_a_provider_that_this_onnx_runtime_lacks_is_said(provider):
+def test_a_provider_that_this_onnx_runtime_lacks_is_reported(provider):
     import onnxruntime
 
     if len(onnxruntime.get_available_providers()) > 2:
@@ -147,8 +149,8 @@ def test_a_provider_that_this_onnx_runtime_lacks_is_said(provider):
         open_engine(bundled_path("landmarks68"), "onnx", provider=provider)
 
 
-def test_a_provider_that_does_not_start_is_said(monkeypatch):
-    """A build for GPUs on a machine without its libraries: ONNX Runtime goes on with the CPU, and says nothing."""
+def test_a_provider_that_does_not_start_is_reported(monkeypatch):
+    """A GPU build on a machine without its libraries: ONNX Runtime silently falls back to the CPU."""
     import onnxruntime
 
     both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -174,7 +176,7 @@ def test_unknown_names_are_refused(engine, provider, message):
 @pytest.mark.parametrize("engine", ["openvino", "torch"])
 def test_what_is_no_network_is_refused(tmp_path, engine):
     if engine == "openvino":
-        need_openvino()
+        skip_without_openvino()
     for name, content, message in (
         ("text.onnx", "hello", "open"),
         ("text.xml" if engine == "openvino" else "text.pt2", "hello", "OpenVINO|program for torch|program that torch"),
@@ -187,7 +189,7 @@ def test_what_is_no_network_is_refused(tmp_path, engine):
 
 
 def test_one_thread_and_no_spinning(monkeypatch):
-    """What ONNX Runtime is told: workers that spin burn whole cores between two frames."""
+    """Session options: worker threads that spin keep whole cores busy between two frames."""
     import onnxruntime
 
     logged = []
@@ -207,16 +209,16 @@ def test_one_thread_and_no_spinning(monkeypatch):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_recorded_cuda_graphs_say_what_torch_says(network):
-    path, truth, crops = network
+def test_recorded_cuda_graphs_agree_with_torch(network):
+    path, reference, crops = network
     run = TorchEngine(path, device="cuda")
     for size in (1, 2, 3, 5, 8):
         for name, value in run(crops[:size]).items():
-            np.testing.assert_allclose(value, truth[name][:size], atol=1e-2, err_msg=name)  # TF32 where cuDNN likes it
+            np.testing.assert_allclose(value, reference[name][:size], atol=1e-2, err_msg=name)  # cuDNN may use TF32
 
 
-def need_openvino():
-    """Not by importing it: that alone reports to its makers (`engine.openvino.need_openvino`)."""
+def skip_without_openvino():
+    """Skip without the package; not by importing it, which sends telemetry (`engine.openvino.need_openvino`)."""
     if find_spec("openvino") is None:
         pytest.skip("needs the extra openvino")
 
@@ -225,9 +227,9 @@ def test_torch_engines_of_one_process_keep_their_own_threads():
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
     try:
-        one, two = (open_engine(bundled_path("appearance"), "torch", threads) for threads in (1, 2))
-        crop = np.zeros((1, one.spec.input_px, one.spec.input_px, 3), np.uint8)
-        for engine, threads in ((one, 1), (two, 2), (one, 1)):
+        single, double = (open_engine(bundled_path("appearance"), "torch", threads) for threads in (1, 2))
+        crop = np.zeros((1, single.spec.input_px, single.spec.input_px, 3), np.uint8)
+        for engine, threads in ((single, 1), (double, 2), (single, 1)):
             engine(crop)
             assert torch.get_num_threads() == threads
     finally:

@@ -1,4 +1,4 @@
-"""What the TensorRT engine calls exists under those names, and what it leaves to others works without a GPU."""
+"""TensorRT engine without a GPU: calls against recorded signatures, everything else with a test double."""
 
 import ast
 import json
@@ -39,19 +39,19 @@ CALLS = {
 
 
 def our_calls():
-    """{function of torch_tensorrt: (positional arguments, keywords)} as they stand in the engine's source."""
-    found = {}
+    """Return {function of torch_tensorrt: (positional arguments, keywords)} of the calls in the engine's source."""
+    calls = {}
     for node in ast.walk(ast.parse(Path(tensorrt.__file__).read_text())):
         if isinstance(node, ast.Call) and re.fullmatch(r"self\._trt\.[\w.]+", ast.unparse(node.func)):
             keywords = {k.arg for k in node.keywords if k.arg} | (
                 set(tensorrt.COMPILE) if any(k.arg is None for k in node.keywords) else set()
             )
-            found[ast.unparse(node.func).removeprefix("self._trt.")] = (len(node.args), keywords)
-    return found
+            calls[ast.unparse(node.func).removeprefix("self._trt.")] = (len(node.args), keywords)
+    return calls
 
 
 def signature(source, name):
-    """{"positional": names, "keywords": names} of a function, without importing it: that needs TensorRT's libraries."""
+    """Return a function's {"positional": names, "keywords": names} from its source: importing it needs TensorRT."""
     function = next(
         node for node in ast.parse(source.read_text()).body if isinstance(node, ast.FunctionDef) and node.name == name
     )
@@ -63,7 +63,7 @@ def signature(source, name):
 
 
 RECORDED = json.loads((REPOSITORY / "tests" / "support" / "torch_tensorrt_signatures.json").read_text())
-"""{version: {function: signature}}, read off the wheels with `signature`."""
+"""{version: {function: signature}}, read from the wheels with `signature`."""
 
 
 def assert_takes(known, call):
@@ -82,8 +82,8 @@ def test_every_call_is_among_those_that_are_checked():
 
 def test_every_version_that_the_extra_allows_is_recorded():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    asked = next(word for word in project["optional-dependencies"]["tensorrt"] if word.startswith("torch-tensorrt"))
-    lowest, highest = (int(minor) for minor in re.fullmatch(r"torch-tensorrt>=2\.(\d+),<2\.(\d+)", asked).groups())
+    required = next(word for word in project["optional-dependencies"]["tensorrt"] if word.startswith("torch-tensorrt"))
+    lowest, highest = (int(minor) for minor in re.fullmatch(r"torch-tensorrt>=2\.(\d+),<2\.(\d+)", required).groups())
     assert [version.rpartition(".")[0] for version in RECORDED] == [f"2.{minor}" for minor in range(lowest, highest)]
 
 
@@ -95,15 +95,15 @@ def test_every_recorded_torch_tensorrt_takes_what_it_is_given(version, call):
 
 @pytest.mark.parametrize("call", CALLS)
 def test_the_installed_torch_tensorrt_takes_what_it_is_given(call):
-    found = find_spec("torch_tensorrt")
-    if found is None or found.origin is None:
+    package = find_spec("torch_tensorrt")
+    if package is None or package.origin is None:
         pytest.skip("torch-tensorrt is not installed: the extra tensorrt")
     file, name = CALLS[call]
-    assert_takes(signature(Path(found.origin).parent / file, name), call)
+    assert_takes(signature(Path(package.origin).parent / file, name), call)
 
 
-def test_a_name_that_is_gone_would_be_seen(monkeypatch):
-    """`enabled_precisions` left with 2.13; `compile` would take and ignore it."""
+def test_a_removed_name_is_detected(monkeypatch):
+    """`enabled_precisions` was removed in 2.13; `compile` would accept and ignore it."""
     monkeypatch.setattr(tensorrt, "COMPILE", tensorrt.COMPILE | {"enabled_precisions": None})
     assert_takes(RECORDED["2.12.1"]["dynamo.compile"], "dynamo.compile")
     with pytest.raises(AssertionError):
@@ -112,34 +112,34 @@ def test_a_name_that_is_gone_would_be_seen(monkeypatch):
 
 @pytest.fixture(scope="module")
 def built():
-    """The appearance network in half, flattened as TensorRT gets it."""
+    """Return the appearance network in half precision, wrapped for TensorRT."""
     module, spec = open_module(bundled_path("appearance"), "fp16")
     names = list(spec.outputs)
     return Flat(module, names).eval(), module, spec, item_shapes(module, names, SHAPE)
 
 
-def test_the_flat_network_says_the_same(built):
+def test_the_flat_network_predicts_the_same(built):
     flat, module, spec, items = built
     crops = parity.photograph_crops(spec, 2)
     with torch.inference_mode():
-        said, true = unpacked(flat(crops.float()).numpy(), items), module(crops)
+        actual, expected = unpacked(flat(crops.float()).numpy(), items), module(crops)
     assert items == {"embedding": (32,)}
-    np.testing.assert_allclose(said["embedding"], true["embedding"].numpy(), atol=1e-6)
+    np.testing.assert_allclose(actual["embedding"], expected["embedding"].numpy(), atol=1e-6)
 
 
-def test_all_five_outputs_lie_side_by_side():
+def test_all_five_outputs_are_packed():
     module, spec = open_module(bundled_path("landmarks68"))
     names = list(spec.outputs)
     items = item_shapes(module, names, (1, 112, 112, 3))
     assert items == {"points": (68, 2), "sigma": (68,), "presence": (), "attributes": (5,), "pose": (3,)}
     crops = parity.photograph_crops(spec, 2)
     with torch.inference_mode():
-        said, true = unpacked(Flat(module, names)(crops).numpy(), items), module(crops)
+        actual, expected = unpacked(Flat(module, names)(crops).numpy(), items), module(crops)
     for name in names:
-        np.testing.assert_allclose(said[name], true[name].numpy(), atol=1e-5)
+        np.testing.assert_allclose(actual[name], expected[name].numpy(), atol=1e-5)
 
 
-def test_the_exported_program_has_the_types_that_were_asked_for(built):
+def test_the_exported_program_has_the_requested_types(built):
     flat, module, _, _ = built
     program = torch.export.export(flat, (torch.zeros(SHAPE),))
     check_types(program, module)
@@ -148,16 +148,16 @@ def test_the_exported_program_has_the_types_that_were_asked_for(built):
         check_types(torch.export.export(Flat(single, ["embedding"]).eval(), (torch.zeros(SHAPE),)), module)
 
 
-def test_what_was_built_wrongly_is_refused(built):
-    """As a program takes them, in batches of one size."""
+def test_a_program_with_wrong_outputs_is_refused(built):
+    """The engine pads every batch to one size."""
     flat, _, spec, items = built
     network, crops = open_module(bundled_path("appearance"))[0], parity.photograph_crops(spec, 4)
 
     def engine(run):
         return DeviceNetwork(lambda shape: lambda crops: run(crops.float()), lambda shape: items, 64, "cpu", (2,))
 
-    said = parity.with_measured_parity(network, engine(flat), crops, spec, "fp16", "it")
-    assert 0 < said.parity["embedding"] < 0.01
+    measured = parity.with_measured_parity(network, engine(flat), crops, spec, "fp16", "it")
+    assert 0 < measured.parity["embedding"] < 0.01
     for wrong in (
         lambda crops: flat(crops) + 0.1,
         lambda crops: flat(crops).flip(0),
@@ -168,17 +168,20 @@ def test_what_was_built_wrongly_is_refused(built):
 
 
 class FakeTensorRt:
-    """Builds nothing: what it is given runs in torch. Its files are as torch writes them."""
+    """Test double of torch_tensorrt: runs programs in torch, writes and reads torch's files.
+
+    compiled: (batch shape, settings) of each call. offset: added to the outputs.
+    """
 
     def __init__(self):
-        self.asked, self.graphs, self.off = [], [], 0.0
+        self.compiled, self.graphs, self.offset = [], [], 0.0
         self.runtime = SimpleNamespace(set_cudagraphs_mode=self.graphs.append)
         self.dynamo = SimpleNamespace(compile=self.compile)
 
     def compile(self, program, *, arg_inputs, **settings):
-        self.asked.append((tuple(arg_inputs[0].shape), settings))
-        run, off = program.module(), self.off
-        return lambda crops: run(crops) + off
+        self.compiled.append((tuple(arg_inputs[0].shape), settings))
+        run, offset = program.module(), self.offset
+        return lambda crops: run(crops) + offset
 
     def save(self, module, path, *, extra_files, output_format, arg_inputs):
         assert output_format == "exported_program"
@@ -200,7 +203,7 @@ def few_crops():
 
 @pytest.fixture
 def fake(monkeypatch, tmp_path, few_crops):
-    """TensorRT's place taken, and a GPU's by the processor: everything around them is as it is."""
+    """Replace torch_tensorrt by its test double and the GPU by the CPU."""
     fake = FakeTensorRt()
     monkeypatch.setattr(tensorrt, "need_torch_tensorrt", lambda: fake)
     monkeypatch.setattr(tensorrt, "DEVICE", "cpu")
@@ -211,43 +214,43 @@ def fake(monkeypatch, tmp_path, few_crops):
     return fake
 
 
-def test_programs_are_built_once_for_each_size_and_say_how_equal_they_are(fake, tmp_path, caplog):
+def test_programs_are_built_once_for_each_size_and_record_their_parity(fake, tmp_path, caplog):
     make = lambda: TensorRtEngine(bundled_path("appearance"), "fp32", (1, 2))  # noqa: E731
     engine = make()
-    assert [shape for shape, _ in fake.asked] == [(1, 64, 64, 3), (2, 64, 64, 3)]
-    assert fake.asked[0][1] == {"min_block_size": 1, "require_full_compilation": True, "immutable_weights": True}
+    assert [shape for shape, _ in fake.compiled] == [(1, 64, 64, 3), (2, 64, 64, 3)]
+    assert fake.compiled[0][1] == {"min_block_size": 1, "require_full_compilation": True, "immutable_weights": True}
     assert fake.graphs == [True]
     logged = [record.args for record in caplog.records if record.name == tensorrt.__name__]
-    assert logged == [("appearance", 1), ("appearance", 2)]  # it takes minutes: nobody waits unknowing
+    assert logged == [("appearance", 1), ("appearance", 2)]  # a build takes minutes, so it is announced
     batch = np.stack([np.full((64, 64, 3), value, np.uint8) for value in (10, 20, 30)])
-    np.testing.assert_allclose(engine(batch)["embedding"][:, 5], [10, 20, 30])  # what `save` wrote was loaded
+    np.testing.assert_allclose(engine(batch)["embedding"][:, 5], [10, 20, 30])  # the engine runs the file of `save`
     crops = [CropBox(20, 20, 8), CropBox(200, 20, 8)]
-    seen = engine.from_frame(np.full((64, 64, 3), 40, np.uint8), crops)["embedding"]
-    np.testing.assert_allclose(seen[:, 0], [40, 0])
+    embeddings = engine.from_frame(np.full((64, 64, 3), 40, np.uint8), crops)["embedding"]
+    np.testing.assert_allclose(embeddings[:, 0], [40, 0])
     files = sorted((tmp_path / "engines").iterdir())
     assert len(files) == 2
     for file in files:
-        said = {EXTRA_FILE: ""}
-        torch.export.load(file, extra_files=said)
-        assert 0 <= spec_in(said, file).parity["embedding"] < 1e-4
+        extra_files = {EXTRA_FILE: ""}
+        torch.export.load(file, extra_files=extra_files)
+        assert 0 <= spec_in(extra_files, file).parity["embedding"] < 1e-4
     make()
-    assert len(fake.asked) == 2
+    assert len(fake.compiled) == 2
     files[0].write_bytes(b"cut short")
     make()
-    assert len(fake.asked) == 3
+    assert len(fake.compiled) == 3
     engine.discard()
     assert list((tmp_path / "engines").iterdir()) == []
 
 
-def test_a_program_that_says_something_else_is_not_kept(fake, tmp_path):
-    fake.off = 0.01
-    with pytest.raises(ParityError, match="what TensorRT built in fp32 and torch differ"):
+def test_a_program_with_other_outputs_is_not_cached(fake, tmp_path):
+    fake.offset = 0.01
+    with pytest.raises(ParityError, match="the TensorRT program in fp32 and torch differ"):
         TensorRtEngine(bundled_path("appearance"), "fp32", (1,))
     assert list((tmp_path / "engines").iterdir()) == []
 
 
 def test_an_export_that_disagrees_on_given_faces_is_removed(fake, tmp_path):
-    """The fake's files say something else than torch; what was compared before they were written did not."""
+    """The fake's files have other outputs than torch; the programs compared before they were written did not."""
     with pytest.raises(ParityError, match="tensorrt in fp32 and torch differ"):
         deploy.export(bundled_path("appearance"), "tensorrt", "fp32", (1,), None, tmp_path / "x")
     assert list((tmp_path / "engines").iterdir()) == []
@@ -256,23 +259,23 @@ def test_an_export_that_disagrees_on_given_faces_is_removed(fake, tmp_path):
 def test_a_detector_is_not_built(fake, tmp_path):
     with pytest.raises(FacetrackError, match="pictures of any size"):
         deploy.export(bundled_path("detector"), "tensorrt", "fp16", (1,), None, tmp_path / "x")
-    with pytest.raises(ModelFileError, match="crops have one size"):
+    with pytest.raises(ModelFileError, match="one crop size"):
         TensorRtEngine(bundled_path("detector"))
-    assert fake.asked == []
+    assert fake.compiled == []
 
 
-def test_its_name_is_its_own():
+def test_modules_of_the_package_do_not_hide_others():
     """A module called torch or onnx inside the package must not hide the real ones."""
     assert "facetrack" not in str(sys.modules["torch"].__file__)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_tensorrt_says_what_torch_says(tmp_path, monkeypatch):
+def test_tensorrt_agrees_with_torch(tmp_path, monkeypatch):
     pytest.importorskip("torch_tensorrt", reason="needs the extra tensorrt")
     monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
     path = bundled_path("landmarks68")
     module, spec = open_module(path)
     engine = TensorRtEngine(path, sizes=(1, 4))
-    found = parity.compare(module, engine, parity.photograph_crops(spec, 8), list(spec.outputs))
-    parity.check_tolerance(found, parity.tolerances(spec, "fp16"), "TensorRT and torch")
+    differences = parity.compare(module, engine, parity.photograph_crops(spec, 8), list(spec.outputs))
+    parity.check_tolerance(differences, parity.tolerances(spec, "fp16"), "TensorRT and torch")

@@ -1,4 +1,4 @@
-"""The pace of the search, worked out by hand: a twentieth of the time, from ten times to once a second."""
+"""Detection interval, worked out by hand: a twentieth of the time, between ten times and once a second."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_before_the_first_search_and_after_a_reset_it_is_the_shortest():
     pacer.reset()
     assert pacer.interval_s == 0.1
     pacer.add_duration(0.02)
-    assert pacer.interval_s == pytest.approx(0.4), "nothing of before the reset is left"
+    assert pacer.interval_s == pytest.approx(0.4), "the reset discards earlier durations"
 
 
 def test_a_change_counts_by_half_after_three_searches():

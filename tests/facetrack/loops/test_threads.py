@@ -1,4 +1,4 @@
-"""Work in threads beside the tracker's: the same items in the same order, and no error lost."""
+"""Prefetching and background writing: all items in order, no exception lost."""
 
 import threading
 import time
@@ -36,43 +36,43 @@ def test_items_are_read_ahead_in_another_thread_and_only_a_few():
     assert len(read) <= QUEUE_SIZE + 1, "closing reads nothing further"
 
 
-def test_what_the_source_raises_comes_after_the_items_before_it():
-    seen = []
+def test_an_exception_of_the_source_comes_after_the_items_before_it():
+    received = []
     with pytest.raises(OSError, match="the disk is gone"):
         for item in prefetch(broken_after(7)):
-            seen.append(item)
-    assert seen == list(range(7))
+            received.append(item)
+    assert received == list(range(7))
 
 
-def test_calls_are_made_in_order_and_all_before_the_end():
-    made = []
-    with BackgroundWriter() as behind:
+def test_calls_are_run_in_order_and_all_before_the_end():
+    done = []
+    with BackgroundWriter() as writer:
         for i in range(50):
-            behind.submit(lambda i=i: (time.sleep(0.001), made.append(i)))
-    assert made == list(range(50))
+            writer.submit(lambda i=i: (time.sleep(0.001), done.append(i)))
+    assert done == list(range(50))
 
 
 @pytest.mark.parametrize("after", [0, 30])
-def test_a_failed_call_is_told_and_none_is_made_after_it(after):
-    made = []
+def test_a_failed_call_is_reported_and_none_is_run_after_it(after):
+    done = []
 
     def write(i):
         if i == 3:
             raise OSError("the disk is full")
-        made.append(i)
+        done.append(i)
 
-    with pytest.raises(OSError, match="the disk is full"), BackgroundWriter() as behind:
+    with pytest.raises(OSError, match="the disk is full"), BackgroundWriter() as writer:
         for i in range(4 + after):
-            behind.submit(lambda i=i: write(i))
-    assert made == [0, 1, 2]
+            writer.submit(lambda i=i: write(i))
+    assert done == [0, 1, 2]
 
 
-def test_an_error_outside_does_not_wait_for_what_is_left():
-    made, go = [], threading.Event()
-    with pytest.raises(KeyboardInterrupt), BackgroundWriter() as behind:
-        behind.submit(lambda: (go.wait(5), made.append(0)))
+def test_an_error_outside_does_not_wait_for_pending_calls():
+    done, go = [], threading.Event()
+    with pytest.raises(KeyboardInterrupt), BackgroundWriter() as writer:
+        writer.submit(lambda: (go.wait(5), done.append(0)))
         for i in (1, 2):
-            behind.submit(lambda i=i: made.append(i))
+            writer.submit(lambda i=i: done.append(i))
         go.set()
         raise KeyboardInterrupt
-    assert made in ([0], [0, 1], [0, 1, 2])
+    assert done in ([0], [0, 1], [0, 1, 2])

@@ -1,5 +1,7 @@
-"""One-Euro against its paper's equations, one scalar at a time; a face's jitter, lag and blinks on made trajectories;
-the noise meter against noise of known strength."""
+"""Smoothing of landmarks: One-Euro against its paper's equations, jitter and lag on synthetic trajectories.
+
+Also the noise estimate against noise of known strength.
+"""
 
 import math
 
@@ -17,7 +19,7 @@ LIDS = [index for pair in LID_PAIRS for index in pair]
 
 
 class PaperOneEuro:
-    """Algorithm 1 of Casiez, Roussel and Vogel (CHI 2012), one scalar, nothing but floats."""
+    """Algorithm 1 of Casiez, Roussel and Vogel (CHI 2012) for one scalar, in plain floats."""
 
     def __init__(self, min_cutoff, beta, d_cutoff):
         self.min_cutoff, self.beta, self.d_cutoff = min_cutoff, beta, d_cutoff
@@ -43,7 +45,7 @@ class PaperOneEuro:
 
 
 def face():
-    """A plain frontal face of the 68-point kind, eyes 100 px apart: only its rough shape matters here."""
+    """Return a simple frontal face of 68 points, outer eye corners 100 px apart; only its rough shape matters."""
     points = np.zeros((68, 2))
     angle = np.linspace(np.pi, 0, 17)
     points[list(topology.JAW)] = np.column_stack([80 * np.cos(angle), 110 * np.sin(angle)])
@@ -56,13 +58,13 @@ def face():
         eye + np.array([34.0, 0.0]),
     )
     for lips, width, height in ((topology.OUTER_LIPS, 30, 10), (topology.INNER_LIPS, 22, 4)):
-        turn = np.linspace(np.pi, -np.pi, len(lips), endpoint=False)
-        points[list(lips)] = np.column_stack([width * np.cos(turn), 70 - height * np.sin(turn)])
+        angle = np.linspace(np.pi, -np.pi, len(lips), endpoint=False)
+        points[list(lips)] = np.column_stack([width * np.cos(angle), 70 - height * np.sin(angle)])
     return points + np.array([320.0, 240.0])
 
 
 def blinking(times, start, length=0.15):
-    """Faces (T, 68, 2) with a raised-cosine dip of the lids, and how open the eyes are (T,)."""
+    """Return faces (T, 68, 2) whose lids close and reopen as a raised cosine."""
     phase = (np.asarray(times) - start) / length
     depth = np.where((phase > 0) & (phase < 1), 0.5 - 0.5 * np.cos(2 * np.pi * phase), 0.0)
     points = np.repeat(face()[None], len(depth), axis=0)
@@ -83,7 +85,7 @@ def smoothed(points, times, options):
 @pytest.mark.parametrize("options", [OneEuroOptions(), OneEuroOptions(0.3, 0.0, 2.0), OneEuroOptions(1.0, 50.0, 0.5)])
 def test_scalars_follow_the_paper_at_uneven_steps(options):
     rng = np.random.default_rng(1)
-    times = np.cumsum(rng.uniform(0.005, 0.08, 200)) - 1.0  # begins below zero, and passes it
+    times = np.cumsum(rng.uniform(0.005, 0.08, 200)) - 1.0  # from negative to positive times
     values = np.cumsum(rng.normal(0, 0.3, (200, 5)), axis=0)
     ours = OneEuro(options)
     oracle = [PaperOneEuro(options.min_cutoff_hz, options.beta, options.d_cutoff_hz) for _ in range(5)]
@@ -102,13 +104,13 @@ def test_scale_divides_speed():
 
 
 def test_points_do_not_depend_on_the_direction_of_the_axes():
-    turn = complex(math.cos(0.7), math.sin(0.7))
-    straight, turned = OneEuro(OneEuroOptions()), OneEuro(OneEuroOptions())
+    rotation = complex(math.cos(0.7), math.sin(0.7))
+    original, rotated = OneEuro(OneEuroOptions()), OneEuro(OneEuroOptions())
     rng = np.random.default_rng(3)
     for index in range(40):
         points = rng.normal(0, 5, 4) + 1j * rng.normal(0, 5, 4)
-        a, b = straight(points, index / FPS), turned(points * turn, index / FPS)
-        np.testing.assert_allclose(a * turn, b, atol=1e-9)
+        a, b = original(points, index / FPS), rotated(points * rotation, index / FPS)
+        np.testing.assert_allclose(a * rotation, b, atol=1e-9)
 
 
 def test_constant_input_is_a_fixed_point():
@@ -131,7 +133,7 @@ def test_reset_equals_fresh(start_s):
         used(points[index], None, 100.0 + index / FPS)
     used.reset()
     for index in range(15, 30):
-        time_s = start_s + (index - 15) / FPS  # time 0.0 is a time like any other, and may lie before the reset
+        time_s = start_s + (index - 15) / FPS  # 0.0 is a valid time, and times may restart after a reset
         np.testing.assert_array_equal(used(points[index], None, time_s), fresh(points[index], None, time_s))
 
 
@@ -144,7 +146,7 @@ def test_time_must_increase(time_s):
 
 
 @pytest.mark.parametrize("options", [(0.0, 1.0, 1.0), (1.0, -1.0, 1.0), (1.0, 1.0, 0.0)])
-def test_senseless_options_are_refused(options):
+def test_invalid_options_are_refused(options):
     with pytest.raises(ValueError, match="cutoffs must be above 0"):
         OneEuroOptions(*options)
 
@@ -159,7 +161,7 @@ def test_results_are_not_views_of_the_state():
 
 @pytest.mark.parametrize("name", ["low", "medium", "high"])
 def test_lag_at_rest_is_the_stated_one(name):
-    """A slow ramp with beta 0 trails by the time constant; and a step has come to 1 - 1/e after it."""
+    """A slow ramp lags by the time constant, and a step response reaches 1 - 1/e after it (both with beta 0)."""
     options = OneEuroOptions(SMOOTHING[name].min_cutoff_hz, 0.0)
     delay_s = 1.0 / (2 * math.pi * SMOOTHING[name].min_cutoff_hz)
     assert SMOOTHING[name].delay_at_rest_s == pytest.approx(delay_s)
@@ -168,71 +170,74 @@ def test_lag_at_rest_is_the_stated_one(name):
     step(np.array([0.0]), -1 / rate)
     for index in range(3000):
         time_s = index / rate
-        trailing_s = time_s - ramp(np.array([time_s]), time_s)[0]
+        lag_s = time_s - ramp(np.array([time_s]), time_s)[0]
         if step(np.array([1.0]), time_s)[0] >= 1 - math.exp(-1) and reached_s is None:
             reached_s = time_s
-    assert trailing_s == pytest.approx(delay_s, rel=0.01)
+    assert lag_s == pytest.approx(delay_s, rel=0.01)
     assert reached_s == pytest.approx(delay_s, abs=0.002)
 
 
 @pytest.mark.parametrize(("name", "limit_ms"), [("off", 0.01), ("low", 2.0), ("medium", 3.0), ("high", 5.0)])
 def test_lag_in_motion(name, limit_ms):
-    """A face crossing the picture at one eye distance (100 px) per second."""
+    """A face moves across the frame at one eye distance (100 px) per second."""
     times = np.arange(90) / FPS
     speed_px_s = 100.0
     moving = face()[None] + np.column_stack([speed_px_s * times, np.zeros(90)])[:, None]
-    late = (moving - smoothed(moving, times, SMOOTHING[name]))[60:, :, 0].mean() / speed_px_s * 1e3
-    print(f"{name}: lag {late:.1f} ms at one eye distance per second")
-    assert late < limit_ms
+    lag_ms = (moving - smoothed(moving, times, SMOOTHING[name]))[60:, :, 0].mean() / speed_px_s * 1e3
+    print(f"{name}: lag {lag_ms:.1f} ms at one eye distance per second")
+    assert lag_ms < limit_ms
 
 
 @pytest.mark.parametrize(("name", "limit_ms"), [("low", 6.0), ("medium", 10.0), ("high", 16.0)])
-def test_lag_of_a_head_that_turns_about_its_middle(name, limit_ms):
-    """30 degrees/s, parallel projection, the axis at the points' mean depth: nose and jaw move against each other, the
-    face as a whole does not, and still neither may stay behind: the nose at .27 eye distances per second, and the chin,
-    at .12, by at most twice the time."""
+def test_lag_of_a_head_that_turns_about_its_centre(name, limit_ms):
+    """30 degrees/s, orthographic projection, axis at the points' mean depth: no common motion, opposite own motions.
+
+    The nose moves at .27 eye distances per second, the chin at .12, for which twice the lag is allowed.
+    """
     depth = np.zeros(68)
     depth[list(topology.NOSE_BRIDGE)], depth[list(topology.JAW)] = 45.0, -30.0  # px: 100 between the eye corners
     depth -= depth.mean()
     times = np.arange(60) / FPS
     angle = np.deg2rad(30.0 * (times - 1.0))[:, None]
-    middle = face().mean(axis=0)
-    across = face()[:, 0] - middle[0]
+    centre = face().mean(axis=0)
+    offset_x = face()[:, 0] - centre[0]
     turning = np.repeat(face()[None], 60, axis=0)
-    turning[..., 0] = middle[0] + across * np.cos(angle) + depth * np.sin(angle)
+    turning[..., 0] = centre[0] + offset_x * np.cos(angle) + depth * np.sin(angle)
     noise = np.random.default_rng(8).normal(0, 0.1, turning.shape)
     result = smoothed(turning + noise, times, SMOOTHING[name])
     for index, limit in ((topology.NOSE_TIP, limit_ms), (topology.CHIN, 2 * limit_ms)):
         speed_px_s = np.gradient(turning[:, index, 0], times)
-        late = np.mean((turning[25:35, index, 0] - result[25:35, index, 0]) / speed_px_s[25:35]) * 1e3
-        print(f"{name}: point {index} is {late:.1f} ms late")
-        assert late < limit
+        lag_ms = np.mean((turning[25:35, index, 0] - result[25:35, index, 0]) / speed_px_s[25:35]) * 1e3
+        print(f"{name}: point {index} lags by {lag_ms:.1f} ms")
+        assert lag_ms < limit
 
 
 @pytest.mark.parametrize("noise_px", [0.03, 0.3, 1.0])
 @pytest.mark.parametrize("fps", [15.0, 30.0, 60.0])
 @pytest.mark.parametrize("name", ["low", "medium", "high"])
 def test_a_still_face_rests_at_the_lowest_cutoff_whatever_the_noise(name, fps, noise_px):
-    """What white noise a first-order low-pass leaves from frame to frame: alpha / sqrt(2 - alpha) of its change, with
-    alpha = 1 / (1 + fps / (2 pi fc)). Some noise passes for motion: up to .03 of the change is allowed for it."""
+    """A first-order low-pass leaves alpha / sqrt(2 - alpha) of white noise's frame-to-frame change.
+
+    alpha = 1 / (1 + fps / (2 pi fc)). A tolerance of .03 allows for noise that exceeds the dead band.
+    """
     noise = np.random.default_rng(6).normal(0, noise_px, (400, 68, 2))
     result = smoothed(face() + noise, np.arange(400) / fps, SMOOTHING[name])[100:]
-    left = np.diff(result, axis=0).std() / np.diff(noise, axis=0).std()
+    remaining = np.diff(result, axis=0).std() / np.diff(noise, axis=0).std()
     alpha = 1 / (1 + fps / (2 * math.pi * SMOOTHING[name].min_cutoff_hz))
-    print(f"{name}: jitter left {left:.3f}; the low-pass alone: {alpha / math.sqrt(2 - alpha):.3f}")
-    assert left == pytest.approx(alpha / math.sqrt(2 - alpha), abs=0.03)
+    print(f"{name}: remaining jitter {remaining:.3f}; of the low-pass alone: {alpha / math.sqrt(2 - alpha):.3f}")
+    assert remaining == pytest.approx(alpha / math.sqrt(2 - alpha), abs=0.03)
 
 
 @pytest.mark.parametrize(("name", "kept"), [("low", 0.93), ("medium", 0.88), ("high", 0.8)])
 def test_a_blink_of_150_ms_keeps_its_depth(name, kept):
-    """Whatever its phase against the frames; measured against the frames' own deepest, with a real network's noise."""
+    """At any phase relative to the frames; depth relative to the unfiltered frames', with a real network's noise."""
     times = np.arange(90) / FPS
     noise = np.random.default_rng(7).normal(0, 0.1, (90, 68, 2))
     depths = []
     for phase in np.linspace(0, 1 / FPS, 7):
         points = blinking(times, 2.0 + phase)
-        seen = eye_gap(smoothed(points + noise, times, SMOOTHING[name]))
-        depths.append((np.median(seen[30:60]) - seen.min()) / np.ptp(eye_gap(points)))
+        gap = eye_gap(smoothed(points + noise, times, SMOOTHING[name]))
+        depths.append((np.median(gap[30:60]) - gap.min()) / np.ptp(eye_gap(points)))
     print(f"{name}: a 150 ms blink keeps {min(depths):.2f}-{max(depths):.2f} of its depth")
     assert min(depths) >= kept
 
@@ -246,23 +251,25 @@ def test_a_blink_moves_nothing_but_the_lids():
 
 @pytest.mark.parametrize("name", ["low", "medium", "high"])
 def test_a_face_that_stops_is_not_overshot(name):
-    """One eye distance in a second, then rest: no output lies beyond the noise-free end, or goes back on the way."""
+    """One eye distance in a second, then rest: no output passes the noise-free end, or moves backward."""
     times = np.arange(90) / FPS
-    way = 100.0 * np.clip(times, 0, 1)
-    result = smoothed(face()[None] + np.stack([way, 0 * way], axis=1)[:, None], times, SMOOTHING[name])
-    gone = result[:, :, 0] - face()[:, 0]
-    assert gone.max() <= 100.0 + 1e-3
-    assert np.diff(gone, axis=0).min() > -1e-3
-    np.testing.assert_allclose(gone[-1], 100.0, atol=0.1)
+    path = 100.0 * np.clip(times, 0, 1)
+    result = smoothed(face()[None] + np.stack([path, 0 * path], axis=1)[:, None], times, SMOOTHING[name])
+    shift = result[:, :, 0] - face()[:, 0]
+    assert shift.max() <= 100.0 + 1e-3
+    assert np.diff(shift, axis=0).min() > -1e-3
+    np.testing.assert_allclose(shift[-1], 100.0, atol=0.1)
 
 
 def test_a_slow_face_does_not_stick_and_slip():
-    """5 % of the eye distance per second under noise of .1 %: the mean over the face goes evenly, no step of it is more
-    than three times the even one or much backwards."""
+    """5 % of the eye distance per second with noise of .1 %: the mean of the face moves evenly.
+
+    No step is more than three times the mean step, or far backward.
+    """
     times = np.arange(240) / FPS
     noise = np.random.default_rng(9).normal(0, 0.1, (240, 68, 2))
-    way = np.column_stack([5.0 * times, 0 * times])
-    result = smoothed(face()[None] + way[:, None] + noise, times, SMOOTHING["medium"])[60:]
+    path = np.column_stack([5.0 * times, 0 * times])
+    result = smoothed(face()[None] + path[:, None] + noise, times, SMOOTHING["medium"])[60:]
     steps = np.diff(result[:, :, 0].mean(axis=1)) / (5.0 / FPS)
     assert steps.min() > -0.5
     assert steps.max() < 3.0
@@ -270,16 +277,16 @@ def test_a_slow_face_does_not_stick_and_slip():
 
 
 def test_shape_of_a_moving_face_does_not_wobble():
-    """In pure translation the face keeps its shape to a hundredth of its way."""
+    """The shape of a face in pure translation changes by at most a hundredth of the amplitude."""
     times = np.arange(90) / FPS
-    way = 30 * np.sin(2 * np.pi * times)[:, None] * [1.0, 0.4]
-    result = smoothed(face()[None] + way[:, None], times, SMOOTHING["medium"])
+    path = 30 * np.sin(2 * np.pi * times)[:, None] * [1.0, 0.4]
+    result = smoothed(face()[None] + path[:, None], times, SMOOTHING["medium"])
     offset = result - face()
     assert np.abs(offset - offset.mean(axis=1, keepdims=True)).max() < 0.3
 
 
-def test_unsure_points_say_little_of_the_common_motion():
-    """A hand drags the jaw's points along: known to be unsure, they do not open the filter of the eyes."""
+def test_uncertain_points_have_little_weight_in_the_common_motion():
+    """A moving hand displaces the jaw's points: with a large sigma they do not raise the cutoff of the eyes."""
     times = np.arange(90) / FPS
     noise = np.random.default_rng(10).normal(0, 0.3, (90, 68, 2))
     points = face() + noise
@@ -287,22 +294,22 @@ def test_unsure_points_say_little_of_the_common_motion():
     sigma = np.ones(68, np.float32)
     sigma[list(topology.JAW)] = 20.0
 
-    def trembling(given):
+    def jitter(sigma):
         smoother = FaceSmoother(SMOOTHING["medium"])
-        eyes = [smoother(p.astype(np.float32), given, t)[36:48] for p, t in zip(points, times, strict=True)]
+        eyes = [smoother(p.astype(np.float32), sigma, t)[36:48] for p, t in zip(points, times, strict=True)]
         return np.diff(eyes, axis=0)[40:].std()
 
-    assert trembling(sigma) < 0.5 * trembling(None)
-    assert trembling(np.full(68, np.nan, np.float32)) == trembling(None)
+    assert jitter(sigma) < 0.5 * jitter(None)
+    assert jitter(np.full(68, np.nan, np.float32)) == jitter(None)
 
 
 def test_similarity_is_the_weighted_least_squares_fit():
-    """Against numpy's solver on vx = a + s x - w y, vy = b + w x + s y, each row divided by its sigma."""
+    """Oracle: numpy's solver on vx = a + s x - w y, vy = b + w x + s y, each row divided by its sigma."""
     rng = np.random.default_rng(11)
     points, velocity = rng.normal(0, 40, (68, 2)), rng.normal(0, 3, (68, 2))
     sigma = rng.uniform(0.5, 5.0, 68).astype(np.float32)
-    (x, y), one, zero = points.T, np.ones(68), np.zeros(68)
-    rows = np.concatenate([np.stack([one, zero, x, -y], axis=1), np.stack([zero, one, y, x], axis=1)])
+    (x, y), ones, zeros = points.T, np.ones(68), np.zeros(68)
+    rows = np.concatenate([np.stack([ones, zeros, x, -y], axis=1), np.stack([zeros, ones, y, x], axis=1)])
     weight = 1 / np.tile(sigma, 2)
     solved = np.linalg.lstsq(rows * weight[:, None], velocity.T.ravel() * weight, rcond=None)[0]
     (ours,) = Similarity((points @ [1, 1j])[None], sigma[None])((velocity @ [1, 1j])[None])
@@ -310,41 +317,41 @@ def test_similarity_is_the_weighted_least_squares_fit():
 
 
 @pytest.mark.parametrize("motion", ["still", "moving", "blinking"])
-def test_noise_meter_finds_the_noise_in_any_motion(motion):
-    """Uneven steps; the jaw three times as noisy as the rest; a nodding, growing face; a blink every half second."""
+def test_the_noise_is_estimated_in_any_motion(motion):
+    """Uneven time steps; the jaw is three times as noisy as the rest; translation and scaling; a blink every .5 s."""
     rng = np.random.default_rng(12)
     times = np.cumsum(rng.uniform(0.02, 0.045, 150))
     sigma = np.full(68, 0.2)
     sigma[list(topology.JAW)] = 0.6
     points = np.repeat(face()[None], 150, axis=0)
     if motion == "moving":
-        middle = points[0].mean(axis=0)
-        growth = 1 + 0.1 * np.sin(2 * times)[:, None, None]
-        points = middle + growth * (points - middle) + 60 * np.sin(3 * times)[:, None, None]
+        centre = points[0].mean(axis=0)
+        scale = 1 + 0.1 * np.sin(2 * times)[:, None, None]
+        points = centre + scale * (points - centre) + 60 * np.sin(3 * times)[:, None, None]
     if motion == "blinking":
         points = blinking(times % 0.5, 0.2)
     points = points + sigma[:, None] * rng.normal(0, 1, points.shape)
-    smoother, found = FaceSmoother(), []
+    smoother, noise_px = FaceSmoother(), []
     for p, time_s in zip(points, times, strict=True):
         smoother(p.astype(np.float32), None, float(time_s))
-        found.append(smoother.noise_px)
-    measured = np.mean(found[60:], axis=0)
-    jaw, eyes, rest = measured[list(topology.JAW)], measured[LIDS], measured[list(topology.NOSE_BRIDGE)]
-    print(f"{motion}: jaw {jaw.mean():.2f} of .6, lids {eyes.mean():.2f} of .2, nose {rest.mean():.2f} of .2")
+        noise_px.append(smoother.noise_px)
+    estimate = np.mean(noise_px[60:], axis=0)
+    jaw, lids, nose = estimate[list(topology.JAW)], estimate[LIDS], estimate[list(topology.NOSE_BRIDGE)]
+    print(f"{motion}: jaw {jaw.mean():.2f} of .6, lids {lids.mean():.2f} of .2, nose {nose.mean():.2f} of .2")
     assert jaw.mean() == pytest.approx(0.6, rel=0.25)
-    assert rest.mean() == pytest.approx(0.2, rel=0.25)
-    assert eyes.mean() < (0.45 if motion == "blinking" else 0.25)
+    assert nose.mean() == pytest.approx(0.2, rel=0.25)
+    assert lids.mean() < (0.45 if motion == "blinking" else 0.25)
 
 
 def test_faces_smoothed_together_are_smoothed_as_if_alone():
-    """Three faces, one of which comes later and one with points of unknown certainty, against three smoothers."""
+    """Three faces, one of which appears later and one with a NaN sigma, against three separate smoothers."""
     rng = np.random.default_rng(13)
     points = (face() + rng.normal(0, 0.5, (40, 3, 68, 2)).cumsum(axis=0)).astype(np.float32)
     sigma = rng.uniform(0.5, 3.0, (3, 68)).astype(np.float32)
     sigma[1, 5] = np.nan
     together, alone = [FaceSmoother() for _ in range(3)], [FaceSmoother() for _ in range(3)]
     for index in range(40):
-        here, time_s = [0, 1, 2] if index >= 15 else [0, 1], index / FPS
-        found = smooth_together([together[i] for i in here], points[index, here], sigma[here], time_s)
-        expected = [alone[i](points[index, i], sigma[i], time_s) for i in here]
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+        present, time_s = [0, 1, 2] if index >= 15 else [0, 1], index / FPS
+        actual = smooth_together([together[i] for i in present], points[index, present], sigma[present], time_s)
+        expected = [alone[i](points[index, i], sigma[i], time_s) for i in present]
+        np.testing.assert_allclose(actual, expected, atol=1e-4)

@@ -1,16 +1,16 @@
-"""Closing an eye: the lid's pixels and the lid's points must go to the same place, and nothing else may move."""
+"""Synthetic eye closure: the lid's pixels and points move alike, and nothing else moves."""
 
 import numpy as np
 import pytest
 
 from facetrack import topology
-from facetrain.augment.eyelids import MEETS, blink, close_eye
+from facetrain.augment.eyelids import CLOSED_TRAVEL, blink, close_eye
 
 UPPER, LOWER = (37, 38), (41, 40)
 
 
 def face(roll_deg=0.0):
-    """Points of a face of which only eyes and brows matter, and a grey picture."""
+    """Return a grey image and the points of a face; only eyes and brows are meaningful."""
     points = np.full((topology.N_POINTS, 2), 60.0)
     for first, x in ((36, 30.0), (42, 80.0)):
         points[first : first + 6] = [[x, 60], [x + 8, 54], [x + 16, 54], [x + 24, 60], [x + 16, 66], [x + 8, 66]]
@@ -30,12 +30,12 @@ def brightest(image):
 
 @pytest.mark.parametrize("roll_deg", [0.0, 25.0])
 @pytest.mark.parametrize("closure", [0.3, 1.0])
-def test_the_lid_of_the_picture_goes_where_its_point_goes(roll_deg, closure):
+def test_the_lid_in_the_image_moves_with_its_point(roll_deg, closure):
     image, points = face(roll_deg)
     column, row = points[37].round().astype(int)
     image[row - 1 : row + 2, column - 1 : column + 2] = 250
     closed, moved = close_eye(image, points, 0, closure)
-    # The dot's lower half sat on the eye, which the lid now covers: its upper half is what travels.
+    # The lid covers the dot's lower half, which lay on the eye: only the upper half moves.
     assert np.linalg.norm(brightest(closed) - moved[37]) < 2.5
     assert np.linalg.norm(moved[37] - points[37]) > 2.0
 
@@ -44,7 +44,7 @@ def test_a_full_closure_brings_the_lids_together_and_leaves_the_rest():
     image, points = face()
     closed, moved = close_eye(image, points, 0, 1.0)
     gap, open_gap = moved[list(LOWER)] - moved[list(UPPER)], points[list(LOWER)] - points[list(UPPER)]
-    np.testing.assert_allclose(gap, (1 - MEETS) * open_gap, atol=1e-4)
+    np.testing.assert_allclose(gap, (1 - CLOSED_TRAVEL) * open_gap, atol=1e-4)
     others = [i for i in range(topology.N_POINTS) if i not in UPPER]
     np.testing.assert_array_equal(moved[others], points[others])
     np.testing.assert_array_equal(closed[:, 78:], image[:, 78:])
@@ -65,4 +65,4 @@ def test_unknown_or_tiny_eyes_stay():
     assert same is image
     np.testing.assert_array_equal(moved, points)
     rng = np.random.default_rng(3)
-    blink(image, points * 0.02, rng)  # an eye of half a pixel, at the picture's corner
+    blink(image, points * 0.02, rng)  # an eye of half a pixel at the image corner

@@ -1,4 +1,4 @@
-"""Presets: points move exactly with the picture, what a preset leaves out stays as it was, and recipes name them."""
+"""Augmentation presets: points follow the image exactly, disabled augmentations do nothing, recipes select presets."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ from facetrack import topology
 from facetrack.errors import DataError
 from facetrack.geometry import points_box
 from facetrain.augment import webcam
-from facetrain.augment.thirtyfold import PIXELS, PLACES
+from facetrain.augment.thirtyfold import CROP_OFFSETS, PIXEL_FILTERS
 from facetrain.augment.webcam import AugmentOptions
 from facetrain.sample import Sample
 from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops
@@ -22,7 +22,7 @@ SIDE, MARGIN = 112, 1.3
 
 
 def face(at=(120.0, 125.0)):
-    """A grey picture with one soft dot, at point DOT; the 68 points span 100 px around (150, 150)."""
+    """Return a grey image with one soft dot at point DOT; the 68 points span 100 px around (150, 150)."""
     rng = np.random.default_rng(0)
     points = rng.uniform(110, 190, (68, 2)).astype(np.float32)
     points[0], points[16], points[DOT] = (100, 100), (200, 200), at
@@ -42,33 +42,35 @@ def items(name, count=200, sample=None):
         yield item["crop"].numpy(), item["points"].numpy()
 
 
-def seen(crop):
-    """Where the dot is: the centroid of what stands out."""
+def dot_centre(crop):
+    """Return the centroid of the dot: pixels clearly above the median."""
     weights = np.clip(crop[..., 0].astype(float) - np.median(crop) - 25, 0, None)
     y, x = np.mgrid[: crop.shape[0], : crop.shape[1]]
     return np.array([(x * weights).sum(), (y * weights).sum()]) / weights.sum()
 
 
 @pytest.mark.parametrize("name", ["none", "flip", "thirtyfold"])
-def test_points_move_with_the_picture(name):
+def test_points_move_with_the_image(name):
     for crop, points in items(name, 60):
-        # Flipping swaps the numbers: the dot's point is then its mirror partner's.
+        # Mirroring swaps left and right points: the dot then is at the mirror partner of DOT.
         both = points[[DOT, int(topology.FLIP[DOT])]]
-        np.testing.assert_allclose(np.linalg.norm(both - seen(crop), axis=1).min(), 0, atol=0.3)
+        np.testing.assert_allclose(np.linalg.norm(both - dot_centre(crop), axis=1).min(), 0, atol=0.3)
 
 
 def test_thirtyfold_points_are_those_of_opencvs_own_rotation():
-    """The places worked out once more by cv2.getRotationMatrix2D and a resize: turn the picture about the middle of
-    the face, move, and scale to the crop."""
+    """Compute the crops independently by cv2.getRotationMatrix2D and a resize.
+
+    The image is rotated about the middle of the face, shifted, and scaled to the crop.
+    """
     sample = face()
     expected = []
-    for place in PLACES:
-        # A crop turned by roll shows the picture turned back by it; getRotationMatrix2D counts y up.
-        turn = np.vstack([cv2.getRotationMatrix2D((150, 150), place.roll_deg, 1.0), [0, 0, 1]])
+    for offset in CROP_OFFSETS:
+        # A crop rotated by roll shows the image rotated by -roll; getRotationMatrix2D counts anticlockwise.
+        turn = np.vstack([cv2.getRotationMatrix2D((150, 150), offset.roll_deg, 1.0), [0, 0, 1]])
         turned = cv2.transform(sample.points[None].astype(float), turn[:2])[0]
         box = np.array([turned.min(axis=0), turned.max(axis=0)])
         extent = (box[1] - box[0]).max()
-        low = box.mean(axis=0) + np.array([place.x, place.y]) * extent - MARGIN * extent / 2
+        low = box.mean(axis=0) + np.array([offset.x, offset.y]) * extent - MARGIN * extent / 2
         expected.append((turned - low) * SIDE / (MARGIN * extent) - 0.5)
     hits = Counter(
         int(np.argmin([np.abs(points - one).max() for one in expected])) for _, points in items("thirtyfold", 100)
@@ -80,13 +82,13 @@ def test_thirtyfold_points_are_those_of_opencvs_own_rotation():
 
 def test_thirtyfold_draws_all_thirty_about_equally_often():
     crops = Counter(crop.tobytes() for crop, _ in items("thirtyfold", 900))
-    assert len(crops) == len(PLACES) * len(PIXELS) == 30
-    assert 10 < min(crops.values()) <= max(crops.values()) < 60  # 30 expected, deviation 5.4
+    assert len(crops) == len(CROP_OFFSETS) * len(PIXEL_FILTERS) == 30
+    assert 10 < min(crops.values()) <= max(crops.values()) < 60  # 30 expected, standard deviation 5.4
 
 
-def test_the_five_changes_of_pixels_against_numpy():
+def test_the_five_pixel_filters_against_numpy():
     image = np.random.default_rng(0).integers(0, 256, (9, 11, 3), np.uint8)
-    same, mean, sharp, motion, bright = (change(image)[4, 5].astype(float) for change in PIXELS)
+    same, mean, sharp, motion, bright = (apply(image)[4, 5].astype(float) for apply in PIXEL_FILTERS)
     near = image[3:6, 4:7].astype(float)
     np.testing.assert_array_equal(same, image[4, 5])
     np.testing.assert_allclose(mean, near.mean(axis=(0, 1)), atol=0.51)
@@ -119,10 +121,10 @@ def test_a_recipe_names_a_preset(tmp_path):
     assert load("") == load('[crops.augment]\npreset = "webcam"') == AugmentOptions()
     none = load('[crops.augment]\npreset = "none"\nflip = 0.5')
     assert none == AugmentOptions.preset("flip")
-    # By hand it replaces what the file says of the section; keys after it change it.
+    # On the command line it replaces the section of the file; later keys override it.
     chosen = load("[crops.augment]\nblur = 0.9", "crops.augment.preset=thirtyfold", "crops.augment.grey=1")
     assert (chosen.thirtyfold, chosen.blur, chosen.grey) == (True, 0, 1)
-    # The run's recipe.toml says the values, whatever the preset was called.
+    # The run's recipe.toml has the resolved values instead of the preset's name.
     whole = LandmarkRecipe(crops=CropOptions(augment=chosen))
     assert load(recipe.dump(whole)) == chosen
     with pytest.raises(
@@ -131,8 +133,8 @@ def test_a_recipe_names_a_preset(tmp_path):
         load('[crops.augment]\npreset = "rain"')
 
 
-def test_webcam_is_what_it_was():
-    """Networks that are trained again must see what they saw: crops that this code gave before it had presets."""
+def test_webcam_crops_are_unchanged():
+    """Check crops from before the introduction of presets, so that trainings stay reproducible."""
     for seed, expected in (
         (3, (158.91676272738363, 148.92516303272305, 145.79661329769573, -0.4134170894898563)),
         (7, (157.4408476307534, 143.45797038431039, 127.37659925677634, 0.0625691190619562)),

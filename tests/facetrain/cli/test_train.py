@@ -1,4 +1,4 @@
-"""`facetrack train` from labelled faces to a network that `facetrack video` takes, small."""
+"""`facetrack train`, from labelled faces to an exported network, with a small network."""
 
 import json
 import re
@@ -23,7 +23,7 @@ TINY = [
 
 
 def run(*arguments):
-    """The command, in this process; what it raises on purpose comes out as it is."""
+    """Run the command in this process; raises the exceptions that it raises."""
     result = CliRunner().invoke(app, [str(a) for a in arguments], standalone_mode=False)
     if result.exception is not None:
         raise result.exception
@@ -59,7 +59,7 @@ def test_the_resolved_recipe_is_saved(trained):
     assert saved.fit.batch == 16
 
 
-def test_the_report_tells_the_run(trained):
+def test_the_report_describes_the_run(trained):
     text = (trained / "report.md").read_text()
     assert text.splitlines()[0] == "# run"
     assert f"facetrack train landmarks --data synthetic:24 --out {trained}" in text
@@ -77,23 +77,23 @@ def test_the_report_tells_the_run(trained):
     assert tomllib.loads(resolved) == tomllib.loads((trained / "recipe.toml").read_text())
 
 
-def test_a_run_taken_up_again_reports_the_epochs_that_it_has(trained, tmp_path):
-    again = tmp_path / "again"
-    shutil.copytree(trained, again)
-    (again / "report.md").unlink()
-    run("train", "landmarks", "--data", "synthetic:24", "--out", again, *settings(TINY))  # nothing is left to train
-    text = (again / "report.md").read_text()
+def test_a_resumed_run_reports_all_of_its_epochs(trained, tmp_path):
+    resumed = tmp_path / "resumed"
+    shutil.copytree(trained, resumed)
+    (resumed / "report.md").unlink()
+    run("train", "landmarks", "--data", "synthetic:24", "--out", resumed, *settings(TINY))  # no epoch is left
+    text = (resumed / "report.md").read_text()
     assert "| epochs | 1 in " in text
     assert "Resumed" in text
 
 
 def test_a_run_folder_is_evaluated(trained, tmp_path):
     run("eval", trained, "--data", "synthetic:6", "--boxes", "truth", "--out", tmp_path)
-    found = json.loads((tmp_path / "figures.json").read_text())
-    assert found["faces"] == 6
-    assert found["nme_by_box_shift"]["0.0"] == pytest.approx(found["nme"], rel=1e-5)
-    assert found["nme_by_box_scale"]["1.0"] == pytest.approx(found["nme"], rel=1e-5)
-    assert "flatter" in found["notes"][0]
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["faces"] == 6
+    assert figures["nme_by_box_shift"]["0.0"] == pytest.approx(figures["nme"], rel=1e-5)
+    assert figures["nme_by_box_scale"]["1.0"] == pytest.approx(figures["nme"], rel=1e-5)
+    assert "flatter" in figures["notes"][0]
     text = (tmp_path / "report.md").read_text()
     pictures = re.findall(r"!\[.*?\]\((.+?)\)", text)
     assert pictures == ["ced.png", "box_jitter.png", "best.png", "median.png", "worst.png"]

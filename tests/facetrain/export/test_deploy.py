@@ -1,4 +1,4 @@
-"""`facetrack export`: every file says what torch says, and says so; what does not is not written."""
+"""`facetrack export`: parity with torch, metadata, refusals, int8, command line."""
 
 import json
 from importlib.util import find_spec
@@ -27,7 +27,7 @@ TINY = LandmarkNetOptions(input_px=64, stem=4, widths=(4, 4, 8), depths=(1, 1, 1
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """A small network as training writes it."""
+    """Export a small network as training does."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("source") / "model.onnx"
     spec = landmark_spec(
@@ -46,7 +46,7 @@ def quick(monkeypatch):
     ("engine", "precision"),
     [(e, p) for e in ("onnx", "openvino", "torch") for p in ("fp32", "fp16")],
 )
-def test_every_export_says_what_torch_says_and_reports_it(source, tmp_path, engine, precision):
+def test_every_export_equals_torch_and_reports_the_differences(source, tmp_path, engine, precision):
     if engine == "openvino":
         need_openvino()
     out = tmp_path / f"out{deploy.SUFFIX[engine]}"
@@ -55,8 +55,8 @@ def test_every_export_says_what_torch_says_and_reports_it(source, tmp_path, engi
     assert {path.name for path in tmp_path.iterdir()} == expected
     run = open_engine(out, engine)
     crops = parity.photograph_crops(run.spec, 11).numpy()
-    actual, true = run(crops), OnnxEngine(source)(crops)
-    for name, value in true.items():
+    actual, reference = run(crops), OnnxEngine(source)(crops)
+    for name, value in reference.items():
         np.testing.assert_allclose(actual[name], value, atol=1e-3 if precision == "fp32" else 0.1, err_msg=name)
     assert run.spec == done.spec
     assert set(run.spec.parity) == {"points", "sigma", "presence"}
@@ -70,24 +70,24 @@ def test_every_export_says_what_torch_says_and_reports_it(source, tmp_path, engi
 def test_half_precision_halves_the_weights(source, tmp_path):
     deploy.export(source, "onnx", "fp16", (1,), None, tmp_path / "half.onnx")
     types = [item.data_type for item in onnx.load(tmp_path / "half.onnx").graph.initializer if len(item.dims) == 4]
-    # The heatmaps' convolution has no norm and stays in float32.
+    # The heatmaps' convolution has no batch norm and stays in float32.
     assert types.count(onnx.TensorProto.FLOAT) == 1
     assert types.count(onnx.TensorProto.FLOAT16) == len(types) - 1 > 5
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
-def test_what_disagrees_is_not_written(source, tmp_path, monkeypatch, engine):
+def test_a_network_that_differs_from_torch_is_not_written(source, tmp_path, monkeypatch, engine):
     def broken(model, spec, crops, path):
-        class Off(torch.nn.Module):
+        class Biased(torch.nn.Module):
             def __init__(self):
                 super().__init__()
                 self.model = model
 
             def forward(self, crops):
-                found = self.model(crops)
-                return found | {"points": found["points"] + 0.002}
+                outputs = self.model(crops)
+                return outputs | {"points": outputs["points"] + 0.002}
 
-        write(Off().eval(), spec, crops, path)
+        write(Biased().eval(), spec, crops, path)
 
     write = deploy.WRITERS[engine]
     monkeypatch.setitem(deploy.WRITERS, engine, broken)
@@ -110,7 +110,7 @@ def test_not_a_number_is_a_disagreement():
 
 
 def test_the_worst_crop_of_any_batch_size_counts():
-    """An engine that is wrong in batches of five alone, by 3."""
+    """The engine has an error of 3 in batches of five only."""
 
     class Mean(torch.nn.Module):
         def forward(self, crops):
@@ -133,7 +133,7 @@ def test_the_worst_crop_of_any_batch_size_counts():
         ("onnx", "fp32", "x.pt2", OutputError, r"a file for onnx ends in \.onnx"),
     ],
 )
-def test_what_is_not_offered_is_said(source, tmp_path, engine, precision, out, error, message):
+def test_unsupported_options_are_errors(source, tmp_path, engine, precision, out, error, message):
     with pytest.raises(error, match=message):
         deploy.export(source, engine, precision, (1,), None, tmp_path / out)
     assert list(tmp_path.iterdir()) == []
@@ -147,12 +147,12 @@ def test_the_source_is_not_overwritten(source):
 
 
 def test_a_detector_has_no_pt2(tmp_path):
-    with pytest.raises(FacetrackError, match="pictures of any size"):
+    with pytest.raises(FacetrackError, match="images of any size"):
         deploy.export(bundled_path("detector"), "torch", "fp32", (1,), None, tmp_path / "x.pt2")
 
 
-def test_eight_bits_are_judged_on_labelled_faces(source, tmp_path, monkeypatch):
-    """On drawn faces: what they cost is in the file, and too much is refused."""
+def test_int8_is_validated_on_labelled_faces(source, tmp_path, monkeypatch):
+    """The increase of the error on drawn faces is in the metadata; too large an increase is an error."""
     done = deploy.export(source, "onnx", "int8", (1,), Path("synthetic:40"), tmp_path / "q.onnx")
     assert set(done.spec.parity) == {"nme_float", "nme_int8"}
     proto = onnx.load(tmp_path / "q.onnx")
@@ -182,6 +182,6 @@ def test_a_malformed_batch_is_refused(source, batch):
 
 
 def need_openvino():
-    """Not by importing it: that alone reports to its makers (`engine.openvino.need_openvino`)."""
+    """Skip without OpenVINO; it is not imported, which would send telemetry (`engine.openvino.need_openvino`)."""
     if find_spec("openvino") is None:
         pytest.skip("needs the extra openvino")

@@ -1,4 +1,4 @@
-"""Export proves itself, and what it writes says what it is."""
+"""ONNX export: parity with torch, weights that can be trained further, metadata and its errors."""
 
 import json
 
@@ -37,7 +37,7 @@ def exported(tmp_path_factory):
     return model, path, spec, crops
 
 
-def test_the_engine_says_what_torch_says_for_any_batch(exported):
+def test_the_engine_equals_torch_for_any_batch(exported):
     model, path, _, crops = exported
     engine = OnnxEngine(path)
     for n in (1, 2, 6):
@@ -49,29 +49,29 @@ def test_the_engine_says_what_torch_says_for_any_batch(exported):
 
 def test_an_exported_network_can_be_trained_further(exported):
     model, path, _, _ = exported
-    again = LandmarkNet(TINY).eval()
-    load_weights(again, path)
+    loaded = LandmarkNet(TINY).eval()
+    load_weights(loaded, path)
     for name, value in model.state_dict().items():
-        assert torch.equal(again.state_dict()[name], value), name
+        assert torch.equal(loaded.state_dict()[name], value), name
     with pytest.raises(DataError, match="belongs to another network"):
         load_weights(LandmarkNet(), path)
 
 
-def test_the_file_describes_itself(exported):
+def test_the_file_has_its_metadata(exported):
     _, path, spec, _ = exported
     read = OnnxEngine(path).spec
     assert read == spec
     assert (read.kind, read.input_px, read.margin, read.topology) == ("landmarks", 64, 1.3, "300w-68")
     assert 0 <= read.parity["points"] <= 1e-3
     assert read.metrics == {"validation/x": 1.5}
-    # An independent reader finds it too.
+    # Read independently of OnnxEngine.
     props = {p.key: p.value for p in onnx.load(path).metadata_props}
     assert json.loads(props[METADATA_KEY])["terms"] == spec.terms
 
 
-def test_a_file_that_disagrees_is_not_written(tmp_path):
-    class Random(torch.nn.Module):
-        """Says something else every time, as a broken export would."""
+def test_a_network_that_differs_from_torch_is_not_written(tmp_path):
+    class Inconsistent(torch.nn.Module):
+        """Network whose exported outputs differ from torch's, as of a broken export."""
 
         def forward(self, crops):
             n = crops.shape[0]
@@ -81,18 +81,18 @@ def test_a_file_that_disagrees_is_not_written(tmp_path):
 
     crops = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
     with pytest.raises(ParityError, match="nothing was written"):
-        export_landmarks(Random(), landmark_spec(LandmarkRecipe(network=TINY), {}), crops, tmp_path / "bad.onnx")
+        export_landmarks(Inconsistent(), landmark_spec(LandmarkRecipe(network=TINY), {}), crops, tmp_path / "bad.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_soft_argmax_reads_a_peak_where_it_is():
+def test_soft_argmax_decodes_a_peak():
     logits = torch.full((1, 1, 28, 28), -50.0)
     logits[0, 0, 10, 20] = 50.0  # row 10, column 20: cells of 4 px, centres at 4 i + 1.5
     np.testing.assert_allclose(SoftArgmax(28, 112)(logits)[0, 0], [81.5, 41.5], atol=1e-4)
 
 
 def model_file(tmp_path, metadata):
-    """A one-operator network with the given metadata."""
+    """Write a one-operator network with the given metadata."""
     x = onnx.helper.make_tensor_value_info("crops", onnx.TensorProto.UINT8, [1])
     y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.UINT8, [1])
     graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["crops"], ["y"])], "g", [x], [y])
@@ -118,7 +118,7 @@ def spec_json(**changes):
         (spec_json(kind="poem"), "kind 'poem'"),
     ],
 )
-def test_a_file_that_does_not_say_what_it_needs_is_refused(tmp_path, metadata, message):
+def test_a_file_without_valid_metadata_is_an_error(tmp_path, metadata, message):
     with pytest.raises(ModelFileError, match=message):
         OnnxEngine(model_file(tmp_path, metadata))
 
@@ -127,7 +127,7 @@ def test_keys_of_a_later_minor_version_are_ignored(tmp_path):
     assert OnnxEngine(model_file(tmp_path, spec_json(flavour="new"))).spec.kind == "landmarks"
 
 
-def test_what_is_no_network_is_refused(tmp_path):
+def test_a_file_that_is_no_network_is_an_error(tmp_path):
     text = tmp_path / "text.onnx"
     text.write_text("hello")
     with pytest.raises(ModelFileError, match=r"expected an \.onnx file"):
@@ -136,11 +136,11 @@ def test_what_is_no_network_is_refused(tmp_path):
         OnnxEngine(tmp_path / "missing.onnx")
 
 
-def test_an_unknown_bundled_name_lists_what_there_is():
+def test_an_unknown_bundled_name_is_an_error():
     with pytest.raises(ModelFileError, match="no bundled network 'nonsense'"):
         bundled_path("nonsense")
 
 
-def test_spec_survives_its_own_json(tmp_path):
+def test_metadata_survives_a_round_trip(tmp_path):
     spec = landmark_spec(LandmarkRecipe(), {"a": 1.0})
     assert ModelSpec.from_metadata(spec.to_metadata(), tmp_path) == spec

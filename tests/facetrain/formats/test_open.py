@@ -1,4 +1,4 @@
-"""What lies at a path is recognised; what is not understood is said in one sentence; and the commands on top."""
+"""Format detection by path, one-sentence errors for unknown formats, and the commands that use it."""
 
 import json
 
@@ -97,7 +97,7 @@ def test_synthetic_needs_no_path(tmp_path):
         read_any(Path("synthetic:many"))
 
 
-def test_what_is_not_understood_is_one_sentence(tmp_path):
+def test_unknown_formats_raise_one_sentence(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "pictures").mkdir()
     cv2.imwrite(str(tmp_path / "pictures" / "a.png"), np.zeros((8, 8, 3), np.uint8))
@@ -110,20 +110,20 @@ def test_what_is_not_understood_is_one_sentence(tmp_path):
     ):
         (tmp_path / name).write_text(text)
     for name, words in (
-        ("empty", "empty folder"), ("pictures", "nothing that is understood"), ("nowhere", "does not exist"),
-        ("a.csv", "no known kind"), ("b.csv", "boxes"), ("c.txt", "3 fields"), ("d.doc", "no known kind"),
-        ("e.zip", "labels of a pack"), (".", "several files"),
+        ("empty", "empty folder"), ("pictures", "no known format"), ("nowhere", "does not exist"),
+        ("a.csv", "no known format"), ("b.csv", "boxes"), ("c.txt", "3 fields"), ("d.doc", "no known format"),
+        ("e.zip", "labels of a pack"), (".", "several label files"),
     ):  # fmt: skip
         with pytest.raises(DataError, match=words) as caught:
             read_any(tmp_path / name)
         assert "\n" not in str(caught.value)
 
 
-def test_schemes_convert_or_say_why(faces):
+def test_schemes_convert_or_raise(faces):
     five = as_scheme(faces[0], "five")
     np.testing.assert_allclose(five.points[2], faces[0].points[30])
     assert as_scheme(faces[0], faces[0].scheme).points.shape == (68, 2)
-    with pytest.raises(DataError, match="cannot be read as '300w-68'"):
+    with pytest.raises(DataError, match="cannot be converted to '300w-68'"):
         as_scheme(five, "300w-68")
 
 
@@ -133,11 +133,11 @@ def test_inspection_counts(faces):
     points = faces[0].points.copy()
     points[7] = np.nan
     points[8] = (-5, 20)
-    found = inspection.inspect([*faces[1:], replace(faces[0], points=points)])
-    assert (found.samples, found.outside) == (4, 1)
-    assert found.missing["300w-68"][7] == found.missing["300w-68"].sum() == 1
-    assert len(found.sizes_px) == 4
-    assert found.angles_deg.shape == (3, 3)
+    inspected = inspection.inspect([*faces[1:], replace(faces[0], points=points)])
+    assert (inspected.samples, inspected.outside) == (4, 1)
+    assert inspected.missing["300w-68"][7] == inspected.missing["300w-68"].sum() == 1
+    assert len(inspected.sizes_px) == 4
+    assert inspected.angles_deg.shape == (3, 3)
 
 
 def test_inspect_command(tmp_path, faces):

@@ -1,4 +1,4 @@
-"""Packs that the test writes, read back."""
+"""Reading of packs that the test writes."""
 
 import zipfile
 
@@ -11,7 +11,7 @@ from facetrain.formats import packs
 
 
 def write_pack(folder, name, count=4, size=(200, 260), key="points", n_points=68):
-    """Pictures with a bright dot at every point's place."""
+    """Write a pack of images with a bright pixel at every point, and return the points."""
     rng = np.random.default_rng(0)
     names, points = [f"Some_One_{i}.png" for i in range(count)], []
     with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
@@ -26,10 +26,10 @@ def write_pack(folder, name, count=4, size=(200, 260), key="points", n_points=68
 
 
 def test_round_trip(tmp_path):
-    truth = write_pack(tmp_path, "helen_train")
+    points = write_pack(tmp_path, "helen_train")
     samples = packs.read_landmark_pack(tmp_path, "helen_train", trim=False)
     assert [s.name for s in samples] == [f"Some_One_{i}.png" for i in range(4)]
-    np.testing.assert_array_equal(samples[2].points, truth[2])
+    np.testing.assert_array_equal(samples[2].points, points[2])
     assert samples[0].group == "Some_One"
     assert samples[0].weight.min() == 1
 
@@ -58,10 +58,10 @@ def test_a_missing_pack_is_one_sentence(tmp_path):
         packs.read_landmark_pack(tmp_path, "helen_train")
 
 
-def test_a_picture_that_does_not_decode_is_named(tmp_path):
+def test_an_image_that_does_not_decode_is_named(tmp_path):
     write_pack(tmp_path, "helen_train")
     with zipfile.ZipFile(tmp_path / "helen_train.zip", "a") as archive:
-        archive.writestr("broken_1.png", b"no picture")
+        archive.writestr("broken_1.png", b"no image")
     with pytest.raises(DataError, match=r"broken_1\.png"):
         packs.read_landmark_pack(tmp_path, "helen_train")
 

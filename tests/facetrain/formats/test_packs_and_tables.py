@@ -1,4 +1,4 @@
-"""Packs written and read again, tables beside zips, folders of classes, clips of 300-VW."""
+"""Round trip of packs, label tables beside zips, class folders, 300-VW clips."""
 
 import zipfile
 
@@ -15,12 +15,12 @@ from facetrain.sample import Sample
 SIZE = (90, 120)
 
 
-def grey(seed):
+def random_image(seed):
     return np.random.default_rng(seed).integers(0, 256, (*SIZE, 3), np.uint8)
 
 
 def png(seed=0):
-    return cv2.imencode(".png", grey(seed))[1].tobytes()
+    return cv2.imencode(".png", random_image(seed))[1].tobytes()
 
 
 def write_zip(path, *names):
@@ -29,20 +29,20 @@ def write_zip(path, *names):
             archive.writestr(name, png(seed))
 
 
-def some_samples():
+def five_point_samples():
     rng = np.random.default_rng(0)
     for index in range(3):
         points = rng.uniform(10, 80, (5, 2)).astype(np.float32)
         points[index] = np.nan
         weight = np.where(np.arange(5) == index, 0, 0.5).astype(np.float32)
         yield Sample(
-            f"a/{index}.png", f"g{index // 2}", "mine", grey(index), points, weight, "five", np.arange(5) > 2,
+            f"a/{index}.png", f"g{index // 2}", "mine", random_image(index), points, weight, "five", np.arange(5) > 2,
             {"smile": float(index), "emotion": "happy"},
         )  # fmt: skip
 
 
 def test_a_pack_written_and_read_again(tmp_path):
-    samples = list(some_samples())
+    samples = list(five_point_samples())
     packs.write_pack(samples, tmp_path / "new" / "mine")
     result = packs.read_pack(tmp_path / "new" / "mine.npz", trim=False)
     assert result.problems == []
@@ -56,17 +56,17 @@ def test_a_pack_written_and_read_again(tmp_path):
 
 
 def test_packs_hold_one_scheme_and_unique_names(tmp_path):
-    samples = list(some_samples())
+    samples = list(five_point_samples())
     with pytest.raises(DataError, match="unique names"):
         packs.write_pack([samples[0], samples[0]], tmp_path / "x")
-    other = Sample("b.png", "b", "b", grey(0), np.zeros((1, 2), np.float32), np.ones(1, np.float32), "points-1")
+    other = Sample("b.png", "b", "b", random_image(0), np.zeros((1, 2), np.float32), np.ones(1, np.float32), "points-1")
     with pytest.raises(DataError, match="one scheme"):
         packs.write_pack([samples[0], other], tmp_path / "x")
 
 
 @pytest.mark.parametrize("name", ["../evil.png", "a/../../evil.png", "/etc/evil.png", "..\\evil.png", "C:\\evil.png"])
 def test_a_zip_that_climbs_out_is_refused(tmp_path, name):
-    packs.write_pack(list(some_samples()), tmp_path / "mine")
+    packs.write_pack(list(five_point_samples()), tmp_path / "mine")
     with zipfile.ZipFile(tmp_path / "mine.zip", "a") as archive:
         info = zipfile.ZipInfo("x")
         info.filename = name
@@ -76,10 +76,10 @@ def test_a_zip_that_climbs_out_is_refused(tmp_path, name):
 
 
 def test_mismatches_are_listed(tmp_path):
-    packs.write_pack(list(some_samples()), tmp_path / "mine")
+    packs.write_pack(list(five_point_samples()), tmp_path / "mine")
     with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
         archive.writestr("a/0.png", png())
-        archive.writestr("a/1.png", b"no picture")
+        archive.writestr("a/1.png", b"no image")
         archive.writestr("z.png", png())
     result = packs.read_pack(tmp_path / "mine")
     assert [s.name for s in result.samples] == ["a/0.png"]
@@ -190,7 +190,7 @@ def test_class_folders(tmp_path):
 
 @pytest.fixture
 def clip(tmp_path):
-    """Twelve frames, each of one grey; labels for all but frame 11, and one beyond the end."""
+    """Write twelve uniform frames with labels for all but frame 11, and one label beyond the end."""
     folder = tmp_path / "300VW" / "001"
     (folder / "annot").mkdir(parents=True)
     with av.open(str(folder / "vid.avi"), "w") as container:

@@ -7,7 +7,7 @@ from facetrack import topology
 from facetrack.errors import DataError
 from facetrain.labelling.ensemble import TRUST, combine, mesh_share
 from facetrain.labelling.mesh_map import N_WITH_IRISES, fit_mesh_map, mesh_of, similarity
-from facetrain.labelling.self_label import Labelled
+from facetrain.labelling.self_label import PseudoLabel
 from facetrain.sample import Sample
 
 MIRRORED = np.arange(N_WITH_IRISES)
@@ -85,8 +85,8 @@ def test_shares_by_region_and_size():
 def test_points_are_the_weighted_mean_and_a_quarrel_is_left_out():
     mapped = np.random.default_rng(0).uniform(0, 200, (3, 68, 2))
     mapped[:, 36], mapped[:, 45] = [50, 100], [150, 100]  # 100 px apart
-    agreed = Labelled((mapped[0] + [2, 0]).astype(np.float32), np.ones(68, np.float32))
-    quarrel = Labelled((mapped[1] + [20, 0]).astype(np.float32), np.ones(68, np.float32))
+    agreed = PseudoLabel((mapped[0] + [2, 0]).astype(np.float32), np.ones(68, np.float32))
+    quarrel = PseudoLabel((mapped[1] + [20, 0]).astype(np.float32), np.ones(68, np.float32))
     points, weight = combine(mapped, [agreed, quarrel, "no face seen"])
     np.testing.assert_allclose(points[0, 36], mapped[0, 36] + [0.2, 0], atol=1e-3)
     np.testing.assert_allclose(points[0, 8], mapped[0, 8] + [1.14, 0], atol=1e-3)

@@ -1,4 +1,4 @@
-"""Self-training against a landmarker whose errors the test makes."""
+"""Self-training with a staged landmarker of known errors."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from facetrain.synth.drawn_heads import read_synthetic
 
 @dataclass
 class StagedLandmarker:
-    """Knows where the face is, and is wrong by `error` px to the right in every picture, mirrored or not."""
+    """Landmarker with a known error: `error` px to the right in every image, mirrored or not, and Gaussian noise."""
 
     truth: np.ndarray
     error: float = 0.0
@@ -25,7 +25,7 @@ class StagedLandmarker:
 
     def __call__(self, image, crops):
         points = self.truth.copy()
-        if image[0, 0, 0] == 0:  # the test marks the left upper corner: here it is gone, so this is the mirror image
+        if image[0, 0, 0] == 0:  # the marked upper left corner is gone: this is the mirror image
             points = points[topology.FLIP]
             points[:, 0] = image.shape[1] - 1 - points[:, 0]
         rng = np.random.default_rng(0)
@@ -37,7 +37,7 @@ class StagedLandmarker:
         return out
 
 
-def marked(sample):
+def with_marked_corner(sample):
     image = np.zeros((240, 240, 3), np.uint8)
     image[0, 0] = 255
     return Sample(sample.name, sample.group, "test", image, sample.points, sample.weight)
@@ -45,26 +45,26 @@ def marked(sample):
 
 @pytest.fixture(scope="module")
 def samples():
-    return [marked(sample) for sample in read_synthetic(6, seed=3)]
+    return [with_marked_corner(sample) for sample in read_synthetic(6, seed=3)]
 
 
-def test_an_error_to_one_side_cancels_in_the_mirror(samples):
+def test_a_horizontal_bias_cancels_in_the_mirror_image(samples):
     teacher = SelfTeacher(StagedLandmarker(samples[0].points, error=1.5), None)
     label = teacher(samples[0])
     np.testing.assert_allclose(label.points, samples[0].points, atol=1e-3)
 
 
-def test_views_that_differ_lower_the_weight_and_then_the_face_is_left_out(samples):
+def test_the_spread_of_the_views_lowers_the_weight_and_rejects_the_face(samples):
     sample = samples[0]
-    sure = SelfTeacher(StagedLandmarker(sample.points), None)(sample)
-    assert sure.weight.min() == pytest.approx(1, abs=1e-3)
-    unsure = SelfTeacher(StagedLandmarker(sample.points, noise=1.0), None)(sample)
-    assert 0 < unsure.weight.mean() < 1
-    assert SelfTeacher(StagedLandmarker(sample.points, noise=20.0), None)(sample) == "the views differ"
-    assert SelfTeacher(StagedLandmarker(sample.points, presence=0.2), None)(sample) == "hardly a face"
+    exact = SelfTeacher(StagedLandmarker(sample.points), None)(sample)
+    assert exact.weight.min() == pytest.approx(1, abs=1e-3)
+    noisy = SelfTeacher(StagedLandmarker(sample.points, noise=1.0), None)(sample)
+    assert 0 < noisy.weight.mean() < 1
+    assert SelfTeacher(StagedLandmarker(sample.points, noise=20.0), None)(sample) == "the views disagree"
+    assert SelfTeacher(StagedLandmarker(sample.points, presence=0.2), None)(sample) == "low face presence"
 
 
-def test_a_constant_difference_between_two_schemes_is_found(samples):
+def test_scheme_offset_recovers_a_constant_difference(samples):
     constant = np.random.default_rng(1).normal(0, 0.05, (topology.N_POINTS, 2))
     pairs = []
     for sample in samples:
@@ -76,12 +76,12 @@ def test_a_constant_difference_between_two_schemes_is_found(samples):
 def test_own_points_and_the_teachers_are_averaged(samples):
     sample = samples[0]
     shifted = sample.points.copy()
-    shifted[30] += [0, 4]  # one face's own opinion of one point; over a set of one it is the scheme itself
-    (alone,) = relabel([sample], SelfTeacher(StagedLandmarker(shifted), None, ViewOptions(views=2)))
-    np.testing.assert_allclose(alone.points, shifted, atol=1e-2)
-    np.testing.assert_allclose(alone.weight, 1, atol=1e-3)
+    shifted[30] += [0, 4]  # in a set of one face, the difference is the offset of the scheme
+    (relabelled,) = relabel([sample], SelfTeacher(StagedLandmarker(shifted), None, ViewOptions(views=2)))
+    np.testing.assert_allclose(relabelled.points, shifted, atol=1e-2)
+    np.testing.assert_allclose(relabelled.weight, 1, atol=1e-3)
 
 
-def test_each_face_left_out_is_told(samples):
+def test_each_rejected_face_is_reported(samples):
     teacher = SelfTeacher(StagedLandmarker(samples[0].points, presence=0.1), None)
-    assert list(relabel(samples[:2], teacher)) == ["hardly a face"] * 2
+    assert list(relabel(samples[:2], teacher)) == ["low face presence"] * 2

@@ -1,4 +1,4 @@
-"""The teacher's filters, with a teacher that knows the truth; MediaPipe itself is tried where it is installed."""
+"""Filters of the teacher's labels, with a ground-truth teacher; MediaPipe itself is tested if it is installed."""
 
 import sys
 
@@ -18,26 +18,26 @@ from facetrain.synth.drawn_heads import read_synthetic
 
 
 def mesh_of(points):
-    """A mesh whose average is these 68 points."""
+    """Mesh whose mapping to the 68 points gives `points`."""
     mesh = np.zeros((478, 2), np.float32)
     for group, point in zip(topology_maps.MAPS[topology_maps.MESH_478, topology.SCHEME], points, strict=True):
         mesh[list(group)] = point
-    # Two jaw points share a vertex with a neighbour: what a mean gives there is not what went in.
+    # Two jaw points share a vertex with a neighbour, so that their mean differs from the input.
     return mesh
 
 
-class KnowsTheTruth:
-    """Answers for a picture and its mirror; `off` is added to what it sees in the mirror."""
+class GroundTruthTeacher:
+    """Teacher that returns the ground truth of an image and its mirror image; `error` px are added in the latter."""
 
-    def __init__(self, sample, off=0.0):
-        self.image, self.points, self.off = sample.image, sample.points, off
+    def __init__(self, sample, error=0.0):
+        self.image, self.points, self.error = sample.image, sample.points, error
 
     def __call__(self, image):
         if np.array_equal(image, self.image):
             return mesh_of(self.points)[None]
         mirrored = self.points[topology.FLIP].copy()
         mirrored[:, 0] = image.shape[1] - 1 - mirrored[:, 0]
-        return mesh_of(mirrored + self.off)[None]
+        return mesh_of(mirrored + self.error)[None]
 
 
 @pytest.fixture(scope="module")
@@ -52,33 +52,33 @@ def folder(tmp_path, face):
 
 
 def test_labels_go_into_a_pack(folder, face):
-    result = teacher.gather(teacher.label(folder, KnowsTheTruth(face)), folder)
+    result = teacher.gather(teacher.label(folder, GroundTruthTeacher(face)), folder)
     (sample,) = result.samples
     np.testing.assert_allclose(sample.points[list(topology.INNER_51)], face.points[list(topology.INNER_51)], atol=0.01)
     assert (sample.group, sample.scheme) == ("a", topology.SCHEME)
     assert sample.weight[8] < sample.weight[30] < 1
     write_pack(result.samples, folder / "pack")
-    (again,) = read_pack(folder / "pack").samples
-    np.testing.assert_array_equal(again.points, sample.points)
-    np.testing.assert_array_equal(again.weight, sample.weight)
+    (read,) = read_pack(folder / "pack").samples
+    np.testing.assert_array_equal(read.points, sample.points)
+    np.testing.assert_array_equal(read.weight, sample.weight)
 
 
 @pytest.mark.parametrize(
-    ("options", "off", "words"),
+    ("options", "error", "message"),
     [
         (TeacherOptions(min_size_px=500), 0, "smaller than 500 px"),
         (TeacherOptions(min_sharpness=1e6), 0, "blurred"),
         (TeacherOptions(), 9.0, "mirror"),
     ],
 )
-def test_filters_say_why(folder, face, options, off, words):
-    with pytest.raises(DataError, match=words):
-        teacher.gather(teacher.label(folder, KnowsTheTruth(face, off), options), folder)
+def test_filters_give_their_reason(folder, face, options, error, message):
+    with pytest.raises(DataError, match=message):
+        teacher.gather(teacher.label(folder, GroundTruthTeacher(face, error), options), folder)
 
 
-def test_a_picture_without_a_face(folder):
+def test_an_image_without_a_face(folder):
     nothing = teacher.label(folder, lambda image: np.zeros((0, 478, 2), np.float32))
-    with pytest.raises(DataError, match="1 left out: no face seen"):
+    with pytest.raises(DataError, match="1 left out: no face detected"):
         teacher.gather(nothing, folder)
 
 

@@ -6,7 +6,7 @@ import pytest
 from facetrack.angles import euler_deg
 from facetrack.errors import DataError
 from facetrain.labelling.mesh_map import N_MESH, MeshMap
-from facetrain.labelling.self_label import Labelled
+from facetrain.labelling.self_label import PseudoLabel
 from facetrain.labelling.turned_teacher import TeacherFile, _blend, label_pack
 from facetrain.sample import Sample
 from made_packs import add_images
@@ -60,10 +60,10 @@ def test_own_points_and_views_are_averaged_after_their_constant_difference():
         points[36], points[45] = (60, 100), (140, 100)
         image = np.zeros((4, 4, 3), np.uint8)
         samples.append(Sample(f"a_{index}.jpg", "a", "ytfaces_train", image, points, np.ones(68, np.float32)))
-        views.append(Labelled(points + np.float32([0, 4]), np.ones(68, np.float32)))
+        views.append(PseudoLabel(points + np.float32([0, 4]), np.ones(68, np.float32)))
     views[3] = "hardly a face"
     points, weight = _blend(samples, views)
-    np.testing.assert_allclose(points[0], samples[0].points + np.float32([0, 4]), atol=1e-3)  # the other habit is the teacher's
+    np.testing.assert_allclose(points[0], samples[0].points + np.float32([0, 4]), atol=1e-3)
     assert np.isnan(points[3]).all()
     assert weight[3].max() == 0
     assert weight[0].min() == 1

@@ -1,4 +1,4 @@
-"""Error measures by hand and by numerical integration."""
+"""Landmark metrics by hand and by numerical integration."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_auc_is_the_area_under_the_curve():
     assert metrics.auc(nme) == pytest.approx(np.trapezoid(share, x) / 8, abs=1e-4)
 
 
-def test_summary_tells_regions_apart():
+def test_summary_separates_regions():
     truth = faces()
     predicted = truth.copy()
     predicted[:, list(topology.JAW)] += [0, 5]
@@ -61,10 +61,10 @@ def test_kaggle_rmse_by_hand():
     assert metrics.kaggle_rmse(predicted, truth, 192) == pytest.approx(np.sqrt(12.5) / 2)
 
 
-def test_five_points_are_measured_over_the_eye_centres():
+def test_five_points_are_normalised_by_the_eye_centres():
     truth = np.array([[[20, 20], [60, 50], [40, 60], [25, 80], [55, 80]]], float)  # the eyes are 50 px apart
     predicted = truth.copy()
-    predicted[0, 2] += [6, 8]  # the nose is 10 px off: 20 % there, 4 % on the mean of the five
+    predicted[0, 2] += [6, 8]  # the nose has an error of 10 px: 20 %, and 4 % in the mean of the five points
     figures = metrics.summary(predicted, truth, topology_maps.FIVE)
     assert figures["nme_pupil"] == pytest.approx(4)
     assert (figures["nme_nose"], figures["nme_eyes"], figures["nme_lips"]) == pytest.approx((20, 0, 0))
@@ -88,8 +88,8 @@ def test_points_that_are_not_labelled_count_nowhere():
 
 
 def test_regions_of_kaggles_points():
-    found = metrics.regions(topology_maps.KAGGLE_15)
-    named = {region: [topology_maps.KAGGLE_NAMES[i] for i in indices] for region, indices in found.items()}
+    regions = metrics.regions(topology_maps.KAGGLE_15)
+    named = {region: [topology_maps.KAGGLE_NAMES[i] for i in indices] for region, indices in regions.items()}
     assert named["nose"] == ["nose_tip"]
     assert all("brow" in name for name in named["brows"])
     assert len(named["eyes"]) == 6
@@ -102,6 +102,6 @@ def test_regions_of_kaggles_points():
 def test_labels_that_all_lie_to_one_side():
     truth = faces(4)  # eyes 50 px apart
     predicted = truth - np.array([1.0, -0.5])
-    predicted[:, list(topology.JAW)] += 30  # the jaw does not count, nor do a few points that are far off
+    predicted[:, list(topology.JAW)] += 30  # the jaw is excluded, and the median is robust to a few outliers
     predicted[0, 20:25] += 100
     assert metrics.label_shift(predicted, truth) == pytest.approx((2, -1))

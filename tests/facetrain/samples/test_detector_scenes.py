@@ -1,4 +1,4 @@
-"""Composed scenes: their labels against marks that can be found again in the composed picture."""
+"""Labels of composed scenes, compared with marks detected in the composed image."""
 
 from __future__ import annotations
 
@@ -16,14 +16,24 @@ from facetrack.errors import DataError
 from facetrack.topology import five_from_68
 from facetrain.augment.scene import corrupt, occlude
 from facetrain.samples import pictures
-from facetrain.samples.detector_scenes import FACE, IGNORED, Scene, SceneOptions, Scenes, note, paste, place, turn_scale
+from facetrain.samples.detector_scenes import (
+    FACE,
+    IGNORED,
+    Scene,
+    SceneOptions,
+    Scenes,
+    add_label,
+    paste,
+    place,
+    turn_scale,
+)
 from facetrain.samples.hard_examples import mine_false_positives
 from facetrain.samples.pictures import FacePicture
 from places import DATA
 
 
 def face_points(rng: np.random.Generator, middle: tuple[float, float], side: float) -> np.ndarray:
-    """68 points that lie as a face's do, roughly: what matters is that the five means differ."""
+    """Return 68 points roughly in the shape of a face, with distinct five-point means."""
     t = np.linspace(0, np.pi, 17)
     jaw = np.stack([-np.cos(t) / 2, np.sin(t) * 0.6 - 0.1], axis=1)
     brows = np.stack([np.linspace(-0.4, 0.4, 10), np.full(10, -0.35)], axis=1)
@@ -40,7 +50,7 @@ def jpeg(image: np.ndarray) -> bytes:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Tiny packs in the format of the real ones."""
+    """Write tiny packs in the format of the real ones, and return their folder."""
     rng = np.random.default_rng(1)
     for name, count in (("helen_train", 6), ("ytfaces_train", 6)):
         names = [f"Person{i}_{name[0]}_{i}.jpg" for i in range(count)]
@@ -101,7 +111,7 @@ def test_split_keeps_groups_together(data: Path) -> None:
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize(("scale", "reduction"), [(1.05, 1), (0.5, 1), (0.4, 2), (0.23, 4)])
 def test_keypoints_lie_where_the_marks_were_drawn(mirror: bool, scale: float, reduction: int) -> None:
-    """Oracle: white discs drawn at the five points of a black picture, found again by their centroids in the scene."""
+    """Compare keypoints with the centroids of white discs drawn at the five points of a black image."""
     marks = np.array([[150, 140], [260, 150], [205, 210], [160, 260], [250, 262]], np.float32)
     image = np.zeros((400, 400, 3), np.uint8)
     for x, y in marks:
@@ -114,10 +124,10 @@ def test_keypoints_lie_where_the_marks_were_drawn(mirror: bool, scale: float, re
     matrix = place(turn_scale(25.0, scale, scale, mirror), np.array([205.0, 205.0]), np.array([130.0, 120.0]))
     paste(scene, picture, picture.decode(reduction), matrix, (0, 0, 256, 256), SceneOptions(), reduction)
     _, _, stats, centroids = cv2.connectedComponentsWithStats((scene.image[:, :, 0] > 127).astype(np.uint8))
-    found = centroids[1:][stats[1:, cv2.CC_STAT_AREA] > 3]
-    assert len(found) == 5
+    detected = centroids[1:][stats[1:, cv2.CC_STAT_AREA] > 3]
+    assert len(detected) == 5
     points = scene.keypoints[0]
-    nearest = np.linalg.norm(found[:, None] - points[None], axis=2)
+    nearest = np.linalg.norm(detected[:, None] - points[None], axis=2)
     assert nearest.min(axis=0).max() < 0.7
     # Eyes first, and the person's right eye is the one from which the left follows clockwise around the nose as drawn.
     eyes, nose, mouth = points[:2], points[2], points[3:]
@@ -144,13 +154,13 @@ def test_box_is_the_extent_of_the_turned_outline() -> None:
     np.testing.assert_allclose(scene.boxes[0], expected, atol=1e-3)
 
 
-def test_partial_and_tiny_faces_are_not_taught() -> None:
+def test_partial_and_tiny_faces_are_ignored() -> None:
     options, cell = SceneOptions(), (100, 0, 200, 100)
     five = np.zeros((5, 2), np.float32)
 
     def kinds(box: list[float]) -> list[int]:
         scene = Scene(np.zeros((256, 256, 3), np.uint8))
-        note(scene, np.array(box, np.float32), five, cell, FACE, options)
+        add_label(scene, np.array(box, np.float32), five, cell, FACE, options)
         return scene.kinds
 
     assert kinds([120, 20, 160, 60]) == [FACE]
@@ -160,7 +170,7 @@ def test_partial_and_tiny_faces_are_not_taught() -> None:
     assert kinds([120, 20, 125, 26]) == [IGNORED]  # 6 px
 
 
-def test_items_hang_on_seed_epoch_and_index_alone(data: Path) -> None:
+def test_items_depend_on_seed_epoch_and_index_alone(data: Path) -> None:
     one, other = scenes(data), scenes(data)
     other.set_epoch(3)
     _ = other[17]
@@ -172,7 +182,7 @@ def test_items_hang_on_seed_epoch_and_index_alone(data: Path) -> None:
     assert not np.array_equal(one[0]["image"].numpy(), other[0]["image"].numpy())
 
 
-def test_items_are_whole_and_faces_span_the_sizes(data: Path) -> None:
+def test_items_are_complete_and_faces_span_the_sizes(data: Path) -> None:
     dataset = scenes(data, scenes_per_epoch=120)
     sides = []
     for i in range(120):
@@ -186,15 +196,15 @@ def test_items_are_whole_and_faces_span_the_sizes(data: Path) -> None:
     assert max(sides) > 120
 
 
-def test_spoiling_keeps_size_and_type_and_covers_only_faces() -> None:
+def test_corruptions_keep_size_and_type_and_occlude_only_faces() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
     for _ in range(40):
-        spoilt = corrupt(image, rng)
-        assert spoilt.shape == image.shape
-        assert spoilt.dtype == np.uint8
-    covered = occlude(image, [np.array([10, 10, 40, 40], np.float32)], 1.0, rng)
-    changed = (covered != image).any(axis=2)
+        corrupted = corrupt(image, rng)
+        assert corrupted.shape == image.shape
+        assert corrupted.dtype == np.uint8
+    occluded = occlude(image, [np.array([10, 10, 40, 40], np.float32)], 1.0, rng)
+    changed = (occluded != image).any(axis=2)
     assert changed.any()
     ys, xs = np.nonzero(changed)
     assert xs.min() >= 1
@@ -232,22 +242,22 @@ def test_teacher_labels_crops_that_have_no_boxes(tmp_path: Path) -> None:
         assert np.isfinite(picture.keypoints).all()
 
 
-def test_hard_examples_are_the_alarms_beside_the_faces(data: Path) -> None:
+def test_hard_examples_are_the_false_alarms_away_from_faces(data: Path) -> None:
     picture = pictures.read_points_pack(data, "helen_train")[0]
     face = np.concatenate([picture.outlines[0].min(axis=0), picture.outlines[0].max(axis=0)])
-    seen = []
+    shapes = []
 
-    def find(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def detect(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         assert image.shape[0] % 32 == 0
         assert image.shape[1] % 32 == 0
-        seen.append(image.shape)
-        scale = 0.5 if len(seen) == 1 else 1.0
-        away = np.array([1, 2, 11, 14], np.float32)
-        boxes = (np.stack([face, away, away + 100]) + 0.5) * scale - 0.5
+        shapes.append(image.shape)
+        scale = 0.5 if len(shapes) == 1 else 1.0
+        false_alarm = np.array([1, 2, 11, 14], np.float32)
+        boxes = (np.stack([face, false_alarm, false_alarm + 100]) + 0.5) * scale - 0.5
         return boxes.astype(np.float32), np.array([0.9, 0.8, 0.1], np.float32)
 
-    mined = mine_false_positives(find, [picture], scales=(0.5, 1.0))
-    assert seen == [(96, 96, 3), (160, 160, 3)]  # 160x140, halved, and padded to multiples of 32
+    mined = mine_false_positives(detect, [picture], scales=(0.5, 1.0))
+    assert shapes == [(96, 96, 3), (160, 160, 3)]  # 160x140, halved, and padded to multiples of 32
     assert [example.size_px for example in mined] == pytest.approx([6.0, 12.0])
     for example in mined:
         np.testing.assert_allclose(example.box, [1, 2, 11, 14], atol=1e-4)

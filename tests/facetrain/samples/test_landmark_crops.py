@@ -1,4 +1,4 @@
-"""Augmented crops: dots painted at the points must be where the labels say, whatever was done to the picture."""
+"""Labels of augmented landmark crops, compared with blobs drawn at the points before the augmentation."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ MARKED = (topology.RIGHT_EYE_OUTER, topology.LEFT_EYE_OUTER, topology.CHIN)
 
 
 def sample():
-    """A black picture with one soft blob per marked point, each in its own channel."""
+    """Return a black image with one soft blob per marked point, each in its own channel."""
     rng = np.random.default_rng(0)
     points = rng.uniform(110, 190, (68, 2)).astype(np.float32)
     for i, (x, y) in zip(MARKED, ((120, 125), (180, 125), (150, 185)), strict=True):
@@ -40,7 +40,7 @@ def test_labels_follow_every_shift_turn_scale_and_flip():
         dataset.set_epoch(epoch)
         item = dataset[0]
         channels = [centre_of(item["crop"].numpy()[..., c]) for c in range(3)]
-        # The blobs' channels tell which eye is which: a mirrored picture must have its labels swapped.
+        # The channels identify the blobs: in a mirrored crop the labels of the eyes must be swapped.
         (ax, ay), (bx, by) = channels[1] - channels[0], channels[2] - channels[0]
         mirrored = ax * by - ay * bx < 0
         flipped += mirrored
@@ -50,7 +50,7 @@ def test_labels_follow_every_shift_turn_scale_and_flip():
     assert 8 < flipped < 32
 
 
-def test_an_item_hangs_on_seed_epoch_and_index_alone():
+def test_an_item_depends_on_seed_epoch_and_index_alone():
     first, second = crops(), crops()
     for dataset in (first, second):
         dataset.set_epoch(3)
@@ -79,7 +79,7 @@ def test_truth_crops_are_centred():
     assert np.ptp(points, axis=0).max() == pytest.approx(112 / 1.3, abs=1e-3)
 
 
-def test_changes_of_light_and_cover_keep_type_and_size():
+def test_light_and_occlusion_keep_type_and_size():
     rng = np.random.default_rng(0)
     image = np.full((112, 112, 3), 128, np.uint8)
     for change in (occlude, colour_jitter):

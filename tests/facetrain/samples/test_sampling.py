@@ -1,4 +1,4 @@
-"""What an epoch draws: every sample once, or classes by exact shares; and the same again after a resume."""
+"""Epoch sampling: every sample once, or classes by exact shares, reproducible after a resume."""
 
 from collections import Counter
 
@@ -20,7 +20,7 @@ def rng(*key):
 
 
 def drawn(balance, draws):
-    """Draws per class, and the numbers."""
+    """Return the draws per class, and the drawn numbers."""
     order = balanced_order(CLASSES, balance, rng(0, 0), draws)
     return Counter(CLASSES[number % 1000] for number in order), order
 
@@ -33,13 +33,13 @@ def test_class_shares_are_exact():
     assert sorted(drawn(1.0, 100)[0].values()) == [33, 33, 34]
 
 
-def test_no_sample_comes_again_before_all_of_its_class_have_come():
+def test_no_sample_is_repeated_before_all_of_its_class_were_drawn():
     _, order = drawn(1.0, 600)
     times = Counter(int(number) % 1000 for number in order)
     assert {times[index] for index in range(990, 1000)} == {20}  # 200 draws of 10
     assert {times[index] for index in range(900, 990)} == {2, 3}  # 200 draws of 90
     assert max(times[index] for index in range(900)) == 1
-    assert len(set(order.tolist())) == 600  # every further draw has a number, so random numbers, of its own
+    assert len(set(order.tolist())) == 600  # every further draw has its own number and so its own random generator
 
 
 def test_empty_classes_get_nothing_and_nothing_is_lost_in_rounding():
@@ -64,15 +64,17 @@ class Classed(EpochItems):
 
 
 def batches(tmp_path, epoch, group=None, classes=CLASSES, **options):
-    """The items of one epoch as the loop gets them."""
-    made = FitOptions(batch=60, workers=0, device="cpu", seed=1, **options)
-    run = Run(nn.Linear(1, 1), Classed(classes), lambda o, b: {}, made, tmp_path, torch.device("cpu"), Workers(), ())
+    """Return the batches of one epoch as the training loop gets them."""
+    fit_options = FitOptions(batch=60, workers=0, device="cpu", seed=1, **options)
+    run = Run(
+        nn.Linear(1, 1), Classed(classes), lambda o, b: {}, fit_options, tmp_path, torch.device("cpu"), Workers(), ()
+    )
     run.group = group or run.group
     run.epoch = epoch
     return list(run._batches())
 
 
-def test_the_loop_draws_balanced_epochs_that_hang_on_seed_and_epoch(tmp_path):
+def test_the_loop_draws_balanced_epochs_that_depend_on_seed_and_epoch(tmp_path):
     first = batches(tmp_path, 0, balance=1.0, per_epoch=600)
     assert [len(batch["index"]) for batch in first] == [60] * 10
     indices = torch.cat([batch["index"] for batch in first]).tolist()
@@ -92,7 +94,7 @@ def test_processes_share_the_epoch_that_one_has(tmp_path):
         assert sorted(batch["draw"].tolist()) == sorted([*one["draw"].tolist(), *two["draw"].tolist()])
 
 
-def test_what_cannot_be_balanced_is_one_sentence(tmp_path):
+def test_impossible_balance_raises_one_sentence(tmp_path):
     with pytest.raises(DataError, match=r"fit\.balance is 0\.5, but this recipe's samples have no classes"):
         batches(tmp_path, 0, classes=None, balance=0.5)
     with pytest.raises(DataError, match="balance is 2; expected 0"):

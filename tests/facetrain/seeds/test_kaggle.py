@@ -1,4 +1,4 @@
-"""Kaggle's files as a user has them: training.csv with gaps into a network, test.csv into the submission; variants."""
+"""Kaggle's files as a user has them: training on a training.csv with missing points, submission, variants."""
 
 import csv
 import dataclasses
@@ -24,13 +24,13 @@ from facetrain.training import recipe as recipes
 from facetrain.training.fit import FitOptions
 
 STEP = FitOptions(epochs=1, batch=8, learning_rate=1e-5, workers=0, threads=1)
-"""One step, too small to take any start apart: with a first step of 1e-3 some machines rounded into divergence."""
+"""One step, too small to diverge: with a first step of 1e-3, rounding made it diverge on some machines."""
 NOSE_TIP = topology_maps.KAGGLE_NAMES.index("nose_tip")
 BROWS = [i for i, name in enumerate(topology_maps.KAGGLE_NAMES) if "eyebrow" in name]
 
 
 def run(*arguments):
-    """The command, in this process; what it raises on purpose comes out as it is."""
+    """Run the command in this process; raises the exceptions that it raises."""
     result = CliRunner().invoke(app, [str(a) for a in arguments], standalone_mode=False)
     if result.exception is not None:
         raise result.exception
@@ -43,13 +43,13 @@ def faces():
 
 
 @pytest.fixture(scope="module")
-def framed(faces):
+def kaggle_faces(faces):
     return [as_kaggle(face) for face in faces]
 
 
 @pytest.fixture(scope="module")
-def brought(faces, tmp_path_factory):
-    """Kaggle's four files: two thirds of the training rows have no brows, as most of Kaggle's; two rows are to tell."""
+def kaggle_files(faces, tmp_path_factory):
+    """Kaggle's files: two thirds of the training rows lack the brows, as most of Kaggle's; two test images."""
     folder = tmp_path_factory.mktemp("kaggle")
     write_kaggle(faces, folder / "training.csv")
     rows = list(csv.reader((folder / "training.csv").open()))
@@ -59,17 +59,17 @@ def brought(faces, tmp_path_factory):
     with (folder / "training.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     (folder / "test.csv").write_text(f"ImageId,Image\n1,{rows[1][-1]}\n2,{rows[2][-1]}\n")
-    asked = [(1, 1, "nose_tip_x"), (2, 1, "nose_tip_y"), (3, 2, "left_eyebrow_inner_end_x")]
-    lines = [f"{number},{image},{feature}," for number, image, feature in asked]
+    lookup = [(1, 1, "nose_tip_x"), (2, 1, "nose_tip_y"), (3, 2, "left_eyebrow_inner_end_x")]
+    lines = [f"{number},{image},{feature}," for number, image, feature in lookup]
     (folder / "IdLookupTable.csv").write_text("\n".join(["RowId,ImageId,FeatureName,Location", *lines]) + "\n")
     return folder
 
 
 @pytest.fixture(scope="module")
-def trained(brought, tmp_path_factory):
+def trained(kaggle_files, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     settings = ["--set", "fit.epochs=1", "--set", "fit.batch=8"]
-    run("train", "kaggle-mlp", "--data", brought / "training.csv", "--out", out, *settings)
+    run("train", "kaggle-mlp", "--data", kaggle_files / "training.csv", "--out", out, *settings)
     return out
 
 
@@ -83,25 +83,25 @@ def test_a_users_training_csv_trains_a_network(trained):
     assert not held_out["weight"][:, BROWS].all()
 
 
-def test_a_folder_of_kaggles_files_and_other_labelled_faces_do_too(brought, tmp_path):
-    assert [s.scheme for s in kaggle.read_brought(brought)] == ["kaggle-15"] * 24
+def test_a_folder_of_kaggles_files_and_other_labelled_faces_are_read_too(kaggle_files, tmp_path):
+    assert [s.scheme for s in kaggle.read_user_data(kaggle_files)] == ["kaggle-15"] * 24
     from facetrain.formats.packs import write_pack
 
     write_pack(read_synthetic(2, seed=5), tmp_path / "mine")
-    assert [s.image.shape for s in kaggle.read_brought(tmp_path / "mine.npz")] == [(96, 96, 3)] * 2
+    assert [s.image.shape for s in kaggle.read_user_data(tmp_path / "mine.npz")] == [(96, 96, 3)] * 2
 
 
 @pytest.mark.parametrize(
     ("name", "message"), [("test.csv", "none can train"), ("IdLookupTable.csv", "no known kind"), ("none.csv", "exist")]
 )
-def test_the_wrong_file_is_named(brought, tmp_path, name, message):
+def test_the_wrong_file_is_named(kaggle_files, tmp_path, name, message):
     with pytest.raises(DataError, match=message):
-        run("train", "kaggle-mlp", "--data", brought / name, "--out", tmp_path / "run")
+        run("train", "kaggle-mlp", "--data", kaggle_files / name, "--out", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_the_submission_holds_what_the_network_says(brought, trained, tmp_path, faces):
-    files = ["--test", brought / "test.csv", "--lookup", brought / "IdLookupTable.csv"]
+def test_the_submission_contains_the_predictions(kaggle_files, trained, tmp_path, faces):
+    files = ["--test", kaggle_files / "test.csv", "--lookup", kaggle_files / "IdLookupTable.csv"]
     run("data", "submission", trained, *files, "--out", tmp_path / "s.csv")
     engine = OnnxEngine(trained / "model.onnx")
     predicted = engine(np.stack([as_kaggle(face).image for face in faces[:2]]))["points"].reshape(2, 30)
@@ -122,27 +122,27 @@ def test_the_submission_holds_what_the_network_says(brought, trained, tmp_path, 
         ("test.csv", "none", "no such model"),
     ],
 )
-def test_what_cannot_be_submitted_leaves_no_file(brought, trained, tmp_path, test, network, message):
+def test_what_cannot_be_submitted_leaves_no_file(kaggle_files, trained, tmp_path, test, network, message):
     from facetrack.modelfile import bundled_path
 
     runs = {"run": trained, "landmarks": bundled_path("landmarks68"), "none": tmp_path / "none.onnx"}
-    lookup, out = brought / "IdLookupTable.csv", tmp_path / "s.csv"
+    lookup, out = kaggle_files / "IdLookupTable.csv", tmp_path / "s.csv"
     with pytest.raises(FacetrackError, match=message):
-        run("data", "submission", runs[network], "--test", brought / test, "--lookup", lookup, "--out", out)
+        run("data", "submission", runs[network], "--test", kaggle_files / test, "--lookup", lookup, "--out", out)
     assert not out.exists()
 
 
-def test_with_flip_a_picture_and_its_mirror_image_say_the_same(trained, framed):
-    engine, crops = OnnxEngine(trained / "model.onnx"), np.stack([sample.image for sample in framed[:2]])
-    plain, turned = (predicted(engine, part, flip=True) for part in (crops, np.ascontiguousarray(crops[:, :, ::-1])))
+def test_with_flip_the_predictions_of_a_mirror_image_are_mirrored(trained, kaggle_faces):
+    engine, crops = OnnxEngine(trained / "model.onnx"), np.stack([sample.image for sample in kaggle_faces[:2]])
+    plain, flipped = (predicted(engine, part, flip=True) for part in (crops, np.ascontiguousarray(crops[:, :, ::-1])))
     left, right = (topology_maps.KAGGLE_NAMES.index(f"{side}_eye_center") for side in ("left", "right"))
-    np.testing.assert_allclose(turned[:, left, 0], 95 - plain[:, right, 0], atol=1e-3)
-    np.testing.assert_allclose(turned[:, left, 1], plain[:, right, 1], atol=1e-3)
+    np.testing.assert_allclose(flipped[:, left, 0], 95 - plain[:, right, 0], atol=1e-3)
+    np.testing.assert_allclose(flipped[:, left, 1], plain[:, right, 1], atol=1e-3)
 
 
-def test_each_specialist_says_its_own_points_and_learns_from_them_alone():
+def test_each_specialist_predicts_its_own_points_and_learns_from_them_alone():
     model = Specialists(lambda points: KaggleMlp(4, points))
-    for number, part in enumerate(model.parts):  # each says its own number, whatever it sees
+    for number, part in enumerate(model.parts):  # each predicts its own index for any input
         torch.nn.init.zeros_(part[-1].weight)
         torch.nn.init.constant_(part[-1].bias, float(number))
     predicted = model(torch.rand(1, 1, 96, 96))[0].unflatten(0, (-1, 2))
@@ -161,12 +161,12 @@ def test_each_specialist_says_its_own_points_and_learns_from_them_alone():
 
 
 @pytest.mark.parametrize("setting", ['network="kaggle-vgg-gap"', "specialists=true"])
-def test_kaggles_variants_are_one_flag_away(framed, tmp_path, setting):
+def test_kaggles_variants_are_one_flag_away(kaggle_faces, tmp_path, setting):
     name = "kaggle-vgg" if "gap" in setting else "kaggle-mlp"
     recipe = recipes.load(kaggle.KaggleRecipe, recipes.FOLDER / f"{name}.toml", [setting])
-    figures = kaggle.train_points(framed[:8], framed[8:12], tmp_path, dataclasses.replace(recipe, fit=STEP))
+    figures = kaggle.train_points(kaggle_faces[:8], kaggle_faces[8:12], tmp_path, dataclasses.replace(recipe, fit=STEP))
     assert figures["rmse_px"] > 0
-    assert OnnxEngine(tmp_path / "model.onnx")(framed[0].image[None])["points"].shape == (1, 15, 2)
+    assert OnnxEngine(tmp_path / "model.onnx")(kaggle_faces[0].image[None])["points"].shape == (1, 15, 2)
 
 
 @pytest.mark.parametrize("settings", [["network.input_px=60"], ["network.local=true"]])
@@ -187,18 +187,18 @@ def _options(settings):
     return {"input_px": 60} if "60" in settings[0] else {"local": True}
 
 
-def test_a_network_that_came_apart_is_measured_but_not_exported(framed, tmp_path):
+def test_a_diverged_network_is_evaluated_but_not_exported(kaggle_faces, tmp_path):
     fit = dataclasses.replace(STEP, optimizer="sgd", learning_rate=10.0, clip_norm=0.0)
     recipe = kaggle.KaggleRecipe(network="kaggle-mlp", scaled=False, flip=0.0, fit=fit)
-    figures = kaggle.train_points(framed * 4, framed, tmp_path, recipe)
-    assert not figures["rmse_px"] < 96  # finite but absurd, or NaN
+    figures = kaggle.train_points(kaggle_faces * 4, kaggle_faces, tmp_path, recipe)
+    assert not figures["rmse_px"] < 96  # NaN, or above the image width
     assert (tmp_path / "figures.json").is_file()
     assert not (tmp_path / "model.onnx").exists()
 
 
 @pytest.mark.slow
-def test_the_line_in_vgg16s_recipe_makes_it_learn(framed, tmp_path):
-    """The plain network says one thing to every face; with the four settings of its recipe it tells them apart."""
+def test_the_settings_in_vgg16s_recipe_make_it_learn(kaggle_faces, tmp_path):
+    """The plain network predicts the same points for every face; with the four settings in its recipe it learns."""
     path = recipes.FOLDER / "vgg16.toml"
     (line,) = [line for line in path.read_text().splitlines() if "To see it learn" in line]
     settings = re.findall(r"--set (\S+)", line)
@@ -206,10 +206,10 @@ def test_the_line_in_vgg16s_recipe_makes_it_learn(framed, tmp_path):
     assert settings == shlex.split(" ".join(settings))
     fit = ["fit.batch=8", "fit.threads=1", "width=0.1", "flip=0.0"]
     spreads = {}
-    for name, chosen in (("plain", ["fit.epochs=1"]), ("mended", ["fit.epochs=8", *settings])):
+    for name, chosen in (("plain", ["fit.epochs=1"]), ("fixed", ["fit.epochs=8", *settings])):
         recipe = recipes.load(kaggle.KaggleRecipe, path, [*fit, *chosen])
-        figures = kaggle.train_points(framed * 4, framed, tmp_path / name, recipe)
+        figures = kaggle.train_points(kaggle_faces * 4, kaggle_faces, tmp_path / name, recipe)
         spreads[name] = figures["spread"]
     assert not spreads["plain"] > 0.01  # 0, or NaN where it diverged
-    assert spreads["mended"] > 0.2
+    assert spreads["fixed"] > 0.2
     assert figures["rmse_px"] < figures["rmse_mean_shape_px"]

@@ -1,4 +1,4 @@
-"""The seed networks: sizes as published, shapes, and what they compute, against hand-made tables."""
+"""Seed networks: published sizes, shapes, and outputs against values computed by hand."""
 
 from itertools import pairwise
 
@@ -101,7 +101,7 @@ def test_grey_is_opencvs():
 
 
 def test_targets_are_scaled_and_back():
-    # A body that says (y - 48) / 48 of the point (12, 84): -0.75 and 0.75.
+    # A body that predicts (y - 48) / 48 of the point (12, 84): -0.75 and 0.75.
     body = nn.Sequential(nn.Flatten(), nn.Linear(96 * 96, 30))
     nn.init.zeros_(body[1].weight)
     with torch.no_grad():
@@ -113,7 +113,7 @@ def test_targets_are_scaled_and_back():
     )
 
 
-def test_tcdcn_sees_neither_brightness_nor_contrast():
+def test_tcdcn_is_invariant_to_brightness_and_contrast():
     model = Tcdcn().eval()
     crop = torch.randint(60, 120, (1, 40, 40, 3), dtype=torch.uint8)
     brighter = (crop.int() * 2 + 10).to(torch.uint8)
@@ -144,7 +144,7 @@ def test_only_the_last_layer_of_the_dense_network_learns():
 
 
 def test_the_attention_map_by_hand():
-    # On a map of 100 px: 1 at the centre, .095 less for each px of Manhattan distance, nothing beyond 5 px to a side.
+    # On a map of 100 px: 1 at the centre, .095 less per px of Manhattan distance, 0 beyond 5 px along an axis.
     centres, known = torch.full((1, N_REGIONS, 2), 50.0), torch.zeros(1, N_REGIONS)
     known[0, 0] = 1
     attention = attention_map(centres, known, 100)[0, 0]
@@ -157,7 +157,7 @@ def test_the_attention_map_by_hand():
     assert (attention > 0).sum() == 11 * 11
 
 
-def test_where_two_regions_meet_the_nearer_one_counts():
+def test_where_two_regions_overlap_the_nearer_one_counts():
     centres = torch.tensor([[[20.0, 20.0], [24.0, 20.0]] + [[0.0, 0.0]] * (N_REGIONS - 2)])
     known = torch.tensor([[1.0, 1.0] + [0.0] * (N_REGIONS - 2)])
     attention = attention_map(centres, known, 100)[0, 0]
@@ -165,14 +165,14 @@ def test_where_two_regions_meet_the_nearer_one_counts():
     assert attention[0, 0] == 0.0
 
 
-def test_marks_carry_the_centres_and_what_is_missing():
+def test_marks_encode_the_centres_and_missing_regions():
     centres = np.stack([np.arange(N_REGIONS) * 4.0, np.full(N_REGIONS, 7.4)], axis=1).astype(np.float32)
     centres[2] = (-3, 5)
     marked = torch.from_numpy(mark(np.zeros((64, 64, 3), np.uint8), centres))[None]
-    found, known = read_marks(marked[..., 3])
+    decoded, known = read_marks(marked[..., 3])
     assert known[0].tolist() == [1, 1, 0] + [1] * (N_REGIONS - 3)
-    assert found[0, 5].tolist() == [20.0, 7.0]
-    assert found[0, 2].tolist() == [31.5, 31.5]
+    assert decoded[0, 5].tolist() == [20.0, 7.0]
+    assert decoded[0, 2].tolist() == [31.5, 31.5]
 
 
 def test_region_centres_of_a_face_drawn_by_hand():
@@ -203,8 +203,8 @@ def test_without_marks_the_attention_changes_nothing():
     net = EacNet(EacOptions(input_px=64, width=0.05, local=2, dense=8)).eval()
     plain = EacNet(EacOptions(input_px=64, width=0.05, local=2, dense=8, enhance=False)).eval()
     plain.load_state_dict(net.state_dict())
-    picture = crops(1, 64, 4)
-    picture[..., 3] = 0
-    torch.testing.assert_close(net(picture)["expression"], plain(picture)["expression"])
-    picture[0, 30, 30, 3] = 1
-    assert not torch.equal(net(picture)["expression"], plain(picture)["expression"])
+    crop = crops(1, 64, 4)
+    crop[..., 3] = 0
+    torch.testing.assert_close(net(crop)["expression"], plain(crop)["expression"])
+    crop[0, 30, 30, 3] = 1
+    assert not torch.equal(net(crop)["expression"], plain(crop)["expression"])

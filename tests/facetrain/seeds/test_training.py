@@ -1,4 +1,4 @@
-"""The seed recipes: losses, masks, and every family learning a handful of faces by heart and exporting itself."""
+"""Seed recipes: losses, masks, and every network overfitting a few faces and exporting."""
 
 import dataclasses
 import math
@@ -42,7 +42,7 @@ QUICK = FitOptions(epochs=25, batch=8, learning_rate=3e-3, weight_decay=0.0, ema
 
 @pytest.fixture(scope="module")
 def faces():
-    """A photographed face under twelve names; crops are as unsteady as the names say."""
+    """One photographed face under twelve names, which seed the jitter of the crops."""
     puppet = Puppet()
     image = cv2.resize(puppet.image, puppet.size, interpolation=cv2.INTER_AREA)
     points, ones = puppet.points.astype(np.float32), np.ones(68, np.float32)
@@ -93,7 +93,7 @@ def test_rmse_is_kaggles_and_the_loss_its_square_over_48():
     assert math.sqrt(0.00326) * 48 == pytest.approx(2.74, abs=0.005)
 
 
-def test_one_answer_for_every_face_has_no_spread():
+def test_constant_predictions_have_no_spread():
     held_out = pictures()
     assert kaggle.spread(
         np.broadcast_to(kaggle.mean_shape(held_out), held_out.points.shape), held_out
@@ -101,7 +101,7 @@ def test_one_answer_for_every_face_has_no_spread():
     assert kaggle.spread(held_out.points, held_out) == pytest.approx(1.0)
 
 
-def test_real_kaggle_rows_pass_through_untouched_but_masked():
+def test_real_kaggle_rows_are_unchanged_but_masked():
     points = np.full((15, 2), 30.0, np.float32)
     points[4] = np.nan
     image = np.full((96, 96, 3), 77, np.uint8)
@@ -148,7 +148,7 @@ def multi_task(pose_weight=0.3, auxiliary=True):
 
 def test_the_multi_task_loss_by_hand():
     terms = multi_task()
-    # The one face with points: half of ten squares of 8 / 40.
+    # One face has points: half of ten squares of 8 / 40.
     assert terms["points"].item() == pytest.approx(0.5 * 10 * 0.04)
     assert terms["smile"].item() == pytest.approx(math.log(2))
     assert terms["glasses"].item() == 0.0
@@ -158,23 +158,23 @@ def test_the_multi_task_loss_by_hand():
     assert multi_task(auxiliary=False)["total"].item() == pytest.approx(0.2)
 
 
-def test_wrong_points_weigh_nothing_but_attributes_stay(faces):
+def test_missing_points_have_no_weight_but_attributes_are_used(faces):
     sample = fives(faces)[1]
     nothing = np.zeros((0, 2), np.float32)
-    blind = dataclasses.replace(sample, points=nothing, weight=nothing[:, 0], scheme="")
-    item = TaskFaces([blind], topology_maps.FIVE, 40, 2.2, STILL)[0]
+    without_points = dataclasses.replace(sample, points=nothing, weight=nothing[:, 0], scheme="")
+    item = TaskFaces([without_points], topology_maps.FIVE, 40, 2.2, STILL)[0]
     assert item["weight"].sum() == 0
     assert torch.isfinite(item["points"]).all()
     assert (item["gender"].item(), item["pose"].item()) == (1.0, 1.0)
 
 
-def test_a_mirrored_head_looks_the_other_way(faces):
+def test_a_mirrored_head_has_the_opposite_pose(faces):
     item = TaskFaces(fives(faces)[1:2], topology_maps.FIVE, 40, 2.2, dataclasses.replace(STILL, flip=1.0))[0]
     assert item["pose"].item() == 3.0
-    assert item["points"][0, 0] < item["points"][1, 0]  # the right eye is still on the picture's left
+    assert item["points"][0, 0] < item["points"][1, 0]  # the right eye is still on the image's left
 
 
-def test_yes_no_figures_by_hand():
+def test_binary_metrics_by_hand():
     figures = binary_figures(np.array([1, 1, 1, 0, 0]) > 0, np.array([1, 1, 0, 1, -1.0]))
     assert figures == pytest.approx({"precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3})
 
@@ -187,8 +187,8 @@ def test_confusion_and_f1_by_hand(tmp_path):
     assert cv2.imread(str(tmp_path / "c.png")) is not None
 
 
-def test_a_class_of_too_few_faces_does_not_choose_the_epoch():
-    class Says(torch.nn.Module):  # the class that the crop's first pixel names
+def test_a_class_of_too_few_faces_does_not_select_the_epoch():
+    class FirstPixel(torch.nn.Module):  # predicts the class whose index is the crop's first pixel
         def __init__(self):
             super().__init__()
             self.one = torch.nn.Parameter(torch.ones(1))
@@ -199,12 +199,12 @@ def test_a_class_of_too_few_faces_does_not_choose_the_epoch():
     labels = np.array([0] * 10 + [1] * 10 + [2] * 9)
     predicted = np.array([0] * 10 + [1] * 5 + [0] * 5 + [1] * 9)
     crops = np.broadcast_to(predicted[:, None, None, None], (29, 2, 2, 3)).astype(np.uint8)
-    figures = expression.figures_of(Says(), crops, labels)
-    f1 = [20 / 25, 10 / 24, 0]  # the third class has nine faces, all told wrong
+    figures = expression.figures_of(FirstPixel(), crops, labels)
+    f1 = [20 / 25, 10 / 24, 0]  # the third class has nine faces, all misclassified
     assert figures == pytest.approx({"macro_f1": sum(f1) / 3, "macro_f1_measurable": sum(f1) / 2, "accuracy": 15 / 29})
 
 
-def test_a_kaggle_network_learns_a_few_faces_by_heart(faces, tmp_path):
+def test_a_kaggle_network_overfits_a_few_faces(faces, tmp_path):
     fast = dataclasses.replace(QUICK, epochs=8, learning_rate=1e-3, optimizer="adam")
     recipe = kaggle.KaggleRecipe(network="kaggle-mlp", flip=0.0, fit=fast)
     faces = [as_kaggle(face) for face in faces]
@@ -219,7 +219,7 @@ def test_a_kaggle_network_learns_a_few_faces_by_heart(faces, tmp_path):
         kaggle.build_network(kaggle.KaggleRecipe(network="lenet"))
 
 
-def test_cnn128_learns_and_the_tracker_takes_its_file(faces, tmp_path):
+def test_cnn128_learns_and_its_network_runs_in_the_tracker(faces, tmp_path):
     network = Cnn128Options(input_px=64, width=0.15, dense=48)
     still = dataclasses.replace(STILL, shift=0.05)
     crops = CropOptions(margin=1.3, negatives=0.0, augment=still)
@@ -236,7 +236,7 @@ def test_cnn128_learns_and_the_tracker_takes_its_file(faces, tmp_path):
     assert (reading.landmarks.sigma > 0).all()
 
 
-def test_tcdcn_goes_through_its_stages(faces, tmp_path):
+def test_tcdcn_trains_all_stages(faces, tmp_path):
     few = dataclasses.replace(QUICK, epochs=5)
     recipe = tcdcn.TcdcnRecipe(
         network=TcdcnOptions(widths=(4, 8, 8, 8), features=24),
@@ -246,7 +246,7 @@ def test_tcdcn_goes_through_its_stages(faces, tmp_path):
     model, figures = tcdcn.train_tasks(fives(faces) * 4, fives(faces), tmp_path, recipe)
     assert figures["error"] < figures["error_with_tasks"] + 1
     assert figures["error"] < 15
-    assert {type(value) for value in figures.values()} == {float}  # else last.pt could not be read again
+    assert {type(value) for value in figures.values()} == {float}  # else last.pt could not be loaded without pickle
     assert load_checkpoint(tmp_path / "points" / "last.pt")["epoch"] == 5
     tcdcn.train_dense(model, faces, faces, faces, tmp_path, recipe)
     kept = OnnxEngine(tmp_path / "tasks" / "model.onnx").spec
@@ -277,7 +277,7 @@ def test_expression_networks_learn_a_difference(faces, tmp_path, network):
         assert torch.equal(again.body[0][0].weight, trained["body.0.0.weight"])  # frozen: as it was pretrained
 
 
-def test_the_table_holds_what_the_run_says(tmp_path):
+def test_the_table_contains_the_runs_figures(tmp_path):
     (tmp_path / "history.jsonl").write_text('{"seconds": 30.0}\n{"seconds": 60.0}\n')
     seed = Seed("x", lambda *_: {}, dict, "faces", {"rmse_px": "RMSE {:.2f} px"}, "2.74", "less data")
     made = row(seed, tmp_path, {"rmse_px": 3.14159}, 10.0)
@@ -285,7 +285,7 @@ def test_the_table_holds_what_the_run_says(tmp_path):
     assert "| x | faces | 2 | 1.5 min | RMSE 3.14 px | 2.74 | less data |" in text
 
 
-def test_rough_test_crops_are_the_same_every_time(faces):
-    one, other = jittered_faces(faces, 1.15, 40), jittered_faces(faces, 1.15, 40)
-    assert np.array_equal(one.crops, other.crops)
-    assert len(np.unique(one.points[:, 0, 0])) == len(faces)
+def test_jittered_test_crops_are_reproducible(faces):
+    first, second = jittered_faces(faces, 1.15, 40), jittered_faces(faces, 1.15, 40)
+    assert np.array_equal(first.crops, second.crops)
+    assert len(np.unique(first.points[:, 0, 0])) == len(faces)

@@ -1,4 +1,4 @@
-"""Drawn faces: reproducible, points where the picture shows them, angles as given."""
+"""Drawn faces: reproducible, with points that match the image and angles that match the pose solver."""
 
 import time
 
@@ -22,7 +22,7 @@ def heads(samples):
     return [s for s in samples if s.name.startswith("head")]
 
 
-def test_samples_hang_on_seed_and_index_alone(samples):
+def test_samples_depend_on_seed_and_index_alone(samples):
     again = read_synthetic(3, seed=3)
     for first, second in zip(samples[:3], again, strict=True):
         np.testing.assert_array_equal(first.image, second.image)
@@ -30,7 +30,7 @@ def test_samples_hang_on_seed_and_index_alone(samples):
     assert (read_synthetic(1, seed=4)[0].image != samples[0].image).any()
 
 
-def test_they_are_whole(samples, heads):
+def test_samples_are_complete(samples, heads):
     assert len({s.name for s in samples}) == len(samples)
     assert {s.scheme for s in samples} == {topology.SCHEME}
     assert 0 < len(samples) - len(heads) < 25
@@ -43,22 +43,22 @@ def test_they_are_whole(samples, heads):
 
 
 def test_irises_are_dark_against_the_white(heads):
-    """Open eyes: along each eye there is something much darker than its lightest spot."""
+    """Check that each open eye has pixels much darker than its brightest ones."""
     open_eyed = [s for s in heads if s.attributes.get("eyes_open") == 1]
     assert len(open_eyed) > 15
-    seen = 0
+    contrasted = 0
     for sample in open_eyed:
         grey = cv2.cvtColor(sample.image, cv2.COLOR_BGR2GRAY)
         for eye in (topology.RIGHT_EYE, topology.LEFT_EYE):
             mask = np.zeros_like(grey)
             cv2.fillPoly(mask, [np.rint(sample.points[list(eye)]).astype(np.int32)], 255)
             inside = grey[mask > 0].astype(float)
-            seen += np.percentile(inside, 95) - np.percentile(inside, 5) > 0.35 * np.percentile(inside, 95)
-    assert seen > 0.9 * 2 * len(open_eyed)
+            contrasted += np.percentile(inside, 95) - np.percentile(inside, 5) > 0.35 * np.percentile(inside, 95)
+    assert contrasted > 0.9 * 2 * len(open_eyed)
 
 
 def test_the_outline_is_where_the_face_ends(heads):
-    """At the jaw's points the picture changes across the outline more than it does along it, on most heads."""
+    """Check on most heads that the image changes more across the outline than just inside of it."""
     changes = []
     for sample in heads:
         blurred = cv2.GaussianBlur(sample.image, (0, 0), 1.0).astype(float)
@@ -74,15 +74,15 @@ def test_the_outline_is_where_the_face_ends(heads):
 
 
 def test_angles_agree_with_the_pose_solver(heads):
-    """The solver's rigid head is another one (the average), so agreement is loose; signs and scale must be right."""
-    given, found = [], []
+    """Compare loosely, since the solver's rigid head is another one (the average); signs and scale must agree."""
+    labels, estimates = [], []
     for sample in heads:
         pose = head_pose(sample.points, (SIDE_PX, SIDE_PX))
         assert pose is not None
-        given.append([sample.attributes[f"{name}_deg"] for name in ("yaw", "pitch", "roll")])
-        found.append([pose.yaw_deg, pose.pitch_deg, pose.roll_deg])
+        labels.append([sample.attributes[f"{name}_deg"] for name in ("yaw", "pitch", "roll")])
+        estimates.append([pose.yaw_deg, pose.pitch_deg, pose.roll_deg])
     for axis in (0, 1, 2):
-        assert np.corrcoef(np.array(given)[:, axis], np.array(found)[:, axis])[0, 1] > 0.8
+        assert np.corrcoef(np.array(labels)[:, axis], np.array(estimates)[:, axis])[0, 1] > 0.8
 
 
 def test_lids_and_lips_move(samples):

@@ -1,4 +1,4 @@
-"""The embedding's training: what a pair is, what the loss wants, what the figures say."""
+"""Training task of the embedding: pairs, InfoNCE loss, verification metrics, export."""
 
 import dataclasses
 from pathlib import Path
@@ -30,41 +30,41 @@ def unit(*rows):
     return values / values.norm(dim=-1, keepdim=True)
 
 
-def test_a_pair_shows_one_person_and_both_looks_are_mirrored_or_none(faces):
+def test_a_pair_is_two_views_of_one_person_and_new_in_each_epoch(faces):
     people = [dataclasses.replace(face, group=f"person{i // 2}") for i, face in enumerate(faces[:6])]
     dataset = AugmentedPairs(people, 64, PairOptions())
-    seen = set()
+    views = set()
     for epoch in range(12):
         dataset.set_epoch(epoch)
         item = dataset[4]
         assert item["crop"].shape == (2, 64, 64, 3)
         assert item["person"] == 2
-        seen.add(item["crop"][1].numpy().tobytes())
-    assert len(seen) == 12  # every draw is a new look
+        views.add(item["crop"][1].numpy().tobytes())
+    assert len(views) == 12
     assert dataset.of_person["person2"] == [4, 5]
 
 
 def test_the_loss_is_cross_entropy_over_the_other_people_of_the_batch():
-    # Two people at right angles, both looks equal: each look sees its partner at 1 and the two looks of the other at 0.
-    looks = unit([1, 0], [0, 1])[:, None].repeat(1, 2, 1)
-    loss = InfoNce(temperature=1.0)({"embedding": looks}, {"person": torch.tensor([0, 1])})["total"]
+    # Orthogonal embeddings of two people, equal ones of their views: similarity 1 to the partner, 0 to the other two.
+    views = unit([1, 0], [0, 1])[:, None].repeat(1, 2, 1)
+    loss = InfoNce(temperature=1.0)({"embedding": views}, {"person": torch.tensor([0, 1])})["total"]
     assert float(loss) == pytest.approx(-np.log(np.e / (np.e + 2)), abs=1e-6)
-    # The same person twice in a batch: nothing is left to tell the partner from.
-    same = InfoNce(temperature=1.0)({"embedding": looks}, {"person": torch.tensor([0, 0])})["total"]
+    # The same person twice in a batch: there are no negatives.
+    same = InfoNce(temperature=1.0)({"embedding": views}, {"person": torch.tensor([0, 0])})["total"]
     assert float(same) == pytest.approx(0, abs=1e-6)
 
 
 def test_verification_of_known_embeddings():
     people = np.array(["a", "a", "b", "b"])
-    clear = unit([1, 0], [1, 0.01], [0, 1], [0.01, 1]).numpy()
-    assert verification_metrics(clear, people)["auc"] == 1
-    assert verification_metrics(clear, people)["tpr_at_5"] == 1
-    mixed = unit([1, 0], [0, 1], [1, 0], [0, 1]).numpy()  # each person's two looks are as unlike as can be
-    # Pairs of two people: two of similarity 1, two of 0; pairs of one person: 0 and 0, above none of them.
+    separate = unit([1, 0], [1, 0.01], [0, 1], [0.01, 1]).numpy()
+    assert verification_metrics(separate, people)["auc"] == 1
+    assert verification_metrics(separate, people)["tpr_at_5"] == 1
+    mixed = unit([1, 0], [0, 1], [1, 0], [0, 1]).numpy()  # each person's two embeddings are orthogonal
+    # Negative pairs: two of similarity 1, two of 0; positive pairs: both 0, above none of the negatives.
     assert verification_metrics(mixed, people)["auc"] == 0
 
 
-def test_it_trains_and_exports_what_it_says(tmp_path):
+def test_the_exported_network_returns_normalised_embeddings(tmp_path):
     fit = FitOptions(epochs=1, batch=8, per_epoch=16, learning_rate=1e-3, workers=0, threads=1)
     train_appearance(Path("synthetic:12"), tmp_path / "run", AppearanceRecipe(fit=fit))
     engine = OnnxEngine(tmp_path / "run" / "model.onnx")

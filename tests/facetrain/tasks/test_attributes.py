@@ -1,4 +1,4 @@
-"""The attribute heads: the trunk they stand on, what they read, what they learn from, and the file they travel in."""
+"""Attribute heads: frozen trunk, sampling grids, loss, calibration, export, initialisation."""
 
 import dataclasses
 
@@ -28,10 +28,10 @@ from facetrain.samples.sampling import EpochItems
 from facetrain.tasks.attributes import (
     AttributeLoss,
     AttributeRecipe,
+    attribute_metrics,
     attribute_spec,
     calibrate_heads,
     load_heads,
-    measured,
     train_attributes,
 )
 from facetrain.tasks.landmarks import export_landmarks, start_from
@@ -62,16 +62,16 @@ def test_the_points_are_those_of_the_network_without_heads_to_the_bit(tmp_path):
     model, alone = tiny().eval(), LandmarkNet(TINY).eval()
     alone.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith(HEADS)})
     with torch.inference_mode():
-        expected, untaught = alone(crops(4)), model(crops(4))["attributes"]
+        expected, untrained = alone(crops(4)), model(crops(4))["attributes"]
     options = FitOptions(epochs=2, batch=4, workers=0, ema_decay=0.9, device="cpu")
-    readings = CachedFeatures(model, Items(8), 8, options)
-    fit(model.heads, readings, AttributeLoss(), lambda net: {}, options, tmp_path, inputs=HeadInputs._fields)
+    features = CachedFeatures(model, Items(8), 8, options)
+    fit(model.heads, features, AttributeLoss(), lambda net: {}, options, tmp_path, inputs=HeadInputs._fields)
     with torch.inference_mode():
-        found = model.eval()(crops(4))
+        predicted = model.eval()(crops(4))
     for name in ("points", "sigma", "presence"):
-        assert torch.equal(expected[name], found[name]), name
-    assert not torch.equal(untaught, found["attributes"])
-    # And so in the files, whose engine fuses operators as it likes.
+        assert torch.equal(expected[name], predicted[name]), name
+    assert not torch.equal(untrained, predicted["attributes"])
+    # The exported networks, too, although ONNX Runtime may fuse their operators differently.
     export_landmarks(model, attribute_spec(AttributeRecipe(network=TINY), None, {}), crops(4), tmp_path / "with.onnx")
     spec = dataclasses.replace(OnnxEngine(tmp_path / "with.onnx").spec, outputs=dict.fromkeys(expected, ""))
     export_landmarks(alone, spec, crops(4), tmp_path / "without.onnx")
@@ -80,15 +80,15 @@ def test_the_points_are_those_of_the_network_without_heads_to_the_bit(tmp_path):
         np.testing.assert_array_equal(files[0][name], files[1][name])
 
 
-def test_readings_are_what_the_network_itself_would_see():
+def test_cached_features_give_the_networks_own_logits():
     model = tiny().eval()
-    readings = CachedFeatures(model, Items(6), 6, FitOptions(workers=0, device="cpu"))
+    features = CachedFeatures(model, Items(6), 6, FitOptions(workers=0, device="cpu"))
     logits = torch.stack(
-        [model.heads(*(readings[i][n][None] for n in HeadInputs._fields))["logits"][0] for i in range(6)]
+        [model.heads(*(features[i][n][None] for n in HeadInputs._fields))["logits"][0] for i in range(6)]
     )
     with torch.inference_mode():
         expected = model(crops_of(6))["logits"]
-    # In an order of their own, and in half precision.
+    # The cached features are shuffled and in half precision.
     torch.testing.assert_close(logits.sort(dim=0).values, expected.sort(dim=0).values, atol=0.01, rtol=0.01)
 
 
@@ -96,7 +96,7 @@ def crops_of(count):
     return torch.cat([crops(1, index) for index in range(count)])
 
 
-def test_what_is_unknown_teaches_nothing():
+def test_unknown_labels_have_no_gradient():
     logits = torch.zeros(2, 5, requires_grad=True)
     pose = torch.zeros(2, 3, requires_grad=True)
     nan = float("nan")
@@ -107,7 +107,7 @@ def test_what_is_unknown_teaches_nothing():
     }
     loss = AttributeLoss()({"logits": logits, "pose": pose}, batch)
     loss["total"].backward()
-    # At logit 0 the entropy's slope is .5 - truth; one crop knows each of the three.
+    # At logit 0 the gradient of the cross-entropy is .5 - label; one crop has each of the three labels.
     expected = torch.tensor([[-0.5, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.0, 0.0]])
     torch.testing.assert_close(logits.grad, expected)
     assert loss["eye_right_open"].item() == pytest.approx(np.log(2))
@@ -116,7 +116,7 @@ def test_what_is_unknown_teaches_nothing():
     assert pose.grad[1, 0] < 0 < pose.grad[1, 2]
 
 
-def test_a_smile_counts_as_much_as_its_label_is_trusted_and_no_other_attribute_does():
+def test_only_smiles_are_weighted_by_their_trust():
     logits = torch.zeros(4, 5, requires_grad=True)
     batch = {
         "attributes": torch.tensor([[1.0] * 5, [0.0] * 5, [0.0] * 5, [float("nan")] * 5]),
@@ -129,80 +129,80 @@ def test_a_smile_counts_as_much_as_its_label_is_trusted_and_no_other_attribute_d
     torch.testing.assert_close(logits.grad[:, other], torch.tensor([-0.5, 0.5, 0.5, 0.0]) / 3)
 
 
-class Held:
-    """A held-aside set of smiles that are given, whose logits the heads would give for random crops."""
+class HeldOut:
+    """Held-out set of random crops with given labels of smiles."""
 
     def __init__(self, model, truth):
-        self.readings = dict(zip(HeadInputs._fields, model.reading(crops(len(truth))), strict=True))
+        self.head_inputs = dict(zip(HeadInputs._fields, model.reading(crops(len(truth))), strict=True))
         known = torch.full((len(truth), 5), float("nan"))
         known[:, ATTRIBUTES.index("smile")] = torch.tensor(truth)
         self.items = {"genki4k": {"attributes": known}}
 
-    def found(self, heads, name):
+    def predict(self, heads, name):
         with torch.inference_mode():
-            return {key: value.numpy() for key, value in heads(*self.readings.values()).items()}
+            return {key: value.numpy() for key, value in heads(*self.head_inputs.values()).items()}
 
 
-def test_after_training_smiles_are_as_frequent_as_they_are_said_to_be():
+def test_calibrated_smiles_have_the_frequency_of_the_labels():
     from scipy.special import expit
 
     model, smile = tiny().eval(), ATTRIBUTES.index("smile")
     with torch.inference_mode():
-        held_out = Held(model, [0.0] * 16)
-        before = held_out.found(model.heads, "")["logits"]
-        surest = np.argsort(-before[:, smile])[[0, 2, 5]].tolist()
-        held_out.items["genki4k"]["attributes"][surest, smile] = 1
+        held_out = HeldOut(model, [0.0] * 16)
+        before = held_out.predict(model.heads, "")["logits"]
+        confident = np.argsort(-before[:, smile])[[0, 2, 5]].tolist()
+        held_out.items["genki4k"]["attributes"][confident, smile] = 1
         slope, offset = calibrate_heads(model.heads, held_out)["smile"]
-    after = held_out.found(model.heads, "")["logits"]
+    after = held_out.predict(model.heads, "")["logits"]
     np.testing.assert_allclose(after[:, smile], slope * before[:, smile] + offset, atol=1e-4)
     np.testing.assert_array_equal(np.delete(after, smile, axis=1), np.delete(before, smile, axis=1))
-    # Of a likeliest line with an offset, the mean is that of the labels: Platt's, 3 times 4/5 and 13 times 1/15 of 16.
+    # At maximum likelihood the mean probability is that of the smoothed labels: 3 times 4/5 and 13 times 1/15 of 16.
     assert expit(after[:, smile]).mean() == pytest.approx((3 * 4 / 5 + 13 / 15) / 16, abs=1e-4)
 
 
 def eye_points(turn_deg=0.0):
-    """Both eyes 20 px wide in a crop of 112, at (30, 40) and (70, 40), turned about its middle."""
+    """Landmarks of two eyes, 20 px wide, at (30, 40) and (70, 40) of a 112 px crop, rotated about its centre."""
     points = torch.zeros(68, 2)
     points[list(topology.RIGHT_EYE)] = torch.tensor([30.0, 40.0])
     points[list(topology.LEFT_EYE)] = torch.tensor([70.0, 40.0])
     for index, x in ((36, 20.0), (39, 40.0), (42, 60.0), (45, 80.0)):
         points[index, 0] = x
-    return (points - 55.5) @ turned(turn_deg).T + 55.5
+    return (points - 55.5) @ rotation(turn_deg).T + 55.5
 
 
-def turned(degrees):
+def rotation(degrees):
     cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     return torch.tensor([[cos, -sin], [sin, cos]], dtype=torch.float32)
 
 
 @pytest.mark.parametrize("turn_deg", [0.0, 15.0])
 @pytest.mark.parametrize("side", [28, 112])
-def test_lattices_are_read_as_opencv_reads_them_both_eyes_from_the_outer_corner_in(side, turn_deg):
+def test_grids_are_sampled_as_by_opencv_both_eyes_from_the_outer_corner_in(side, turn_deg):
     maps = np.random.default_rng(1).normal(size=(1, 3, side, side)).astype(np.float32)
     level = ((36, 42), (39, 45))
     right = SamplingGrid(((36,), (39,)), topology.RIGHT_EYE, level, (1.3, 0.9))
     left = SamplingGrid(((45,), (42,)), topology.LEFT_EYE, level, (1.3, 0.9))
     points = eye_points(turn_deg)
-    found = GridSampler((right, left), 4, 5, 112)(torch.from_numpy(maps), points.flatten()[None])
-    assert found.shape == (1, 3, 2 * 4, 5)
+    samples = GridSampler((right, left), 4, 5, 112)(torch.from_numpy(maps), points.flatten()[None])
+    assert samples.shape == (1, 3, 2 * 4, 5)
     across, down = np.meshgrid(20 * np.linspace(-0.65, 0.65, 5), 20 * np.linspace(-0.45, 0.45, 4))
     for number, (middle, sign) in enumerate(((points[37], 1), (points[43], -1))):
-        way = np.stack([sign * across, down], axis=-1) @ turned(turn_deg).numpy().T + middle.numpy()
-        cells = ((way + 0.5) * side / 112 - 0.5).astype(np.float32)  # px of the crop -> cells of the maps
+        grid = np.stack([sign * across, down], axis=-1) @ rotation(turn_deg).numpy().T + middle.numpy()
+        cells = ((grid + 0.5) * side / 112 - 0.5).astype(np.float32)  # px of the crop -> cells of the maps
         for channel in range(3):
             expected = cv2.remap(maps[0, channel], cells[..., 0], cells[..., 1], cv2.INTER_LINEAR)
-            part = found[0, channel, 4 * number : 4 * number + 4]
-            np.testing.assert_allclose(part, expected, atol=0.13)  # remap rounds places to 1/32 cell
+            part = samples[0, channel, 4 * number : 4 * number + 4]
+            np.testing.assert_allclose(part, expected, atol=0.13)  # remap rounds coordinates to 1/32 cell
 
 
-def test_the_far_eye_of_a_turned_head_is_read_no_lower_than_the_near_one():
+def test_the_grids_of_the_near_and_far_eye_have_the_same_height():
     points = eye_points()
     points[[39, 42], 0] = torch.tensor([40.0, 62.0])
     points[45, 0] = 72.0  # the left eye half as wide
-    reader = GridSampler(EYES, 2, 2, 112)
+    sampler = GridSampler(EYES, 2, 2, 112)
     heights = []
     for eye in (0, 1):
-        frames = torch.nn.functional.linear(points.flatten()[None], reader.frames, reader.origin).view(2, 3, 2)
+        frames = torch.nn.functional.linear(points.flatten()[None], sampler.frames, sampler.origin).view(2, 3, 2)
         heights.append(float(frames[eye, 2, 1]))
     assert heights[0] == pytest.approx(heights[1])
     assert heights[0] == pytest.approx(EYE_SPAN[1] * 15 * 2 / 112)  # in grid_sample's units, 2 for the whole crop
@@ -217,20 +217,20 @@ def exported(tmp_path_factory):
     return model, path
 
 
-def test_the_file_says_what_torch_says_and_names_its_outputs(exported):
+def test_the_exported_network_equals_torch_and_names_its_outputs(exported):
     model, path = exported
     engine = OnnxEngine(path)
     with torch.inference_mode():
         expected = model(crops(3, seed=5))
-    found = engine(crops(3, seed=5).numpy())
+    predicted = engine(crops(3, seed=5).numpy())
     for name in ("points", "attributes", "pose"):
-        np.testing.assert_allclose(found[name], expected[name], atol=1e-3)
-    assert ((found["attributes"] >= 0) & (found["attributes"] <= 1)).all()
+        np.testing.assert_allclose(predicted[name], expected[name], atol=1e-3)
+    assert ((predicted["attributes"] >= 0) & (predicted["attributes"] <= 1)).all()
     assert engine.spec.outputs["attributes"].endswith(": " + ", ".join(ATTRIBUTES))
     assert engine.spec.metrics == {"attributes/test_eyes_eyes_open": 99.0}
 
 
-def test_the_landmarker_hands_on_attributes_and_pose(exported):
+def test_the_landmarker_returns_attributes_and_pose(exported):
     model, path = exported
     image = crops(1, seed=3)[0].numpy()
     reading = Landmarker(OnnxEngine(path))(image, [CropBox(31.5, 31.5, 64)])[0]
@@ -247,12 +247,12 @@ def test_a_landmark_network_can_start_from_a_file_with_heads(exported):
     start_from(trunk, str(path))
     for name, value in trunk.state_dict().items():
         assert torch.equal(value, model.state_dict()[name]), name
-    again = AttributeNet(TINY, HeadOptions(hidden=8))
-    load_weights(again, path)
-    assert torch.equal(again.heads.eye[0][0].weight, model.heads.eye[0][0].weight)
+    loaded = AttributeNet(TINY, HeadOptions(hidden=8))
+    load_weights(loaded, path)
+    assert torch.equal(loaded.heads.eye[0][0].weight, model.heads.eye[0][0].weight)
 
 
-def test_heads_can_start_from_those_on_another_trunk(exported):
+def test_heads_can_be_initialised_from_those_on_another_trunk(exported):
     model, path = exported
     other = AttributeNet(dataclasses.replace(TINY, depths=(1, 2, 1)), HeadOptions(hidden=8))
     load_heads(other, path)
@@ -260,16 +260,16 @@ def test_heads_can_start_from_those_on_another_trunk(exported):
         assert torch.equal(value, model.heads.state_dict()[name]), name
 
 
-def test_figures_count_only_what_is_clear():
+def test_metrics_count_only_binary_labels():
     nan = np.nan
     truth = torch.tensor([[1.0, 0.0, nan, nan, nan], [0.4, 1.0, nan, nan, nan], [nan, 0.0, nan, nan, nan]])
-    found = {"attributes": np.full((3, 5), 0.9, np.float32), "pose": np.array([[1.0, 2, 3]] * 3, np.float32)}
+    predicted = {"attributes": np.full((3, 5), 0.9, np.float32), "pose": np.array([[1.0, 2, 3]] * 3, np.float32)}
     items = {"attributes": truth, "pose": torch.tensor([[0.0, 0, 0], [nan, nan, nan], [3.0, 2, 1]])}
-    figures = measured(found, items, min_count=1)
+    figures = attribute_metrics(predicted, items, min_count=1)
     assert figures == {"eyes_open": 50.0, "yaw_deg": 1.5, "pitch_deg": 1.0, "roll_deg": 2.5}
 
 
-def test_without_a_network_to_stand_on_it_says_so(tmp_path):
+def test_a_missing_landmark_network_is_an_error(tmp_path):
     with pytest.raises(DataError, match="need a trained landmark network"):
         train_attributes(tmp_path, tmp_path / "run", AttributeRecipe(init=""))
     assert not (tmp_path / "run").exists()

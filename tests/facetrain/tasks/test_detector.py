@@ -1,4 +1,4 @@
-"""The detector's training from packs to a file that finds its own way into the tracker, on tiny packs made here."""
+"""Training task of the detector, from tiny generated packs to an exported network that the tracker runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def data(tmp_path: Path) -> Path:
     return detector_packs(tmp_path / "data", people, expressions, 6, 80, "20,20,60,70")
 
 
-def test_from_packs_to_a_file_that_the_detector_runs(data: Path, tmp_path: Path) -> None:
+def test_from_packs_to_an_exported_network(data: Path, tmp_path: Path) -> None:
     before = torch.get_num_threads()
     figures = train_detector(data, tmp_path / "run", recipe())
     torch.set_num_threads(before)
@@ -54,7 +54,7 @@ def test_from_packs_to_a_file_that_the_detector_runs(data: Path, tmp_path: Path)
 
 
 def test_runtime_and_training_decode_alike(data: Path, tmp_path: Path) -> None:
-    """The tracker's NumPy decoding against facetrain's own in torch, on the exported network."""
+    """The tracker's decoding in NumPy equals facetrain's in torch, on the exported network."""
     train_detector(data, tmp_path / "run", recipe())
     path = tmp_path / "run" / "model.onnx"
     net = DetectorNet(recipe().network).eval()
@@ -63,17 +63,17 @@ def test_runtime_and_training_decode_alike(data: Path, tmp_path: Path) -> None:
     net.load_state_dict(load_file(tmp_path / "run" / "model.safetensors"))
     image = np.random.default_rng(1).integers(0, 256, (128, 192, 3), dtype=np.uint8)
     with torch.inference_mode():
-        found = decode(net(torch.from_numpy(image)[None]))
-    best = int(found.logits[0].argmax())
-    score = float(found.logits[0, best].sigmoid())
+        decoded = decode(net(torch.from_numpy(image)[None]))
+    best = int(decoded.logits[0].argmax())
+    score = float(decoded.logits[0, best].sigmoid())
     ours = CnnDetector(OnnxEngine(path), DetectorOptions(threshold=score * 0.999))(image)
     np.testing.assert_allclose(ours.scores[0], score, atol=1e-4)
-    np.testing.assert_allclose(ours.boxes[0], found.boxes[0, best].numpy(), atol=0.05)
+    np.testing.assert_allclose(ours.boxes[0], decoded.boxes[0, best].numpy(), atol=0.05)
     assert ours.keypoints is not None
-    np.testing.assert_allclose(ours.keypoints[0], found.keypoints[0, best].numpy(), atol=0.05)
+    np.testing.assert_allclose(ours.keypoints[0], decoded.keypoints[0, best].numpy(), atol=0.05)
 
 
-def test_nobody_stands_on_both_sides(data: Path) -> None:
+def test_training_and_validation_share_no_person(data: Path) -> None:
     kept, held_out = read_sources(data, recipe())
     for name in ("faces", "crowds", "empties"):
         assert not {p.group for p in getattr(kept, name)} & {p.group for p in getattr(held_out, name)}
@@ -85,7 +85,7 @@ def test_a_missing_teacher_is_named(data: Path) -> None:
         read_sources(data, recipe('teacher="elsewhere.onnx"'))
 
 
-def test_a_second_run_starts_from_the_first_and_learns_its_false_alarms(data: Path, tmp_path: Path) -> None:
+def test_a_second_run_starts_from_the_first_and_mines_its_false_alarms(data: Path, tmp_path: Path) -> None:
     train_detector(data, tmp_path / "one", recipe())
     start = tmp_path / "one" / "model.safetensors"
     figures = train_detector(data, tmp_path / "two", recipe(f'start="{start}"', "scenes.hard_cell=0.5"))

@@ -1,4 +1,4 @@
-"""The expression network's training: its fixed layer, its calibration, its split, its figures."""
+"""Training task of the expression network: fixed layer, calibration, split, augmentation, metrics, export."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from places import DATA
 
 @pytest.fixture(scope="module")
 def faces():
-    """One of each expression, and each person twice."""
+    """Faces that cycle through the expressions, two of each person."""
     return [
         dataclasses.replace(
             face, name=f"p{i // 2}_{i}.png", group=f"p{i // 2}", attributes={"emotion": EXPRESSIONS[i % 7]}
@@ -41,21 +41,23 @@ def faces():
     ]
 
 
-def test_an_edge_counts_in_its_own_direction_and_cell_and_not_by_its_contrast():
-    """Dark to bright from left to right at x = 24 is direction 0 of 8, from right to left direction 4; half the
-    contrast gives nearly the same."""
+def test_edges_have_the_right_direction_and_cell_and_are_invariant_to_contrast():
+    """A step from dark to bright at x = 24 has direction 0 of 8, from bright to dark direction 4.
+
+    Half the contrast gives nearly the same.
+    """
     edges = Edges(cell_px=7, directions=8)
     step = torch.zeros(1, 1, 56, 56)
     step[..., 24:] = 200
-    found = edges(step)[0]
-    # The last column is an edge to the padding's black, in the other direction.
-    assert found.shape == (8, 8, 8)
-    assert (found[:, 3, 3].argmax(), found[4, :, 7].min() > 0.5) == (0, True)
-    assert found[:, 3, 1].max() == 0
+    histograms = edges(step)[0]
+    # The last column is an edge to the black padding, in the opposite direction.
+    assert histograms.shape == (8, 8, 8)
+    assert (histograms[:, 3, 3].argmax(), histograms[4, :, 7].min() > 0.5) == (0, True)
+    assert histograms[:, 3, 1].max() == 0
     assert edges(200 - step)[0][:, 3, 3].argmax() == 4
     assert edges(step.transpose(2, 3))[0][:, 3, 3].argmax() == 2
     faint = edges(step / 2)[0]
-    assert float(faint[0, 3, 3] / found[0, 3, 3]) == pytest.approx(1, abs=0.1)
+    assert float(faint[0, 3, 3] / histograms[0, 3, 3]) == pytest.approx(1, abs=0.1)
 
 
 def test_options_that_do_not_fit_are_refused():
@@ -66,15 +68,15 @@ def test_options_that_do_not_fit_are_refused():
 
 
 def test_the_calibration_error_by_hand():
-    """Four faces said with .9, two of them right: off by .4. One said with .6 and right: off by .4."""
+    """Four faces of confidence .9, two of them correct: error .4. One of confidence .6, correct: error .4."""
     predicted = np.array([[0.9, 0.1]] * 4 + [[0.4, 0.6]])
     labels = np.array([0, 0, 1, 1, 1])
     np.testing.assert_allclose(reliability_diagram(predicted, labels), [[0.6, 1.0, 1], [0.9, 0.5, 4]])
     assert expected_calibration_error(predicted, labels) == pytest.approx(0.4)
 
 
-def test_the_temperature_that_spoilt_the_logits_is_found():
-    """Labels drawn from known probabilities; logits three times too sure, then half as sure as they should be."""
+def test_temperature_scaling_recovers_a_known_temperature():
+    """Labels drawn from known probabilities; logits first three times as large, then half as large as calibrated."""
     rng = np.random.default_rng(0)
     true = softmax(rng.normal(0, 1.5, (20_000, 4)))
     labels = np.array([rng.choice(4, p=p) for p in true])
@@ -84,7 +86,7 @@ def test_the_temperature_that_spoilt_the_logits_is_found():
     assert expected_calibration_error(softmax(3 * np.log(true)), labels) > 0.1
 
 
-def test_cooling_divides_the_logits():
+def test_applying_a_temperature_divides_the_logits():
     net = ExpressionNet().eval()
     sheets = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (5, 56, 56, 3), np.uint8))
     with torch.inference_mode():
@@ -95,7 +97,7 @@ def test_cooling_divides_the_logits():
     torch.testing.assert_close(after["probabilities"], (before / 2).softmax(dim=1))
 
 
-def test_no_person_stands_on_two_sides(faces):
+def test_no_person_is_in_two_sets(faces):
     parts = split_people(faces, ExpressionTaskRecipe(validation_share=0.3, test_share=0.3))
     groups = [{sample.group for sample in part} for part in parts]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 14
@@ -103,17 +105,17 @@ def test_no_person_stands_on_two_sides(faces):
         split_people(faces[:2], ExpressionTaskRecipe())
 
 
-def test_training_sheets_are_new_each_time_and_mirror_picture_and_points_together(faces):
+def test_training_sheets_are_augmented_anew_and_mirror_crop_and_points_together(faces):
     recipe = ExpressionTaskRecipe()
     sheets = Sheets(faces, recipe)
-    drawn = {sheets[5]["crop"].numpy().tobytes(), sheets[5 + len(faces)]["crop"].numpy().tobytes()}
-    assert len(drawn) == 2
+    crops = {sheets[5]["crop"].numpy().tobytes(), sheets[5 + len(faces)]["crop"].numpy().tobytes()}
+    assert len(crops) == 2
     assert int(sheets[5]["label"]) == 5
-    still = dataclasses.replace(
+    flip_only = dataclasses.replace(
         recipe.augment, rotation_deg=0, shift=0, scale=(1, 1), light=0, blur=0, noise=0, jpeg=0, low_resolution=0,
         occlusion=0, flip=1.0,
     )  # fmt: skip
-    mirrored = Sheets(faces, dataclasses.replace(recipe, augment=still, jitter=0.0))[0]["crop"].numpy()
+    mirrored = Sheets(faces, dataclasses.replace(recipe, augment=flip_only, jitter=0.0))[0]["crop"].numpy()
     plain = exact(faces[:1], recipe.network.input_px)[0]
     inside = (slice(20, 40), slice(20, 36))
     np.testing.assert_allclose(mirrored[..., 0][inside].astype(int), plain[..., 0][:, ::-1][inside], atol=12)
@@ -123,18 +125,18 @@ def test_training_sheets_are_new_each_time_and_mirror_picture_and_points_togethe
 
 
 def test_figures_by_hand():
-    """Ten angry faces of which nine are told, ten happy ones all told, one afraid face called angry."""
+    """Ten angry faces, nine of them correct, ten happy ones, all correct, one afraid face predicted as angry."""
     labels = np.array([0] * 10 + [3] * 10 + [2])
     predicted = np.eye(7)[[0] * 9 + [3] + [3] * 10 + [0]]
     figures = figures_of(predicted, labels)
     assert figures["accuracy"] == pytest.approx(19 / 21)
-    f1 = (18 / 20, 20 / 21)  # 2 hits / (labelled + said)
+    f1 = (18 / 20, 20 / 21)  # 2 hits / (labelled + predicted)
     assert figures["macro_f1_measurable"] == pytest.approx(np.mean(f1))
     assert figures["macro_f1"] == pytest.approx(sum(f1) / 3)
     assert figures["calibration_error"] == pytest.approx(2 / 21)
 
 
-def test_it_trains_calibrates_and_exports_what_it_says(faces, tmp_path):
+def test_the_exported_network_has_the_figures_of_its_training(faces, tmp_path):
     fit = FitOptions(epochs=1, batch=8, per_epoch=16, learning_rate=1e-3, workers=0, threads=1, balance=0.5)
     recipe = ExpressionTaskRecipe(fit=fit)
     figures = train_faces(faces[:14], faces[14:21], faces[21:], tmp_path / "run", recipe)
@@ -143,12 +145,12 @@ def test_it_trains_calibrates_and_exports_what_it_says(faces, tmp_path):
     assert (tmp_path / "run" / "confusion.png").exists()
     network = Expression(OnnxEngine(tmp_path / "run" / "model.onnx"))
     predicted = np.concatenate([network(face.image, [face.points]) for face in faces[21:]])
-    # At run time, from picture and points, the same figures as in training.
+    # The tracker's own preprocessing of image and landmarks gives the same figures as the training's.
     measured = figures_of(predicted, labels_of(faces[21:]))
     assert measured["nll"] == pytest.approx(figures["test/nll"], abs=1e-3)
 
 
-def test_torch_says_of_the_bundled_file_what_onnx_says():
+def test_torch_and_onnx_runtime_agree_on_the_bundled_network():
     sheets = np.random.default_rng(4).integers(0, 256, (3, 56, 56, 3), np.uint8)
     predicted = [engine(bundled_path("expression"))(sheets)["probabilities"] for engine in (OnnxEngine, TorchEngine)]
     np.testing.assert_allclose(predicted[0], predicted[1], atol=1e-5)

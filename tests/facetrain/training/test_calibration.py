@@ -1,4 +1,4 @@
-"""Sigma: errors drawn from a density that is known give its share back, and answers drawn with a probability it."""
+"""Calibration recovers the scale, offset and probabilities of simulated predictions."""
 
 import numpy as np
 import pytest
@@ -19,23 +19,23 @@ OPTIONS = LandmarkNetOptions(input_px=32, stem=4, widths=(4, 6, 8), depths=(1, 1
 
 
 @pytest.mark.parametrize(("likelihood", "scale"), [("laplace", 1 / np.sqrt(2)), ("gaussian", 1.0)])
-@pytest.mark.parametrize("said", [0.5, 1.0, 3.0])
-def test_the_factor_undoes_a_sigma_that_is_off(likelihood, scale, said):
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 3.0])
+def test_the_factor_corrects_a_wrong_sigma(likelihood, scale, sigma):
     rng = np.random.default_rng(0)
     draw = rng.laplace if likelihood == "laplace" else rng.normal
     errors = np.abs(draw(0, scale, 200_000))  # standard deviation 1
-    factor = sigma_factor([errors / said], likelihood)
-    assert factor * said == pytest.approx(1, rel=0.02)
-    assert (errors <= said * factor).mean() == pytest.approx(COVERAGE_OF_ONE_SIGMA[likelihood], abs=0.01)
+    factor = sigma_factor([errors / sigma], likelihood)
+    assert factor * sigma == pytest.approx(1, rel=0.02)
+    assert (errors <= sigma * factor).mean() == pytest.approx(COVERAGE_OF_ONE_SIGMA[likelihood], abs=0.01)
 
 
-def test_sets_count_alike_and_nothing_changes_nothing():
+def test_sets_have_equal_weight_and_no_faces_give_one():
     small, large = np.full(10, 4.0), np.full(100_000, 1.0)
     assert sigma_factor([small, large]) == pytest.approx(2.0)  # the geometric mean
     assert sigma_factor([]) == sigma_factor([np.zeros(0)]) == 1.0
 
 
-def test_a_network_says_the_scaled_sigma_and_the_same_points():
+def test_scaling_sigma_leaves_the_points():
     torch.manual_seed(0)
     model, crops = LandmarkNet(OPTIONS).eval(), torch.full((2, 32, 32, 3), 9, dtype=torch.uint8)
     with torch.inference_mode():
@@ -46,7 +46,7 @@ def test_a_network_says_the_scaled_sigma_and_the_same_points():
     torch.testing.assert_close(after["points"], before["points"])
 
 
-def test_the_offset_is_along_x_and_unmoved_by_a_few_faces_gone_wrong():
+def test_the_offset_is_along_x_and_robust_to_outliers():
     rng = np.random.default_rng(1)
     predicted = rng.uniform(20, 90, (60, 68, 2))
     labelled = predicted + np.array([0.5, 2.0]) + rng.normal(0, 1, predicted.shape)
@@ -62,36 +62,36 @@ def test_the_convention_is_that_of_the_pack_named():
 
     faces, crops = read_synthetic(6, seed=2), CropOptions(input_px=32)
     model, held_out = LandmarkNet(OPTIONS).eval(), Validation({}, crops)
-    said = calibrate(model, faces, held_out, LandmarkRecipe(), crops)["offset_x_px"]
-    assert said == pytest.approx(float(model.offset[0]), abs=1e-6)
-    assert abs(said) > 1e-3  # an untrained network is off somewhere
+    offset_px = calibrate(model, faces, held_out, LandmarkRecipe(), crops)["offset_x_px"]
+    assert offset_px == pytest.approx(float(model.offset[0]), abs=1e-6)
+    assert abs(offset_px) > 1e-3  # an untrained network is biased
     assert calibrate(model, faces, held_out, LandmarkRecipe(convention="another"), crops)["offset_x_px"] == 0
 
 
-def test_probabilities_that_are_off_are_found_out():
+def test_platt_scaling_recovers_a_known_miscalibration():
     rng = np.random.default_rng(2)
     true_logits = rng.normal(0, 2, 200_000)
     truth = (rng.random(len(true_logits)) < 1 / (1 + np.exp(-true_logits))).astype(float)
-    said = (true_logits + 0.8) * 2.5  # too sure, and yes too often
-    slope, offset = platt_scaling(said, truth)
+    logits = (true_logits + 0.8) * 2.5  # overconfident, and biased towards the positives
+    slope, offset = platt_scaling(logits, truth)
     assert slope == pytest.approx(1 / 2.5, rel=0.02)
     assert offset == pytest.approx(-0.8, abs=0.03)
 
 
-def test_the_line_is_the_likeliest_one():
+def test_platt_scaling_is_the_maximum_of_the_likelihood():
     from scipy.optimize import minimize
 
     logits, truth = np.array([-3.0, -1.0, 0.5, 0.2, 2.0, 4.0, -0.5]), np.array([0, 0, 0, 1, 1, 1, 1])
-    softened = np.where(truth == 1, 5 / 6, 1 / 5)  # four are 1, three are 0
+    target = np.where(truth == 1, 5 / 6, 1 / 5)  # Platt's smoothing: four are 1, three are 0
 
-    def unlikely(line):
-        said = 1 / (1 + np.exp(-(line[0] * logits + line[1])))
-        return -(softened * np.log(said) + (1 - softened) * np.log(1 - said)).sum()
+    def loss(line):
+        p = 1 / (1 + np.exp(-(line[0] * logits + line[1])))
+        return -(target * np.log(p) + (1 - target) * np.log(1 - p)).sum()
 
-    np.testing.assert_allclose(platt_scaling(logits, truth), minimize(unlikely, [1, 0], tol=1e-10).x, atol=1e-4)
+    np.testing.assert_allclose(platt_scaling(logits, truth), minimize(loss, [1, 0], tol=1e-10).x, atol=1e-4)
 
 
-def test_classes_apart_ask_for_no_endless_slope_and_one_class_for_none():
+def test_the_slope_is_finite_for_separable_classes_and_one_for_a_single_class():
     slope, offset = platt_scaling(np.array([-1.0, -1.0, 1.0, 1.0]), np.array([0, 0, 1, 1]))
     assert 1 / (1 + np.exp(-(slope + offset))) == pytest.approx(3 / 4)  # (2 + 1) / (2 + 2)
     assert platt_scaling(np.array([1.0, 2.0]), np.array([1, 1])) == (1.0, 0.0)
@@ -99,14 +99,14 @@ def test_classes_apart_ask_for_no_endless_slope_and_one_class_for_none():
     assert platt_scaling(np.array([1.0, -1.0, 2.0, -2.0]), np.array([0, 1, 0, 1])) == (1.0, 0.0)
 
 
-def test_what_a_line_gains_is_worked_out_by_hand():
+def test_likelihood_gain_by_hand():
     logits, truth = np.zeros(8), np.array([1, 1, 0, 0, 0, 0, 0, 0])
-    quarter = 2 * np.log(4) + 6 * np.log(4 / 3)  # what a probability of 1/4 costs
+    quarter = 2 * np.log(4) + 6 * np.log(4 / 3)  # cross-entropy of a probability of 1/4
     assert likelihood_gain(logits, truth, (1.0, -np.log(3))) == pytest.approx(8 * np.log(2) - quarter)
     assert likelihood_gain(logits, truth, (1.0, 0.0)) == 0
 
 
-def test_a_layer_says_the_line_in_one_column_only():
+def test_scale_logit_changes_one_output_only():
     torch.manual_seed(0)
     layer, inputs = torch.nn.Linear(3, 2), torch.randn(5, 3)
     before = layer(inputs)

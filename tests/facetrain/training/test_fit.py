@@ -1,4 +1,4 @@
-"""The loop: it learns, it resumes onto the same curve, and it never unpickles."""
+"""Training loop: it learns, a resumed run equals an uninterrupted one, and checkpoints are never unpickled."""
 
 import os
 import pickle
@@ -23,7 +23,7 @@ from places import REPOSITORY
 
 
 class Line(EpochItems):
-    """y = 2 x - 1 at places that hang on the epoch."""
+    """y = 2 x - 1 at random x, drawn anew in each epoch."""
 
     def __init__(self):
         super().__init__(64)
@@ -82,11 +82,11 @@ def test_it_learns_and_leaves_its_files(tmp_path):
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, dropout):
-    whole = train(tmp_path / "whole", dropout=dropout)
+    uninterrupted = train(tmp_path / "whole", dropout=dropout)
     with pytest.raises(StopAfterError):
         train(tmp_path / "cut", stop_after=3, dropout=dropout)
     resumed = train(tmp_path / "cut", dropout=dropout)
-    for ours, theirs in zip(resumed.parameters(), whole.parameters(), strict=True):
+    for ours, theirs in zip(resumed.parameters(), uninterrupted.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 
     def curve(name):
@@ -114,7 +114,7 @@ def test_a_checkpoint_is_never_unpickled(tmp_path):
     assert not (tmp_path / "owned").exists()
 
 
-def test_too_little_data_for_a_batch_is_one_sentence(tmp_path):
+def test_too_little_data_for_a_batch_is_an_error(tmp_path):
     options = FitOptions(batch=100, workers=0)
     with pytest.raises(DataError, match="64 training samples do not fill one batch of 100"):
         fit(Linear(), Line(), loss, lambda m: {}, options, tmp_path / "run")
@@ -131,7 +131,7 @@ def test_patience_ends_the_run_and_the_best_is_kept(tmp_path):
 
     options = replace(OPTIONS, best_metric="error", patience=3)
     model = fit(Linear(), Line(), loss, validate, options, tmp_path)
-    assert len(kept) == 5  # the second was best, and three worse ones followed
+    assert len(kept) == 5  # the second is best, and three worse ones follow
     assert model.layer.weight.item() == kept[1]
 
 
@@ -180,7 +180,7 @@ def test_unknown_choices_are_named(wrong):
 
 
 def test_two_processes_train_the_network_that_one_does(tmp_path):
-    """torchrun's environment, two gloo processes: the same batches halved, gradients averaged, the same weights."""
+    """Two gloo processes in torchrun's environment: half batches, averaged gradients, the weights of one process."""
     alone = train(tmp_path / "alone")
     code = (
         "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; import test_fit;"

@@ -1,4 +1,4 @@
-"""Losses against values worked out by hand and SciPy's densities."""
+"""Losses against values computed by hand and SciPy's densities."""
 
 import math
 
@@ -38,7 +38,7 @@ def test_laplace_is_scipys():
     np.testing.assert_allclose(ours, -stats.laplace.logpdf(error, scale=sigma / math.sqrt(2)), rtol=1e-6)
 
 
-def test_weighted_mean_ignores_what_has_no_weight():
+def test_weighted_mean_ignores_values_of_zero_weight():
     assert float(weighted_mean(torch.tensor([1.0, 3.0, 1e9]), torch.tensor([1.0, 1.0, 0.0]))) == pytest.approx(2.0)
     assert float(weighted_mean(torch.tensor([5.0]), torch.tensor([0.0]))) == 0.0
 
@@ -52,7 +52,7 @@ def test_negatives_teach_presence_only():
     assert losses["presence"].item() == pytest.approx(math.log(2))
 
 
-def test_sigma_does_not_pull_on_the_points():
+def test_the_sigma_loss_has_no_gradient_on_the_points():
     points = torch.zeros(1, 68, 2, requires_grad=True)
     sigma = torch.ones(1, 68, requires_grad=True)
     outputs = {"points": points, "sigma": sigma, "presence": torch.zeros(1)}
@@ -70,7 +70,7 @@ def test_gaussian_is_scipys():
 
 def test_adaptive_wing_by_hand_and_smooth_where_it_turns():
     one, zero = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
-    # At a peak (y = 1) with d = 0.25: 14 ln(1 + 0.25^1.1); on the ground (y = 0): 14 ln(1 + 0.25^2.1).
+    # At a peak (y = 1) with d = 0.25: 14 ln(1 + 0.25^1.1); in the background (y = 0): 14 ln(1 + 0.25^2.1).
     assert adaptive_wing(one * 0.75, one).item() == pytest.approx(14 * math.log(1 + 0.25**1.1))
     assert adaptive_wing(one * 0.25, zero).item() == pytest.approx(14 * math.log(1 + 0.25**2.1))
     for target in (zero, one * 0.4, one):

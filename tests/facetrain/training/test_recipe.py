@@ -1,4 +1,4 @@
-"""Recipes: what is written is what is read, and mistakes are named."""
+"""Recipes: reading, defaults, overrides, round trips and error messages."""
 
 from dataclasses import dataclass, field
 
@@ -35,7 +35,7 @@ def test_values_defaults_and_overrides(tmp_path):
     assert whole == Whole(name="plain", count=7, part=Part(rate=2.0, sizes=(3, 4)))
 
 
-def test_quick_counts_only_when_asked_for(tmp_path):
+def test_quick_is_applied_only_on_request(tmp_path):
     text = "count = 9\n[part]\nrate = 1.0\nsizes = [5, 6]\n[quick]\ncount = 1\n[quick.part]\nrate = 0.1\n"
     assert load(tmp_path, text) == Whole(count=9, part=Part(1.0, (5, 6)))
     assert recipe.load(Whole, tmp_path / "r.toml", quick=True) == Whole(count=1, part=Part(0.1, (5, 6)))

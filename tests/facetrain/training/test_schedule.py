@@ -1,4 +1,4 @@
-"""Schedules at points worked out by hand."""
+"""Learning rate schedules against values computed by hand."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""How long each part of a frame takes, and how old a result is: what `facetrack bench` measures.
+"""Benchmark of the tracker, for `facetrack bench`: duration of each stage, age of the results.
 
-The parts are timed from outside (`stages`): no clock is read in the tracker itself. Whatever is compared runs in turns
-in one process (`race`), so that a busy moment meets all alike. Delay, dropped frames, processor use and memory are
-those of the loop of `facetrack live` in a process of its own (`session`).
+The stages are timed from outside (`stages`): the tracker itself reads no clock. Methods are interleaved in one process
+(`race`), so that other load affects all of them alike. Latency, dropped frames, CPU time and memory are measured in the
+loop of `facetrack live` in a separate process (`session`).
 """

@@ -1,4 +1,4 @@
-"""What was measured, ready for tables and JSON. Milliseconds per frame unless a name says otherwise."""
+"""Results of the benchmark, for tables and JSON; in milliseconds per frame unless a name says otherwise."""
 
 from __future__ import annotations
 
@@ -25,8 +25,12 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class StageFigures:
-    """wall_ms, cpu_ms: over the frames in which the stage ran. frames_share: 0..1, of the frames in which it did.
-    mean_cpu_ms: over all frames: the stages' means add up to the frame's."""
+    """Durations of one stage.
+
+    frames_share: share of the frames in which the stage ran, 0..1.
+    wall_ms, cpu_ms: over the frames in which the stage ran.
+    mean_cpu_ms: over all frames; the stages' means add up to the frame's.
+    """
 
     stage: str
     frames_share: float
@@ -37,9 +41,11 @@ class StageFigures:
 
 @dataclass(frozen=True, slots=True)
 class MethodFigures:
-    """Whole frames of one method, and its stages where they were watched (in rounds of their own).
+    """Durations of one method's whole frames and, if they were timed (in separate rounds), of its stages.
 
-    faces: found per frame, mean. frames_per_s: of frames that wait ready. cpu_per_wall: processor seconds per second.
+    faces: mean number of faces per frame.
+    frames_per_s: throughput with all frames in memory.
+    cpu_per_wall: CPU seconds per second.
     """
 
     name: str
@@ -55,45 +61,51 @@ class MethodFigures:
 def method_figures(
     name: str, whole: Sequence[Elapsed], faces: Sequence[int], staged: Sequence[Mapping[str, Elapsed]] = ()
 ) -> MethodFigures:
-    """whole: of each frame. faces: found in it. staged: of each watched frame, by stage."""
-    wall_s, cpu_s = sum(spent.wall_s for spent in whole), sum(spent.cpu_s for spent in whole)
+    """Summarise the measurements of one method.
+
+    whole: duration of each frame.
+    faces: number of faces in each frame.
+    staged: durations by stage of each frame whose stages were timed.
+    """
+    wall_s, cpu_s = sum(elapsed.wall_s for elapsed in whole), sum(elapsed.cpu_s for elapsed in whole)
     return MethodFigures(
         name,
         len(whole),
         float(np.mean(faces)),
-        Percentiles.of([1000 * spent.wall_s for spent in whole]),
-        Percentiles.of([1000 * spent.cpu_s for spent in whole]),
+        Percentiles.of([1000 * elapsed.wall_s for elapsed in whole]),
+        Percentiles.of([1000 * elapsed.cpu_s for elapsed in whole]),
         len(whole) / wall_s,
         cpu_s / wall_s,
-        tuple(_stage(stage, staged) for stage in STAGES if any(stage in frame for frame in staged)),
+        tuple(_stage_figures(stage, staged) for stage in STAGES if any(stage in frame for frame in staged)),
     )
 
 
-def _stage(stage: str, staged: Sequence[Mapping[str, Elapsed]]) -> StageFigures:
-    ran = [frame[stage] for frame in staged if stage in frame]
-    cpu_ms = [1000 * spent.cpu_s for spent in ran]
+def _stage_figures(stage: str, staged: Sequence[Mapping[str, Elapsed]]) -> StageFigures:
+    durations = [frame[stage] for frame in staged if stage in frame]
+    cpu_ms = [1000 * elapsed.cpu_s for elapsed in durations]
     return StageFigures(
         stage,
-        len(ran) / len(staged),
-        Percentiles.of([1000 * spent.wall_s for spent in ran]),
+        len(durations) / len(staged),
+        Percentiles.of([1000 * elapsed.wall_s for elapsed in durations]),
         Percentiles.of(cpu_ms),
         sum(cpu_ms) / len(staged),
     )
 
 
-def ratio(one: MethodFigures, reference: MethodFigures) -> float:
-    """Of the medians of processor time: on a busy machine the wall's clock also counts waiting."""
-    return one.cpu_ms.p50 / reference.cpu_ms.p50
+def ratio(method: MethodFigures, reference: MethodFigures) -> float:
+    """Return the ratio of the median CPU times: on a busy machine wall time also counts waiting."""
+    return method.cpu_ms.p50 / reference.cpu_ms.p50
 
 
 @dataclass(frozen=True, slots=True)
 class LiveFigures:
     """One session of the loop of `facetrack live`.
 
-    burners: processes that did nothing but burn a core meanwhile. grabbed, followed, dropped: frames. age_frames: of
-    the results when they were out, in frames of the source, (median, 95 %, largest). cpu_per_wall: processor seconds
-    per second, with the reading of frames. peak_mb: memory of the process at its largest, 2^20 bytes; None where the
-    system does not say.
+    burners: concurrent processes that keep a core busy each.
+    grabbed, followed, dropped: numbers of frames; followed frames went through the tracker.
+    age_frames: age of the results on output, in frame intervals of the source, (median, 95 %, maximum).
+    cpu_per_wall: CPU seconds per second, including the reading of frames.
+    peak_mb: peak memory of the process, 2^20 bytes; None if the system does not report it.
     """
 
     burners: int

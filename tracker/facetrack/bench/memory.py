@@ -1,4 +1,4 @@
-"""How much memory this process has used."""
+"""Peak memory of this process."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def peak_mb() -> float | None:
-    """Resident memory at its largest, 2^20 bytes; None where the system does not say (Windows).
+    """Return the peak resident memory, 2^20 bytes; None if the system does not report it (Windows).
 
-    Linux: VmHWM. getrusage's ru_maxrss starts, in a process that another one started, with what that one had used.
+    Linux: VmHWM, as getrusage's ru_maxrss of a child process starts at the peak of its parent.
     """
     status = Path("/proc/self/status")
     if status.exists():

@@ -1,4 +1,4 @@
-"""The stages of a frame as bars, and whole frames beside one another."""
+"""Bar charts of the benchmark: stages of a frame, and whole frames of all methods."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from facetrack.bench.stages import STAGES
 
 
 def draw(bench: Bench, path: Path) -> None:
-    """Left: mean processor time of each stage, stacked, for each method whose stages were watched. Right: median and
-    95 % of whole frames. Raises ImportError without matplotlib."""
+    """Draw the charts into a file.
+
+    Left: mean CPU time of each stage, stacked, for each method whose stages were timed. Right: median and 95 % of whole
+    frames. Raises ImportError without matplotlib.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -28,10 +31,10 @@ def _stages(axis: Any, bench: Bench) -> None:
     methods = [method for method in bench.methods if method.stages][::-1]
     left = [0.0] * len(methods)
     for stage in STAGES:
-        found = [{s.stage: s.mean_cpu_ms for s in method.stages}.get(stage, 0.0) for method in methods]
-        axis.barh([method.name for method in methods], found, height=0.6, left=left, label=stage)
-        left = [one + other for one, other in zip(left, found, strict=True)]
-    axis.set(xlabel="processor time, ms a frame (mean)")
+        mean_ms = [{s.stage: s.mean_cpu_ms for s in method.stages}.get(stage, 0.0) for method in methods]
+        axis.barh([method.name for method in methods], mean_ms, height=0.6, left=left, label=stage)
+        left = [start + width for start, width in zip(left, mean_ms, strict=True)]
+    axis.set(xlabel="CPU time per frame, ms (mean)")
     axis.legend(fontsize="small", ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
 
@@ -40,5 +43,5 @@ def _whole(axis: Any, bench: Bench) -> None:
     names = [method.name for method in methods]
     axis.barh(names, [method.cpu_ms.p50 for method in methods], height=0.6, color="tab:blue", label="median")
     axis.plot([method.cpu_ms.p95 for method in methods], names, "k|", markersize=20, label="95 %")
-    axis.set(xlabel="processor time, ms a frame", xlim=(0, None))
+    axis.set(xlabel="CPU time per frame, ms", xlim=(0, None))
     axis.legend(fontsize="small")

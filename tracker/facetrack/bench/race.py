@@ -1,4 +1,4 @@
-"""Several methods on the same frames in turns, one thread's work at a time."""
+"""Interleaved timing of several methods on the same frames, in one thread."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Frame, Image
 
 ROUND = 20
-"""Frames that each runs before it is the next one's turn."""
+"""Frames of one method per round."""
 WARM_UP = 20
-"""Frames of each that do not count: faces are found, runtimes set up their memory."""
+"""Frames of each method that are not counted: faces are detected, runtimes allocate memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchMethod:
-    """step: one frame -> the faces in it. images: what it runs on, forward and back. watched: a tracker of its own,
-    otherwise like the one behind `step`, on which the stages are timed; None times the whole only. cv_threads:
-    OpenCV's, while it runs."""
+    """Method to time.
+
+    step: frame -> its faces.
+    images: input images, played forward and backward.
+    staged_tracker: second tracker, with the options of the one behind `step`, on which the stages are timed; None times
+        whole frames only.
+    cv_threads: number of OpenCV threads during the method's rounds.
+    """
 
     name: str
     step: Callable[[Frame], Sized]
     images: list[Image]
-    watched: FaceTracker | None = None
+    staged_tracker: FaceTracker | None = None
     cv_threads: int = 1
 
 
@@ -36,8 +41,12 @@ def interleave(
     clock: Clock = now,
     progress: Callable[[int], object] = lambda done: None,
 ) -> list[MethodFigures]:
-    """Figures of each method over `frames` frames, in the order given. progress: called with the frames of the round
-    that is done."""  # fmt: skip
+    """Time the methods in turns of ROUND frames, so that other load affects all of them alike.
+
+    frames: number of frames of each method.
+    progress: called after each round with its number of frames.
+    Returns the figures in the order of `methods`.
+    """
     entries = [_TimedMethod(method, clock) for method in methods]
     for entry in entries:
         entry.run(0, WARM_UP)
@@ -51,7 +60,7 @@ def interleave(
 
 
 class _TimedMethod:
-    """A method and what it has taken so far."""
+    """Method and its measurements so far."""
 
     def __init__(self, method: BenchMethod, clock: Clock) -> None:
         self.method = method
@@ -71,7 +80,7 @@ class _TimedMethod:
         cv2.setNumThreads(self.method.cv_threads)
         try:
             self._run_whole(start, count)
-            self._run_watched(start, count)
+            self._run_staged(start, count)
         finally:
             cv2.setNumThreads(threads)
 
@@ -82,8 +91,8 @@ class _TimedMethod:
             self.whole.append(self._clock() - began)
             self.faces.append(len(faces))
 
-    def _run_watched(self, start: int, count: int) -> None:
-        tracker = self.method.watched
+    def _run_staged(self, start: int, count: int) -> None:
+        tracker = self.method.staged_tracker
         if tracker is None:
             return
         with timed_stages(tracker, self._timer):

@@ -1,4 +1,4 @@
-"""What was measured, as rows of tables and as figures.json."""
+"""Report of the benchmark: table rows and figures.json."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from typing import Any
 from facetrack.bench.figures import LiveFigures, MethodFigures, Percentiles, ratio
 from facetrack.bench.session import cores
 
-THREE = "50 / 95 / 99 %"
-METHOD_HEAD = ("", "faces", f"CPU ms, {THREE}", f"wall ms, {THREE}", "frames/s", "CPU s/s", "ratio")
-STAGE_HEAD = ("stage", "in % of frames", f"CPU ms, {THREE}", f"wall ms, {THREE}", "CPU ms, mean of all")
-LIVE_HEAD = ("processor", "grabbed", "followed", "dropped", "age in frames, 50 / 95 / 100 %", "CPU s/s", "peak MB")
+PERCENTILES = "50 / 95 / 99 %"
+METHOD_HEAD = ("method", "faces", f"CPU ms, {PERCENTILES}", f"wall ms, {PERCENTILES}", "frames/s", "CPU s/s", "ratio")
+STAGE_HEAD = ("stage", "in % of frames", f"CPU ms, {PERCENTILES}", f"wall ms, {PERCENTILES}", "CPU ms, mean of all")
+LIVE_HEAD = ("other load", "grabbed", "processed", "dropped", "age in frames, 50 / 95 / 100 %", "CPU s/s", "peak MB")
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the figures were taken on. load: processes that wanted to run, mean of the minute before (Unix), beside
-    `cores`; above them the machine was busy with other work."""
+    """Machine of the measurement.
+
+    cores: that this process may use.
+    load: load average of the minute before (Unix); above `cores`, the machine was busy with other work. None if
+        unknown.
+    """
 
     processor: str
     system: str
@@ -45,8 +49,13 @@ def _processor() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """All of one run. source: what the frames are. size: (width, height) px. reference: whose processor time the
-    ratios are to. sizes: one method per frame size, by its name, relative to the first."""
+    """All results of one run.
+
+    source: name of the frames' source.
+    size: (width, height) px.
+    reference: method whose CPU time is the denominator of the ratios.
+    sizes: one method per frame size, named after it; ratios are to the first.
+    """
 
     command: str
     machine: Machine
@@ -59,29 +68,32 @@ class Bench:
 
 
 def method_rows(methods: Sequence[MethodFigures], reference: MethodFigures) -> list[list[str]]:
-    """Below RUNNER_HEAD."""
+    """Return the table rows below METHOD_HEAD."""
     return [
         [
-            r.name, f"{r.faces:.2f}", _three(r.cpu_ms), _three(r.wall_ms), f"{r.frames_per_s:.0f}",
-            f"{r.cpu_per_wall:.2f}", f"{ratio(r, reference):.3f}",
+            m.name, f"{m.faces:.2f}", _percentiles(m.cpu_ms), _percentiles(m.wall_ms), f"{m.frames_per_s:.0f}",
+            f"{m.cpu_per_wall:.2f}", f"{ratio(m, reference):.3f}",
         ]
-        for r in methods
+        for m in methods
     ]  # fmt: skip
 
 
 def stage_rows(method: MethodFigures) -> list[list[str]]:
-    """Below STAGE_HEAD."""
+    """Return the table rows below STAGE_HEAD."""
     return [
-        [s.stage, f"{100 * s.frames_share:.0f}", _three(s.cpu_ms), _three(s.wall_ms), _short(s.mean_cpu_ms)]
+        [
+            s.stage, f"{100 * s.frames_share:.0f}", _percentiles(s.cpu_ms), _percentiles(s.wall_ms),
+            _milliseconds(s.mean_cpu_ms),
+        ]
         for s in method.stages
-    ]
+    ]  # fmt: skip
 
 
 def live_rows(live: Sequence[LiveFigures]) -> list[list[str]]:
-    """Below LIVE_HEAD."""
+    """Return the table rows below LIVE_HEAD."""
     return [
         [
-            f"{s.burners} cores burnt" if s.burners else "left to it", str(s.grabbed), str(s.followed), str(s.dropped),
+            f"{s.burners} busy cores" if s.burners else "none", str(s.grabbed), str(s.followed), str(s.dropped),
             " / ".join(f"{age:.2f}" for age in s.age_frames), f"{s.cpu_per_wall:.3f}",
             "unknown" if s.peak_mb is None else f"{s.peak_mb:.0f}",
         ]
@@ -89,16 +101,16 @@ def live_rows(live: Sequence[LiveFigures]) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def _three(values: Percentiles) -> str:
-    return " / ".join(_short(value) for value in (values.p50, values.p95, values.p99))
+def _percentiles(values: Percentiles) -> str:
+    return " / ".join(_milliseconds(value) for value in (values.p50, values.p95, values.p99))
 
 
-def _short(ms: float) -> str:
+def _milliseconds(ms: float) -> str:
     return f"{ms:.3f}" if ms < 1 else f"{ms:.2f}" if ms < 100 else f"{ms:.0f}"
 
 
 def as_json(bench: Bench) -> dict[str, Any]:
-    """The fields of the classes by their names, a `ratio` to each method, and the reference by its name."""
+    """Return the classes' fields by name, with a `ratio` in each method, and the reference's name for the reference."""
     values = asdict(bench)
     values["reference"] = bench.reference.name
     for key, reference in (("methods", bench.reference), ("sizes", bench.sizes[0] if bench.sizes else None)):
@@ -108,5 +120,5 @@ def as_json(bench: Bench) -> dict[str, Any]:
 
 
 def save(bench: Bench, folder: Path) -> None:
-    """figures.json."""
+    """Write figures.json."""
     (folder / "figures.json").write_text(json.dumps(as_json(bench), indent=2) + "\n")

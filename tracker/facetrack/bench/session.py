@@ -1,5 +1,6 @@
-"""The loop of `facetrack live` on a camera or a simulated one, in a process of its own: how old its results are, how
-many frames it drops, what it costs.
+"""Benchmark of the loop of `facetrack live` in a separate process: age of results, dropped frames, CPU time, memory.
+
+The source is a camera or a simulated one.
 
     python -m facetrack.bench.session    # the task as JSON on standard input, the figures on standard output
 """
@@ -28,14 +29,19 @@ from facetrack.errors import FacetrackError
 from facetrack.types import Image
 
 SETTLE = 30
-"""Results whose age does not count: the first ones, while runtimes set up their memory and the face is found."""
+"""First results, whose age is not counted: runtimes allocate memory, the face is being detected."""
 _LOAD_SCRIPT = "import sys, time\nend = time.time() + float(sys.argv[1])\nwhile time.time() < end: pass"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTask:
-    """seconds: how long. frames: a file of raw pictures to play forward and back at 30 fps, each height x width x 3;
-    or camera: what `facetrack live --camera` takes, and `frames` is not read."""
+    """Task of one session.
+
+    seconds: duration.
+    frames: file of raw images, height x width x 3 each, to play forward and backward at 30 fps.
+    camera: used instead of `frames` if not empty; as for `facetrack live --camera`.
+    burners: number of concurrent processes that keep a core busy each.
+    """
 
     seconds: float
     frames: str = ""
@@ -49,11 +55,13 @@ class SessionTask:
 
 
 class PacedGrabber:
-    """Pictures at the pace of a camera, without end, each stamped with the time at which it was due, not at which the
-    thread came round to it: a camera's sensor does not wait for a busy processor. What is overdue comes at once, the
-    oldest first, as out of a driver's queue.
+    """Simulated camera: endless images at a constant rate, with the nominal time as timestamp.
 
-    read_image: picture of that number. clock, sleep: seconds.
+    A camera's sensor does not wait for a busy CPU: overdue frames are returned at once, oldest first, as from a
+    driver's queue, with the time at which they were due.
+
+    read_image: frame number -> image.
+    clock, sleep: in seconds.
     """
 
     def __init__(
@@ -76,12 +84,14 @@ class PacedGrabber:
         return image, due_s
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources."""
 
 
-class PictureFile:
-    """Raw pictures of a file by number, forward and back, one in memory at a time: those that wait do not count as the
-    tracker's memory."""
+class RawImageFile:
+    """Reader of a file of raw images by frame number, forward and backward.
+
+    Only one image is in memory at a time, so that the images do not count as the tracker's memory.
+    """
 
     def __init__(self, path: Path, height: int, width: int) -> None:
         self._path, self._shape, self._bytes = path, (height, width, 3), height * width * 3
@@ -94,8 +104,8 @@ class PictureFile:
 
 
 def run(task: SessionTask) -> LiveFigures:
-    """Follow for as long as the task says, in this process. Raises FacetrackError as `facetrack live` would."""
-    from facetrack.loops.live import LiveLoop  # the very loop that is to be measured
+    """Run the live loop for the task's duration, in this process. Raises FacetrackError as `facetrack live`."""
+    from facetrack.loops.live import LiveLoop
     from facetrack.tracking.build import make_tracker, tracker_options
 
     model = Path(task.model) if task.model else None
@@ -106,41 +116,42 @@ def run(task: SessionTask) -> LiveFigures:
         began = now()
         stop.start()
         loop.run()
-        spent = now() - began
+        elapsed = now() - began
         stop.cancel()
     fps = camera.fps or FPS
     ages = np.array(loop.latency_ms[SETTLE:] or loop.latency_ms) * fps / 1000
-    middle, most, largest = (float(value) for value in np.percentile(ages, [50, 95, 100]))
-    followed = len(loop.latency_ms)
+    median, p95, maximum = (float(value) for value in np.percentile(ages, [50, 95, 100]))
+    processed = len(loop.latency_ms)
     return LiveFigures(
-        task.burners, fps, followed + camera.dropped, followed, camera.dropped,
-        (middle, most, largest), spent.cpu_s / spent.wall_s, peak_mb(),
+        task.burners, fps, processed + camera.dropped, processed, camera.dropped,
+        (median, p95, maximum), elapsed.cpu_s / elapsed.wall_s, peak_mb(),
     )  # fmt: skip
 
 
 def _open(task: SessionTask) -> Camera:
     if task.camera:
         return Camera(task.camera)
-    pictures = PictureFile(Path(task.frames), task.height, task.width)
-    return Camera("simulated camera", grabber=PacedGrabber(pictures))
+    images = RawImageFile(Path(task.frames), task.height, task.width)
+    return Camera("simulated camera", grabber=PacedGrabber(images))
 
 
 def run_in_process(task: SessionTask) -> LiveFigures:
-    """The same in a fresh process, while `burners` others burn a core each. Raises FacetrackError where it fails."""
+    """Run the task in a new process, under the load of `burners` others. Raises FacetrackError if it fails."""
     with cpu_load(task.burners, task.seconds + 60):
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "facetrack.bench.session"],
             input=json.dumps(asdict(task)), capture_output=True, text=True, check=False,
         )  # fmt: skip
-    if done.returncode:
-        raise FacetrackError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "the live session failed")
-    values = json.loads(done.stdout)
+    if process.returncode:
+        error = process.stderr.strip()
+        raise FacetrackError(error.splitlines()[-1] if error else "the live session failed")
+    values = json.loads(process.stdout)
     return LiveFigures(**{**values, "age_frames": tuple(values["age_frames"])})
 
 
 @contextmanager
 def cpu_load(count: int, at_most_s: float) -> Iterator[None]:
-    """As many processes that burn a core each. at_most_s: when they stop by themselves, should nobody stop them."""
+    """Run `count` processes that keep a core busy each. at_most_s: time limit after which they end by themselves."""
     burners = [subprocess.Popen([sys.executable, "-c", _LOAD_SCRIPT, str(at_most_s)]) for _ in range(count)]
     try:
         yield
@@ -152,12 +163,12 @@ def cpu_load(count: int, at_most_s: float) -> Iterator[None]:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main() -> None:
-    """What the process of its own does."""
+    """Run the task from standard input and print its figures as JSON."""
     try:
         figures = run(SessionTask(**json.load(sys.stdin)))
     except FacetrackError as error:

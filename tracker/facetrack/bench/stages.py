@@ -1,4 +1,4 @@
-"""Where a frame's time goes: the tracker's parts, wrapped from outside while they are watched."""
+"""Stage timing of a frame: the tracker's parts are wrapped from outside during the measurement."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 REST = "the rest"
 STAGES = ("detect", "crop", "landmarks", "smoothing", "pose", "signals", "identity", "scene cut", REST)
-"""In the order of the tables."""
+"""Stages in the order of the tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Elapsed:
-    """Seconds by the clock on the wall, and of processor time."""
+    """Wall time and CPU time in seconds."""
 
     wall_s: float
     cpu_s: float
@@ -34,15 +34,17 @@ Clock = Callable[[], Elapsed]
 
 
 def now() -> Elapsed:
-    """Processor time of all the process's threads: runtimes with workers of their own (MediaPipe) leave the calling
-    thread idle, whose own time would flatter them."""
+    """Return the current wall and CPU time, the latter of all threads of the process.
+
+    The CPU time of the calling thread alone would be too low for runtimes with worker threads (MediaPipe).
+    """
     return Elapsed(time.perf_counter(), time.process_time())
 
 
 class StageTimer:
-    """Charges every moment between `begin` and `end` to one stage: the innermost that runs, else `REST`.
+    """Timer that attributes the time between `begin` and `end` to the innermost running stage, else to `REST`.
 
-    So the stages of a frame add up to the frame, however they call one another.
+    The durations of nested stages thus add up to the frame's.
     """
 
     def __init__(self, clock: Clock = now) -> None:
@@ -50,18 +52,18 @@ class StageTimer:
         self._running: list[str] = []
 
     def begin(self) -> None:
-        self._spent: dict[str, Elapsed] = {}
+        self._durations: dict[str, Elapsed] = {}
         self._running = [REST]
         self._last = self._clock()
 
     def end(self) -> dict[str, Elapsed]:
-        """What each stage took since `begin`; a stage that did not run is left out."""
+        """Return the duration of each stage since `begin`, without stages that did not run."""
         self._add_elapsed()
         self._running = []
-        return self._spent
+        return self._durations
 
     def timed(self, stage: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The same callable, charged to `stage`; a plain function, so that it can also stand in for a method."""
+        """Wrap a callable so that its time counts for `stage`; a plain function, so that it can replace a method."""
 
         def run(*args: Any, **options: Any) -> Any:
             if not self._running:
@@ -77,17 +79,17 @@ class StageTimer:
         return run
 
     def _add_elapsed(self) -> None:
-        at = self._clock()
+        current = self._clock()
         stage = self._running[-1]
-        self._spent[stage] = self._spent.get(stage, Elapsed(0.0, 0.0)) + (at - self._last)
-        self._last = at
+        self._durations[stage] = self._durations.get(stage, Elapsed(0.0, 0.0)) + (current - self._last)
+        self._last = current
 
 
 @contextmanager
 def timed_stages(tracker: FaceTracker, timer: StageTimer) -> Iterator[None]:
-    """While open, the tracker's parts are charged to their stages; afterwards all is as it was.
+    """Time the tracker's stages within the context; the original functions are restored at its end.
 
-    Parts that a tracker makes by itself are watched in their class: other trackers must not run meanwhile.
+    Parts that the tracker creates itself are patched in their class: no other tracker must run meanwhile.
     """
     with ExitStack() as stack:
         for stage, owner, name in _parts(tracker):
@@ -98,7 +100,7 @@ def timed_stages(tracker: FaceTracker, timer: StageTimer) -> Iterator[None]:
 
 
 def _parts(tracker: FaceTracker) -> list[tuple[str, Any, str]]:
-    """(stage, whose attribute, its name)."""
+    """Return (stage, owner of the attribute, name of the attribute) of all timed functions."""
     from facetrack import landmarker
     from facetrack.signals import FaceSignals
     from facetrack.tracking import scene_cut, track

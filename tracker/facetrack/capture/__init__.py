@@ -1,6 +1,6 @@
-"""Where frames come from: video files, pictures, cameras and network streams.
+"""Frame sources: video files, images, cameras and network streams.
 
-Every source is an iterator of `Frame` and a context manager, and says what it knows of itself:
+Every source is an iterator of `Frame` and a context manager, with its properties as attributes:
 
     with open_source("clip.mp4") as source:
         print(source.size, source.fps, source.n_frames, source.live)

@@ -1,4 +1,4 @@
-"""Live sources: a thread grabs, stamps the time and overwrites one slot; the newest frame wins."""
+"""Live sources: a thread grabs and timestamps frames into a buffer of one frame; the newest frame wins."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from facetrack.errors import FacetrackError, SourceError
 from facetrack.types import Frame, Image
 
 NO_PICTURE_S = 10.0
-"""How long a reader waits for a picture before the camera counts as stuck. OpenCV's own V4L2 wait is as long."""
+"""Timeout of a reader that waits for a frame, the same as OpenCV's own for V4L2."""
 
 JOIN_S = 2.0
-"""How long close() waits for the thread; a driver that hangs longer is left to the thread, which cleans up itself."""
+"""Timeout of close() for the thread; if the driver hangs longer, the thread itself closes the device later."""
 
 
 class Grabber(Protocol):
-    """What the capture thread pulls from; used by one thread at a time."""
+    """Device or stream that the capture thread reads from; used by one thread at a time."""
 
     fps: float | None
 
     def read(self) -> tuple[Image, float] | None:
-        """The next picture and when it was grabbed (s, time.perf_counter), or None at the end. Raises SourceError."""
+        """Return the next image and its grab time (s, time.perf_counter), None at the end. Raises SourceError."""
         ...
 
     def close(self) -> None: ...
 
 
 class Camera(ClosesItself):
-    """A camera or network stream as a source of frames.
+    """Camera or network stream as a source of frames.
 
     source: a camera's index (0 or "0"), a device path (/dev/video0), or a URL (rtsp://, http:// MJPEG and others).
-    width, height (px), fps: wishes to a device; what it gives is in `size` and `fps`. grabber: pulled from instead of
-    opening `source`, which is then a name only.
+    width, height (px), fps: requested from a device; the actual values are in `size` and `fps`.
+    grabber: read instead of opening `source`, which is then only a name.
 
     Frame.time_s is time.perf_counter() at the grab (on Linux and macOS the same clock as time.monotonic), so that
-    `time.perf_counter() - frame.time_s` is the frame's age. Frame.index counts grabbed frames: gaps are the ones the
-    reader was too slow for, counted in `dropped`.
+    `time.perf_counter() - frame.time_s` is the frame's age. Frame.index counts grabbed frames: gaps are frames that
+    were dropped because the reader was too slow; `dropped` counts them.
 
-    Iterating ends when a stream ends or close() is called. Raises SourceError when it cannot be opened, and out of the
-    iteration when the camera fails or stays silent for 10 s.
+    The iteration ends when a stream ends or close() is called. Raises SourceError when it cannot be opened, and from
+    the iteration when the camera fails or delivers nothing for 10 s.
     """
 
     live = True
@@ -67,34 +67,34 @@ class Camera(ClosesItself):
         self._grabber = grabber or _open_grabber(source, width, height, fps)
         try:
             self.fps = self._grabber.fps
-            self.size = self._take_first()
+            self.size = self._read_first()
         except BaseException:
             self._grabber.close()
             raise
         self._thread = threading.Thread(target=self._run, name=f"facetrack camera {self.source}", daemon=True)
         self._thread.start()
 
-    def _take_first(self) -> tuple[int, int]:
+    def _read_first(self) -> tuple[int, int]:
         grabbed = self._grabber.read()
         if grabbed is None:
-            raise SourceError(f"{self.source} ended before its first picture; check that the camera is sending.")
+            raise SourceError(f"{self.source} ended before its first frame; check that the camera is sending.")
         self._put(*grabbed)
         height, width = grabbed[0].shape[:2]
         return width, height
 
     def __iter__(self) -> Iterator[Frame]:
-        while (frame := self._take()) is not None:
+        while (frame := self._wait_for_frame()) is not None:
             yield frame
 
-    def _take(self) -> Frame | None:
-        """The newest frame, waiting for it; None at the end."""
+    def _wait_for_frame(self) -> Frame | None:
+        """Wait for the newest frame and return it; None at the end."""
         with self._changed:
             arrived = self._changed.wait_for(lambda: self._slot is not None or self._ended, timeout=NO_PICTURE_S)
             frame, self._slot = self._slot, None
             error = self._error
         if not arrived:
             raise SourceError(
-                f"The camera {self.source} has given no picture for {NO_PICTURE_S:.0f} s; check its cable or network."
+                f"The camera {self.source} has delivered no frame for {NO_PICTURE_S:.0f} s; check its cable or network."
             )
         if frame is None and error is not None:
             raise error
@@ -106,7 +106,7 @@ class Camera(ClosesItself):
                 self._put(*grabbed)
         except FacetrackError as error:
             self._error = error
-        except Exception as error:  # whatever goes wrong in this thread must reach the reader, who would wait forever
+        except Exception as error:  # every error of this thread must reach the reader, which would wait forever
             self._error = SourceError(f"The camera {self.source} failed ({error}); reconnect it and start again.")
             self._error.__cause__ = error
         finally:
@@ -116,7 +116,7 @@ class Camera(ClosesItself):
                 self._changed.notify_all()
 
     def _put(self, image: Image, time_s: float) -> None:
-        time_s = max(time_s, self._last_time_s + 1e-6)  # a clock may stand still between two calls
+        time_s = max(time_s, self._last_time_s + 1e-6)  # a coarse clock may return the same time twice
         with self._changed:
             self.dropped += self._slot is not None
             self._slot = Frame(image, time_s, self._next_index)
@@ -125,7 +125,7 @@ class Camera(ClosesItself):
         self._last_time_s = time_s
 
     def close(self) -> None:
-        """Stop the thread, which closes the camera. A reader that waits is let go."""
+        """Stop the thread, which closes the camera, and end the iteration of a waiting reader."""
         self._stop.set()
         self._thread.join(JOIN_S)
         with self._changed:
@@ -134,7 +134,7 @@ class Camera(ClosesItself):
 
 
 def camera_clock_s() -> float:
-    """Now, on the clock of a Camera's frames."""
+    """Return the current time on the clock of a Camera's frames, in seconds."""
     return time.perf_counter()
 
 

@@ -1,4 +1,4 @@
-"""What all sources share: closing at the end of a `with` block."""
+"""Base class of the sources: context manager that closes itself."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Self
 
 
 class ClosesItself(ABC):
-    """A context manager that calls close() at the end, whatever happened."""
+    """Context manager that calls close() at the end, also after an exception."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give back what is held; safe to call twice."""
+        """Release the resources; safe to call twice."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Cameras on this computer, for the camera's thread, through OpenCV with the backend named."""
+"""Grabber of a local camera, through OpenCV with an explicit backend."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from facetrack.errors import SourceError
 from facetrack.types import Image
 
-# Never CAP_ANY: where the camera asked for does not answer, it silently opens another one (emgucv#884).
+# Never CAP_ANY: if the requested camera does not respond, it silently opens another one (emgucv#884).
 _BACKENDS = {
     "linux": (cv2.CAP_V4L2,),
     "darwin": (cv2.CAP_AVFOUNDATION,),
@@ -23,14 +23,14 @@ _BACKENDS = {
 }
 
 BAD_PICTURES_IN_A_ROW = 10
-"""Cameras send a torn picture now and then, above all the first one; this many in a row are a fault."""
+"""Consecutive undecodable frames that count as a fault; single ones are normal, above all the first."""
 
 
 class DeviceGrabber:
-    """Pictures from a local camera: 0, 1, ... or /dev/video0.
+    """Grabber of a local camera: 0, 1, ... or /dev/video0.
 
-    width, height (px), fps: wishes; a camera takes the nearest it can. Raises SourceError when it is not there, may not
-    be used, is busy, or stops.
+    width, height (px), fps: requested; the camera chooses the nearest it supports.
+    Raises SourceError when the camera is missing, not permitted, busy, or stops.
     """
 
     def __init__(
@@ -43,23 +43,23 @@ class DeviceGrabber:
     ) -> None:
         self._device = device
         self._capture = open_device(device)
-        self._ask_for(width, height, fps)
+        self._request(width, height, fps)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.fps = float(rate) if 1 <= rate <= 1000 else None  # drivers that do not know say 0, -1 or 90000
+        self.fps = float(rate) if 1 <= rate <= 1000 else None  # drivers report 0, -1 or 90000 if they do not know
         self._has_read = False
 
-    def _ask_for(self, width: int | None, height: int | None, fps: float | None) -> None:
-        # The order counts: the format first (uncompressed HD does not fit through USB 2), then the size, then the rate.
+    def _request(self, width: int | None, height: int | None, fps: float | None) -> None:
+        # The order matters: first the format (uncompressed HD exceeds USB 2), then the size, then the rate.
         self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        wishes = {cv2.CAP_PROP_FRAME_WIDTH: width, cv2.CAP_PROP_FRAME_HEIGHT: height, cv2.CAP_PROP_FPS: fps}
-        for name, value in wishes.items():
+        requested = {cv2.CAP_PROP_FRAME_WIDTH: width, cv2.CAP_PROP_FRAME_HEIGHT: height, cv2.CAP_PROP_FPS: fps}
+        for name, value in requested.items():
             if value is not None:
                 self._capture.set(name, value)
-        # Without this the newest picture is several pictures old (virtual_webcam_background#31).
+        # Without this the newest frame is several frames old (virtual_webcam_background#31).
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
 
     def read(self) -> tuple[Image, float] | None:
-        """The next picture and when it was grabbed (s, time.perf_counter). A camera has no end: it fails."""
+        """Return the next image and its grab time (s, time.perf_counter). Never None: a camera ends by SourceError."""
         for _ in range(BAD_PICTURES_IN_A_ROW):
             with quiet_opencv():
                 grabbed = self._capture.grab()
@@ -70,14 +70,14 @@ class DeviceGrabber:
             if ok and image is not None:
                 self._has_read = True
                 return np.asarray(image, dtype=np.uint8), time_s
-        raise SourceError(_stopped(self._device) if self._has_read else _no_picture(self._device))
+        raise SourceError(_stopped_message(self._device) if self._has_read else _no_frames_message(self._device))
 
     def close(self) -> None:
         self._capture.release()
 
 
 def open_device(device: int | str) -> cv2.VideoCapture:
-    """The opened device, in the system's own backend. Raises SourceError when it does not open."""
+    """Open the device in the operating system's own backend. Raises SourceError when it does not open."""
     if sys.platform.startswith("linux"):
         _check_linux(Path(f"/dev/video{device}" if isinstance(device, int) else device))
     platform = "linux" if sys.platform.startswith("linux") else sys.platform
@@ -87,12 +87,12 @@ def open_device(device: int | str) -> cv2.VideoCapture:
             if capture.isOpened():
                 return capture
             capture.release()
-    raise SourceError(_no_picture(device))
+    raise SourceError(_no_frames_message(device))
 
 
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """OpenCV prints its own warnings about a camera that fails; ours say what to do."""
+    """Silence OpenCV's warnings about a failing camera: the SourceError also names the remedy."""
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
@@ -113,17 +113,17 @@ def _check_linux(path: Path) -> None:
         )
 
 
-def _no_picture(device: int | str) -> str:
+def _no_frames_message(device: int | str) -> str:
     if sys.platform.startswith("linux"):
         return (
-            f"The camera {device} is there but gives no picture: another program may be using it, or it is no capture "
-            f"device; close that program, or pick another one from `facetrack devices`."
+            f"The camera {device} exists but delivers no frames: another program may be using it, or it is no capture "
+            f"device; close that program, or choose another camera from `facetrack devices`."
         )
     return (
-        f"The camera {device} does not open: it is not there, another program uses it, or this one has no permission; "
-        f"run `facetrack devices`, close other programs, and look into the system's privacy settings."
+        f"The camera {device} does not open: it does not exist, another program uses it, or permission is missing; "
+        f"run `facetrack devices`, close other programs, and check the system's privacy settings."
     )
 
 
-def _stopped(device: int | str) -> str:
-    return f"The camera {device} has stopped giving pictures; check its cable, then start again."
+def _stopped_message(device: int | str) -> str:
+    return f"The camera {device} has stopped delivering frames; check its cable, then start again."

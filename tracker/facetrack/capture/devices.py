@@ -1,4 +1,4 @@
-"""Which cameras answer, and at which sizes."""
+"""List of the connected cameras and their frame sizes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from facetrack.errors import SourceError
 COMMON_SIZES = ((320, 240), (640, 480), (800, 600), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 
 MAX_INDEX = 9
-"""Where the system lists no devices, indices are tried up to this one."""
+"""Largest index tried on systems that do not list their devices."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraDevice:
-    """A camera that is there.
+    """Connected camera.
 
-    name: index or path, as `facetrack live --camera` takes it. label: what the maker calls it, None if unknown.
-    sizes: (width, height) px of those tried that it gives. fps: its rate at the last of them, None if unknown.
-    problem: why it gives no picture, as a sentence; None when it works.
+    name: index or path, for `facetrack live --camera`.
+    label: the product name, None if unknown.
+    sizes: (width, height) px, the supported ones of COMMON_SIZES.
+    fps: frame rate at the last of them, None if unknown.
+    problem: reason why it delivers no frames, as a sentence; None when it works.
     """
 
     name: str
@@ -35,14 +37,14 @@ class CameraDevice:
 
 
 def list_devices() -> list[CameraDevice]:
-    """Open every camera in turn and ask it for the common sizes; takes about a second each. Empty without a camera."""
+    """Open every camera and try the common sizes, about a second each. Empty without a camera."""
     if sys.platform.startswith("linux"):
         paths = sorted(Path("/dev").glob("video[0-9]*"), key=lambda path: natural_key(path.name))
-        found = [_probe(str(path), _linux_label(path)) for path in paths]
+        devices = [_probe(str(path), _linux_label(path)) for path in paths]
     else:
-        found = [_probe(index, None) for index in range(MAX_INDEX + 1)]
-        found = [device for device in found if device.problem is None]  # an index that fails may be no camera at all
-    return found
+        devices = [_probe(index, None) for index in range(MAX_INDEX + 1)]
+        devices = [device for device in devices if device.problem is None]  # a failing index may be no camera at all
+    return devices
 
 
 def _linux_label(path: Path) -> str | None:
@@ -66,7 +68,7 @@ def _measure(capture: cv2.VideoCapture, name: str, label: str | None) -> CameraD
     capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
     sizes = [size for size in COMMON_SIZES if _accepts(capture, size)]
     if not capture.grab():
-        return CameraDevice(name, label, problem=f"The camera {name} gives no picture; another program may use it.")
+        return CameraDevice(name, label, problem=f"The camera {name} delivers no frames; another program may use it.")
     rate = capture.get(cv2.CAP_PROP_FPS)
     return CameraDevice(name, label, tuple(sizes), float(rate) if 1 <= rate <= 1000 else None)
 
@@ -74,5 +76,5 @@ def _measure(capture: cv2.VideoCapture, name: str, label: str | None) -> CameraD
 def _accepts(capture: cv2.VideoCapture, size: tuple[int, int]) -> bool:
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
-    given = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
-    return (int(given[0]), int(given[1])) == size
+    actual = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    return (int(actual[0]), int(actual[1])) == size

@@ -1,4 +1,4 @@
-"""Pictures as a source: one file, or a folder of them in natural order."""
+"""Image files as a source: one file, or a folder of them in natural order."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from facetrack.errors import SourceError
 from facetrack.types import Frame, Image
 
 DEFAULT_FPS = 25.0
-"""Pictures carry no time: they are taken to be this many a second."""
+"""Frame rate assumed for image files, which have no timestamps."""
 
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".avif", ".ppm", ".pgm", ".pbm")
 )
-"""GIF is read as a video, since most of them move."""
+"""Suffixes of image files. GIF is read as a video, since most are animated."""
 
 
 class ImageFiles(ClosesItself):
-    """A picture, or a folder's pictures in natural order (2.jpg before 10.jpg), as a source of frames.
+    """Image file, or a folder's image files in natural order (2.jpg before 10.jpg), as a source of frames.
 
-    path: the file or folder. files: the pictures. size: (width, height) px of the first one, upright; the others come
-    in their own sizes. fps: as given. n_frames: how many pictures. time_base, start_s, pixel_aspect, has_audio: as of a
-    VideoFile, for whoever writes the pictures as a video. Other files and subfolders are passed over.
+    path: the file or folder.
+    files: the image files; other files and subfolders are ignored.
+    size: (width, height) px of the first image, upright; further images keep their own sizes.
+    fps: as given.
+    n_frames: number of images.
+    time_base, start_s, pixel_aspect, has_audio: as of a VideoFile, for writing the images as a video.
 
-    Raises SourceError when there is no picture, and when one cannot be read: none is left out silently.
+    Raises SourceError when there is no image, and when one cannot be read: no image is skipped silently.
     """
 
     live = False
@@ -52,37 +55,37 @@ class ImageFiles(ClosesItself):
             yield Frame(self._first if index == 0 else read_image(file), index / self.fps, index)
 
     def close(self) -> None:
-        """Nothing stays open between two pictures."""
+        """Do nothing: no file stays open between two images."""
 
 
 def read_image(path: str | Path) -> Image:
-    """(H, W, 3) uint8 BGR, upright by its EXIF orientation; grey, 16-bit and transparent pictures are converted.
+    """Read an image file, upright by its EXIF orientation; grey, 16-bit and transparent images are converted.
 
-    Raises SourceError when the file is missing or not a picture.
+    Returns (H, W, 3) uint8 BGR. Raises SourceError when the file is missing or not an image.
     """
     try:
         # Not cv2.imread: on Windows it cannot open paths beyond the system's code page.
         data = np.fromfile(path, dtype=np.uint8)
     except FileNotFoundError as error:
-        raise SourceError(f"{path} does not exist; give the path of a picture.") from error
+        raise SourceError(f"{path} does not exist; give the path of an image.") from error
     except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror}); give the path of a picture file.") from error
+        raise SourceError(f"{path} cannot be read ({error.strerror}); give the path of an image file.") from error
     image = _decode(data)
     if image is None:
         raise SourceError(
-            f"{path} is not a picture that can be read (expected jpg, png, webp, bmp, tiff or alike); check that it "
+            f"{path} is not an image that can be read (expected jpg, png, webp, bmp, tiff or similar); check that it "
             f"opens elsewhere, or convert it to jpg or png."
         )
     return image
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether the name says that it is a picture."""
+    """Return whether the suffix is that of an image file."""
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sort key by which frame_2 comes before frame_10."""
+    """Return a sort key that puts frame_2 before frame_10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name.casefold())]
 
 
@@ -94,7 +97,7 @@ def _image_files(path: Path) -> list[Path]:
     except OSError as error:
         raise SourceError(f"The folder {path} cannot be read ({error.strerror}); change its permissions.") from error
     if not files:
-        raise SourceError(f"The folder {path} holds no pictures (jpg, png, webp, bmp, tiff); give one that does.")
+        raise SourceError(f"The folder {path} holds no images (jpg, png, webp, bmp, tiff); give one that does.")
     return sorted(files, key=lambda file: natural_key(file.name))
 
 

@@ -1,4 +1,4 @@
-"""Upright pictures from decoded frames: phones store the picture as the sensor lay and say how to turn it."""
+"""Upright images from decoded frames: phones store the sensor's orientation and a display matrix to undo it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from facetrack.types import Image
 
 
 def upright_image(frame: VideoFrame) -> Image:
-    """(H, W, 3) uint8 BGR, turned and mirrored as the frame's display matrix asks."""
+    """Return the frame as (H, W, 3) uint8 BGR, rotated and mirrored by its display matrix."""
     image = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
     matrix = _display_matrix(frame)
     return image if matrix is None else _orient(image, matrix)
 
 
 def is_turned(frame: VideoFrame) -> bool:
-    """Whether upright means width and height change places."""
+    """Return whether the upright image swaps width and height."""
     matrix = _display_matrix(frame)
     return matrix is not None and _swaps_axes(matrix)
 
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
-    """a, b, c, d of FFmpeg's display matrix (libavutil/display.h): x' = a x + c y, y' = b x + d y, in 16.16."""
+    """Return a, b, c, d of FFmpeg's display matrix (libavutil/display.h): x' = a x + c y, y' = b x + d y, in 16.16."""
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return None
@@ -37,7 +37,7 @@ def _swaps_axes(matrix: tuple[int, int, int, int]) -> bool:
 
 
 def _orient(image: Image, matrix: tuple[int, int, int, int]) -> Image:
-    """Turn to the nearest quarter: all eight ways to lay a picture are a transposition and two mirrorings."""
+    """Rotate to the nearest quarter turn: all eight orientations are a transposition and two flips."""
     a, b, c, d = matrix
     if _swaps_axes(matrix):
         image = np.asarray(cv2.transpose(image), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""From what a user typed to the source that it means."""
+"""Opening of a source by its user-given name: camera index, device path, URL, file or folder."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from facetrack.types import Frame
 
 
 class Source(Protocol):
-    """What every source offers.
+    """Interface of every source.
 
-    size: (width, height) px of the first frame, upright. fps: frames per second, None where nobody says.
-    n_frames: how many frames will come, an estimate for some containers, None where it cannot be known.
-    live: frames come at the world's pace and are dropped when the reader is slow.
+    size: (width, height) px of the first frame, upright.
+    fps: frames per second, None if unknown.
+    n_frames: number of frames, an estimate for some containers, None if unknown.
+    live: whether frames arrive in real time and are dropped when the reader is slow.
     """
 
     @property
@@ -40,10 +41,10 @@ class Source(Protocol):
 
 
 def open_video(path: str | Path, *, image_fps: float = DEFAULT_FPS) -> VideoFile | ImageFiles:
-    """Open a video file, a picture, or a folder of pictures; every frame comes, in order.
+    """Open a video file, an image, or a folder of images; no frame is dropped.
 
-    image_fps: the frame rate that pictures are given, having none of their own.
-    Raises SourceError where there is nothing to read.
+    image_fps: frame rate of images, which have none of their own.
+    Raises SourceError if there is nothing to read.
     """
     if not Path(path).exists():
         raise SourceError(_missing(str(path)))
@@ -61,9 +62,10 @@ def open_source(
     fps: float | None = None,
     image_fps: float = DEFAULT_FPS,
 ) -> Source:
-    """Open whatever `spec` names: a camera's index or device path, a stream's URL, or a file or folder.
+    """Open the source that `spec` names: a camera's index or device path, a stream's URL, or a file or folder.
 
-    width, height (px) and fps are wishes to a camera and ignored elsewhere. Raises SourceError.
+    width, height (px), fps: requested from a camera, ignored for other sources.
+    Raises SourceError.
     """
     if is_camera(spec):
         return Camera(spec if isinstance(spec, int) else str(spec), width=width, height=height, fps=fps)
@@ -71,7 +73,7 @@ def open_source(
 
 
 def is_camera(spec: str | int | Path) -> bool:
-    """Whether `spec` names a live source: 0, "0", "/dev/video0", "rtsp://...", "http://..."."""
+    """Return whether `spec` names a live source: 0, "0", "/dev/video0", "rtsp://...", "http://..."."""
     text = str(spec)
     return isinstance(spec, int) or text.isdecimal() or text.startswith("/dev/") or _is_url(text)
 
@@ -82,5 +84,5 @@ def _is_url(text: str) -> bool:
 
 def _missing(name: str) -> str:
     if is_camera(name):
-        return f"{name} is not a file but looks like a camera or a stream: open it with `facetrack live`."
-    return f"{name} does not exist; give the path of a video, a picture or a folder of pictures."
+        return f"{name} is not a file but names a camera or a stream: open it with `facetrack live`."
+    return f"{name} does not exist; give the path of a video, an image or a folder of images."

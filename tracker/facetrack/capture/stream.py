@@ -1,4 +1,4 @@
-"""Network streams (RTSP, HTTP MJPEG, ...) for the camera's thread, through PyAV."""
+"""Grabber of a network stream (RTSP, HTTP MJPEG, ...), through PyAV."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
 
 _LOW_LATENCY = {
-    "rtsp_transport": "tcp",  # over UDP a lost packet smears the picture until the next key frame
+    "rtsp_transport": "tcp",  # over UDP a lost packet corrupts the image until the next key frame
     "fflags": "nobuffer",
     "flags": "low_delay",
-    # FFmpeg looks at 5 s of a stream before it hands out the first frame; half a second tells as much here.
+    # FFmpeg analyses 5 s of a stream before the first frame by default; half a second is enough here.
     "analyzeduration": "500000",
     "probesize": "1000000",
 }
 
 
 class StreamGrabber:
-    """Pictures from a URL as they arrive. A recording served by HTTP is played at its own pace.
+    """Grabber of frames from a URL as they arrive. A recording served by HTTP is played at its own frame rate.
 
-    Raises SourceError when it cannot be opened, carries no video, or falls silent for 5 s.
+    Raises SourceError when it cannot be opened, carries no video, or sends nothing for 5 s.
     """
 
     def __init__(self, url: str) -> None:
@@ -41,36 +41,36 @@ class StreamGrabber:
         self._closing = threading.Event()
         if not self._container.streams.video:
             self._container.close()
-            raise SourceError(f"{self._name} answers but carries no video; give the address of its picture stream.")
+            raise SourceError(f"{self._name} responds but carries no video; give the address of its video stream.")
         self._stream = self._container.streams.video[0]
         rate = self._stream.average_rate
         self.fps = float(rate) if rate else None
         self._is_recording = self._container.duration is not None
-        self._pictures = self._grab()
+        self._images = self._grab()
 
     def read(self) -> tuple[Image, float] | None:
-        """The next picture and when its data arrived (s, time.perf_counter); None when the stream has ended."""
-        return next(self._pictures, None)
+        """Return the next image and the arrival time of its data (s, time.perf_counter); None at the stream's end."""
+        return next(self._images, None)
 
     def _grab(self) -> Iterator[tuple[Image, float]]:
         start_s = time.perf_counter()
         for packet in self._packets():
             time_s = time.perf_counter()
-            for picture in _decode(packet):
-                if self._is_recording and picture.time is not None:
-                    self._closing.wait(start_s + picture.time - time.perf_counter())
+            for frame in _decode(packet):
+                if self._is_recording and frame.time is not None:
+                    self._closing.wait(start_s + frame.time - time.perf_counter())
                     time_s = time.perf_counter()
-                yield upright_image(picture), time_s
+                yield upright_image(frame), time_s
 
     def _packets(self) -> Iterator[av.Packet]:
         try:
             yield from self._container.demux(self._stream)
-        except av.error.ExitError as error:  # what PyAV's own timeout looks like
+        except av.error.ExitError as error:  # raised by PyAV's own timeout
             raise SourceError(
                 f"{self._name} has sent nothing for {READ_TIMEOUT_S:.0f} s; check the camera and the network."
             ) from error
         except (av.error.FFmpegError, OSError):
-            return  # the other side hung up: the stream is over
+            return  # the server closed the connection: the stream has ended
 
     def close(self) -> None:
         self._closing.set()
@@ -78,7 +78,7 @@ class StreamGrabber:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown: names and passwords in it belong in no message or log."""
+    """Return the URL without user name and password, for messages and logs."""
     return re.sub(r"//[^/@]*@", "//", url)
 
 
@@ -97,4 +97,4 @@ def _decode(packet: av.Packet) -> list[av.VideoFrame]:
     try:
         return list(packet.decode())
     except (av.error.InvalidDataError, av.error.EOFError):
-        return []  # damaged on the way, or joined between two key frames: the next ones will do
+        return []  # damaged in transmission, or received before the first key frame: skip the packet

@@ -1,18 +1,21 @@
-"""One strictly increasing time per frame, whatever the container says."""
+"""Strictly increasing frame times from a container's timestamps."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
 JUMP_BACK_S = 1.0
-"""Timestamps that fall back by more than this start anew (a recorder restarted, a counter wrapped); by less, they are
-noise."""
+"""Smallest backward jump of timestamps that restarts them (a recorder restarted, a counter wrapped around).
+
+Smaller ones are noise.
+"""
 
 
 class Timeline:
-    """Turns presentation timestamps into ticks that start at 0 and strictly increase.
+    """Conversion of presentation timestamps (pts) to ticks that start at 0 and strictly increase.
 
-    time_base: seconds a tick. frame_s: the time a frame is shown where no timestamp tells.
+    time_base: seconds per tick.
+    frame_s: duration of a frame whose timestamp is missing.
     """
 
     def __init__(self, time_base: Fraction, frame_s: Fraction) -> None:
@@ -25,7 +28,7 @@ class Timeline:
         self._last = -1
 
     def tick(self, pts: int | None) -> int:
-        """The next frame's tick; a missing pts follows the last frame by one frame's time."""
+        """Return the next frame's tick; a missing pts is one frame's duration after the last frame."""
         expected = self._last + self._frame_ticks if self._last >= 0 else 0
         if pts is None:
             pts = expected + (self._first or 0)
@@ -37,5 +40,5 @@ class Timeline:
         return self._last
 
     def seconds(self, pts: int | None) -> float:
-        """Seconds since the first frame."""
+        """Return the next frame's time since the first frame, in seconds."""
         return float(self.tick(pts) * self.time_base)

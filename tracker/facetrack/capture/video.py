@@ -1,4 +1,4 @@
-"""Video files, through PyAV: every frame, upright, with its true time."""
+"""Video files through PyAV: every frame, upright, with the file's own timestamp."""
 
 from __future__ import annotations
 
@@ -18,24 +18,28 @@ from facetrack.errors import SourceError
 from facetrack.types import Frame
 
 DECODER_THREADS = 2
-"""Enough to decode 1080p well above camera rate, and the tracker keeps its share of a small machine."""
+"""Enough to decode 1080p well above camera rate, while leaving cores to the tracker."""
 
 ASSUMED_RATE = Fraction(25)
-"""Frames per second where the container states none and its frames carry no time."""
+"""Frames per second if the container states none and its frames have no timestamps."""
 
 LOST_END_S = 0.5
-"""A Matroska file whose packets stop this much before the length that its header declares has been cut."""
+"""Smallest difference between a Matroska file's declared duration and its last packet that counts as truncation."""
 
 
 class VideoFile(ClosesItself):
-    """A video file as a source of frames: nothing is dropped, times are the file's own, counted from its first frame.
+    """Video file as a source of frames: no frame is dropped; times are the file's own, relative to its first frame.
 
-    path: the file. size: (width, height) px, upright. fps: average frame rate, None if unknown. n_frames: as declared,
-    else estimated from the length, else None. has_audio: it carries sound. time_base: seconds per timestamp unit: times
-    are whole multiples. start_s: where the first frame lies on the container's clock, which its sound shares.
-    pixel_aspect: width over height of one upright pixel, 1 but for anamorphic video.
+    path: the file.
+    size: (width, height) px, upright.
+    fps: average frame rate, None if unknown.
+    n_frames: as declared, else estimated from the duration, else None.
+    has_audio: whether there is an audio stream.
+    time_base: seconds per timestamp unit; all times are multiples of it.
+    start_s: time of the first frame on the container's clock, which the audio shares.
+    pixel_aspect: width over height of one upright pixel, 1 except for anamorphic video.
 
-    It can be iterated once, and closes itself at the end. Raises SourceError when it cannot be opened, holds no picture
+    It can be iterated once, and closes itself at the end. Raises SourceError when it cannot be opened, holds no frame
     or ends before its declared length (after the frames that could be read).
     """
 
@@ -83,7 +87,7 @@ class VideoFile(ClosesItself):
         first = next(self._decoded, None)
         if first is None:
             raise SourceError(
-                f"{self.path} holds a video from which no picture can be decoded; it may be damaged: copy it again."
+                f"{self.path} holds a video from which no frame can be decoded; it may be damaged: copy it again."
             )
         return first
 
@@ -92,29 +96,29 @@ class VideoFile(ClosesItself):
 
     def _read(self, first: av.VideoFrame) -> Iterator[Frame]:
         with self._container:
-            for index, picture in enumerate(itertools.chain([first], self._decoded)):
-                yield Frame(upright_image(picture), self._timeline.seconds(picture.pts), index)
+            for index, frame in enumerate(itertools.chain([first], self._decoded)):
+                yield Frame(upright_image(frame), self._timeline.seconds(frame.pts), index)
                 self._frames_read = index + 1
             self._check_complete()
 
     def _decode(self) -> Iterator[av.VideoFrame]:
-        # The other tracks are demuxed too, not decoded: where a file was cut shows in whichever reaches furthest.
+        # The other streams are demuxed too, not decoded: the file's end is that of the stream that reaches furthest.
         others = (*self._container.streams.audio, *self._container.streams.subtitles)
         try:
             for packet in self._container.demux(self._stream, *others):
-                self._note(packet)
+                self._update_end(packet)
                 if packet.stream is self._stream:
-                    yield from _pictures(packet)
+                    yield from _decode_packet(packet)
         except av.error.FFmpegError as error:
             raise SourceError(self._cut_message()) from error
 
-    def _note(self, packet: av.Packet) -> None:
+    def _update_end(self, packet: av.Packet) -> None:
         self._broken |= packet.is_corrupt
         if packet.pts is not None:
             self._end_s = max(self._end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
 
     def _check_complete(self) -> None:
-        """A cut file must not pass for a whole one. Only these two families of containers say what they should hold."""
+        """Raise SourceError if the file is truncated. Only mp4 and Matroska containers declare their full length."""
         formats = self._container.format.name.split(",")
         declared_s = (self._container.duration or 0) / av.time_base
         if "mp4" in formats and (self._broken or self._index_passes_the_end()):
@@ -123,7 +127,7 @@ class VideoFile(ClosesItself):
             raise SourceError(self._cut_message())
 
     def _index_passes_the_end(self) -> bool:
-        """mp4 lists where each sample lies, so a cut shows exactly. (Its declared lengths are often a little off.)"""
+        """Return whether mp4's sample index points beyond the file's end; exact, unlike its declared durations."""
         entries = getattr(self._stream, "index_entries", ())  # older versions of PyAV have none
         last_byte = max((entry.pos + entry.size for entry in entries), default=0)
         return last_byte > self.path.stat().st_size
@@ -148,13 +152,13 @@ def _open_container(path: Path) -> InputContainer:
         raise SourceError(f"{path} does not exist; give the path of a video file.") from error
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(
-            f"{path} is {_describe_file(path)} (expected mp4, mkv, mov, avi, webm or alike): check that it plays, "
+            f"{path} is {_describe_file(path)} (expected mp4, mkv, mov, avi, webm or similar): check that it plays, "
             "or copy it again."
         ) from error
 
 
 def _describe_file(path: Path) -> str:
-    """What lies there instead of a video, as far as its beginning shows."""
+    """Describe a file that is no video, by its first bytes."""
     try:
         with path.open("rb") as file:
             start = file.read(512)
@@ -169,15 +173,15 @@ def _describe_file(path: Path) -> str:
 
 def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:  # an album's cover is no video
+        if not stream.disposition & av.stream.Disposition.attached_pic:  # cover art is no video
             return stream
     kinds = sorted({stream.type for stream in container.streams if stream.type != "video"})
-    held = " and ".join(kinds) or "nothing that can be played"
-    raise SourceError(f"{path} holds {held} but no video; give a file with a picture track.")
+    content = " and ".join(kinds) or "nothing that can be played"
+    raise SourceError(f"{path} holds {content} but no video; give a file with a video stream.")
 
 
-def _pictures(packet: av.Packet) -> Iterator[av.VideoFrame]:
-    """What a packet decodes to; a damaged one is passed over, as every player does, also at the final flush."""
+def _decode_packet(packet: av.Packet) -> Iterator[av.VideoFrame]:
+    """Decode a packet; damaged ones are skipped, as in players, also at the final flush."""
     is_flush = packet.size == 0
     for _ in range(DECODER_THREADS + 1 if is_flush else 1):
         try:

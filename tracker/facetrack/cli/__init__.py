@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Each command imports what it needs when it runs, so that --help is quick."""
+"""Command line: parse, call, print. Each command imports its modules when it runs, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facetrack.errors import FacetrackError
 
 app = typer.Typer(
     name="facetrack",
-    help="Follow faces in a camera or a video: 68 landmarks with an uncertainty each, identity and head pose.",
+    help="Track faces in a camera stream or a video: 68 landmarks with uncertainties, identity and head pose.",
     cls=WithTraining,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -44,12 +44,12 @@ def root(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Follow faces in a camera or a video: 68 landmarks with an uncertainty each, identity and head pose."""
+    """Track faces in a camera stream or a video: 68 landmarks with uncertainties, identity and head pose."""
 
 
 def main() -> None:
-    """Run the command line. Foreseen errors end in one sentence and exit code 2; Ctrl-C ends in 130."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop closes files like Ctrl-C
+    """Run the command line. A FacetrackError prints one sentence and exits with code 2; Ctrl-C exits with 130."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM closes all files, like Ctrl-C
     try:
         app()
     except FacetrackError as error:

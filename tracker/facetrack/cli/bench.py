@@ -1,4 +1,4 @@
-"""`facetrack bench`: how fast the tracker is here, part by part, and how old its results are."""
+"""`facetrack bench`: duration of the tracker's stages on this machine, and age of the results in the live loop."""
 
 from __future__ import annotations
 
@@ -25,31 +25,35 @@ if TYPE_CHECKING:
 
 BASELINES = ("mediapipe",)
 SIZE_FRAMES = 8
-"""Drawn of each size: a frame of 4K is 25 MB."""
+"""Frames rendered of each size: a 4K frame is 25 MB."""
 
 
 def bench(
-    source: Annotated[Path | None, typer.Argument(help="A video or folder of pictures; a drawn clip without.")] = None,
+    source: Annotated[
+        Path | None, typer.Argument(help="A video or a folder of images; by default a synthetic clip.")
+    ] = None,
     camera: Annotated[str | None, typer.Option(help="A camera or a stream's URL instead, as for `live`.")] = None,
     model: Model = None,
-    engine: Annotated[str, typer.Option(help="onnx, openvino, torch, tensorrt; or all that are here.")] = "onnx",
-    threads: Annotated[str, typer.Option(help="Processor threads of the networks; several as 1,2.")] = "1",
-    peer: Annotated[str | None, typer.Option(help="Run this beside it: mediapipe (its FaceLandmarker).")] = None,
+    engine: Annotated[str, typer.Option(help="onnx, openvino, torch, tensorrt; or all installed ones.")] = "onnx",
+    threads: Annotated[str, typer.Option(help="CPU threads of the networks; several as 1,2.")] = "1",
+    peer: Annotated[str | None, typer.Option(help="Baseline to compare with: mediapipe (its FaceLandmarker).")] = None,
     peer_model: Annotated[Path | None, typer.Option(help="MediaPipe's face_landmarker.task.")] = None,
-    frames: Annotated[int, typer.Option(min=20, help="Frames that count, for each that runs.")] = 600,
+    frames: Annotated[int, typer.Option(min=20, help="Timed frames of each method.")] = 600,
     sizes: Annotated[
-        str, typer.Option(help="Also drawn frames of these sizes, such as 426x240,640x480,1920x1080,3840x2160.")
+        str, typer.Option(help="Also synthetic frames of these sizes, such as 426x240,640x480,1920x1080,3840x2160.")
     ] = "",
-    live_seconds: Annotated[float, typer.Option(min=0, help="Length of each live session; 0 for none.")] = 10.0,
+    live_seconds: Annotated[float, typer.Option(min=0, help="Duration of each live session; 0 for none.")] = 10.0,
     load: Annotated[
-        int | None, typer.Option(min=0, help="Cores burnt beside the second live session; 0: no second one. [all]")
+        int | None,
+        typer.Option(min=0, help="Cores kept busy by other processes in a second live session; 0 for none. [all]"),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for figures.json and stages.png.")] = None,
 ) -> None:
-    """Time the tracker: each stage and whole frames (median, 95 %, 99 %), frames per second, processor time, memory;
-    and in the loop of `live` at 30 fps the age of results and dropped frames, left to itself and under load.
+    """Time the tracker's stages and whole frames, and measure latency and dropped frames of the live loop.
 
-    Frames are held ready: decoding and drawing are no part of it. For 1 to 16 faces see `facetrack eval crowd`.
+    Durations are wall and CPU time as median, 95 % and 99 %; also frames per second and peak memory. The loop of `live`
+    runs at 30 fps, without other load and with it. Frames are held in memory: decoding and drawing are not measured.
+    For 1 to 16 faces see `facetrack eval crowd`.
     """
     from rich.console import Console
 
@@ -65,22 +69,22 @@ def bench(
             methods.append(baseline_method(peer, peer_model, images, stack))
         if out is not None:
             make_folder(out)
-        found = run_interleaved(methods, frames, "timing")
+        figures = run_interleaved(methods, frames, "timing")
     sized = (
         run_interleaved(size_methods(frame_sizes, model, thread_counts[0], engine), frames, "sizes") if sizes else []
     )
     live = live_sessions(images, camera, model, thread_counts[0], engine, live_seconds, load)
     size = (images[0].shape[1], images[0].shape[0])
     command = shlex.join(["facetrack", *sys.argv[1:]])
-    reference = found[-1] if peer is not None else found[0]
-    result = report.Bench(command, machine, name, size, tuple(found), reference, tuple(sized), tuple(live))
+    reference = figures[-1] if peer is not None else figures[0]
+    result = report.Bench(command, machine, name, size, tuple(figures), reference, tuple(sized), tuple(live))
     show(console, result)
     if out is not None:
         save(console, result, out)
 
 
 def parse_threads(text: str) -> list[int]:
-    """ "1,2" -> [1, 2]. Raises FacetrackError for anything else."""
+    """Parse "1,2" to [1, 2]. Raises FacetrackError for anything else."""
     parts = text.split(",")
     if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
         raise FacetrackError(f"--threads is '{text}'; expected whole numbers from 1, such as 1 or 1,2")
@@ -88,26 +92,26 @@ def parse_threads(text: str) -> list[int]:
 
 
 def parse_sizes(text: str) -> list[tuple[int, int]]:
-    """ "640x480,1920x1080" -> (width, height) each. Raises FacetrackError for anything else."""
-    found = []
+    """Parse "640x480,1920x1080" to (width, height) each. Raises FacetrackError for anything else."""
+    sizes = []
     for part in filter(None, text.split(",")):
         width, _, height = part.strip().partition("x")
         if not all(side.isdecimal() and 64 <= int(side) <= 8192 for side in (width, height)):
             raise FacetrackError(f"--sizes has '{part}'; expected WIDTHxHEIGHT of 64 to 8192 px, such as 640x480")
-        found.append((int(width), int(height)))
-    return found
+        sizes.append((int(width), int(height)))
+    return sizes
 
 
 def make_folder(folder: Path) -> None:
-    """Before a minute is spent on measuring. Raises OutputError."""
+    """Create the output folder before the measurement, so that a bad path fails early. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder} cannot be made ({error.strerror}); choose another folder for --out") from error
+        raise OutputError(f"{folder} cannot be created ({error.strerror}); choose another folder for --out") from error
 
 
 def read_frames(source: Path | None, camera: str | None) -> tuple[list[Image], str]:
-    """The pictures to run on, and what they are. Raises SourceError."""
+    """Return the images to run on, and the name of their source. Raises SourceError."""
     from facetrack.bench import frames
     from facetrack.capture import open_source, open_video
 
@@ -119,43 +123,51 @@ def read_frames(source: Path | None, camera: str | None) -> tuple[list[Image], s
     if source is not None:
         with open_video(source) as clip:
             return frames.load_frames(clip), source.name
-    return frames.render_frames(), "drawn clip"
+    return frames.render_frames(), "synthetic clip"
 
 
 def own_methods(engine: str, threads: Sequence[int], model: Path | None, images: list[Image]) -> list[BenchMethod]:
-    """One for each engine and number of threads. Raises FacetrackError, except for `all`: what is not installed is left
-    out with a sentence."""
+    """Return the tracker with each engine and number of threads.
+
+    Raises FacetrackError; for `all`, engines that are not installed are skipped with a message instead.
+    """
     from facetrack.engine.choice import ENGINES
 
     if engine != "all":
         return [own_method(engine, count, model, images) for count in threads]
-    found = []
+    methods = []
     for name in ENGINES:
         try:
-            found += [own_method(name, count, model, images) for count in threads]
+            methods += [own_method(name, count, model, images) for count in threads]
         except MissingExtraError as error:
-            typer.echo(f"{name} is left out: {error}", err=True)
-    return found
+            typer.echo(f"{name} is skipped: {error}", err=True)
+    return methods
 
 
 def own_method(
     engine: str, threads: int, model: Path | None, images: list[Image], name: str | None = None, staged: bool = True
 ) -> BenchMethod:
-    """name: the engine's and the number of threads unless given. staged: watch the stages too, on a second tracker."""
+    """Return the tracker with one engine.
+
+    name: by default the engine and the number of threads.
+    staged: whether to time the stages, too, on a second tracker.
+    """
     from facetrack.bench.race import BenchMethod
 
-    tracker, watched = (make_tracker(model, tracker_options(), threads, engine=engine) for _ in range(2))
+    tracker, staged_tracker = (make_tracker(model, tracker_options(), threads, engine=engine) for _ in range(2))
     name = name or f"{engine}, {threads} thread{'s' if threads > 1 else ''}"
-    return BenchMethod(name, tracker.update, images, watched if staged else None, threads)
+    return BenchMethod(name, tracker.update, images, staged_tracker if staged else None, threads)
 
 
-def baseline_method(peer: str, model: Path | None, images: list[Image], stack: ExitStack) -> BenchMethod:
-    """MediaPipe's FaceLandmarker following a video, one face: with more it does not smooth. Timed with the turn of the
-    colours that it needs and the reading of its points."""
+def baseline_method(name: str, model: Path | None, images: list[Image], stack: ExitStack) -> BenchMethod:
+    """Return MediaPipe's FaceLandmarker in video mode with one face, as it does not smooth several.
+
+    Its time includes the conversion from BGR to RGB and reading its points.
+    """
     from facetrack.bench.race import BenchMethod
 
-    if peer not in BASELINES:
-        raise FacetrackError(f"--peer is '{peer}'; expected {', '.join(BASELINES)}")
+    if name not in BASELINES:
+        raise FacetrackError(f"--peer is '{name}'; expected {', '.join(BASELINES)}")
     if model is None:
         raise FacetrackError("--peer mediapipe needs its network; give --peer-model the path of face_landmarker.task")
     from facetrack.detector.mediapipe_mesh import MediaPipeMesh
@@ -165,7 +177,7 @@ def baseline_method(peer: str, model: Path | None, images: list[Image], stack: E
 
 
 def size_methods(sizes: Sequence[tuple[int, int]], model: Path | None, threads: int, engine: str) -> list[BenchMethod]:
-    """The drawn clip in each size; its face grows with the frame's width."""
+    """Return the tracker on the synthetic clip in each size; the face's size is in proportion to the frame's width."""
     from facetrack.bench.frames import render_frames
 
     engine = "onnx" if engine == "all" else engine
@@ -176,7 +188,10 @@ def size_methods(sizes: Sequence[tuple[int, int]], model: Path | None, threads: 
 
 
 def run_interleaved(methods: Sequence[BenchMethod], frames: int, title: str) -> list[MethodFigures]:
-    """With a bar on standard error, drawn between the rounds: a thread that draws it would be timed too."""
+    """Time the methods with a progress bar on standard error.
+
+    The bar is drawn between the rounds: a thread that draws it would count as the process's CPU time.
+    """
     from rich.console import Console
 
     from facetrack.bench.race import interleave
@@ -193,7 +208,7 @@ def live_sessions(
     images: list[Image], camera: str | None, model: Path | None, threads: int, engine: str, seconds: float,
     load: int | None,
 ) -> list[LiveFigures]:  # fmt: skip
-    """Left to itself, then under load."""
+    """Run the live loop without other load, then with `load` busy cores (None: all cores)."""
     if seconds == 0:
         return []
     import tempfile
@@ -219,17 +234,16 @@ def live_sessions(
 
 
 def show(console: Console, bench: Bench) -> None:
-    """All tables."""
+    """Print all tables."""
     from facetrack.bench import report
     from facetrack.cli.console import print_table
 
     machine = bench.machine
     where = f"{bench.source}, {bench.size[0]}x{bench.size[1]}; {machine.processor}, {machine.cores} cores"
-    console.print(where if machine.load is None else f"{where}, load {machine.load:.1f} before", highlight=False)
+    load = "" if machine.load is None else f", load average before {machine.load:.1f}"
+    console.print(where + load, highlight=False)
     rows = report.method_rows(bench.methods, bench.reference)
-    print_table(
-        console, f"whole frames; ratio: of the CPU medians, to {bench.reference.name}", report.METHOD_HEAD, rows
-    )
+    print_table(console, f"whole frames; ratio of median CPU time to {bench.reference.name}", report.METHOD_HEAD, rows)
     for method in bench.methods:
         if method.stages:
             print_table(console, f"stages, {method.name}", report.STAGE_HEAD, report.stage_rows(method))
@@ -237,12 +251,12 @@ def show(console: Console, bench: Bench) -> None:
         rows = report.method_rows(bench.sizes, bench.sizes[0])
         print_table(console, f"frame sizes; ratio to {bench.sizes[0].name}", report.METHOD_HEAD, rows)
     if bench.live:
-        title = f"live at {bench.live[0].fps:g} fps; age of results from the frame's capture"
+        title = f"live loop at {bench.live[0].fps:g} fps; age of results since capture"
         print_table(console, title, report.LIVE_HEAD, report.live_rows(bench.live))
 
 
 def save(console: Console, bench: Bench, folder: Path) -> None:
-    """figures.json, and stages.png where matplotlib is."""
+    """Write figures.json, and stages.png if matplotlib is installed."""
     from facetrack.bench import report
     from facetrack.bench.picture import draw
 
@@ -252,5 +266,5 @@ def save(console: Console, bench: Bench, folder: Path) -> None:
         draw(bench, folder / "stages.png")
         written += " and stages.png"
     except ImportError as error:
-        console.print(f"no picture: it needs {error.name}; python -m pip install 'facetrack[train]'", markup=False)
+        console.print(f"no stages.png: it needs {error.name}; python -m pip install 'facetrack[train]'", markup=False)
     console.print(f"wrote {written} to {folder}", highlight=False)

@@ -1,4 +1,4 @@
-"""`facetrack calibrate`: learn one person's open and closed eyes, smile and straight look, and keep them."""
+"""`facetrack calibrate`: learn one person's levels of open and closed eyes, smile and frontal gaze; save a profile."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ STEPS = (
     (2.5, "open them and smile"),
     (2.5, "turn your head slowly to the left, to the right, and back"),
 )
-"""(seconds, what to do)."""
+"""Steps of the calibration: (duration in seconds, instruction)."""
 
 
 def calibrate(
-    out: Annotated[Path, typer.Option(help="Where to keep the profile (.json).")],
+    out: Annotated[Path, typer.Option(help="Output file of the profile (.json).")],
     camera: Annotated[str, typer.Option(help="A camera's index or device path, or a stream's URL.")] = "0",
-    video: Annotated[Path | None, typer.Option(help="Learn from this recording of one person instead.")] = None,
-    window: Annotated[bool, typer.Option(help="Show the instructions in a window as well.")] = True,
+    video: Annotated[Path | None, typer.Option(help="Calibrate from this video of one person instead.")] = None,
+    window: Annotated[bool, typer.Option(help="Also show the instructions in a window.")] = True,
     model: Model = None,
     threads: Threads = 1,
 ) -> None:
-    """Learn one person's levels in ten seconds, for --profile of live and video.
+    """Calibrate to one person in ten seconds; writes a profile for --profile of live and video.
 
-    Before a camera it says what to do: look, close the eyes, smile, turn. A recording needs no timetable: whatever it
-    shows of that is learnt, the rest goes on being learnt while the person is watched. Of several faces
-    the largest counts.
+    With a camera, instructions are shown: look at the camera, close the eyes, smile, turn the head. A video needs no
+    schedule: all levels it shows are learnt; the others are learnt later, during tracking. Of several faces the largest
+    is used.
     """
     from rich.console import Console
 
@@ -68,7 +68,10 @@ def calibrate(
 
 
 def watch(frames: Iterable[Frame], tracker: FaceTracker, guide: Guide | None) -> Calibration:
-    """The frames, up to the guide's end if there is one, through the tracker; the face that is seen longest counts."""
+    """Track the frames, until the guide ends if there is one, and return the calibration of the longest-tracked face.
+
+    guide: None for a video.
+    """
     from facetrack.signals.calibration import Calibration
 
     found: dict[int, Calibration] = {}
@@ -82,7 +85,7 @@ def watch(frames: Iterable[Frame], tracker: FaceTracker, guide: Guide | None) ->
 
 
 class Guide:
-    """Says what to do, each step when its time has come; the clock starts with the first frame that shows a face."""
+    """Instructions on the console and in the window, step by step; the time starts with the first frame with a face."""
 
     def __init__(self, console: Console, window: Window | None) -> None:
         self._console, self._window = console, window
@@ -90,7 +93,7 @@ class Guide:
         self._told = -1
 
     def go_on(self, frame: Frame, faces: list[Face]) -> bool:
-        """After each frame; False when all is done or the person closed the window."""
+        """Show the instruction due after this frame; returns False after the last step."""
         if self._start_s is None and faces:
             self._start_s = frame.time_s
         step = -1 if self._start_s is None else step_at(frame.time_s - self._start_s)
@@ -105,7 +108,7 @@ class Guide:
         from facetrack.drawing.faces import text_size_px, write_text
 
         assert self._window is not None
-        # As in a mirror: nobody finds their own left otherwise.
+        # Mirrored, as users expect of their own image.
         canvas = image[:, ::-1].copy()
         text = "waiting for a face" if step < 0 else f"{step + 1}/{len(STEPS)}: {STEPS[step][1]}"
         size_px = text_size_px(canvas)
@@ -117,7 +120,7 @@ class Guide:
 
 
 def step_at(since_s: float) -> int | None:
-    """Index of the step that is due so long after the start; None when all are over."""
+    """Return the index of the step due `since_s` after the start; None after the last step."""
     for index, (length_s, _) in enumerate(STEPS):
         if since_s < length_s:
             return index
@@ -126,7 +129,7 @@ def step_at(since_s: float) -> int | None:
 
 
 def missing(profile: Profile) -> list[str]:
-    """What the profile does not say, and that it will be learnt later."""
+    """Return one message for each level that is missing from the profile and will be learnt during tracking."""
     found = []
     if profile.ear_right_closed is None and profile.ear_left_closed is None:
         found.append("closed eyes were not seen")
@@ -136,7 +139,7 @@ def missing(profile: Profile) -> list[str]:
 
 
 def _window(stack: ExitStack) -> Window | None:
-    """None where there is no display: the terminal says it all."""
+    """Open the window; None without a display, as the terminal shows all instructions."""
     from facetrack.loops.window import Window
 
     try:

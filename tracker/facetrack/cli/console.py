@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_table(console: Console, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """The first column to the left, figures to the right."""
+    """Print a table, the first column left-aligned, all others right-aligned."""
     from rich.table import Table
 
     table = Table(title=title)
@@ -25,7 +25,7 @@ def print_table(console: Console, title: str, head: Sequence[str], rows: Sequenc
 
 
 def frames_of(clip: Path, title: str) -> Iterator[Frame]:
-    """The clip's frames, with a bar on a terminal."""
+    """Yield the clip's frames, with a progress bar if standard error is a terminal."""
     from rich.console import Console
     from rich.progress import track
 
@@ -33,5 +33,5 @@ def frames_of(clip: Path, title: str) -> Iterator[Frame]:
 
     console = Console(stderr=True)
     with VideoFile(clip) as frames:
-        shown = not console.is_terminal
-        yield from track(frames, title, total=frames.n_frames, console=console, transient=True, disable=shown)
+        hidden = not console.is_terminal
+        yield from track(frames, title, total=frames.n_frames, console=console, transient=True, disable=hidden)

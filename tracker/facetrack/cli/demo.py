@@ -1,4 +1,4 @@
-"""`facetrack demo`: the whole tracker on a clip that it makes itself."""
+"""`facetrack demo`: the whole tracker on a synthetic clip, compared with the ground truth."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SHEET_FRAMES = 12
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for demo.mp4 and demo.png.")] = Path(),
-    seconds: Annotated[float, typer.Option(min=1, help="Length of the clip.")] = 10.0,
-    faces: Annotated[int, typer.Option(min=1, max=2, help="How many faces it shows.")] = 1,
+    seconds: Annotated[float, typer.Option(min=1, help="Duration of the clip.")] = 10.0,
+    faces: Annotated[int, typer.Option(min=1, max=2, help="Number of faces in the clip.")] = 1,
 ) -> None:
-    """Follow a face in a generated clip whose truth is known: writes demo.mp4 and a contact sheet, demo.png.
+    """Track a face in a synthetic clip with ground truth; writes demo.mp4 and a contact sheet, demo.png.
 
-    The clip is a virtual camera moving over a photograph (NASA, public domain) whose lids and lips are moved by
+    The clip is a virtual camera moving over a photograph (NASA, public domain) whose eyelids and lips are animated by
     warping.
     """
     from contextlib import ExitStack
@@ -49,20 +49,20 @@ def demo(
         video = stack.enter_context(VideoSink(video_path, clip.options.size, fps=clip.options.fps))
         tracker = make_tracker(None, tracker_options(), 1)
         with progress_bar(console) as progress:
-            shown = Demo(clip)
-            shown.run(tracker, video, progress)
-        sheet.write(contact_sheet(shown.pictures, columns=4, cell_width=400, titles=shown.titles))
-    console.print(shown.summary())
+            run = Demo(clip)
+            run.run(tracker, video, progress)
+        sheet.write(contact_sheet(run.images, columns=4, cell_width=400, titles=run.titles))
+    console.print(run.summary())
     console.print(f"wrote {video_path.resolve()}\nwrote {sheet_path.resolve()}", highlight=False, soft_wrap=True)
 
 
 class Demo:
-    """The clip through the tracker, compared with its truth on the way."""
+    """Run of the tracker on the clip: totals, landmark errors, and images for the contact sheet."""
 
     def __init__(self, clip: SyntheticClip) -> None:
         self.clip = clip
-        self.followed = RunTotals()
-        self.pictures: list[Image] = []
+        self.totals = RunTotals()
+        self.images: list[Image] = []
         self.titles: list[str] = []
         self.errors: list[float] = []
 
@@ -74,26 +74,26 @@ class Demo:
         for frame, truth in self.clip:
             started = time.perf_counter()
             faces = tracker.update(frame)
-            self.followed.count(faces, time.perf_counter() - started)
+            self.totals.count(faces, time.perf_counter() - started)
             self.errors += [error_percent(faces, face) for face in truth if faces]
-            picture = draw_faces(frame.image, faces)
-            video.write(picture, frame.time_s)
-            if frame.index % every == every // 2 and len(self.pictures) < SHEET_FRAMES:
-                self.pictures.append(picture)
+            annotated = draw_faces(frame.image, faces)
+            video.write(annotated, frame.time_s)
+            if frame.index % every == every // 2 and len(self.images) < SHEET_FRAMES:
+                self.images.append(annotated)
                 self.titles.append(f"{frame.time_s:.1f} s")
             progress.advance(bar)
 
     def summary(self) -> str:
         import numpy as np
 
-        text = self.followed.summary()
+        text = self.totals.summary()
         if self.errors:
-            text += f"\nmean distance from the known points: {np.mean(self.errors):.1f} % of the eye distance"
+            text += f"\nmean landmark error: {np.mean(self.errors):.1f} % of the inter-ocular distance"
         return text
 
 
 def error_percent(faces: list[Face], truth: FaceTruth) -> float:
-    """Mean distance of the nearest face's points from the true ones, in % of the outer eye corners' distance."""
+    """Return the nearest face's mean error, in % of the inter-ocular distance (between the outer eye corners)."""
     import numpy as np
 
     from facetrack.topology import EYE_OUTER_CORNERS

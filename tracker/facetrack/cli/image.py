@@ -1,4 +1,4 @@
-"""`facetrack image`: the faces of one picture."""
+"""`facetrack image`: faces in one image."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from facetrack.cli.options import DetectorModel, DetectorName, EngineName, Json,
 from facetrack.tracking.build import make_tracker, tracker_options
 
 DETECTOR_PX = 640
-"""A picture has one chance, and time: the detector looks twice as closely as in a video."""
+"""Detector resolution, twice that of a video: there are no further frames, and latency does not matter."""
 
 
 def image(
-    photo: Annotated[Path, typer.Argument(help="A picture.")],
+    photo: Annotated[Path, typer.Argument(help="An image.")],
     out: Annotated[
-        Path | None, typer.Option(help="The annotated picture; PHOTO_faces.png beside you by default.")
+        Path | None, typer.Option(help="Annotated image; by default PHOTO_faces.png in the current folder.")
     ] = None,
     json: Json = None,
     model: Model = None,
@@ -28,7 +28,7 @@ def image(
     engine: EngineName = "auto",
     provider: Provider = "cpu",
 ) -> None:
-    """Find the faces of one picture, draw their landmarks, and say where they look."""
+    """Detect the faces in one image, draw their landmarks, and print their boxes and head poses."""
     from rich.console import Console
 
     from facetrack.capture import read_image
@@ -40,7 +40,7 @@ def image(
     frame = Frame(read_image(photo), 0.0, 0)
     if out is None and json is None:
         out = Path(f"{photo.stem}_faces.png")
-    options = tracker_options(smoothing="off", max_faces=max_faces, confirmations=1)  # there is but one look
+    options = tracker_options(smoothing="off", max_faces=max_faces, confirmations=1)  # there is only one frame
     tracker = make_tracker(model, options, threads, DETECTOR_PX, detector, detector_model, engine, provider)
     faces = tracker.update(frame)
     if json is not None:

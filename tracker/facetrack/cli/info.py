@@ -1,4 +1,4 @@
-"""`facetrack info`: versions, engine, weights and their cards."""
+"""`facetrack info`: versions, engine, weights and their model cards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGES = (
 
 
 def info() -> None:
-    """Show versions, engines, and what each bundled network is, was trained on, and measures."""
+    """Show package versions, and of each bundled network its kind, training data, terms of use and metrics."""
     from rich.console import Console
     from rich.table import Table
 
@@ -32,7 +32,7 @@ def info() -> None:
     for name in PACKAGES:
         versions.add_row(name, _version(name))
     console.print(versions)
-    console.print("engine: ONNX Runtime on one thread, spinning off; TensorRT or OpenVINO where here and faster\n")
+    console.print("engine: ONNX Runtime, one thread, no spinning; TensorRT or OpenVINO if available and faster\n")
     console.print(f"weights in {weights_folder()}")
     for path in bundled():
         _show(console, path)
@@ -60,7 +60,7 @@ def _show(console: object, path: Path) -> None:
     )
     table.add_row("trained on", "\n".join(spec.data))
     table.add_row("terms", spec.terms)
-    table.add_row("figures", "\n".join(f"{name}: {value:g}" for name, value in spec.metrics.items()))
+    table.add_row("metrics", "\n".join(f"{name}: {value:g}" for name, value in spec.metrics.items()))
     table.add_row("reproduce", spec.reproduce)
     card = path.with_suffix(".md")
     table.add_row("card", str(card) if card.exists() else "none")

@@ -1,4 +1,4 @@
-"""`facetrack live`: follow the faces before a camera."""
+"""`facetrack live`: face tracking on a camera or network stream."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def live(
     camera: Annotated[
         str, typer.Option(help="A camera's index or device path, or a stream's URL (RTSP, HTTP MJPEG).")
     ] = "0",
-    window: Annotated[bool, typer.Option(help="Show a window: q or Esc quits, s saves a picture, m mirrors.")] = True,
+    window: Annotated[bool, typer.Option(help="Show a window: q or Esc quits, s saves an image, m mirrors.")] = True,
     json: Json = None,
     csv: Csv = None,
-    record: Annotated[Path | None, typer.Option(help="Record the annotated video here.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Output file of the annotated video.")] = None,
     mirror: Annotated[
-        bool, typer.Option(help="Show the picture as in a mirror (points are not mirrored in the data).")
+        bool, typer.Option(help="Mirror the displayed image (points in the data are not mirrored).")
     ] = False,
-    width: Annotated[int | None, typer.Option(help="Ask the camera for this width, px.")] = None,
-    height: Annotated[int | None, typer.Option(help="Ask the camera for this height, px.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Ask the camera for this rate.")] = None,
+    width: Annotated[int | None, typer.Option(help="Frame width to request from the camera, px.")] = None,
+    height: Annotated[int | None, typer.Option(help="Frame height to request from the camera, px.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate to request from the camera.")] = None,
     model: Model = None,
     detector: DetectorName = "own",
     detector_model: DetectorModel = None,
@@ -64,7 +64,7 @@ def live(
     target_zone: TargetZone = None,
     expressions: ShowExpressions = False,
 ) -> None:
-    """Follow faces live. The newest frame wins: a slow machine drops frames, it does not fall behind."""
+    """Track faces live. Only the newest frame is processed: a slow machine drops frames instead of adding latency."""
     from rich.console import Console
 
     from facetrack.capture import open_source
@@ -92,14 +92,13 @@ def live(
         shown = stack.enter_context(Window()) if window else None
         console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
         loop = LiveLoop(source, tracker, records, recording, shown, mirror)
-        with suppress(KeyboardInterrupt):  # the way to end a live command: everything is closed and kept
+        with suppress(KeyboardInterrupt):  # Ctrl-C is the regular end of a live run: all outputs are completed
             loop.run()
     console.print(loop.summary(), highlight=False)
 
 
 def _recording(stack: ExitStack, path: Path, source: Source) -> Record:
-    """Takes drawn pictures with their times and encodes them while the next frame is waited for or followed; the stack
-    finishes the file."""
+    """Return a writer of annotated frames that encodes in a background thread; the stack completes the file."""
     from facetrack.loops.threads import BackgroundWriter
     from facetrack.sinks import VideoSink
 

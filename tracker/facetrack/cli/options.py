@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they make."""
+"""Options shared by several commands, and their conversion to option objects."""
 
 from __future__ import annotations
 
@@ -14,41 +14,43 @@ if TYPE_CHECKING:
 
 Model = Annotated[Path | None, typer.Option(help="A landmark network (.onnx) instead of the bundled one.")]
 DetectorName = Annotated[
-    str, typer.Option("--detector", help="What finds the faces: own (bundled), yunet or mediapipe (fetched once).")
+    str, typer.Option("--detector", help="Face detector: own (bundled), yunet or mediapipe (downloaded once).")
 ]
-DetectorModel = Annotated[Path | None, typer.Option(help="The detector's file, instead of the bundled or fetched one.")]
-Smooth = Annotated[str, typer.Option(help="How much to smooth over time: off, low, medium or high.")]
-MaxFaces = Annotated[int, typer.Option(min=1, help="Follow at most this many faces.")]
-Priority = Annotated[str, typer.Option(help="Which faces, if there are more: largest or central.")]
-Threads = Annotated[int, typer.Option(min=1, help="Processor threads of the networks.")]
+DetectorModel = Annotated[Path | None, typer.Option(help="Detector file instead of the bundled or downloaded one.")]
+Smooth = Annotated[str, typer.Option(help="Temporal smoothing: off, low, medium or high.")]
+MaxFaces = Annotated[int, typer.Option(min=1, help="Maximum number of tracked faces.")]
+Priority = Annotated[str, typer.Option(help="Faces to prefer if there are more: largest or central.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the networks.")]
 EngineName = Annotated[
-    str, typer.Option("--engine", help="What runs the networks: onnx, openvino, torch, tensorrt, or auto: the fastest.")
+    str, typer.Option("--engine", help="Inference engine: onnx, openvino, torch, tensorrt, or auto (the fastest).")
 ]
-Provider = Annotated[str, typer.Option(help="Where onnx (cpu, cuda, tensorrt) and torch (cpu, cuda) compute.")]
-Json = Annotated[str | None, typer.Option("--json", help="Write one JSON object per frame here; - is standard output.")]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Write one row per face and frame here.")]
+Provider = Annotated[str, typer.Option(help="Execution provider of onnx (cpu, cuda, tensorrt) and torch (cpu, cuda).")]
+Json = Annotated[
+    str | None, typer.Option("--json", help="Output file of one JSON object per frame; - is standard output.")
+]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Output file of one row per face and frame.")]
 
 ProfileFile = Annotated[
     Path | None,
-    typer.Option("--profile", help="A person's profile by `facetrack calibrate`; it is taken for everybody."),
+    typer.Option("--profile", help="A person's profile by `facetrack calibrate`; applied to all faces."),
 ]
 FatigueFile = Annotated[
-    Path | None, typer.Option("--fatigue-weights", help="What fatigue is made of: a TOML file like the bundled one.")
+    Path | None, typer.Option("--fatigue-weights", help="Weights of the fatigue score: a TOML file like the bundled.")
 ]
 TargetZone = Annotated[
     str | None,
-    typer.Option(help="YAW,PITCH: on target is a gaze within so many degrees of straight ahead; 20,15 if left out."),
+    typer.Option(help="YAW,PITCH in degrees: limits of an on-target gaze around straight ahead; 20,15 by default."),
 ]
 ShowExpressions = Annotated[
     bool,
-    typer.Option("--expressions", help="Also guess which of seven expressions each face shows; not what is felt."),
+    typer.Option("--expressions", help="Also estimate which of seven expressions each face shows; not emotions felt."),
 ]
 
 
 def signal_options(
     profile: Path | None = None, fatigue_weights: Path | None = None, target_zone: str | None = None
 ) -> SignalOptions:
-    """How the signals are told. Raises SettingsError for a bad file, FacetrackError for a bad zone."""
+    """Return the options of the signals. Raises SettingsError for a bad file, FacetrackError for a bad zone."""
     from facetrack.signals import FatigueWeights, Profile, SignalOptions
     from facetrack.signals.head.attention import AttentionOptions
     from facetrack.signals.profile import NO_PROFILE
@@ -61,7 +63,7 @@ def signal_options(
 
 
 def _zone(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
-    """ "20,15" -> ((-20, 20), (-15, 15)) degrees."""
+    """Parse "20,15" to ((-20, 20), (-15, 15)) degrees."""
     try:
         yaw_deg, pitch_deg = (float(part) for part in text.split(","))
     except ValueError:

@@ -1,4 +1,4 @@
-"""`facetrack report`: what happened in a recording, as one page."""
+"""`facetrack report`: summary of a video as one HTML page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def report(
     source: Annotated[Path, typer.Argument(help="A video.")],
-    out: Annotated[Path | None, typer.Option(help="The page, .html; SOURCE_report.html here by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Output page, .html; by default SOURCE_report.html.")] = None,
     model: Model = None,
     detector: DetectorName = "own",
     detector_model: DetectorModel = None,
@@ -49,9 +49,9 @@ def report(
     target_zone: TargetZone = None,
     expressions: ShowExpressions = False,
 ) -> None:
-    """Follow the faces of a video and write a page on them: timelines, events with pictures, totals; a CSV beside it.
+    """Track the faces of a video and write an HTML report (timelines, events with images, totals) and a CSV file.
 
-    The page is one HTML file that needs nothing else. Not a certified driver-monitoring system.
+    The page is a single, self-contained HTML file. Not a certified driver-monitoring system.
     """
     from rich.console import Console
 

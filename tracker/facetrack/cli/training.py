@@ -1,4 +1,4 @@
-"""The training commands, found in `facetrain.cli` by name when one is asked for, so that the tracker needs no torch."""
+"""Training commands, loaded from `facetrain.cli` by name when one is called, so that the tracker needs no torch."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typer.core import TyperCommand, TyperGroup
 from facetrack.cli.extras import need_training
 
 COMMANDS = {
-    "train": "Train a network into a folder: report.md, curves, sheets, model.onnx.",
-    "eval": "Measure networks (`eval MODEL --data PATH`) and the tracker.",
-    "data": "Inspect, convert and make labelled faces.",
-    "label": "Label your own pictures and videos with a teacher network.",
-    "export": "Write a network for another runtime, compared with torch before it is kept.",
+    "train": "Train a network; writes report.md, curves, image sheets and model.onnx to a folder.",
+    "eval": "Evaluate networks (`eval MODEL --data PATH`) and the tracker.",
+    "data": "Inspect, convert and generate labelled faces.",
+    "label": "Label your own images and videos with a teacher network.",
+    "export": "Export a network for another runtime, after a parity check against torch.",
 }
-"""Command -> its line in `facetrack --help`."""
+"""Command -> its help text in `facetrack --help`."""
 WITHOUT_EXTRA = ("data",)
-"""Groups of which most commands run without the extra `train`; the others check for it themselves."""
+"""Groups with commands that run without the extra `train`; commands that need it check for it themselves."""
 
 
 class WithTraining(TyperGroup):
-    """The tracker's commands, and after them COMMANDS. A listed command is a stub until it is called."""
+    """Command group of the tracker's commands followed by COMMANDS, which are stubs until they are called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *COMMANDS]
@@ -34,13 +34,13 @@ class WithTraining(TyperGroup):
         return super().get_command(ctx, cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Replace the stub by the real command. Raises MissingExtraError where it needs packages that are missing."""
+        """Replace the stub by the real command. Raises MissingExtraError if packages that it needs are missing."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, load(name) if name in COMMANDS else command, rest
 
 
 def load(name: str) -> Any:
-    """The command or group `name` of `facetrain.cli`."""
+    """Load the command or group `name` of `facetrain.cli`."""
     if name not in WITHOUT_EXTRA:
         need_training()
     app: typer.Typer = import_module("facetrain.cli").app(name)

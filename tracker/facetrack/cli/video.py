@@ -1,4 +1,4 @@
-"""`facetrack video`: follow the faces of a recording."""
+"""`facetrack video`: face tracking on a video file or images."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 
 def video(
-    source: Annotated[Path, typer.Argument(help="A video, a picture, or a folder of pictures.")],
-    out: Annotated[Path | None, typer.Option(help="The annotated video: .mp4, .mov or .mkv.")] = None,
+    source: Annotated[Path, typer.Argument(help="A video, an image, or a folder of images.")],
+    out: Annotated[Path | None, typer.Option(help="Annotated video: .mp4, .mov or .mkv.")] = None,
     json: Json = None,
     csv: Csv = None,
     model: Model = None,
@@ -56,9 +56,9 @@ def video(
     target_zone: TargetZone = None,
     expressions: ShowExpressions = False,
 ) -> None:
-    """Follow the faces of a video: annotated video, JSON lines, CSV, or any of them.
+    """Track the faces of a video; writes an annotated video, JSON lines, CSV, or any of them.
 
-    The annotated video has the frames, times, size and sound of the input.
+    The annotated video has the frames, timestamps, size and audio of the input.
     """
     if out is None and json is None and csv is None:
         raise OutputError("nothing to write: give --out annotated.mp4, --json points.jsonl or --csv points.csv")
@@ -86,7 +86,7 @@ def video(
 
 
 def check_distinct(*paths: Path | str | None) -> None:
-    """Raise OutputError where two outputs would replace each other."""
+    """Raise OutputError if two outputs have the same path."""
     given = [Path(path).resolve() for path in paths if path is not None]
     for path in given:
         if given.count(path) > 1:
@@ -96,7 +96,10 @@ def check_distinct(*paths: Path | str | None) -> None:
 def open_sinks(
     stack: ExitStack, frames: VideoFile | ImageFiles, source: Path, out: Path | None, json: str | None, csv: Path | None
 ) -> tuple[VideoSink | None, list[JsonLinesSink | CsvSink]]:
-    """The outputs that were asked for, each of which the stack closes, or discards after an error."""
+    """Open the requested outputs: the annotated video, if any, and the records.
+
+    The stack completes the files, or discards them after an error.
+    """
     from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
 
     pictures = None
@@ -115,7 +118,7 @@ def open_sinks(
 
 
 def progress_bar(console: object) -> Progress:
-    """On standard error, so that standard output is free for JSON."""
+    """Return a progress bar. console: of standard error, so that standard output is free for JSON."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

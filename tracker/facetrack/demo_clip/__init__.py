@@ -1,1 +1,1 @@
-"""A moving face made from one photograph, with known landmarks: the demo and a test of the whole loop."""
+"""Synthetic clip of a moving face, warped from one photograph, with ground truth: for the demo and for tests."""

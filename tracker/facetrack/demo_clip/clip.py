@@ -1,7 +1,7 @@
-"""A clip whose truth is known: a virtual camera pans, zooms and rolls over a photograph whose face blinks and yawns.
+"""Synthetic clip with ground truth: a virtual camera pans, zooms and rolls over a photograph that blinks and yawns.
 
-It serves `facetrack demo` and the tests. Every frame is a function of the options and its index alone, so frames can be
-drawn in any order and are the same each time.
+For `facetrack demo` and the tests. Every frame is a function of the options and its index only, so frames can be
+rendered in any order and are reproducible.
 """
 
 from __future__ import annotations
@@ -22,25 +22,28 @@ Array = NDArray[np.float64]
 Span = tuple[float, float]
 
 _CLOSE_S, _REOPEN_S = 0.07, 0.12
-"""How fast lids fall and rise: they close in some 70-100 ms and open more slowly (Caffier et al., 2003)."""
+"""Durations of the lids' closing, some 70-100 ms, and of their slower reopening (Caffier et al., 2003)."""
 _ENTER_S = 0.3
-"""How long the face takes to leave the view and to come back, and a cover to slide over it."""
+"""Duration in which the face leaves or re-enters the view, and in which the occluder moves over it."""
 _SEAM_PX = 400
-"""Where the second face's mirrored photograph is joined on, so that two faces come near each other."""
+"""Column at which the mirrored photograph of the second face is joined, so that the two faces are near each other."""
 _MARGIN_PX = 200
-"""Soft continuation of the scene on all sides, in photograph px."""
+"""Width of the blurred continuation of the scene on all sides, in photograph px."""
 _SOFT_PX = 12
-"""Width of the photograph's rim that fades into it; the hair begins 15 px below the upper edge."""
+"""Width of the photograph's rim that is blended into it; the hair begins 15 px below the upper edge."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipOptions:
-    """What the clip shows.
+    """Content of the clip; spans are (start, end) in seconds.
 
-    size: (width, height) px. speed: factor on the pace of the camera. noise_sigma: of the sensor, in grey levels.
-    faces: 1, or 2 (the second is the first one mirrored, with its own blinks and yawns).
-    blinks, yawns: (start, end) in seconds, of every face; None for a schedule drawn from the seed.
-    absent: spans in which every face is out of view. covered: spans in which a board hides the first face.
+    size: (width, height) px.
+    noise_sigma: standard deviation of the sensor noise, in grey levels.
+    speed: factor on the speed of the camera.
+    faces: 1, or 2 (the second is the mirrored first one, with its own blinks and yawns).
+    blinks, yawns: spans, the same for every face; None for a random schedule from the seed.
+    absent: spans in which every face is out of view.
+    covered: spans in which a board occludes the first face.
     """
 
     size: tuple[int, int] = (640, 480)
@@ -64,11 +67,12 @@ class ClipOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceTruth:
-    """One face of a frame as it really is.
+    """Ground truth of one face in a frame.
 
-    points: (68, 2) float32 px of the frame, also where they lie outside it. visible: (68,) bool, inside the frame and
-    not behind the board. closure: of the eyelids, 0 open to 1 closed. opening: of the jaw, from the photograph's
-    smile 0 to a yawn 1.
+    points: (68, 2) float32 px of the frame, possibly outside it.
+    visible: (68,) bool, inside the frame and not occluded by the board.
+    closure: of the eyelids, 0 open to 1 closed.
+    opening: of the jaw, 0 (the photograph's smile) to 1 (a yawn).
     """
 
     points: Floats
@@ -78,7 +82,7 @@ class FaceTruth:
 
 
 class SyntheticClip:
-    """Iterate for (Frame, one FaceTruth per face); `render(index)` draws any one frame."""
+    """Iterable of (Frame, one FaceTruth per face); `render(index)` renders a single frame."""
 
     def __init__(self, options: ClipOptions | None = None) -> None:
         self.options = options or ClipOptions()
@@ -100,7 +104,7 @@ class SyntheticClip:
             yield self.render(index)
 
     def render(self, index: int) -> tuple[Frame, tuple[FaceTruth, ...]]:
-        """Frame `index` at index / fps seconds, and what is true of it."""
+        """Render frame `index`, at index / fps seconds, and its ground truth."""
         time_s = index / self.options.fps
         camera = self.camera(time_s)
         board = self._board(time_s, camera)
@@ -112,17 +116,17 @@ class SyntheticClip:
             self._insert(patch, number)
             in_frame = self._in_scene(points, number) @ camera[:, :2].T + camera[:, 2]
             faces.append(FaceTruth(in_frame.astype(np.float32), self._visible(in_frame, board), closure, opening))
-        image = self._film(camera, board, index)
+        image = self._render_image(camera, board, index)
         return Frame(image, time_s, index), tuple(faces)
 
     def camera(self, time_s: float) -> Array:
-        """(2, 3) from photograph px to frame px: a turn, a scale and a shift."""
+        """Return the (2, 3) similarity transform from photograph px to frame px."""
         return self._path(time_s, self._anchor(), self._eye_distance())
 
     def _anchor(self) -> Array:
-        """(2,) scene px that the camera aims at: the face, or the middle between two."""
-        middle = self._puppet.points.mean(axis=0)
-        return middle if self.options.faces == 1 else np.array([_SEAM_PX - 0.5, middle[1]])
+        """Return the camera's target, (2,) scene px: the face's centre, or the point midway between two faces."""
+        centre = self._puppet.points.mean(axis=0)
+        return centre if self.options.faces == 1 else np.array([_SEAM_PX - 0.5, centre[1]])
 
     def _eye_distance(self) -> float:
         return float(np.linalg.norm(np.diff(self._puppet.points[list(topology.EYE_OUTER_CORNERS)], axis=0)))
@@ -137,7 +141,7 @@ class SyntheticClip:
         return tuple((float(start), float(start + rng.uniform(*length_s))) for start in starts)
 
     def _in_scene(self, points: Array, number: int) -> Array:
-        """Points (68, 2) of the photograph -> of face `number` in the scene, both in photograph px."""
+        """Map points (68, 2) of the photograph to face `number` in the scene, both in photograph px."""
         if number == 0:
             return points
         mirrored = points[topology.FLIP].copy()
@@ -151,13 +155,13 @@ class SyntheticClip:
         x0, y0, x1, y1 = (SCALE * (edge + _MARGIN_PX) for edge in (x0, y0, x1, y1))
         self._scene[y0:y1, x0:x1] = patch
 
-    def _film(self, camera: Array, board: Array | None, index: int) -> Image:
-        # Scene px, enlarged and with a margin -> photograph px, by pixel centres; then the camera.
+    def _render_image(self, camera: Array, board: Array | None, index: int) -> Image:
+        # Enlarged scene px, with margin -> photograph px, in the pixel-centre convention; then the camera.
         offset = (0.5 / SCALE - 0.5) - _MARGIN_PX
         matrix = np.column_stack([camera[:, :2] / SCALE, camera[:, :2] @ [offset, offset] + camera[:, 2]])
         border = cv2.BORDER_REPLICATE
-        filmed = cv2.warpAffine(self._scene, matrix, self.options.size, flags=cv2.INTER_LINEAR, borderMode=border)
-        image = np.asarray(filmed, dtype=np.uint8)
+        warped = cv2.warpAffine(self._scene, matrix, self.options.size, flags=cv2.INTER_LINEAR, borderMode=border)
+        image = np.asarray(warped, dtype=np.uint8)
         if board is not None:
             cv2.fillConvexPoly(image, np.rint(board * 16).astype(np.int32), (96, 118, 132), cv2.LINE_AA, shift=4)
         if self.options.noise_sigma <= 0:
@@ -167,7 +171,7 @@ class SyntheticClip:
         return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), dtype=np.uint8)
 
     def _board(self, time_s: float, camera: Array) -> Array | None:
-        """(4, 2) corners in frame px of the board in front of the first face, or None."""
+        """Return the (4, 2) corners, frame px, of the board in front of the first face; None if there is none."""
         inward = max((_ramp(time_s, span) for span in self.options.covered), default=0.0)
         if inward == 0.0:
             return None
@@ -185,7 +189,7 @@ class SyntheticClip:
 
 
 class _Path:
-    """Smooth camera motion: sums of three sines below half a hertz (times the speed) for place, size and roll."""
+    """Smooth camera motion: sums of three sines below .5 Hz (times the speed) for position, scale and roll."""
 
     def __init__(self, options: ClipOptions, rng: np.random.Generator) -> None:
         self._options = options
@@ -193,23 +197,25 @@ class _Path:
         self._phase = rng.uniform(0.0, 2 * np.pi, (4, 3))
 
     def __call__(self, time_s: float, anchor: Array, eye_distance_px: float) -> Array:
-        """(2, 3) scene px -> frame px, with the anchor where the path has it."""
+        """Return the (2, 3) transform from scene px to frame px that puts the anchor on the path."""
         options = self._options
         x, y, zoom, roll = np.sin(2 * np.pi * self._hz * time_s + self._phase).mean(axis=1)
         width, height = options.size
-        alone = options.faces == 1
-        centre = np.array([width * (0.5 + (0.28 if alone else 0.1) * x), height * (0.5 + (0.2 if alone else 0.15) * y)])
+        single = options.faces == 1
+        x_range, y_range = (0.28, 0.2) if single else (0.1, 0.15)
+        centre = np.array([width * (0.5 + x_range * x), height * (0.5 + y_range * y)])
         away = max((_ramp(time_s, span) for span in options.absent), default=0.0)
         centre[0] += away * 1.6 * width
-        # Eyes a sixth of the frame's width apart, a tenth where two have to fit, within a factor of 1.6 either way.
-        scale = width * (0.17 if alone else 0.105) * (1.6 if alone else 1.25) ** (1.5 * zoom) / eye_distance_px
-        angle = np.radians(30.0 if alone else 15.0) * roll
-        turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        return np.column_stack([turn, centre - turn @ anchor])
+        # Eye distance about a sixth of the frame's width, a tenth for two faces; zoom by up to 1.6^1.5 (1.25^1.5) each
+        # way.
+        scale = width * (0.17 if single else 0.105) * (1.6 if single else 1.25) ** (1.5 * zoom) / eye_distance_px
+        angle = np.radians(30.0 if single else 15.0) * roll
+        rotation = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        return np.column_stack([rotation, centre - rotation @ anchor])
 
 
 def _scene(photograph: Image, faces: int) -> Image:
-    """The enlarged photograph, or two joined as in a mirror, with soft margins."""
+    """Return the enlarged photograph, or it and its mirror image side by side, with blurred margins."""
     if faces == 2:
         half = photograph[:, : SCALE * _SEAM_PX]
         photograph = np.concatenate([half, half[:, ::-1]], axis=1)
@@ -218,12 +224,12 @@ def _scene(photograph: Image, faces: int) -> Image:
     small = cv2.resize(scene, None, fx=1 / 16, fy=1 / 16, interpolation=cv2.INTER_AREA)
     blurred = cv2.resize(cv2.GaussianBlur(small, (0, 0), 6), scene.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     height, width = scene.shape[:2]
-    # How far inside the photograph each row and column lies: it fades into its surroundings at the edges.
-    inside_x, inside_y = (
+    # Weight of each column and row by its distance from the photograph's edge: 0 in the margin, 1 beyond `soft`.
+    weight_x, weight_y = (
         np.clip((np.minimum(np.arange(n), np.arange(n)[::-1]) - margin) / soft, 0.0, 1.0) for n in (width, height)
     )
-    cover = np.outer(inside_y, inside_x).astype(np.float32)
-    return np.asarray(cv2.blendLinear(scene, blurred, cover, 1.0 - cover), dtype=np.uint8)
+    alpha = np.outer(weight_y, weight_x).astype(np.float32)
+    return np.asarray(cv2.blendLinear(scene, blurred, alpha, 1.0 - alpha), dtype=np.uint8)
 
 
 def _smoothstep(share: float) -> float:
@@ -232,7 +238,7 @@ def _smoothstep(share: float) -> float:
 
 
 def _blink(time_s: float, span: Span) -> float:
-    """0..1: down in _CLOSE_S, up in _REOPEN_S (or less in a short blink), closed in between."""
+    """Return the eyelid closure, 0..1: closing in _CLOSE_S, reopening in _REOPEN_S, both shorter in a short blink."""
     start, end = span
     squeeze = min(1.0, 0.8 * (end - start) / (_CLOSE_S + _REOPEN_S))
     falling = (time_s - start) / (_CLOSE_S * squeeze)
@@ -241,7 +247,7 @@ def _blink(time_s: float, span: Span) -> float:
 
 
 def _yawn(time_s: float, span: Span) -> float:
-    """0..1, a raised cosine over the span."""
+    """Return the jaw opening, 0..1: a raised cosine over the span."""
     start, end = span
     if not start < time_s < end:
         return 0.0
@@ -249,6 +255,6 @@ def _yawn(time_s: float, span: Span) -> float:
 
 
 def _ramp(time_s: float, span: Span) -> float:
-    """1 within the span, 0 from _ENTER_S outside it."""
+    """Return 1 within the span, 0 beyond _ENTER_S outside it, with a smooth transition."""
     start, end = span
     return _smoothstep(min(time_s - start, end - time_s) / _ENTER_S + 1.0)

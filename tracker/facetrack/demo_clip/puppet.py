@@ -1,8 +1,8 @@
-"""A photographed face whose eyelids and jaw can be moved, with its 68 points known in every state.
+"""Photographed face with movable eyelids and jaw, and the ground truth of its 68 points in every state.
 
-The photograph is NASA's portrait of an astronaut (see _assets/README.md). A lid is the skin above the eye, pulled down
-over it; a jaw is the lower face, moved by a thin-plate spline, in front of the neck and apart from the upper teeth.
-All work is done on a patch around the face, enlarged SCALE times.
+The photograph is NASA's portrait of an astronaut (see _assets/README.md). A lid is the skin above the eye, stretched
+down over it; the jaw is the lower face without the upper teeth, warped by a thin-plate spline and composited in front
+of the neck. All processing is on a patch around the face, enlarged SCALE times.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ PATCH = (158, 76, 288, 240)
 """x0, y0, x1, y1 px in the photograph: from above the brows to the collar, so that a dropped chin stays inside."""
 LID_TRAVEL = 0.82
 LOWER_LID_TRAVEL = 0.1
-"""Shares of the open eye's height by which the upper lid falls and the lower rises: .08 of it is left, the lashes."""
+"""Travel of the upper lid down and of the lower lid up, as shares of the open eye's height; .08 remain: the lashes."""
 JAW_DROP = 0.3
-"""How far the lower lip falls at opening 1, in distances between the outer eye corners: a yawn."""
+"""Travel of the lower lip at opening 1, a yawn, in distances between the outer eye corners."""
 _BROW_GAP_PX = 2.5
 _LOWER_LID_REACH_PX = 7.0
 _LASH_BGR, _LASH_COVER, _LASH_PX = np.array([34.0, 42.0, 56.0]), 0.75, 0.8
 _DARK_BGR, _TONGUE_BGR = np.array([22.0, 20.0, 44.0]), np.array([72.0, 68.0, 138.0])
 _GRID = 12
-"""Step in enlarged px at which the spline is evaluated; in between, linearly (it is smooth)."""
+"""Grid step of the spline, enlarged px; interpolated linearly in between (the spline is smooth)."""
 
 
 class Puppet:
-    """The face. `points` and `image` are what the photograph shows; `pose` gives any other state.
+    """Face in the state of the photograph; `pose` renders any other state.
 
-    image: (H, W, 3) uint8 BGR, photograph enlarged SCALE times. points: (68, 2) px in the photograph (not enlarged).
+    image: (H, W, 3) uint8 BGR, the photograph enlarged SCALE times.
+    points: (68, 2) px in the photograph (not enlarged).
     """
 
     def __init__(self) -> None:
@@ -47,16 +48,17 @@ class Puppet:
         self._patch = self.image[y0:y1, x0:x1]
         self._origin = np.array(PATCH[:2], dtype=np.float64)
         self._jaw_weight = _jaw_weights()
-        # The jaw's part of the patch: nothing above the tip of the nose moves with it.
+        # The jaw's region begins at the tip of the nose: nothing above moves with the jaw.
         self._jaw_row = int((self.points[topology.NOSE_TIP, 1] - PATCH[1]) * SCALE)
         self._jaw_origin = self._origin + np.array([0.0, self._jaw_row / SCALE])
         self._jaw_size = (self._patch.shape[0] - self._jaw_row, self._patch.shape[1])
         self._teeth = self._mask(self._inner_mouth(self.points), blur_px=0.6)
 
     def pose(self, closure: float, opening: float) -> tuple[Image, Array]:
-        """Eyelids `closure` and mouth `opening`, each 0..1 -> (patch, points).
+        """Render the face with eyelid `closure` and jaw `opening`, each 0..1.
 
-        patch: the enlarged picture's part PATCH, uint8 BGR; a new array. points: (68, 2) float64 px in the photograph.
+        Returns (patch, points): the region PATCH of the enlarged image, uint8 BGR, a new array; (68, 2) float64 px in
+        the photograph.
         """
         patch, points = self._patch.copy(), self.points.copy()
         if closure > 0:
@@ -85,25 +87,29 @@ class Puppet:
     def _draw_lids(
         self, patch: Image, x_px: Array, brow_y: Array, top_y: Array, bottom_y: Array, closure: float
     ) -> None:
-        """The columns x_px of one eye, given the y of the brow's lower edge and of both open lids there, all (W,)."""
+        """Draw the lids of one eye into the patch.
+
+        x_px: (W,) columns.
+        brow_y, top_y, bottom_y: (W,) y of the brow's lower edge and of the open upper and lower lid there.
+        """
         gap = np.maximum(bottom_y - top_y, 0.0)
         lid_y, lower_y = top_y + LID_TRAVEL * closure * gap, bottom_y - LOWER_LID_TRAVEL * closure * gap
         y_px = np.arange(np.floor(brow_y.min()), bottom_y.max() + _LOWER_LID_REACH_PX, 1.0 / SCALE)[:, None]
-        # The lid's skin stretches between brow and edge; near the edge it moves as a whole, so lashes stay as thick.
+        # The skin stretches between brow and lid edge; the sine's flat end keeps the thickness of the lashes.
         down = (lid_y - top_y) * np.sin(np.pi / 2 * np.clip((y_px - brow_y) / (lid_y - brow_y), 0.0, 1.0))
         up = (bottom_y - lower_y) * np.clip(1.0 - (y_px - lower_y) / _LOWER_LID_REACH_PX, 0.0, 1.0)
         lid = self._sample(x_px, y_px - down)
         under = self._sample(x_px, y_px + np.where(y_px > lower_y, up, 0.0))
-        cover = np.clip((lid_y - y_px) * SCALE + 0.5, 0.0, 1.0)[..., None]
-        lids = cover * lid + (1.0 - cover) * under
-        # Lashes seen from above: a line along the edge that comes as the lid falls and thins out to the corners.
+        alpha = np.clip((lid_y - y_px) * SCALE + 0.5, 0.0, 1.0)[..., None]
+        lids = alpha * lid + (1.0 - alpha) * under
+        # Lashes: a dark line along the lid's edge that fades in with the closure and thins out to the corners.
         lashes = _LASH_COVER * closure * (gap / gap.max()) ** 0.5 * np.exp(-(((y_px - lid_y) / _LASH_PX) ** 2))
         lids += lashes[..., None] * (_LASH_BGR - lids)
         column, row = np.rint(enlarged(np.array([x_px[0], y_px[0, 0]]) - self._origin)).astype(int)
         patch[row : row + len(y_px), column : column + len(x_px)] = np.rint(lids).astype(np.uint8)
 
     def _sample(self, x_px: Array, y_px: Array) -> Image:
-        """The untouched patch at photograph coordinates: x (W,), y (H, W) -> (H, W, 3)."""
+        """Sample the original patch at photograph coordinates: x (W,), y (H, W) -> (H, W, 3)."""
         map_x = np.broadcast_to(enlarged(x_px - self._origin[0]), y_px.shape).astype(np.float32)
         map_y = enlarged(y_px - self._origin[1]).astype(np.float32)
         return _remapped(self._patch, map_x, map_y)
@@ -113,7 +119,7 @@ class Puppet:
         return points + opening * JAW_DROP * eye_distance * self._jaw_weight
 
     def _open(self, patch: Image, points: Array) -> Image:
-        """The patch with the lower face at `points`."""
+        """Return the patch with the lower face warped to `points`."""
         below = patch[self._jaw_row :]
         warped = _remapped(below, *self._jaw_maps(points))
         face = _blend(below, warped, self._mask(self._face_outline(points), blur_px=1.2))
@@ -122,7 +128,7 @@ class Puppet:
         return np.concatenate([patch[: self._jaw_row], lower])
 
     def _jaw_maps(self, points: Array) -> tuple[Map, Map]:
-        """For each px of the jaw's part, where it comes from: the spline's displacement, taken away."""
+        """Return the x and y of the source pixel for each px of the jaw's region: position minus displacement."""
         height, width = self._jaw_size
         moving = [*topology.JAW, *topology.OUTER_LIPS, *topology.INNER_LIPS, *topology.NOSE_BASE]
         frame = _border(PATCH)
@@ -137,7 +143,7 @@ class Puppet:
         return x - field[..., 0], y - field[..., 1]
 
     def _mouth_interior(self, points: Array) -> Image:
-        """A dark mouth with a tongue on its ground, as large as the jaw's part."""
+        """Return an image of a dark mouth with a tongue at its bottom, in the size of the jaw's region."""
         height, width = self._jaw_size
         upper, lower = (
             points[lip[1]] - self._jaw_origin for lip in (topology.INNER_LIP_UPPER, topology.INNER_LIP_LOWER)
@@ -148,20 +154,20 @@ class Puppet:
         return np.repeat(column[:, None], width, axis=1)
 
     def _face_outline(self, points: Array) -> Array:
-        """The lower face as the jaw bounds it, a little outside its line; closed across the eyes."""
+        """Return the outline of the lower face, slightly outside the jaw line; closed across the eyes."""
         jaw = points[list(topology.JAW)]
         centre = points[topology.NOSE_TIP]
         return _smooth(centre + (jaw - centre) * 1.015)
 
     def _inner_mouth(self, points: Array) -> Array:
-        """The outline of the inner lips, rounded."""
+        """Return the smoothed outline of the inner lips."""
         right, left = (points[index] for index in topology.INNER_LIP_CORNERS)
         upper = _smooth(np.array([right, *points[list(topology.INNER_LIP_UPPER)], left]))
         lower = _smooth(np.array([right, *points[list(topology.INNER_LIP_LOWER)], left]))
         return np.concatenate([upper, lower[::-1]])
 
     def _mask(self, outline: Array, blur_px: float) -> Map:
-        """(N, 2) px in the photograph -> (H, W) 0..1 over the jaw's part, soft over blur_px photograph px."""
+        """Rasterise an outline, (N, 2) px in the photograph, to a blurred mask (H, W) 0..1 of the jaw's region."""
         mask = np.zeros(self._jaw_size, np.uint8)
         exact = enlarged(outline - self._jaw_origin) * 16.0  # fillPoly's fixed point: 4 bits
         cv2.fillPoly(mask, [np.rint(exact).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
@@ -169,7 +175,7 @@ class Puppet:
 
 
 def thin_plate(centres: Array, values: Array, at: Array) -> Array:
-    """Thin-plate spline (Duchon, 1977) through values (N, D) at centres (N, 2), evaluated at (M, 2) -> (M, D)."""
+    """Interpolate values (N, D) at centres (N, 2) by a thin-plate spline (Duchon, 1977) at (M, 2) -> (M, D)."""
     n = len(centres)
     affine = np.column_stack([np.ones(n), centres])
     system = np.block([[_thin_plate_kernel(centres, centres), affine], [affine.T, np.zeros((3, 3))]])
@@ -178,18 +184,18 @@ def thin_plate(centres: Array, values: Array, at: Array) -> Array:
 
 
 def _thin_plate_kernel(a: Array, b: Array) -> Array:
-    """r^2 log r, written with r^2 so that no root is taken: (M, N)."""
+    """Return r^2 log r of all pairs, (M, N), as 0.5 r^2 log r^2, which needs no square root."""
     squared = ((a[:, None] - b[None]) ** 2).sum(axis=-1)
     return 0.5 * squared * np.log(squared + 1e-12)
 
 
 def _jaw_weights() -> Array:
-    """(68, 2) how far each point goes when the jaw drops, in drops: x to the face's middle, y down."""
+    """Return the displacement of each point, (68, 2), in units of the jaw drop: x to the midline, y down."""
     weights = np.zeros((topology.N_POINTS, 2))
-    # The jaw turns about the ears: the chin falls by all of it, the sides less and less.
+    # The jaw rotates about the ears: full travel at the chin, decreasing to zero at the sides.
     side = np.abs(np.arange(len(topology.JAW)) - len(topology.JAW) // 2) / (len(topology.JAW) // 2)
     weights[list(topology.JAW), 1] = np.clip(1.0 - (side / 0.75) ** 2, 0.0, 1.0)
-    # Lower lip: the full drop in the middle, little at the corners, which draw together.
+    # Lower lip: full travel at the midline, little at the corners, which move towards each other.
     for upper, lower in (
         (topology.OUTER_LIPS[:7], topology.OUTER_LIPS[7:]),
         (topology.INNER_LIPS[:5], topology.INNER_LIPS[5:]),
@@ -209,7 +215,7 @@ def _border(box: tuple[int, int, int, int], steps: int = 6) -> Array:
 
 
 def _smooth(line: Array, steps: int = 8) -> Array:
-    """Catmull-Rom curve through an open line: (N, 2) -> ((N - 1) * steps + 1, 2)."""
+    """Interpolate an open line by a Catmull-Rom curve: (N, 2) -> ((N - 1) * steps + 1, 2)."""
     padded = np.concatenate([2 * line[:1] - line[1:2], line, 2 * line[-1:] - line[-2:-1]])
     t = np.linspace(0.0, 1.0, steps, endpoint=False)[:, None]
     pieces = []
@@ -222,6 +228,6 @@ def _remapped(image: Image, map_x: Map, map_y: Map) -> Image:
     return np.asarray(cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
-def _blend(below: Image, above: Image, cover: Map) -> Image:
-    """cover (H, W) 0..1: how much of `above` shows."""
-    return np.asarray(cv2.blendLinear(below, above, 1.0 - cover, cover), dtype=np.uint8)
+def _blend(below: Image, above: Image, alpha: Map) -> Image:
+    """Composite `above` over `below` with opacity alpha, (H, W) 0..1."""
+    return np.asarray(cv2.blendLinear(below, above, 1.0 - alpha, alpha), dtype=np.uint8)

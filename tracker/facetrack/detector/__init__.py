@@ -1,4 +1,4 @@
-"""Detectors find the faces in one picture. One Protocol, one file per way to do it."""
+"""Face detectors on single images: one Protocol, one module per detector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ __all__ = ["CnnDetector", "Detector", "DetectorOptions"]
 
 
 class Detector(Protocol):
-    """Finds faces: (H, W, 3) uint8 BGR in, boxes in that picture's pixels out, best first; empty where there is
-    none."""
+    """Callable face detector: (H, W, 3) uint8 BGR -> boxes in px of that image, best first; empty without a face."""
 
     def __call__(self, image: Image) -> Detections: ...

@@ -1,4 +1,4 @@
-"""MediaPipe's FaceLandmarker: its 478-point mesh, as a teacher and as a baseline."""
+"""MediaPipe's FaceLandmarker: 478-point face mesh, as a teacher and as a baseline."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ MAX_FACES = 8
 
 
 class MediaPipeMesh(AbstractContextManager["MediaPipeMesh"]):
-    """MediaPipe's FaceLandmarker (Tasks, 1.x); a context manager. model: face_landmarker.task. video: whether the
-    pictures are one video's frames, in order, which it follows and (for max_faces 1) smooths; else each stands alone.
-    title: its name and version.
+    """MediaPipe's FaceLandmarker (Tasks API, 1.x); a context manager.
 
-    Raises MissingExtraError without the package, ModelFileError where the file is not such a model.
+    model: face_landmarker.task.
+    video: whether the images are consecutive frames of one video, which MediaPipe tracks and (for max_faces 1)
+        smooths; otherwise each image is independent.
+    title: name and version.
+    Raises MissingExtraError without the package, ModelFileError if the file is not such a model.
     """
 
     def __init__(self, model: Path, max_faces: int = MAX_FACES, video: bool = False) -> None:
@@ -34,7 +36,7 @@ class MediaPipeMesh(AbstractContextManager["MediaPipeMesh"]):
             raise ModelFileError(f"{model} does not exist; give --teacher-model the path of face_landmarker.task")
         self._mediapipe: Any = mediapipe
         self.title = f"MediaPipe {mediapipe.__version__}"
-        self._follows = video
+        self._video = video
         vision = mediapipe.tasks.vision
         mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
         base = mediapipe.tasks.BaseOptions(model_asset_path=str(model))
@@ -53,12 +55,17 @@ class MediaPipeMesh(AbstractContextManager["MediaPipeMesh"]):
         self.close()
 
     def __call__(self, image: Image, time_s: float = 0.0) -> Floats:
-        """(H, W, 3) BGR -> (N, 478, 2) px. time_s: of a video's frame, increasing by 1 ms at least. MediaPipe gives
-        shares of the picture from edge to edge: px = share * size - 0.5."""
+        """Detect the mesh points of all faces.
+
+        image: (H, W, 3) BGR.
+        time_s: of a video's frame, increasing by at least 1 ms.
+        Returns (N, 478, 2) px. MediaPipe's coordinates are shares of the image from edge to edge, thus
+        px = share * size - 0.5.
+        """
         rgb = np.ascontiguousarray(image[..., ::-1])
-        picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb)
+        mp_image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb)
         network = self._network
-        found = network.detect_for_video(picture, round(1000 * time_s)) if self._follows else network.detect(picture)
-        faces = found.face_landmarks
+        result = network.detect_for_video(mp_image, round(1000 * time_s)) if self._video else network.detect(mp_image)
+        faces = result.face_landmarks
         shares = np.array([[(point.x, point.y) for point in face] for face in faces], np.float32)
         return shares.reshape(-1, 478, 2) * np.array(image.shape[1::-1], np.float32) - np.float32(0.5)

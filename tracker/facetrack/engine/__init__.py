@@ -1,4 +1,4 @@
-"""Engines run a network. One Protocol, one file per runtime."""
+"""Inference engines: one Protocol, one module per runtime."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from facetrack.modelfile import ModelSpec
 from facetrack.types import Image
 
 FromFrame: TypeAlias = Callable[[Image, Sequence[CropBox]], dict[str, NDArray[np.float32]]]
-"""(H, W, 3) uint8 BGR and at least one crop of it -> what the network says of each crop."""
+"""Inference on crops of a frame: (H, W, 3) uint8 BGR and N >= 1 crop boxes -> outputs by name, first axis N."""
 
 
 class Engine(Protocol):
-    """Runs one network.
+    """Callable that runs one network: (N, H, W, 3) uint8 BGR -> outputs by name, first axis N.
 
-    Call it with (N, H, W, 3) uint8 BGR; it returns each output by name, first axis N. One that cuts crops on its own
-    device also has `from_frame`, a `FromFrame`; None, or no such attribute, where crops are cut before.
+    An engine that cuts the crops on its own device also has `from_frame`, a `FromFrame`; the attribute is None or
+    missing if the caller has to cut the crops.
     """
 
     @property

@@ -1,17 +1,19 @@
-"""Any batch on programs of fixed sizes: TensorRT's engines and recorded CUDA graphs take one batch size each."""
+"""Split of any batch over programs of fixed batch sizes: a TensorRT engine or a CUDA graph has one batch size each."""
 
 from __future__ import annotations
 
 BUCKETS = (1, 2, 4, 8)
-"""Batch sizes that programs are made for. Twice the last: few programs to build and keep, and at most half the work
-is padding."""
+"""Batch sizes that programs are made for.
+
+Each is twice the one before: few programs to build and keep, and at most half of a batch is padding.
+"""
 
 
 def parts(count: int, sizes: tuple[int, ...]) -> list[tuple[int, int]]:
-    """How a batch of `count` is run: (items, size of the program) in order, no program smaller than its items.
+    """Split a batch of `count` items into (items, batch size of the program), in order; items <= batch size.
 
-    As many of the largest as are full, then the smallest that holds the rest. By hand, for sizes 1, 2, 4, 8: 3 is
-    [(3, 4)], 11 is [(8, 8), (3, 4)]. Raises ValueError for an empty batch.
+    As many full batches of the largest size as there are, then the smallest size that holds the rest. Worked out by
+    hand for sizes 1, 2, 4, 8: 3 is [(3, 4)], 11 is [(8, 8), (3, 4)]. Raises ValueError for an empty batch.
     """
     if count < 1:
         raise ValueError(f"a batch of {count} crops; expected at least one")

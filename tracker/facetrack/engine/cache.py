@@ -1,5 +1,7 @@
-"""What was built or measured once and holds only on this machine: kept in the user's cache, named by all that it
-depends on, made again when it does not load."""
+"""Cache of files that are valid only on this machine, such as built engines and measured latencies.
+
+The file name is a hash of everything that the content depends on; a file that does not load is built again.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class CacheKey:
-    """Everything that what is kept depends on: one difference, and it is made anew.
+    """Key of a cached file, with all that its content depends on: if one field differs, the file is built again.
 
-    purpose: what it is, the beginning of the file's name. weights: SHA-256 of the network's file. device: the
-    processor's or GPU's name, with its driver and compute capability. versions: of the packages that made it, as
-    "name version". precision: fp32 or fp16. shape: of the batch, () where it does not matter.
+    purpose: kind of the content, the beginning of the file name.
+    weights: SHA-256 of the network's file.
+    device: name of the processor or GPU, with its driver and compute capability.
+    versions: of the packages that built the file, as "name version".
+    precision: fp32 or fp16.
+    shape: of the batch, () where it does not matter.
     """
 
     purpose: str
@@ -45,13 +50,13 @@ class CacheKey:
 
 
 def weights_hash(path: Path) -> str:
-    """SHA-256 of the file, in hexadecimal."""
+    """Return the SHA-256 of the file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def version(package: str) -> str:
-    """As in "onnxruntime 1.31.1"; "onnxruntime none" where it is not installed."""
+    """Return name and version of a package: "onnxruntime 1.31.1", or "onnxruntime none" if it is not installed."""
     try:
         return f"{package} {metadata.version(package)}"
     except metadata.PackageNotFoundError:
@@ -59,7 +64,7 @@ def version(package: str) -> str:
 
 
 def cpu_name() -> str:
-    """The processor as its maker calls it, where the system says so."""
+    """Return the processor's model name and architecture; "unknown" if the system does not state the name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -69,7 +74,7 @@ def cpu_name() -> str:
 
 
 def driver_version(stated: Path = Path("/proc/driver/nvidia/version")) -> str:
-    """What NVIDIA's driver calls itself, where the system says so."""
+    """Return the version line of NVIDIA's driver, "driver not stated" if there is none."""
     try:
         return stated.read_text().splitlines()[0].strip()
     except (OSError, IndexError):
@@ -77,29 +82,29 @@ def driver_version(stated: Path = Path("/proc/driver/nvidia/version")) -> str:
 
 
 def load_or_build(path: Path, load: Callable[[Path], T], build: Callable[[Path], None]) -> T:
-    """What `load` reads at `path`, where `build` writes it if it is not there or does not load.
+    """Load the file at `path`; build it first if it is missing or does not load.
 
-    build: gets another path in the same folder, which takes the file's place once it is complete: another process never
-    reads half a file. Raises OutputError where nothing can be kept there; what `build` and, on a fresh file, `load`
-    raise passes through.
+    build: writes to a temporary path in the same folder, which is renamed once it is complete, so that another process
+    never reads half a file. Raises OutputError if the folder cannot be written; exceptions of `build`, and of `load`
+    on a new file, pass through.
     """
     if path.is_file():
         try:
             return load(path)
-        except Exception as error:  # of another version, cut short, for another GPU: whatever it is, it is made again
+        except Exception as error:  # another version, truncated, for another GPU: in every case it is built again
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            logging.getLogger(__name__).warning("%s does not load (%s): it is made again", path.name, reason)
-    part = _beside(path)
+            logging.getLogger(__name__).warning("%s does not load (%s): building it again", path.name, reason)
+    temporary = _temporary_path(path)
     try:
-        build(part)
-        part.replace(path)
+        build(temporary)
+        temporary.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return load(path)
 
 
-def _beside(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     try:
         return new_sibling(path)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error}); make room there, or set XDG_CACHE_HOME") from error
+        raise OutputError(f"{path} cannot be written ({error}); free disk space, or set XDG_CACHE_HOME") from error

@@ -1,4 +1,4 @@
-"""Which runtime runs a network: the one that was asked for, or the fastest here."""
+"""Choice of the runtime for a network: the requested one, or the fastest on this machine."""
 
 from __future__ import annotations
 
@@ -20,28 +20,35 @@ T = TypeVar("T")
 ENGINES = ("onnx", "openvino", "torch", "tensorrt")
 AUTO = "auto"
 PROVIDERS = {"onnx": ("cpu", "cuda", "tensorrt"), "torch": ("cpu", "cuda")}
-"""What may run the network inside an engine; the others have one place each."""
+"""Execution providers of an engine; the other engines have a single one each."""
 OWN_FORMAT = {".xml": "openvino", ".pt2": "torch"}
-"""Files that only one engine reads."""
+"""File formats that only one engine reads."""
 TRIAL_S = 1.0
+"""Duration of the speed comparison."""
 Trial = Callable[[Path, int], dict[str, float]]
+"""Speed comparison: path and number of threads -> latency in ms by engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """engine: one of ENGINES. reason: why, in words to print; none where there was nothing to choose."""
+    """Chosen engine.
+
+    engine: one of ENGINES.
+    reason: explanation to print; empty if there was nothing to choose.
+    """
 
     engine: str
     reason: str = ""
 
 
 def open_engine(path: Path | str, engine: str = "onnx", threads: int = 1, provider: str = "cpu") -> Engine:
-    """The network at `path` in the engine of that name, one of ENGINES or `auto` (see `choose`).
+    """Open the network at `path` in an engine: one of ENGINES or `auto` (see `choose`).
 
-    threads: of the processor. provider: what computes inside `onnx` (cpu, cuda, tensorrt) and `torch` (cpu, cuda).
-    `tensorrt` builds for crops of one size; a detector, which takes pictures of any, runs in torch on the GPU there.
-    Raises MissingExtraError naming what is not installed, ModelFileError for what is no network, FacetrackError for
-    another name.
+    threads: on the CPU.
+    provider: execution provider of `onnx` (cpu, cuda, tensorrt) and `torch` (cpu, cuda).
+    `tensorrt` builds for crops of one size; a detector, which takes images of any size, then runs in torch on the GPU.
+    Raises MissingExtraError naming the missing package, ModelFileError if the file is not a network, FacetrackError for
+    an unknown engine or provider.
     """
     path = Path(path)
     check(engine, provider)
@@ -69,7 +76,7 @@ def open_engine(path: Path | str, engine: str = "onnx", threads: int = 1, provid
 
 
 def check(engine: str, provider: str) -> None:
-    """Raises FacetrackError for a name that is not known, and for a provider that the engine does not have."""
+    """Raise FacetrackError for an unknown engine, and for a provider that the engine does not have."""
     if engine not in (*ENGINES, AUTO):
         raise FacetrackError(f"--engine is '{engine}'; expected {AUTO}, {', '.join(ENGINES)}")
     allowed = PROVIDERS.get("onnx" if engine == AUTO else engine, ("cpu",))
@@ -83,51 +90,57 @@ def check(engine: str, provider: str) -> None:
 def start_with_fallback(
     path: Path, start: Callable[[str], T], threads: int = 1, provider: str = "cpu"
 ) -> tuple[T, Choice]:
-    """What `start` makes with the engine that is chosen for the network at `path`, or with `onnx` where that one does
-    not start.
+    """Start the engine chosen for the network at `path`, falling back to ONNX Runtime.
 
-    provider: anything but cpu is ONNX Runtime's, and leaves no choice. What `start("onnx")` raises passes through.
+    start: engine name -> whatever it opens.
+    provider: any but cpu selects ONNX Runtime without a comparison.
+    Exceptions of `start("onnx")` pass through.
     """
     choice = Choice("onnx") if provider != "cpu" else choose(path, threads)
     if choice.engine == "onnx" or path.suffix in OWN_FORMAT:
         return start(choice.engine), choice
     try:
         return start(choice.engine), choice
-    except Exception as error:  # a broken package, a missing driver, no memory: ONNX Runtime does without them
+    except Exception as error:  # a broken package, a missing driver, no GPU memory: ONNX Runtime needs none of them
         return start("onnx"), Choice("onnx", f"{choice.engine} does not start: {_first_line(error)}")
 
 
 def choose(path: Path, threads: int = 1, trial: Trial | None = None) -> Choice:
-    """TensorRT where there are an NVIDIA GPU and torch-tensorrt; else OpenVINO where it is installed and faster than
-    ONNX Runtime in a trial of one second, in turns; else ONNX Runtime. Raises nothing.
+    """Choose the engine for the network at `path`. Raises nothing.
 
-    What the trial found is kept in the user's cache, for these weights, this processor, these versions and as many
-    threads; where it cannot be kept none is run, as it would be run every time. trial: measures ms of each by name;
-    `measure` unless given.
+    TensorRT if there are an NVIDIA GPU and torch-tensorrt; else OpenVINO if it is installed and faster than ONNX
+    Runtime in an interleaved comparison of one second; else ONNX Runtime.
+
+    The latencies are cached by weights, processor, package versions and threads. If the cache cannot be written there
+    is no comparison, as it would run every time.
+    trial: the comparison; `measure` by default.
     """
     if path.suffix in OWN_FORMAT:
-        return Choice(OWN_FORMAT[path.suffix], f"it alone reads {path.suffix}")
-    if _can_tensorrt():
-        return Choice("tensorrt", "an NVIDIA GPU and torch-tensorrt are here")
+        return Choice(OWN_FORMAT[path.suffix], f"the only engine that reads {path.suffix}")
+    if _tensorrt_available():
+        return Choice("tensorrt", "an NVIDIA GPU and torch-tensorrt are available")
     if find_spec("openvino") is None or not path.is_file():
         return Choice("onnx")
     try:
         latency_ms = _cached_trial(path, threads, trial or measure)
-    except Exception as error:  # whatever is wrong with OpenVINO or the cache, ONNX Runtime does without it
+    except Exception as error:  # ONNX Runtime needs neither OpenVINO nor the cache, so no failure of theirs is fatal
         return Choice("onnx", f"openvino could not be tried: {_first_line(error)}")
     fastest = "openvino" if latency_ms["openvino"] < latency_ms["onnx"] else "onnx"
     return Choice(
-        fastest, f"a face takes {latency_ms['onnx']:.2f} ms in onnx, {latency_ms['openvino']:.2f} ms in openvino"
+        fastest, f"latency per face: {latency_ms['onnx']:.2f} ms in onnx, {latency_ms['openvino']:.2f} ms in openvino"
     )
 
 
 def measure(path: Path, threads: int) -> dict[str, float]:
-    """Median ms for one crop, or one picture of a detector's, in ONNX Runtime and OpenVINO, in turns for a second."""
+    """Measure the median latency of ONNX Runtime and OpenVINO in ms, interleaved for TRIAL_S.
+
+    The batch is one random crop; for a detector, one random image of 320x320 px.
+    """
     onnx, openvino = open_engine(path, "onnx", threads), open_engine(path, "openvino", threads)
     side = onnx.spec.input_px or 320
     crop = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
-    ways = {"onnx": lambda: onnx(crop), "openvino": lambda: openvino(crop)}
-    return interleaved_ms(ways, TRIAL_S, time.process_time if threads == 1 else time.perf_counter)
+    calls = {"onnx": lambda: onnx(crop), "openvino": lambda: openvino(crop)}
+    return interleaved_ms(calls, TRIAL_S, time.process_time if threads == 1 else time.perf_counter)
 
 
 def _cached_trial(path: Path, threads: int, trial: Trial) -> dict[str, float]:
@@ -148,12 +161,12 @@ def _read(file: Path) -> dict[str, float]:
     return {name: float(latency_ms[name]) for name in ("onnx", "openvino")}
 
 
-def _can_tensorrt() -> bool:
+def _tensorrt_available() -> bool:
     if find_spec("torch_tensorrt") is None:
         return False
     try:
         import torch
-    except Exception:  # half installed
+    except Exception:  # an incomplete installation raises more than ImportError
         return False
     return bool(torch.cuda.is_available())
 

@@ -1,7 +1,8 @@
-"""A network on a device: one upload, programs of fixed batch sizes, one download, on a stream of its own.
+"""Inference on a device: one upload, programs of fixed batch sizes, one download, on a separate stream.
 
-On a GPU host memory is pinned, and what torch runs is recorded as CUDA graphs. Everything else runs alike on the CPU,
-where it is tested; the GPU's part (`Lane`, `Program`'s recording) never ran where it was written (docs/engines.md).
+On a GPU host memory is pinned, and torch's work is recorded as CUDA graphs. Everything else is the same code on the
+CPU, where it is tested; the GPU's part (`Lane`, `Program`'s recording) never ran where it was written
+(docs/engines.md).
 """
 
 from __future__ import annotations
@@ -24,20 +25,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Shape: TypeAlias = tuple[int, ...]
-"""(N, H, W, 3) of a batch."""
+"""Shape of a batch, (N, H, W, 3)."""
 Run: TypeAlias = Callable[["Tensor"], "Tensor"]
-"""Takes uint8 crops of one shape on the device, gives (N, K) float32 there, as `packing.packed` does."""
+"""Inference on batches of one shape: uint8 crops on the device -> (N, K) float32 there (see `packing.packed`)."""
 
 
 class DeviceNetwork:
-    """Call it with (N, H, W, 3) uint8, any N; or give `from_frame` the whole frame and where its crops are.
+    """Network on a device: call it with (N, H, W, 3) uint8, any N, or `from_frame` with a frame and its crop boxes.
 
-    run_for: what runs the network on batches of one shape. items_for: the outputs of one item of such a batch.
-    input_px: side of the crops: programs of all sizes are made at once, so that no frame waits for one; None for a
-    network that takes any size, whose programs are made when a shape is first seen. record: False where what runs
-    the network records it by itself, as torch-tensorrt does.
+    run_for: batch shape -> function that runs the network on batches of that shape.
+    items_for: batch shape -> shapes of the outputs of one item.
+    input_px: side of the crops; the programs of all batch sizes are built at once, so that no frame waits for one. None
+        for a network that takes any size; its programs are built when a shape first occurs.
+    record: False if `run_for`'s functions record CUDA graphs themselves, as torch-tensorrt does.
 
-    One call at a time: a second thread waits. What the programs say of padding is dropped.
+    Calls are serialised by a lock. Outputs for padding are dropped.
     """
 
     def __init__(
@@ -51,9 +53,9 @@ class DeviceNetwork:
     ) -> None:
         self._run_for, self._items_for, self._record = run_for, items_for, record
         self._input_px, self._sizes = input_px, tuple(sorted(sizes))
-        self._turn, self._lane = threading.Lock(), Lane(device)
+        self._lock, self._lane = threading.Lock(), Lane(device)
         self._frame, self._table = Upload(self._lane, "uint8"), Upload(self._lane, "float32")
-        self._batch, self._answer = Upload(self._lane, "uint8"), Download(self._lane)
+        self._batch, self._outputs = Upload(self._lane, "uint8"), Download(self._lane)
         self._programs: dict[Shape, Program] = {}
         self._items: dict[Shape, Shapes] = {}
         if input_px is not None:
@@ -62,30 +64,32 @@ class DeviceNetwork:
                     self._program((size, input_px, input_px, 3))
 
     def __call__(self, batch: Image) -> Outputs:
-        with self._turn, self._lane():
+        with self._lock, self._lane():
             return self._run(self._batch(batch))
 
     def from_frame(self, image: Image, crops: Sequence[CropBox]) -> Outputs:
-        """The network's outputs for crops of (H, W, 3) uint8 BGR, cut on the device, as `geometry.cut` would.
+        """Run the network on crops of a frame, cut on the device as by `geometry.cut`.
 
-        crops: at least one. Only for a network of one input size.
+        image: (H, W, 3) uint8 BGR.
+        crops: at least one.
+        Only for a network of one input size.
         """
         assert self._input_px is not None
         table, factors = plan(crops, self._input_px, *image.shape[:2])
-        with self._turn, self._lane():
+        with self._lock, self._lane():
             return self._run(cut_all(self._frame(image), self._table(table), factors, self._input_px))
 
     def _run(self, crops: Tensor) -> Outputs:
         import torch
 
-        found, start = [], 0
-        pieces = parts(len(crops), self._sizes)
-        for items, size in pieces:
+        outputs, start = [], 0
+        batches = parts(len(crops), self._sizes)
+        for items, size in batches:
             result = self._program((size, *crops.shape[1:]))(crops[start : start + items])
-            # The next one of the same size writes over it.
-            found.append(result if len(pieces) == 1 else result.clone())
+            # A program's result is overwritten by its next call.
+            outputs.append(result if len(batches) == 1 else result.clone())
             start += items
-        values = self._answer(found[0] if len(found) == 1 else torch.cat(found))
+        values = self._outputs(outputs[0] if len(outputs) == 1 else torch.cat(outputs))
         return unpacked(values, self._items[tuple(crops.shape[1:])])
 
     def _program(self, shape: Shape) -> Program:
@@ -96,10 +100,10 @@ class DeviceNetwork:
 
 
 class Program:
-    """The network on one shape of batch, recorded as a CUDA graph where that is asked for and there is a GPU."""
+    """Network on one batch shape, recorded as a CUDA graph if `record` is set and there is a GPU."""
 
     WARM_UP = 3
-    """Runs before anything is recorded: libraries choose their kernels and memory in those."""
+    """Runs before the recording, in which libraries choose their kernels and allocate memory."""
 
     def __init__(self, run: Run, shape: Shape, lane: Lane, record: bool) -> None:
         import torch
@@ -116,7 +120,7 @@ class Program:
                 self._result = run(self._input)
 
     def __call__(self, crops: Tensor) -> Tensor:
-        """(n, H, W, 3), n at most the batch -> (n, K); the next call may write over it."""
+        """Run the network on (n, H, W, 3), n <= the batch size -> (n, K), which the next call may overwrite."""
         self._input[: len(crops)].copy_(crops)
         if self._graph is None:
             return self._run(self._input)[: len(crops)]
@@ -125,9 +129,9 @@ class Program:
 
 
 class Lane:
-    """Where work is queued: a stream of our own on a GPU, so that nobody else's work is waited for; on the CPU, none.
+    """Execution context: on a GPU a separate CUDA stream, so that no other work is waited for; no stream on the CPU.
 
-    Enter it by calling it.
+    Call it to get a context manager.
     """
 
     def __init__(self, device: str) -> None:
@@ -136,7 +140,7 @@ class Lane:
         self.device, self.stream = device, None
         if device != "cpu":
             self.stream = torch.cuda.Stream()
-            self.stream.wait_stream(torch.cuda.current_stream())  # the weights went up on that one
+            self.stream.wait_stream(torch.cuda.current_stream())  # the weights were uploaded on that stream
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -146,13 +150,13 @@ class Lane:
             yield
 
     def finish(self) -> None:
-        """Wait until all that was queued is done."""
+        """Wait until the queued work is done."""
         if self.stream is not None:
             self.stream.synchronize()
 
 
 class Staging:
-    """Host memory that is pinned for a GPU, kept, and grows with what passes through: pinning is slow."""
+    """Host buffer, pinned for a GPU; it is reused and only ever grows, as pinning is slow."""
 
     def __init__(self, lane: Lane, dtype: str) -> None:
         import torch
@@ -161,7 +165,7 @@ class Staging:
         self._memory = torch.empty(0, dtype=self._dtype)
 
     def room(self, shape: Sequence[int]) -> Tensor:
-        """Memory of that shape; what it held before is gone."""
+        """Return a view of that shape, with undefined content."""
         import torch
 
         count = int(np.prod(shape))
@@ -171,7 +175,10 @@ class Staging:
 
 
 class Upload(Staging):
-    """Array to device. The array may be written over at once; the tensor holds until the next upload."""
+    """Copy from an array to the device.
+
+    The array may be overwritten at once; the tensor is valid until the next upload.
+    """
 
     def __call__(self, values: NDArray[Any]) -> Tensor:
         host = self.room(values.shape)
@@ -180,7 +187,7 @@ class Upload(Staging):
 
 
 class Download(Staging):
-    """Device to array, once all that was queued is done. The array is the caller's."""
+    """Copy from the device to a new array, after all queued work is done."""
 
     def __init__(self, lane: Lane) -> None:
         super().__init__(lane, "float32")

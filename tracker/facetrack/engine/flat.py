@@ -1,4 +1,4 @@
-"""A network as TensorRT builds it best: one float tensor in, one out."""
+"""Wrapper of a network for TensorRT: one float tensor in, one out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from facetrack.engine.packing import packed
 
 
 class Flat(nn.Module):
-    """(N, H, W, 3) crops of any type -> (N, K) float32, the outputs `names` side by side (`engine.packing`)."""
+    """Network with packed outputs: (N, H, W, 3) crops of any type -> (N, K) float32, `names` concatenated.
+
+    See `engine.packing`.
+    """
 
     def __init__(self, network: nn.Module, names: list[str]) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Half precision by explicit types: what computes in half is written into the network, and every runtime obeys it.
+"""Mixed precision by explicit types in the network, which every runtime has to follow.
 
-Convolutions with a batch norm, where the time goes, in half; what turns numbers into coordinates (heatmaps,
-soft-argmax, lattices, dense layers) in float32.
+Convolutions with batch normalisation, the bulk of the time, are in float16; layers that produce coordinates (heatmaps,
+soft-argmax, coordinate grids, dense layers) are in float32.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from facetrack.errors import ModelFileError
 
 
 def half_convolutions(network: nn.Module) -> nn.Module:
-    """A copy of the network, in eval mode, whose normed convolutions are in float16, the norm melted into each;
-    whatever else has numbers of its own gets float32. Inputs and outputs are as before."""
+    """Return a copy of the network, in eval mode, with its batch-normalised convolutions fused and in float16.
+
+    All other layers with parameters or buffers compute in float32. Input and output types are unchanged.
+    """
     network = copy.deepcopy(network).eval()
     for parent in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
         for i, (first, second) in enumerate(pairwise(list(parent))):
@@ -28,7 +30,7 @@ def half_convolutions(network: nn.Module) -> nn.Module:
     for module in network.modules():
         own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
         if own and all(value.dtype != torch.float16 for value in own):
-            module.register_forward_pre_hook(_in_single)
+            module.register_forward_pre_hook(_to_float32)
     return network.eval()
 
 
@@ -41,29 +43,29 @@ class _HalfConvolution(nn.Module):
         return self.convolution(x.half())
 
 
-def _in_single(module: nn.Module, values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _to_float32(module: nn.Module, values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(v.float() if isinstance(v, Tensor) and v.is_floating_point() else v for v in values)
 
 
 def count_convolution_types(program: torch.export.ExportedProgram) -> dict[torch.dtype, int]:
-    """How many convolutions of an exported program give which type: what a runtime is told to build."""
-    found: dict[torch.dtype, int] = {}
+    """Count the convolutions of an exported program by output type."""
+    counts: dict[torch.dtype, int] = {}
     for node in program.graph.nodes:
         if node.op == "call_function" and "conv" in str(node.target):
-            kind = node.meta["val"].dtype
-            found[kind] = found.get(kind, 0) + 1
-    return found
+            dtype = node.meta["val"].dtype
+            counts[dtype] = counts.get(dtype, 0) + 1
+    return counts
 
 
 def check_types(program: torch.export.ExportedProgram, network: nn.Module) -> None:
-    """Raises ModelFileError unless the exported program has as many convolutions in half as the network asks for.
+    """Raise ModelFileError unless the exported program has as many float16 convolutions as the network.
 
-    Runtimes that take types as they stand build those, and no others.
+    Strongly typed runtimes build exactly the types of the program.
     """
-    asked = sum(isinstance(module, _HalfConvolution) for module in network.modules())
-    found = count_convolution_types(program).get(torch.float16, 0)
-    if found != asked:
+    expected = sum(isinstance(module, _HalfConvolution) for module in network.modules())
+    exported = count_convolution_types(program).get(torch.float16, 0)
+    if exported != expected:
         raise ModelFileError(
-            f"torch exported {found} convolutions in half precision where the network has {asked}; report this, and "
-            "use --precision fp32"
+            f"torch exported {exported} convolutions in half precision where the network has {expected}; report this, "
+            "and use --precision fp32"
         )

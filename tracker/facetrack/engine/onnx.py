@@ -17,17 +17,17 @@ PROVIDERS = {
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
     "tensorrt": ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
 }
-"""What runs the graph, the first that can take an operator."""
+"""Execution providers by decreasing priority: each operator runs on the first that supports it."""
 
 
 class OnnxEngine:
-    """A network file opened in ONNX Runtime.
+    """Network file opened in ONNX Runtime.
 
-    threads: 1 by default: networks this small lose more to hand-over than a second core gives. Workers never spin:
-    spinning burns whole cores between two frames.
+    threads: 1 by default: for networks this small the synchronisation costs more than a second core gains. Worker
+        threads never spin, as spinning keeps whole cores busy between two frames.
     provider: a key of PROVIDERS.
-    Raises ModelFileError where the file is missing, is no ONNX file, or does not say what it needs; MissingExtraError
-    where this ONNX Runtime does not have the provider or cannot start it.
+    Raises ModelFileError if the file is missing, is no ONNX file, or lacks facetrack's metadata; MissingExtraError if
+    this ONNX Runtime does not have the provider or cannot start it.
     """
 
     def __init__(self, path: Path | str, threads: int = 1, provider: str = "cpu") -> None:
@@ -63,7 +63,7 @@ def _open(path: Path, threads: int, provider: str) -> Any:
         raise ModelFileError(
             f"{path} is not a network that ONNX Runtime can open ({reason}); expected an .onnx file"
         ) from error
-    # A provider that lacks its libraries is left out without an error, and the CPU takes its place.
+    # ONNX Runtime silently falls back to the CPU if a provider's libraries are missing.
     _check_provider(provider, session.get_providers())
     return session
 

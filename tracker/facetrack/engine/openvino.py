@@ -14,15 +14,16 @@ from facetrack.modelfile import METADATA_KEY, ModelSpec
 from facetrack.types import Image
 
 RT_INFO = ["framework", METADATA_KEY]
-"""Where OpenVINO keeps what an .onnx has as metadata; its own format (.xml and .bin) keeps it there, too."""
+"""Path of an .onnx file's metadata in an OpenVINO model, also in its own format (.xml and .bin)."""
 SUFFIXES = (".onnx", ".xml")
 
 
 class OpenVinoEngine:
-    """A network file (.onnx, or .xml with its .bin) opened in OpenVINO, on the CPU, for latency.
+    """Network file (.onnx, or .xml with its .bin) opened in OpenVINO, on the CPU, optimised for latency.
 
-    threads: as for `OnnxEngine`. Computes in float32 always: on processors with bfloat16 units OpenVINO would round to
-    those by itself, which costs tenths of a pixel. One thread may call it at a time.
+    threads: as for `OnnxEngine`.
+    Always computes in float32: on processors with bfloat16 units OpenVINO's default is bfloat16, which costs tenths of
+    a pixel. Not thread-safe.
     Raises MissingExtraError without the extra; ModelFileError as `OnnxEngine` does.
     """
 
@@ -39,20 +40,20 @@ class OpenVinoEngine:
         }
         compiled = openvino.Core().compile_model(model, "CPU", settings)
         self._request = compiled.create_infer_request()
-        # One tensor may have several names: that of the node before it, too, where a node was left out.
+        # A tensor may have several names: after an optimised-away node, also that of the node before it.
         self._outputs: list[str] = [
             next(name for name in self.spec.outputs if name in output.get_names()) for output in compiled.outputs
         ]
 
     def __call__(self, batch: Image) -> dict[str, NDArray[np.float32]]:
-        # The input is read where it lies; the outputs are copied, as the next call writes over them.
-        found = self._request.infer([batch], share_inputs=True, share_outputs=False)
-        return dict(zip(self._outputs, found.to_tuple(), strict=True))
+        # The input is not copied; the outputs are, as the next call overwrites them.
+        outputs = self._request.infer([batch], share_inputs=True, share_outputs=False)
+        return dict(zip(self._outputs, outputs.to_tuple(), strict=True))
 
 
 def need_openvino() -> Any:
-    """The package. Raises MissingExtraError where it is not installed."""
-    # Importing openvino reports to its makers over the network, and waits for it, unless this package is not there.
+    """Import OpenVINO. Raises MissingExtraError if it is not installed."""
+    # `import openvino` sends telemetry, and waits for the network, if openvino_telemetry can be imported.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         import openvino
@@ -65,7 +66,7 @@ def need_openvino() -> Any:
 
 
 def metadata_of(model: Any) -> dict[str, str]:
-    """The entry that says what the network needs, where OpenVINO's model has one."""
+    """Return the model's facetrack metadata by METADATA_KEY; empty if there is none."""
     return {METADATA_KEY: str(model.get_rt_info(RT_INFO).value)} if model.has_rt_info(RT_INFO) else {}
 
 

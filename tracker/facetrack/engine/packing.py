@@ -1,4 +1,4 @@
-"""All outputs of a network side by side in one tensor: one copy from the device instead of five."""
+"""Packing of a network's outputs into one tensor: one copy from the device instead of five."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ if TYPE_CHECKING:
 
 Outputs: TypeAlias = dict[str, Floats]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
-"""Of one item of each output, in the order in which `packed` lays them side by side."""
+"""Shape of one item of each output, in the order of concatenation; () for a scalar."""
 
 
 def item_shapes(network: nn.Module, names: list[str], shape: tuple[int, ...]) -> Shapes:
-    """The shape of each output for one item of a batch of `shape`."""
+    """Return the shape of each output for one item of a batch of `shape`."""
     import torch
 
     device = next(iter(network.parameters())).device
     with torch.inference_mode():
-        found = network(torch.zeros((1, *shape[1:]), dtype=torch.uint8, device=device))
-    return {name: tuple(found[name].shape[1:]) for name in names}
+        outputs = network(torch.zeros((1, *shape[1:]), dtype=torch.uint8, device=device))
+    return {name: tuple(outputs[name].shape[1:]) for name in names}
 
 
-def packed(found: dict[str, Tensor], names: list[str]) -> Tensor:
-    """All outputs side by side, (N, K) float32."""
+def packed(outputs: dict[str, Tensor], names: list[str]) -> Tensor:
+    """Concatenate the flattened outputs, (N, ...) each, to (N, K) float32."""
     import torch
 
-    return torch.cat([found[name].flatten(1) if found[name].dim() > 1 else found[name][:, None] for name in names], 1)
+    columns = [outputs[name].flatten(1) if outputs[name].dim() > 1 else outputs[name][:, None] for name in names]
+    return torch.cat(columns, 1)
 
 
 def unpacked(values: Floats, shapes: Shapes) -> Outputs:
-    """The outputs of `packed` by name. shapes: of one item each, in the same order; () for a number."""
+    """Split the (N, K) result of `packed` into outputs by name, (N, *shape) each."""
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
     columns = np.split(values, ends, axis=1)
     return {

@@ -1,6 +1,6 @@
 """PyTorch: the network as it was trained, on the CPU or, recorded as CUDA graphs, on an NVIDIA GPU.
 
-Needs the extra `train`: the .onnx keeps the weights, `facetrain.export.load` puts them back into the torch network. A
+Needs the extra `train`: the .onnx keeps the weights, which `facetrain.export.load` loads into the torch network. A
 .pt2 written by `facetrack export --engine torch` needs torch alone.
 """
 
@@ -24,16 +24,20 @@ if TYPE_CHECKING:
 
 DEVICES = ("cpu", "cuda")
 EXTRA_FILE = f"{METADATA_KEY}.json"
-"""The file inside a .pt2 that says what the network needs."""
+"""Name of the metadata file inside a .pt2."""
 
 
 class TorchEngine:
-    """threads: torch has one setting for the process, which each call on the CPU makes its own. device: one of DEVICES.
-    precision: fp16 computes the convolutions in half precision (`facetrack.engine.half_precision`). sizes: of the
-    batches that CUDA graphs are recorded for; the CPU takes any. One thread may call it at a time.
+    """Network file (.onnx or .pt2) opened in torch.
 
-    from_frame: cuts the crops on the GPU; None on the CPU, where OpenCV does it faster.
-    Raises MissingExtraError without torch or the device; ModelFileError, DataError where the file is not one of ours.
+    threads: torch has one setting per process, which each call on the CPU sets to this number.
+    device: one of DEVICES.
+    precision: fp16 computes the convolutions in half precision (`facetrack.engine.half_precision`).
+    sizes: batch sizes that CUDA graphs are recorded for; the CPU takes any.
+    from_frame: inference on a frame, cutting the crops on the GPU; None on the CPU, where OpenCV is faster.
+    Not thread-safe.
+    Raises MissingExtraError without torch or the device; ModelFileError or DataError if facetrain did not write the
+    file.
     """
 
     def __init__(
@@ -56,7 +60,7 @@ class TorchEngine:
 
 
 def on_device(network: nn.Module, spec: ModelSpec, device: str, sizes: tuple[int, ...] = BUCKETS) -> DeviceNetwork:
-    """The network, moved there, as torch runs it."""
+    """Move the network to the device and return it as a `DeviceNetwork`."""
     network, names = network.to(device), list(spec.outputs)
     return DeviceNetwork(
         lambda shape: lambda crops: packed(network(crops), names),
@@ -66,7 +70,7 @@ def on_device(network: nn.Module, spec: ModelSpec, device: str, sizes: tuple[int
 
 
 class CpuNetwork:
-    """Runs the network as it stands. names: of the outputs that are asked for."""
+    """Network on the CPU. names: outputs to return."""
 
     def __init__(self, network: nn.Module, names: list[str], threads: int = 1) -> None:
         self._network, self._names, self._threads = network, names, threads
@@ -77,12 +81,12 @@ class CpuNetwork:
         if torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
         with torch.inference_mode():
-            found = self._network(torch.from_numpy(np.ascontiguousarray(batch)))
-        return {name: found[name].numpy() for name in self._names}
+            outputs = self._network(torch.from_numpy(np.ascontiguousarray(batch)))
+        return {name: outputs[name].numpy() for name in self._names}
 
 
 def need_torch(device: str) -> Any:
-    """The package. Raises MissingExtraError where it or the device is missing, ModelFileError for another device."""
+    """Import torch. Raises MissingExtraError if it or the device is missing, ModelFileError for an unknown device."""
     if device not in DEVICES:
         raise ModelFileError(f"the engine torch runs on {' or '.join(DEVICES)}, not on '{device}'")
     try:
@@ -99,9 +103,9 @@ def need_torch(device: str) -> Any:
 
 
 def open_module(path: Path, precision: str = "fp32") -> tuple[nn.Module, ModelSpec]:
-    """The torch network of one of our files, in eval mode, and what the file says.
+    """Return the torch network of a facetrain file, in eval mode, and its specification.
 
-    path: an .onnx, whose float32 weights are put back, or a .pt2, which has its precision. Raises as `TorchEngine`.
+    path: an .onnx, whose float32 weights are loaded, or a .pt2, whose precision is fixed. Raises as `TorchEngine`.
     """
     if not path.is_file():
         raise ModelFileError(f"{path}: no such model file; give the path of an .onnx exported by facetrain")
@@ -125,26 +129,26 @@ def open_module(path: Path, precision: str = "fp32") -> tuple[nn.Module, ModelSp
 def _open_program(path: Path) -> tuple[nn.Module, ModelSpec]:
     import torch
 
-    said = {EXTRA_FILE: ""}
+    extra_files = {EXTRA_FILE: ""}
     try:
-        program = torch.export.load(path, extra_files=said)
-    except Exception as error:  # a zip of another kind fails in many ways
+        program = torch.export.load(path, extra_files=extra_files)
+    except Exception as error:  # torch raises many types for other zip files
         raise ModelFileError(
             f"{path} is no program that torch {torch.__version__} can load; export it again"
         ) from error
-    return program.module(), spec_in(said, path)
+    return program.module(), spec_in(extra_files, path)
 
 
-def spec_in(said: dict[str, str], path: Path) -> ModelSpec:
-    """What a loaded program's extra files say it needs. Raises ModelFileError where they do not."""
-    text = said[EXTRA_FILE]
+def spec_in(extra_files: dict[str, str], path: Path) -> ModelSpec:
+    """Return the specification in a loaded program's extra files. Raises ModelFileError if there is none."""
+    text = extra_files[EXTRA_FILE]
     return ModelSpec.from_metadata({METADATA_KEY: text} if text else {}, path)
 
 
 def save_program(network: nn.Module, spec: ModelSpec, crops: Tensor, path: Path) -> None:
-    """Write the network as a .pt2 for any number of crops; crops: (N, H, W, 3) uint8, two or more.
+    """Write the network as a .pt2 with a dynamic batch size.
 
-    Its other sizes are those of `crops`.
+    crops: (N, H, W, 3) uint8, N >= 2; H and W are fixed.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Which of several ways is faster here: in turns, so that whatever else the machine does slows all of them alike."""
+"""Interleaved timing of several functions, so that other load on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 WARM_UP = 3
-"""Rounds before the first that counts: runtimes set up their memory then."""
+"""Rounds before the measurement, in which runtimes allocate their memory."""
 
 
 def interleaved_ms(
@@ -16,10 +16,11 @@ def interleaved_ms(
     timer: Callable[[], float] = time.perf_counter,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Median time of each way in ms, each called once a round, until `seconds` are over; three rounds at the least.
+    """Return the median duration of each function in ms, each called once a round for `seconds`, three rounds or more.
 
-    timer: what each call is timed by, in seconds. `time.process_time` counts what the processor worked: for one thread
-    that is the time on an idle machine, however busy this one is. clock: what `seconds` are counted by.
+    timer: timer of the calls, in seconds. `time.process_time` counts CPU time: for one thread that is the duration on
+        an idle machine, whatever the load of this one.
+    clock: timer of `seconds`.
     """
     for _ in range(WARM_UP):
         for run in ways.values():
@@ -33,4 +34,4 @@ def interleaved_ms(
             run()
             times[name].append(timer() - began)
         rounds += 1
-    return {name: 1000 * statistics.median(taken) for name, taken in times.items()}
+    return {name: 1000 * statistics.median(durations) for name, durations in times.items()}

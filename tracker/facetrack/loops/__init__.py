@@ -1,1 +1,1 @@
-"""Source to tracker to sinks, for live and for recorded sources."""
+"""Processing loops from source over tracker to sinks, for live and recorded sources."""

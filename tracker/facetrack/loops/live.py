@@ -1,4 +1,4 @@
-"""The live loop: camera to tracker to sinks, newest frame first."""
+"""Live loop: camera to tracker to sinks, always on the newest frame."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from facetrack.types import Face, Frame, Image
 
 Record: TypeAlias = "Callable[[Image, float], None]"
-"""Takes a drawn picture and its time in seconds."""
+"""Writer of the recording: annotated frame and its time in seconds."""
 
 
 class LiveLoop:
-    """Camera to tracker to outputs, until the stream ends or the person does."""
+    """Loop from camera to tracker to outputs, until the stream ends or the user quits."""
 
     RATE_WINDOW = 30
-    """Frames over which the shown rate and latency are taken."""
+    """Last frames that the displayed frame rate and latency refer to."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class LiveLoop:
         self.recording, self.window, self.mirror = recording, window, mirror
         self.pacer, self.overlay = SearchPacer(), SignalOverlay()
         self.done_s: deque[float] = deque(maxlen=self.RATE_WINDOW)
-        self.latency_ms = array("f")  # of every frame: 10 MB a day
+        self.latency_ms = array("f")  # of every frame; 10 MB a day at 30 fps
 
     def run(self) -> None:
         first_s: float | None = None
@@ -69,7 +69,7 @@ class LiveLoop:
             self._search(since_start)
 
     def _search(self, frame: Frame) -> None:
-        """Look for newcomers now that the result is out: nobody waits for that."""
+        """Run the detector for new faces after the frame's result is output, so that it adds no latency."""
         if self.tracker.search_is_due(frame.time_s, self.pacer.interval_s):
             started_s = time.perf_counter()
             self.tracker.search(frame)
@@ -82,7 +82,7 @@ class LiveLoop:
 
     @property
     def rate(self) -> float:
-        """Frames per second over the last frames."""
+        """Frame rate over the last RATE_WINDOW frames."""
         recent = self.done_s
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
@@ -95,7 +95,7 @@ class LiveLoop:
         return draw_overlay(drawn, self.rate, latency_ms, getattr(self.source, "dropped", None))
 
     def _show(self, picture: Image) -> bool:
-        """Show it and obey the keys; False ends the loop."""
+        """Show the frame and handle key presses; False ends the loop."""
         assert self.window is not None
         key = self.window.show(picture)
         if key == "m":

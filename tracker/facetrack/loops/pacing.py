@@ -1,19 +1,19 @@
-"""How often a live loop looks for newcomers: as often as the machine can afford."""
+"""Detection interval of a live loop, adapted to the detector's cost."""
 
 from __future__ import annotations
 
 
 class SearchPacer:
-    """Looking takes a fixed share of the time: often on a fast machine, seldom on a slow or busy one.
+    """Detection interval that keeps the detector's share of the time constant, within limits.
 
-    Feed it what each search took; a change counts by half after three searches.
+    Call `add_duration` after each search. A step in cost has half its effect after three searches.
     """
 
     SHARE = 0.05
-    """Of one core."""
+    """Share of one core's time."""
     MIN_INTERVAL_S, MAX_INTERVAL_S = 0.1, 1.0
     WEIGHT_OF_NEWEST = 0.2
-    """Weight of the newest search in the mean."""
+    """Weight of the newest search in the exponential moving average of the cost."""
 
     def __init__(self) -> None:
         self.reset()
@@ -22,7 +22,7 @@ class SearchPacer:
         self._cost_s: float | None = None
 
     def add_duration(self, cost_s: float) -> None:
-        """cost_s: of the last search, by the clock."""
+        """Update the mean cost. cost_s: wall time of the last search."""
         self._cost_s = (
             cost_s
             if self._cost_s is None
@@ -31,7 +31,7 @@ class SearchPacer:
 
     @property
     def interval_s(self) -> float:
-        """From one search to the next."""
+        """Interval between two searches."""
         if self._cost_s is None:
             return self.MIN_INTERVAL_S
         return min(max(self._cost_s / self.SHARE, self.MIN_INTERVAL_S), self.MAX_INTERVAL_S)

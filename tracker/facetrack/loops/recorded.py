@@ -1,4 +1,4 @@
-"""The loop over a recorded source: every frame in order, decoding ahead and encoding behind."""
+"""Loop over a recorded source: every frame in order, with prefetched decoding and background encoding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class RunTotals:
-    """What went by, for the closing line."""
+    """Totals of a run, for the summary line."""
 
     def __init__(self) -> None:
         self.frames = self.with_faces = 0
@@ -48,8 +48,10 @@ def follow(
     records: Sequence[JsonLinesSink | CsvSink | ReportSink],
     progress: Progress,
 ) -> RunTotals:
-    """The loop: each frame through the tracker and into every output; decoding runs ahead of it, drawing and encoding
-    behind it."""
+    """Run each frame through the tracker and write the results to every output.
+
+    Decoding is prefetched in one thread; drawing and encoding run in another.
+    """
     from facetrack.drawing.faces import draw_faces
     from facetrack.drawing.signals import SignalOverlay
     from facetrack.loops.threads import BackgroundWriter, prefetch
@@ -71,5 +73,5 @@ def follow(
             if pictures is not None:
                 behind.submit(partial(show, pictures, frame, faces, tracker.events))
             progress.advance(bar)
-    progress.update(bar, total=followed.frames)  # some containers only guess their length
+    progress.update(bar, total=followed.frames)  # n_frames is only an estimate for some containers
     return followed

@@ -1,6 +1,6 @@
-"""Work beside the tracker's: decoding ahead of it and encoding behind it, in a thread each.
+"""Prefetched decoding and background encoding, one thread each.
 
-PyAV and OpenCV let go of the interpreter while they work, so that a second core can take what they do.
+PyAV and OpenCV release the GIL while they work, so that these threads can use a second core.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 QUEUE_SIZE = 4
-"""Frames that may wait between two threads: 25 MB of 1080p, and enough to even out a slow one."""
+"""Queue length between two threads, in frames: 25 MB of 1080p, enough to buffer a single slow frame."""
 _END = object()
 
 
 def prefetch(items: Iterable[Item]) -> Generator[Item]:
-    """The same items in the same order, got in a thread of their own while the caller works on earlier ones.
+    """Yield the items in order, reading QUEUE_SIZE items ahead in a separate thread.
 
-    What the source raises is raised where its item would come. Close the generator before the source
-    (`contextlib.closing`): it waits for what is being read.
+    An exception of the source is raised after the items before it. Close the generator before the source
+    (`contextlib.closing`): closing waits for the pending read.
     """
     source = iter(items)
     with ThreadPoolExecutor(1, "facetrack read") as thread:
@@ -33,10 +33,10 @@ def prefetch(items: Iterable[Item]) -> Generator[Item]:
 
 
 class BackgroundWriter:
-    """Calls made in a thread of their own, one after the other, in the order in which they were given.
+    """Context manager that runs calls in a separate thread, one at a time, in the order of submission.
 
-    As a context: its end waits for all of them. What one raises is raised by a later `submit`, or at the end; those
-    that came after it are not made.
+    Leaving the context waits for all calls. An exception of a call is raised by a later `submit`, or when the context
+    is left; the calls submitted after it are not run.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class BackgroundWriter:
         self._failed = False
 
     def submit(self, call: Callable[[], None]) -> None:
-        """Waits only where WAITING calls are still to be made."""
+        """Submit a call; blocks when QUEUE_SIZE calls are pending."""
         while self._waiting and (len(self._waiting) >= QUEUE_SIZE or self._waiting[0].done()):
             self._waiting.popleft().result()
         self._waiting.append(self._thread.submit(self._make, call))

@@ -1,4 +1,4 @@
-"""A window to watch in. OpenCV ends the whole process where there is no display, so that is asked for beforehand."""
+"""Display window of OpenCV, which aborts the process without a display, so that the display is checked first."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ _ADVICE = "use --no-window with --json or --record, or run it on a desktop"
 
 
 class Window:
-    """Shows pictures and gives back the keys that were pressed in it.
+    """Window that shows frames and returns the keys pressed in it.
 
-    Raises DisplayError where no window can be opened. `closed` turns True when the person closes it.
+    closed: whether the user has closed the window.
+    Raises DisplayError if no window can be opened.
     """
 
     def __init__(self, title: str = "facetrack") -> None:
         check_display()
         self._title = title
-        # OpenCV's Qt looks for fonts that its wheel does not carry and says so at length; nothing here needs them.
+        # OpenCV's Qt warns at length about fonts missing from its wheel; none of them is needed here.
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
@@ -59,7 +60,7 @@ class Window:
 
 
 def check_display() -> None:
-    """Raise DisplayError on a system whose windows come from an X or Wayland server when none answers."""
+    """Raise DisplayError on Linux if there is neither a Wayland display nor an X server that responds."""
     if not sys.platform.startswith("linux"):
         return
     if os.environ.get("WAYLAND_DISPLAY"):
@@ -72,7 +73,7 @@ def check_display() -> None:
 
 
 def _x_server_answers(display: str) -> bool:
-    """Connect as X clients do: a local socket for `:N`, TCP port 6000 + N for `host:N`."""
+    """Return whether the X server accepts a connection: local socket for `:N`, TCP port 6000 + N for `host:N`."""
     host, _, rest = display.rpartition(":")
     number = rest.split(".")[0]
     if not number.isdecimal():

@@ -1,7 +1,7 @@
-"""The One-Euro filter (Casiez, Roussel, Vogel: "1 Euro Filter", CHI 2012) over numbers and arrays.
+"""One-Euro filter (Casiez, Roussel, Vogel: "1 Euro Filter", CHI 2012) of numbers and arrays.
 
-At rest it is a first-order low-pass at `min_cutoff_hz`; the faster a value moves, the higher the cutoff, so that
-jitter goes where it is seen and lag where it is felt.
+At rest it is a first-order low-pass at `min_cutoff_hz`; the cutoff rises with the speed, which reduces jitter at rest
+and lag in motion.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ Complex = NDArray[np.complex128]
 
 @dataclass(frozen=True, slots=True)
 class OneEuroOptions:
-    """The three constants of the paper.
+    """Constants of the paper.
 
-    min_cutoff_hz: cutoff at rest; inf passes everything through.
-    beta: how much the cutoff rises with speed, in Hz per (scale unit per second).
-    d_cutoff_hz: cutoff of the filter on the speed itself.
+    min_cutoff_hz: cutoff at rest; inf disables the filter.
+    beta: slope of the cutoff over the speed, in Hz per (scale unit per second).
+    d_cutoff_hz: cutoff of the low-pass on the speed.
     """
 
     min_cutoff_hz: float = 2.0
@@ -45,12 +45,12 @@ def smoothing_factor(cutoff_hz: float, step_s: float) -> float: ...
 @overload
 def smoothing_factor(cutoff_hz: NDArray[np.floating], step_s: float) -> Array: ...
 def smoothing_factor(cutoff_hz: NDArray[np.floating] | float, step_s: float) -> Array | float:
-    """alpha = 1 / (1 + tau / Te) with tau = 1 / (2 pi fc) (equation 5 of the paper)."""
+    """Return alpha = 1 / (1 + tau / Te) with tau = 1 / (2 pi fc) (equation 5 of the paper)."""
     return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * step_s * cutoff_hz))  # type: ignore[return-value]
 
 
 def step_from(last_s: float, time_s: float) -> float:
-    """Seconds since the last call. Raises ValueError where that is not before time_s."""
+    """Return time_s - last_s. Raises ValueError unless it is above 0."""
     if not time_s > last_s:
         raise ValueError(f"time_s must increase from call to call, got {time_s} after {last_s}")
     return time_s - last_s
@@ -60,15 +60,15 @@ Value = TypeVar("Value", float, complex, Array, Complex)
 
 
 class OneEuro(Generic[Value]):
-    """One-Euro filter over numbers or arrays of them, all at one time stamp.
+    """One-Euro filter of numbers or arrays of them with a common time stamp.
 
-    Real numbers are filtered as the paper does it, each on its own. A point is the complex number x + iy: its
-    coordinates share a cutoff, driven by the length of its velocity, so that the result does not depend on how the axes
-    lie.
+    Real numbers are filtered independently, as in the paper. A point is the complex number x + iy: its coordinates
+    share a cutoff, driven by the length of its velocity, so that the result does not depend on the direction of the
+    axes.
 
     Delay: options.delay_at_rest_s at rest, less in motion: 1 / (2 pi (min_cutoff_hz + beta speed)).
-    Angles must come unwrapped. Use it for a crop box as OneEuro(options)(x + 1j * y, time_s, scale=size), and on the
-    size's logarithm and the roll with scale 1.
+    Angles must be unwrapped. Use it for a crop box as OneEuro(options)(x + 1j * y, time_s, scale=size), and on the
+    logarithm of the size and the roll with scale 1.
     """
 
     def __init__(self, options: OneEuroOptions) -> None:
@@ -76,13 +76,14 @@ class OneEuro(Generic[Value]):
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything: the next value is taken as it is."""
+        """Reset to the initial state: the next value passes unchanged."""
         self._last: tuple[float, Value, Value] | None = None
 
     def __call__(self, value: Value, time_s: float, scale: float = 1.0) -> Value:
-        """The smoothed value, of the same shape.
+        """Return the smoothed value, of the same shape.
 
-        scale: size of one unit of speed in the values' unit (px per face size, say), so that one beta serves all sizes.
+        scale: unit of length of the speed, in the values' unit (such as the face size in px), so that one beta suits
+            all sizes.
         Raises ValueError when time_s is not later than in the last call.
         """
         if self._last is None:
@@ -90,11 +91,11 @@ class OneEuro(Generic[Value]):
             return +value
         last_s, last, velocity = self._last
         step_s = step_from(last_s, time_s)
-        # The paper's derivative is taken against the last filtered value, not the last raw one (algorithm 1, line 5).
+        # The paper's derivative is relative to the last filtered value, not the last raw one (algorithm 1, line 5).
         d_alpha = smoothing_factor(self.options.d_cutoff_hz, step_s)
         velocity = d_alpha / (step_s * scale) * (value - last) + (1.0 - d_alpha) * velocity
         alpha = smoothing_factor(self.options.min_cutoff_hz + self.options.beta * abs(velocity), step_s)
-        # In this order, not as value + alpha * difference, so that alpha = 1 gives the raw value to the last bit.
+        # In this order, not as value + alpha * difference, so that alpha = 1 returns the raw value exactly.
         last = alpha * value + (1.0 - alpha) * last
         self._last = time_s, last, velocity
-        return +last  # a copy of an array
+        return +last  # unary plus copies an array

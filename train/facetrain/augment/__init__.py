@@ -1,1 +1,1 @@
-"""Random changes of training pictures."""
+"""Augmentation of training images."""

@@ -11,7 +11,7 @@ Flips = NDArray[np.intp]
 
 
 def mirrored(points: Floats, order: Flips, width: int) -> Floats:
-    """(..., K, 2) points of the mirrored picture, with their numbers swapped."""
+    """Mirror (..., K, 2) points horizontally; `order` swaps left and right points."""
     swapped = points[..., order, :].copy()
     swapped[..., 0] = width - 1 - swapped[..., 0]
     return swapped

@@ -1,5 +1,4 @@
-"""What happens to a whole scene before the detector sees it: things in front of faces, bad light, bad lenses, bad
-cables."""
+"""Augmentation of whole detector scenes: occlusion, low light, low contrast, blur, noise, compression."""
 
 from __future__ import annotations
 
@@ -15,16 +14,16 @@ Rng = np.random.Generator
 
 
 def occlude(image: Image, faces: Sequence[Floats], share: float, rng: Rng) -> Image:
-    """A mask, a hand, a cup, a frame: a patch of one colour or of the scene itself over up to a third of some faces,
-    over one half of two fifths of these.
+    """Occlude faces by a patch of one colour or of the scene itself, as by a mask, a hand, a cup or a frame.
 
-    faces: boxes (4,) x0 y0 x1 y1 px. share: of them that are covered.
+    The patch hides up to a third of a face, or in two fifths of the cases one half of it.
+    faces: boxes (4,) x0 y0 x1 y1 px. share: probability that a face is occluded.
     """
     out = image.copy()
     for box in faces:
         if rng.random() >= share:
             continue
-        x0, y0, x1, y1 = _whole(_half(box, rng) if rng.random() < 0.4 else _patch(box, rng), image)
+        x0, y0, x1, y1 = _clip_to_image(_half(box, rng) if rng.random() < 0.4 else _patch(box, rng), image)
         out[y0:y1, x0:x1] = rng.integers(0, 256, 3)
         if rng.random() < 0.4:
             height, width = image.shape[:2]
@@ -41,7 +40,7 @@ def _patch(box: Floats, rng: Rng) -> Floats:
 
 
 def _half(box: Floats, rng: Rng) -> Floats:
-    """One side of the face, upper, lower, left or right, up to its middle, and a little beyond its edges."""
+    """Return the upper, lower, left or right half of the face box, extended a little beyond its edges."""
     side = box[2:] - box[:2]
     patch = np.concatenate([box[:2] - 0.1 * side, box[2:] + 0.1 * side])
     edge = int(rng.integers(4))
@@ -49,8 +48,8 @@ def _half(box: Floats, rng: Rng) -> Floats:
     return patch
 
 
-def _whole(patch: Floats, image: Image) -> tuple[int, int, int, int]:
-    """x0, y0, x1, y1 in whole px inside the picture, at least one wide and high."""
+def _clip_to_image(patch: Floats, image: Image) -> tuple[int, int, int, int]:
+    """Return x0, y0, x1, y1 in whole px inside the image, at least one wide and high."""
     height, width = image.shape[:2]
     x0, y0 = np.clip(patch[:2], 0, [width - 1, height - 1]).astype(int)
     x1, y1 = np.clip(patch[2:], [x0 + 1, y0 + 1], [width, height]).astype(int)
@@ -58,7 +57,7 @@ def _whole(patch: Floats, image: Image) -> tuple[int, int, int, int]:
 
 
 def low_contrast(image: Image, rng: Rng) -> Image:
-    """Little contrast in a dim light, as in old films and dark rooms: levels drawn towards their mean, then darker."""
+    """Reduce contrast towards the mean level, then brightness, as in old footage and dark rooms."""
     contrast, gain = rng.uniform(0.35, 0.8), rng.uniform(0.4, 1.0)
     return np.asarray(np.clip(gain * (contrast * image + (1 - contrast) * image.mean()), 0, 255), np.uint8)
 
@@ -71,11 +70,11 @@ def blur_cell(image: Image, cell: tuple[int, int, int, int], size_px: float, rng
 
 
 def corrupt(image: Image, rng: Rng) -> Image:
-    """Light, colour, blur, low resolution, noise, JPEG: what a webcam does to the whole frame. Coarse on purpose."""
+    """Apply random webcam corruptions to the whole frame: light, colour, blur, low resolution, noise, JPEG."""
     if rng.random() < 0.5:
         image = webcam.colour_jitter(image, rng)
     if rng.random() < 0.12:
-        image = np.clip(image * rng.uniform(0.12, 0.5), 0, 255).astype(np.uint8)  # a dark room
+        image = np.clip(image * rng.uniform(0.12, 0.5), 0, 255).astype(np.uint8)  # low light
     if rng.random() < 0.15:
         image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)  # type: ignore[assignment]
     if rng.random() < 0.16:
@@ -85,7 +84,7 @@ def corrupt(image: Image, rng: Rng) -> Image:
         down = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
         image = cv2.resize(down, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
     if rng.random() < 0.2:
-        shape = image.shape if rng.random() < 0.6 else (*image.shape[:2], 1)  # in colours, or in grey
+        shape = image.shape if rng.random() < 0.6 else (*image.shape[:2], 1)  # colour noise, or grey noise
         noise = (rng.standard_normal(shape, np.float32) * rng.uniform(2, 25)).astype(np.int16)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.2:

@@ -1,5 +1,7 @@
-"""What a webcam does to a face, done to training pictures. Every function takes its random generator; nothing else is
-random."""
+"""Webcam augmentation of training images: geometry, light, blur, noise, compression, occlusion.
+
+Every function takes its random generator; nothing else is random.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +15,26 @@ from facetrack import topology
 from facetrack.errors import DataError
 from facetrack.geometry import CropBox, crop_matrix
 from facetrack.types import Floats, Image
-from facetrain.augment.thirtyfold import PIXELS, PLACES
+from facetrain.augment.thirtyfold import CROP_OFFSETS, PIXEL_FILTERS
 
 Rng = np.random.Generator
 
 
 @dataclass(frozen=True, slots=True)
 class AugmentOptions:
-    """rotation_deg: standard deviation; wide_rotation_deg: the uniform range used for a fifth of the samples.
-    shift: largest move of the crop, and scale: range of its side, both relative to the face's extent.
-    thirtyfold: one of thirty fixed versions (see `augment.thirtyfold`) instead of random turns, shifts and scales; the
-    changes below still apply. blink: closed eyes (see `augment.eyelids`). The other values are probabilities.
+    """Probabilities and ranges of the augmentations.
 
-    The defaults are the preset "webcam". In a recipe or by --set, `preset` begins a section from another one, and the
-    keys beside it change that: `crops.augment.preset = "none"`, `crops.augment.flip = 0.5`.
+    rotation_deg: standard deviation of the crop's rotation.
+    wide_rotation_deg: half range of the uniform rotation used for a fifth of the samples.
+    shift: largest shift of the crop, relative to the face extent.
+    scale: range of the factor on the crop's side.
+    blink: probability of synthetically closed eyes (see `augment.eyelids`).
+    thirtyfold: one of thirty fixed versions (see `augment.thirtyfold`) instead of random rotation, shift and scale; the
+        other augmentations still apply.
+    All other fields are probabilities.
+
+    The defaults are the preset "webcam". In a recipe or by --set, `preset` starts a section from another preset, and
+    the section's other keys override it: `crops.augment.preset = "none"`, `crops.augment.flip = 0.5`.
     """
 
     rotation_deg: float = 12.0
@@ -46,7 +54,7 @@ class AugmentOptions:
 
     @classmethod
     def preset(cls, name: str) -> AugmentOptions:
-        """A preset by its name. Raises DataError for an unknown one."""
+        """Return a preset by its name. Raises DataError for an unknown one."""
         if name not in PRESETS:
             raise DataError(f"there is no augmentation preset '{name}'; expected one of {', '.join(PRESETS)}")
         return PRESETS[name]
@@ -62,26 +70,34 @@ PRESETS = {
     "flip": replace(NONE, flip=0.5),
     "thirtyfold": replace(NONE, thirtyfold=True),
 }
-"""webcam: what a webcam does to a face. none: exact crops. flip: left for right, with the labels swapped. thirtyfold:
-see there. In all of them what lies outside the picture is filled at random (see `warp`)."""
+"""Augmentation presets. All of them fill the area outside the image at random (see `warp`).
+
+webcam: all augmentations.
+none: exact crops.
+flip: horizontal mirroring only.
+thirtyfold: the fixed set of `augment.thirtyfold` only.
+"""
 
 
 def random_crop(points: Floats, margin: float, rng: Rng, options: AugmentOptions) -> CropBox:
-    """The crop that a detector or a tracker might give: turned, shifted and scaled around the points' extent in the
-    crop's axes."""
+    """Draw a rotated, shifted and scaled crop around the points, as a detector or tracker might give it.
+
+    points: (K, 2) px, NaN where missing. margin: side of the unscaled crop over the points' extent in the crop's axes.
+    """
     if options.thirtyfold:
-        place = PLACES[int(rng.integers(len(PLACES)))]
-        return _placed(points, margin, np.deg2rad(place.roll_deg), np.array([place.x, place.y]), 1.0)
+        offset = CROP_OFFSETS[int(rng.integers(len(CROP_OFFSETS)))]
+        return _offset_crop(points, margin, np.deg2rad(offset.roll_deg), np.array([offset.x, offset.y]), 1.0)
     wide = rng.random() < 0.2
     limit = options.wide_rotation_deg
     degrees = rng.uniform(-limit, limit) if wide else rng.normal(0, options.rotation_deg)
     roll = float(np.deg2rad(np.clip(degrees, -limit, limit)))
     shift = rng.uniform(-options.shift, options.shift, 2)
-    return _placed(points, margin, roll, shift, float(np.exp(rng.uniform(*np.log(options.scale)))))
+    return _offset_crop(points, margin, roll, shift, float(np.exp(rng.uniform(*np.log(options.scale)))))
 
 
-def _placed(points: Floats, margin: float, roll: float, shift: NDArray[np.float64], scale: float) -> CropBox:
-    """The crop around the points' extent in axes turned by `roll` radians, moved by `shift` extents along them."""
+def _offset_crop(points: Floats, margin: float, roll: float, shift: NDArray[np.float64], scale: float) -> CropBox:
+    """Return the crop around the points in axes rotated by `roll` radians, shifted by `shift` extents along them."""
+    # Extent in the crop's axes; its shifted middle is rotated back to image px.
     cos, sin = np.cos(roll), np.sin(roll)
     turned = points @ np.array([[cos, -sin], [sin, cos]], np.float32)
     low, high = np.nanmin(turned, axis=0), np.nanmax(turned, axis=0)
@@ -92,32 +108,34 @@ def _placed(points: Floats, margin: float, roll: float, shift: NDArray[np.float6
 
 
 def warp(image: Image, crop: CropBox, out_px: int, rng: Rng) -> tuple[Image, NDArray[np.float64]]:
-    """The crop and the map that made it. What lies outside the picture is black, a plain colour or the last pixel
-    drawn out:
-    a network that only saw black there would take the border for a hint."""
+    """Return the (out_px, out_px, 3) crop and its (2, 3) affine map from image px to crop px.
+
+    The area outside the image is black, a plain colour or the replicated edge: with black alone a network would learn
+    the border as a cue.
+    """
     matrix = crop_matrix(crop, out_px)
     border = rng.choice([cv2.BORDER_CONSTANT, cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE])
     value = (0, 0, 0) if rng.random() < 0.6 else tuple(int(v) for v in rng.integers(0, 256, 3))
     if crop.size_px > 1.8 * out_px:
-        # warpAffine does not average: blur first, as `geometry.cut` does at run time.
+        # warpAffine does not average: blur first, as `geometry.cut` does at inference.
         image = cv2.blur(image, (2, 2))  # type: ignore[assignment]
-    done = cv2.warpAffine(
+    warped = cv2.warpAffine(
         image, matrix, (out_px, out_px), flags=cv2.INTER_LINEAR, borderMode=int(border), borderValue=value
     )
-    return done, matrix  # type: ignore[return-value]
+    return warped, matrix  # type: ignore[return-value]
 
 
 def flip(image: Image, points: Floats, weight: Floats) -> tuple[Image, Floats, Floats]:
-    """Left for right, with the points' numbers swapped."""
+    """Mirror the image horizontally and swap left and right points."""
     mirrored = points[topology.FLIP].copy()
     mirrored[:, 0] = image.shape[1] - 1 - mirrored[:, 0]
     return np.ascontiguousarray(image[:, ::-1]), mirrored, weight[topology.FLIP]
 
 
 def corrupt(image: Image, rng: Rng, options: AugmentOptions) -> Image:
-    """Occluders, light, colour, blur, low resolution, noise and JPEG, in the order in which a camera adds them."""
+    """Apply random occlusion, light, colour, blur, low resolution, noise and JPEG, in a camera's order."""
     if options.thirtyfold:
-        image = PIXELS[int(rng.integers(len(PIXELS)))](image)
+        image = PIXEL_FILTERS[int(rng.integers(len(PIXEL_FILTERS)))](image)
     if rng.random() < options.occlusion:
         image = occlude(image, rng)
     if rng.random() < options.light:
@@ -139,7 +157,7 @@ def corrupt(image: Image, rng: Rng, options: AugmentOptions) -> Image:
 
 
 def colour_jitter(image: Image, rng: Rng) -> Image:
-    """Gamma, contrast, brightness and a cast per channel, through one table; sometimes a side light."""
+    """Vary gamma, contrast, brightness and the gain per channel by one look-up table; sometimes add a side light."""
     ramp = np.linspace(0, 1, 256)[:, None]
     gamma = np.exp(rng.normal(0, 0.3))
     gain = np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.06, 3))
@@ -151,7 +169,7 @@ def colour_jitter(image: Image, rng: Rng) -> Image:
 
 
 def side_light(image: Image, rng: Rng) -> Image:
-    """One side brighter than the other, as by a window."""
+    """Apply a linear brightness gradient, as of light from a window."""
     height, width = image.shape[:2]
     angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.7)
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :, None] * np.float32(np.cos(angle))
@@ -160,7 +178,7 @@ def side_light(image: Image, rng: Rng) -> Image:
 
 
 def blur(image: Image, rng: Rng) -> Image:
-    """Out of focus or moved, up to a twentieth of the crop."""
+    """Apply defocus or motion blur, up to a twentieth of the crop."""
     if rng.random() < 0.5:
         return cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.5, 2.2)))  # type: ignore[return-value]
     length = int(rng.integers(3, 9))
@@ -174,7 +192,7 @@ def blur(image: Image, rng: Rng) -> Image:
 
 
 def downscale(image: Image, rng: Rng) -> Image:
-    """As if the face were small in the frame: 24 px and up."""
+    """Downscale to 24 px or more and upscale again, to simulate a face that is small in the frame."""
     height, width = image.shape[:2]
     small = int(rng.integers(24, max(25, width * 3 // 4)))
     down = cv2.resize(image, (small, small * height // width), interpolation=cv2.INTER_AREA)
@@ -182,7 +200,7 @@ def downscale(image: Image, rng: Rng) -> Image:
 
 
 def occlude(image: Image, rng: Rng) -> Image:
-    """A plain or noisy rectangle or ellipse over up to a quarter of the crop: a hand, a cup, hair, a frame's edge."""
+    """Occlude up to a quarter of the crop by a plain or noisy rectangle or ellipse, as by a hand, a cup or hair."""
     height, width = image.shape[:2]
     size = np.array([width, height]) * rng.uniform(0.1, 0.5, 2)
     centre = rng.uniform(0, 1, 2) * [width, height]

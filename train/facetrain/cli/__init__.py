@@ -1,4 +1,4 @@
-"""The training commands of the command line, found by name from `facetrack.cli.training`."""
+"""Training commands of the command line, looked up by name from `facetrack.cli.training`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from importlib import import_module
 import typer
 
 GROUPS = {"eval": "evaluations", "data": "data"}
-"""Commands with commands of their own -> the module that holds them."""
+"""Groups of commands -> the module of each."""
 
 
 def app(name: str) -> typer.Typer:
-    """The command or group of commands `name`, its module imported only now."""
+    """Import and return the command or group of commands `name`."""
     module = import_module(f"facetrain.cli.{GROUPS.get(name, name)}")
     if name in GROUPS:
         group: typer.Typer = module.app

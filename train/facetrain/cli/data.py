@@ -1,5 +1,4 @@
-"""`facetrack data`: look at labelled faces in any known format, write them as a pack or as Kaggle's CSV, and write
-Kaggle's submission."""
+"""`facetrack data`: inspection, conversion and synthesis of labelled faces, and Kaggle's submission."""
 
 from __future__ import annotations
 
@@ -14,9 +13,10 @@ if TYPE_CHECKING:
     from facetrain.formats.reading import ReadResult
     from facetrain.labelling.inspection import Inspection
 
-app = typer.Typer(no_args_is_help=True, help="Look at labelled faces, convert them, submit.")
+app = typer.Typer(no_args_is_help=True, help="Inspect, convert and make labelled faces.")
 
 SHOWN = 10
+"""Largest number of problems that are printed."""
 Source = Annotated[Path, typer.Argument(help="A pack, a folder, a CSV, XML, JSON, .mat, .txt ..., or synthetic:COUNT.")]
 
 
@@ -27,25 +27,27 @@ def inspect(
         Path | None, typer.Option(help="Folder for sheet.png, histograms.png, inspection.json and problems.txt.")
     ] = None,
 ) -> None:
-    """Count what is there: samples, missing points, attributes, sizes, head angles, and every row with a problem."""
+    """Report samples, missing points, attributes, sizes, head angles, and every row with a problem."""
     from facetrain.labelling import inspection
 
     result = _read(path)
-    found = inspection.inspect(result.samples, result.sizes_px)
-    _print_counts(found, path)
+    statistics = inspection.inspect(result.samples, result.sizes_px)
+    _print_counts(statistics, path)
     _print_problems(result.problems, out)
     if out is not None:
-        inspection.save(found, result.samples, result.problems, out)
+        inspection.save(statistics, result.samples, result.problems, out)
         typer.echo(f"wrote sheet.png, histograms.png, inspection.json and problems.txt to {out}")
 
 
 @app.command()
 def convert(
     path: Source,
-    out: Annotated[Path, typer.Argument(help="The pack's path without ending, or the CSV.")],
-    to: Annotated[str, typer.Option(help="pack, or kaggle: 96x96 greys with 15 points in Kaggle's columns.")] = "pack",
+    out: Annotated[Path, typer.Argument(help="The pack's path without suffix, or the CSV.")],
+    to: Annotated[
+        str, typer.Option(help="pack, or kaggle: 96x96 grey images with 15 points in Kaggle's columns.")
+    ] = "pack",
     scheme: Annotated[
-        str | None, typer.Option(help="Convert the points first, such as to 300w-68, five or kaggle-15.")
+        str | None, typer.Option(help="Convert the points first, for example to 300w-68, five or kaggle-15.")
     ] = None,
 ) -> None:
     """Write labelled faces as a pack (NAME.zip + NAME.npz) or as Kaggle's training.csv."""
@@ -73,29 +75,29 @@ def convert(
 @app.command()
 def submission(
     runs: Annotated[
-        list[Path], typer.Argument(help="Run folders (or .onnx) of the kaggle recipes; several: the mean.")
+        list[Path], typer.Argument(help="Run folders (or .onnx) of the kaggle recipes; the mean of several.")
     ],
     test: Annotated[Path, typer.Option(help="Kaggle's test.csv.")],
     lookup: Annotated[Path, typer.Option(help="Kaggle's IdLookupTable.csv.")],
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("submission.csv"),
-    flip: Annotated[bool, typer.Option("--flip", help="Also look at each mirror image, and take the mean.")] = False,
+    flip: Annotated[bool, typer.Option("--flip", help="Average over each image and its mirror image.")] = False,
 ) -> None:
     """Write Kaggle's submission.csv with trained networks."""
     from facetrain.tasks.catalogue import submit
 
-    typer.echo(f"wrote {out}: {submit(runs, test, lookup, out, flip)} pictures")
+    typer.echo(f"wrote {out}: {submit(runs, test, lookup, out, flip)} images")
 
 
 @app.command()
 def render(
-    head_model: Annotated[Path, typer.Argument(help="A morphable head as .npz (ICT-FaceKit's arrays).")],
-    out: Annotated[Path, typer.Option(help="The pack's path without ending.")],
-    count: Annotated[int, typer.Option(min=1, help="How many heads.")] = 2000,
+    head_model: Annotated[Path, typer.Argument(help="A morphable head model as .npz (ICT-FaceKit's arrays).")],
+    out: Annotated[Path, typer.Option(help="The pack's path without suffix.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of heads.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same heads.")] = 0,
-    backgrounds: Annotated[Path | None, typer.Option(help="A zip of photographs without faces to put behind.")] = None,
+    backgrounds: Annotated[Path | None, typer.Option(help="A zip of background photographs without faces.")] = None,
     turned: Annotated[Path | None, typer.Option(help="Heads to +-95 degrees; the file of `data teacher`.")] = None,
 ) -> None:
-    """Render random 3-D heads, whose points, angles, lids, mouth and gaze are known exactly, as a pack."""
+    """Render random 3-D heads with exact points, angles, lids, mouth and gaze, as a pack."""
     from rich.progress import track
 
     from facetrain.formats.zips import read_zip_images
@@ -124,8 +126,10 @@ def teacher(
     head_model: Annotated[Path, typer.Option(help="A morphable head as .npz (ICT-FaceKit's arrays).")],
     out: Annotated[Path, typer.Option(help="The file to write, for `facetrack label --teacher ensemble`.")],
 ) -> None:
-    """Fit what the ensemble teacher needs from hand-labelled faces: the map from MediaPipe's mesh to the 68 points,
-    the jaw of a 3-D head, and how far each pack's labels lie to one side."""
+    """Fit the ensemble teacher to hand-labelled faces.
+
+    It consists of the map from MediaPipe's mesh to the 68 points, the jaw of a 3-D head, and each pack's label offset.
+    """
     from facetrack.cli.extras import need_training
 
     need_training()
@@ -144,39 +148,46 @@ def teacher(
 
 @app.command()
 def blinks(
-    table: Annotated[Path, typer.Argument(help="CSV beside its clips: video, first_closed_frame, last_closed_frame.")],
-    landmarks: Annotated[Path | None, typer.Option(help="A network with attribute heads; the bundled one.")] = None,
-    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("blinks.png"),
+    table: Annotated[
+        Path, typer.Argument(help="CSV in the folder of its clips: video, first_closed_frame, last_closed_frame.")
+    ],
+    landmarks: Annotated[
+        Path | None, typer.Option(help="A network with attribute heads; by default the bundled one.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The plot to write.")] = Path("blinks.png"),
 ) -> None:
-    """Draw how far a network says the eyes are open, beside blinks that a person marked."""
+    """Plot a network's predicted eye openness against labelled blinks."""
     from facetrack.cli.extras import need_training
 
     need_training()
     from facetrain.evaluation.signals import openness
 
-    found = openness.traces(table, landmarks)
-    openness.save_picture(found, out)
-    for trace in found:
+    traces = openness.traces(table, landmarks)
+    openness.save_picture(traces, out)
+    for trace in traces:
         for blink in trace.blinks:
-            shown = "shows" if trace.shows(blink) else "does not show"
+            detected = "detected" if trace.shows(blink) else "missed"
             lowest = f"lowest {trace.lowest(blink):.2f}, limit {trace.limit:.2f}"
-            typer.echo(f"{trace.video} {blink.first}-{blink.last}: {shown} ({lowest})")
-        typer.echo(f"{trace.video}: seems closed in {trace.closed_outside_blinks()} other frames of {len(trace.eyes)}")
+            typer.echo(f"{trace.video} {blink.first}-{blink.last}: {detected} ({lowest})")
+        false_frames = trace.closed_outside_blinks()
+        typer.echo(f"{trace.video}: predicted closed in {false_frames} other frames of {len(trace.eyes)}")
     typer.echo(f"wrote {out}")
 
 
 @app.command()
 def crowd(
-    pack: Annotated[Path, typer.Argument(help="Labelled faces to cut people from: a pack such as data/helen_train.")],
-    out: Annotated[Path, typer.Option(help="The clip to write (.mp4); its truth goes beside it, as .jsonl.")],
-    backgrounds: Annotated[Path | None, typer.Option(help="A zip of photographs without faces to put behind.")] = None,
+    pack: Annotated[
+        Path, typer.Argument(help="Labelled faces for the cut-out people: a pack such as data/helen_train.")
+    ],
+    out: Annotated[Path, typer.Option(help="The clip to write (.mp4); its ground truth is written as .jsonl.")],
+    backgrounds: Annotated[Path | None, typer.Option(help="A zip of background photographs without faces.")] = None,
     head_model: Annotated[
-        Path | None, typer.Option(help="A morphable head as .npz: adds the scene in which heads turn away.")
+        Path | None, typer.Option(help="A morphable head model as .npz: adds a scene in which heads turn away.")
     ] = None,
     fps: Annotated[float, typer.Option(min=5, max=120, help="Frames per second.")] = 30.0,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same people.")] = 1,
 ) -> None:
-    """Make a clip in which people cross, leave, come back, are covered, grow and turn away, and its truth."""
+    """Make a clip of people who cross, leave, return, are occluded, grow and turn away, with its ground truth."""
     from facetrack.cli.extras import need_training
 
     need_training()
@@ -188,8 +199,8 @@ def crowd(
     scenes = script.script(with_heads=head_model is not None)
     with Console(stderr=True).status("cutting people out"):
         made = clip.make_clip(scenes, pack, clip.read_backgrounds(backgrounds), head_model, fps, seed)
-    beside = clip.write_clip(made, out, lambda indices: track(indices, "frames", console=Console(stderr=True)))
-    typer.echo(f"wrote {len(made)} frames in {len(scenes)} scenes to {out}, their truth to {beside}")
+    truth = clip.write_clip(made, out, lambda indices: track(indices, "frames", console=Console(stderr=True)))
+    typer.echo(f"wrote {len(made)} frames in {len(scenes)} scenes to {out}, their ground truth to {truth}")
 
 
 def _read(path: Path) -> ReadResult:
@@ -201,19 +212,19 @@ def _read(path: Path) -> ReadResult:
         return read_any(path)
 
 
-def _print_counts(found: Inspection, path: Path) -> None:
+def _print_counts(statistics: Inspection, path: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("what", "figure", title=f"{path}: {found.samples} samples in {found.groups} groups")
-    for scheme, count in found.schemes.items():
+    table = Table("statistic", "value", title=f"{path}: {statistics.samples} samples in {statistics.groups} groups")
+    for scheme, count in statistics.schemes.items():
         table.add_row(f"points: {scheme}", str(count))
-    for scheme, counts in found.missing.items():
+    for scheme, counts in statistics.missing.items():
         table.add_row(f"missing of {scheme}", _missing_text(scheme, counts.tolist()))
-    table.add_row("with a point outside the picture", str(found.outside))
-    for name, values in found.attributes.items():
+    table.add_row("with a point outside the image", str(statistics.outside))
+    for name, values in statistics.attributes.items():
         table.add_row(name, ", ".join(f"{value}: {count:g}" for value, count in values.items()))
-    for name, text in _ranges(found):
+    for name, text in _ranges(statistics):
         table.add_row(name, text)
     Console().print(table)
 
@@ -225,11 +236,12 @@ def _missing_text(scheme: str, counts: list[int]) -> str:
     return f"{sum(counts)} values" + (f": {', '.join(named[:20])}" if named else "")
 
 
-def _ranges(found: Inspection) -> list[tuple[str, str]]:
+def _ranges(statistics: Inspection) -> list[tuple[str, str]]:
     import numpy as np
 
-    columns = [("face size, px", found.sizes_px)]
-    columns += [(f"{name}, degrees", found.angles_deg[:, axis]) for axis, name in enumerate(("yaw", "pitch", "roll"))]
+    columns = [("face size, px", statistics.sizes_px)]
+    angles = statistics.angles_deg
+    columns += [(f"{name}, degrees", angles[:, axis]) for axis, name in enumerate(("yaw", "pitch", "roll"))]
     rows = []
     for name, values in columns:
         if len(values):
@@ -245,5 +257,5 @@ def _print_problems(problems: list[str], out: Path | None) -> None:
     for problem in problems[:SHOWN]:
         typer.echo(f"  {problem}")
     if len(problems) > SHOWN:
-        where = "problems.txt has them all" if out is not None else "give --out to have them all in problems.txt"
+        where = "problems.txt has all of them" if out is not None else "--out writes all of them to problems.txt"
         typer.echo(f"  ... and {len(problems) - SHOWN} more; {where}")

@@ -1,4 +1,4 @@
-"""`facetrack eval` on labelled faces: how exact networks are, and how they bear what goes wrong."""
+"""`facetrack eval` and `facetrack eval robustness`: accuracy and robustness of networks on labelled faces."""
 
 from __future__ import annotations
 
@@ -20,25 +20,31 @@ from facetrain.evaluation.landmarks.network import Evaluation
 from facetrain.sample import usable
 
 DEFAULT_FACES = 150
-"""For curves: each face is looked at forty times."""
+"""Number of faces for robustness curves, where each face is processed about forty times."""
 Models = Annotated[
     list[Path],
     typer.Argument(
-        help="Networks (.onnx), run folders that hold model.onnx; MediaPipe's face_landmarker.task as a peer.",
+        help="Networks (.onnx), run folders that hold model.onnx; MediaPipe's face_landmarker.task as a baseline.",
         metavar="NETWORK",
     ),
 ]
 Data = Annotated[Path, typer.Option(help="Labelled faces in any known format: a pack such as data/helen_test.")]
 Boxes = Annotated[
-    str, typer.Option(help="detector (the bundled one) or truth; else the recipe's own where no tracker takes it.")
+    str,
+    typer.Option(
+        help="detector (the bundled one) or truth; by default the detector, or the recipe's own crops for networks "
+        "that the tracker cannot use."
+    ),
 ]
 OffsetFrom = Annotated[
     Path | None,
-    typer.Option(help="Other labelled faces (helen_train): take MediaPipe's constant difference from them out, too."),
+    typer.Option(
+        help="Other labelled faces (helen_train): MediaPipe also with its constant offset from their labels removed."
+    ),
 ]
 HeldOut = Annotated[
     float,
-    typer.Option(min=0, max=0.9, help="Only people that a training with this validation_share held aside: 0.06."),
+    typer.Option(min=0, max=0.9, help="Only people held out by a training with this validation_share: 0.06."),
 ]
 
 
@@ -46,15 +52,18 @@ def evaluate(
     models: Models,
     data: Data,
     boxes: Boxes = "",
-    out: Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and the pictures.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and the plots.")] = None,
     offset_from: OffsetFrom = None,
     held_aside: HeldOut = 0.0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many faces, spread over all.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most N faces, evenly spaced over all.")] = None,
 ) -> None:
-    """Measure networks: NME in three normalisations, per region and by yaw, failure rate, AUC, Kaggle's RMSE,
-    uncertainty; precision, recall and F1 of attributes; time.
+    """Measure networks: landmark errors, attribute metrics, duration.
 
-    --out adds a report with the curve of errors, the best, median and worst faces, and how it bears shifted boxes.
+    NME in three normalisations, per region and by yaw, failure rate, AUC, Kaggle's RMSE, calibration of sigma;
+    precision, recall and F1 of attributes; duration per crop.
+
+    --out adds a report with the cumulative error distribution, the best, median and worst faces, and the error under
+    shifted and scaled boxes.
     """
 
     if boxes not in ("", *network.BOXES):
@@ -63,13 +72,13 @@ def evaluate(
     with ExitStack() as stack:
         comparison = compare.open_methods(models, offset_from, data, stack)
         samples = compare.read_evaluation_faces(data, held_aside, limit)
-        found = comparison.evaluate(samples, boxes, bundled_detector(), held_aside > 0)
-    _print(found, data.name, console)
+        evaluations = comparison.evaluate(samples, boxes, bundled_detector(), held_aside > 0)
+    _print(evaluations, data.name, console)
     if out is not None:
         options = {"--boxes": boxes, "--offset-from": offset_from, "--held-aside": held_aside, "--limit": limit}
         command = _command(["eval"], models, {"--data": data, **options, "--out": out})
-        compare.save_all(found, out, data.name, command)
-        console.print(f"wrote report.md, figures.json and pictures to {out}", highlight=False)
+        compare.save_all(evaluations, out, data.name, command)
+        console.print(f"wrote report.md, figures.json and plots to {out}", highlight=False)
 
 
 def robustness(
@@ -78,11 +87,12 @@ def robustness(
     out: Annotated[Path, typer.Option(help="Folder for robustness.md, robustness.csv and robustness.png.")],
     offset_from: OffsetFrom = None,
     held_aside: HeldOut = 0.0,
-    limit: Annotated[int, typer.Option(min=1, help="Only so many faces, spread over all.")] = DEFAULT_FACES,
+    limit: Annotated[int, typer.Option(min=1, help="At most N faces, evenly spaced over all.")] = DEFAULT_FACES,
 ) -> None:
-    """Measure how networks bear shifted and scaled boxes, turned heads, small faces, noise, blur, bad light and JPEG.
+    """Measure the robustness of networks to image and box corruptions.
 
-    NME of the 68 points and the inner 51, and the faces that were missed or failed, over the amount of each.
+    Corruptions: shifted and scaled boxes, in-plane rotation, small faces, noise, blur, gamma and JPEG. NME of the 68
+    points and the inner 51, and the share of missed or failed faces, over the severity of each.
     """
 
     with ExitStack() as stack:
@@ -97,25 +107,25 @@ def robustness(
     Console().print(f"wrote robustness.md, robustness.csv and robustness.png to {out}", highlight=False)
 
 
-def _print(found: dict[str, Evaluation], data: str, console: Console) -> None:
-    """All figures, those by yaw, and the notes."""
+def _print(evaluations: dict[str, Evaluation], data: str, console: Console) -> None:
+    """Print all figures, the errors by yaw, and the notes."""
 
-    boxes = ", ".join(dict.fromkeys(one.boxes for one in found.values()))
-    table = Table("figure", *found, title=f"{', '.join(found)} on {data}, boxes: {boxes}")
-    for name, *values, _ in compare.figure_rows(found):
+    boxes = ", ".join(dict.fromkeys(evaluation.boxes for evaluation in evaluations.values()))
+    table = Table("metric", *evaluations, title=f"{', '.join(evaluations)} on {data}, boxes: {boxes}")
+    for name, *values, _ in compare.figure_rows(evaluations):
         table.add_row(name, *values)
     console.print(table)
-    head, *rows = by_yaw.cells(compare.yaw_bins(found))
+    head, *rows = by_yaw.cells(compare.yaw_bins(evaluations))
     if rows:
-        turned = Table(*head, title="NME 68 / inner 51 by yaw, %")
+        yaw_table = Table(*head, title="NME 68 / inner 51 by yaw, %")
         for row in rows:
-            turned.add_row(*row)
-        console.print(turned)
-    for note in dict.fromkeys(note for one in found.values() for note in one.notes):
+            yaw_table.add_row(*row)
+        console.print(yaw_table)
+    for note in dict.fromkeys(note for evaluation in evaluations.values() for note in evaluation.notes):
         console.print(note, highlight=False)
 
 
 def _command(words: list[str], models: list[Path], options: Mapping[str, object]) -> str:
-    """What to type for the same run again; options that are not set are left out."""
-    given = [word for name, value in options.items() if value for word in (name, str(value))]
-    return shlex.join(["facetrack", *words, *map(str, models), *given])
+    """Return the command line that repeats the run; options that are not set are omitted."""
+    option_words = [word for name, value in options.items() if value for word in (name, str(value))]
+    return shlex.join(["facetrack", *words, *map(str, models), *option_words])

@@ -1,4 +1,4 @@
-"""`facetrack eval detector`: detectors beside one another on the same pictures."""
+"""`facetrack eval detector`: comparison of detectors on the same images."""
 
 from __future__ import annotations
 
@@ -20,17 +20,22 @@ from facetrain.evaluation.detector.measure import Row
 
 def detector(
     data: Annotated[
-        Path, typer.Option(help="Folder with the packs; the peers' files lie in the folder models beside.")
+        Path, typer.Option(help="Folder with the packs; the baselines' model files are in the folder models beside it.")
     ],
     model: Annotated[
         list[Path] | None, typer.Option(help="A detector (.onnx) instead of the bundled one; give several to compare.")
     ] = None,
-    side: Annotated[int, typer.Option(min=32, help="Longer side of what own detectors and YuNet see, px.")] = 320,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many faces in a row, for a quick look.")] = None,
+    side: Annotated[
+        int, typer.Option(min=32, help="Longer side of the input of facetrack's detectors and of YuNet, px.")
+    ] = 320,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most N faces per row of the table, for a trial.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and recall.png.")] = None,
 ) -> None:
-    """Measure detectors beside YuNet and MediaPipe's: false positives, recall by size, turn and disturbance, average
-    precision, real clips, time. On people and pictures that the training held aside; takes about ten minutes."""
+    """Compare detectors with YuNet and MediaPipe's short-range detector.
+
+    False positives, recall by size, in-plane rotation and corruption, average precision, real clips, duration of a
+    call. On held-out people and images of the detector's training; needs about ten minutes.
+    """
 
     console, on_screen = Console(), Console(stderr=True)
 
@@ -38,12 +43,12 @@ def detector(
         hidden = not on_screen.is_terminal
         return track(items, title, total=total, console=on_screen, transient=True, disable=hidden)
 
-    entered, left_out = methods.open_methods(model or [bundled_path("detector")], data.parent / "models", side)
+    opened, left_out = methods.open_methods(model or [bundled_path("detector")], data.parent / "models", side)
     rows: list[Row] = []
-    for group, some in groupby(measure.measure(entered, data, limit, watch), lambda row: row.group):
-        these = list(some)
-        console.print(_table(group, these))
-        rows += these
+    for group, group_iterator in groupby(measure.measure(opened, data, limit, watch), lambda row: row.group):
+        group_rows = list(group_iterator)
+        console.print(_table(group, group_rows))
+        rows += group_rows
     for note in left_out:
         console.print(note, highlight=False)
     if out is not None:
@@ -55,13 +60,13 @@ def detector(
 
 
 def _table(group: str, rows: list[Row]) -> Table:
-    """The best of a row is bold."""
+    """Return the table of a group; the best value of a row is bold."""
 
-    table = Table(group, "of", *rows[0].values)
+    table = Table(group, "count", *rows[0].values)
     table.columns[0].min_width = 38
     for row in rows:
-        won = report.best(row)
+        best = report.best(row)
         texts = {name: report.cell(row, value) for name, value in row.values.items()}
-        cells = [f"[bold]{text}[/]" if name in won else text for name, text in texts.items()]
+        cells = [f"[bold]{text}[/]" if name in best else text for name, text in texts.items()]
         table.add_row(row.name, str(row.count), *cells)
     return table

@@ -1,4 +1,4 @@
-"""`facetrack eval heads`: what the attribute heads and the signals made of them are worth on what was held aside."""
+"""`facetrack eval heads`: attribute heads, head angles and yawns on held-out data."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from facetrain.evaluation.landmarks.network import model_path, title_of
 
 Model = Annotated[Path, typer.Argument(help="A landmark network (.onnx) with attribute heads, or a run's folder.")]
 Data = Annotated[Path, typer.Option(help="Folder of genki4k, mtfl, eyes, mouths, yawn_faces, the packs and videos.")]
-Head = Annotated[Path | None, typer.Option(help="A morphable head (.npz, ICT-FaceKit's arrays): rendered heads too.")]
-Heads = Annotated[int, typer.Option(min=3, max=300, help="How many heads to render for the angles.")]
-Seconds = Annotated[float, typer.Option(min=1, help="Of talking clips to follow, one after another.")]
-Limit = Annotated[int, typer.Option(min=0, help="Pictures of each part at most, for a trial; 0 for all.")]
+Head = Annotated[Path | None, typer.Option(help="A morphable head (.npz, ICT-FaceKit's arrays): adds rendered heads.")]
+Heads = Annotated[int, typer.Option(min=3, max=300, help="Number of heads to render for the angles.")]
+Seconds = Annotated[float, typer.Option(min=1, help="Duration of the talking clips to track, in sequence.")]
+Limit = Annotated[int, typer.Option(min=0, help="Maximum number of images of each set, for a trial; 0 for all.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and roc_reliability.png.")]
 
 
@@ -33,20 +33,23 @@ def heads(
     limit: Limit = 0,
     out: Out = None,
 ) -> None:
-    """Measure smile, glasses, eyes, mouths, yawns and head angles on what training held aside: accuracy with its
-    interval, ROC, calibration, errors in degrees; and a minute of talk, in which no yawn must be told."""
+    """Measure attribute heads and head angles on held-out data.
+
+    Smile, glasses, eyes, mouths and yawns: accuracy with bootstrap interval, ROC, calibration. Head angles: errors in
+    degrees. And a minute of talking, in which every detected yawn is a false alarm.
+    """
 
     path = model_path(model)
     tracker = make_tracker(path, tracker_options(), 1)
-    found = measure.measure(OnnxEngine(path), tracker, data, head_model, heads, seconds, limit)
+    result = measure.measure(OnnxEngine(path), tracker, data, head_model, heads, seconds, limit)
     console = Console()
-    for table in report.tables(found):
+    for table in report.tables(result):
         print_table(console, table.title, table.head, table.rows)
-    for note in found.notes:
+    for note in result.notes:
         console.print(note, highlight=False, markup=False)
     if out is not None:
         words = ["facetrack", "eval", "heads", str(model), "--data", str(data)]
         words += ["--head-model", str(head_model), "--heads", str(heads)] if head_model is not None else []
         words += ["--seconds", f"{seconds:g}"] + (["--limit", str(limit)] if limit else [])
-        report.save(found, out, title_of(model), shlex.join([*words, "--out", str(out)]))
+        report.save(result, out, title_of(model), shlex.join([*words, "--out", str(out)]))
         console.print(f"wrote report.md, figures.json and {report.PICTURE} to {out}", highlight=False)

@@ -1,4 +1,4 @@
-"""`facetrack eval motion`: how fast a face may move before it is lost."""
+"""`facetrack eval motion`: share of frames in which a fast-moving face is lost."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from facetrack.tracking.build import make_tracker, tracker_options
 from facetrain.evaluation.tracking import fast_motion
 
 SPEEDS = "1,2,3,4,6"
-Speeds = Annotated[str, typer.Option(help="Of the camera, over that of `facetrack demo`; separated by commas.")]
-Fps = Annotated[float, typer.Option(help="Frames a second: half as many make every step twice as long.")]
+Speeds = Annotated[
+    str, typer.Option(help="Speeds of the camera, as multiples of `facetrack demo`'s; separated by commas.")
+]
+Fps = Annotated[float, typer.Option(help="Frames per second: half as many make every step twice as long.")]
 Seconds = Annotated[float, typer.Option(help="Length of each clip.")]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same clips.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and motion.png.")]
@@ -34,20 +36,23 @@ def motion(
     seed: Seed = 0,
     out: Out = None,
 ) -> None:
-    """Count the frames in which a fast face is lost: a virtual camera sweeps over the bundled photograph, faster and
-    faster. Nothing else is needed."""
-    wanted = positive_numbers(speeds)
+    """Count the frames in which a fast-moving face is lost.
+
+    A virtual camera sweeps over the bundled photograph at each of the speeds; no other data is needed.
+    """
+    camera_speeds = positive_numbers(speeds)
     if not (0 < fps < math.inf and 0 < seconds < math.inf):
         raise DataError(f"--fps is {fps:g} and --seconds {seconds:g}; expected both above 0, such as 30 and 10")
 
     console, on_screen = Console(), Console(stderr=True)
     tracker = make_tracker(model, tracker_options(smoothing=smooth, max_faces=1), 1)
     motions = []
-    for speed in track(wanted, "following", console=on_screen, transient=True, disable=not on_screen.is_terminal):
+    hidden = not on_screen.is_terminal
+    for speed in track(camera_speeds, "tracking", console=on_screen, transient=True, disable=hidden):
         tracker.reset()
         clip = fast_motion.virtual_camera(speed, fps, seconds, seed)
         motions.append(fast_motion.measure(clip, tracker.update, speed, fps))
-    print_table(console, f"fast motion, {fps:g} frames a second", fast_motion.HEAD, fast_motion.rows(motions))
+    print_table(console, f"fast motion, {fps:g} frames per second", fast_motion.HEAD, fast_motion.rows(motions))
     if out is not None:
         words = ["facetrack", "eval", "motion", "--speeds", speeds, "--fps", f"{fps:g}", "--seconds", f"{seconds:g}"]
         words += ["--model", str(model)] if model is not None else []
@@ -57,7 +62,7 @@ def motion(
 
 
 def positive_numbers(text: str) -> list[float]:
-    """Of `1,2.5`. Raises DataError for anything else."""
+    """Parse numbers above 0 separated by commas, such as `1,2.5`. Raises DataError for anything else."""
     try:
         numbers = [float(word) for word in text.split(",")]
     except ValueError:

@@ -1,4 +1,4 @@
-"""`facetrack eval signals`: blinks and the other signals beside what a person saw in the same clips."""
+"""`facetrack eval signals`: blinks and the other signals against clips labelled by a person."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from facetrain.evaluation.signals.clip_labels import read_clip_labels
 from facetrain.evaluation.signals.followed_clips import SUBSAMPLINGS
 
 Clips = Annotated[Path, typer.Option(help="Folder of the labelled clips (.mp4).")]
-Labels = Annotated[Path, typer.Option(help="What was seen in them, as docs/labels/clips.csv; people.csv beside it.")]
-Head = Annotated[Path | None, typer.Option(help="A morphable head (.npz, ICT-FaceKit's arrays): also rendered blinks.")]
-Seeds = Annotated[int, typer.Option(min=1, help="Rendered heads, each at 15, 30 and 60 fps.")]
-Thinned = Annotated[bool, typer.Option(help="Follow the clips again with frames left out, three times.")]
+Labels = Annotated[Path, typer.Option(help="Labels in the format of docs/labels/clips.csv; people.csv beside it.")]
+Head = Annotated[Path | None, typer.Option(help="A morphable head (.npz, ICT-FaceKit's arrays): adds rendered blinks.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Number of rendered heads, each at 15, 30 and 60 fps.")]
+Thinned = Annotated[bool, typer.Option(help="Track the clips three more times, with frames dropped in three ways.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and openness.png.")]
 
 
@@ -34,21 +34,24 @@ def signals(
     smooth: Smooth = "medium",
     out: Out = None,
 ) -> None:
-    """Follow labelled clips: precision, recall, F1 and frame errors of blinks; winks and long closures; speech, smiles,
-    false yawns and fatigue; the same with frames left out; rendered lids whose truth is exact."""
+    """Measure the signals on labelled clips.
 
-    known = read_clip_labels(labels)
+    Precision, recall, F1 and timing errors of blinks; winks and long closures; speech, smiles, false yawns and
+    fatigue; the same with frames dropped; rendered eyelids with exact ground truth.
+    """
+
+    labelled_clips = read_clip_labels(labels)
     tracker = make_tracker(model, tracker_options(smoothing=smooth), 1)
-    found = measure.measure(tracker, known, clips, head_model, SUBSAMPLINGS if thinned else (), seeds)
+    result = measure.measure(tracker, labelled_clips, clips, head_model, SUBSAMPLINGS if thinned else (), seeds)
     console = Console()
-    for table in report.tables(found):
+    for table in report.tables(result):
         print_table(console, table.title, table.head, table.rows)
-    for clip, what, kind, frames, why in report.findings(found).rows:
-        console.print(f"{clip}: {what} {kind} {frames} ({why})", highlight=False, markup=False)
+    for clip, outcome, kind, frames, why in report.findings(result).rows:
+        console.print(f"{clip}: {outcome} {kind} {frames} ({why})", highlight=False, markup=False)
     if out is not None:
         words = ["facetrack", "eval", "signals", "--clips", str(clips), "--labels", str(labels)]
         words += ["--head-model", str(head_model), "--seeds", str(seeds)] if head_model is not None else []
         words += [] if thinned else ["--no-thinned"]
         words += ["--model", str(model)] if model is not None else []
-        report.save(found, out, shlex.join([*words, "--smooth", smooth, "--out", str(out)]))
+        report.save(result, out, shlex.join([*words, "--smooth", smooth, "--out", str(out)]))
         console.print(f"wrote report.md, figures.json and openness.png to {out}", highlight=False)

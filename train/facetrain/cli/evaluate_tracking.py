@@ -1,4 +1,4 @@
-"""`facetrack eval tracking` and `facetrack eval crowd`: the whole tracker on faces whose truth is known."""
+"""`facetrack eval tracking` and `facetrack eval crowd`: tracking metrics and frame times on generated scenes."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ from facetrain.synth.crowd import clip
 from facetrain.synth.crowd.truth import read_truth
 
 Pack = Annotated[Path, typer.Argument(help="Labelled faces to cut people from: a pack such as data/helen_train.")]
-Backgrounds = Annotated[Path | None, typer.Option(help="A zip of photographs without faces to put behind.")]
-Out = Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and the pictures.")]
+Backgrounds = Annotated[Path | None, typer.Option(help="A zip of photographs without faces as backgrounds.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and the plots.")]
 
 
 def tracking(
-    clip: Annotated[Path, typer.Argument(help="A clip that `facetrack data crowd` made.")],
-    truth: Annotated[Path, typer.Option(help="Its truth, the .jsonl beside it.")],
+    clip: Annotated[Path, typer.Argument(help="A clip made by `facetrack data crowd`.")],
+    truth: Annotated[Path, typer.Option(help="The clip's ground truth, the .jsonl beside it.")],
     model: Model = None,
     smooth: Smooth = "medium",
     out: Out = None,
 ) -> None:
-    """Follow a clip whose truth is known: MOTA, MOTP, ID F1, switches, fragmentations, false positives, misses and the
-    points' error, per scene; who kept the number on coming back; what went wrong, with its frames."""
+    """Track a clip with known ground truth and score the tracks.
 
-    known = read_truth(truth)
+    MOTA, MOTP, ID F1, switches, fragmentations, false positives, misses and landmark error, per scene; re-identified
+    returns; every error with its frames.
+    """
+
+    ground_truth = read_truth(truth)
     tracker = make_tracker(model, tracker_options(smoothing=smooth), 1)
-    faces = [tracker.update(frame) for frame in frames_of(clip, "following")]
-    scored = measure.score(known, faces)
+    faces = [tracker.update(frame) for frame in frames_of(clip, "tracking")]
+    scored = measure.score(ground_truth, faces)
     console = Console()
     rows = [[name, *report.cells(row)] for name, row in scored.rows.items()]
     print_table(console, clip.name, ["scene", *measure.MEANING], rows)
@@ -44,8 +47,8 @@ def tracking(
         words = ["facetrack", "eval", "tracking", str(clip), "--truth", str(truth), "--smooth", smooth]
         words += ["--model", str(model)] if model is not None else []
         frames = frames_of(clip, "drawing")
-        report.save(scored, faces, known, frames, out, clip.name, shlex.join([*words, "--out", str(out)]))
-        console.print(f"wrote report.md, figures.json and the scenes' sheets to {out}", highlight=False)
+        report.save(scored, faces, ground_truth, frames, out, clip.name, shlex.join([*words, "--out", str(out)]))
+        console.print(f"wrote report.md, figures.json and the scenes' contact sheets to {out}", highlight=False)
 
 
 def crowd(
@@ -55,18 +58,18 @@ def crowd(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same people.")] = 1,
     out: Out = None,
 ) -> None:
-    """Time a frame of 640x480 on one thread with 1 to 16 faces: median and 95 %, beside one face in the same run."""
+    """Time a 640x480 frame on one thread with 1 to 16 faces: median and 95th percentile, relative to one face."""
 
     console = Console()
-    with Console(stderr=True).status("drawing and timing"):
-        most = timing.standing_scene(max(timing.COUNTS))
-        people = clip.cast([most], pack, None, seed)
-        behind = clip.backgrounds(clip.read_backgrounds(backgrounds), 1, seed)[0]
+    with Console(stderr=True).status("rendering and timing"):
+        largest_scene = timing.standing_scene(max(timing.COUNTS))
+        people = clip.cast([largest_scene], pack, None, seed)
+        background = clip.backgrounds(clip.read_backgrounds(backgrounds), 1, seed)[0]
         tracker = make_tracker(model, tracker_options(max_faces=len(people)), 1)
-        timings = timing.measure(people, behind, tracker)
+        timings = timing.measure(people, background, tracker)
     print_table(console, "frame time", timing.HEAD, timing.rows(timings))
-    none, per_face = timing.slope_ms(timings)
-    console.print(f"{none:.2f} ms + {per_face:.2f} ms per face", highlight=False)
+    base_ms, per_face_ms = timing.slope_ms(timings)
+    console.print(f"{base_ms:.2f} ms + {per_face_ms:.2f} ms per face", highlight=False)
     if out is not None:
         words = ["facetrack", "eval", "crowd", str(pack), "--seed", str(seed)]
         words += ["--backgrounds", str(backgrounds)] if backgrounds is not None else []

@@ -1,4 +1,4 @@
-"""`facetrack eval`: networks on labelled faces, and under a name of its own each other thing that is measured."""
+"""`facetrack eval`: networks on labelled faces by default, and a subcommand for each other measurement."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NETWORKS = "networks"
 
 
 class NetworksUnlessNamed(TyperGroup):
-    """`facetrack eval MODEL ...` is `facetrack eval networks MODEL ...`."""
+    """Command group that reads `facetrack eval MODEL ...` as `facetrack eval networks MODEL ...`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         named = bool(args) and (args[0] in self.commands or args[0] == "--help")

@@ -1,4 +1,4 @@
-"""`facetrack export`: a network for another runtime or precision, proven equal to torch."""
+"""`facetrack export`: a network for another runtime or precision, with a parity check against torch."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ from facetrain.export.deploy import Exported
 
 def export(
     network: Annotated[Path, typer.Argument(help="A network (.onnx) or a run folder that holds model.onnx.")],
-    engine: Annotated[str, typer.Option(help="What is to run it: onnx, openvino, torch or tensorrt.")],
-    precision: Annotated[str, typer.Option(help="fp32, fp16 (convolutions in half) or int8 (onnx only).")] = "fp32",
+    engine: Annotated[str, typer.Option(help="The runtime: onnx, openvino, torch or tensorrt.")],
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16 (convolutions in half precision) or int8 (onnx only).")
+    ] = "fp32",
     batch: Annotated[str, typer.Option(help="Batch sizes to time; TensorRT builds a program for each.")] = "1,2,4,8",
     data: Annotated[
-        Path | None, typer.Option(help="Labelled faces to compare on; the bundled photograph without them.")
+        Path | None, typer.Option(help="Labelled faces for the comparison; by default the bundled photograph.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The file; NETWORK-PRECISION with the engine's ending beside you by default.")
+        Path | None,
+        typer.Option(help="The file; by default NETWORK-PRECISION with the engine's suffix in the current folder."),
     ] = None,
 ) -> None:
-    """Export a network for one engine. Nothing is written unless it says what torch says: within .001 px in fp32, .1 px
-    in fp16, .1 % of the eye distance on --data in int8.
+    """Export a network for one engine, if it equals torch.
 
-    The report goes into the file; latency is printed beside ONNX Runtime's. TensorRT's programs hold on this GPU alone
-    and go into your cache, where --engine tensorrt finds them. Needs the extra `train`.
+    Nothing is written unless the outputs agree within .001 px in fp32, .1 px in fp16, .1 % of the eye distance on
+    --data in int8. The differences are stored in the file; latency is printed next to ONNX Runtime's. TensorRT's
+    programs run on this GPU only and go into your cache, where --engine tensorrt finds them. Needs the extra `train`.
     """
 
     sizes = _sizes(batch)
     deploy.check(engine, precision, data)
     if engine == "tensorrt" and out is not None:
-        raise FacetrackError(
-            "--out is not for tensorrt: its programs go into your cache, as they hold on this GPU alone"
-        )
+        raise FacetrackError("--out is not for tensorrt: its programs run on this GPU only and go into your cache")
     path = out or Path(f"{title_of(network)}-{precision}{deploy.SUFFIX.get(engine, '')}")
     _print(deploy.export(model_path(network), engine, precision, sizes, data, path), engine)
 
@@ -51,14 +52,16 @@ def _sizes(batch: str) -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in words}))
 
 
-def _print(done: Exported, engine: str) -> None:
-
+def _print(exported: Exported, engine: str) -> None:
+    """Print the differences from torch and the latencies."""
     console = Console()
-    for name, value in done.spec.parity.items():
+    for name, value in exported.spec.parity.items():
         console.print(f"{name}: {value:g}", highlight=False)
-    table = Table("batch", f"{engine}, ms", "ONNX Runtime, ms", "ratio", title="latency, medians in turns, one thread")
-    for size, took_ms in done.latency_ms.items():
-        ours, usual = took_ms[engine], took_ms["ONNX Runtime"]
-        table.add_row(str(size), f"{ours:.2f}", f"{usual:.2f}", f"{ours / usual:.2f}")
+    title = "latency, interleaved medians, one thread"
+    table = Table("batch", f"{engine}, ms", "ONNX Runtime, ms", "ratio", title=title)
+    for size, medians_ms in exported.latency_ms.items():
+        ours, reference = medians_ms[engine], medians_ms["ONNX Runtime"]
+        table.add_row(str(size), f"{ours:.2f}", f"{reference:.2f}", f"{ours / reference:.2f}")
     console.print(table)
-    console.print(f"wrote {done.path}" if done.path else "kept in the cache for --engine tensorrt", highlight=False)
+    where = f"wrote {exported.path}" if exported.path else "stored in the cache for --engine tensorrt"
+    console.print(where, highlight=False)

@@ -1,4 +1,4 @@
-"""`facetrack label`: let a teacher network label pictures or a video of one's own."""
+"""`facetrack label`: pseudo-labels of a teacher network for the user's own images or videos."""
 
 from __future__ import annotations
 
@@ -23,32 +23,35 @@ ENSEMBLE = "ensemble"
 
 
 def label(
-    source: Annotated[Path, typer.Argument(help="A video, a picture, a folder of pictures, or labelled faces.")],
-    out: Annotated[Path, typer.Option(help="The pack to write, without ending: OUT.zip and OUT.npz.")],
+    source: Annotated[Path, typer.Argument(help="A video, an image, a folder of images, or labelled faces.")],
+    out: Annotated[Path, typer.Option(help="The pack to write, without suffix: OUT.zip and OUT.npz.")],
     teacher: Annotated[
-        str, typer.Option(help="Who labels: mediapipe, bundled, ensemble, or the path of a landmark network.")
+        str, typer.Option(help="The teacher: mediapipe, bundled, ensemble, or the path of a landmark network.")
     ] = MEDIAPIPE,
     teacher_model: Annotated[Path | None, typer.Option(help="MediaPipe's file: face_landmarker.task.")] = None,
-    every: Annotated[int, typer.Option(min=1, help="Take each so-manieth frame of a video.")] = 5,
-    min_size: Annotated[float, typer.Option(min=1, help="MediaPipe: leave out smaller faces, px.")] = 60.0,
-    min_sharpness: Annotated[float, typer.Option(min=0, help="MediaPipe: leave out blurred faces.")] = 25.0,
+    every: Annotated[int, typer.Option(min=1, help="Label every Nth frame of a video.")] = 5,
+    min_size: Annotated[float, typer.Option(min=1, help="MediaPipe: least face size, px.")] = 60.0,
+    min_sharpness: Annotated[
+        float, typer.Option(min=0, help="MediaPipe: least sharpness (variance of the Laplacian).")
+    ] = 25.0,
     max_flip_error: Annotated[
-        float, typer.Option(min=0, help="MediaPipe: leave out what differs more in the mirror, in eye distances.")
+        float,
+        typer.Option(min=0, help="MediaPipe: largest difference from the mirror image's labels, in eye distances."),
     ] = 0.04,
-    only: Annotated[str, typer.Option(help="Own network: of labelled faces those with NAME=VALUE only.")] = "",
+    only: Annotated[str, typer.Option(help="Own network: only the labelled faces with the attribute NAME=VALUE.")] = "",
     max_spread: Annotated[
-        float, typer.Option(min=0, help="Own network: leave out what differs more between views, in eye distances.")
+        float, typer.Option(min=0, help="Own network: largest spread over the views, in eye distances.")
     ] = 0.025,
     teacher_file: Annotated[Path | None, typer.Option(help="Ensemble: the file of `facetrack data teacher`.")] = None,
     head_model: Annotated[Path | None, typer.Option(help="Ensemble: a morphable head (.npz, ICT-FaceKit's).")] = None,
     large: Annotated[str, typer.Option(help="Ensemble: the large landmark network.")] = "landmarks68-large",
     views: Annotated[int, typer.Option(min=1, help="Ensemble: views of each face, and of its mirror image.")] = 2,
 ) -> None:
-    """Write a pack of 68 points from a teacher network's labels, to train on one's own footage.
+    """Write a pack of 68 points from a teacher network's labels, to train on your own footage.
 
-    ensemble writes a label table beside a pack of the project's data instead (see docs/training.md).
-    MediaPipe's 478 points are averaged into the 68. A network of one's own looks at each face twelve times; labelled
-    faces keep half of their own say.
+    MediaPipe's 478 points are averaged into the 68. Your own network predicts each face in twelve views; the points of
+    labelled faces are averaged with the predictions. The teacher `ensemble` writes a label table of one of the
+    project's packs instead (docs/training.md).
     """
     if teacher == ENSEMBLE:
         _label_by_ensemble(source, out, teacher_file, head_model, large, views)

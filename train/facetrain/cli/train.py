@@ -1,4 +1,4 @@
-"""`facetrack train`: the door to facetrain."""
+"""`facetrack train`: training of a recipe or a suite of recipes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from facetrain.tasks import catalogue
 from facetrain.training import recipe as recipes
 from facetrain.training.run_folder import train_into
 
-# Each of these fits one line of a terminal 80 columns wide, so that --help fits its 24 lines.
+# Each help text fits one line of a terminal 80 columns wide, so that --help fits 24 lines.
 Recipe = Annotated[str, typer.Argument(help="One of the names above, or a TOML file.", metavar="RECIPE")]
 Data = Annotated[Path | None, typer.Option(help="Packs, faces in any known format, or `synthetic`.", metavar="PATH")]
 Out = Annotated[Path | None, typer.Option(help="Run folder, runs/RECIPE by default; resumed.", metavar="PATH")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="A value of the recipe: fit.epochs=3.", metavar="KEY=V")]
-Init = Annotated[str, typer.Option(help="Start landmarks from `bundled` or a file's weights.", metavar="PATH")]
-Quick = Annotated[bool, typer.Option("--quick", help="The recipe's short version, to see it run.", metavar="")]
-Suite = Annotated[str, typer.Option(help="Train a whole family instead: seeds.", metavar="NAME")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Override of the recipe: fit.epochs=3.", metavar="KEY=V")]
+Init = Annotated[str, typer.Option(help="Initial landmark weights: `bundled` or a file.", metavar="PATH")]
+Quick = Annotated[bool, typer.Option("--quick", help="The recipe's short version, as a trial run.", metavar="")]
+Suite = Annotated[str, typer.Option(help="Train a suite of recipes instead: seeds.", metavar="NAME")]
 
 
 def train(
@@ -35,9 +35,9 @@ def train(
 ) -> None:
     """Train a network into a folder: report.md, curves, sheets, model.onnx.
 
-    landmarks, landmarks-self, landmarks-large, landmarks-turned, landmarks-free, finetune, attributes, appearance,
-    expression, detector; their predecessors: kaggle-mlp, kaggle-cnn, kaggle-vgg, vgg16, cnn128, tcdcn, eac,
-    expression-vgg.
+    landmarks, landmarks-self, landmarks-large, landmarks-turned, landmarks-free, finetune,
+    attributes, appearance, expression, detector; reimplementations of published networks:
+    kaggle-mlp, kaggle-cnn, kaggle-vgg, vgg16, cnn128, tcdcn, eac, expression-vgg.
     Needs the extra `train`. Several GPUs: torchrun -m facetrack train ...
     """
 
@@ -62,7 +62,7 @@ def train(
 
 
 def _command(recipe: str, data: Path, run_dir: Path, settings: list[str], init: str, quick: bool) -> str:
-    """What to type for the same run again."""
+    """Return the command line of this run."""
     words = ["facetrack", "train", recipe, "--data", str(data), "--out", str(run_dir)]
     words += [word for setting in settings for word in ("--set", setting)]
     return shlex.join([*words, *(["--init", init] if init else []), *(["--quick"] if quick else [])])

@@ -1,1 +1,1 @@
-"""Trained networks as self-describing ONNX files and as files of other runtimes."""
+"""Export of trained networks to ONNX with metadata, and to other runtimes."""

@@ -1,4 +1,4 @@
-"""A trained network for one runtime and one precision, in a file that was compared with torch before it appeared."""
+"""Export of a trained network for one runtime and precision, written only after a comparison with torch."""
 
 from __future__ import annotations
 
@@ -36,19 +36,26 @@ PRECISIONS = {
     "tensorrt": ("fp32", "fp16"),
 }
 INT8_FACES = 256
-"""Half of them set the ranges of the numbers, the other half says what that costs."""
+"""Labelled faces for int8: half of them calibrate the ranges, the other half measure the loss of accuracy."""
 INT8_NME = 0.1
-"""How much worse, in % of the eye corners' distance, 8 bits may be on labelled faces that did not set the ranges."""
-KEPT_FLOAT = ("/model/stem", "/model/heatmaps", "/model/heads")
-"""Convolutions that are not worth 8 bits: on helen_train landmarks68 has 4.20 % in float, 4.47 % with all in 8 bits,
-4.27 % without these."""
+"""Largest increase of the NME by int8, in % of the inter-ocular distance, on faces that were not used to calibrate."""
+FLOAT_LAYERS = ("/model/stem", "/model/heatmaps", "/model/heads")
+"""Convolutions that stay in float.
+
+On helen_train landmarks68 has 4.20 % in float, 4.47 % with all convolutions in int8, 4.27 % without these.
+"""
 LATENCY_S = 2.0
+"""Duration of the latency measurement of all batch sizes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """path: of the file; None where programs were built into the user's cache. spec: with what the comparison found.
-    latency_ms: medians by batch size, each {engine: ms}, ours and ONNX Runtime with one thread, in turns."""
+    """Exported network.
+
+    path: of the file; None if the programs are in the user's cache
+    spec: metadata with the differences from torch
+    latency_ms: medians by batch size, each {engine: ms}, of this engine and ONNX Runtime, interleaved, one thread
+    """
 
     path: Path | None
     spec: ModelSpec
@@ -56,7 +63,7 @@ class Exported:
 
 
 def check(engine: str, precision: str, data: Path | None) -> None:
-    """Raises FacetrackError for what is not offered."""
+    """Check the options; raises FacetrackError for an unsupported combination."""
     if engine not in ENGINES:
         raise FacetrackError(f"--engine is '{engine}'; expected one of {', '.join(ENGINES)}")
     if precision not in PRECISIONS[engine]:
@@ -66,23 +73,24 @@ def check(engine: str, precision: str, data: Path | None) -> None:
         )
     if precision == "int8" and data is None:
         raise DataError(
-            "int8 is judged by its error on labelled faces; give --data with a pack such as data/helen_train"
+            "int8 is validated by its error on labelled faces; give --data with a pack such as data/helen_train"
         )
 
 
 def export(source: Path, engine: str, precision: str, sizes: tuple[int, ...], data: Path | None, out: Path) -> Exported:
-    """Write the network at `source`, an .onnx of facetrain's in float32, for one engine.
+    """Export the network at `source`, an .onnx of facetrain's in float32, for one engine.
 
-    sizes: batches to time, and TensorRT's to build. data: labelled faces to compare on; the bundled photograph, seen
-    64 times, without them. out: the file. Raises ParityError (nothing is written then) where the outputs differ by more
-    than `facetrack.engine.parity.tolerances`, or int8's error by more than INT8_NME; FacetrackError for what is not
-    offered.
+    sizes: batch sizes to time, and TensorRT's to build
+    data: labelled faces for the comparison; None for 64 crops of the bundled photograph
+    out: the file
+    Raises ParityError, with nothing written, if the outputs differ by more than `facetrack.engine.parity.tolerances`,
+    or int8's NME by more than INT8_NME; FacetrackError for an unsupported combination.
     """
     check(engine, precision, data)
     network, spec = open_module(source)
     if engine in ("torch", "tensorrt") and spec.input_px is None:
         raise FacetrackError(
-            f"'{spec.name}' takes pictures of any size, a program for {engine} of one; use its .onnx with the engine"
+            f"'{spec.name}' takes images of any size, a program for {engine} of one; use its .onnx with the engine"
         )
     if engine == "tensorrt":
         return _into_cache(source, network, spec, precision, sizes, data)
@@ -108,7 +116,7 @@ Writer = Callable[[nn.Module, ModelSpec, Tensor, Path], None]
 def _compared(
     write: Writer, network: nn.Module, spec: ModelSpec, engine: str, precision: str, data: Path | None, path: Path
 ) -> ModelSpec:
-    """Write it, compare, and write it again with what was found."""
+    """Write the network, compare it with torch, and write it again with the differences in its metadata."""
     crops = _crops(spec, data)
     model = half_convolutions(network) if precision == "fp16" else network
     spec = dataclasses.replace(spec, parity={})
@@ -119,7 +127,10 @@ def _compared(
 
 
 def write_onnx(model: nn.Module, spec: ModelSpec, crops: Tensor, path: Path) -> None:
-    """crops: (2, H, W, 3) uint8, to trace."""
+    """Write an .onnx with metadata.
+
+    crops: (2, H, W, 3) uint8, to trace
+    """
     import onnx
 
     trace(model, crops, list(spec.outputs), path, dynamic_axes(spec))
@@ -129,7 +140,7 @@ def write_onnx(model: nn.Module, spec: ModelSpec, crops: Tensor, path: Path) -> 
 
 
 def write_openvino(model: nn.Module, spec: ModelSpec, crops: Tensor, path: Path) -> None:
-    """An .xml and its .bin. Weights are stored in half where the network has them in half."""
+    """Write an .xml and its .bin; half-precision weights stay in half precision."""
     openvino = need_openvino()
     with tempfile.TemporaryDirectory() as folder:
         traced = Path(folder) / "network.onnx"
@@ -143,7 +154,7 @@ WRITERS: dict[str, Writer] = {"onnx": write_onnx, "openvino": write_openvino, "t
 
 
 def dynamic_axes(spec: ModelSpec) -> dict[str, dict[int, str]]:
-    """Any number of crops; for a detector, of any size."""
+    """Return the dynamic axes: the batch, and for a detector the image size."""
     if spec.input_px is not None:
         return {name: {0: "faces"} for name in ("crops", *spec.outputs)}
     axes = {"crops": {0: "pictures", 1: "height", 2: "width"}}
@@ -151,34 +162,36 @@ def dynamic_axes(spec: ModelSpec) -> dict[str, dict[int, str]]:
 
 
 def _quantized(source: Path, spec: ModelSpec, data: Path, path: Path) -> ModelSpec:
-    """Convolutions with weights and activations of 8 bits, each channel with its own scale; the ranges are those of
-    every second face, the error that of the others."""
+    """Quantise weights and activations of the convolutions to int8, per channel; validates it on labelled faces.
+
+    Every second face calibrates the ranges, the rest measure the error.
+    """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     if not fits_tracker(spec):
-        raise FacetrackError(f"int8 is judged by the error of 68 points, which '{spec.name}' does not give; use fp16")
+        raise FacetrackError(f"int8 is validated by the error of 68 points; '{spec.name}' predicts others, use fp16")
     crops, truth = sample_crops(spec, usable(read_labelled(data).samples), INT8_FACES)
 
-    class Half(CalibrationDataReader):
+    class CalibrationFaces(CalibrationDataReader):
         """Every second face, one at a time."""
 
         def __init__(self) -> None:
-            self._left = iter(crops[::2].numpy())
+            self._crops = iter(crops[::2].numpy())
 
         def get_next(self) -> dict[str, np.ndarray] | None:
-            crop = next(self._left, None)
+            crop = next(self._crops, None)
             return None if crop is None else {"crops": crop[None]}
 
     with tempfile.TemporaryDirectory() as folder:
-        melted = Path(folder) / "melted.onnx"  # the norms into the convolutions: their ranges are what counts
-        quant_pre_process(str(source), str(melted), skip_symbolic_shape=True)
-        names = [node.name for node in onnx.load(melted).graph.node if node.op_type == "Conv"]
+        fused = Path(folder) / "fused.onnx"  # batch norms fused into the convolutions, whose ranges are calibrated
+        quant_pre_process(str(source), str(fused), skip_symbolic_shape=True)
+        names = [node.name for node in onnx.load(fused).graph.node if node.op_type == "Conv"]
         quantize_static(
-            str(melted), str(path), Half(), op_types_to_quantize=["Conv"], per_channel=True,
+            str(fused), str(path), CalibrationFaces(), op_types_to_quantize=["Conv"], per_channel=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-            nodes_to_exclude=[name for name in names if name.startswith(KEPT_FLOAT)],
+            nodes_to_exclude=[name for name in names if name.startswith(FLOAT_LAYERS)],
         )  # fmt: skip
     spec = dataclasses.replace(spec, parity={})
     proto = onnx.load(path)
@@ -188,8 +201,8 @@ def _quantized(source: Path, spec: ModelSpec, data: Path, path: Path) -> ModelSp
         name: metrics.summary(engine(crops[1::2].numpy())["points"], truth[1::2])["nme"]
         for name, engine in (("float", OnnxEngine(source)), ("int8", OnnxEngine(path)))
     }
-    found = {"nme_above_float": nme["int8"] - nme["float"]}
-    parity.check_tolerance(found, {"nme_above_float": INT8_NME}, f"int8 and float on {data.name}")
+    difference = {"nme_above_float": nme["int8"] - nme["float"]}
+    parity.check_tolerance(difference, {"nme_above_float": INT8_NME}, f"int8 and float on {data.name}")
     spec = dataclasses.replace(spec, parity={"nme_float": round(nme["float"], 4), "nme_int8": round(nme["int8"], 4)})
     onnx.helper.set_model_props(proto, spec.to_metadata())
     onnx.save(proto, path)
@@ -199,8 +212,10 @@ def _quantized(source: Path, spec: ModelSpec, data: Path, path: Path) -> ModelSp
 def _into_cache(
     source: Path, network: nn.Module, spec: ModelSpec, precision: str, sizes: tuple[int, ...], data: Path | None
 ) -> Exported:
-    """TensorRT's programs hold on one GPU only: they go where `--engine tensorrt` looks for them, each with its report,
-    made on the photograph; `data` that disagrees removes them again."""
+    """Build TensorRT's programs into the cache where `--engine tensorrt` finds them: they run on this GPU only.
+
+    Removes them again, and raises ParityError, if they differ from torch on `data`.
+    """
     from facetrack.engine.tensorrt import TensorRtEngine
 
     engine = TensorRtEngine(source, precision, sizes)
@@ -214,17 +229,19 @@ def _into_cache(
 
 
 def latencies(
-    engine: Engine, usual: Engine, sizes: tuple[int, ...], crops: Tensor, name: str
+    engine: Engine, reference: Engine, sizes: tuple[int, ...], crops: Tensor, name: str
 ) -> dict[int, dict[str, float]]:
-    """Median ms of each batch size for `engine` and for ONNX Runtime, in turns, one thread: of processor time, which
-    a busy machine does not disturb, but of the clock where a GPU works."""
+    """Measure the median latency in ms of each batch size for `engine` and for ONNX Runtime, interleaved, one thread.
+
+    Processor time, which other load on the machine does not affect; wall-clock time on a GPU.
+    """
     timer = time.perf_counter if name == "tensorrt" else time.process_time
-    found = {}
+    medians = {}
     for size in sizes:
         batch = np.ascontiguousarray(crops.numpy()[np.arange(size) % len(crops)])
-        ways = {name: lambda batch=batch: engine(batch), "ONNX Runtime": lambda batch=batch: usual(batch)}
-        found[size] = interleaved_ms(ways, LATENCY_S / len(sizes), timer)
-    return found
+        runs = {name: lambda batch=batch: engine(batch), "ONNX Runtime": lambda batch=batch: reference(batch)}
+        medians[size] = interleaved_ms(runs, LATENCY_S / len(sizes), timer)
+    return medians
 
 
 def _crops(spec: ModelSpec, data: Path | None) -> Tensor:
@@ -235,7 +252,7 @@ def _crops(spec: ModelSpec, data: Path | None) -> Tensor:
 
 @contextmanager
 def _staged(out: Path) -> Iterator[Path]:
-    """A path of the same name in a folder beside `out`: what lies there takes its place at the end, all or nothing."""
+    """Yield a path of the same name in a temporary folder beside `out`; its files replace `out` at the end."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(dir=out.parent, prefix=".export")
@@ -243,5 +260,5 @@ def _staged(out: Path) -> Iterator[Path]:
         raise OutputError(f"{out} cannot be written ({error}); choose another --out") from error
     with folder as name:
         yield Path(name) / out.name
-        for file in sorted(Path(name).iterdir()):  # an .xml comes after its .bin: it is never there without it
+        for file in sorted(Path(name).iterdir()):  # the .bin before its .xml, which must not exist alone
             file.replace(out.parent / file.name)

@@ -1,4 +1,4 @@
-"""An exported network as a torch module again: its .onnx keeps every weight under torch's names."""
+"""Loading of an exported network as a torch module: its .onnx has every weight under its torch name."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from facetrain.training.checkpoint import load_weights, read_weights
 
 
 def open_network(path: Path, spec: ModelSpec) -> nn.Module:
-    """The network in eval mode. path: an .onnx that facetrain exported in float32; spec: what it says of itself.
+    """Open the network in eval mode.
 
-    Raises ModelFileError for a network that the tracker has no use for, or that was changed after its export (half
-    precision, 8 bits); DataError where its weights are not those of the bundled recipes' networks.
+    path: an .onnx that facetrain exported in float32
+    spec: its metadata
+    Raises ModelFileError for a network that the tracker cannot use, or that was converted after its export (half
+    precision, int8); DataError if its weights do not fit the bundled recipes' networks.
     """
     network = _empty(path, spec)
     load_weights(network, path)
@@ -29,6 +31,7 @@ def open_network(path: Path, spec: ModelSpec) -> nn.Module:
 
 
 def _empty(path: Path, spec: ModelSpec) -> nn.Module:
+    """Build the network without its weights."""
     if spec.kind == "detector":
         return DetectorNet()
     if spec.kind == "appearance" and spec.input_px is not None:

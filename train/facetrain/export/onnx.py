@@ -1,4 +1,4 @@
-"""From a trained network to a file that runs without torch, and the proof that both say the same."""
+"""Export of a trained network to ONNX, with a parity check against torch."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def export_onnx(
 ) -> ModelSpec:
     """Write `model` with `spec` in its metadata, after checking it against torch on `crops`.
 
-    crops: (N, H, W, 3) uint8, real ones. tolerance: largest allowed absolute difference for each output that is
-    checked. The file appears at `path` only if every output agrees; else ParityError. Returns the spec with the
-    differences found.
+    crops: (N, H, W, 3) uint8, real ones
+    tolerance: largest absolute difference of each output that is checked
+    Returns the spec with the measured differences. Raises ParityError, with nothing written, if an output differs.
     """
     import onnx
 
@@ -41,9 +41,9 @@ def export_onnx(
         trace(model, crops[:2], list(spec.outputs), part, dynamic_axes)
         proto = onnx.load(part)
         spec = _with_parity(proto, spec, {}, part)
-        found = compare(model, OnnxEngine(part), crops, list(spec.outputs))
-        check_tolerance(found, tolerance, f"{path.name}: torch and ONNX Runtime")
-        spec = _with_parity(proto, spec, found, part)
+        differences = compare(model, OnnxEngine(part), crops, list(spec.outputs))
+        check_tolerance(differences, tolerance, f"{path.name}: torch and ONNX Runtime")
+        spec = _with_parity(proto, spec, differences, part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -53,15 +53,16 @@ def export_onnx(
 def trace(
     model: nn.Module, crops: Tensor, outputs: list[str], path: Path, dynamic_axes: dict[str, dict[int, str]]
 ) -> None:
-    """Write an .onnx without its spec.
+    """Write an .onnx without metadata.
 
-    torch's TorchScript exporter: for these plain networks its graphs are smaller than the newer one's, and run
-    as fast."""
+    By torch's TorchScript exporter: for these plain networks its graphs are smaller than the newer exporter's, and run
+    as fast.
+    """
     import warnings
 
-    # In eval mode as a whole, and told to preserve that: told to make it so, the exporter would melt the batch norms
-    # into the convolutions, and a file could no longer be trained further (`training.checkpoint.load_weights`).
-    # Runtimes melt them anyway when they open the file.
+    # Eval mode with TrainingMode.PRESERVE: with TrainingMode.EVAL the exporter would fuse the batch norms into the
+    # convolutions, and the file could not be trained further (`training.checkpoint.load_weights`). Runtimes fuse them
+    # when they open the file.
     ordered = _Ordered(model, outputs).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -72,7 +73,7 @@ def trace(
 
 
 class _Ordered(nn.Module):
-    """The network with its outputs as a tuple in a fixed order."""
+    """Network with its outputs as a tuple in a fixed order."""
 
     def __init__(self, model: nn.Module, outputs: list[str]) -> None:
         super().__init__()
@@ -83,10 +84,11 @@ class _Ordered(nn.Module):
         return tuple(values[name] for name in self.outputs)
 
 
-def _with_parity(proto: Any, spec: ModelSpec, found: dict[str, float], path: Path) -> ModelSpec:
+def _with_parity(proto: Any, spec: ModelSpec, differences: dict[str, float], path: Path) -> ModelSpec:
+    """Write the network with these differences in its metadata; returns the metadata."""
     import onnx
 
-    spec = dataclasses.replace(spec, parity={name: round(value, 7) for name, value in found.items()})
+    spec = dataclasses.replace(spec, parity={name: round(value, 7) for name, value in differences.items()})
     onnx.helper.set_model_props(proto, spec.to_metadata())
     onnx.save(proto, path)
     return spec

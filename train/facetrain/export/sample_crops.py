@@ -1,4 +1,4 @@
-"""Network inputs cut from labelled faces, for comparing runtimes."""
+"""Network inputs cropped from labelled faces, for the comparison of runtimes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from facetrain.sample import Sample
 
 
 def sample_crops(spec: ModelSpec, samples: Sequence[Sample], count: int = CROPS) -> tuple[Tensor, Floats]:
-    """What the network sees of faces with all 68 points, spread over all, (count, H, W, 3) uint8, and the points in
-    there, (count, 68, 2) px."""
+    """Crop jittered inputs of evenly spaced samples, which must have all 68 points.
+
+    Returns (count, H, W, 3) uint8 inputs and their (count, 68, 2) points in input px.
+    """
     rng = np.random.default_rng(0)
     chosen = samples[:: max(1, len(samples) // count)][:count]
     crops, truth = zip(*(jittered_input(spec, sample.image, sample.points, rng) for sample in chosen), strict=True)

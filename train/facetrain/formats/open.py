@@ -1,4 +1,4 @@
-"""From a path to the reader that understands what lies there."""
+"""Format detection: chooses the reader for a path by file names and first lines."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ from facetrain.synth.drawn_heads import read_synthetic
 SYNTHETIC = "synthetic"
 SYNTHETIC_COUNT = 1000
 FORMATS = (
-    "a pack (NAME.npz or NAME.csv with NAME.zip), Kaggle's training.csv, a folder of .pts with pictures, dlib's .xml, "
+    "a pack (NAME.npz or NAME.csv with NAME.zip), Kaggle's training.csv, a folder of .pts with images, dlib's .xml, "
     "WFLW's or MTFL's .txt, COFW's .mat, a folder of 300-VW clips, COCO's .json, .tfrecord shards, folders of classes, "
     "or synthetic:COUNT"
 )
 
 
 def read_any(path: Path, trim: bool = True) -> ReadResult:
-    """Read whatever lies at `path`, told from names and first lines; `synthetic` or `synthetic:200` are drawn.
+    """Read the data set at `path`, its format inferred from names and first lines.
 
-    trim: keep only the region around each face. Raises DataError where nothing there is understood.
+    path: `synthetic` or `synthetic:200` renders that many drawn faces.
+    trim: keep only the region around each face. Raises DataError where no known format is found.
     """
     name, _, count = str(path).partition(":")
     if name == SYNTHETIC and not path.exists():
@@ -76,7 +77,7 @@ def _read_file(path: Path, trim: bool) -> ReadResult:
         return read_tfrecord(path, trim)
     if suffix == ".txt":
         return _read_text(path, trim)
-    raise DataError(f"{path} is of no known kind; expected {FORMATS}")
+    raise DataError(f"{path} has no known format; expected {FORMATS}")
 
 
 def _read_csv(path: Path, trim: bool = True) -> ReadResult:
@@ -86,10 +87,10 @@ def _read_csv(path: Path, trim: bool = True) -> ReadResult:
     if "file" in columns and ("label" in columns or "smile" in columns):
         return read_table_pack(path)
     if "x0" in columns:
-        raise DataError(f"{path} is a table of boxes without points; it serves the detector's training alone")
+        raise DataError(f"{path} is a table of boxes without points; only the detector's training uses it")
     if "Image" in columns or set(columns) & set(COLUMNS):
         return read_kaggle(path)
-    raise DataError(f"{path} is a table of no known kind (its columns: {', '.join(columns[:8])}); expected {FORMATS}")
+    raise DataError(f"{path} is a table of no known format (its columns: {', '.join(columns[:8])}); expected {FORMATS}")
 
 
 def _header(path: Path) -> list[str]:
@@ -107,7 +108,7 @@ def _read_text(path: Path, trim: bool) -> ReadResult:
 
 
 def _read_folder(path: Path, trim: bool) -> ReadResult:
-    """The first layout that fits, the most telling first."""
+    """Read a folder by the first layout that matches, the most specific first."""
     if not any(path.iterdir()):
         raise DataError(f"{path} is an empty folder; expected {FORMATS}")
     if (path / "training.csv").is_file():
@@ -118,11 +119,11 @@ def _read_folder(path: Path, trim: bool) -> ReadResult:
         return read_pts_folder(path, trim)
     if next(path.rglob(TFRECORDS), None):
         return read_tfrecord(path, trim)
-    return _read_only_file(path, trim)
+    return _read_single_file(path, trim)
 
 
-def _read_only_file(path: Path, trim: bool) -> ReadResult:
-    """A folder that holds one file of labels, or folders of classes."""
+def _read_single_file(path: Path, trim: bool) -> ReadResult:
+    """Read a folder that holds one label file, or class folders."""
     labels = sorted(
         file for pattern in ("*.npz", "*.csv", "*.xml", "*.json", "*.mat", "*.txt") for file in path.glob(pattern)
     )
@@ -130,23 +131,24 @@ def _read_only_file(path: Path, trim: bool) -> ReadResult:
         return _read_file(labels[0], trim)
     if labels:
         names = ", ".join(file.name for file in labels[:6])
-        raise DataError(f"{path} holds several files of labels ({names}); give the path of one")
+        raise DataError(f"{path} holds several label files ({names}); give the path of one")
     if any(is_image_file(file) for folder in path.iterdir() if folder.is_dir() for file in folder.rglob("*")):
         return read_class_folders(path, trim=trim)
-    raise DataError(f"{path} holds nothing that is understood; expected {FORMATS}")
+    raise DataError(f"{path} holds no known format; expected {FORMATS}")
 
 
 def read_labelled(path: Path) -> ReadResult:
-    """Whatever labelled faces lie at `path` (see `formats.open`), brought to the 68 points where their own map there.
+    """Read a test set of labelled faces, converted to the 68-point scheme where a mapping exists.
 
-    Packs keep whole pictures, in which the detector must find the face; of other formats the region around it is kept:
-    a test set of photographs would not fit in memory. Raises DataError where nothing there is understood.
+    Packs keep whole images, in which the detector must find the face; other formats are trimmed to the region around
+    the face, because a test set of full photographs would not fit in memory. Raises DataError where no known format is
+    found.
     """
     pack = path.suffix in (".npz", ".zip") or path.with_name(f"{path.name}.npz").is_file()
     result = read_any(path, trim=not pack)
-    return ReadResult([_in_68(sample) for sample in result.samples], result.problems)
+    return ReadResult([_to_68_points(sample) for sample in result.samples], result.problems)
 
 
-def _in_68(sample: Sample) -> Sample:
+def _to_68_points(sample: Sample) -> Sample:
     maps = topology_maps.groups(sample.scheme, topology.SCHEME) is not None
     return as_scheme(sample, topology.SCHEME) if maps else sample

@@ -1,6 +1,6 @@
-"""The packs whose labels are a table (`NAME.zip` + `NAME.csv`): genki4k, and the classes of eyes, mouths, yawn_faces.
+"""Reader of packs with a label table (`NAME.zip` + `NAME.csv`): genki4k, and the classes eyes, mouths, yawn_faces.
 
-No points; attributes only. (The mtfl pack has points too: see `mtfl`.)
+Attributes only, no points. (The mtfl pack has points too: see `mtfl`.)
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ CLASS_ATTRIBUTES: dict[tuple[str, str], tuple[str, float]] = {
     ("yawn_faces", "yawn"): ("yawn", 1.0),
     ("yawn_faces", "no_yawn"): ("yawn", 0.0),
 }
-"""(set, class) -> attribute and value; a class of any other set becomes the attribute `class`."""
+"""(data set, class) -> attribute and value; a class of any other data set becomes the attribute `class`."""
 
 
 def read_table(path: Path) -> tuple[list[str], list[tuple[int, Row]]]:
-    """(columns, (line number, row)) of a CSV with a header. Raises DataError where it cannot be read."""
+    """Read (columns, list of (line number, row)) of a CSV with header. Raises DataError where it cannot be read."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines)
@@ -56,15 +56,15 @@ def _rows(path: Path, reader: csv.DictReader[str]) -> list[tuple[int, Row]]:
 
 
 def by_name(path: Path, key: str, rows: list[tuple[int, Row]], problems: list[str]) -> dict[str, tuple[int, Row]]:
-    """Each picture's (line number, row); a name that comes twice keeps its first row, the others are listed."""
-    found: dict[str, tuple[int, Row]] = {}
+    """Index rows by image name; of a duplicate name the first row is kept, the others are listed in `problems`."""
+    first_row: dict[str, tuple[int, Row]] = {}
     for number, row in rows:
         name = row[key] or ""
-        if name in found:
-            problems.append(f"{path}:{number}: {name} has a row already, line {found[name][0]}; left out")
+        if name in first_row:
+            problems.append(f"{path}:{number}: {name} has a row already, line {first_row[name][0]}; left out")
         else:
-            found[name] = number, row
-    return found
+            first_row[name] = number, row
+    return first_row
 
 
 def require(path: Path, columns: list[str], needed: tuple[str, ...]) -> None:
@@ -78,10 +78,11 @@ def require(path: Path, columns: list[str], needed: tuple[str, ...]) -> None:
 def read_labelled_zip(
     path: Path, key: str, rows: list[tuple[int, Row]], reading: Reading, sample_of: Callable[[str, Row, Image], Sample]
 ) -> ReadResult:
-    """Every picture of the zip beside the table, with its row: sample_of(where, row, image) makes the sample, where
-    being the table's file and line. Pictures without a row and rows without a picture are listed as problems.
+    """Read every image of the zip beside the table, joined with its row.
 
-    key: the column with the picture's name in the zip.
+    key: the column with the image's name in the zip.
+    sample_of: (where, row, image) -> sample; `where` is the table's path and line, for messages.
+    Images without a row and rows without an image are listed as problems.
     """
     archive = path.with_suffix(".zip")
     labelled = by_name(path, key, rows, reading.problems)
@@ -97,10 +98,11 @@ def read_labelled_zip(
 
 
 def read_table_pack(path: Path) -> ReadResult:
-    """genki4k.csv (file, smile, yaw_rad, pitch_rad, roll_rad) or a table of classes (file, label), with its zip beside.
+    """Read genki4k.csv (file, smile, yaw_rad, pitch_rad, roll_rad) or a class table (file, label), with its zip.
 
-    genki4k: `smile` 0/1 and `yaw_deg`, `pitch_deg`, `roll_deg` with the signs of the set (MPLab GENKI-4K states them in
-    radians). Classes: see CLASS_ATTRIBUTES.
+    genki4k: `smile` 0/1 and `yaw_deg`, `pitch_deg`, `roll_deg` with the signs of the data set (MPLab GENKI-4K), which
+    gives radians.
+    Classes: see CLASS_ATTRIBUTES.
     """
     columns, rows = read_table(path)
     if "label" in columns:

@@ -1,7 +1,7 @@
-"""The packs: a stored zip of pictures with labels beside it (`NAME.zip` + `NAME.npz`), as in the project's shared data.
+"""Reader and writer of packs: an uncompressed zip of images with labels beside it (`NAME.zip` + `NAME.npz`).
 
-Pixel centres are at integers in the packs as they are in facetrack, so points are taken as they stand. The arrays of
-the .npz (never pickled): `names` (N,) of the pictures; `points` (N, K, 2) px, NaN where missing, or `mesh478`
+Pixel centres are at integers in packs as they are in facetrack, so points are used unchanged. The arrays of the .npz
+(never pickled): `names` (N,) of the images; `points` (N, K, 2) px, NaN where missing, or `mesh478`
 (N, 478, 2); and where known `scheme` (), `weight` (N, K), `visible` (N, K), `groups` (N,), `emotion` (N,),
 `attributes` (N,) JSON texts.
 """
@@ -26,21 +26,21 @@ from facetrain.formats.zips import decode, read_zip_bytes, read_zip_images, reje
 from facetrain.sample import Sample, trimmed
 
 TEACHER_WEIGHT = 0.5
-"""A teacher network's points against a person's hand."""
+"""Weight of a teacher network's points, relative to manual labels."""
 TEACHER_JAW_WEIGHT = 0.05
-"""The mesh's outline is not the 300-W jaw line: it may only say roughly where the face ends."""
+"""Weight of the jaw: the mesh's outline differs from the 300-W jaw line and locates the face's edge only roughly."""
 JPEG_QUALITY = 95
 
 
 def read_landmark_pack(folder: Path, name: str, trim: bool = True) -> list[Sample]:
-    """A 68-point pack made by hand: helen_train, helen_test, ytfaces_train.
+    """Read a manually labelled 68-point pack: helen_train, helen_test, ytfaces_train.
 
     trim: keep only the region around the face, which is all that training needs.
     """
     labels = load_labels(folder / f"{name}.npz", "points")
     points = dict(zip(labels["names"].tolist(), labels["points"].astype(np.float32), strict=True))
     ones = np.ones(topology.N_POINTS, np.float32)
-    keep = trimmed if trim else _whole
+    keep = trimmed if trim else _unchanged
     return [
         keep(Sample(file, person_of(file), name, image, points[file], ones))
         for file, image in read_zip_images(folder / f"{name}.zip")
@@ -49,15 +49,17 @@ def read_landmark_pack(folder: Path, name: str, trim: bool = True) -> list[Sampl
 
 
 def read_mesh_pack(folder: Path, name: str = "expressions") -> list[Sample]:
-    """A pack labelled by the 478-point mesh, averaged into the 68 scheme; the jaw is hardly trusted. Where the pack has
-    the emotion, it is the attribute `emotion`."""
+    """Read a pack labelled by the 478-point mesh, averaged into the 68-point scheme with a low weight for the jaw.
+
+    The pack's emotion labels, where present, become the attribute `emotion`.
+    """
     return read_pack(folder / name).samples
 
 
 def read_pack(path: Path, trim: bool = True) -> ReadResult:
-    """Any pack by its path with or without the ending: NAME.npz beside NAME.zip.
+    """Read any pack, NAME.npz beside NAME.zip, by its path with or without the suffix.
 
-    Names that one of the two files lacks, pictures that do not decode and broken points are listed as problems. Raises
+    Names that one of the two files lacks, images that do not decode and invalid points are listed as problems. Raises
     DataError where there is no such pack.
     """
     stem = path.with_suffix("") if path.suffix in (".npz", ".zip") else path
@@ -77,7 +79,7 @@ def read_pack(path: Path, trim: bool = True) -> ReadResult:
 
 
 def _rows(stem: Path, labels: dict[str, np.ndarray]) -> dict[str, Sample]:
-    """Each name's sample, still without its picture."""
+    """Return each name's sample with a placeholder image."""
     names = [str(name) for name in labels["names"].tolist()]
     points, weight = _points(stem, labels)
     counts = {key: len(array) for key, array in labels.items() if array.ndim} | {"points": len(points)}
@@ -87,13 +89,13 @@ def _rows(stem: Path, labels: dict[str, np.ndarray]) -> dict[str, Sample]:
     groups, visible = labels.get("groups"), labels.get("visible")
     if len(set(names)) != len(names):
         raise DataError(f"{stem}.npz: {len(names) - len(set(names))} of its names repeat; make the pack again")
-    empty = np.zeros((1, 1, 3), np.uint8)
+    placeholder = np.zeros((1, 1, 3), np.uint8)
     return {
         name: Sample(
             name=name,
             group=person_of(name) if groups is None else str(groups[index]),
             source=stem.name,
-            image=empty,
+            image=placeholder,
             points=points[index],
             weight=weight[index],
             scheme=scheme,
@@ -105,7 +107,7 @@ def _rows(stem: Path, labels: dict[str, np.ndarray]) -> dict[str, Sample]:
 
 
 def _points(stem: Path, labels: dict[str, np.ndarray]) -> tuple[Floats, Floats]:
-    """(N, K, 2) points and (N, K) weights; a mesh is averaged into the 68."""
+    """Return (N, K, 2) points and (N, K) weights; a mesh is averaged into the 68-point scheme."""
     if "mesh478" in labels:
         mesh = labels["mesh478"].astype(np.float32)
         points = topology_maps.convert(mesh, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)
@@ -118,7 +120,7 @@ def _points(stem: Path, labels: dict[str, np.ndarray]) -> tuple[Floats, Floats]:
 
 
 def teacher_weight() -> Floats:
-    """(68,) how far points averaged from the mesh are trusted."""
+    """Return the (68,) loss weights of points averaged from the mesh."""
     weight = np.full(topology.N_POINTS, TEACHER_WEIGHT, np.float32)
     weight[list(topology.JAW)] = TEACHER_JAW_WEIGHT
     return weight
@@ -137,9 +139,9 @@ def _attributes(stem: Path, labels: dict[str, np.ndarray], index: int) -> dict[s
 
 
 def write_pack(samples: Sequence[Sample], path: Path) -> None:
-    """Write NAME.zip and NAME.npz, as `read_pack` reads them; path without ending. PNG names stay lossless, all others
-    become JPEG of quality 95.
+    """Write NAME.zip and NAME.npz, as `read_pack` reads them.
 
+    path: without suffix. Samples named .png are stored losslessly, all others as JPEG of quality 95.
     Raises DataError where the samples have different schemes or share a name.
     """
     schemes = sorted({sample.scheme for sample in samples})
@@ -174,31 +176,31 @@ def _encoded(sample: Sample) -> bytes:
 
 
 def read_negatives(folder: Path, name: str = "no_faces") -> list[Image]:
-    """Pictures without a face."""
+    """Read the images without a face."""
     return [image for _, image in read_zip_images(folder / f"{name}.zip")]
 
 
 def person_of(file: str) -> str:
-    """`Luis_Fonsi_21.jpg` -> `Luis_Fonsi`: the same person must not stand on both sides of a split."""
+    """Return the person's name in a file name, `Luis_Fonsi_21.jpg` -> `Luis_Fonsi`, for splits disjoint by person."""
     stem = Path(file).stem
     head, _, tail = stem.rpartition("_")
     return head if head and tail.isdigit() else stem
 
 
 def split(samples: list[Sample], validation_share: float) -> tuple[list[Sample], list[Sample]]:
-    """(training, validation), by a hash of each sample's group: the same on every machine and for every order of the
-    files.
+    """Split into (training, validation) by a hash of each sample's group, independent of machine and file order.
 
-    Of two groups or more at least one is held aside and at least one stays, unless the share is 0: in a small set the
-    hashes may all lie on one side, and then the one nearest the other goes over.
+    With two groups or more at least one is held out and at least one remains, unless the share is 0: where the hashes
+    of a small set all fall on one side of the limit, the group nearest to it changes sides.
     """
     hashes = {sample.group: zlib.crc32(sample.group.encode()) for sample in samples}
     limit = round(validation_share * 2**32)
-    aside = {group for group, value in hashes.items() if value < limit}
+    held_out_groups = {group for group, value in hashes.items() if value < limit}
     if len(hashes) > 1 and limit > 0:
         by_hash = sorted(hashes, key=lambda group: (hashes[group], group))
-        aside = (aside | {by_hash[0]}) - ({by_hash[-1]} if len(aside) == len(hashes) else set())
-    held_out = [sample.group in aside for sample in samples]
+        all_held_out = len(held_out_groups) == len(hashes)
+        held_out_groups = (held_out_groups | {by_hash[0]}) - ({by_hash[-1]} if all_held_out else set())
+    held_out = [sample.group in held_out_groups for sample in samples]
     return (
         [s for s, out in zip(samples, held_out, strict=True) if not out],
         [s for s, out in zip(samples, held_out, strict=True) if out],
@@ -206,7 +208,7 @@ def split(samples: list[Sample], validation_share: float) -> tuple[list[Sample],
 
 
 def load_labels(path: Path, key: str | None) -> dict[str, np.ndarray]:
-    """The arrays of an .npz. Raises DataError where it cannot be read or lacks `names` or the array `key`."""
+    """Load the arrays of an .npz. Raises DataError where it is unreadable or lacks `names` or the array `key`."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
@@ -220,5 +222,5 @@ def load_labels(path: Path, key: str | None) -> dict[str, np.ndarray]:
     return loaded
 
 
-def _whole(sample: Sample) -> Sample:
+def _unchanged(sample: Sample) -> Sample:
     return sample

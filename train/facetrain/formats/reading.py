@@ -1,4 +1,4 @@
-"""What a reader gives, and the checks that every labelled row passes through."""
+"""Result type of the readers, and validation of every labelled row."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ from facetrack.types import Floats
 from facetrain.sample import Sample, face_extent, trimmed
 
 OUTSIDE_SHARE = 0.5
-"""A point may lie outside its picture (a chin below the edge), but not by more than this share of the longer side: then
-the label is broken or belongs to another picture."""
+"""Share of the image's longer side by which a point may lie outside (a chin below the edge): beyond it the label is
+broken or belongs to another image."""
 NO_POINTS = np.zeros((0, 2), np.float32)
-"""The points of a sample that has attributes only; its weight is `NO_WEIGHT` and its scheme ""."""
+"""Points of a sample with attributes only; its weight is `NO_WEIGHT` and its scheme ""."""
 SHOWN_PROBLEMS = 5
 NO_WEIGHT = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadResult:
-    """samples: in the file's order. problems: one sentence for each row that was left out or mended, naming file and
-    line. sizes_px: of each sample's face as it lay in the file, before anything was trimmed; NaN without points. Empty
-    where the reader did not trim."""
+    """Samples of one data set and the problems of its rows.
+
+    samples: in file order.
+    problems: one sentence per row that was skipped or corrected, naming file and line.
+    sizes_px: extent of each sample's face in the file, before trimming; NaN without points. Empty where the reader
+        does not record it.
+    """
 
     samples: list[Sample]
     problems: list[str]
@@ -35,19 +39,19 @@ class ReadResult:
 
 
 def print_skipped(problems: list[str]) -> None:
-    """The first few sentences on stderr, and how many there are."""
+    """Print the first few problems on stderr, and their number."""
     for problem in problems[:SHOWN_PROBLEMS]:
-        print(f"left out: {problem}", file=sys.stderr)
+        print(f"skipped: {problem}", file=sys.stderr)
     if len(problems) > SHOWN_PROBLEMS:
-        print(f"left out: {len(problems)} rows in all; `facetrack data inspect` lists them", file=sys.stderr)
+        print(f"skipped: {len(problems)} rows in all; `facetrack data inspect` lists them", file=sys.stderr)
 
 
 class Reading:
-    """Gathers samples and problems while a set is read.
+    """Collector of samples and problems while a data set is read.
 
         reading = Reading(path)
         for number, line in enumerate(lines, 1):
-            with reading.row():  # what raises in here is one bad row: noted, not fatal
+            with reading.row():  # an error in here skips one row: recorded, not fatal
                 reading.add(f"{path}:{number}", sample_of(line))
         return reading.result()
 
@@ -63,15 +67,18 @@ class Reading:
 
     @contextmanager
     def row(self) -> Iterator[None]:
-        """Notes what one row raises and goes on."""
+        """Record the error that one row raises as a problem, and continue."""
         try:
             yield
         except (DataError, SourceError) as error:
             self.problems.append(str(error))
 
     def add(self, where: str, sample: Sample, allow_missing: bool = False) -> None:
-        """Check and keep one sample. where: file and line, for messages. missing_is_normal: NaN is this format's way to
-        say that a point is not labelled."""
+        """Validate and store one sample.
+
+        where: file and line, for messages. allow_missing: the format marks unlabelled points by NaN, so they are no
+        problem.
+        """
         points, weight, problem = check_points(where, sample, allow_missing)
         if problem:
             self.problems.append(problem)
@@ -80,7 +87,7 @@ class Reading:
         self.samples.append(trimmed(sample) if self.trim else sample)
 
     def result(self) -> ReadResult:
-        """Raises DataError where not one sample could be read."""
+        """Return the samples and problems. Raises DataError where no sample could be read."""
         if not self.samples:
             why = f"; the first of {len(self.problems)} problems: {self.problems[0]}" if self.problems else ""
             raise DataError(f"{self.path}: there is no usable sample in it{why}")
@@ -88,9 +95,9 @@ class Reading:
 
 
 def check_points(where: str, sample: Sample, allow_missing: bool) -> tuple[Floats, Floats, str]:
-    """(points, weight, problem or ""): missing points are NaN in both coordinates and have weight 0.
+    """Return (points, weight, problem or ""); missing points are NaN in both coordinates and have weight 0.
 
-    Raises DataError where the row cannot be used: no point is known though some should be, or they lie far outside.
+    Raises DataError where the row is unusable: no point is known though some should be, or points lie far outside.
     """
     points, weight = sample.points.astype(np.float32), sample.weight.astype(np.float32)
     known = np.isfinite(points).all(axis=1)
@@ -100,21 +107,21 @@ def check_points(where: str, sample: Sample, allow_missing: bool) -> tuple[Float
         raise DataError(f"{where}: not one of its {len(points)} points is a number")
     height, width = sample.image.shape[:2]
     reach = OUTSIDE_SHARE * max(height, width)
-    away = known & ((points < -reach) | (points > np.array([width, height]) - 1 + reach)).any(axis=1)
-    if away.any():
-        x, y = points[away][0]
+    outside = known & ((points < -reach) | (points > np.array([width, height]) - 1 + reach)).any(axis=1)
+    if outside.any():
+        x, y = points[outside][0]
         raise DataError(
-            f"{where}: {int(away.sum())} of its points lie far outside the {width}x{height} picture, the first at "
+            f"{where}: {int(outside.sum())} of its points lie far outside the {width}x{height} image, the first at "
             f"({x:.1f}, {y:.1f})"
         )
     missing = int((~known).sum())
     if missing and not allow_missing:
-        return points, weight, f"{where}: {missing} of its points are not numbers; kept with those missing"
+        return points, weight, f"{where}: {missing} of its points are not numbers; kept with these points missing"
     return points, weight, ""
 
 
 def numbers(where: str, words: list[str], count: int) -> Floats:
-    """Text fields as (count,) float32; "nan" is allowed. Raises DataError where they are something else."""
+    """Parse text fields as (count,) float32; "nan" is allowed. Raises DataError for other text or another count."""
     if len(words) != count:
         raise DataError(f"{where}: has {len(words)} numbers; expected {count}")
     try:
@@ -124,7 +131,7 @@ def numbers(where: str, words: list[str], count: int) -> Floats:
 
 
 def read_lines(path: Path) -> list[str]:
-    """A text file's lines. Raises DataError where it cannot be read as text."""
+    """Read a text file's lines. Raises DataError where the file cannot be read as text."""
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -132,7 +139,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def folder_files(path: Path, pattern: str) -> list[Path]:
-    """Files below a folder that match, sorted. Raises DataError where it is no folder, or an empty one."""
+    """Return the files below a folder that match, sorted. Raises DataError where it is no folder, or an empty one."""
     if not path.is_dir():
         raise DataError(f"{path} is not a folder; expected one that holds {pattern}")
     files = sorted(file for file in path.rglob(pattern) if file.is_file() and not file.name.startswith("."))

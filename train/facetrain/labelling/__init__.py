@@ -1,1 +1,1 @@
-"""Labels predicted by a teacher network."""
+"""Pseudo-labels by a teacher network, and inspection of labelled sets."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from facetrack import topology
 from facetrack.types import Floats
-from facetrain.labelling.self_label import Labelled
+from facetrain.labelling.self_label import PseudoLabel
 
 Array = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ def mesh_share(eye_distance_px: NDArray[np.floating]) -> Array:
     return np.asarray(by_point[None] * grown[:, None])
 
 
-def combine(mapped: Array, views: list[Labelled | str]) -> tuple[Floats, Floats]:
+def combine(mapped: Array, views: list[PseudoLabel | str]) -> tuple[Floats, Floats]:
     """(N, 68, 2) points and (N, 68) weights, 0 and NaN where a face is not to be trusted.
 
     mapped: (N, 68, 2) px, the mesh's prediction. views: the large network's, or why it gave none.

@@ -1,4 +1,4 @@
-"""What a labelled set is made of: counts, missing points, sizes and head angles, and a sheet to look at."""
+"""Statistics of a labelled set: counts, missing points, face sizes, head angles, and a sheet of samples."""
 
 from __future__ import annotations
 
@@ -23,16 +23,22 @@ from facetrain.sample import Sample, face_extent
 SHEET_CELLS = 48
 CELL_PX = 160
 SHEET_MARGIN = 1.8
-"""Side of a cell's crop over the face's extent, so that what lies around is seen too."""
+"""Side of a cell's crop over the face's extent, with some context around the face."""
 MANY_VALUES = 12
-"""An attribute with more different values than this is a measurement and reported by its range."""
+"""An attribute with more distinct values than this is continuous and reported by its range."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inspection:
-    """samples, groups, sources, schemes: counts. missing: scheme -> (K,) how often each point is not labelled. outside:
-    samples with a point outside the picture. attributes: name -> value -> count, or {"least", "median", "most"}.
-    sizes_px: (N,) longer side of each face's points. angles_deg: (M, 3) yaw, pitch, roll where all 68 points are there.
+    """Statistics of a labelled set.
+
+    samples, groups: number of samples and of groups
+    sources, schemes: number of samples by name
+    missing: scheme -> (K,) number of samples that lack each point
+    outside: number of samples with a point outside the image
+    attributes: name -> value -> count, or {"least", "median", "most"}
+    sizes_px: (N,) longer side of each face's points
+    angles_deg: (M, 3) yaw, pitch, roll of the faces with all 68 points
     """
 
     samples: int
@@ -47,7 +53,10 @@ class Inspection:
 
 
 def inspect(samples: Sequence[Sample], sizes_px: Sequence[float] = ()) -> Inspection:
-    """Counts over all samples. sizes_px: the faces' in the files, where the pictures have been trimmed since."""
+    """Compute the statistics over all samples.
+
+    sizes_px: of the faces in the original files, if the images have been trimmed; else from the points
+    """
     labelled = [sample for sample in samples if np.isfinite(sample.points).any()]
     schemes = Counter(sample.scheme or "no points" for sample in samples)
     sizes = np.array(sizes_px or [face_extent(sample.points) for sample in labelled], np.float64)
@@ -66,8 +75,8 @@ def inspect(samples: Sequence[Sample], sizes_px: Sequence[float] = ()) -> Inspec
 
 
 def _missing(samples: Sequence[Sample], scheme: str) -> NDArray[np.int64]:
-    mine = np.stack([np.isnan(sample.points).any(axis=1) for sample in samples if sample.scheme == scheme])
-    return mine.sum(axis=0)
+    missing = np.stack([np.isnan(sample.points).any(axis=1) for sample in samples if sample.scheme == scheme])
+    return missing.sum(axis=0)
 
 
 def _has_points_outside(sample: Sample) -> bool:
@@ -77,8 +86,10 @@ def _has_points_outside(sample: Sample) -> bool:
 
 
 def _angles(sample: Sample) -> tuple[float, float, float] | None:
-    """Yaw, pitch, roll; None without all 68 points or where they fit no head. The picture may be cut out of a larger
-    one, so the angles are as good as the guess that the camera looked at its middle."""
+    """Estimate yaw, pitch and roll; None without all 68 points or if the head model cannot be fitted.
+
+    The principal point is assumed at the image's centre, which is wrong for an image cropped from a larger one.
+    """
     if sample.scheme != topology.SCHEME or not np.isfinite(sample.points).all():
         return None
     pose = head_pose(sample.points, (sample.image.shape[1], sample.image.shape[0]))
@@ -90,7 +101,7 @@ def _attributes(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
     for sample in samples:
         for name, value in sample.attributes.items():
             values.setdefault(name, []).append(value)
-    return {name: _summary(found) for name, found in sorted(values.items())}
+    return {name: _summary(column) for name, column in sorted(values.items())}
 
 
 def _summary(values: list[float | str]) -> dict[str, float]:
@@ -102,7 +113,7 @@ def _summary(values: list[float | str]) -> dict[str, float]:
 
 
 def save(found: Inspection, samples: Sequence[Sample], problems: Sequence[str], out: Path) -> None:
-    """inspection.json, sheet.png, histograms.png and problems.txt in the folder `out`."""
+    """Write inspection.json, sheet.png, histograms.png and problems.txt into the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "problems.txt").write_text("".join(f"{problem}\n" for problem in problems), encoding="utf-8")
     (out / "inspection.json").write_text(json.dumps(_as_json(found, len(problems)), indent=2) + "\n")
@@ -126,12 +137,12 @@ def _as_json(found: Inspection, n_problems: int) -> dict[str, object]:
 
 
 def names_of(scheme: str, count: int) -> tuple[str, ...]:
-    """What to call each of a scheme's `count` points."""
+    """Return the names of a scheme's `count` points, their indices if they have none."""
     return topology_maps.point_names(scheme) or tuple(str(index) for index in range(count))
 
 
 def _quartiles(values: NDArray[np.float64]) -> dict[str, float]:
-    """Five figures of a distribution; empty where there is none."""
+    """Return five quantiles by name; empty without values."""
     if not len(values):
         return {}
     names = ("least", "5 %", "median", "95 %", "most")
@@ -139,7 +150,7 @@ def _quartiles(values: NDArray[np.float64]) -> dict[str, float]:
 
 
 def sheet_cells(samples: Sequence[Sample], count: int = SHEET_CELLS) -> list[Image]:
-    """`count` samples spread evenly over the set, cut around the face, with their points and a word on each."""
+    """Draw `count` evenly spaced samples, cropped around the face, with their points and first attributes."""
     chosen = [samples[int(index)] for index in np.linspace(0, len(samples) - 1, min(count, len(samples)))]
     return [_cell(sample) for sample in chosen]
 
@@ -168,7 +179,7 @@ def _save_histograms(found: Inspection, path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError(
-            "drawing histograms needs matplotlib; install the extra: python -m pip install 'facetrack[train]'"
+            "histograms need matplotlib; install the extra: python -m pip install 'facetrack[train]'"
         ) from error
     figure = Figure(figsize=(12, 3), layout="constrained")
     axes = figure.subplots(1, 4)

@@ -71,7 +71,7 @@ def jaw_offset(fit: HeadFit, points: Floats, lobe_behind_cm: float) -> Array:
 def lobe_behind_cm(basis: HeadBasis, fit: HeadFit, lobes: Floats) -> float:
     """Depth of the ear lobes behind the jaw's point beside them, cm.
 
-    fit: to labels that the lobes took no part in. lobes: (N, 2, 2) px of the right and left lobe, NaN where unknown.
+    fit: to labels without the lobes. lobes: (N, 2, 2) px of the right and left lobe, NaN where unknown.
     """
     extent = (fit.points[:, :68].max(axis=1) - fit.points[:, :68].min(axis=1)).max(axis=1)
     rows, targets = [], []

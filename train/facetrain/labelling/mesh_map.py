@@ -1,7 +1,7 @@
 """MediaPipe's 478-point mesh mapped onto the 68 points by a linear regression fitted on hand-labelled faces.
 
 The mesh is aligned by a similarity to its mean, and ridge regression takes the aligned 468 points of the face (without
-the irises) to the 68. Both a picture and its mirror image take part in fitting and in prediction: so a shift of all
+the irises) to the 68. Both a picture and its mirror image are used for fitting and prediction: so a shift of all
 labels along x, which a mirrored picture would have the other way round, is not learned.
 """
 
@@ -28,7 +28,7 @@ N_WITH_IRISES = 478
 CROP_MARGIN, CROP_PX = 2.2, 400
 """The mesh network finds small and turned faces that it misses on whole pictures in a crop of 2.2 times the face."""
 MAX_FIT_ERROR = 0.08
-"""Mean error over the outer eye corners above which a face takes no part in the fit: the mesh is of someone else."""
+"""Mean error over the outer eye corners above which a face is left out of the fit: the mesh is of someone else."""
 RIDGES = (0.5, 10.0)
 """Penalty of the last fit, and of those before it, which find the faces to leave out; 5-fold cross-validation on 1538
 faces: NME 3.14 % at 1, 3.17 at 3, 3.25 at 10, 3.36 at 30."""
@@ -77,7 +77,7 @@ class MeshMap:
 
 
 def fit_mesh_map(plain: Array, mirrored: Array, points: Array) -> tuple[MeshMap, NDArray[np.bool_]]:
-    """Fit the map to hand-labelled faces; also gives (N,) which of them took part.
+    """Fit the map to hand-labelled faces; also returns (N,) which of them were used.
 
     plain, mirrored: (N, 478, 2) px as in `MeshMap.both`, NaN where no face was found. points: (N, 68, 2) px.
     """

@@ -47,7 +47,7 @@ def _visible(
     head, seen = vertices @ turn, points @ turn
     shift = SIDE_PX / 2 - head[:, :2].mean(axis=0) * PX_PER_CM
     fragments = rasterise(head[:, :2] * PX_PER_CM + shift, head[:, 2] + FAR_CM, triangles, (SIDE_PX, SIDE_PX))
-    depth = fragments.picture(fragments.depth, 2 * FAR_CM)
+    depth = fragments.to_image(fragments.depth, 2 * FAR_CM)
     x, y = np.rint(seen[:, :2] * PX_PER_CM + shift).astype(int).T
     near = [
         depth[np.clip(y + down, 0, SIDE_PX - 1), np.clip(x + right, 0, SIDE_PX - 1)]

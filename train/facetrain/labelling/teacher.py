@@ -1,8 +1,8 @@
-"""Labels from another network: MediaPipe's 478-point mesh, mapped to the 68, for one's own pictures and videos.
+"""Pseudo-labels by MediaPipe's 478-point mesh, mapped to the 68 points, for the user's own images and videos.
 
-What the teacher says is kept where it can be trusted: faces that are large and sharp enough and on which it agrees with
-itself when the picture is mirrored. The points come from a network, not from a person, and are weighted so (see
-`formats.packs.teacher_weight`); the jaw follows the mesh's outline and is hardly trusted.
+Only reliable labels are kept: of faces that are large and sharp enough and whose labels are consistent when the image
+is mirrored. The points have the lower weight of a network's labels (see `formats.packs.teacher_weight`); the jaw, which
+follows the mesh's outline, a very low one.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from facetrain.formats.reading import ReadResult
 from facetrain.sample import Sample, face_extent, trimmed
 
 MEDIAPIPE_SUFFIX = ".task"
-"""MediaPipe's bundles of networks."""
+"""Suffix of MediaPipe's model bundles."""
 SHARPNESS_PX = 96
-"""Sharpness is measured on a crop of this side, so that it does not depend on how large the face is."""
+"""Side of the crop on which sharpness is measured, so that it does not depend on the face's size."""
 
 Teacher = Callable[[Image], Floats]
 """(H, W, 3) BGR -> (N, 478, 2) px, pixel centres at integers."""
@@ -35,9 +35,14 @@ Teacher = Callable[[Image], Floats]
 
 @dataclass(frozen=True, slots=True)
 class TeacherOptions:
-    """min_size_px: of the points' extent. min_sharpness: variance of the Laplacian over a 96 px crop of the face (Pech-
-    Pacheco et al., ICPR 2000). max_flip_error: mean distance of the inner 51 points between the picture and its mirror,
-    over the outer eye corners' distance. every: each so-manieth frame of a video; pictures are all taken."""
+    """Filters of the teacher's labels.
+
+    min_size_px: least extent of the points
+    min_sharpness: least variance of the Laplacian over a 96 px crop of the face (Pech-Pacheco et al., ICPR 2000)
+    max_flip_error: largest mean distance of the inner 51 points between the image and its mirror image, over the
+        distance of the outer eye corners
+    every: label every Nth frame of a video; images are all labelled
+    """
 
     min_size_px: float = 60.0
     min_sharpness: float = 25.0
@@ -46,41 +51,43 @@ class TeacherOptions:
 
 
 def label(source: Path, teacher: Teacher, options: TeacherOptions | None = None) -> Iterator[Sample | str]:
-    """Every face of a video, a picture or a folder of pictures: a sample in the 68 scheme, or why it was left out.
+    """Label the faces of a video, an image or a folder of images.
 
-    name: SOURCE_FRAME_FACE.jpg. group: the video, or the picture.
+    Yields samples of the 68-point scheme, or the reason of a rejected face. Their name is SOURCE_FRAME_FACE.jpg, their
+    group the video, or the image.
     """
     options = options or TeacherOptions()
     with open_video(source) as frames:
-        pictures = frames.files if isinstance(frames, ImageFiles) else None
+        files = frames.files if isinstance(frames, ImageFiles) else None
         for frame in frames:
-            if pictures is None and frame.index % options.every:
+            if files is None and frame.index % options.every:
                 continue
-            stem = source.stem if pictures is None else pictures[frame.index].stem
+            stem = source.stem if files is None else files[frame.index].stem
             yield from _label_frame(frame, stem, teacher, options)
 
 
-def gather(found: Iterator[Sample | str], where: Path) -> ReadResult:
-    """All samples, and one problem for each reason with the number of faces that it cost.
+def gather(labelled: Iterator[Sample | str], where: Path) -> ReadResult:
+    """Collect the samples, and one problem per reason with its number of rejected faces.
 
-    Raises DataError where nothing was left.
+    Raises DataError without any sample.
     """
     samples, reasons = [], Counter[str]()
-    for item in found:
+    for item in labelled:
         if isinstance(item, Sample):
             samples.append(item)
         else:
             reasons[item] += 1
     problems = [f"{where}: {count} left out: {reason}" for reason, count in reasons.most_common()]
     if not samples:
-        raise DataError(f"{where}: the teacher's labels gave no usable face; {'; '.join(problems) or 'no face seen'}")
+        reason = "; ".join(problems) or "no face detected"
+        raise DataError(f"{where}: the teacher's labels gave no usable face; {reason}")
     return ReadResult(samples, problems)
 
 
 def _label_frame(frame: Frame, stem: str, teacher: Teacher, options: TeacherOptions) -> Iterator[Sample | str]:
     faces = _to_68(teacher(frame.image))
     if not len(faces):
-        yield "no face seen"
+        yield "no face detected"
         return
     mirrored = _to_68(teacher(np.ascontiguousarray(frame.image[:, ::-1])))[:, topology.FLIP]
     mirrored[..., 0] = frame.image.shape[1] - 1 - mirrored[..., 0]
@@ -94,8 +101,10 @@ def _label_frame(frame: Frame, stem: str, teacher: Teacher, options: TeacherOpti
 
 
 def rejected(image: Image, points: Floats, mirrored: Floats, options: TeacherOptions) -> str:
-    """Why this face is not to be trusted, or "". mirrored: (M, 68, 2) what the teacher saw in the mirrored picture,
-    turned back."""
+    """Return the reason to reject a face's labels, "" if they are reliable.
+
+    points: (68, 2) px. mirrored: (M, 68, 2) px, the labels of the mirror image's faces, mirrored back.
+    """
     if face_extent(points) < options.min_size_px:
         return f"smaller than {options.min_size_px:g} px"
     if sharpness(image, points) < options.min_sharpness:
@@ -104,12 +113,12 @@ def rejected(image: Image, points: Floats, mirrored: Floats, options: TeacherOpt
     right, left = points[list(topology.EYE_OUTER_CORNERS)]
     distances = np.linalg.norm(mirrored[:, inner] - points[inner], axis=2).mean(axis=1)
     if not len(distances) or distances.min() > options.max_flip_error * np.linalg.norm(left - right):
-        return "another result in the mirror"
+        return "inconsistent in the mirror image"
     return ""
 
 
 def sharpness(image: Image, points: Floats) -> float:
-    """Variance of the Laplacian of the face's grey crop."""
+    """Return the variance of the Laplacian of the face's grey crop."""
     crop = cut(image, crop_from_box(points_box(points), 1.0), SHARPNESS_PX)
     return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), cv2.CV_64F).var())
 

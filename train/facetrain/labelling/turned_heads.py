@@ -18,7 +18,7 @@ from facetrain.sample import Sample
 from facetrain.synth.rendering.accessories import random_style
 from facetrain.synth.rendering.heads import SIDE_PX
 from facetrain.synth.rendering.light import random_light
-from facetrain.synth.rendering.people import EXTENT, developed, framed, random_background, random_state
+from facetrain.synth.rendering.people import EXTENT, developed, framing_camera, random_background, random_state
 from facetrain.synth.rendering.render import Renderer
 from facetrain.synth.rendering.skin import random_look
 
@@ -47,7 +47,7 @@ def random_turned_head(
     shaped = model.shaped(state.identity, state.expression, state.gaze_deg)
     points = state.in_camera(model, model.points68(shaped)).astype(np.float64)
     points[list(topology.JAW)] += jaw_offset @ state.rotation.T
-    camera = framed(points, SIDE_PX, SIDE_PX * float(rng.uniform(*EXTENT)), rng.normal(0, 0.03 * SIDE_PX, 2))
+    camera = framing_camera(points, SIDE_PX, SIDE_PX * float(rng.uniform(*EXTENT)), rng.normal(0, 0.03 * SIDE_PX, 2))
     background = random_background(rng, SIDE_PX, photographs)
     image, truth = renderer.render(state, random_look(rng), random_style(rng), random_light(rng), camera, background)
     name = f"head_{index:06d}.jpg"

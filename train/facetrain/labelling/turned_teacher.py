@@ -19,7 +19,7 @@ from facetrain.labelling.ensemble import combine
 from facetrain.labelling.head_fit import HeadBasis, fit_heads, head_basis
 from facetrain.labelling.jaw import fit_gold, jaw_offset, lobe_behind_cm
 from facetrain.labelling.mesh_map import Mesh, MeshMap, fit_mesh_map, mesh_of
-from facetrain.labelling.self_label import Labelled, SelfTeacher, face_frame, scheme_offset
+from facetrain.labelling.self_label import PseudoLabel, SelfTeacher, face_frame, scheme_offset
 from facetrain.labelling.self_occlusion import visibility_table
 from facetrain.labelling.turned_heads import SOURCE as RENDERED
 from facetrain.labelling.turned_heads import of_heads
@@ -135,7 +135,7 @@ def label_pack(
     return teacher.of_points(names, points[kept], weight[kept], name)
 
 
-def _blend(samples: list[Sample], views: list[Labelled | str]) -> tuple[Floats, Floats]:
+def _blend(samples: list[Sample], views: list[PseudoLabel | str]) -> tuple[Floats, Floats]:
     """Average the samples' own points with the views: (N, 68, 2) and weights (N, 68), NaN where there is no view.
 
     The own points are first moved by the constant difference of the two ways of labelling. As `self_label.blended`, in
@@ -156,6 +156,6 @@ def _blend(samples: list[Sample], views: list[Labelled | str]) -> tuple[Floats, 
     return points, weight
 
 
-def _seen(samples: list[Sample], views: list[Labelled | str]) -> Iterator[tuple[Sample, Labelled | None]]:
+def _seen(samples: list[Sample], views: list[PseudoLabel | str]) -> Iterator[tuple[Sample, PseudoLabel | None]]:
     for sample, view in zip(samples, views, strict=True):
         yield sample, None if isinstance(view, str) else view

@@ -1,1 +1,1 @@
-"""Error measures, pure functions of arrays."""
+"""Evaluation metrics: pure functions of arrays."""

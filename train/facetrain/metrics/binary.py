@@ -1,5 +1,4 @@
-"""How well a yes or no is told: accuracy with its interval, the ROC curve, and whether probabilities mean what they
-say."""
+"""Binary classification metrics: accuracy with bootstrap interval, ROC curve, calibration."""
 
 from __future__ import annotations
 
@@ -13,16 +12,21 @@ Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 BINS = 10
-"""Of the reliability diagram: equally wide, over the probability of yes."""
+"""Number of equally wide bins of the reliability diagram, over the probability of the positive class."""
 RESAMPLES = 2000
+"""Number of bootstrap resamples."""
 CONFIDENCE_LEVEL = 0.95
-"""Of the bootstrap interval."""
+"""Confidence level of the bootstrap interval."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RocCurve:
-    """false_share, true_share: of the noes and of the yeses that are called yes, from none to all. area: the
-    probability that a yes scores higher than a no, ties counted half (Mann and Whitney)."""
+    """ROC curve.
+
+    false_positive_rate, true_positive_rate: (P,) shares of the negatives and of the positives predicted positive, from
+        0 to 1
+    auc: probability that a positive scores higher than a negative, ties counted half (Mann and Whitney)
+    """
 
     false_positive_rate: Array
     true_positive_rate: Array
@@ -30,26 +34,30 @@ class RocCurve:
 
 
 def roc(truth: Flags, score: NDArray[np.floating]) -> RocCurve:
-    """(N,) each; NaN area without both yes and no."""
+    """Return the ROC curve of (N,) labels and (N,) scores; its area is NaN unless both classes are present."""
     order = np.argsort(-score, kind="stable")
-    yes, ranked = truth[order], score[order]
+    positive, ranked = truth[order], score[order]
+    # One point of the curve for each distinct score: the last of equal scores.
     last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1) if len(ranked) else np.zeros(0, np.intp)
-    true, false = np.cumsum(yes)[last], np.cumsum(~yes)[last]
-    n_yes, n_no = int(truth.sum()), int((~truth).sum())
-    false_positive_rate = np.concatenate([[0.0], false / max(1, n_no)])
-    true_positive_rate = np.concatenate([[0.0], true / max(1, n_yes)])
-    # Trapezia: a run of equal scores is a slanted piece, which counts its pairs half.
+    true, false = np.cumsum(positive)[last], np.cumsum(~positive)[last]
+    n_positive, n_negative = int(truth.sum()), int((~truth).sum())
+    false_positive_rate = np.concatenate([[0.0], false / max(1, n_negative)])
+    true_positive_rate = np.concatenate([[0.0], true / max(1, n_positive)])
+    # Trapezoidal rule: a run of equal scores is a slanted segment, which counts its pairs half.
     auc = float(np.sum(np.diff(false_positive_rate) * (true_positive_rate[1:] + true_positive_rate[:-1]) / 2))
-    return RocCurve(false_positive_rate, true_positive_rate, auc if n_yes and n_no else float("nan"))
+    return RocCurve(false_positive_rate, true_positive_rate, auc if n_positive and n_negative else float("nan"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReliabilityDiagram:
-    """By bin of the probability: its mean (NaN in an empty bin), the share of yeses there, and how many.
+    """Reliability diagram over the bins of the probability, and the expected calibration error.
 
-    error: the expected calibration error, the mean over all samples of the distance between the two (Naeini, Cooper
-    and Hauskrecht, Obtaining well calibrated probabilities using Bayesian binning, AAAI 2015; in the form for yes or
-    no, over the probability of yes).
+    probability: (B,) mean probability in the bin, NaN if empty
+    share: (B,) share of positives in the bin, NaN if empty
+    count: (B,) number of samples in the bin
+    error: expected calibration error, the mean over all samples of |probability - share| of their bin (Naeini, Cooper
+        and Hauskrecht, Obtaining well calibrated probabilities using Bayesian binning, AAAI 2015; the binary form, over
+        the probability of the positive class)
     """
 
     probability: Array
@@ -59,12 +67,15 @@ class ReliabilityDiagram:
 
 
 def reliability_diagram(truth: Flags, probability: NDArray[np.floating], bins: int = BINS) -> ReliabilityDiagram:
-    """truth, probability: (N,), the latter 0..1; a probability on an edge belongs to the bin above, 1 to the last."""
-    place = np.minimum((probability.astype(np.float64) * bins).astype(np.int64), bins - 1)
-    count = np.bincount(place, minlength=bins)
+    """Return the reliability diagram of (N,) labels and (N,) probabilities, 0..1.
+
+    A probability on an edge belongs to the bin above, 1 to the last bin.
+    """
+    bin_index = np.minimum((probability.astype(np.float64) * bins).astype(np.int64), bins - 1)
+    count = np.bincount(bin_index, minlength=bins)
     filled = np.where(count > 0, count, np.nan)
-    mean = np.bincount(place, probability, bins) / filled
-    share = np.bincount(place, truth, bins) / filled
+    mean = np.bincount(bin_index, probability, bins) / filled
+    share = np.bincount(bin_index, truth, bins) / filled
     gap = np.nan_to_num(np.abs(mean - share))
     return ReliabilityDiagram(mean, share, count, float((gap * count).sum() / max(1, len(truth))))
 
@@ -72,8 +83,11 @@ def reliability_diagram(truth: Flags, probability: NDArray[np.floating], bins: i
 def bootstrap_interval(
     values: NDArray[np.generic], groups: NDArray[np.generic] | None = None, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval (Efron and Tibshirani, An introduction to the bootstrap, 1993) of the mean of
-    values (N,). groups: (N,) what belongs together, drawn as a whole (one photograph shown in several faces)."""
+    """Return the percentile bootstrap interval of the mean of (N,) values; NaN without values.
+
+    groups: (N,) group of each value; a group is resampled as a whole (one photograph pasted into several faces)
+    Source: Efron and Tibshirani, An introduction to the bootstrap, 1993.
+    """
     if not len(values):
         return float("nan"), float("nan")
     _, group = np.unique(np.arange(len(values)) if groups is None else groups, return_inverse=True)
@@ -89,8 +103,14 @@ def bootstrap_interval(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BinaryMetrics:
-    """One question on one set. truth, said: (N,). score: (N,) what `predicted` was decided by. groups: (N,), see
-    `bootstrap_interval`, or None. probability: whether the score claims to be one. note: what a reader must know."""
+    """Binary predictions of one attribute on one data set.
+
+    truth, predicted: (N,)
+    score: (N,) score that `predicted` was thresholded from
+    groups: (N,) see `bootstrap_interval`, or None
+    probability: whether the score is meant as a probability
+    note: remark for the reader of the figures
+    """
 
     name: str
     data: str
@@ -110,16 +130,16 @@ class BinaryMetrics:
         return reliability_diagram(self.truth, self.score) if self.probability else None
 
     def figures(self) -> dict[str, float]:
-        """Shares 0..1; precision and recall are of yes, NaN where nothing was said or nothing was there."""
-        right = self.predicted == self.truth
+        """Return the metrics of the positive class, 0..1; NaN for a ratio over nothing."""
+        correct = self.predicted == self.truth
         hits, predicted, true = (int(x.sum()) for x in (self.predicted & self.truth, self.predicted, self.truth))
-        low, high = bootstrap_interval(right, self.groups)
+        low, high = bootstrap_interval(correct, self.groups)
         nan = float("nan")
         calibration = self.reliability_diagram
         return {
             "pictures": len(self.truth),
             "yes": true,
-            "accuracy": float(right.mean()) if len(right) else nan,
+            "accuracy": float(correct.mean()) if len(correct) else nan,
             "accuracy_low": low,
             "accuracy_high": high,
             "precision": hits / predicted if predicted else nan,
@@ -131,7 +151,10 @@ class BinaryMetrics:
 
 
 def binary_figures(predicted: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Precision, recall and F1 of "yes" over the known labels; 0 where nothing was said or nothing was there."""
+    """Return precision, recall and F1 of the positive class; 0 for a ratio over nothing.
+
+    predicted, labels: (N,) bool; (N,) 1 or 0, negative if unknown
+    """
     known = labels >= 0
     predicted, true = predicted[known], labels[known] > 0
     hits = float((predicted & true).sum())

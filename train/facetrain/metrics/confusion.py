@@ -1,4 +1,4 @@
-"""The confusion matrix, what follows from it, and its picture."""
+"""Confusion matrix, F1 scores and figure."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_SUPPORT = 10
-"""A class with fewer validation faces cannot be measured."""
+"""Minimum number of validation faces for the score of a class to be meaningful."""
 
 
 def confusion_matrix(labels: NDArray[np.intp], predicted: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
-    """(C, C): row the label, column what was said."""
+    """Return the (C, C) counts: row = label, column = prediction."""
     matrix = np.zeros((classes, classes), np.intp)
     np.add.at(matrix, (labels, predicted), 1)
     return matrix
 
 
 def f1_scores(matrix: NDArray[np.intp]) -> NDArray[np.float64]:
-    """(C,) F1 of each class: 2 hits / (labelled + said), 0 where it neither occurs nor is said."""
+    """Return the (C,) F1 of each class, 2 hits / (labelled + predicted); 0 for a class that is in neither."""
     return 2 * np.diag(matrix) / np.maximum(matrix.sum(axis=0) + matrix.sum(axis=1), 1)
 
 
 def save_confusion(
     matrix: NDArray[np.intp], names: Sequence[str], path: Path, title: str = "expressions, validation faces"
 ) -> None:
-    """Counts in the cells, shaded by the share of the row."""
+    """Draw the matrix: counts in the cells, shaded by the share of the row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -41,5 +41,5 @@ def save_confusion(
         axis.text(column, row, str(count), ha="center", va="center", color=colour)
     axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axis.set_yticks(range(len(names)), [f"{n} ({t})" for n, t in zip(names, matrix.sum(axis=1), strict=True)])
-    axis.set(xlabel="said", ylabel="labelled (faces)", title=title)
+    axis.set(xlabel="predicted", ylabel="labelled (faces)", title=title)
     figure.savefig(path, dpi=110)

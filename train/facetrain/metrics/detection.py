@@ -1,4 +1,4 @@
-"""How good a detector is: matching, average precision, recall at a bearable number of false alarms."""
+"""Detection metrics: matching, average precision, recall at a fixed number of false positives per image."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from facetrack.geometry import box_iou
 from facetrack.types import Floats
 
 MATCH_IOU = 0.5
+"""Minimum IoU of a detection and the labelled box that it matches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matches:
-    """One picture's detections against its truth. scores: (N,) of the detections that count, best first; hit: (N,)
-    bool; found_at: (M,) the score at which each true face was found, 0 where it was not."""
+    """Detections of one image matched to its ground truth.
+
+    scores: (N,) scores of the detections that count, highest first
+    hit: (N,) whether the detection matches a labelled face
+    found_at: (M,) score of the detection that matches each labelled face, 0 if missed
+    """
 
     scores: Floats
     hit: NDArray[np.bool_]
@@ -24,10 +29,11 @@ class Matches:
 
 
 def match(boxes: Floats, scores: Floats, truth: Floats, ignore: Floats, iou: float = MATCH_IOU) -> Matches:
-    """Greedy, best score first, each face found once. A detection that finds none and lies half in an ignored region
-    does not count.
+    """Match detections to labelled boxes greedily, highest score first, each label at most once.
 
-    boxes: (N, 4), scores: (N,), truth: (M, 4), ignore: (K, 4).
+    boxes, scores: (N, 4), (N,) detections
+    truth: (M, 4) labelled boxes
+    ignore: (K, 4) ignored regions: an unmatched detection that lies half in one does not count
     """
     found_at = np.zeros(len(truth), np.float32)
     overlaps = box_iou(boxes, truth)
@@ -37,13 +43,13 @@ def match(boxes: Floats, scores: Floats, truth: Floats, ignore: Floats, iou: flo
         if len(overlap) and overlap.max() >= iou:
             found_at[int(overlap.argmax())] = scores[i]
             kept.append((float(scores[i]), True))
-        elif not _covered(boxes[i], ignore):
+        elif not _ignored(boxes[i], ignore):
             kept.append((float(scores[i]), False))
     return Matches(np.array([s for s, _ in kept], np.float32), np.array([h for _, h in kept], bool), found_at)
 
 
 def average_precision(matches: list[Matches]) -> float:
-    """Area under the precision-recall curve, precision made monotonous first (PASCAL VOC 2010 and later)."""
+    """Return the area under the precision-recall curve, with monotonic precision (PASCAL VOC 2010 and later)."""
     scores, hit, faces = _pooled(matches)
     if faces == 0 or len(scores) == 0:
         return 0.0
@@ -55,7 +61,7 @@ def average_precision(matches: list[Matches]) -> float:
 
 
 def threshold_at(matches: list[Matches], max_fppi: float) -> float:
-    """The lowest threshold with at most that many false alarms per picture: detections must score above it."""
+    """Return the lowest threshold with at most `max_fppi` false positives per image; scores must exceed it."""
     scores, hit, _ = _pooled(matches)
     false = np.sort(scores[~hit])[::-1]
     allowed = int(max_fppi * len(matches))
@@ -63,18 +69,20 @@ def threshold_at(matches: list[Matches], max_fppi: float) -> float:
 
 
 def recall_above(matches: list[Matches], threshold: float) -> float:
-    """Share of the true faces found by detections that score above the threshold; NaN without faces."""
-    found = np.concatenate([m.found_at for m in matches]) if matches else np.zeros(0)
-    return float((found > threshold).mean()) if len(found) else float("nan")
+    """Return the share of the labelled faces matched by a score above the threshold; NaN without faces."""
+    scores = np.concatenate([m.found_at for m in matches]) if matches else np.zeros(0)
+    return float((scores > threshold).mean()) if len(scores) else float("nan")
 
 
 def _pooled(matches: list[Matches]) -> tuple[Floats, NDArray[np.bool_], int]:
+    """Return scores and hits of all images, and the number of labelled faces."""
     scores = np.concatenate([m.scores for m in matches]) if matches else np.zeros(0, np.float32)
     hit = np.concatenate([m.hit for m in matches]) if matches else np.zeros(0, bool)
     return scores, hit, sum(len(m.found_at) for m in matches)
 
 
-def _covered(box: Floats, regions: Floats) -> bool:
+def _ignored(box: Floats, regions: Floats) -> bool:
+    """Return whether at least half of the box lies in one of the regions."""
     if len(regions) == 0:
         return False
     inside = np.minimum(box[2:], regions[:, 2:]) - np.maximum(box[:2], regions[:, :2])

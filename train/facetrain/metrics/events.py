@@ -1,4 +1,4 @@
-"""Told events beside labelled ones: which are right, which are missed, which are false."""
+"""Matching of predicted events to labelled ones: true positives, misses, false alarms."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 TOLERANCE = 2
-"""Frames by which an event may miss a label and still be it: a lid's last third is a judgement."""
+"""Tolerance of a match, in frames: where a lid's last third begins and ends is up to the labeller."""
 
 
 class Span(Protocol):
-    """First and last frame, both included."""
+    """Span of frames: first and last, both included."""
 
     @property
     def first(self) -> int: ...
@@ -25,7 +25,12 @@ class Span(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """pairs: (index of the label, index of the event). missed: indices of labels. false: indices of events."""
+    """Matched labels and events.
+
+    pairs: (index of the label, index of the event)
+    missed: indices of unmatched labels
+    false: indices of unmatched events
+    """
 
     pairs: tuple[tuple[int, int], ...]
     missed: tuple[int, ...]
@@ -38,8 +43,13 @@ def _ratio(part: float, whole: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """onset, end: event's first (last) frame minus the label's, of each true one. seconds: of followed time; known_s:
-    of these, in which an eye was known."""
+    """Counts of true, missed and false events, and the timing errors of the true ones.
+
+    onset, end: event's first (last) frame minus the label's, of each true event
+    missed, false: number of unmatched labels and events
+    seconds: time in which the person was tracked
+    known_s: part of it in which the openness of an eye was known
+    """
 
     onset: tuple[int, ...] = ()
     end: tuple[int, ...] = ()
@@ -75,7 +85,7 @@ class Counts:
         return _ratio(self.false * 3600, self.seconds)
 
     def figures(self) -> dict[str, float]:
-        """By the names of FIGURES; NaN for a ratio over nothing."""
+        """Return the figures named in FIGURES; NaN for a ratio over nothing."""
         onset, end = np.array(self.onset or [np.nan], float), np.array(self.end or [np.nan], float)
         return {
             "true": self.true, "missed": self.missed, "false": self.false,
@@ -92,20 +102,23 @@ FIGURES = tuple(Counts().figures())
 
 
 def overlaps(one: Span, other: Span, tolerance: int = TOLERANCE) -> bool:
-    """Whether two spans have a frame in common, or would if one were that much longer at both ends."""
+    """Return whether two spans overlap within `tolerance` frames."""
     return one.first <= other.last + tolerance and other.first <= one.last + tolerance
 
 
 def match(labels: Sequence[Span], events: Sequence[Span], ignore: Sequence[Span] = ()) -> Matching:
-    """Pair each label with at most one event that touches it: as many pairs as there can be, and of these choices the
-    one that overlaps most. An event without a label is false unless it touches one of `neither`."""
+    """Match labels and events one to one: as many pairs as possible, and of those assignments the largest overlap.
+
+    ignore: spans such that an unmatched event that overlaps one of them is not counted as false
+    """
+    # The constant term makes any additional pair worth more than every overlap together.
     gain = np.zeros((len(labels), len(events)))
     for row, label in enumerate(labels):
         for column, event in enumerate(events):
             if overlaps(label, event):
                 gain[row, column] = 2 * min(gain.shape) + _overlap(label, event)
-    found = zip(*linear_sum_assignment(gain, maximize=True), strict=True)
-    pairs = tuple((int(row), int(column)) for row, column in found if gain[row, column] > 0)
+    assigned = zip(*linear_sum_assignment(gain, maximize=True), strict=True)
+    pairs = tuple((int(row), int(column)) for row, column in assigned if gain[row, column] > 0)
     paired_labels, paired_events = {row for row, _ in pairs}, {column for _, column in pairs}
     return Matching(
         pairs,
@@ -120,12 +133,13 @@ def match(labels: Sequence[Span], events: Sequence[Span], ignore: Sequence[Span]
 def counts(
     labels: Sequence[Span], events: Sequence[Span], matched: Matching, seconds: float, known_s: float = 0.0
 ) -> Counts:
+    """Return the counts and timing errors of matched labels and events."""
     onset = tuple(events[event].first - labels[label].first for label, event in matched.pairs)
     end = tuple(events[event].last - labels[label].last for label, event in matched.pairs)
     return Counts(onset, end, len(matched.missed), len(matched.false), seconds, known_s)
 
 
 def _overlap(one: Span, other: Span) -> float:
-    """Common frames over those of both, 0..1."""
+    """Return the temporal IoU of two spans, 0..1; the union includes the frames between them."""
     common = min(one.last, other.last) - max(one.first, other.first) + 1
     return max(0, common) / (max(one.last, other.last) - min(one.first, other.first) + 1)

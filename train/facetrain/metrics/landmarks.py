@@ -1,4 +1,4 @@
-"""How wrong landmarks are, in the field's own measures. Points that are not labelled are NaN and count nowhere."""
+"""Landmark metrics: NME, failure rate, AUC. Unlabelled points are NaN and excluded."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ OUTER_CORNERS = tuple(
     topology_maps.KAGGLE_NAMES.index(name) for name in ("right_eye_outer_corner", "left_eye_outer_corner")
 )
 RIGHT_PUPIL, LEFT_PUPIL = range(2)
-"""Of the five points."""
+"""Indices among the five points."""
 
 
 def inter_ocular(points: Errors, scheme: str = SCHEME_68) -> Errors | None:
-    """(N, K, 2) -> (N,) distance of the outer eye corners in px; None where the scheme has none."""
+    """Return the (N,) distances of the outer eye corners of (N, K, 2) points, px; None if the scheme has no corners."""
     if topology_maps.groups(scheme, topology_maps.KAGGLE_15) is None:
         return None
     right, left = (topology_maps.convert(points, scheme, topology_maps.KAGGLE_15)[:, i] for i in OUTER_CORNERS)
@@ -28,8 +28,10 @@ def inter_ocular(points: Errors, scheme: str = SCHEME_68) -> Errors | None:
 
 
 def inter_pupil(points: Errors, scheme: str = SCHEME_68) -> Errors | None:
-    """(N, K, 2) -> (N,) distance of the eyes' middles in px, of the 68 each the mean of six; None where the scheme has
-    none."""
+    """Return the (N,) distances of the eye centres of (N, K, 2) points, px; None if the scheme has no eye centres.
+
+    In the 68-point scheme an eye's centre is the mean of its six points.
+    """
     if topology_maps.groups(scheme, topology_maps.FIVE) is None:
         return None
     five = topology_maps.convert(points, scheme, topology_maps.FIVE)
@@ -37,15 +39,19 @@ def inter_pupil(points: Errors, scheme: str = SCHEME_68) -> Errors | None:
 
 
 def box_size(points: Errors) -> Errors:
-    """(N, K, 2) -> (N,) square root of the area of the points' box in px: stays sensible in profile."""
+    """Return the (N,) square roots of the areas of the boxes of (N, K, 2) points, px; meaningful in profile, too."""
     low = np.where(np.isnan(points), np.inf, points).min(axis=1)
     high = np.where(np.isnan(points), -np.inf, points).max(axis=1)
     return np.sqrt(np.prod(np.maximum(high - low, 0), axis=1))
 
 
 def nme_per_point(predicted: Errors, truth: Errors, size: Errors | None = None) -> Errors:
-    """(N, K, 2) twice -> (N, K) errors in % of `size` (N,): the truth's inter-ocular distance (300-W's) by default,
-    which needs the 68 points. NaN where the point or the size is not known."""
+    """Return the (N, K) normalised errors of the points, %; NaN where the point or the size is unknown.
+
+    predicted, truth: (N, K, 2) px
+    size: (N,) normalising size, px; by default the inter-ocular distance of the ground truth (300-W), which needs the
+        68 points
+    """
     size = inter_ocular(truth) if size is None else size
     assert size is not None
     size = np.where(size > 0, size, np.nan)
@@ -55,31 +61,37 @@ def nme_per_point(predicted: Errors, truth: Errors, size: Errors | None = None) 
 def face_error(
     predicted: Errors, truth: Errors, scheme: str = SCHEME_68, points: Sequence[int] | None = None
 ) -> Errors:
-    """(N, K, 2) twice -> (N,) mean over a face's points, in % of the outer eye corners' distance, or of the eye
-    centres' where the scheme has no corners; NaN where nothing is known. points: the mean is over these only."""
+    """Return the (N,) mean errors per face, %; NaN where no point is known.
+
+    Normalised by the distance of the outer eye corners; of the eye centres if the scheme has no corners; by the size of
+    the box if it has neither.
+    predicted, truth: (N, K, 2) px
+    points: indices of the points to average over; all by default
+    """
     per_point = nme_per_point(predicted, truth, _first_size(truth, scheme))
     return known_mean(per_point if points is None else per_point[:, list(points)], axis=1)
 
 
 def _first_size(truth: Errors, scheme: str) -> Errors:
+    """Return the (N,) normalising size: inter-ocular, else inter-pupil distance, else box size."""
     ocular = inter_ocular(truth, scheme)
     size = inter_pupil(truth, scheme) if ocular is None else ocular
     return box_size(truth) if size is None else size
 
 
 def known_mean(values: Errors, axis: int | None = None) -> Errors:
-    """The mean of what is not NaN; NaN where nothing is."""
+    """Return the mean of the finite values; NaN where there are none."""
     known = np.isfinite(values)
     count = known.sum(axis=axis)
     return np.where(known, values, 0).sum(axis=axis) / np.where(count, count, np.nan)
 
 
 def label_shift(predicted: Errors, truth: Errors) -> tuple[float, float]:
-    """(N, 68, 2) twice -> how far the labels lie to the right of the predicted points and below them, in % of the outer
-    eye corners' distance: medians over all points but the jaw's.
+    """Return the systematic offset (right, below) of the labels from the predicted points, both (N, 68, 2).
 
-    What a network trained on mirrored pictures cannot learn stays here: labels that all lie to one side, as by pixels
-    counted from 1, are on the other side of every mirrored face.
+    Medians over all points except the jaw, in % of the distance of the outer eye corners.
+    A network trained with mirroring cannot learn such an offset: labels that all lie to one side (pixels counted from
+    1, for instance) lie to the other side in every mirrored image.
     """
     size = inter_ocular(truth)
     assert size is not None
@@ -89,49 +101,57 @@ def label_shift(predicted: Errors, truth: Errors) -> tuple[float, float]:
     return float(right), float(below)
 
 
-def kaggle_rmse(predicted: Errors, truth: Errors, picture_px: Errors | float) -> float:
-    """Root mean squared error of the coordinates as in Kaggle's competition: in px of a picture 96 px wide.
+def kaggle_rmse(predicted: Errors, truth: Errors, image_px: Errors | float) -> float:
+    """Return the root mean squared error of the coordinates, in px of Kaggle's 96 px wide images.
 
-    picture_px: the width of what the points were found in, one or (N,). Missing coordinates (NaN) do not count.
+    predicted, truth: (N, K, 2) px; missing coordinates (NaN) are excluded
+    image_px: width of the images that the points lie in, one or (N,)
     """
-    scale = np.reshape(96 / np.asarray(picture_px, float), (-1, 1, 1))
+    scale = np.reshape(96 / np.asarray(image_px, float), (-1, 1, 1))
     return float(np.sqrt(np.nanmean(((predicted - truth) * scale) ** 2)))
 
 
 def failure_rate(nme: Errors, threshold: float = 8.0) -> float:
-    """FR@8: share of faces, in %, whose NME is above the threshold."""
+    """Return the failure rate (FR@8): share of faces, in %, whose NME is above the threshold."""
     return float(100 * (nme > threshold).mean())
 
 
 def auc(nme: Errors, threshold: float = 8.0) -> float:
-    """AUC@8: area under the cumulative error distribution up to the threshold, 1 at best.
+    """Return the area under the cumulative error distribution up to the threshold (AUC@8), 1 at best.
 
-    The mean of max(0, threshold - nme) / threshold is that area, exactly.
+    The mean of max(0, threshold - nme) / threshold is exactly that area.
     """
     return float(np.clip(threshold - nme, 0, None).mean() / threshold)
 
 
 def regions(scheme: str) -> dict[str, list[int]]:
-    """Region -> which of the scheme's points are in it: jaw, brows, nose, eyes, lips as far as the scheme has them;
-    empty for a scheme that does not follow from the 68."""
+    """Return the indices of the scheme's points by region: jaw, brows, nose, eyes, lips, as far as it has them.
+
+    Empty for a scheme that does not map from the 68 points.
+    """
     steps = topology_maps.groups(SCHEME_68, scheme)
     if steps is None:
         return {}
     groups = steps[0] if steps else [(index,) for index in range(topology.N_POINTS)]
-    found = {
+    indices_by_region = {
         name: [index for index, group in enumerate(groups) if set(group) <= set(region)]
         for name, region in topology.REGIONS.items()
     }
-    return {name: indices for name, indices in found.items() if indices}
+    return {name: indices for name, indices in indices_by_region.items() if indices}
 
 
 def summary(predicted: Errors, truth: Errors, scheme: str = SCHEME_68) -> dict[str, float]:
-    """(N, K, 2) twice -> means over the faces, in %.
+    """Return the metrics over all faces, in % (auc: 0..1); those that the scheme allows.
 
-    nme (over the outer eye corners' distance), nme_51 (of the 68 points, those without the jaw), nme_pupil (over the
-    eye centres'), nme_box (over the root of the box's area), nme_REGION, fr8 and auc8: those that the scheme allows.
-    Where it has no eye corners, regions are over the eye centres, and fr10 and auc10 stand in for the others: 10 % is
-    the threshold of TCDCN's authors (Zhang et al., ECCV 2014).
+    predicted, truth: (N, K, 2) px
+    nme: normalised by the distance of the outer eye corners
+    nme_51: the same without the jaw, in the 68-point scheme
+    nme_pupil: normalised by the distance of the eye centres
+    nme_box: normalised by the square root of the box's area
+    nme_REGION: of the points of a region
+    fr8, auc8: failure rate and AUC at 8 %
+    fr10, auc10: instead of these for a scheme without eye corners, whose regions are normalised by the eye centres;
+        10 % is the threshold of TCDCN's authors (Zhang et al., ECCV 2014)
     """
     ocular, pupil = inter_ocular(truth, scheme), inter_pupil(truth, scheme)
     per_point = nme_per_point(predicted, truth, _first_size(truth, scheme))

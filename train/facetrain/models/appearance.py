@@ -1,4 +1,4 @@
-"""A small embedding of the aligned face, to tell the few people of one scene apart."""
+"""Small face embedding network, for re-identification among the few people of one scene."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from facetrain.models.landmarks import ConvNorm, Residual
 
 @dataclass(frozen=True, slots=True)
 class AppearanceNetOptions:
-    """input_px: side of the crop. widths: channels at strides 2, 4, 8, 16. size: length of the embedding."""
+    """Size of the network.
+
+    input_px: side of the crop
+    widths: channels at strides 2, 4, 8, 16
+    size: dimensions of the embedding
+    """
 
     input_px: int = 64
     widths: tuple[int, int, int, int] = (16, 32, 48, 96)
@@ -20,9 +25,10 @@ class AppearanceNetOptions:
 
 
 class AppearanceNet(nn.Module):
-    """(N, S, S, 3) uint8 BGR crops, upright -> embedding (N, size), of length one.
+    """Convolutional embedding network.
 
-    Also (N, 2, S, S, 3), two looks at each of N people -> (N, 2, size), as training wants it.
+    (N, S, S, 3) uint8 BGR crops, aligned upright -> {"embedding": (N, size)}, L2-normalised.
+    In training also (N, 2, S, S, 3), two augmented views of each of N people -> {"embedding": (N, 2, size)}.
     """
 
     MEAN, SCALE = 127.5, 64.0
@@ -35,7 +41,7 @@ class AppearanceNet(nn.Module):
             ConvNorm(3, a, stride=2), ConvNorm(a, b, stride=2), ConvNorm(b, c, stride=2), Residual(c),
             ConvNorm(c, d, stride=2), Residual(d),
         )  # fmt: skip
-        # Where a feature lies says as much as that it is there: no mean over the crop.
+        # A feature's position in the face matters as much as its presence: flatten, no global average pooling.
         self.mix = ConvNorm(d, options.size, kernel=1)
         side = options.input_px // 16
         self.embed = nn.Sequential(nn.Dropout(0.3), nn.Linear(options.size * side * side, options.size))

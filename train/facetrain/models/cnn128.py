@@ -1,7 +1,7 @@
-"""The 128x128 regressor of Yin Guobing's cnn-facial-landmark (2018): eight valid convolutions, dense 1024, 136 numbers.
+"""Landmark regressor of Yin Guobing's cnn-facial-landmark (2018): 128 px, eight valid convolutions, dense 1024 and 136.
 
-Beside the 136 it carries what facetrack's tracker asks of a landmark network and the original has not: a presence logit
-from the same 1024 features, and each point's usual error, measured on validation faces and kept as a constant.
+Beside the 136 coordinates it has the outputs that facetrack's tracker needs and the original lacks: a presence logit
+from the same 1024 features, and each landmark's typical error, measured on validation faces and stored as a constant.
 """
 
 from __future__ import annotations
@@ -15,13 +15,19 @@ from facetrack.topology import N_POINTS
 from facetrain.models.starts import glorot_initialise
 
 BLOCKS = ((32,), (64, 64), (64, 64), (128, 128))
-"""Channels of the 3x3 convolutions before each pool; a last one of 256 follows."""
+"""Channels of the 3x3 convolutions before each pool; one more of 256 channels follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cnn128Options:
-    """pool_strides: (2, 2, 1, 1) as first described; a later published version has (2, 2, 2, 1), with a dense layer of
-    6.6 M parameters instead of 75.8 M. width: of every convolution and of the dense layer, against the authors'."""
+    """Variants of the network.
+
+    input_px: side of the crop
+    pool_strides: (2, 2, 1, 1) as first described; a later published version has (2, 2, 2, 1), with a dense layer of
+        6.6 M parameters instead of 75.8 M
+    dense: units of the dense layer
+    width: multiplier of the convolutions' channels
+    """
 
     input_px: int = 128
     pool_strides: tuple[int, int, int, int] = (2, 2, 1, 1)
@@ -30,7 +36,11 @@ class Cnn128Options:
 
 
 class Cnn128(nn.Module):
-    """(N, 128, 128, 3) uint8 BGR -> points (N, 68, 2) crop px, sigma (N, 68) crop px, presence (N,) as a logit."""
+    """Plain convolutional landmark regressor.
+
+    (N, 128, 128, 3) uint8 BGR -> points (N, 68, 2) crop px, sigma (N, 68) crop px, presence (N,) logits.
+    sigma is NaN until it is measured.
+    """
 
     MEAN, SCALE = 127.5, 64.0
     sigma: Tensor

@@ -1,9 +1,9 @@
-"""The face detector: a small fully convolutional network with a feature pyramid, one face per location at most.
+"""Face detector: a small fully convolutional network with a feature pyramid, at most one face per location.
 
-Anchor-free in the way of YuNet (Wu, Peng, Yu, 2023) and FCOS (Tian et al., ICCV 2019): every cell of the maps at
-strides 8, 16 and 32 says whether a face is there, and how its box and five points lie. Depthwise-separable blocks
-(Howard et al., 2017) stand where the resolution is low; at full size there is one thin convolution, because that is
-where the time goes: at 320x256 the first two strides cost a quarter of the whole.
+Anchor-free as YuNet (Wu, Peng, Yu, 2023) and FCOS (Tian et al., ICCV 2019): every cell of the maps at strides 8, 16
+and 32 predicts a face score, a box and five keypoints. Depthwise-separable blocks (Howard et al., 2017) at low
+resolution; a single thin convolution at full resolution, where every channel is expensive: at 320x256 the first two
+strides cost a quarter of the whole.
 """
 
 from __future__ import annotations
@@ -20,18 +20,24 @@ STRIDES = (8, 16, 32)
 OUTPUTS = tuple(f"stride{stride}" for stride in STRIDES)
 N_KEYPOINTS = 5
 CHANNELS = 1 + 4 + 2 * N_KEYPOINTS
-"""Per cell: score (logit), box (x, y of its middle and log of its sides), five points; all but the score in units of
-the stride."""
+"""Per cell: score (logit), box (x, y of its centre and log of its sides), five keypoints.
+
+All but the score are in units of the stride.
+"""
 PRIOR_LOGIT = -4.6
-"""First bias of the score, a face in a hundred cells: or else the background swamps the first steps (Lin et al., ICCV
-2017)."""
+"""Initial bias of the score, a prior of 1 %: else background dominates the first steps (Lin et al., ICCV 2017)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorNetOptions:
-    """stem: channels at stride 2. widths: at strides 4, 8, 16, 32; depths: residual blocks there.
-    neck: channels of the pyramid. kernel: of the depthwise convolutions at strides 16 and 32, where a wide view is
-    cheap."""
+    """Size of the network.
+
+    stem: channels at stride 2
+    widths: channels at strides 4, 8, 16, 32
+    depths: residual blocks at these strides
+    neck: channels of the pyramid
+    kernel: side of the depthwise convolutions at strides 16 and 32, where a large receptive field is cheap
+    """
 
     stem: int = 16
     widths: tuple[int, int, int, int] = (32, 64, 128, 128)
@@ -41,7 +47,7 @@ class DetectorNetOptions:
 
 
 class Separable(nn.Sequential):
-    """A depthwise and a pointwise convolution."""
+    """Depthwise-separable convolution: depthwise, batch norm, pointwise, batch norm, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__(
@@ -52,7 +58,7 @@ class Separable(nn.Sequential):
 
 
 class SeparableResidual(nn.Module):
-    """x + separable(x)."""
+    """Separable convolution with an identity shortcut: x + separable(x)."""
 
     def __init__(self, width: int, kernel: int = 3) -> None:
         super().__init__()
@@ -63,14 +69,14 @@ class SeparableResidual(nn.Module):
 
 
 def stage(inputs: int, outputs: int, depth: int, kernel: int) -> nn.Sequential:
-    """Halve the resolution, then `depth` residual blocks."""
+    """Build a stage: a separable convolution of stride 2, then `depth` residual blocks."""
     return nn.Sequential(
         Separable(inputs, outputs, stride=2), *(SeparableResidual(outputs, kernel) for _ in range(depth))
     )
 
 
 def _head(neck: int) -> nn.Conv2d:
-    """A face is rare, and its box begins two cells wide."""
+    """Build an output convolution whose initial score is PRIOR_LOGIT and whose initial box is two cells wide."""
     head = nn.Conv2d(neck, CHANNELS, 1)
     nn.init.normal_(head.weight, std=0.01)
     head.bias = nn.Parameter(torch.tensor([PRIOR_LOGIT, 0, 0, 0.7, 0.7] + [0.0] * 2 * N_KEYPOINTS))
@@ -78,8 +84,11 @@ def _head(neck: int) -> nn.Conv2d:
 
 
 class DetectorNet(nn.Module):
-    """(N, H, W, 3) uint8 BGR, H and W divisible by 32 -> raw maps (N, 15, H/s, W/s) by name: stride8, stride16,
-    stride32; see CHANNELS. Decoding is left to the caller, who needs it only for the few cells that score."""
+    """Convolutional trunk, feature pyramid and one output convolution per stride.
+
+    (N, H, W, 3) uint8 BGR, H and W divisible by 32 -> raw maps (N, 15, H/s, W/s) named stride8, stride16, stride32;
+    see CHANNELS. Decoding is left to the caller, who needs it only for the few cells with a high score.
+    """
 
     SCALE = 128.0
 
@@ -98,7 +107,7 @@ class DetectorNet(nn.Module):
         self.head = nn.ModuleList(_head(o.neck) for _ in STRIDES)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        # The batch norm after the stem takes up the mean, so one multiplication normalises.
+        # The stem's batch norm absorbs the mean, so one multiplication normalises.
         x = image.permute(0, 3, 1, 2).float() * (1 / self.SCALE)
         f8 = self.stage8(self.stage4(self.stem(x)))  # (N, 64, H/8, W/8)
         f16 = self.stage16(f8)
@@ -112,8 +121,14 @@ class DetectorNet(nn.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """All cells of all levels, A of them. logits: (N, A). boxes: (N, A, 4) x0 y0 x1 y1 px. keypoints: (N, A, 5, 2) px.
-    centres: (A, 2) px, each cell's middle. strides: (A,) px."""
+    """Predictions of the A cells of all levels.
+
+    logits: (N, A) face scores
+    boxes: (N, A, 4) x0 y0 x1 y1 px
+    keypoints: (N, A, 5, 2) px
+    centres: (A, 2) px, the centre of each cell
+    strides: (A,) px
+    """
 
     logits: Tensor
     boxes: Tensor
@@ -123,11 +138,14 @@ class Decoded:
 
 
 MAX_LOG_SIDE = 4.5
-"""A box is at most exp(4.5) = 90 cells wide; a wild first step must not overflow."""
+"""A box is at most exp(4.5) = 90 cells wide, so that a divergent first step does not overflow."""
 
 
 def decode(maps: dict[str, Tensor]) -> Decoded:
-    """Raw maps -> pixels, pixel centres at integers: the middle of cell i at stride s is (i + 1/2) s - 1/2."""
+    """Decode the raw maps to pixels.
+
+    Pixel centres lie at integers: the centre of cell i at stride s is (i + 1/2) s - 1/2.
+    """
     flat, centres, strides = [], [], []
     for name, stride in zip(OUTPUTS, STRIDES, strict=True):
         raw = maps[name]

@@ -1,12 +1,12 @@
-"""EAC-Net: a VGG that looks harder where the face's muscles act.
+"""EAC-Net: a VGG with landmark-based attention on the regions of the facial action units.
 
 Li, Abtahi, Zhu, Yin: "EAC-Net: Deep nets with enhancing and cropping for facial action unit detection", TPAMI 2018
-(arXiv 1702.02925). E-Net: an attention map built from landmarks joins stages 3 and 4 residually. C-Net: regions around
-the same centres are cut out of stage 4's features, scaled up, and convolved each with weights of its own. Both are
-merged.
+(arXiv 1702.02925). E-Net: an attention map built from landmarks weights stages 3 and 4 residually. C-Net: regions
+around the same centres are cropped from stage 4's features, upsampled, and convolved each with its own weights. Both
+are merged.
 
-The network needs the face's landmarks beside its picture. They come as a fourth channel of the crop, 0 everywhere but
-for the value k + 1 at the pixel of region k's centre: one uint8 array goes in, as for every network of facetrack.
+The landmarks are passed as a fourth channel of the crop, 0 everywhere except for the value k + 1 at the pixel of region
+k's centre: the input is one uint8 array, as for every network of facetrack.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from facetrain.models.starts import he_initialise
 from facetrain.models.vgg16 import GROUPS, group, widths
 
 FADE = 0.095
-"""Loss of attention per pixel of Manhattan distance on a map of MAP_PX (the paper's weight 1 - 0.095 d)."""
+"""Decrease of attention per pixel of Manhattan distance on a map of MAP_PX (the paper's weight 1 - 0.095 d)."""
 REACH_PX = 5
-"""The region is 11 px square on that map."""
+"""Half side of a region, which is 11 px square on that map."""
 MAP_PX = 100
 N_REGIONS = 15
 
 
 def region_centres(points: Floats) -> Floats:
-    """(68, 2) -> (15, 2): where expressions show, after the paper's table of action unit centres.
+    """Return the action unit centres of a face, after the paper's table.
 
-    Distances are in the paper's unit, that between the inner corners of the eyes, along the face's own up direction.
+    Distances are in the paper's unit, the one between the inner eye corners, along the face's vertical axis.
+    points: (68, 2) px. Returns (15, 2) px.
     """
     unit = np.linalg.norm(points[t.LEFT_EYE_INNER] - points[t.RIGHT_EYE_INNER])
     across = points[list(t.LEFT_EYE)].mean(axis=0) - points[list(t.RIGHT_EYE)].mean(axis=0)
@@ -55,7 +56,7 @@ def region_centres(points: Floats) -> Floats:
 
 
 def mark(crop: Image, centres: Floats) -> Image:
-    """(S, S, 3) crop -> (S, S, 4): the centres in the fourth channel; those outside the crop are left out."""
+    """Append the region centres to an (S, S, 3) crop as fourth channel; centres outside the crop are left out."""
     side = crop.shape[0]
     marks = np.zeros((side, side, 1), np.uint8)
     for number, (x, y) in enumerate(np.rint(centres).astype(int), start=1):
@@ -65,18 +66,24 @@ def mark(crop: Image, centres: Floats) -> Image:
 
 
 def read_marks(marks: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, S, S) -> centres (N, K, 2) in px, the crop's middle where a region is missing, and known (N, K) 1 or 0."""
+    """Read the region centres back from the fourth channels (N, S, S).
+
+    Returns centres (N, K, 2) in px, the crop's centre where a region is missing, and known (N, K), 1 or 0.
+    """
     side = marks.shape[1]
     numbers = torch.arange(1, N_REGIONS + 1, device=marks.device).view(1, -1, 1, 1)
-    found = (marks.unsqueeze(1).int() == numbers).float()  # (N, K, S, S)
+    one_hot = (marks.unsqueeze(1).int() == numbers).float()  # (N, K, S, S)
     axis = torch.arange(side, device=marks.device, dtype=torch.float32)
-    centres = torch.stack([(found.sum(dim=2) * axis).sum(dim=2), (found.sum(dim=3) * axis).sum(dim=2)], dim=2)
-    known = found.sum(dim=(2, 3)).clamp(max=1)
+    centres = torch.stack([(one_hot.sum(dim=2) * axis).sum(dim=2), (one_hot.sum(dim=3) * axis).sum(dim=2)], dim=2)
+    known = one_hot.sum(dim=(2, 3)).clamp(max=1)
     return centres + (1 - known).unsqueeze(2) * (side - 1) / 2, known
 
 
 def attention_map(centres: Tensor, known: Tensor, side: int) -> Tensor:
-    """(N, K, 2), (N, K) -> (N, 1, S, S): 1 at each centre, less FADE for each px of Manhattan distance, 0 outside."""
+    """Return the E-Net's attention maps: 1 at each centre, minus FADE per px of Manhattan distance, 0 outside.
+
+    centres: (N, K, 2) px. known: (N, K), 1 or 0. Returns (N, 1, S, S).
+    """
     axis = torch.arange(side, device=centres.device, dtype=torch.float32)
     away = (axis - centres.unsqueeze(3)).abs() * (MAP_PX / side)  # (N, K, 2, S), in px of the paper's map
     x, y = away[:, :, 0].unsqueeze(2), away[:, :, 1].unsqueeze(3)
@@ -87,9 +94,17 @@ def attention_map(centres: Tensor, known: Tensor, side: int) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class EacOptions:
-    """width: of VGG-16's channels. region: side of a cut region in cells of stage 4. local: channels of a region's own
-    convolution. dense: of the merging layer. enhance, crop: with the E-Net's and the C-Net's share, or without. norm:
-    batch norm in the VGG; the paper's, which was pretrained, has none."""
+    """Variants of the network.
+
+    input_px: side of the crop
+    width: multiplier of VGG-16's channels
+    region: side of a cropped region in cells of stage 4
+    local: channels of a region's own convolution
+    dense: units of the merging layer
+    enhance: whether the E-Net's attention is applied
+    crop: whether the C-Net's regions are added
+    norm: batch norm in the VGG; the paper's, which was pretrained, has none
+    """
 
     input_px: int = 96
     width: float = 0.25
@@ -102,7 +117,7 @@ class EacOptions:
 
 
 class EacNet(nn.Module):
-    """(N, S, S, 4) uint8, BGR and marks -> {"expression": (N, classes)} logits."""
+    """Expression network: (N, S, S, 4) uint8, BGR and region centres -> {"expression": (N, classes)} logits."""
 
     MEAN, SCALE = 127.5, 64.0
     CUT = 6
@@ -140,7 +155,10 @@ class EacNet(nn.Module):
         return {"expression": self.merge(torch.cat(features, dim=1))}
 
     def _regions(self, x: Tensor, centres: Tensor, known: Tensor) -> Tensor:
-        """The C-Net: CUT x CUT cells around each centre, scaled up from `region`, through their own convolution."""
+        """Compute the C-Net's features: CUT x CUT samples of each region, through the region's own convolution.
+
+        Returns (N, K * local), 0 for a region whose centre is unknown.
+        """
         n, channels = x.shape[0], x.shape[1]
         across = torch.linspace(-0.5, 0.5, self.CUT, device=x.device) * self.options.region * 8
         dy, dx = torch.meshgrid(across, across, indexing="ij")

@@ -1,8 +1,8 @@
-"""Seven expressions from where edges lie in the aligned face, and from where its points lie.
+"""Seven facial expressions from the edge orientations and the landmarks of the aligned face.
 
-Histograms of gradients (Dalal and Triggs, CVPR 2005) as a network's fixed first layer, and a perceptron with one hidden
-layer on them and on the points. With 158 disgusted and 18 afraid faces to learn from there is little for convolutions
-to find: recipe `eac` says no more of the same faces after a longer training.
+Histograms of oriented gradients (Dalal and Triggs, CVPR 2005) as a fixed first layer, and a perceptron with one hidden
+layer on these and on the landmarks. 158 disgusted and 18 afraid training faces are too few for convolutions: recipe
+`eac` is no more accurate on the same faces after a longer training.
 """
 
 from __future__ import annotations
@@ -20,9 +20,16 @@ from facetrack.topology import INNER_51
 
 @dataclass(frozen=True, slots=True)
 class ExpressionNetOptions:
-    """input_px: side of the crop, a multiple of cells, at least 51. cells: to a side. directions: of edges. hidden:
-    units. dropout: of the hidden units; of what goes into them, three fifths of that. picture, points: what it looks
-    at."""
+    """Size and inputs of the network.
+
+    input_px: side of the crop, a multiple of `cells`, at least 51
+    cells: cells per side of the histogram grid
+    directions: orientation bins
+    hidden: units of the hidden layer
+    dropout: rate of the hidden units; three fifths of it at their inputs
+    picture: whether the histograms of gradients are an input
+    points: whether the landmarks are an input
+    """
 
     input_px: int = 56
     cells: int = 8
@@ -34,12 +41,14 @@ class ExpressionNetOptions:
 
 
 class Edges(nn.Module):
-    """(N, 1, S, S) grey levels -> (N, directions, cells, cells): how much edge of each direction is in each cell, over
-    the root of the edge energy of the cells around it, which takes the light's strength out."""
+    """Histograms of oriented gradients: (N, 1, S, S) grey levels -> (N, directions, cells, cells).
+
+    Each cell is divided by the root of the mean energy of the cells around it, which normalises the illumination.
+    """
 
     kernels: Tensor
     NOISE = 2.0
-    """Grey levels of a gradient that is as good as none."""
+    """Gradient in grey levels at the level of the image noise."""
 
     def __init__(self, cell_px: int, directions: int) -> None:
         super().__init__()
@@ -51,19 +60,18 @@ class Edges(nn.Module):
 
     def forward(self, grey: Tensor) -> Tensor:
         along = F.relu(F.conv2d(grey, self.kernels, padding=1))
-        along = F.relu(
-            along - along.amax(dim=1, keepdim=True) / 2
-        )  # each gradient to its one or two nearest directions
+        # assigns each gradient to its one or two nearest directions
+        along = F.relu(along - along.amax(dim=1, keepdim=True) / 2)
         cells = F.avg_pool2d(along, self.cell_px)
         around = F.pad((cells * cells).sum(dim=1, keepdim=True), (1, 1, 1, 1), mode="replicate")
         return cells / (F.avg_pool2d(around, 3, 1) + self.NOISE**2).sqrt()
 
 
 class ExpressionNet(nn.Module):
-    """(N, S, S, 3) uint8 sheets (`facetrack.expression.face_sheet`) -> {"expression": (N, 7) logits, "probabilities":
-    (N, 7), their softmax}.
+    """Perceptron on histograms of gradients and landmarks.
 
-    Raises ValueError for options that it cannot be built from.
+    (N, S, S, 3) uint8 sheets (`facetrack.expression.face_sheet`) -> {"expression": (N, 7) logits, "probabilities":
+    (N, 7), their softmax}. Raises ValueError for invalid options.
     """
 
     MEAN, SCALE = 0.0, 1.0
@@ -97,6 +105,6 @@ class ExpressionNet(nn.Module):
         return {"expression": logits, OUTPUT: logits.softmax(dim=1)}
 
     def apply_temperature(self, temperature: float) -> None:
-        """Divide every logit by `temperature`, in the last layer itself (Guo et al., ICML 2017)."""
+        """Fold temperature scaling into the last layer: divides every logit (Guo et al., ICML 2017)."""
         self.out.weight.data /= temperature
         self.out.bias.data /= temperature

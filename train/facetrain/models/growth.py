@@ -1,6 +1,6 @@
-"""A network that starts as another one of its kind: what that one learned is not learned again.
+"""Function-preserving initialisation of a network from a smaller one.
 
-Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016: the grown network says at first what the small one said.
+Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016: the grown network first predicts what the smaller one predicts.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from facetrain.models.shrinking import STAGES, prune_to
 
 
 def widen_to(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """`state` of a smaller network, or of a larger one (`shrinking`), made to fill `model`.
+    """Adapt the state dict of a smaller network, or of a larger one (see `shrinking`), to `model`.
 
-    Residual blocks that the smaller one lacks begin as identities: the scale of their last norm is zero. Convolution
-    kernels of another side are padded with zeros or cut around their middle. What else differs stays as it is, for the
-    caller to refuse.
+    Residual blocks that the smaller one lacks are initialised as identities: the scale of their last norm is zero.
+    Convolution kernels of another side are zero-padded or cropped around their centre. Other differences are left, and
+    make `load_state_dict` fail.
     """
     ours = model.state_dict()
     if isinstance(model, LandmarkNet):
@@ -30,9 +30,9 @@ def widen_to(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
 
 
 def infer_options(state: dict[str, Tensor], input_px: int) -> LandmarkNetOptions:
-    """The options of the landmark network that `state` belongs to; the size of its crops no weight tells.
+    """Infer the options of a landmark network from its state dict; the crop size is not in the weights.
 
-    Raises KeyError where it is no landmark network's.
+    Raises KeyError for the state dict of another kind of network.
     """
     separable = "stage4.0.1.0.weight" in state
     widths = [state[f"{stage}.0.1.0.weight" if separable else f"{stage}.0.0.weight"].shape[0] for stage in STAGES]
@@ -55,7 +55,7 @@ def infer_options(state: dict[str, Tensor], input_px: int) -> LandmarkNetOptions
 
 
 def identity_block(block: Residual | InvertedResidual) -> dict[str, Tensor]:
-    """The block's own start, with the scale of its last norm at zero: it returns what it gets."""
+    """Return the block's state dict with the scale of its last norm at zero, which makes it an identity."""
     state = {name: value.clone() for name, value in block.state_dict().items()}
     last = [name for name, module in block.named_modules() if isinstance(module, nn.BatchNorm2d)][-1]
     state[f"{last}.weight"].zero_()

@@ -1,10 +1,10 @@
-"""The networks of Kaggle's Facial Keypoints Detection (2013-2017): 96x96 grey in, 15 points out.
+"""Networks of Kaggle's Facial Keypoints Detection (2013-2017): 96x96 grey in, 15 points out.
 
 Sources: the multilayer perceptron and the three-layer CNN of D. Nouri, "Using convolutional neural nets to detect
-facial keypoints" (2014); the slim VGG of a Kaggle kernel whose summary says 7,268,670 parameters (Keras counts batch
-norm's running means and variances among them).
+facial keypoints" (2014); the slim VGG of a Kaggle kernel whose summary reports 7,268,670 parameters (Keras includes
+batch norm's running means and variances).
 
-All take what every network of facetrack takes, (N, S, S, 3) uint8 BGR, and turn it grey themselves.
+As every network of facetrack, all take (N, S, S, 3) uint8 BGR; the conversion to grey is part of the network.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ SPECIALISTS = (
     ("eye_center",), ("nose_tip",), ("mouth_left", "mouth_right", "top_lip"), ("bottom_lip",),
     ("eye_inner", "eye_outer"), ("eyebrow",),
 )  # fmt: skip
-"""Nouri's six groups, by parts of Kaggle's names: 7,000 rows have the eyes' centres, 2,300 the brows."""
+"""Nouri's six groups, by substrings of Kaggle's names: 7,000 rows have the eyes' centres, 2,300 the brows."""
 SLIM_WIDTHS = (32, 32, 64, 64, 96, 96, 128, 128, 256, 256, 512, 512)
 
 
 class Grey(nn.Module):
-    """(N, H, W, 3) uint8 BGR -> (N, 1, H, W) float 0..1, by ITU-R BT.601 luma as in cv2.COLOR_BGR2GRAY."""
+    """Conversion to grey: (N, H, W, 3) uint8 BGR -> (N, 1, H, W) float 0..1, ITU-R BT.601 luma as in OpenCV."""
 
     weights: Tensor
 
@@ -41,7 +41,7 @@ class Grey(nn.Module):
 
 
 class PointRegressor(nn.Module):
-    """Crops -> `body` -> {"points": (N, K, 2) crop px}: the body's numbers times `scale` plus `shift`.
+    """Point regression: crops -> grey -> `body` -> {"points": (N, K, 2) crop px}, the body's output * scale + shift.
 
     shift = scale = 48 is the authors' target (y - 48) / 48; shift 0 and scale 1 is "unscaled", in px.
     """
@@ -57,7 +57,7 @@ class PointRegressor(nn.Module):
 
 
 class KaggleMlp(nn.Sequential):
-    """9216-100-30."""
+    """Multilayer perceptron 9216-100-30."""
 
     def __init__(self, hidden: int = 100, points: int = N_KAGGLE) -> None:
         super().__init__(
@@ -68,7 +68,7 @@ class KaggleMlp(nn.Sequential):
 class KaggleCnn(nn.Sequential):
     """Convolutions of 32 (3x3), 64 (2x2), 128 (2x2), each pooled by 2, then two dense layers.
 
-    dense (1000, 1000) with valid padding is Nouri's (16.5 M parameters); (512, 256) with same padding the one of 9.6 M.
+    dense (1000, 1000) with valid padding is Nouri's (16.5 M parameters); (512, 256) with same padding has 9.6 M.
     dropout: after each pool, then after the first dense layer.
     """
 
@@ -122,10 +122,10 @@ class KaggleVgg(nn.Sequential):
 
 
 class Specialists(nn.Module):
-    """One network for each group of points that Kaggle's rows have or lack together (D. Nouri, 2014, "specialists").
+    """One network per group of points that Kaggle's rows have or lack together (D. Nouri, 2014, "specialists").
 
-    With the missing points masked in the loss, each learns from every row that has its points. make: a body for so
-    many points; it takes (N, 1, 96, 96) grey, as the whole does.
+    With the missing points masked in the loss, each learns from every row that has its points.
+    make: builds a body for a number of points; its input is (N, 1, 96, 96) grey, as here.
     """
 
     order: Tensor
@@ -145,6 +145,6 @@ class Specialists(nn.Module):
 
 
 def count_keras_parameters(model: nn.Module) -> int:
-    """Parameters as Keras counts them: batch norm's running mean and variance included."""
+    """Count the parameters as Keras does, which includes batch norm's running mean and variance."""
     running = sum(b.numel() for name, b in model.named_buffers() if "running_" in name)
     return sum(p.numel() for p in model.parameters()) + running

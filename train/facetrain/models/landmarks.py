@@ -1,6 +1,6 @@
-"""The landmark network: a residual trunk, 68 heatmaps read by soft-argmax, and two small dense heads.
+"""Landmark network: a residual trunk, 68 heatmaps decoded by soft-argmax, and two small dense heads.
 
-uint8 crop in, points out: normalisation and decoding are part of the graph, so that no runtime has to repeat them.
+uint8 crop in, landmarks out: normalisation and decoding are part of the graph, so no runtime has to repeat them.
 Soft-argmax (integral regression): Sun et al., ECCV 2018.
 """
 
@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from facetrack.topology import N_POINTS
 
 DOWNSAMPLE_KERNEL = 5
-"""Side of the depthwise kernels that halve a resolution."""
+"""Side of the depthwise kernels of stride 2."""
 TURNED = "turned."
-"""Beginning of the names of the parameters of `TurnedHeads`."""
+"""Prefix of the names of the parameters of `TurnedHeads`."""
 TURNED_HIDDEN = 96
 FIRST_SIGMA_LOG_DEG = 1.5
 LOG_SIGMA_DEG = (-2.0, 4.5)
@@ -27,15 +27,18 @@ LOG_SIGMA_DEG = (-2.0, 4.5)
 
 @dataclass(frozen=True, slots=True)
 class LandmarkNetOptions:
-    """input_px: side of the crop. widths: channels at strides 4, 8, 16. depths: residual blocks at those strides.
-    head: channels of the merged features under the heatmaps.
+    """Size of the network.
 
-    separable_halving: halve the resolution by a depthwise and a pointwise convolution instead of a dense one.
-
-    expand: 0 for residual blocks of two dense 3x3 convolutions at a stride, which suit a GPU; else inverted residuals
-    whose middle is so many times as wide, with depthwise kernels of side `kernels`, which suit a CPU.
-
-    turned: predict visibility and the head's rotation too (`TurnedHeads`).
+    input_px: side of the crop
+    stem: channels at stride 2
+    widths: channels at strides 4, 8, 16
+    depths: residual blocks at these strides
+    expand: 0 for residual blocks of two dense 3x3 convolutions, which suit a GPU; else the expansion factor of inverted
+        residuals, which suit a CPU
+    kernels: sides of the inverted residuals' depthwise kernels
+    head: channels of the merged features under the heatmaps
+    separable_halving: downsample by a depthwise and a pointwise convolution instead of a dense one
+    turned: predict visibility and the head's rotation too (`TurnedHeads`)
     """
 
     input_px: int = 112
@@ -50,12 +53,12 @@ class LandmarkNetOptions:
 
     @property
     def separable(self) -> bool:
-        """Whether the head, too, is made of depthwise convolutions."""
+        """True if the head is made of depthwise convolutions, too."""
         return self.expand[1] > 0
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution, batch norm and, unless told otherwise, ReLU."""
+    """Convolution, batch norm and, by default, ReLU."""
 
     def __init__(
         self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, activate: bool = True, groups: int = 1
@@ -70,7 +73,7 @@ class ConvNorm(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions around an identity (He et al., CVPR 2016)."""
+    """Two 3x3 convolutions with an identity shortcut (He et al., CVPR 2016)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -82,7 +85,7 @@ class Residual(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Widen, convolve each channel alone, narrow, around an identity (Sandler et al., CVPR 2018; ReLU for ReLU6)."""
+    """Inverted residual: expansion, depthwise convolution, projection (Sandler et al., CVPR 2018; ReLU for ReLU6)."""
 
     def __init__(self, width: int, expand: int, kernel: int) -> None:
         super().__init__()
@@ -98,29 +101,30 @@ class InvertedResidual(nn.Module):
 
 
 def downsample(inputs: int, outputs: int, separable: bool) -> nn.Sequential:
-    """Half the resolution."""
+    """Build the convolution, or two for `separable`, that halves the resolution."""
     if not separable:
         return ConvNorm(inputs, outputs, stride=2)
-    # No norm in between: the two are one convolution whose kernels are products, and a dense one's can be taken over.
+    # No norm in between: the pair equals a dense convolution of rank 1 per input channel, so that `shrinking` can
+    # factorise a dense kernel into it.
     each = nn.Conv2d(inputs, inputs, DOWNSAMPLE_KERNEL, 2, DOWNSAMPLE_KERNEL // 2, groups=inputs, bias=False)
     return nn.Sequential(each, ConvNorm(inputs, outputs, 1))
 
 
 def stage(inputs: int, outputs: int, depth: int, expand: int, kernel: int, separable_halving: bool) -> nn.Sequential:
-    """Halve the resolution, then `depth` residual blocks."""
+    """Build a stage: halve the resolution, then `depth` residual blocks."""
     blocks = (InvertedResidual(outputs, expand, kernel) if expand else Residual(outputs) for _ in range(depth))
     return nn.Sequential(downsample(inputs, outputs, separable_halving), *blocks)
 
 
 def merge(inputs: int, outputs: int, separable: bool) -> nn.Module:
-    """What smooths the sum of two resolutions."""
+    """Build the convolution that smooths the sum of two resolutions."""
     if not separable:
         return ConvNorm(inputs, outputs)
     return nn.Sequential(ConvNorm(inputs, inputs, 5, groups=inputs, activate=False), ConvNorm(inputs, outputs, 1))
 
 
 class SoftArgmax(nn.Module):
-    """(N, K, S, S) heatmap logits -> (N, K, 2) the expected position in input px, x first."""
+    """Expected position under a heatmap: (N, K, S, S) logits -> (N, K, 2) input px, x first."""
 
     grid: Tensor
 
@@ -136,17 +140,25 @@ class SoftArgmax(nn.Module):
 
 
 class Features(NamedTuple):
-    """picture (N, 3, S, S) normalised, at8 (N, mid, S/8, S/8), merged4 (N, head, S/4, S/4), pooled (N, top)."""
+    """Features of N crops.
 
-    picture: Tensor
+    image: (N, 3, S, S) normalised crops
+    at8: (N, mid, S/8, S/8) trunk features at stride 8
+    merged4: (N, head, S/4, S/4) features under the heatmaps
+    pooled: (N, top) mean of the trunk features at stride 16
+    """
+
+    image: Tensor
     at8: Tensor
     merged4: Tensor
     pooled: Tensor
 
 
 def rotation_from_6d(values: Tensor) -> Tensor:
-    """(N, 6) -> (N, 3, 3): the first two columns, made orthonormal by Gram and Schmidt; a continuous representation of
-    rotations (Zhou et al., CVPR 2019, eq. 15)."""
+    """Make rotations (N, 3, 3) of (N, 6), their first two columns, by Gram-Schmidt orthonormalisation.
+
+    A continuous representation of rotations (Zhou et al., CVPR 2019, eq. 15).
+    """
     first, second = values[:, :3], values[:, 3:]
     x = F.normalize(first, dim=1)
     y = F.normalize(second - (x * second).sum(dim=1, keepdim=True) * x, dim=1)
@@ -185,9 +197,10 @@ class TurnedHeads(nn.Module):
 
 
 class LandmarkNet(nn.Module):
-    """(N, S, S, 3) uint8 BGR crops -> points (N, 68, 2) in crop px, sigma (N, 68) in crop px, presence (N,) as a logit.
+    """Landmark network with an uncertainty per landmark and a face presence score.
 
-    sigma is the scale that a Laplace likelihood gave the point's error, as one standard deviation per coordinate.
+    (N, S, S, 3) uint8 BGR crops -> points (N, 68, 2) in crop px, sigma (N, 68) in crop px, presence (N,) logits.
+    sigma is the error's scale, fitted by a Laplace likelihood, as one standard deviation per coordinate.
     offset: (2,) crop px added to every point, see `training.calibration.label_offset`; not learned.
     With `options.turned` also the outputs of `TurnedHeads`.
     """
@@ -223,15 +236,15 @@ class LandmarkNet(nn.Module):
         self.log_sigma = nn.Linear(top, N_POINTS)
         self.presence = nn.Linear(top, 1)
         self.turned = TurnedHeads(options) if options.turned else None
-        # With softmax over 784 cells, small logits mean the middle of the crop: start sharper, so that points move at
-        # once.
+        # With a softmax over 784 cells, small logits decode to the crop's centre: larger initial weights make the
+        # points move from the first step on.
         nn.init.normal_(self.heatmaps.weight, std=0.05)
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
         return self.read(self.features(crops))
 
     def features(self, crops: Tensor) -> Features:
-        """What the points and every further head are read from."""
+        """Compute the features that all heads share."""
         x = (crops.permute(0, 3, 1, 2).float() - self.MEAN) / self.SCALE
         at4 = self.stage4(self.stem(x))
         at8 = self.stage8(at4)
@@ -241,6 +254,7 @@ class LandmarkNet(nn.Module):
         return Features(x, at8, merged4, at16.mean(dim=(2, 3)))
 
     def read(self, features: Features) -> dict[str, Tensor]:
+        """Predict points, sigma and presence from the features, and what `TurnedHeads` adds."""
         outputs = {
             "points": self.decode(self.heatmaps(features.merged4)) + self.offset,
             "sigma": self.log_sigma(features.pooled).exp(),

@@ -11,7 +11,7 @@ from facetrack.types import Image
 
 
 def predict(model: nn.Module, crops: Image, batch: int = 64) -> dict[str, NDArray[np.float32]]:
-    """Run the network over (N, S, S, C) uint8 crops."""
+    """Run the network on (N, S, S, C) uint8 crops, `batch` at a time; returns its outputs by name, N rows each."""
     device = next(model.parameters()).device
     with torch.inference_mode():
         parts = [model(part.to(device)) for part in torch.from_numpy(crops).split(batch)]

@@ -1,5 +1,8 @@
-"""Random weights to start from. torch's own are smaller than what the old networks' libraries used, and a deep plain
-network or plain SGD does not recover from that."""
+"""Weight initialisation of the older networks.
+
+torch's default weights are smaller than those of the networks' original libraries, and a deep plain network, or plain
+SGD, does not recover from that.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from torch import nn
 
 
 def glorot_initialise(model: nn.Module) -> None:
-    """Uniform weights of variance 2 / (inputs + outputs) and zero biases: Glorot and Bengio, AISTATS 2010.
+    """Draw uniform weights of variance 2 / (inputs + outputs), zero biases: Glorot and Bengio, AISTATS 2010.
 
-    Lasagne and TensorFlow started so.
+    The default of Lasagne and TensorFlow.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -18,7 +21,10 @@ def glorot_initialise(model: nn.Module) -> None:
 
 
 def he_initialise(module: nn.Module) -> None:
-    """He et al. (ICCV 2015): variance 2 / fan in keeps the signal's size through thirteen rectified layers."""
+    """Draw normal weights of variance 2 / fan in, which keeps the signal's variance through ReLU layers.
+
+    He et al., ICCV 2015.
+    """
     for part in module.modules():
         if isinstance(part, nn.Conv2d):
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")

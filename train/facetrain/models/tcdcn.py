@@ -1,8 +1,8 @@
-"""TCDCN: landmarks learned together with what they hang on (gender, smile, glasses, pose).
+"""TCDCN: landmarks learned jointly with correlated attributes (gender, smile, glasses, pose).
 
 Zhang, Luo, Loy, Tang: "Facial landmark detection by deep multi-task learning", ECCV 2014 (40x40 input, 5 points), and
 "Learning deep representation for face alignment with auxiliary attributes", TPAMI 2016 (60x60, then 68 points).
-Layer widths are the ECCV figure's; the 60x60 ones follow the second paper in kind, not to the number.
+Layer widths are those of the ECCV figure; the 60x60 ones follow the second paper's layout, not its exact numbers.
 """
 
 from __future__ import annotations
@@ -16,18 +16,24 @@ from torch import Tensor, nn
 from facetrain.models.kaggle import Grey
 
 ATTRIBUTES = ("gender", "smile", "glasses")
-"""Yes-or-no tasks: male, smiling, with glasses."""
+"""Binary tasks: male, smiling, with glasses."""
 POSES = 5
-"""Left profile, left, frontal, right, right profile."""
+"""Pose classes: left profile, left, frontal, right, right profile."""
 
 
 @dataclass(frozen=True, slots=True)
 class TcdcnOptions:
-    """widths, kernels: of the four convolutions; a pool by 2 follows each of the first three. features: the shared
-    dense layer. local: the fourth convolution has weights of its own at every place.
-    rectified: |tanh| as in the paper instead of tanh. Trained from torch's start it collapses: after max pooling all is
-    positive, layer after layer saturates, and after the fourth one face differs from another by .005 (measured).
-    points: 5, or 68 without tasks."""
+    """Variants of the network.
+
+    input_px: side of the crop
+    widths, kernels: of the four convolutions; a pool by 2 follows each of the first three
+    features: units of the shared dense layer
+    local: whether the fourth convolution has unshared weights at every position
+    rectified: |tanh| as in the paper instead of tanh. With torch's default initialisation it collapses: after max
+        pooling all activations are positive, layer after layer saturates, and after the fourth layer two faces differ
+        by .005 (measured)
+    points: 5, or 68 without attribute tasks
+    """
 
     input_px: int = 40
     widths: tuple[int, int, int, int] = (16, 48, 64, 64)
@@ -39,14 +45,14 @@ class TcdcnOptions:
 
 
 class AbsTanh(nn.Module):
-    """|tanh(x)|: the rectified tanh of Jarrett et al. (ICCV 2009), as in the paper."""
+    """Rectified tanh, |tanh(x)|, of Jarrett et al. (ICCV 2009), as in the paper."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.tanh(x).abs()
 
 
 class LocalConv(nn.Module):
-    """A valid convolution whose kernel is not shared between places (Sun et al., CVPR 2013, section 3.2)."""
+    """Valid convolution whose kernel is not shared between positions (Sun et al., CVPR 2013, section 3.2)."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, side_in: int) -> None:
         super().__init__()
@@ -57,7 +63,7 @@ class LocalConv(nn.Module):
         nn.init.uniform_(self.weight, -(fan_in**-0.5), fan_in**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, O, side, side)."""
+        """Convolve (N, C, H, W) to (N, O, side, side)."""
         k, places = self.kernel, range(self.side)
         patches = torch.stack([x[:, :, i : i + k, j : j + k].flatten(1) for i in places for j in places])
         values = torch.bmm(patches, self.weight) + self.bias.unsqueeze(1)  # (P, N, O)
@@ -65,8 +71,11 @@ class LocalConv(nn.Module):
 
 
 class Tcdcn(nn.Module):
-    """(N, S, S, 3) uint8 BGR -> points (N, K, 2) crop px; with 5 points also gender, smile, glasses (N,) and pose
-    (N, 5), all logits. Every crop is made grey and z-scored by its own mean and deviation."""
+    """Multi-task network for landmarks and attributes.
+
+    (N, S, S, 3) uint8 BGR -> points (N, K, 2) crop px; with 5 points also gender, smile, glasses (N,) and pose (N, 5),
+    all logits. Every crop is converted to grey and standardised by its own mean and standard deviation.
+    """
 
     def __init__(self, options: TcdcnOptions | None = None) -> None:
         super().__init__()
@@ -84,7 +93,7 @@ class Tcdcn(nn.Module):
         self.convolutions = nn.ModuleList(convolutions)
         self.shared = nn.Sequential(nn.Flatten(), nn.Linear(inputs * side**2, options.features), activation())
         self.points = nn.Linear(options.features, 2 * options.points)
-        nn.init.constant_(self.points.bias, math.atanh(0.5))  # start in the crop's middle
+        nn.init.constant_(self.points.bias, math.atanh(0.5))  # initial prediction: the crop's centre
         tasks = dict.fromkeys(ATTRIBUTES, 1) | {"pose": POSES} if options.points == 5 else {}
         self.tasks = nn.ModuleDict({name: nn.Linear(options.features, n) for name, n in tasks.items()})
 
@@ -99,7 +108,7 @@ class Tcdcn(nn.Module):
         return {"points": points} | {name: task(x).squeeze(1) for name, task in self.tasks.items()}
 
     def keep_first_layers(self, other: Tcdcn, layers: int = 3) -> None:
-        """Take the first convolutions from `other` and train them no more."""
+        """Copy the first convolutions from `other` and freeze them."""
         for ours, theirs in zip(self.convolutions[:layers], other.convolutions[:layers], strict=True):
             ours.load_state_dict(theirs.state_dict())
             ours.requires_grad_(False)

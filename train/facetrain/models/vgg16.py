@@ -1,7 +1,7 @@
-"""VGG-16 (Simonyan & Zisserman, ICLR 2015, configuration D), its width scalable.
+"""VGG-16 (Simonyan & Zisserman, ICLR 2015, configuration D) with a width multiplier.
 
-Two uses: as it stood in the failed attempt at Kaggle's points (dense 512-128-30), and as the body of expression
-networks of which only the last convolution group and the dense layers are trained (CIFE: Li et al., 2015).
+Two uses: the failed attempt at Kaggle's points (dense 512-128-30), and the body of expression networks of which only
+the last convolution group and the dense layers are trained (CIFE: Li et al., 2015).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 
 def group(inputs: int, outputs: int, depth: int, pool: bool = True, norm: bool = False) -> nn.Sequential:
-    """`depth` 3x3 convolutions with ReLU, then a pool. norm: with batch norm before each ReLU."""
+    """Build `depth` 3x3 convolutions with ReLU, then a pool; `norm` adds batch norm before each ReLU."""
     layers: list[nn.Module] = []
     for _ in range(depth):
         normed = [nn.BatchNorm2d(outputs)] if norm else []
@@ -26,12 +26,12 @@ def group(inputs: int, outputs: int, depth: int, pool: bool = True, norm: bool =
 
 
 def widths(width: float) -> list[int]:
-    """Channels of the five groups at `width` times the original."""
+    """Return the channels of the five groups at `width` times the original."""
     return [max(1, round(channels * width)) for channels, _ in GROUPS]
 
 
 class VggBody(nn.Sequential):
-    """(N, C, S, S) -> (N, 512 * width, S / 32, S / 32). Children are the five groups, by number."""
+    """Convolutional body: (N, C, S, S) -> (N, 512 * width, S / 32, S / 32). Children: the five groups, by number."""
 
     def __init__(self, inputs: int = 3, width: float = 1.0, he: bool = True, norm: bool = False) -> None:
         channels = [inputs, *widths(width)]
@@ -44,7 +44,7 @@ class VggBody(nn.Sequential):
 
 
 class Vgg16Points(nn.Module):
-    """The plain body with dense 512-128-30 for (N, 1, 96, 96) grey: no batch norm, by default no He start either."""
+    """Body with dense 512-128-30 for (N, 1, 96, 96) grey: no batch norm, by default no He initialisation either."""
 
     def __init__(self, width: float = 1.0, he: bool = False, points: int = N_KAGGLE) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Vgg16Points(nn.Module):
 
 
 class ExpressionVgg(nn.Module):
-    """(N, S, S, 3) uint8 BGR -> {"expression": (N, classes)} logits, by the VGG body and two dense layers."""
+    """VGG body and two dense layers: (N, S, S, 3) uint8 BGR -> {"expression": (N, classes)} logits."""
 
     MEAN, SCALE = 127.5, 64.0
 

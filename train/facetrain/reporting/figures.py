@@ -1,4 +1,4 @@
-"""Validation figures of a run as figures.json."""
+"""Validation metrics of a run, written as figures.json."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ Figures = dict[str, float]
 
 
 def save_figures(figures: Figures, run_dir: Path) -> None:
-    """figures.json; null for what is not a number."""
+    """Write figures.json; null for NaN and infinity."""
     values = {name: value if math.isfinite(value) else None for name, value in figures.items()}
     (run_dir / "figures.json").write_text(json.dumps(values, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""The few pieces of Markdown that reports are made of."""
+"""Markdown elements of the reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; bars and line breaks in cells do not break it."""
+    """Return a table; vertical bars and line breaks in cells are escaped."""
     lines = [list(head), ["---"] * len(head), *([_cell(value) for value in row] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -19,20 +19,21 @@ def _cell(text: str) -> str:
 
 
 def code(text: str, language: str = "") -> str:
-    """A fenced block."""
+    """Return a fenced code block."""
     return f"```{language}\n{text.strip()}\n```\n"
 
 
 def pictures(paths: Iterable[Path], folder: Path) -> str:
-    """Each picture under its name, by its path relative to `folder`."""
+    """Return links to the pictures, each with its name, by paths relative to `folder`."""
     relative = [path.relative_to(folder) for path in paths]
     return "\n".join(f"![{path.with_suffix('')}]({quote(path.as_posix())})\n" for path in relative)
 
 
 def number(value: float) -> str:
-    """Four digits are enough; what is no number is said."""
+    """Return the value with four significant digits; "not a number" for NaN and infinity."""
     return f"{value:.4g}" if math.isfinite(value) else "not a number"
 
 
 def figures_table(figures: dict[str, float]) -> str:
+    """Return a table of names and values."""
     return table(("figure", "value"), [(name, number(value)) for name, value in figures.items()])

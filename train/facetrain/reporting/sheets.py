@@ -1,4 +1,4 @@
-"""Sheets of pictures with points drawn: what a mean error hides, a look shows."""
+"""Contact sheets of faces with their landmarks drawn."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ import numpy as np
 from facetrack.types import Floats, Image
 
 PREDICTED = (80, 255, 80)
+"""Colour of predicted points, BGR."""
 TRUTH = (60, 60, 255)
+"""Colour of ground truth points, BGR."""
 EXTREMES = ("best", "median", "worst")
 
 
 def drawn(crop: Image, predicted: Floats, truth: Floats | None = None, side_px: int = 224, title: str = "") -> Image:
-    """A crop enlarged to `side_px` with the predicted points in green and, thinner, the truth in red; NaN are left
-    out."""
+    """Draw predicted points in green and, smaller, the ground truth in red on a crop resized to `side_px`.
+
+    predicted, truth: (K, 2) px of the crop; NaN points are skipped
+    """
     ratio = side_px / crop.shape[1]
     out = cv2.resize(crop, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
     for points, colour, radius in ((truth, TRUTH, 1), (predicted, PREDICTED, 2)):
         if points is None:
             continue
+        # Pixel centres are whole numbers: the half pixel keeps them aligned under scaling; OpenCV shifts by 4 bits.
         for x, y in (points[np.isfinite(points).all(axis=1)] + 0.5) * ratio - 0.5:
             cv2.circle(out, (round(x * 16), round(y * 16)), radius * 12, colour, -1, cv2.LINE_AA, 4)
     if title:
@@ -32,7 +37,7 @@ def drawn(crop: Image, predicted: Floats, truth: Floats | None = None, side_px: 
 
 
 def save_sheet(cells: list[Image], path: Path, columns: int = 6) -> None:
-    """Cells of one size in rows of `columns`, the last row filled with black."""
+    """Write cells of one size in rows of `columns`, the last row filled up with black."""
     empty = np.zeros_like(cells[0])
     cells = cells + [empty] * (-len(cells) % columns)
     rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
@@ -40,9 +45,10 @@ def save_sheet(cells: list[Image], path: Path, columns: int = 6) -> None:
 
 
 def save_extremes(errors: Floats, cell: Callable[[int], Image], folder: Path, each: int = 24) -> None:
-    """best.png, median.png and worst.png: `each` faces of the smallest, middle and largest of the (N,) errors.
+    """Write best.png, median.png and worst.png: `each` faces of the smallest, middle and largest of the (N,) errors.
 
-    cell: the picture of face i. A face whose error is NaN is in none; where all are, nothing is written.
+    cell: draws face i
+    A face whose error is NaN is in no sheet; if all are NaN, nothing is written.
     """
     order = np.argsort(errors)[: int(np.isfinite(errors).sum())]
     if not len(order):

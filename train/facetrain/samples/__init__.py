@@ -1,1 +1,1 @@
-"""Training items: crops and labels, drawn from samples."""
+"""Training items: crops and labels drawn from samples."""

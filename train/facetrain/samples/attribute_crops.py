@@ -1,7 +1,7 @@
-"""Crops with what is known of eyes, mouth, smile, glasses and pose; what is not known is NaN and trains nothing.
+"""Training crops of the attribute heads with labels of eyes, mouth, smile, glasses and pose; NaN labels have no loss.
 
-Open and closed eyes come from four sides: photographs of single eyes laid into faces, eyes closed by a stretched lid
-(`eyelids`, whose closure is exact), faces whose points leave no doubt, and faces whose lids somebody read (`lids`).
+Open and closed eyes have four origins: photographs of single eyes pasted into faces, eyes closed by a stretched lid
+(`eyelids`, whose closure is exact), faces with unambiguous points, and faces with manual eyelid labels (`lids`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from facetrain.samples.attribute_labels import (
     EYES,
     LID_LABEL_SOURCES,
     LIDS,
-    known,
+    labels_of,
     pose_deg,
     smile_trust,
     turned_deg,
@@ -38,19 +38,25 @@ from facetrain.samples.sampling import EpochItems
 Rng = np.random.Generator
 
 MIRRORED = [COLUMN["eye_left_open"], COLUMN["eye_right_open"], *range(2, len(ATTRIBUTES))]
-"""Where each attribute of a mirrored picture comes from."""
+"""Index of the attribute that each attribute of a mirrored image is copied from."""
 MIRRORED_POSE = np.array([-1, 1, -1], np.float32)
 FRONTAL_DEG = 30.0
-"""Photographs are laid over the features of faces turned no further."""
+"""Largest yaw and pitch of a face that photographs are pasted into."""
 EXACT_POSE_SOURCES = ("heads",)
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeCropOptions:
-    """photographs: share of crops with eye photographs laid over one eye or both, lids: share with lids stretched over
-    the eyes, mouths: share with a photograph of a mouth (of those crops whose faces allow it). repeats: how often the
-    faces of a source stand in the list. closed_repeats: how often, beside these, one whose eyes are closed by
-    themselves: they are rare."""
+    """Options of the attribute crops.
+
+    input_px: side of the crop.
+    margin: side of the crop over the face extent.
+    photographs: share of crops with eye photographs pasted over one eye or both.
+    lids: share of crops with lids stretched over the eyes.
+    mouths: share of crops with a photograph of a mouth. All three are shares of the faces that allow it.
+    closed_repeats: further repetition factor of faces with naturally closed eyes, which are rare.
+    repeats: repetitions of the faces, by source.
+    """
 
     input_px: int = 112
     margin: float = 1.3
@@ -67,26 +73,26 @@ class AttributeCropOptions:
 
 
 class Photographs:
-    """Single eyes and mouths, open and closed."""
+    """Photographs of single eyes and mouths, open and closed."""
 
     def __init__(self, eyes: Sequence[Sample], mouths: Sequence[Sample]) -> None:
         self.eyes = [[s.image for s in eyes if s.attributes["eyes_open"] == value] for value in (0, 1)]
         self.mouths = [[s.image for s in mouths if s.attributes["mouth_open"] == value] for value in (0, 1)]
 
     def draw(self, kind: str, is_open: int, rng: Rng) -> Image | None:
-        """One of them, mirrored half of the time; None where there is none."""
-        those = (self.eyes if kind == "eyes" else self.mouths)[is_open]
-        if not those:
+        """Draw a photograph, mirrored with probability 1/2; None where there is none of this kind and state."""
+        candidates = (self.eyes if kind == "eyes" else self.mouths)[is_open]
+        if not candidates:
             return None
-        picture = those[int(rng.integers(len(those)))]
-        return picture if rng.random() < 0.5 else np.ascontiguousarray(picture[:, ::-1])
+        photograph = candidates[int(rng.integers(len(candidates)))]
+        return photograph if rng.random() < 0.5 else np.ascontiguousarray(photograph[:, ::-1])
 
 
 class AttributeCrops(EpochItems):
-    """Augmented crops.
+    """Data set of augmented attribute crops.
 
     Item: crop (S, S, 3) uint8, attributes (len(ATTRIBUTES),) and pose (3,) in degrees relative to the crop, NaN where
-    unknown; smile_trust () the weight of what is said of the smile.
+    unknown; smile_trust () loss weight of the smile label.
     """
 
     def __init__(
@@ -102,7 +108,7 @@ class AttributeCrops(EpochItems):
 
     def item(self, index: int, rng: Rng) -> dict[str, Tensor]:
         options, sample = self.options, self.samples[index]
-        image, values = self._changed(sample, rng)
+        image, values = self._composited(sample, rng)
         crop = augment.random_crop(sample.points, options.margin, rng, options.augment)
         image, matrix = augment.warp(image, crop, options.input_px, rng)
         angles = _target_angles(sample, crop, matrix, options.input_px)
@@ -111,11 +117,11 @@ class AttributeCrops(EpochItems):
         item = as_item(augment.corrupt(image, rng, options.augment), values, angles)
         return item | {"smile_trust": torch.tensor(smile_trust(sample))}
 
-    def _changed(self, sample: Sample, rng: Rng) -> tuple[Image, Floats]:
-        """The sample's picture with eyes and mouth changed, and what is known then."""
-        image, values = sample.image, known(sample).attributes
+    def _composited(self, sample: Sample, rng: Rng) -> tuple[Image, Floats]:
+        """Return the sample's image with composited eyes and mouth, and its updated labels."""
+        image, values = sample.image, labels_of(sample).attributes
         if sample.source == LIDS or _eye_closed(sample) or not _frontal(sample):
-            return image, values  # it is for its own eyes that it is here, or nothing can be laid over it
+            return image, values  # the face is needed for its real eyes, or is not suited to compositing
         draw = rng.random()
         if draw < self.options.photographs:
             image, values = self._with_eyes(image, sample.points, values, rng)
@@ -126,33 +132,33 @@ class AttributeCrops(EpochItems):
         return image, values
 
     def _with_eyes(self, image: Image, points: Floats, values: Floats, rng: Rng) -> tuple[Image, Floats]:
-        is_open, alike = int(rng.integers(2)), rng.random() < 0.7
+        is_open, both_alike = int(rng.integers(2)), rng.random() < 0.7
         for name in EYES:
             image, values = self.paste_feature(image, points, values, name, is_open, rng)
-            is_open = is_open if alike else 1 - is_open
+            is_open = is_open if both_alike else 1 - is_open
         return image, values
 
     def paste_feature(
         self, image: Image, points: Floats, values: Floats, name: str, is_open: int, rng: Rng
     ) -> tuple[Image, Floats]:
-        """A photograph over one feature, and the label with it."""
+        """Paste a photograph over one feature and set its label; no change where none is available or fits."""
         kind, frame = ("mouths", patches.MOUTHS) if name == "mouth_open" else ("eyes", patches.EYES)
-        picture = self.photographs.draw(kind, is_open, rng)
-        if picture is None or not patches.fits(points, name):
+        photograph = self.photographs.draw(kind, is_open, rng)
+        if photograph is None or not patches.fits(points, name):
             return image, values
         values = values.copy()
         values[COLUMN[name]] = is_open
-        return patches.paste_patch(image, points, name, picture, frame, rng), values
+        return patches.paste_patch(image, points, name, photograph, frame, rng), values
 
     def _with_mouth(self, image: Image, points: Floats, values: Floats, rng: Rng) -> tuple[Image, Floats]:
         image, values = self.paste_feature(image, points, values, "mouth_open", int(rng.integers(2)), rng)
         values = values.copy()
-        values[COLUMN["smile"]] = np.nan  # another's mouth: whether it smiles nobody says
+        values[COLUMN["smile"]] = np.nan  # the pasted mouth has no smile label
         return image, values
 
 
 def with_lids(image: Image, points: Floats, values: Floats, rng: Rng) -> tuple[Image, Floats]:
-    """Lids stretched over the eyes that are clearly open: mostly both, mostly fully."""
+    """Close eyes labelled fully open by stretched lids: both in 70 % of the calls, (nearly) fully in half of them."""
     values = values.copy()
     closure = float(rng.uniform(0.9, 1.0) if rng.random() < 0.5 else rng.uniform(0.1, 0.9))
     chosen = (0, 1) if rng.random() < 0.7 else (int(rng.integers(2)),)
@@ -165,16 +171,16 @@ def with_lids(image: Image, points: Floats, values: Floats, rng: Rng) -> tuple[I
 
 
 def _eye_closed(sample: Sample) -> bool:
-    """Whether a face that nobody rendered has an eye that is clearly closed."""
+    """Return whether a photographed (not rendered) face has an eye that is clearly closed."""
     return (
         sample.source in LID_LABEL_SOURCES
         and "lid_opening_right" not in sample.attributes
-        and bool((known(sample).attributes[[COLUMN[name] for name in EYES]] == 0).any())
+        and bool((labels_of(sample).attributes[[COLUMN[name] for name in EYES]] == 0).any())
     )
 
 
 def _frontal(sample: Sample) -> bool:
-    """Whether a photograph may be laid over its features."""
+    """Return whether the face is frontal enough to paste photographs into."""
     if sample.scheme != topology.SCHEME or not np.isfinite(sample.points).all():
         return False
     side_px = 112
@@ -184,17 +190,19 @@ def _frontal(sample: Sample) -> bool:
 
 
 def _target_angles(sample: Sample, crop: CropBox, matrix: NDArray[np.float64], side_px: int) -> Floats:
-    """Exact where the head is rendered, else from the points. Not genki4k's own angles: against the pose from points
-    its pitch is 14 degrees off and its yaw half as large again (186 faces), while on rendered heads that pose is right
-    to 3 degrees with slopes of .96 to .98."""
-    rotation = known(sample).rotation if sample.source in EXACT_POSE_SOURCES else None
+    """Return the pose label: exact for rendered heads, else estimated from the points.
+
+    genki4k's own angles are not used: against the pose from points its pitch is 14 degrees off and its yaw 1.5 times as
+    large (186 faces), while on rendered heads the pose from points is right to 3 degrees with slopes of .96 to .98.
+    """
+    rotation = labels_of(sample).rotation if sample.source in EXACT_POSE_SOURCES else None
     return (
         pose_deg(transform(sample.points, matrix), side_px) if rotation is None else turned_deg(rotation, crop.roll_rad)
     )
 
 
 def mirrored(image: Image, values: Floats, angles: Floats) -> tuple[Image, Floats, Floats]:
-    """Left for right: the eyes swap, yaw and roll change their sign."""
+    """Mirror the crop: the eyes' labels are swapped, yaw and roll change sign."""
     return np.ascontiguousarray(image[:, ::-1]), values[MIRRORED], angles * MIRRORED_POSE
 
 
@@ -207,10 +215,10 @@ def as_item(image: Image, values: Floats, angles: Floats) -> dict[str, Tensor]:
 
 
 def plain_item(sample: Sample, options: AttributeCropOptions) -> dict[str, Tensor]:
-    """The crop that the tracker would cut, nothing changed; the pose as it is labelled, else from the points."""
+    """Return the tracker's crop without augmentation; the pose as labelled, else from the points."""
     crop = crop_from_points(sample.points, options.margin)
     matrix = crop_matrix(crop, options.input_px)
-    labels = known(sample)
+    labels = labels_of(sample)
     angles = pose_deg(transform(sample.points, matrix), options.input_px)
     if labels.rotation is not None:
         angles = turned_deg(labels.rotation, crop.roll_rad)
@@ -220,8 +228,10 @@ def plain_item(sample: Sample, options: AttributeCropOptions) -> dict[str, Tenso
 def pasted_items(
     photographs: Sequence[Sample], faces: Sequence[Sample], options: AttributeCropOptions, each: int, seed: int = 0
 ) -> list[dict[str, Tensor]]:
-    """Every photograph of an eye (or mouth) in `each` of the faces, the same ones every time; only the laid-over
-    feature is labelled, and `photograph` is the photograph's number."""
+    """Paste every photograph of an eye (or mouth) into `each` faces, reproducibly for a seed.
+
+    Only the pasted feature is labelled; the item's `photograph` is the photograph's index.
+    """
     faces = [face for face in faces if _frontal(face)]
     items = []
     for number, photograph in enumerate(photographs if faces else ()):
@@ -229,13 +239,13 @@ def pasted_items(
         kind, value = next(iter(photograph.attributes.items()))
         is_eye = kind == "eyes_open"
         only = Photographs([photograph], []) if is_eye else Photographs([], [photograph])
-        laying = AttributeCrops([], only, options)
+        compositor = AttributeCrops([], only, options)
         features = EYES if is_eye else ("mouth_open",)
         for _ in range(each):
             face = faces[int(rng.integers(len(faces)))]
             name = features[int(rng.integers(len(features)))]
             unknown = np.full(len(ATTRIBUTES), np.nan, np.float32)
-            image, values = laying.paste_feature(face.image, face.points, unknown, name, int(float(value)), rng)
+            image, values = compositor.paste_feature(face.image, face.points, unknown, name, int(float(value)), rng)
             if np.isfinite(values).any():
                 item = plain_item(replace(face, image=image), options)
                 labelled = as_item(item["crop"].numpy(), values, np.full(3, np.nan))

@@ -1,7 +1,7 @@
-"""What the attribute heads are trained and measured on, and what is held aside.
+"""Training, validation and test data of the attribute heads.
 
-Faces of the landmark packs are held aside as the landmark network's own training holds them aside, so that no figure
-comes from a face that the trunk has seen. MTFL's own test part is never trained on.
+The landmark packs are split as in the landmark network's training, so that no figure comes from a face that the trunk
+was trained on. MTFL's test part is never trained on.
 """
 
 from __future__ import annotations
@@ -23,17 +23,22 @@ from facetrain.samples.attribute_labels import LIDS
 from facetrain.samples.lid_labels import split_by_lids
 
 Locate = Callable[[list[Sample]], list[Sample]]
-"""Gives samples without the 68 points those of a landmark network, and leaves out what it takes for no face."""
+"""Maps samples without the 68 points to samples with a landmark network's; drops those without a detected face."""
 
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
-"""Of the photographs of eyes and mouths, and of genki4k."""
+"""Shares of the eye and mouth photographs and of genki4k."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttributeSources:
-    """training: faces with 68 points. photographs: those to lay into them. eyes, mouths: photographs held aside, by
-    "validation" and "test". faces: held aside, to lay them into. labelled: held-aside faces with labels of their own,
-    by set ("genki4k", "genki4k_test", "mtfl", "mtfl_testing", "lids").
+    """Data of the attribute heads.
+
+    training: faces with 68 points.
+    photographs: training photographs to paste into them.
+    eyes, mouths: photographs by "training", "validation" and "test".
+    faces: held-out faces, to paste held-out photographs into.
+    labelled: held-out faces with their own labels, by data set ("genki4k", "genki4k_test", "mtfl", "mtfl_testing",
+        "lids").
     """
 
     training: list[Sample]
@@ -47,15 +52,16 @@ class AttributeSources:
 def read_attribute_sources(
     data: Path, repeats: Mapping[str, int], held_share: float, locate: Locate, limit: int = 0
 ) -> AttributeSources:
-    """The sets that `repeats` names, from the folder `data`, beside eyes, mouths, genki4k and mtfl.
+    """Read the data sets that `repeats` names from the folder `data`, and eyes, mouths, genki4k and mtfl.
 
-    The faces whose lids were read (`lids`) are taken from those sets and stand for one of their own. held_share: of the
-    landmark packs, as in the landmark network's recipe. limit: pictures of each set at most, 0
-    for all. Raises DataError where a set is missing.
+    Faces with manual eyelid labels are moved from their data sets to the data set `lids`.
+    held_share: validation share of the landmark packs, as in the landmark network's recipe.
+    limit: largest number of images per data set, 0 for all.
+    Raises DataError where a data set is missing.
     """
 
-    def read(name: str, most: int = limit) -> list[Sample]:
-        return _limited(read_any(data / name).samples, most)
+    def read(name: str, max_count: int = limit) -> list[Sample]:
+        return _limited(read_any(data / name).samples, max_count)
 
     training: list[Sample] = []
     faces: list[Sample] = []
@@ -81,7 +87,7 @@ def read_attribute_sources(
 
 
 def _limited(samples: list[Sample], limit: int) -> list[Sample]:
-    """At most `limit`, evenly spread."""
+    """Return at most `limit` evenly spaced samples; all of them for 0."""
     return samples[:: -(-len(samples) // limit)] if limit and samples else samples
 
 
@@ -90,12 +96,10 @@ def _complete(samples: list[Sample]) -> list[Sample]:
 
 
 def split_three_ways(samples: list[Sample]) -> dict[str, list[Sample]]:
-    """training, validation and test by a hash of each name: the same on every machine and for every order."""
+    """Split into training, validation and test by a hash of each name, independent of machine and order."""
     parts: dict[str, list[Sample]] = {"training": [], "validation": [], "test": []}
     for sample in samples:
-        place = zlib.crc32(sample.name.encode()) / 2**32
-        held_out = (
-            "test" if place < TEST_SHARE else "validation" if place < TEST_SHARE + VALIDATION_SHARE else "training"
-        )
-        parts[held_out].append(sample)
+        share = zlib.crc32(sample.name.encode()) / 2**32
+        part = "test" if share < TEST_SHARE else "validation" if share < TEST_SHARE + VALIDATION_SHARE else "training"
+        parts[part].append(sample)
     return parts

@@ -1,7 +1,8 @@
-"""Scenes for the face detector, composed on the fly: a picture cut into 1 to 9 cells over a background, a face in most
-of them, of any size, turned, lit and spoilt as a webcam would; or a piece of a crowd; or nothing.
+"""Training scenes of the face detector, composed on the fly.
 
-Everything hangs on (seed, epoch, index) alone (see `samples.sampling`), so a resumed run sees the same scenes.
+A scene is a background divided into 1 to 9 cells with a face in most of them (any size, rotated, with a webcam's
+lighting and corruptions), or a part of a crowd, or a background without faces. It is a function of (seed, epoch, index)
+alone (see `samples.sampling`), so a resumed run sees the same scenes.
 """
 
 from __future__ import annotations
@@ -27,23 +28,28 @@ from facetrain.samples.pictures import FacePicture
 from facetrain.samples.sampling import EpochItems
 
 Rect = tuple[int, int, int, int]
-"""x0, y0, x1, y1 in whole px; the last column and row are not in it."""
+"""x0, y0, x1, y1 in whole px; x1 and y1 are exclusive."""
 
 Rng = np.random.Generator
-NOTHING, FACE, IGNORED = 0, 1, 2
+PADDING, FACE, IGNORED = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class SceneOptions:
-    """side_px: of the square scene. smallest_px: faces below it (longer side) are ignored, not learnt.
-    face_shares: range of a face's longer side as a share of its cell's shorter side, never below face_px: log-uniform,
-    or uniform for `linear` of the faces, so that close faces, one to a scene, are not drowned by small ones.
-    enlarge: a picture is never enlarged more.
-    rotation_deg: the wide range, for `wide` of the faces; the rest turn by a normal of `usual_rotation_deg`.
-    crowd, empty: share of scenes that are a piece of a crowd, or hold no face. empty_cell, hard_cell: share of cells
-    without a face, or with a false alarm if there are any. occluded: share of faces.
-    slots: faces kept per scene at most, the largest first. tight: sources whose pictures are cut close around the face,
-    because they have black borders. shares: how often a face is drawn from each source."""
+    """Composition of the detector's training scenes.
+
+    side_px: side of the square scene. smallest_px: longer side below which faces are ignored, not learnt.
+    face_shares: range of a face's longer side over its cell's shorter side, log-uniform; never below face_px.
+    linear: share of faces with a uniform size instead, so that large faces are not outnumbered by small ones.
+    enlarge: largest magnification of an image.
+    rotation_deg: half range of the uniform rotation of the share `wide` of the faces; the other faces have a normal
+        one of standard deviation usual_rotation_deg.
+    crowd, empty: shares of scenes that are part of a crowd, or hold no face.
+    empty_cell, hard_cell: shares of cells without a face, or with a false alarm if there are any.
+    occluded: share of occluded faces. slots: largest number of faces per scene; the largest are kept.
+    tight: sources whose images are cropped close around the face, because they have black borders.
+    shares: draw probability of each source.
+    """
 
     side_px: int = 256
     scenes_per_epoch: int = 8192
@@ -71,8 +77,11 @@ class SceneOptions:
 
 @dataclass(slots=True, eq=False)
 class Scene:
-    """A picture under construction. image: (S, S, 3). boxes: list of (4,), keypoints: list of (5, 2) (NaN unknown),
-    kinds."""
+    """Scene under construction.
+
+    image: (S, S, 3). boxes: list of (4,) px. kinds: FACE or IGNORED for each box.
+    keypoints: list of (5, 2) px, NaN where unknown.
+    """
 
     image: Image
     boxes: list[Floats] = field(default_factory=list)
@@ -86,8 +95,11 @@ class Scene:
 
 
 class Scenes(EpochItems):
-    """Item: image (S, S, 3) uint8 BGR; boxes (M, 4) px; keypoints (M, 5, 2) px, NaN where unknown; kind (M,) int64 0
-    nothing, 1 face, 2 ignore. Boxes are extents of the outline and may reach beyond the picture."""
+    """Data set of composed scenes.
+
+    Item: image (S, S, 3) uint8 BGR; boxes (M, 4) px; keypoints (M, 5, 2) px, NaN where unknown; kind (M,) int64 0
+    padding, 1 face, 2 ignore. Boxes are extents of the outline and may reach beyond the image.
+    """
 
     def __init__(
         self, faces: list[FacePicture], crowds: list[FacePicture], empties: list[FacePicture],
@@ -96,9 +108,7 @@ class Scenes(EpochItems):
         self.options = options or SceneOptions()
         super().__init__(self.options.scenes_per_epoch, seed)
         if not faces:
-            raise DataError(
-                "there is no picture with a face to compose scenes from; check the packs and the share held aside"
-            )
+            raise DataError("no image has a face to compose scenes from; check the packs and the validation share")
         self.by_source: dict[str, list[FacePicture]] = {}
         for picture in faces:
             self.by_source.setdefault(picture.source, []).append(picture)
@@ -110,7 +120,7 @@ class Scenes(EpochItems):
         return self.to_item(self.compose(rng))
 
     def compose(self, rng: Rng) -> Scene:
-        """One scene, all its randomness from `rng`."""
+        """Compose one scene, all its randomness from `rng`."""
         options = self.options
         scene = Scene(self._background(rng))
         kind = rng.random()
@@ -142,28 +152,29 @@ class Scenes(EpochItems):
         if not self.empties or rng.random() < 0.15:
             coarse = rng.integers(0, 256, (1, 1, 3)) + rng.normal(0, 25, (4, 4, 3))
             return cv2.resize(np.clip(coarse, 0, 255).astype(np.uint8), (side, side))  # type: ignore[return-value]
-        picture = _pick(self.empties, rng).decode()
+        image = _pick(self.empties, rng).decode()
         if rng.random() < 0.5:
-            picture = picture[:, ::-1]
-        part = min(picture.shape[:2]) * rng.uniform(0.5, 1.0)
-        y, x = (rng.uniform(0, 1, 2) * (np.array(picture.shape[:2]) - part)).astype(int)
-        piece = picture[y : y + int(part), x : x + int(part)]
-        return cv2.resize(piece, (side, side), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+            image = image[:, ::-1]
+        part = min(image.shape[:2]) * rng.uniform(0.5, 1.0)
+        y, x = (rng.uniform(0, 1, 2) * (np.array(image.shape[:2]) - part)).astype(int)
+        region = image[y : y + int(part), x : x + int(part)]
+        return cv2.resize(region, (side, side), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
     def _crowd(self, scene: Scene, rng: Rng) -> None:
-        """A piece of a crowd over the whole scene, one of its faces brought to a size, its squashed aspect loosened."""
+        """Fill the scene with a part of a crowd, scaled to a random size of one face, with varied aspect ratio."""
         side, picture = self.options.side_px, _pick(self.crowds, rng)
         box = points_box(picture.outlines[int(rng.integers(len(picture.outlines)))])
         size = np.exp(rng.uniform(np.log(self.options.face_px), np.log(0.4 * side)))
         scale = float(np.clip(size / longer_side(box), 0.6, 4.0))
-        aspect = float(np.exp(rng.uniform(-0.3, 0.45)))  # squashed to a square: mostly from wider pictures
+        # The pack's crowds are squashed to squares, mostly from wider images.
+        aspect = float(np.exp(rng.uniform(-0.3, 0.45)))
         matrix = turn_scale(rng.normal(0, 4.0), scale * np.sqrt(aspect), scale / np.sqrt(aspect), rng.random() < 0.5)
         target = rng.uniform(0.1, 0.9, 2) * side
         matrix = place(matrix, (box[:2] + box[2:]) / 2, target)
         paste(scene, picture, picture.decode(), matrix, (0, 0, side, side), self.options)
 
     def _hard_cell(self, scene: Scene, cell: Rect, rng: Rng) -> None:
-        """A false alarm at about the size at which it was one."""
+        """Paste a false alarm at about the size at which the detector raised it."""
         example = self.hard[int(rng.integers(len(self.hard)))]
         scale = example.size_px / longer_side(example.box) * float(np.exp(rng.normal(0, 0.25)))
         matrix = turn_scale(float(rng.normal(0, 6.0)), scale, scale, rng.random() < 0.5)
@@ -190,11 +201,9 @@ class Scenes(EpochItems):
         size = scale * longer_side(box)
         matrix = turn_scale(float(turn), scale * stretch, scale / stretch, rng.random() < 0.5)
         reach = 0.5 - 0.8 * min(size / np.array([width, height])) * 0.5
-        target = np.array([cell[0] + width / 2, cell[1] + height / 2]) + rng.uniform(-1, 1, 2) * max(0.15, reach) * [
-            width,
-            height,
-        ]
-        # Shrinking is left to the JPEG decoder as far as it can: warpAffine does not average.
+        offset = rng.uniform(-1, 1, 2) * max(0.15, reach) * [width, height]
+        target = np.array([cell[0] + width / 2, cell[1] + height / 2]) + offset
+        # Downscale in the JPEG decoder as far as possible: warpAffine does not average.
         reduction = int(2 ** np.clip(np.floor(np.log2(1 / max(scale, 1e-3))), 0, 3))
         image = picture.decode(reduction)
         image = webcam.colour_jitter(image, rng) if rng.random() < 0.6 else image
@@ -211,8 +220,10 @@ def paste(
     scene: Scene, picture: FacePicture, image: Image, matrix: NDArray[np.float64], cell: Rect,
     options: SceneOptions, reduction: int = 1,
 ) -> None:  # fmt: skip
-    """Draw the picture into a cell and note its faces. `image` is the picture decoded at 1/reduction; `matrix` takes
-    the full picture's pixels to the scene's."""
+    """Draw an image into a cell and add the labels of its faces.
+
+    image: the picture decoded at 1/reduction. matrix: (2, 3) map from full-size image px to scene px.
+    """
     x0, y0, x1, y1 = cell
     into = matrix.copy()
     # Pixel centres at integers: full = (small + 1/2) reduction - 1/2.
@@ -226,15 +237,14 @@ def paste(
     if mirrored:
         points = points[:, list(FIVE_FLIP)]
     for box, five in zip(points_box(outlines), points, strict=True):
-        note(scene, box, five, cell, FACE, options)
+        add_label(scene, box, five, cell, FACE, options)
     corners = picture.ignore[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
     for box in points_box(transform(corners, matrix)):
-        note(scene, box, None, cell, IGNORED, options)
+        add_label(scene, box, None, cell, IGNORED, options)
 
 
-def note(scene: Scene, box: Floats, points: Floats | None, cell: Rect, kind: int, options: SceneOptions) -> None:
-    """A face that is half outside its cell, or tiny, is neither a face nor background; one that is hardly there is
-    nothing."""
+def add_label(scene: Scene, box: Floats, points: Floats | None, cell: Rect, kind: int, options: SceneOptions) -> None:
+    """Add a box as face; as ignore region if tiny or under half inside its cell; not at all if under a tenth inside."""
     inside = np.concatenate([np.maximum(box[:2], cell[:2]), np.minimum(box[2:], cell[2:])]).astype(np.float32)
     visible = np.prod(np.clip(inside[2:] - inside[:2], 0, None)) / max(1e-6, np.prod(box[2:] - box[:2]))
     if visible < 0.1:
@@ -250,7 +260,7 @@ def _pick(pictures: list[FacePicture], rng: Rng) -> FacePicture:
 
 
 def cells(side: int, rng: Rng) -> Iterator[Rect]:
-    """The scene cut into 1, 4 or 9 cells (or 2, or 6) by uneven lines."""
+    """Divide the scene into 1, 4 or 9 cells (or 2, 3 or 6) by unevenly spaced lines."""
     columns, rows = (int(n) for n in rng.choice(3, 2, p=[0.6, 0.28, 0.12]) + 1)
     if rng.random() < 0.7:
         rows = columns
@@ -261,8 +271,7 @@ def cells(side: int, rng: Rng) -> Iterator[Rect]:
 
 
 def inner_cell(cell: Rect, box: Floats, rng: Rng) -> Rect:
-    """What is left of a cell around a face, with uneven margins: the frame that a pack was cut with must not give it
-    away."""
+    """Shrink a cell to a face with uneven margins, lest the network learns a pack's cropping as a cue."""
     margin = longer_side(box) * rng.uniform(0.03, 0.35, 4)
     grown = np.round(box + margin * [-1, -1, 1, 1]).astype(int)
     x0, y0 = np.clip(grown[:2], cell[:2], np.array(cell[2:]) - 1)
@@ -276,14 +285,14 @@ def _cuts(side: int, parts: int, rng: Rng) -> list[int]:
 
 
 def turn_scale(degrees: float, scale_x: float, scale_y: float, mirror: bool) -> NDArray[np.float64]:
-    """(2, 2): mirror and scale, then turn."""
+    """Return the (2, 2) matrix that mirrors and scales, then rotates clockwise in the image."""
     angle = np.deg2rad(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return turn @ np.diag([-scale_x if mirror else scale_x, scale_y])
 
 
 def place(linear: NDArray[np.float64], anchor: NDArray, target: NDArray) -> NDArray[np.float64]:
-    """(2, 3) map with that linear part that takes `anchor` to `target`."""
+    """Return the (2, 3) affine map with the given linear part that maps `anchor` to `target`."""
     return np.column_stack([linear, target - linear @ anchor])
 
 

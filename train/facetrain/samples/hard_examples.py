@@ -1,4 +1,4 @@
-"""What a trained detector takes for a face and is none: learnt again, more often (Sung & Poggio, 1998)."""
+"""Hard-negative mining: false alarms of a trained detector, trained on again (Sung & Poggio, 1998)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from facetrack.geometry import points_box, touching
 from facetrack.types import Floats, Image
 from facetrain.samples.pictures import FacePicture
 
-Find = Callable[[Image], tuple[Floats, Floats]]
-"""(H, W, 3) uint8 BGR, sides divisible by 32 -> boxes (N, 4) px and scores (N,)."""
+Detect = Callable[[Image], tuple[Floats, Floats]]
+"""Maps (H, W, 3) uint8 BGR, sides divisible by 32, to boxes (N, 4) px and scores (N,)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HardExample:
-    """box: (4,) px in the picture, where the false alarm was. size_px: its longer side as the network saw it."""
+    """False alarm of a detector.
+
+    box: (4,) px in the picture.
+    size_px: longer side at the scale at which the detector raised it.
+    """
 
     picture: FacePicture
     box: Floats
@@ -26,24 +30,24 @@ class HardExample:
 
 
 def mine_false_positives(
-    find: Find, pictures: Iterable[FacePicture], scales: tuple[float, ...] = (0.5, 1.0, 2.0), min_score: float = 0.25,
-    max_px: int = 640,
+    detect: Detect, pictures: Iterable[FacePicture], scales: tuple[float, ...] = (0.5, 1.0, 2.0),
+    min_score: float = 0.25, max_px: int = 640,
 ) -> list[HardExample]:  # fmt: skip
-    """The false alarms above `least` in pictures whose faces are all known or ignored, at several sizes."""
+    """Return the false alarms above `min_score` at several scales; all faces must be labelled or ignored."""
     mined = []
     for picture in pictures:
         image = picture.decode()
-        known = np.concatenate([points_box(picture.outlines), picture.ignore])
+        labelled = np.concatenate([points_box(picture.outlines), picture.ignore])
         for scale in scales:
             if max(image.shape[:2]) * scale > max_px:
                 continue
-            boxes, scores = find(_padded(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)))  # type: ignore[arg-type]
+            boxes, scores = detect(_padded(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)))  # type: ignore[arg-type]
             full = (boxes + 0.5) / scale - 0.5
             mined += [
                 HardExample(picture, box, float((box[2:] - box[:2]).max() * scale))
                 for box, score in zip(full, scores, strict=True)
-                # What meets a known face is a badly boxed face, not a false one.
-                if score > min_score and not touching(box, known).any()
+                # A detection that overlaps a labelled face is badly localised, not a false alarm.
+                if score > min_score and not touching(box, labelled).any()
             ]
     return mined
 

@@ -1,4 +1,4 @@
-"""Landmark samples as a network sees them: augmented crops with points, weights and whether there is a face at all."""
+"""Training crops of the landmark network: augmented, with points, weights and a face-presence label."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ from facetrain.samples.sampling import EpochItems
 
 EYES = (*RIGHT_EYE, *LEFT_EYE)
 OUTSIDE_PX = 3.0
-"""A point farther than this outside the crop cannot be read from a heatmap and does not count."""
+"""Distance outside the crop beyond which a point gets weight 0: a heatmap cannot represent it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CropOptions:
-    """input_px: side of the crop. margin: the crop's side over the face's extent. negatives: share of items without a
-    face. repeats: how often each source is seen in an epoch."""
+    """Options of the landmark crops.
+
+    input_px: side of the crop.
+    margin: side of the crop over the face extent.
+    negatives: share of items without a face.
+    repeats: draws per sample and epoch, by source.
+    """
 
     input_px: int = 112
     margin: float = 1.3
@@ -36,7 +41,7 @@ class CropOptions:
 
 
 class LandmarkCrops(EpochItems):
-    """Augmented crops.
+    """Data set of augmented landmark crops.
 
     Item: crop (S, S, 3) uint8, points (68, 2) crop px, weight (68,), presence () 1 or 0.
     """
@@ -68,30 +73,33 @@ class LandmarkCrops(EpochItems):
         return image, np.nan_to_num(points), weight * inside
 
     def negative(self, sample: Sample, rng: np.random.Generator) -> Image:
-        """No face: a piece of a picture without one, or a crop that a lost track might hold (beside the face, or far
-        too large or too small for it)."""
+        """Return a crop without a face.
+
+        Either a part of an image without one, or a crop that a lost track might have: beside the face, or far too large
+        or too small for it.
+        """
         options = self.options
         if self.negatives and rng.random() < 0.6:
-            picture = self.negatives[int(rng.integers(len(self.negatives)))]
-            side = min(picture.shape[:2]) * rng.uniform(0.2, 1.0)
-            centre = rng.uniform(0, 1, 2) * picture.shape[1::-1]
+            source = self.negatives[int(rng.integers(len(self.negatives)))]
+            side = min(source.shape[:2]) * rng.uniform(0.2, 1.0)
+            centre = rng.uniform(0, 1, 2) * source.shape[1::-1]
             crop = CropBox(float(centre[0]), float(centre[1]), float(side), float(rng.normal(0, 0.3)))
         else:
-            picture = sample.image
-            crop = _lost(sample, rng, options.margin)
-        image, _ = augment.warp(picture, crop, options.input_px, rng)
+            source = sample.image
+            crop = _lost_crop(sample, rng, options.margin)
+        image, _ = augment.warp(source, crop, options.input_px, rng)
         return augment.corrupt(image, rng, options.augment)
 
 
-def _lost(sample: Sample, rng: np.random.Generator, margin: float) -> CropBox:
-    """A crop that no longer holds the face as a face."""
+def _lost_crop(sample: Sample, rng: np.random.Generator, margin: float) -> CropBox:
+    """Return a crop that misses the face by position or scale, as after a tracking failure."""
     extent = face_extent(sample.points)
     middle = (np.nanmin(sample.points, axis=0) + np.nanmax(sample.points, axis=0)) / 2
     size = margin * extent
     kind = rng.integers(3)
     if kind == 0:
-        away = rng.uniform(0, 2 * np.pi)
-        middle = middle + np.array([np.cos(away), np.sin(away)]) * extent * rng.uniform(0.75, 1.1)
+        direction = rng.uniform(0, 2 * np.pi)
+        middle = middle + np.array([np.cos(direction), np.sin(direction)]) * extent * rng.uniform(0.75, 1.1)
     elif kind == 1:
         size *= rng.uniform(2.6, 4.0)
     else:
@@ -100,7 +108,7 @@ def _lost(sample: Sample, rng: np.random.Generator, margin: float) -> CropBox:
 
 
 class TruthCrops(Dataset[dict[str, Tensor]]):
-    """The crops that an exact detector would give, without augmentation: for validation."""
+    """Data set of the crops of an exact detector, without augmentation, for validation."""
 
     def __init__(self, samples: list[Sample], options: CropOptions) -> None:
         self.samples = samples

@@ -1,7 +1,7 @@
-"""Photographs of single eyes and mouths, laid into faces: their labels are sure, but they show no face around them.
+"""Compositing of single-eye and single-mouth photographs into faces: reliable labels, but no face around them.
 
-The photograph's corners of the eye (or mouth) are brought onto the face's, the skin around is matched in colour, and
-the border fades out.
+The photograph's eye (or mouth) corners are aligned with the face's, its colours are matched to the surrounding skin,
+and its border is blended.
 """
 
 from __future__ import annotations
@@ -20,9 +20,13 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, slots=True)
 class PatchFrame:
-    """Where the two corners lie in the photographs of a set, as shares of width and height, judged by eye; how far they
-    stray (standard deviation, in distances between the corners), and the set's spread of scale (of its logarithm) and
-    turn."""
+    """Position of the two feature corners in a data set's photographs, and its spread.
+
+    first_x, second_x, y: corners as shares of width and height, estimated visually.
+    shift: standard deviation of the position, in distances between the corners.
+    log_scale: standard deviation of the scale's logarithm.
+    turn_deg: standard deviation of the rotation.
+    """
 
     first_x: float
     second_x: float
@@ -32,7 +36,7 @@ class PatchFrame:
     turn_deg: float = 4.0
 
     def corners(self, patch: Image) -> NDArray[np.float64]:
-        """(2, 2) px in the photograph."""
+        """Return the (2, 2) corners in the photograph, px."""
         height, width = patch.shape[:2]
         return np.array([[self.first_x * width, self.y * height], [self.second_x * width, self.y * height]]) - 0.5
 
@@ -40,62 +44,65 @@ class PatchFrame:
 EYES = PatchFrame(0.14, 0.86, 0.57)
 MOUTHS = PatchFrame(0.16, 0.84, 0.5)
 NO_JITTER = {"shift": 0.0, "log_scale": 0.0, "turn_deg": 0.0}
-SOLID = 0.7
-"""The photograph is opaque up to this share of its inscribed ellipse's radius, and gone at its rim."""
+OPAQUE_RADIUS = 0.7
+"""Share of the inscribed ellipse's radius up to which the photograph is opaque; at the rim it is transparent."""
 CONTRAST = (0.5, 1.6)
-"""How far a photograph's contrast follows the face's: more would blow up the shine of a dark one."""
+"""Limits of the gain that matches the photograph to the skin: more would amplify the highlights of a dark one."""
 GREY_SPREAD = 4.0
-"""A picture whose channels differ by less, on average, is grey, and so is what is laid over it."""
+"""Mean channel difference below which the image counts as grey; the photograph is then pasted in grey."""
 MIN_PX = 14.0
-"""Between the corners; in a smaller eye a photograph is a smudge, and nobody could tell what it shows. A tracker's crop
-shows an eye some 18 px wide."""
+"""Smallest distance between the corners: in a smaller eye the state of the photograph is not recognisable. In a
+tracker's crop an eye is some 18 px wide."""
 CLEAR_PX = 18.0
-"""From here on the tracker's crop, not the picture, limits what can be seen of an eye."""
+"""Eye width from which the tracker's crop, not the image, limits the resolution."""
 CORNERS = {
     "eye_right_open": (topology.RIGHT_EYE_OUTER, topology.RIGHT_EYE_INNER),
     "eye_left_open": (topology.LEFT_EYE_INNER, topology.LEFT_EYE_OUTER),
     "mouth_open": (topology.MOUTH_RIGHT, topology.MOUTH_LEFT),
 }
-"""Both corners of a feature, from the picture's left to its right in a face seen from the front."""
+"""Both corners of a feature, from image left to image right in a frontal face."""
 
 
 def fits(points: Floats, feature: str, min_px: float = MIN_PX) -> bool:
-    """Whether the feature is there and large enough for a photograph to be laid over it."""
+    """Return whether the feature's corners are known and far enough apart to paste a photograph."""
     corners = points[list(CORNERS[feature])]
     return bool(np.isfinite(corners).all() and np.linalg.norm(corners[1] - corners[0]) >= min_px)
 
 
 def paste_patch(image: Image, points: Floats, feature: str, patch: Image, frame: PatchFrame, rng: Rng) -> Image:
-    """The (H, W, 3) picture with `patch` over the feature of its (68, 2) points; the photograph's first corner falls on
-    the feature's first, up to the frame's jitter."""
+    """Paste `patch` over a feature of a face, first corner on first corner, jittered by `frame`.
+
+    image: (H, W, 3). points: (68, 2) px. Returns a new image.
+    """
     target = points[list(CORNERS[feature])].astype(np.float64)
     along = target[1] - target[0]
     width = float(np.linalg.norm(along))
     turn = np.deg2rad(rng.normal(0, 1) * frame.turn_deg)
     scale = float(np.exp(rng.normal(0, 1) * frame.log_scale))
     middle = target.mean(axis=0) + rng.normal(0, 1, 2) * frame.shift * width
-    patch, matrix = _placed(patch, frame, middle, along * scale, turn)
-    return _blended(image, patch, matrix)
+    patch, matrix = _align(patch, frame, middle, along * scale, turn)
+    return _blend(image, patch, matrix)
 
 
-def _placed(
+def _align(
     patch: Image, frame: PatchFrame, middle: NDArray[np.float64], along: NDArray[np.float64], turn: float
 ) -> tuple[Image, NDArray[np.float64]]:
-    """The photograph, made small enough for bilinear sampling, and the (2, 3) map from it to the picture."""
+    """Return the photograph, downscaled for bilinear sampling, and its (2, 3) affine map into the image."""
     corners = frame.corners(patch)
     ratio = float(np.linalg.norm(along) / np.linalg.norm(corners[1] - corners[0]))
     if ratio < 0.7:
         size = [max(4, round(side * ratio * 1.2)) for side in patch.shape[1::-1]]
         patch = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
         corners = frame.corners(patch)
-    # A similarity is one complex factor.
+    # A similarity transform (rotation and scale) is multiplication by one complex number.
     factor = complex(*along) * np.exp(1j * turn) / complex(*(corners[1] - corners[0]))
     linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
     return patch, np.column_stack([linear, middle - linear @ corners.mean(axis=0)])
 
 
-def _blended(image: Image, patch: Image, matrix: NDArray[np.float64]) -> Image:
+def _blend(image: Image, patch: Image, matrix: NDArray[np.float64]) -> Image:
     height, width = patch.shape[:2]
+    # The part of the image that the warped photograph covers.
     rim = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ matrix[:, :2].T + matrix[:, 2]
     low = np.maximum(np.floor(rim.min(axis=0)), 0).astype(int)
     high = np.minimum(np.ceil(rim.max(axis=0)) + 1, image.shape[1::-1]).astype(int)
@@ -106,17 +113,18 @@ def _blended(image: Image, patch: Image, matrix: NDArray[np.float64]) -> Image:
     size = tuple(int(side) for side in high - low)
     warped = cv2.warpAffine(patch, moved, size, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
     mask = cv2.warpAffine(_mask(width, height), moved, size)[..., None]
-    under = image[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+    background = image[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+    # Match the mean colour on the blended ring, and the contrast within limits.
     ring = ((mask > 0.05) & (mask < 0.8)).astype(np.float32)
-    seam = float(ring.sum())
-    if seam < 1:
+    ring_px = float(ring.sum())
+    if ring_px < 1:
         return image
-    if np.ptp(under, axis=2).mean() < GREY_SPREAD:
+    if np.ptp(background, axis=2).mean() < GREY_SPREAD:
         warped = np.repeat(warped.mean(axis=2, keepdims=True), 3, axis=2)
-    skin, own = (under * ring).sum((0, 1)) / seam, (warped * ring).sum((0, 1)) / seam
-    matched = skin + (warped - own) * np.clip((skin + 1) / (own + 1), *CONTRAST)
+    skin_mean, patch_mean = (background * ring).sum((0, 1)) / ring_px, (warped * ring).sum((0, 1)) / ring_px
+    matched = skin_mean + (warped - patch_mean) * np.clip((skin_mean + 1) / (patch_mean + 1), *CONTRAST)
     out = image.copy()
-    mixed = under + mask * (np.clip(matched, 0, 255) - under)
+    mixed = background + mask * (np.clip(matched, 0, 255) - background)
     out[low[1] : high[1], low[0] : high[0]] = np.round(mixed).astype(np.uint8)
     return out
 
@@ -125,4 +133,4 @@ def _mask(width: int, height: int) -> Floats:
     x = (np.arange(width) + 0.5) / width * 2 - 1
     y = (np.arange(height) + 0.5) / height * 2 - 1
     radius = np.sqrt(x[None] ** 2 + y[:, None] ** 2)
-    return np.clip((1 - radius) / (1 - SOLID), 0, 1).astype(np.float32)
+    return np.clip((1 - radius) / (1 - OPAQUE_RADIUS), 0, 1).astype(np.float32)

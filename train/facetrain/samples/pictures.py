@@ -1,7 +1,7 @@
-"""Pictures with any number of faces, kept encoded, from which the detector's scenes are composed.
+"""Encoded images with any number of faces, the material of the detector's training scenes.
 
-A face is known by its outline: the 68 points, or points on the ellipse inside a box. However a picture is turned, the
-box is then the extent of the turned outline, which is the project's convention for boxes
+A face is given by its outline: the 68 points, or points on the ellipse inside its bounding box. When an image is
+rotated, the new box is the extent of the rotated outline, which is the project's box convention
 (`facetrack.types.Detections`).
 """
 
@@ -25,20 +25,27 @@ from facetrack.geometry import below_forehead, box_iou, points_box
 from facetrack.types import Floats, Image
 from facetrain.formats.packs import person_of
 
-TEACHER_CONFIDENT = 0.8
-TEACHER_UNSURE = 0.3
+TEACHER_FACE_SCORE = 0.8
+"""Score from which a teacher's detection becomes a pseudo-label."""
+TEACHER_IGNORE_SCORE = 0.3
+"""Score from which a teacher's detection becomes an ignore region."""
 TEACHER_EDGE_PX = 24
-"""Black put around a picture for the teacher, which misses faces that touch the edge."""
+"""Black border added for the teacher, which misses faces at the image edge."""
 SAME_FACE_IOU = 0.3
-MIN_CLEAR_PX = 7.0
-"""Enlarged, a smaller face of a crowd is a smear that teaches the network to find smears."""
+MIN_FACE_PX = 7.0
+"""Longer side from which a crowd's face is learnt: a smaller one, enlarged, has no facial features left."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FacePicture:
-    """name: unique within its source. group: what must stay on one side of a split. encoded: the JPEG's bytes.
-    outlines: (N, 68, 2) float32 px. keypoints: (N, 5, 2) px, NaN where unknown.
-    ignore: (K, 4) boxes of what may or may not be a face: neither learnt as one nor as background.
+    """Encoded image with its labelled faces.
+
+    name: unique within its source.
+    group: unit that must not be split between training and validation.
+    encoded: the JPEG's bytes.
+    outlines: (N, 68, 2) float32 px.
+    keypoints: (N, 5, 2) px, NaN where unknown.
+    ignore: (K, 4) boxes of uncertain faces, which count neither as face nor as background.
     """
 
     name: str
@@ -50,14 +57,14 @@ class FacePicture:
     ignore: Floats
 
     def decode(self, reduction: int = 1) -> Image:
-        """(H, W, 3) BGR, at 1/reduction (1, 2, 4, 8) of the size: the JPEG decoder does that at less than no cost."""
+        """Decode to (H, W, 3) BGR at 1/reduction (1, 2, 4, 8) of the size, which is faster than decoding in full."""
         flag = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}
-        how = flag.get(reduction, cv2.IMREAD_REDUCED_COLOR_8)
-        return cv2.imdecode(np.frombuffer(self.encoded, np.uint8), how)  # type: ignore[return-value]
+        mode = flag.get(reduction, cv2.IMREAD_REDUCED_COLOR_8)
+        return cv2.imdecode(np.frombuffer(self.encoded, np.uint8), mode)  # type: ignore[return-value]
 
 
 def ellipse_outline(boxes: Floats) -> Floats:
-    """(N, 4) boxes -> (N, 68, 2) points on the ellipse inside each."""
+    """Return (N, 68, 2) points on the inscribed ellipses of (N, 4) boxes."""
     angle = np.linspace(0, 2 * np.pi, topology.N_POINTS, endpoint=False, dtype=np.float32)
     unit = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
@@ -65,13 +72,13 @@ def ellipse_outline(boxes: Floats) -> Floats:
 
 
 def read_points_pack(folder: Path, name: str) -> list[FacePicture]:
-    """One face each with 68 points: helen_train, helen_test, ytfaces_train."""
+    """Read a pack with one 68-point face per image: helen_train, helen_test, ytfaces_train."""
     labels = _labels(folder / f"{name}.npz")
     return _single_faces(folder, name, labels["names"].tolist(), labels["points"].astype(np.float32))
 
 
 def read_mesh_pictures(folder: Path, name: str = "expressions") -> list[FacePicture]:
-    """The crops labelled by the 478-point mesh, averaged into the 68 scheme."""
+    """Read the face images labelled by the 478-point mesh, averaged into the 68-point scheme."""
     labels = _labels(folder / f"{name}.npz")
     groups = json.loads((folder / "mesh478_to_68.json").read_text())
     mesh = labels["mesh478"].astype(np.float32)
@@ -81,7 +88,7 @@ def read_mesh_pictures(folder: Path, name: str = "expressions") -> list[FacePict
 
 
 def read_box_pictures(folder: Path, name: str = "wider_scenes") -> list[FacePicture]:
-    """Crowds with boxes and no points; what is too small to show a face is ignored."""
+    """Read crowds labelled by boxes without points; faces below MIN_FACE_PX become ignore regions."""
     by_name: dict[str, list[list[float]]] = {}
     with (folder / f"{name}.csv").open(newline="") as lines:
         for row in csv.DictReader(lines):
@@ -89,49 +96,52 @@ def read_box_pictures(folder: Path, name: str = "wider_scenes") -> list[FacePict
     crowds = []
     for file, data in _zip_bytes(folder / f"{name}.zip"):
         boxes = below_forehead(np.array(by_name.get(file, []), np.float32).reshape(-1, 4))
-        clear = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= MIN_CLEAR_PX
-        if clear.any():
-            unknown = np.full((int(clear.sum()), 5, 2), np.nan, np.float32)
-            crowds.append(FacePicture(file, file, name, data, ellipse_outline(boxes[clear]), unknown, boxes[~clear]))
+        large = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= MIN_FACE_PX
+        if large.any():
+            unknown = np.full((int(large.sum()), 5, 2), np.nan, np.float32)
+            crowds.append(FacePicture(file, file, name, data, ellipse_outline(boxes[large]), unknown, boxes[~large]))
     return crowds
 
 
 def read_empty_pictures(folder: Path, name: str = "no_faces") -> list[FacePicture]:
-    """Pictures without a face."""
-    return [_faceless(name, file, file, data) for file, data in _zip_bytes(folder / f"{name}.zip")]
+    """Read the images without a face."""
+    return [_without_faces(name, file, file, data) for file, data in _zip_bytes(folder / f"{name}.zip")]
 
 
 def read_unlabelled_faces(folder: Path, model: Path, name: str = "mtfl") -> list[FacePicture]:
-    """`read_bare_faces`, labelled by `with_teacher_only`."""
+    """Read `read_bare_faces` and label them by `with_teacher_only`."""
     return with_teacher_only(read_bare_faces(folder, name), model)
 
 
 def read_bare_faces(folder: Path, name: str = "mtfl") -> list[FacePicture]:
-    """Close crops of faces without boxes, not even in the pack's own labels: every head pose, hats, glasses, at little
-    resolution. The source of heads turned by 60 degrees and more (its bins 1 and 5), which are rare, is called
-    mtfl_turned."""
+    """Read tight face crops without box labels: all head poses, hats, glasses, low resolution.
+
+    Heads turned by 60 degrees and more (the pack's pose bins 1 and 5), which are rare, get the source name mtfl_turned.
+    """
     with (folder / f"{name}.csv").open(newline="") as lines:
         turned = {row["path"] for row in csv.DictReader(lines) if row["pose_1..5"] in ("1", "5")}
     return [
-        _faceless(f"{name}_turned" if file in turned else name, file, person_of(file), data)
+        _without_faces(f"{name}_turned" if file in turned else name, file, person_of(file), data)
         for file, data in _zip_bytes(folder / f"{name}.zip")
     ]
 
 
 def with_teacher_only(bare: list[FacePicture], model: Path) -> list[FacePicture]:
-    """Pictures without labels, with the faces that YuNet sees; those in which it is sure of nothing are left out."""
+    """Pseudo-label unlabelled images by YuNet; images without a confident detection are dropped."""
     return [_largest_first(picture) for picture in with_teacher(bare, model) if len(picture.outlines)]
 
 
 def with_teacher(pictures: Iterable[FacePicture], model: Path) -> list[FacePicture]:
-    """The same pictures with the unlabelled faces that YuNet sees: as faces where it is sure, as regions to ignore
-    where it is not. Without this a detector is punished for finding the people in the background."""
-    teacher = cv2.FaceDetectorYN.create(str(model), "", (320, 320), TEACHER_UNSURE, 0.3)
+    """Add pseudo-labels by YuNet for unlabelled faces: confident detections as faces, others as ignore regions.
+
+    Without them the loss would penalise correct detections of unlabelled people in the background.
+    """
+    teacher = cv2.FaceDetectorYN.create(str(model), "", (320, 320), TEACHER_IGNORE_SCORE, 0.3)
     return [_with_detections(picture, _detect(teacher, picture.decode())) for picture in pictures]
 
 
 def split_by_group(pictures: list[FacePicture], share: float) -> tuple[list[FacePicture], list[FacePicture]]:
-    """(training, validation) by a hash of the group: the same on every machine and for every order of the files."""
+    """Split into (training, validation) by a hash of the group, independent of machine and file order."""
     limit = round(share * 2**32)
     held_out = [zlib.crc32(p.group.encode()) < limit for p in pictures]
     return (
@@ -144,29 +154,33 @@ def _detect(teacher: cv2.FaceDetectorYN, image: Image) -> NDArray[np.float32]:
     edge = TEACHER_EDGE_PX
     image = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_CONSTANT)  # type: ignore[assignment]
     teacher.setInputSize(image.shape[1::-1])
-    found = teacher.detect(image)[1]
-    rows = np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
+    detected = teacher.detect(image)[1]
+    rows = np.zeros((0, 15), np.float32) if detected is None else np.asarray(detected, np.float32)
     rows[:, [0, 1, *range(4, 14)]] -= edge
     return rows
 
 
-def _with_detections(picture: FacePicture, seen: NDArray[np.float32]) -> FacePicture:
-    """seen: (N, 15) rows of FaceDetectorYN: x, y, w, h, five points, score."""
-    boxes = below_forehead(np.concatenate([seen[:, :2], seen[:, :2] + seen[:, 2:4]], axis=1))
-    known = points_box(picture.outlines)
-    new = ~(box_iou(boxes, known) > SAME_FACE_IOU).any(axis=1)
-    sure, unsure = new & (seen[:, 14] >= TEACHER_CONFIDENT), new & (seen[:, 14] < TEACHER_CONFIDENT)
+def _with_detections(picture: FacePicture, detections: NDArray[np.float32]) -> FacePicture:
+    """Add the detections that match no labelled face.
+
+    detections: (N, 15) rows of FaceDetectorYN: x, y, w, h, five points, score.
+    """
+    boxes = below_forehead(np.concatenate([detections[:, :2], detections[:, :2] + detections[:, 2:4]], axis=1))
+    labelled = points_box(picture.outlines)
+    new = ~(box_iou(boxes, labelled) > SAME_FACE_IOU).any(axis=1)
+    confident = new & (detections[:, 14] >= TEACHER_FACE_SCORE)
+    uncertain = new & (detections[:, 14] < TEACHER_FACE_SCORE)
     return replace(
         picture,
-        outlines=np.concatenate([picture.outlines, ellipse_outline(boxes[sure])]),
-        keypoints=np.concatenate([picture.keypoints, seen[sure, 4:14].reshape(-1, 5, 2)]),
-        ignore=np.concatenate([picture.ignore, boxes[unsure]]),
+        outlines=np.concatenate([picture.outlines, ellipse_outline(boxes[confident])]),
+        keypoints=np.concatenate([picture.keypoints, detections[confident, 4:14].reshape(-1, 5, 2)]),
+        ignore=np.concatenate([picture.ignore, boxes[uncertain]]),
     )
 
 
-def _faceless(source: str, file: str, group: str, data: bytes) -> FacePicture:
-    none = np.zeros((0, topology.N_POINTS, 2), np.float32)
-    return FacePicture(file, group, source, data, none, none[:, :5], np.zeros((0, 4), np.float32))
+def _without_faces(source: str, file: str, group: str, data: bytes) -> FacePicture:
+    no_points = np.zeros((0, topology.N_POINTS, 2), np.float32)
+    return FacePicture(file, group, source, data, no_points, no_points[:, :5], np.zeros((0, 4), np.float32))
 
 
 def _largest_first(picture: FacePicture) -> FacePicture:
@@ -191,9 +205,7 @@ def _zip_bytes(path: Path) -> list[tuple[str, bytes]]:
         with zipfile.ZipFile(path) as archive:
             return [(name, archive.read(name)) for name in archive.namelist() if not name.endswith("/")]
     except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path}: expected a zip of pictures, got {error}; check the path of the data folder"
-        ) from error
+        raise DataError(f"{path}: expected a zip of images, got {error}; check the path of the data folder") from error
 
 
 def _labels(path: Path) -> dict[str, np.ndarray]:

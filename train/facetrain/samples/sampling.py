@@ -1,7 +1,7 @@
-"""What an epoch is made of: which samples are drawn, in which order, and the random numbers of each.
+"""Epoch sampling: which samples are drawn, in which order, and the random generator of each.
 
-All of it is a function of (seed, epoch, number), so a resumed run sees what the uninterrupted one would have seen, and
-every process of a run on several GPUs works out the same order and takes its share.
+All of it is a function of (seed, epoch, number), so a resumed run sees the same data as an uninterrupted one, and every
+process of a multi-GPU run computes the same order and selects its share.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Numbers = NDArray[np.intp]
 
 
 class EpochItems(Dataset[dict[str, Tensor]]):
-    """A map-style dataset of `size` samples; a subclass says in `item` what one of them is.
+    """Map-style data set of `size` samples; subclasses implement `item`.
 
     A number below `size` is a sample. An epoch may draw a sample several times: its second draw has the number
-    index + size, the third index + 2 size, and so on, so that each is augmented anew.
+    index + size, the third index + 2 size, and so on, so that each draw is augmented differently.
     classes: (size,) the class of each sample, for `FitOptions.balance`; None where there are none.
     """
 
@@ -40,20 +40,20 @@ class EpochItems(Dataset[dict[str, Tensor]]):
         return self.item(number % self.size, np.random.default_rng((self.seed, self.epoch, number)))
 
     def item(self, index: int, rng: Rng) -> dict[str, Tensor]:
-        """Sample `index`, 0 to size - 1, all its randomness from `rng`."""
+        """Return sample `index`, 0 to size - 1, all its randomness from `rng`."""
         raise NotImplementedError
 
 
 def epoch_order(size: int, rng: Rng, draws: int) -> Numbers:
-    """(draws,) numbers of an epoch: every sample once in random order, then every one again, until there are enough."""
+    """Return the (draws,) numbers of an epoch: all samples in random order, reshuffled for every further pass."""
     return _cycled(np.arange(size), size, draws, rng)
 
 
 def balanced_order(classes: Sequence[object], balance: float, rng: Rng, draws: int) -> Numbers:
-    """(draws,) numbers of an epoch in which the classes have the shares that `class_shares` gives.
+    """Return the (draws,) numbers of an epoch with the class shares of `class_shares`.
 
-    Exactly so, to a whole number of draws: not by chance, so a class of 21 is not drawn 40 times in one epoch and 10 in
-    the next. Within a class no sample comes a second time before all have come once.
+    The shares are exact up to a whole number of draws, not in expectation, so a class of 21 is not drawn 40 times in
+    one epoch and 10 in the next. Within a class no sample is repeated before all were drawn.
     """
     _, member_of = np.unique(np.asarray(classes), return_inverse=True)
     quotas = apportion(class_shares(np.bincount(member_of), balance), draws)
@@ -65,14 +65,16 @@ def balanced_order(classes: Sequence[object], balance: float, rng: Rng, draws: i
 
 
 def class_shares(counts: Numbers, balance: float) -> NDArray[np.float64]:
-    """Each class's share of the draws, in proportion to count ** (1 - balance); 0 for an empty class."""
+    """Return each class's share of the draws, proportional to count ** (1 - balance); 0 for an empty class."""
     weights = np.where(counts > 0, np.maximum(counts, 1) ** (1.0 - balance), 0.0)
     return np.asarray(weights / weights.sum())
 
 
 def apportion(shares: NDArray[np.float64], total: int) -> Numbers:
-    """`total` dealt out by `shares` in whole numbers: rounded down, and what is left goes to the largest remainders
-    (Hare and Niemeyer's method)."""
+    """Divide `total` by `shares` into whole numbers: round down, then give the rest to the largest remainders.
+
+    This is Hare and Niemeyer's method.
+    """
     exact = shares * total
     parts = np.floor(exact).astype(np.intp)
     parts[np.argsort(parts - exact, kind="stable")[: total - parts.sum()]] += 1
@@ -80,7 +82,7 @@ def apportion(shares: NDArray[np.float64], total: int) -> Numbers:
 
 
 def _cycled(members: Numbers, size: int, draws: int, rng: Rng) -> Numbers:
-    """Shuffled rounds over `members`, one after the other; round k adds k * size to their numbers."""
+    """Concatenate shuffled passes over `members`; pass k adds k * size to their numbers."""
     rounds = -(-draws // len(members))
     shuffled = [members[rng.permutation(len(members))] + k * size for k in range(rounds)]
     return np.concatenate(shuffled)[:draws] if shuffled else members[:0]

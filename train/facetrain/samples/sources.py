@@ -1,4 +1,4 @@
-"""What a landmark network is trained on: the project's own packs, or whatever 68 points a user brings."""
+"""Training data of a landmark network: the project's packs, or a user's data set with 68 points."""
 
 from __future__ import annotations
 
@@ -17,13 +17,20 @@ from facetrain.sample import Sample, as_scheme
 from facetrain.samples.provenance import BROUGHT_TERMS, NEGATIVES, describe, terms_of
 
 MIN_PER_EPOCH = 2048
-"""A small set is repeated within an epoch until there are this many crops: each is augmented afresh."""
+"""Number of crops to which a small data set is repeated within an epoch, each with new augmentation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LandmarkSources:
-    """training: samples of 68 points. validation: by set. negatives: pictures without a face. repeats: how often each
-    set is seen in an epoch. data, terms: for the network's file. problems: rows that could not be used."""
+    """Training and validation data of a landmark network.
+
+    training: samples of 68 points.
+    validation: held-out samples by data set.
+    negatives: images without a face.
+    repeats: draws per sample and epoch, by data set.
+    data, terms: data sets and licence terms for the network's metadata.
+    problems: rows that could not be used.
+    """
 
     training: list[Sample]
     validation: dict[str, list[Sample]]
@@ -35,14 +42,13 @@ class LandmarkSources:
 
 
 def read_sources(data: Path, repeats: Mapping[str, int], validation_share: float) -> LandmarkSources:
-    """The packs that `repeats` names if `data` is the folder that holds them, else whatever labelled faces lie at
-    `data`."""
+    """Read the packs that `repeats` names if the folder `data` holds them, else the user's data set at `data`."""
     if data.is_dir() and all((data / f"{name}.npz").is_file() for name in repeats):
-        return _own_packs(data, repeats, validation_share)
-    return _brought(data, validation_share)
+        return _project_packs(data, repeats, validation_share)
+    return _user_data(data, validation_share)
 
 
-def _own_packs(data: Path, repeats: Mapping[str, int], validation_share: float) -> LandmarkSources:
+def _project_packs(data: Path, repeats: Mapping[str, int], validation_share: float) -> LandmarkSources:
     training: list[Sample] = []
     validation: dict[str, list[Sample]] = {}
     for name in repeats:
@@ -55,41 +61,41 @@ def _own_packs(data: Path, repeats: Mapping[str, int], validation_share: float) 
     return LandmarkSources(training, validation, negatives, dict(repeats), described, terms_of(repeats), [])
 
 
-def _brought(data: Path, validation_share: float) -> LandmarkSources:
+def _user_data(data: Path, validation_share: float) -> LandmarkSources:
     result = read_any(data)
     samples, problems = _with_68_points(result.samples)
     if not samples:
         why = problems[0] if problems else "none of them has points"
         raise DataError(f"{data}: of its {len(result.samples)} samples none can train a landmark network: {why}")
-    samples, remark = _groups_to_split(samples)
+    samples, warnings = _groups_to_split(samples)
     kept, held_out = packs.split(samples, validation_share)
     if not held_out:
-        raise DataError(f"{data}: one face is not enough to train on and to check; bring more of them")
+        raise DataError(f"{data}: one face is not enough for training and validation; provide more")
     counts = Counter(sample.source for sample in kept)
-    times = max(1, math.ceil(MIN_PER_EPOCH / len(kept)))
+    repeat = max(1, math.ceil(MIN_PER_EPOCH / len(kept)))
     described = [f"{name}: {count} faces, brought by the user" for name, count in counts.items()]
     return LandmarkSources(
         kept,
         {data.stem: held_out},
         [],
-        dict.fromkeys(counts, times),
+        dict.fromkeys(counts, repeat),
         described,
         BROUGHT_TERMS,
-        result.problems + problems + remark,
+        result.problems + problems + warnings,
     )
 
 
 def _groups_to_split(samples: list[Sample]) -> tuple[list[Sample], list[str]]:
-    """The samples as they are, or each a group of its own where all are of one, such as one video."""
+    """Return the samples unchanged, or each in its own group where all share one, such as one video; and warnings."""
     groups = {sample.group for sample in samples}
     if len(groups) > 1:
         return samples, []
-    remark = f"all faces belong to '{groups.pop()}': those held aside for validation resemble the others"
-    return [replace(sample, group=sample.name) for sample in samples], [remark]
+    warning = f"all faces belong to '{groups.pop()}': the validation faces resemble the training faces"
+    return [replace(sample, group=sample.name) for sample in samples], [warning]
 
 
 def _with_68_points(samples: list[Sample]) -> tuple[list[Sample], list[str]]:
-    """The samples that have points, in the 68 scheme; and a sentence for each whose scheme does not map into it."""
+    """Convert the samples with points to the 68-point scheme; also return a problem per sample without a mapping."""
     converted, problems = [], []
     for sample in samples:
         try:

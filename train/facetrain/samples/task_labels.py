@@ -7,13 +7,13 @@ from facetrain.sample import Sample
 
 UNKNOWN = -1.0
 TASKS = (*ATTRIBUTES, "pose")
-READ_AS = {"gender": "male", "smile": "smile", "glasses": "glasses", "pose": "pose_bin"}
-"""Task -> the attribute that says it in MTFL's samples (see `formats.public.mtfl`)."""
+MTFL_ATTRIBUTES = {"gender": "male", "smile": "smile", "glasses": "glasses", "pose": "pose_bin"}
+"""Task -> its attribute in MTFL's samples (see `formats.public.mtfl`)."""
 
 
 def label_of(sample: Sample, task: str) -> float:
-    """1 or 0, a pose 0 to 4, or UNKNOWN."""
-    value = sample.attributes.get(READ_AS[task])
+    """Return the task's label: 1 or 0, a pose bin 0 to 4, or UNKNOWN."""
+    value = sample.attributes.get(MTFL_ATTRIBUTES[task])
     if value is None:
         return UNKNOWN
     return float(value) - 1 if task == "pose" else float(value)

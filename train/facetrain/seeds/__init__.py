@@ -1,1 +1,1 @@
-"""The networks that the project grew from, each trained on real data with its own figure. See `suite`."""
+"""Reimplementations of earlier published networks, each trained and evaluated on real data. See `suite`."""

@@ -1,7 +1,7 @@
-"""cnn128: 68 points by plain regression from a 128x128 crop; its file serves the tracker like any other.
+"""cnn128: 68 landmarks by plain regression from a 128x128 crop; the exported network runs in the tracker.
 
 The original was trained on boxes of one detector and failed on another's ("wild faces off until boxes match"). Here the
-crops are those of the landmark network, shifted and scaled at random, and `box_jitter` measures what a box costs.
+crops are those of the landmark network, shifted and scaled at random, and `box_jitter` measures the effect of the box.
 """
 
 from __future__ import annotations
@@ -33,7 +33,16 @@ from facetrain.training.losses import weighted_mean
 
 @dataclass(frozen=True, slots=True)
 class Cnn128Recipe:
-    """limit: training faces at most, 0 for all. benchmark: a pack that is only measured on, "" for none."""
+    """Recipe of cnn128's training.
+
+    packs: training and validation data
+    benchmark: test pack, "" for none
+    limit: most training faces, 0 for all
+    validation_share: held-out fraction of the people
+    network: variant of the network
+    crops: cropping and augmentation
+    fit: options of the training loop
+    """
 
     packs: tuple[str, ...] = ("helen_train", "ytfaces_train")
     benchmark: str = "helen_test"
@@ -45,7 +54,7 @@ class Cnn128Recipe:
 
 
 class Cnn128Loss:
-    """Mean squared error of points in half crops (-1..1), as the original's are normalised; presence by its entropy."""
+    """Mean squared error of the points in half crops (-1..1, as in the original) plus cross-entropy of the presence."""
 
     def __init__(self, input_px: int, presence_weight: float = 0.01) -> None:
         self.half, self.presence_weight = input_px / 2, presence_weight
@@ -58,7 +67,7 @@ class Cnn128Loss:
 
 
 def boxed(samples: list[Sample], margin: float, input_px: int, shift: float = 0.0, scale: float = 1.0) -> Pictures:
-    """Crops by exact boxes, or by boxes moved right by `shift` extents and `scale` times as large."""
+    """Crop by ground-truth boxes, optionally shifted right by `shift` extents and scaled by `scale`."""
     crops, points = [], []
     for sample in samples:
         exact = crop_from_box(points_box(sample.points), margin)
@@ -69,12 +78,13 @@ def boxed(samples: list[Sample], margin: float, input_px: int, shift: float = 0.
 
 
 def nme(model: nn.Module, held_out: Pictures) -> Figures:
-    found = metrics.summary(predict(model, held_out.crops)["points"], held_out.points)
-    return {name: found[name] for name in ("nme", "nme_51", "fr8")}
+    """Compute the normalised mean errors and the failure rate at 8 %."""
+    summary = metrics.summary(predict(model, held_out.crops)["points"], held_out.points)
+    return {name: summary[name] for name in ("nme", "nme_51", "fr8")}
 
 
 def box_jitter(model: nn.Module, samples: list[Sample], recipe: Cnn128Recipe) -> Figures:
-    """NME in % when the box is a tenth of the face off, a fifth too large, a fifth too small."""
+    """Compute the NME in % for boxes shifted by a tenth of the face, a fifth too large, a fifth too small."""
     boxes = {"shift_0.1": (0.1, 1.0), "scale_1.2": (0.0, 1.2), "scale_0.8": (0.0, 0.8)}
     margin, side = recipe.crops.margin, recipe.network.input_px
     return {
@@ -84,7 +94,7 @@ def box_jitter(model: nn.Module, samples: list[Sample], recipe: Cnn128Recipe) ->
 
 
 def train_cnn128(data: Path, run_dir: Path, recipe: Cnn128Recipe) -> Figures:
-    """Read the packs, train, measure, export; figures of the benchmark come under its name."""
+    """Read the packs, train, evaluate, export; the benchmark's figures have its name as prefix."""
     read = [sample for name in recipe.packs for sample in packs.read_landmark_pack(data, name)]
     training, validation = packs.split(read, recipe.validation_share)
     benchmark = packs.read_landmark_pack(data, recipe.benchmark) if recipe.benchmark else []
@@ -99,7 +109,7 @@ def train_faces(
     run_dir: Path,
     recipe: Cnn128Recipe,
 ) -> Figures:
-    """Train on samples of the 68-point scheme; sigma is the error measured on the validation faces."""
+    """Train on samples of the 68-point scheme; sigma is the error on the validation faces."""
     side, margin = recipe.network.input_px, recipe.crops.margin
     crops = dataclasses.replace(recipe.crops, input_px=side)
     if recipe.limit:
@@ -119,13 +129,13 @@ def train_faces(
     save_figures(figures, run_dir)
     spec = seed_spec("cnn128", model, held_out.crops, topology.SCHEME, margin, list(recipe.packs), figures)
     export_seed(model, spec, held_out.crops, run_dir / "model.onnx")
-    cells = [drawn(*three) for three in zip(held_out.crops[:18], predicted[:18], held_out.points[:18], strict=True)]
+    cells = [drawn(*face) for face in zip(held_out.crops[:18], predicted[:18], held_out.points[:18], strict=True)]
     save_sheet(cells, run_dir / "predictions.png")
     return figures
 
 
 def measure_sigma(model: nn.Module, predicted: np.ndarray, held_out: Pictures) -> None:
-    """Each point's root mean square error per coordinate, written into the network as its sigma."""
+    """Set the network's sigma to each point's root mean square error per coordinate."""
     deviation = np.sqrt(np.square(predicted - held_out.points).mean(axis=(0, 2)))
     assert isinstance(model, Cnn128)
     model.sigma.copy_(torch.from_numpy(deviation))

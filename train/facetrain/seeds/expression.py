@@ -1,9 +1,8 @@
 """Seven expressions: EAC-Net, and a VGG of which only the last group and the dense layers are trained (CIFE).
 
-Data: the expressions pack. Its classes are as uneven as life (6,828 neutral, 21 afraid), so training draws them more
-evenly, and the figure is the macro F1: the mean over the classes, the rare ones counting as much as the common. The
-split leaves one afraid face to validate on, so the best epoch is chosen by the mean over the classes that can be
-measured.
+Data: the expressions pack. Its classes are imbalanced (6,828 neutral, 21 afraid), so training samples them more evenly,
+and the metric is the macro F1, in which all classes have equal weight. The split leaves one afraid face for validation,
+so the best epoch is selected by the mean over the classes with enough faces.
 """
 
 from __future__ import annotations
@@ -46,15 +45,22 @@ AUGMENT = AugmentOptions(
     rotation_deg=8.0, wide_rotation_deg=20.0, shift=0.05, scale=(0.92, 1.09), light=0.5, grey=1.0, blur=0.1, noise=0.1,
     jpeg=0.0, low_resolution=0.1, occlusion=0.0,
 )  # fmt: skip
-"""Always grey: in the pack colour tells the source, and with it the class (half of it is grey LFW)."""
+"""Always grey: in the pack colour reveals the source, and with it the class (half of the pack is grey LFW)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpressionRecipe:
-    """network: eac or expression-vgg; width and dense are the latter's, which takes input_px and norm from `eac` too.
+    """Recipe of the training of eac or expression-vgg.
 
-    body: weights of a trained VggBody (safetensors) for expression-vgg; "" pretrains one on landmarks first, with
-    `pretrain`. How evenly the classes are drawn: fit.balance.
+    network: eac or expression-vgg
+    smoothing: label smoothing
+    validation_share: held-out fraction of the people
+    eac: variant of EAC-Net; input_px and norm apply to expression-vgg, too
+    width, dense: of expression-vgg
+    body: weights of a trained VggBody (safetensors) for expression-vgg; "" pretrains one on landmarks with `pretrain`
+    augment: augmentation
+    pretrain: options of the pretraining
+    fit: options of the training loop; `balance` is the balance of the classes
     """
 
     network: str = "eac"
@@ -70,7 +76,7 @@ class ExpressionRecipe:
 
     @property
     def marked(self) -> bool:
-        """Whether crops carry region centres in a fourth channel."""
+        """True if crops have region centres in a fourth channel."""
         return self.network == "eac"
 
     @property
@@ -79,7 +85,10 @@ class ExpressionRecipe:
 
 
 class ExpressionCrops(EpochItems):
-    """Faces with their expression as their class. Item: crop (S, S, 3, or 4 with marks) uint8, label ()."""
+    """Data set of augmented faces with their expression as class.
+
+    Item: crop (S, S, 3, or 4 with region centres) uint8, label (), an index into CLASSES.
+    """
 
     def __init__(self, samples: list[Sample], recipe: ExpressionRecipe) -> None:
         super().__init__(len(samples), recipe.fit.seed)
@@ -93,7 +102,7 @@ class ExpressionCrops(EpochItems):
 
 
 def augmented(sample: Sample, recipe: ExpressionRecipe, rng: np.random.Generator) -> Image:
-    """A random crop, perhaps mirrored, with its region centres marked if the network asks for them."""
+    """Return an augmented crop, with its region centres if the network needs them."""
     options, input_px = recipe.augment, recipe.input_px
     crop = augment.random_crop(sample.points, MARGIN, rng, options)
     image, matrix = augment.warp(sample.image, crop, input_px, rng)
@@ -105,7 +114,7 @@ def augmented(sample: Sample, recipe: ExpressionRecipe, rng: np.random.Generator
 
 
 def exact(sample: Sample, recipe: ExpressionRecipe) -> Image:
-    """The crop of an exact box, grey, with its marks if the network asks for them."""
+    """Return the grey crop of the ground-truth box, with its region centres if the network needs them."""
     input_px = recipe.input_px
     crop = crop_from_box(points_box(sample.points), MARGIN)
     image = cut(sample.image, crop, input_px)
@@ -116,7 +125,7 @@ def exact(sample: Sample, recipe: ExpressionRecipe) -> Image:
 
 
 def read_expressions(data: Path) -> list[Sample]:
-    """Every face of the pack that has points and one of the seven labels."""
+    """Read every face of the pack that has points and one of the seven labels."""
     return [s for s in packs.read_mesh_pack(data) if s.attributes.get("emotion") in CLASSES]
 
 
@@ -127,7 +136,7 @@ def train_expression(data: Path, run_dir: Path, recipe: ExpressionRecipe) -> Fig
 
 
 def train_faces(training: list[Sample], held_out: list[Sample], run_dir: Path, recipe: ExpressionRecipe) -> Figures:
-    """Train, measure, export; the confusion matrix goes to run_dir/confusion.png."""
+    """Train, evaluate, export; the confusion matrix is run_dir/confusion.png."""
     crops = np.stack([exact(sample, recipe) for sample in held_out])
     labels = np.array([CLASSES.index(str(sample.attributes["emotion"])) for sample in held_out])
     model = build(training, run_dir, recipe)
@@ -145,7 +154,7 @@ def train_faces(training: list[Sample], held_out: list[Sample], run_dir: Path, r
 
 
 def build(training: list[Sample], run_dir: Path, recipe: ExpressionRecipe) -> nn.Module:
-    """The network; the transferred body of expression-vgg is read or trained first."""
+    """Build the network, loading or pretraining the body of expression-vgg."""
     torch.manual_seed(recipe.fit.seed)
     if recipe.network == "eac":
         return EacNet(recipe.eac, len(CLASSES))
@@ -160,12 +169,13 @@ def build(training: list[Sample], run_dir: Path, recipe: ExpressionRecipe) -> nn
 
 
 def confusion_of(model: nn.Module, crops: Image, labels: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Compute the confusion matrix of the network's predictions, (7, 7): labels by rows."""
     predicted = predict(model, crops)["expression"].argmax(axis=1)
     return confusion_matrix(labels, predicted, len(CLASSES))
 
 
 def figures_of(model: nn.Module, crops: Image, labels: NDArray[np.intp]) -> Figures:
-    """Macro F1 over the classes that occur, over those with MIN_SUPPORT faces or more, and the share told right."""
+    """Compute macro F1 over the classes that occur, over those with MIN_SUPPORT faces or more, and the accuracy."""
     matrix = confusion_of(model, crops, labels)
     scores, faces = f1_scores(matrix), matrix.sum(axis=1)
     return {

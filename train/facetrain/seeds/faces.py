@@ -1,4 +1,4 @@
-"""Faces with points and attributes, cropped roughly, as the multi-task network sees them."""
+"""Data sets of the multi-task network: faces with points and attributes, in jittered crops."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ from facetrain.samples.task_labels import TASKS, UNKNOWN, label_of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
-    """crops: (N, S, S, 3) uint8. points: (N, K, 2) crop px. labels: (N,) for each task, -1 where unknown."""
+    """Cropped faces in memory.
+
+    crops: (N, S, S, 3) uint8
+    points: (N, K, 2) crop px
+    labels: (N,) of each task, -1 unknown
+    """
 
     crops: Image
     points: Floats
@@ -32,7 +37,7 @@ class Faces:
 
 
 def jittered_faces(samples: list[Sample], margin: float, input_px: int) -> Faces:
-    """Crops by boxes as unsteady as a detector's; every sample needs its points."""
+    """Crop with boxes jittered like a detector's; every sample must have points."""
     crops, points = [], []
     for sample in samples:
         crop = jittered_crop(sample, margin, BOX_JITTER)
@@ -43,14 +48,14 @@ def jittered_faces(samples: list[Sample], margin: float, input_px: int) -> Faces
 
 
 def limit_evenly(samples: list[Sample], limit: int) -> list[Sample]:
-    """At most about `limit` of them, spread over the whole; all where it is 0."""
+    """Return at most about `limit` evenly spaced samples; all of them for 0."""
     return samples[:: -(-len(samples) // limit)] if limit else samples
 
 
 class TaskFaces(EpochItems):
-    """Augmented crops with points of one scheme, weights, and the four labels. Its classes are the poses.
+    """Data set of augmented crops with points of one scheme, weights, and the four labels; its classes are the poses.
 
-    A face whose points are unknown is cropped from its picture's middle: its attributes still teach.
+    A face without points is cropped at its image's centre, so that its attributes are still used.
     """
 
     def __init__(
@@ -70,7 +75,7 @@ class TaskFaces(EpochItems):
     def item(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
         sample = self.samples[index]
         labelled = len(sample.points) > 0 and bool(np.isfinite(sample.points).all())
-        points = sample.points if labelled else _middle(sample.image, topology_maps.N_POINTS[self.scheme])
+        points = sample.points if labelled else _placeholder(sample.image, topology_maps.N_POINTS[self.scheme])
         crop = webcam.random_crop(points, self.margin, rng, self.options)
         image, matrix = webcam.warp(sample.image, crop, self.input_px, rng)
         weight = sample.weight if labelled else np.zeros(len(points), np.float32)
@@ -88,8 +93,8 @@ class TaskFaces(EpochItems):
         }
 
 
-def _middle(image: Image, count: int) -> Floats:
-    """Stand-ins for unknown points, which only place the crop: the middle four tenths of the picture."""
+def _placeholder(image: Image, count: int) -> Floats:
+    """Return `count` placeholder points that place the crop: they span the central four tenths of the image."""
     height, width = image.shape[:2]
     corners = np.array([[0.3, 0.3], [0.7, 0.3], [0.3, 0.7], [0.7, 0.7], [0.5, 0.5]], np.float32)
     filled = np.resize(corners, (count, 2))

@@ -1,8 +1,8 @@
 """Kaggle's Facial Keypoints: 96x96 grey faces, 15 points, RMSE in px. Recipes kaggle-mlp, -cnn, -vgg and vgg16.
 
-Kaggle's own files may not be handed on, so the recipes train on a set derived from the 68-point packs: the same size of
-picture, the same 15 points, and the face placed as Kaggle's are on average and about as unsteadily
-(`formats.public.kaggle`). Who has the real training.csv gives its path as --data: missing points are masked.
+Kaggle's own files may not be redistributed, so the recipes train on a set derived from the 68-point packs: the same
+image size, the same 15 points, and faces placed as Kaggle's are on average, with a similar jitter
+(`formats.public.kaggle`). The real training.csv can be given as --data; its missing points are masked.
 """
 
 from __future__ import annotations
@@ -46,13 +46,20 @@ FLIP = topology_maps.FLIPS[SCHEME]
 
 @dataclass(frozen=True, slots=True)
 class KaggleRecipe:
-    """network: kaggle-mlp, kaggle-cnn, kaggle-cnn-small (512-256), kaggle-vgg, kaggle-vgg-gap or vgg16; width is the
-    last one's. specialists: six such networks, each for points that are labelled or missing together. scaled: targets
-    (y - 48) / 48 instead of px. flip: share of mirrored pictures. limit: training pictures at most, 0 for all. packs:
-    what to read if --data is the folder that holds them.
+    """Recipe of the Kaggle networks' training.
 
-    dropout: of the two cnns, after each pool and the first dense layer. Nouri's, the default, wants his 3000 epochs: at
-    first a network fits the mean of its own noise, and is beside the face when measured without it.
+    network: kaggle-mlp, kaggle-cnn, kaggle-cnn-small (512-256), kaggle-vgg, kaggle-vgg-gap or vgg16
+    specialists: six such networks, each for points that are labelled or missing together
+    dropout: of the two cnns, after each pool and the first dense layer. Nouri's, the default, needs his 3000 epochs: at
+        first a network fits the mean under its own noise, and misses the face when evaluated without dropout
+    width: multiplier of vgg16's channels
+    he_start: He initialisation of vgg16
+    scaled: targets (y - 48) / 48 instead of px
+    flip: probability that an image is mirrored
+    limit: most training images, 0 for all
+    packs: packs to read if --data is the folder that holds them
+    validation_share: held-out fraction of the people
+    fit: options of the training loop
     """
 
     network: str = "kaggle-cnn"
@@ -69,7 +76,7 @@ class KaggleRecipe:
 
 
 def build_network(recipe: KaggleRecipe) -> PointRegressor:
-    """The recipe's network, its outputs scaled as the targets are."""
+    """Build the recipe's network, with outputs scaled as the targets."""
     body = Specialists(lambda points: _body(recipe, points)) if recipe.specialists else _body(recipe, N_KAGGLE)
     return PointRegressor(body) if recipe.scaled else PointRegressor(body, shift=0.0, scale=1.0)
 
@@ -94,7 +101,7 @@ def _body(recipe: KaggleRecipe, points: int) -> nn.Module:
 
 
 def pictures_of(samples: list[Sample]) -> Pictures:
-    """Samples that `as_kaggle` made, as arrays; a point that is missing or weighs nothing is masked."""
+    """Stack samples from `as_kaggle` as arrays; points that are missing or have no weight are masked."""
     points, weights = np.stack([s.points for s in samples]), np.stack([s.weight for s in samples])
     known = np.isfinite(points).all(axis=2) & (weights > 0)
     points = np.where(known[..., None], points, 0).astype(np.float32)
@@ -113,55 +120,59 @@ class KaggleLoss:
 
 
 def rmse_px(predicted: np.ndarray, truth: Pictures) -> float:
-    """Kaggle's measure: the root of the mean squared error over all known coordinates."""
+    """Compute Kaggle's metric: the root mean square error over all known coordinates."""
     squared = np.square(predicted - truth.points).mean(axis=2)
     return float(np.sqrt((squared * truth.weight).sum() / truth.weight.sum()))
 
 
 def spread(predicted: np.ndarray, truth: Pictures) -> float:
-    """How much predictions (of all faces, or the first) vary against the truth: 1 is right, 0 says one thing to all."""
+    """Compute the ratio of the predictions' standard deviation over the faces to the ground truth's.
+
+    About 1 for a working network, 0 for one that predicts the same points for every face.
+    predicted: (M, K, 2), of all faces or of the first M.
+    """
 
     def deviation(points: np.ndarray) -> float:
         known = truth.weight[: len(points)] > 0
-        some = known.any(axis=0)
-        return float(points[:, some].std(axis=0, where=known[:, some, None]).mean())
+        labelled = known.any(axis=0)
+        return float(points[:, labelled].std(axis=0, where=known[:, labelled, None]).mean())
 
     return deviation(predicted) / deviation(truth.points)
 
 
 def mean_shape(pictures: Pictures) -> np.ndarray:
-    """(K, 2) the mean of every known point: what a network that learned nothing but the average would say."""
+    """Return the mean of every point over the faces where it is known, (K, 2): the constant baseline."""
     weight = pictures.weight[:, :, None]
     return (pictures.points * weight).sum(axis=0) / weight.sum(axis=0).clip(min=1e-6)
 
 
 def predict_flipped(model: nn.Module, pictures: Pictures) -> np.ndarray:
-    """The mean of what the network says of a picture and of its mirror image."""
+    """Predict with flip test-time augmentation: the mean over the image and its mirror image."""
     plain = predict(model, pictures.crops)["points"]
-    turned = predict(model, np.ascontiguousarray(pictures.crops[:, :, ::-1]))["points"]
-    return (plain + mirrored(turned, FLIP, KAGGLE_PX)) / 2
+    flipped = predict(model, np.ascontiguousarray(pictures.crops[:, :, ::-1]))["points"]
+    return (plain + mirrored(flipped, FLIP, KAGGLE_PX)) / 2
 
 
 def validation_figures(model: nn.Module, held_out: Pictures) -> Figures:
-    """The authors' validation loss, RMSE in px, and the spread that betrays a collapse."""
+    """Compute the authors' validation loss, the RMSE in px, and the spread, which is 0 for a collapsed network."""
     predicted = predict(model, held_out.crops)["points"]
     rmse = rmse_px(predicted, held_out)
     return {"loss": (rmse / (KAGGLE_PX / 2)) ** 2, "rmse_px": rmse, "spread": spread(predicted, held_out)}
 
 
 def train_kaggle(data: Path, run_dir: Path, recipe: KaggleRecipe) -> Figures:
-    """Train on the packs in the folder `data`, or on whatever labelled faces lie there; see `train_points`."""
+    """Train on the packs in the folder `data`, or on other labelled faces there; see `train_points`."""
     if data.is_dir() and all((data / f"{name}.npz").is_file() for name in recipe.packs):
         samples = [as_kaggle(sample) for name in recipe.packs for sample in packs.read_landmark_pack(data, name)]
     else:
-        samples = read_brought(data)
+        samples = read_user_data(data)
     return train_points(*packs.split(samples, recipe.validation_share), run_dir, recipe)
 
 
-def read_brought(data: Path) -> list[Sample]:
-    """Kaggle's training.csv (or its folder), or labelled faces of another format, as Kaggle's.
+def read_user_data(data: Path) -> list[Sample]:
+    """Read Kaggle's training.csv (or its folder), or labelled faces of another format, as Kaggle samples.
 
-    Rows that cannot serve are told on stderr. Raises DataError where not one can.
+    Unusable rows are reported on stderr. Raises DataError if no row is usable.
     """
     result = read_any(data)
     samples, problems = [], list(result.problems)
@@ -182,11 +193,10 @@ def read_brought(data: Path) -> list[Sample]:
 
 
 def train_points(training: list[Sample], validation: list[Sample], run_dir: Path, recipe: KaggleRecipe) -> Figures:
-    """Train on samples that `as_kaggle` made, measure, export and draw; returns the figures, which also go to
-    run_dir/figures.json.
+    """Train on samples from `as_kaggle`, evaluate, export and draw.
 
-    A network that came apart (NaN, or points farther off than the picture is wide) is measured but not exported.
-    Raises DataError where a part is empty.
+    A diverged network (NaN, or an RMSE above the image width) is evaluated but not exported. Returns the figures, also
+    written to run_dir/figures.json. Raises DataError if a set is empty.
     """
     if not training or not validation:
         raise DataError(
@@ -217,7 +227,7 @@ def train_points(training: list[Sample], validation: list[Sample], run_dir: Path
 
 
 def _draw(predicted: np.ndarray, held_out: Pictures, run_dir: Path) -> None:
-    """The predictions as arrays, and a sheet of the best, the middling and the worst."""
+    """Save the predictions as arrays, and draw a sheet of the best, median and worst."""
     np.savez_compressed(run_dir / "validation.npz", predicted=predicted, points=held_out.points, weight=held_out.weight)
     error = (np.square(predicted - held_out.points).mean(axis=2) * held_out.weight).sum(axis=1)
     order = np.argsort(error / held_out.weight.sum(axis=1).clip(min=1e-6))
@@ -230,7 +240,7 @@ def _draw(predicted: np.ndarray, held_out: Pictures, run_dir: Path) -> None:
 
 
 def dead_share(model: nn.Module, held_out: Pictures, batch: int = 64) -> float:
-    """Share of the rectified dense units that are silent for every one of some faces: no gradient passes them."""
+    """Compute the fraction of dead ReLU units in the dense layers: 0 for all of the first `batch` faces."""
     alive: list[Tensor] = []
     assert isinstance(model, PointRegressor)
     bodies = model.body.parts if isinstance(model.body, Specialists) else [model.body]
@@ -246,9 +256,9 @@ def dead_share(model: nn.Module, held_out: Pictures, batch: int = 64) -> float:
 
 
 def ensemble_rmse(runs: list[Path]) -> float:
-    """RMSE in px of the mean of several runs' predictions on the validation pictures that they share."""
+    """Compute the RMSE in px of the mean of several runs' predictions on their common validation images."""
     saved = [np.load(run / "validation.npz") for run in runs]
     truth = Pictures(np.empty(0, np.uint8), saved[0]["points"], saved[0]["weight"])
     if any(not np.array_equal(other["points"], truth.points) for other in saved):
-        raise DataError("the runs were validated on different pictures; train them with the same packs and share")
-    return rmse_px(np.mean([one["predicted"] for one in saved], axis=0), truth)
+        raise DataError("the runs have different validation sets; train them with the same packs and validation_share")
+    return rmse_px(np.mean([run["predicted"] for run in saved], axis=0), truth)

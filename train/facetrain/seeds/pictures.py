@@ -1,4 +1,4 @@
-"""Pictures of one size in memory with points."""
+"""Images of one size with points, in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from facetrain.samples.sampling import EpochItems
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
-    """crops: (N, S, S, 3) uint8. points: (N, K, 2) crop px, 0 where unknown. weight: (N, K), 0 where unknown."""
+    """Labelled images in memory.
+
+    crops: (N, S, S, 3) uint8
+    points: (N, K, 2) crop px, 0 where unknown
+    weight: (N, K), 0 where unknown
+    """
 
     crops: Image
     points: Floats
@@ -25,7 +30,7 @@ class Pictures:
         return len(self.crops)
 
     def first(self, limit: int) -> Pictures:
-        """At most `limit` of them, spread over the whole; all where it is 0."""
+        """Return at most `limit` evenly spaced images; all of them for 0."""
         if limit == 0 or limit >= len(self):
             return self
         keep = np.linspace(0, len(self) - 1, limit).astype(int)
@@ -33,7 +38,7 @@ class Pictures:
 
 
 class FlippedPictures(EpochItems):
-    """Pictures, each mirrored with probability `flip`."""
+    """Data set of images, each mirrored with probability `flip`."""
 
     def __init__(self, pictures: Pictures, order: Flips, flip: float, seed: int = 0) -> None:
         super().__init__(len(pictures), seed)

@@ -1,7 +1,7 @@
-"""A VGG body that has seen faces: trained on landmarks, so that an expression network may keep most of it.
+"""Pretraining of a VGG body on landmarks, for an expression network that keeps most of it frozen.
 
-CIFE's authors took a network trained on ImageNet. There are no such weights here, and none are downloaded: the body
-learns where the 68 points are on the same training faces, a task whose labels cost nothing (MediaPipe's).
+CIFE's authors used a network pretrained on ImageNet. Such weights are neither available here nor downloaded: the body
+is pretrained on the 68 points of the same training faces, whose labels are free (MediaPipe's).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from facetrain.training.losses import weighted_mean
 
 
 class BodyOnPoints(nn.Module):
-    """The body under one dense layer of 136 numbers."""
+    """VGG body with one dense layer of 136 coordinates."""
 
     def __init__(self, body: VggBody, input_px: int, width: float) -> None:
         super().__init__()
@@ -35,14 +35,14 @@ class BodyOnPoints(nn.Module):
 
 
 def points_loss(outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Mean absolute error in px, masked."""
+    """Compute the mean absolute error in px, masked."""
     return {"total": weighted_mean((outputs["points"] - batch["points"]).abs().mean(dim=2), batch["weight"])}
 
 
 def pretrain_body(
     body: VggBody, samples: list[Sample], input_px: int, width: float, options: FitOptions, run_dir: Path
 ) -> None:
-    """Train `body` in place; run_dir/body.safetensors holds it alone, for the recipe's key `body` of later runs."""
+    """Train `body` in place; run_dir/body.safetensors has its weights, for the recipe's key `body` of later runs."""
     augment = AugmentOptions(grey=1.0, occlusion=0.0, jpeg=0.0, wide_rotation_deg=20.0, rotation_deg=8.0)
     crops = CropOptions(input_px=input_px, margin=1.3, negatives=0.0, augment=augment)
     model = BodyOnPoints(body, input_px, width)

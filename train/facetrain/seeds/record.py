@@ -1,4 +1,4 @@
-"""What a run leaves behind besides its weights: the figures, and the proven ONNX file."""
+"""Metadata and export of the seed networks."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ OUTPUTS = {
     "expression": "(N, 7) logits: anger, disgust, fear, happiness, neutral, sadness, surprise",
 }
 PARITY = {"points": 1e-3, "sigma": 1e-3}
-"""Largest difference between torch and the exported file: a thousandth of a pixel, and as much of a logit."""
+"""Largest difference between torch and the exported network: a thousandth of a pixel; of a logit as much."""
 
 
 def seed_spec(
     name: str, network: nn.Module, crops: Image, topology: str, margin: float, packs: list[str], figures: Figures
 ) -> ModelSpec:
-    """What the file of a seed network says of itself; its kind is told by what it gives."""
+    """Return the metadata of a seed network; its kind follows from its outputs."""
     with torch.inference_mode():
         outputs = list(network.eval().cpu()(torch.from_numpy(crops[:1])))
     kind = "landmarks" if "points" in outputs else "expression"

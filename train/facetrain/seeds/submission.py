@@ -1,4 +1,4 @@
-"""Kaggle's test.csv through trained runs to the submission that IdLookupTable.csv asks for."""
+"""Kaggle submission: predictions for test.csv, in the rows of IdLookupTable.csv."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ BATCH = 64
 
 
 def submit(runs: Sequence[Path], test: Path, lookup: Path, out: Path, flip: bool = False) -> int:
-    """Write the submission of the mean of several networks; returns how many pictures were told.
+    """Write the submission of the mean of several networks; returns the number of images.
 
-    runs: run folders, or .onnx files, of 15 points at 96 px. flip: tell each picture's mirror image too, and take the
-    mean. Raises DataError or ModelFileError where a file is not what it should be; then nothing is written.
+    runs: run folders, or .onnx files, of 15 points at 96 px
+    flip: flip test-time augmentation, the mean over each image and its mirror image
+    Raises DataError or ModelFileError for an unsuitable file; then nothing is written.
     """
     engines = [open_run(run) for run in runs]
     result = read_kaggle(test)
@@ -36,22 +37,22 @@ def submit(runs: Sequence[Path], test: Path, lookup: Path, out: Path, flip: bool
 
 
 def open_run(run: Path) -> OnnxEngine:
-    """The exported network of a run folder, or an .onnx file. Raises DataError where it gives other points."""
+    """Open the exported network of a run folder, or an .onnx file; raises DataError if it predicts other points."""
     engine = OnnxEngine(run / "model.onnx" if run.is_dir() else run)
-    found = (engine.spec.topology, engine.spec.input_px)
-    if found != (topology_maps.KAGGLE_15, SIDE_PX):
+    topology, input_px = engine.spec.topology, engine.spec.input_px
+    if (topology, input_px) != (topology_maps.KAGGLE_15, SIDE_PX):
         raise DataError(
-            f"{run} gives the points '{found[0]}' of crops of {found[1]} px; expected a run of kaggle-mlp, kaggle-cnn, "
-            f"kaggle-vgg or vgg16 ({topology_maps.KAGGLE_15} at {SIDE_PX} px)"
+            f"{run} predicts the points '{topology}' from crops of {input_px} px; expected a run of kaggle-mlp, "
+            f"kaggle-cnn, kaggle-vgg or vgg16 ({topology_maps.KAGGLE_15} at {SIDE_PX} px)"
         )
     return engine
 
 
 def predicted(engine: OnnxEngine, crops: Image, flip: bool) -> Floats:
-    """(N, 15, 2) px of (N, 96, 96, 3) pictures, with `flip` the mean over the picture and its mirror image."""
+    """Predict (N, 15, 2) px for (N, 96, 96, 3) images, with `flip` as the mean over the image and its mirror image."""
     points = np.concatenate([engine(crops[i : i + BATCH])["points"] for i in range(0, len(crops), BATCH)])
     if not flip:
         return points
-    turned = predicted(engine, np.ascontiguousarray(crops[:, :, ::-1]), flip=False)
+    flipped = predicted(engine, np.ascontiguousarray(crops[:, :, ::-1]), flip=False)
     order = topology_maps.FLIPS[topology_maps.KAGGLE_15]
-    return ((points + mirrored(turned, order, SIDE_PX)) / 2).astype(np.float32)
+    return ((points + mirrored(flipped, order, SIDE_PX)) / 2).astype(np.float32)

@@ -1,7 +1,7 @@
-"""All seed networks in one go, and the table that sets each figure beside its authors'.
+"""Training of all seed networks, and a table that compares each result with its authors'.
 
-`facetrack train --suite seeds` calls `train_suite`; with --quick, the recipes' [quick] tables count. Every number in
-the table is of the run beside it.
+`facetrack train --suite seeds` calls `train_suite`; with --quick, the recipes' [quick] tables are applied. Every figure
+in the table is measured by the run in its row.
 """
 
 from __future__ import annotations
@@ -28,8 +28,16 @@ DERIVED = "derived from HELEN and YouTube Faces: Kaggle's own files are not here
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """recipe: its name. train, kind: what runs it. shown: figures for the table, with their label and format.
-    authors: what they report. why: why ours differs."""
+    """Seed network and its row in the table.
+
+    recipe: name of the recipe
+    train: (data, run folder, recipe) -> figures
+    kind: dataclass of the recipe
+    data: training data, for the table
+    shown: figures for the table, with label and format
+    authors: figures that the authors report
+    why: reasons for the difference
+    """
 
     recipe: str
     train: Trainer
@@ -49,7 +57,7 @@ KAGGLE_SHOWN = {
 SEEDS = (
     Seed(
         "kaggle-mlp", train_kaggle, KaggleRecipe, DERIVED, KAGGLE_SHOWN,
-        "valid loss .00326, RMSE 2.74 px", "other faces; no test board; all points labelled in all rows",
+        "valid loss .00326, RMSE 2.74 px", "other faces; no leaderboard; all points labelled in all rows",
     ),
     Seed(
         "kaggle-cnn", train_kaggle, KaggleRecipe, DERIVED, KAGGLE_SHOWN,
@@ -57,7 +65,7 @@ SEEDS = (
     ),
     Seed(
         "kaggle-vgg", train_kaggle, KaggleRecipe, DERIVED, KAGGLE_SHOWN,
-        "RMSE 1.66", "a few epochs here; theirs is Kaggle's private board",
+        "RMSE 1.66", "a few epochs here; theirs is of Kaggle's private leaderboard",
     ),
     Seed(
         "vgg16", train_kaggle, KaggleRecipe, DERIVED, KAGGLE_SHOWN | {"spread": "spread {:.3f}"},
@@ -74,7 +82,7 @@ SEEDS = (
             "error": "mean error {:.2f} %", "smile_f1": "smile F1 {:.2f}", "glasses_f1": "glasses F1 {:.2f}",
             "gender_f1": "gender F1 {:.2f}", "pose_accuracy": "pose {:.2f}", "dense_nme_pupil": "68 points {:.2f} %",
         },
-        "about 8 %; 300-W 5.54 %", "80x80 pictures, points masked in 2363 of 10,000; no pretraining for the 68",
+        "about 8 %; 300-W 5.54 %", "80x80 images, points masked in 2363 of 10,000; no pretraining for the 68",
     ),
     Seed(
         "eac", train_expression, ExpressionRecipe, "expressions pack, 7 classes, people split",
@@ -91,7 +99,7 @@ SEEDS = (
 
 
 def train_suite(data: Path, out: Path, quick: bool) -> str:
-    """Train every seed network under `out`, and return the Markdown table, which is also out/seeds.md."""
+    """Train every seed network in a subfolder of `out`; returns the Markdown table, which is also out/seeds.md."""
     rows = [train_one(seed, data, out, quick) for seed in SEEDS]
     kaggle = [out / name for name in ("kaggle-cnn", "kaggle-vgg") if (out / name / "validation.npz").exists()]
     text = table(rows)
@@ -102,19 +110,19 @@ def train_suite(data: Path, out: Path, quick: bool) -> str:
 
 
 def train_one(seed: Seed, data: Path, out: Path, quick: bool) -> dict[str, str]:
-    """One run in out/RECIPE, resumed if it is there; returns its row of the table."""
+    """Train in out/RECIPE, resuming from its checkpoint if there is one; returns the row of the table."""
     recipe: Any = recipes.load(seed.kind, recipes.FOLDER / f"{seed.recipe}.toml", (), quick)
     run_dir = out / seed.recipe
     run_dir.mkdir(parents=True, exist_ok=True)
     (run_dir / "recipe.toml").write_text(recipes.dump(recipe))
     started = time.monotonic()
-    words = ["facetrack", "train", seed.recipe, "--data", str(data), "--out", str(run_dir), *(["--quick"] * quick)]
-    figures = train_into(run_dir, seed.train, data, recipe, shlex.join(words))
+    command = ["facetrack", "train", seed.recipe, "--data", str(data), "--out", str(run_dir), *(["--quick"] * quick)]
+    figures = train_into(run_dir, seed.train, data, recipe, shlex.join(command))
     return row(seed, run_dir, figures, time.monotonic() - started)
 
 
 def row(seed: Seed, run_dir: Path, figures: Figures, seconds: float) -> dict[str, str]:
-    """A row from what the run left: epochs from its histories, figures as they are shown."""
+    """Return the table row of a run: epochs from its histories, formatted figures."""
     shown = [form.format(figures[name]) for name, form in seed.shown.items() if name in figures]
     return {
         "recipe": seed.recipe,
@@ -128,19 +136,19 @@ def row(seed: Seed, run_dir: Path, figures: Figures, seconds: float) -> dict[str
 
 
 def epochs_of(history: Path, run_dir: Path) -> str:
-    """Epochs of a run, or of one of its stages, by the stage's name."""
+    """Return the number of epochs in a history, with the stage's name if it is one of a stage."""
     stage = "" if history.parent == run_dir else f"{history.parent.name} "
     return f"{stage}{len(history.read_text().splitlines())}"
 
 
 def trained_seconds(run_dir: Path, seconds: float) -> float:
-    """Time in the training loops, also of a resumed run's earlier part; `seconds` where that is more."""
+    """Return the duration of the training loops, earlier sessions included, or `seconds` if that is more."""
     lines = [line for path in run_dir.rglob("history.jsonl") for line in path.read_text().splitlines()]
     return max(seconds, sum(json.loads(line)["seconds"] for line in lines))
 
 
 def table(rows: list[dict[str, str]]) -> str:
-    """Markdown."""
+    """Format the rows as a Markdown table."""
     names = list(rows[0])
-    lines = [names, ["---"] * len(names), *([one[name] for name in names] for one in rows)]
+    lines = [names, ["---"] * len(names), *([entry[name] for name in names] for entry in rows)]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)

@@ -1,8 +1,8 @@
 """TCDCN on MTFL: five points with gender, smile, glasses and pose; then 68 points by fine-tuning.
 
-Three stages, each a run of its own folder, so that each resumes by itself: `tasks` trains everything, `points` goes on
-with the auxiliary tasks stopped together and without weight decay, `dense` learns 68 points over the same first three
-layers. Sources: see `models.tcdcn`.
+Three stages, each with its own run folder and checkpoint: `tasks` trains all outputs, `points` continues without the
+auxiliary tasks and without weight decay, `dense` learns 68 points on the same first three layers. Sources: see
+`models.tcdcn`.
 """
 
 from __future__ import annotations
@@ -35,17 +35,22 @@ AUGMENT = AugmentOptions(
     rotation_deg=12.0, wide_rotation_deg=30.0, shift=0.08, scale=(0.87, 1.15), light=0.4, grey=0.0, blur=0.1,
     noise=0.1, jpeg=0.0, low_resolution=0.0, occlusion=0.0,
 )  # fmt: skip
-"""The authors': rotation to 30 degrees, shifts, scales, mirror; and some light, blur and noise."""
+"""The authors' rotation to 30 degrees, shifts, scales and flips; added: illumination, blur and noise."""
 DENSE = TcdcnOptions(points=68, features=256)
 MARGINS = {5: 2.2, 68: 1.15}
-"""Side of the crop over the extent of the points: five span the eyes and the mouth only."""
+"""Side of the crop over the extent of the points; five points span the eyes and the mouth only."""
 
 
 @dataclass(frozen=True, slots=True)
 class MultiTaskLoss:
-    """The paper's equation 3: half the squared error of the points, summed over a face (targets / input side), plus
-    weighted cross-entropies of the tasks. Unknown points weigh nothing, unknown attributes (-1) are left out.
-    auxiliary: False once the tasks are stopped."""
+    """Multi-task loss, the paper's equation 3: squared error of the points plus cross-entropies of the tasks.
+
+    Half the squared error, summed over a face, of the points over the input side. Unknown points have weight 0, unknown
+    attributes (-1) are masked.
+    points, gender, smile, glasses, pose: weights of the terms
+    input_px: side of the crop
+    auxiliary: False without the tasks
+    """
 
     points: float = 1.0
     gender: float = 0.1
@@ -70,22 +75,32 @@ class MultiTaskLoss:
 
 
 def binary_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross-entropy over labels 0 and 1; -1 is unknown. 0 where nothing is known."""
+    """Compute the mean binary cross-entropy over labels 0 and 1; -1 is masked, and 0 returned if all are masked."""
     known = (labels >= 0).float()
     loss = F.binary_cross_entropy_with_logits(logits, labels.clamp(min=0), reduction="none")
     return (loss * known).sum() / known.sum().clamp(min=1)
 
 
 def class_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy over class numbers; -1 is unknown."""
+    """Compute the mean cross-entropy over class indices; -1 is masked."""
     loss = F.cross_entropy(logits, labels.long(), ignore_index=-1, reduction="sum")
     return loss / (labels >= 0).sum().clamp(min=1)
 
 
 @dataclass(frozen=True, slots=True)
 class TcdcnRecipe:
-    """dense: train the 68-point stage too. limit: training faces at most, 0 for all. repeats: how often each 68-point
-    pack is seen in an epoch."""
+    """Recipe of TCDCN's training.
+
+    limit: most training faces, 0 for all
+    dense: whether the 68-point stage is trained, too
+    repeats: how often each 68-point pack is repeated in an epoch
+    validation_share: held-out fraction of the people of the 68-point packs
+    benchmark: 68-point test pack
+    network, dense_network: variants of the networks of 5 and of 68 points
+    loss: weights of the loss terms
+    augment: augmentation
+    tasks_fit, points_fit, dense_fit: options of the stages' training loops
+    """
 
     limit: int = 0
     dense: bool = True
@@ -102,7 +117,7 @@ class TcdcnRecipe:
 
 
 def train_tcdcn(data: Path, run_dir: Path, recipe: TcdcnRecipe) -> Figures:
-    """All stages; figures of the test part of MTFL (AFLW), then those of the 68-point benchmark under `dense_`."""
+    """Train all stages; returns figures of MTFL's test part (AFLW), and of the 68-point benchmark as `dense_..`."""
     faces = read_mtfl_pack(data / "mtfl.csv", trim=False).samples
     training, testing = ([s for s in faces if s.attributes["split"] == part] for part in ("training", "testing"))
     model, figures = train_tasks(training, testing, run_dir, recipe)
@@ -121,10 +136,10 @@ def train_tcdcn(data: Path, run_dir: Path, recipe: TcdcnRecipe) -> Figures:
 def train_tasks(
     training: list[Sample], testing: list[Sample], run_dir: Path, recipe: TcdcnRecipe
 ) -> tuple[Tcdcn, Figures]:
-    """Five points with the tasks, then the points alone; the attributes' figures are those at which the tasks stopped.
+    """Train five points with the tasks, then the points alone; the attributes' figures are those of the first stage.
 
-    The fitted points stage moves the shared layers on, so the tasks' heads no longer fit: the exported file is the
-    last stage's for its points and says so by leaving the attributes out; `tasks/model.onnx` holds both.
+    The second stage changes the shared layers, so the tasks' heads are no longer valid: its exported network has the
+    points only; `tasks/model.onnx` has points and attributes.
     """
     side = recipe.network.input_px
     held_out = jittered_faces(testing, MARGINS[5], side)
@@ -134,12 +149,12 @@ def train_tasks(
     model: nn.Module = Tcdcn(dataclasses.replace(recipe.network, points=5))
     model = fit(model, dataset, loss, lambda net: five_figures(net, held_out), recipe.tasks_fit, run_dir / "tasks")
     tasks = five_figures(model, held_out)
-    _keep(model, "tcdcn-tasks", held_out, tasks, run_dir / "tasks", ["mtfl"])
-    alone = dataclasses.replace(loss, auxiliary=False)
-    model = fit(model, dataset, alone, lambda net: points_figures(net, held_out), recipe.points_fit, run_dir / "points")
+    _export(model, "tcdcn-tasks", held_out, tasks, run_dir / "tasks", ["mtfl"])
+    loss = dataclasses.replace(loss, auxiliary=False)
+    model = fit(model, dataset, loss, lambda net: points_figures(net, held_out), recipe.points_fit, run_dir / "points")
     figures = tasks | points_figures(model, held_out) | {"error_with_tasks": tasks["error"]}
     assert isinstance(model, Tcdcn)
-    _keep(PointsOnly(model), "tcdcn", held_out, figures, run_dir, ["mtfl"])
+    _export(PointsOnly(model), "tcdcn", held_out, figures, run_dir, ["mtfl"])
     return model, figures
 
 
@@ -151,7 +166,7 @@ def train_dense(
     run_dir: Path,
     recipe: TcdcnRecipe,
 ) -> Figures:
-    """68 points over the first three layers of `five`, which are kept; figures of the benchmark."""
+    """Train 68 points on the frozen first three layers of `five`; returns the figures of the benchmark."""
     side = recipe.dense_network.input_px
     torch.manual_seed(recipe.dense_fit.seed)
     model: nn.Module = Tcdcn(dataclasses.replace(recipe.dense_network, points=68))
@@ -162,9 +177,9 @@ def train_dense(
     validation = jittered_faces(held_out, MARGINS[68], side)
     folder = run_dir / "dense"
     model = fit(model, dataset, loss, lambda net: dense_figures(net, validation), recipe.dense_fit, folder)
-    truth = jittered_faces(benchmark, MARGINS[68], side)
-    figures = dense_figures(model, truth)
-    _keep(model, "tcdcn-68", truth, figures, folder, list(recipe.repeats))
+    test = jittered_faces(benchmark, MARGINS[68], side)
+    figures = dense_figures(model, test)
+    _export(model, "tcdcn-68", test, figures, folder, list(recipe.repeats))
     return figures
 
 
@@ -175,7 +190,7 @@ def _dataset(samples: list[Sample], scheme: str, recipe: TcdcnRecipe, options: F
 
 
 class PointsOnly(nn.Module):
-    """The network without its tasks' answers."""
+    """Network without the outputs of the auxiliary tasks."""
 
     def __init__(self, model: Tcdcn) -> None:
         super().__init__()
@@ -186,10 +201,10 @@ class PointsOnly(nn.Module):
 
 
 def points_figures(model: nn.Module, faces: Faces) -> Figures:
-    """Mean error in % of the distance between the eyes' centres, its median, and the share above 10 %."""
+    """Compute the mean error in % of the inter-pupil distance, its median, and the failure rate at 10 %."""
     predicted = predict(model, faces.crops)["points"]
-    between = np.linalg.norm(faces.points[:, 0] - faces.points[:, 1], axis=1)
-    error = 100 * np.linalg.norm(predicted - faces.points, axis=2).mean(axis=1) / between
+    eye_distance = np.linalg.norm(faces.points[:, 0] - faces.points[:, 1], axis=1)
+    error = 100 * np.linalg.norm(predicted - faces.points, axis=2).mean(axis=1) / eye_distance
     return {
         "error": float(error.mean()),
         "error_median": float(np.median(error)),
@@ -198,31 +213,32 @@ def points_figures(model: nn.Module, faces: Faces) -> Figures:
 
 
 def five_figures(model: nn.Module, faces: Faces) -> Figures:
-    """The points' error, precision, recall and F1 of each yes-or-no task, and the share of poses told right."""
+    """Compute the points' error, precision, recall and F1 of each binary task, and the accuracy of the pose."""
     outputs = predict(model, faces.crops)
     figures = points_figures(model, faces)
     for task in ATTRIBUTES:
         figures |= {f"{task}_{k}": v for k, v in binary_figures(outputs[task] > 0, faces.labels[task]).items()}
     known = faces.labels["pose"] >= 0
-    right = outputs["pose"].argmax(axis=1) == faces.labels["pose"]
-    return figures | {"pose_accuracy": float(right[known].mean()) if known.any() else float("nan")}
+    correct = outputs["pose"].argmax(axis=1) == faces.labels["pose"]
+    return figures | {"pose_accuracy": float(correct[known].mean()) if known.any() else float("nan")}
 
 
 def dense_figures(model: nn.Module, faces: Faces) -> Figures:
-    """NME in % of the outer eye corners' distance, and of the eye centres', in which the authors report 5.54."""
+    """Compute the NME in % of the inter-ocular distance, and of the inter-pupil distance (the authors' 5.54)."""
     predicted = predict(model, faces.crops)["points"]
     five = topology.five_from_68(faces.points)
-    between = np.linalg.norm(five[:, 0] - five[:, 1], axis=1)
-    pupil = 100 * np.linalg.norm(predicted - faces.points, axis=2).mean(axis=1) / between
+    eye_distance = np.linalg.norm(five[:, 0] - five[:, 1], axis=1)
+    pupil = 100 * np.linalg.norm(predicted - faces.points, axis=2).mean(axis=1) / eye_distance
     return {"nme": metrics.summary(predicted, faces.points)["nme"], "nme_pupil": float(pupil.mean())}
 
 
-def _keep(model: nn.Module, name: str, faces: Faces, figures: Figures, folder: Path, sets: list[str]) -> None:
+def _export(model: nn.Module, name: str, faces: Faces, figures: Figures, folder: Path, sets: list[str]) -> None:
+    """Export the network and draw a sheet of its predictions."""
     model = model.eval().cpu()
     dense = faces.points.shape[1] != len(topology.FIVE_POINTS)
     scheme = topology.SCHEME if dense else topology_maps.FIVE
     spec = seed_spec(name, model, faces.crops, scheme, MARGINS[faces.points.shape[1]], sets, figures)
     export_seed(model, spec, faces.crops, folder / "model.onnx")
     predicted = predict(model, faces.crops[:18])["points"]
-    cells = [drawn(*three) for three in zip(faces.crops[:18], predicted, faces.points[:18], strict=True)]
+    cells = [drawn(*face) for face in zip(faces.crops[:18], predicted, faces.points[:18], strict=True)]
     save_sheet(cells, folder / "predictions.png")

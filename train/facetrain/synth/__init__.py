@@ -1,1 +1,1 @@
-"""Rendered and drawn faces with exact ground truth. Needs no torch."""
+"""Rendered and drawn faces with exact ground truth, without torch."""

@@ -1,6 +1,6 @@
-"""A parametric head: 68 points in space with random identity and expression, and the surface through them.
+"""Parametric head: 68 3-D points with random identity and expression, and the surface through them.
 
-Units mm; x to the picture's right, y down, z into the head, the origin between the eyes, as in `facetrack.pose`.
+Units mm; x to the image's right, y down, z into the head, the origin between the eyes, as in `facetrack.pose`.
 """
 
 from __future__ import annotations
@@ -35,26 +35,31 @@ MEAN_MM: Array = np.array(
         (-10, 71, -21),
     ], np.float64,
 )  # fmt: skip
-"""(68, 3). Measured, made symmetric and rounded at the landmarks of the mean face of USC's ICT-FaceKit (Li et al., CVPR
-2020; MIT licence); lips and wings of the nose set out and the nose tip lowered a little, to where photographs are
+"""(68, 3) mean landmarks: those of the mean face of USC's ICT-FaceKit (Li et al., CVPR 2020; MIT licence), made
+symmetric and rounded; lips and nose wings moved outwards and the nose tip slightly down, to where photographs are
 labelled."""
 
 X_MM, Y_MM = (-92.0, 92.0), (-118.0, 160.0)
-"""What the surface spans: ear to ear, crown to the chin of a wide open mouth."""
+"""Extent of the surface: ear to ear, crown to the chin of a wide open mouth."""
 STEP_MM = 6.0
 SKULL_MM = (86.0, 108.0, 78.0)
-"""Half axes of the ellipsoid below the features: half the breadth and some height of a head, and the depth to the
-ears."""
+"""Half axes of the ellipsoid under the features: half the breadth and height of a head, and the depth to the ears."""
 SKULL_CENTRE_MM = (0.0, -2.0)
 SKULL_FRONT_MM = -14.0
 JAW_DROP_MM = 40.0
-"""The lower lip falls so far in a yawn."""
+"""Drop of the lower lip in a yawn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadShape:
-    """points: (68, 3) mm. closure: of the right and left lids, 0 open to 1 shut. opening: of the jaw 0..1. smile:
-    -1..1. gaze: (2,) mm by which the irises are moved."""
+    """Shape and expression of a head.
+
+    points: (68, 3) mm.
+    closure: of the right and left lids, 0 open to 1 shut.
+    opening: of the jaw, 0..1.
+    smile: -1..1.
+    gaze: (2,) mm shift of the irises.
+    """
 
     points: Array
     closure: tuple[float, float]
@@ -64,7 +69,7 @@ class HeadShape:
 
 
 def random_shape(rng: Rng) -> HeadShape:
-    """A new face with a new expression."""
+    """Draw a random identity with a random expression."""
     points = _identity(rng)
     lids = float(rng.choice([rng.uniform(0, 0.2), rng.uniform(0.2, 0.8), rng.uniform(0.85, 1)], p=[0.6, 0.2, 0.2]))
     closure = (lids, lids) if rng.random() < 0.93 else (lids, float(rng.uniform(0, 1)))
@@ -74,7 +79,7 @@ def random_shape(rng: Rng) -> HeadShape:
     _smile(points, smile)
     _drop_jaw(points, opening)
     for eye, shut in zip((RIGHT_EYE, LEFT_EYE), closure, strict=True):
-        _close(points, eye, shut)
+        _close_eye(points, eye, shut)
     return HeadShape(points, closure, opening, smile, rng.normal(0, [2.2, 1.0]))
 
 
@@ -85,10 +90,10 @@ def _identity(rng: Rng) -> Array:
     points[low, 1] *= rng.normal(1, 0.05)
     jaw = list(JAW)
     points[jaw, 0] *= 1 + rng.normal(0, 0.05) * points[jaw, 1] / 100
-    apart = rng.normal(0, 1.5)
+    eye_shift = rng.normal(0, 1.5)
     for eye, side in ((RIGHT_EYE, -1), (LEFT_EYE, 1)):
         _scale(points, eye, (rng.normal(1, 0.06), float(np.clip(rng.normal(1.05, 0.16), 0.7, 1.5))))
-        points[list(eye), 0] += side * apart
+        points[list(eye), 0] += side * eye_shift
         points[list(eye), 1] -= side * (points[list(eye), 0] - side * 30) * rng.normal(0.04, 0.05)
     brows = list(topology.RIGHT_BROW + topology.LEFT_BROW)
     points[brows, 1] += rng.normal(0, 2) + (np.abs(points[brows, 0]) - 35) * rng.normal(0, 0.08)
@@ -113,7 +118,7 @@ def _raise_brows(points: Array, by_mm: float) -> None:
 
 
 def _smile(points: Array, smile: float) -> None:
-    """Corners go out and up, their neighbours half of it (zygomaticus major)."""
+    """Move the mouth corners out and up, their neighbours by about half as much (zygomaticus major)."""
     half = len(OUTER_LIPS) // 2
     for lips in (OUTER_LIPS, INNER_LIPS):
         middle = len(lips) // 2
@@ -125,7 +130,7 @@ def _smile(points: Array, smile: float) -> None:
 
 
 def _drop_jaw(points: Array, opening: float) -> None:
-    """The jaw turns about the ears: the chin falls by all of it, its sides less and less, the corners a third."""
+    """Lower the jaw about the ears: most at the chin, less towards its sides, and the mouth corners by a third."""
     side = np.abs(np.linspace(-1, 1, len(JAW)))
     drop = opening * JAW_DROP_MM
     points[list(JAW), 1] += drop * 0.85 * np.clip(1 - (side / 0.8) ** 2, 0, 1)
@@ -137,8 +142,8 @@ def _drop_jaw(points: Array, opening: float) -> None:
             points[lips[corner]] += drop * np.array([0.14 * inward, 0.3, 0.0])
 
 
-def _close(points: Array, eye: tuple[int, ...], closure: float) -> None:
-    """The upper lid falls onto the lower one, which rises a little."""
+def _close_eye(points: Array, eye: tuple[int, ...], closure: float) -> None:
+    """Lower the upper lid onto the lower one, which rises a little."""
     upper, lower = [eye[1], eye[2]], [eye[5], eye[4]]
     gap = points[lower, 1] - points[upper, 1]
     points[upper, 1] += 0.9 * closure * gap
@@ -146,20 +151,19 @@ def _close(points: Array, eye: tuple[int, ...], closure: float) -> None:
 
 
 def surface(points: Array) -> NDArray[np.float32]:
-    """z in mm over the whole span on a grid of STEP_MM: an ellipsoid, bent by a thin-plate spline through the
-    points."""
+    """Return z in mm on a grid of STEP_MM: an ellipsoid, deformed by a thin-plate spline through the points."""
     x = np.arange(X_MM[0], X_MM[1] + STEP_MM, STEP_MM)
     y = np.arange(Y_MM[0], Y_MM[1] + STEP_MM, STEP_MM)
     grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     rim = np.array([(x, y) for y in (-110, -75, -45) for x in (-60, -30, 0, 30, 60)], np.float64)
     centres = np.concatenate([points[:, :2], rim])
-    away = np.concatenate([points[:, 2] - _skull(points[:, :2]), np.zeros(len(rim))])
-    bent = _skull(grid) + thin_plate(centres, away[:, None], grid)[:, 0]
-    return bent.reshape(len(y), len(x)).astype(np.float32)
+    residual = np.concatenate([points[:, 2] - _ellipsoid_depth(points[:, :2]), np.zeros(len(rim))])
+    deformed = _ellipsoid_depth(grid) + thin_plate(centres, residual[:, None], grid)[:, 0]
+    return deformed.reshape(len(y), len(x)).astype(np.float32)
 
 
-def _skull(at: Array) -> Array:
-    """(N, 2) -> (N,) depth of the ellipsoid, going on steeply outside it."""
+def _ellipsoid_depth(at: Array) -> Array:
+    """Return the ellipsoid's depth (N,) at (N, 2), continued steeply outside of it."""
     a, b, depth = SKULL_MM
     r2 = ((at[:, 0] - SKULL_CENTRE_MM[0]) / a) ** 2 + ((at[:, 1] - SKULL_CENTRE_MM[1]) / b) ** 2
     inside = np.sqrt(np.clip(1 - r2, 0.04, 1))
@@ -167,7 +171,7 @@ def _skull(at: Array) -> Array:
 
 
 def sample_surface(depth: NDArray[np.float32], at: Array) -> Array:
-    """(..., 2) mm -> (...) z, linear between the grid's nodes."""
+    """Sample z (...) at (..., 2) mm, linearly between the grid's nodes."""
     column = ((at[..., 0] - X_MM[0]) / STEP_MM).astype(np.float32)
     row = ((at[..., 1] - Y_MM[0]) / STEP_MM).astype(np.float32)
     z = cv2.remap(depth, column.reshape(1, -1), row.reshape(1, -1), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -1,8 +1,8 @@
-"""Trains the embedding that keeps people's numbers apart: two looks at a person agree, looks at two people differ.
+"""Contrastive training of the face embedding for re-identification.
 
-InfoNCE over the pairs of a batch (van den Oord et al., 2018, eq. 4; Chen et al., "SimCLR", ICML 2020). A person of whom
-several pictures are known gives two of them; of any other face, two augmented looks at the one picture, because what is
-asked at run time is whether a face seen seconds ago is the same.
+InfoNCE over the pairs of a batch (van den Oord et al., 2018, eq. 4; Chen et al., "SimCLR", ICML 2020). A positive pair
+is two images of a person where there are several, else two augmented views of one image: at run time the embedding has
+to recognise a face that was seen seconds ago.
 """
 
 from __future__ import annotations
@@ -35,8 +35,12 @@ from facetrain.training.fit import FitOptions, fit
 
 @dataclass(frozen=True, slots=True)
 class PairOptions:
-    """margin: the crop's side over the face's extent: with hair and shoulders. augment: of each look by itself.
-    edge: how often the picture's edge cuts up to a third of a look off: people come in from the side."""
+    """Augmentation of the pairs; a recipe's section `looks`.
+
+    margin: the crop's side over the face's extent, with hair and shoulders
+    edge: probability that up to a third of a view is cut off, as at the edge of the frame
+    augment: of each view independently
+    """
 
     margin: float = 1.9
     edge: float = 0.2
@@ -49,7 +53,16 @@ class PairOptions:
 
 @dataclass(frozen=True, slots=True)
 class AppearanceRecipe:
-    """What to train the embedding on, and how. temperature: of the softmax over a batch's similarities."""
+    """Recipe of the embedding's training.
+
+    name, reproduce: for the network's metadata
+    repeats: how often each pack is repeated in an epoch
+    validation_share: held-out fraction of the people
+    temperature: of the softmax over a batch's similarities
+    network: size of the network
+    looks: augmentation of the pairs
+    fit: options of the training loop
+    """
 
     name: str = "appearance"
     reproduce: str = "facetrack train appearance --data DATA"
@@ -62,7 +75,10 @@ class AppearanceRecipe:
 
 
 class AugmentedPairs(EpochItems):
-    """Item: crop (2, S, S, 3) uint8, two looks at one person; person () a number."""
+    """Data set of augmented positive pairs for contrastive learning.
+
+    Item: crop (2, S, S, 3) uint8, two views of one person; person (), the person's index.
+    """
 
     def __init__(self, samples: Sequence[Sample], input_px: int, options: PairOptions, seed: int = 0) -> None:
         super().__init__(len(samples), seed)
@@ -75,7 +91,7 @@ class AugmentedPairs(EpochItems):
     def item(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
         person = self.samples[index].group
         other = self.of_person[person][int(rng.integers(len(self.of_person[person])))]
-        mirrored = bool(rng.random() < self.options.augment.flip)  # both or none: a parting lies on one side
+        mirrored = bool(rng.random() < self.options.augment.flip)  # both or none: a hair parting is not symmetric
         crops = np.stack([self._augmented_crop(self.samples[i], mirrored, rng) for i in (index, other)])
         return {"crop": torch.from_numpy(crops), "person": torch.tensor(self.numbers[person])}
 
@@ -97,7 +113,7 @@ class AugmentedPairs(EpochItems):
 
 
 def cut_off_side(image: Image, rng: np.random.Generator) -> Image:
-    """The picture ends at one side of the crop, up to a third from its edge: black beyond, as `geometry.cut` has it."""
+    """Blacken up to a third of the crop on one side, as `geometry.cut` does beyond the frame's edge."""
     out = image.copy()
     width = int(rng.integers(1, image.shape[0] // 3 + 1))
     side = int(rng.integers(4))
@@ -107,16 +123,18 @@ def cut_off_side(image: Image, rng: np.random.Generator) -> Image:
 
 
 class InfoNce:
-    """-log of the softmax, over the other looks of a batch, at a person's own second look; another look at the same
-    person is left out of the sum, not pushed away."""
+    """InfoNCE loss: cross-entropy of each view's partner under the softmax over the batch's other views.
+
+    Further views of the same person are excluded from the softmax, so that they are no negatives.
+    """
 
     def __init__(self, temperature: float) -> None:
         self.temperature = temperature
 
     def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        looks = outputs["embedding"]
-        count = len(looks)
-        flat = looks.transpose(0, 1).flatten(0, 1)  # all first looks, then all second ones
+        views = outputs["embedding"]  # (N, 2, D)
+        count = len(views)
+        flat = views.transpose(0, 1).flatten(0, 1)  # (2 N, D): all first views, then all second views
         person = batch["person"].repeat(2)
         partner = torch.arange(2 * count, device=flat.device).roll(count)
         same = person[:, None] == person[None]
@@ -126,7 +144,7 @@ class InfoNce:
 
 
 class Validation:
-    """People held aside: how well two pictures of one person are told from pictures of two."""
+    """Verification metrics on held-out people with two images or more."""
 
     def __init__(self, samples: Sequence[Sample], input_px: int, margin: float) -> None:
         several = {person for person, count in Counter(sample.group for sample in samples).items() if count > 1}
@@ -145,22 +163,25 @@ class Validation:
 
 
 def verification_metrics(embeddings: NDArray[np.floating], people: NDArray[np.str_]) -> dict[str, float]:
-    """auc: how often a pair of one person is more alike than a pair of two. tpr_at_5: share of the pairs of one person
-    above the similarity that 5 % of the pairs of two exceed, and that similarity.
+    """Compute the verification metrics over all pairs of embeddings.
 
-    embeddings: (N, D) of length one. people: (N,) names.
+    auc: probability that a positive pair (one person) is more similar than a negative pair (two people)
+    tpr_at_5: true positive rate at a false positive rate of 5 %
+    similarity_at_5: the similarity threshold of that rate
+
+    embeddings: (N, D), L2-normalised. people: (N,) names.
     """
-    alike = embeddings @ embeddings.T
+    similarity = embeddings @ embeddings.T
     same = people[:, None] == people[None]
     upper = np.triu(np.ones_like(same), 1).astype(bool)
-    own, others = alike[same & upper], np.sort(alike[~same & upper])
-    limit = float(np.quantile(others, 0.95))
-    auc = float(np.searchsorted(others, own).mean() / len(others))
-    return {"auc": auc, "tpr_at_5": float((own > limit).mean()), "similarity_at_5": limit}
+    positives, negatives = similarity[same & upper], np.sort(similarity[~same & upper])
+    threshold = float(np.quantile(negatives, 0.95))
+    auc = float(np.searchsorted(negatives, positives).mean() / len(negatives))
+    return {"auc": auc, "tpr_at_5": float((positives > threshold).mean()), "similarity_at_5": threshold}
 
 
 def train_appearance(data: Path, run_dir: Path, recipe: AppearanceRecipe) -> dict[str, float]:
-    """Train and export to run_dir/model.onnx; returns the figures on the people held aside."""
+    """Train and export to run_dir/model.onnx; returns the figures on the held-out people."""
     sources = read_sources(data, recipe.repeats, recipe.validation_share)
     print_skipped(sources.problems)
     training = [s for s in sources.training for _ in range(sources.repeats.get(s.source, 1))]

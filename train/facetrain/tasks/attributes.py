@@ -1,4 +1,4 @@
-"""Everything that the training of attribute heads on a landmark network is made of, put together."""
+"""Training task of the attribute heads on a frozen landmark network: data, loss, validation, calibration, export."""
 
 from __future__ import annotations
 
@@ -39,15 +39,18 @@ from facetrain.training.fit import FitOptions, fit
 from facetrain.training.losses import weighted_mean
 
 CALIBRATED_ON = {"smile": "genki4k"}
-"""The held-aside set on which an attribute's probability is made true after training. mouth_open is no probability but
-a degree, and of glasses too few are held aside."""
+"""Held-out set for the calibration of an attribute's probability after training.
+
+mouth_open is not a probability but a degree of openness, and the held-out sets have too few glasses.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeLoss:
-    """Cross entropy of each attribute over the crops where it is known, Huber's loss of the pose in units of 10 deg.
+    """Binary cross-entropy of each attribute plus Huber loss of the pose, in units of 10 deg.
 
-    What is unknown (NaN) has no part in it, a smile as much as its label is trusted.
+    Unknown labels (NaN) are masked; smiles are weighted by the confidence of their labels.
+    pose_weight: weight of the pose's loss
     """
 
     pose_weight: float = 0.3
@@ -60,19 +63,29 @@ class AttributeLoss:
             weight = truth.isfinite().float()
             terms[name] = weighted_mean(entropy, weight * batch["smile_trust"] if name == "smile" else weight)
         truth = batch["pose"]
-        off = F.huber_loss(outputs["pose"] / 10, truth.nan_to_num() / 10, reduction="none")
-        terms["pose"] = self.pose_weight * weighted_mean(off, truth.isfinite().float())
+        pose = F.huber_loss(outputs["pose"] / 10, truth.nan_to_num() / 10, reduction="none")
+        terms["pose"] = self.pose_weight * weighted_mean(pose, truth.isfinite().float())
         return {"total": torch.stack(list(terms.values())).sum(), **terms}
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeRecipe:
-    """init: the landmark network whose trunk it is, "bundled" or the path of a run's model.safetensors or of an .onnx;
-    network: its options. heads_from: an .onnx with heads to start from, which may stand on another trunk of the same
-    widths; "" for none. held_share: of the landmark packs, as the trunk's own recipe has it. draws: how many augmented
-    crops the heads learn from (see `training.cached_features`). repeats: how often each set stands in the list that
-    they are drawn from, 0 to leave it out. laid: how many faces each held-aside photograph is laid into. limit:
-    pictures of each set at most, 0 for all."""
+    """Recipe of the attribute heads' training.
+
+    name, reproduce: for the network's metadata
+    init: landmark network of the trunk: "bundled", or the path of a run's model.safetensors or of an .onnx
+    heads_from: an .onnx with heads to initialise from, possibly on another trunk of the same widths; "" for none
+    held_share: held-out fraction of the landmark packs, as in the trunk's own recipe
+    draws: number of augmented training crops (see `training.cached_features`)
+    laid: number of faces that each held-out photograph of an eye is pasted into
+    limit: most images per set, 0 for all
+    repeats: sampling weight of each set, 0 to leave it out
+    network: size of the trunk
+    heads: size of the heads
+    crops: cropping and augmentation
+    loss: weights of the loss terms
+    fit: options of the training loop
+    """
 
     name: str = "landmarks68"
     reproduce: str = "facetrack train attributes --data PACKS --init NETWORK"
@@ -91,11 +104,13 @@ class AttributeRecipe:
 
 
 class Validation:
-    """Accuracy of each attribute on each held-aside set where it is known, and the pose's mean error in degrees. The
-    photographs of eyes are laid into faces whose pictures show an eye as large as the crop does, or larger ("eyes"),
-    and into smaller ones ("small_eyes").
+    """Accuracy of each attribute on each held-out set that has its labels, and mean error of the pose in degrees.
 
-    items: what `AttributeCrops` gives, of each set, and readings: what the heads see of them.
+    The photographs of eyes are pasted into faces whose eyes have at least the resolution of the crop ("eyes"), and
+    into smaller ones ("small_eyes").
+
+    items: collated items of `AttributeCrops` by set
+    head_inputs: the heads' inputs for them, by set
     """
 
     def __init__(
@@ -112,53 +127,63 @@ class Validation:
         items["mouths"] = pasted_items(data.mouths[part], data.faces, options, 1)
         if part == "validation":
             items["faces"] = [plain_item(s, options) for s in data.faces]
-        self.items = {name: torch.utils.data.default_collate(those) for name, those in items.items() if those}
+        self.items = {name: torch.utils.data.default_collate(entries) for name, entries in items.items() if entries}
         device = next(network.parameters()).device
-        self.readings = {name: extract_features(network, those["crop"], device) for name, those in self.items.items()}
+        self.head_inputs = {
+            name: extract_features(network, batch["crop"], device) for name, batch in self.items.items()
+        }
 
     def __call__(self, heads: nn.Module) -> dict[str, float]:
         figures: dict[str, float] = {}
         for name, items in self.items.items():
-            figures |= {f"{name}_{key}": value for key, value in measured(self.found(heads, name), items).items()}
+            metrics = attribute_metrics(self.predict(heads, name), items)
+            figures |= {f"{name}_{key}": value for key, value in metrics.items()}
         return figures
 
-    def found(self, heads: nn.Module, name: str) -> dict[str, np.ndarray]:
-        """What the heads say of a set: attributes, their logits, and pose."""
+    def predict(self, heads: nn.Module, name: str) -> dict[str, np.ndarray]:
+        """Predict attributes, their logits, and pose of a set."""
         device = next(heads.parameters()).device
         with torch.inference_mode():
-            outputs = heads(*(self.readings[name][part].float().to(device) for part in HeadInputs._fields))
+            outputs = heads(*(self.head_inputs[name][part].float().to(device) for part in HeadInputs._fields))
         outputs["attributes"] = outputs["logits"].sigmoid()
         return {name: value.cpu().numpy() for name, value in outputs.items()}
 
 
-def measured(outputs: dict[str, np.ndarray], items: dict[str, Tensor], min_count: int = 10) -> dict[str, float]:
-    """Accuracy in % of every attribute that at least `least` items have clearly (0 or 1), and the mean absolute error
-    of each pose angle in degrees; `eyes_open` over both eyes together."""
-    truth, found = items["attributes"].numpy(), outputs["attributes"]
-    clear = (truth == 0) | (truth == 1)
-    right = (found > 0.5) == (truth > 0.5)
+def attribute_metrics(
+    outputs: dict[str, np.ndarray], items: dict[str, Tensor], min_count: int = 10
+) -> dict[str, float]:
+    """Compute the accuracy in % of each attribute and the mean absolute error of each pose angle in degrees.
+
+    Only labels of exactly 0 or 1 count, and only attributes with at least `min_count` of them; `eyes_open` is over
+    both eyes together.
+    """
+    truth, predicted = items["attributes"].numpy(), outputs["attributes"]
+    binary = (truth == 0) | (truth == 1)
+    correct = (predicted > 0.5) == (truth > 0.5)
     groups = {"eyes_open": [COLUMN[n] for n in EYES]} | {n: [c] for n, c in COLUMN.items() if n not in EYES}
     figures = {
-        name: 100 * float(right[:, columns][clear[:, columns]].mean())
+        name: 100 * float(correct[:, columns][binary[:, columns]].mean())
         for name, columns in groups.items()
-        if clear[:, columns].sum() >= min_count
+        if binary[:, columns].sum() >= min_count
     }
-    off = np.abs(outputs["pose"] - items["pose"].numpy())
-    known = np.isfinite(off).all(axis=1)
+    error = np.abs(outputs["pose"] - items["pose"].numpy())
+    known = np.isfinite(error).all(axis=1)
     if known.sum() >= min_count:
-        figures |= {name: float(off[known, i].mean()) for i, name in enumerate(POSE_ANGLES)}
+        figures |= {name: float(error[known, i].mean()) for i, name in enumerate(POSE_ANGLES)}
     return figures
 
 
 def calibrate_heads(heads: AttributeHeads, held_out: Validation) -> dict[str, tuple[float, float]]:
-    """Make the probabilities true on the held-aside sets of `CALIBRATED_ON` where those are clearly off; returns the
-    slopes and offsets of these."""
+    """Calibrate the probabilities on the held-out sets of `CALIBRATED_ON` by Platt scaling, if it fits clearly better.
+
+    Returns (slope, offset) of each calibrated attribute.
+    """
     lines = {}
-    for name, own in CALIBRATED_ON.items():
-        if own in held_out.items:
-            truth = held_out.items[own]["attributes"][:, COLUMN[name]].numpy()
-            clear = (truth == 0) | (truth == 1)
-            logits, truth = held_out.found(heads, own)["logits"][clear, COLUMN[name]], truth[clear]
+    for name, set_name in CALIBRATED_ON.items():
+        if set_name in held_out.items:
+            truth = held_out.items[set_name]["attributes"][:, COLUMN[name]].numpy()
+            binary = (truth == 0) | (truth == 1)
+            logits, truth = held_out.predict(heads, set_name)["logits"][binary, COLUMN[name]], truth[binary]
             line = platt_scaling(logits, truth)
             if likelihood_gain(logits, truth, line) > len(line):
                 lines[name] = line
@@ -167,7 +192,7 @@ def calibrate_heads(heads: AttributeHeads, held_out: Validation) -> dict[str, tu
 
 
 def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict[str, float]:
-    """Train the heads, export to run_dir/model.onnx, and draw a sheet; returns the figures on what is held aside."""
+    """Train the heads, export to run_dir/model.onnx, and draw a sheet of eyes; returns the figures on the test sets."""
     if not recipe.init:
         raise DataError('attributes need a trained landmark network; give --init with "bundled" or its file')
     torch.manual_seed(recipe.fit.seed)
@@ -186,11 +211,11 @@ def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict
         data, recipe.repeats, recipe.held_share, Locator(trunk, recipe.crops.margin), recipe.limit
     )
     crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=recipe.repeats)
-    readings = CachedFeatures(
+    features = CachedFeatures(
         model, AttributeCrops(sets.training, sets.photographs, crops, recipe.fit.seed), recipe.draws, recipe.fit
     )
     held_out, test = (Validation(model, sets, recipe, part) for part in ("validation", "test"))
-    trained = fit(model.heads, readings, recipe.loss, held_out, recipe.fit, run_dir, inputs=HeadInputs._fields)
+    trained = fit(model.heads, features, recipe.loss, held_out, recipe.fit, run_dir, inputs=HeadInputs._fields)
     model.cpu().heads.load_state_dict(trained.state_dict())
     calibrate_heads(model.eval().heads, held_out)
     figures = {f"test_{name}": value for name, value in test(model.heads).items()}
@@ -202,22 +227,21 @@ def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict
 
 
 def load_heads(model: AttributeNet, path: Path) -> None:
-    """Fill the heads with those of an .onnx, whatever trunk they stood on. Raises DataError where they do not fit."""
+    """Load the heads' weights from an .onnx, whatever its trunk; raises DataError if their shapes differ."""
 
-    def alone(state: dict[str, Tensor], _: nn.Module) -> dict[str, Tensor]:
+    def heads_only(state: dict[str, Tensor], _: nn.Module) -> dict[str, Tensor]:
         return {name.removeprefix(HEADS): value for name, value in state.items() if name.startswith(HEADS)}
 
-    load_weights(model.heads, path, fit=alone)
+    load_weights(model.heads, path, fit=heads_only)
 
 
 def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: dict[str, float]) -> ModelSpec:
-    """The landmark network's own description, with the heads' outputs, data and figures added."""
+    """Return the landmark network's metadata with the heads' outputs, data and figures added."""
     outputs = outputs_of(recipe.network) | {
         "attributes": f"(N, {len(ATTRIBUTES)}) 0..1: {', '.join(ATTRIBUTES)}",
         "pose": f"(N, {len(POSE_ANGLES)}) relative to the crop: {', '.join(POSE_ANGLES)}",
     }
-    seen = [name for name, times in recipe.repeats.items() if times]
-    own = (*seen, "eyes", "mouths")
+    own = (*(name for name, times in recipe.repeats.items() if times), "eyes", "mouths")
     metrics = {f"attributes/{name}": round(value, 3) for name, value in figures.items()}
     return ModelSpec(
         name=recipe.name,
@@ -236,18 +260,18 @@ def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: d
 
 
 def save_eyes(heads: nn.Module, validation: Validation, path: Path, each: int = 48) -> None:
-    """A sheet of held-aside eye photographs laid into faces, those read most wrongly first, with what was read."""
+    """Draw a sheet of held-out eye photographs pasted into faces with their predictions, largest errors first."""
     import cv2
 
     items = validation.items.get("eyes")
     if items is None:
         return
-    found = validation.found(heads, "eyes")["attributes"]
-    off = np.nan_to_num(np.abs(found - items["attributes"].numpy())).max(axis=1)
+    predicted = validation.predict(heads, "eyes")["attributes"]
+    error = np.nan_to_num(np.abs(predicted - items["attributes"].numpy())).max(axis=1)
     cells: list[Image] = []
-    for i in np.argsort(-off)[:each]:
+    for i in np.argsort(-error)[:each]:
         cell = cv2.resize(items["crop"][i].numpy(), (168, 168))
-        text = f"R {found[i, 0]:.2f}  L {found[i, 1]:.2f}"
+        text = f"R {predicted[i, 0]:.2f}  L {predicted[i, 1]:.2f}"
         cv2.putText(cell, text, (4, 162), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (80, 255, 80), 1, cv2.LINE_AA)
         cells.append(np.asarray(cell, np.uint8))
     save_sheet(cells, path, 8)

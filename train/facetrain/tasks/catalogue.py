@@ -1,4 +1,4 @@
-"""The recipes by name: what each trains, and with which function."""
+"""Registry of the recipes: name -> recipe dataclass and training function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from facetrain.training import recipe
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """kind: the dataclass of its recipes. train: (data, run folder, recipe) -> figures."""
+    """Training task of a recipe.
+
+    kind: dataclass of the recipe
+    train: (data, run folder, recipe) -> figures
+    """
 
     kind: type[Any]
     train: Callable[[Path, Path, Any], dict[str, float]]
@@ -50,9 +54,9 @@ ENTRIES: dict[str, Entry] = {
 
 
 def find(name: str) -> tuple[Entry, Path]:
-    """The entry and the file of a recipe, by its bundled name or by the path of a TOML file that says `task = NAME`.
+    """Return the entry and the file of a recipe, by its bundled name or the path of a TOML file with `task = NAME`.
 
-    Raises DataError for an unknown one.
+    Raises DataError for an unknown recipe.
     """
     if name in ENTRIES:
         return ENTRIES[name], recipe.FOLDER / f"{name}.toml"
@@ -68,7 +72,7 @@ def find(name: str) -> tuple[Entry, Path]:
 
 
 def _task_of(path: Path) -> str:
-    """What a recipe trains: its `task`, or its file name where that is a bundled recipe's."""
+    """Return a recipe's `task`, by default its file name without suffix."""
     try:
         values = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -77,12 +81,12 @@ def _task_of(path: Path) -> str:
 
 
 def train_suite(name: str, data: Path, out: Path, quick: bool) -> str:
-    """Train a family of recipes; returns its table as Markdown. Raises DataError for an unknown one."""
+    """Train a suite of recipes; returns its table as Markdown. Raises DataError for an unknown suite."""
     if name != "seeds":
         raise DataError(f"there is no suite '{name}'; expected seeds")
     return suite.train_suite(data, out, quick)
 
 
 def submit(runs: Sequence[Path], test: Path, lookup: Path, out: Path, flip: bool = False) -> int:
-    """Write Kaggle's submission of the mean of several runs; see `seeds.submission`. Returns the number of pictures."""
+    """Write Kaggle's submission of the mean of several runs (see `seeds.submission`); returns the number of images."""
     return submission.submit(runs, test, lookup, out, flip)

@@ -1,4 +1,4 @@
-"""Everything that the detector's training is made of, put together."""
+"""Training task of the detector: data, loss, validation, export."""
 
 from __future__ import annotations
 
@@ -29,19 +29,25 @@ from facetrain.training.fit import FitOptions, fit
 YUNET_TERMS = "Faces without labels were labelled by YuNet (MIT)."
 SECOND_STAGE = ", then facetrack train train/facetrain/recipes/detector_hard.toml --data DATA (see the card)"
 PARITY = 1e-3
+"""Largest difference between an exported network's raw maps and torch's."""
 VALIDATION_SEED = 987_654_321
 NMS_IOU = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorRecipe:
-    """What to train the detector on, and how.
+    """Recipe of the detector's training.
 
-    start: weights to begin with (a run's model.safetensors, or an exported .onnx): the network's false alarms are
-    looked for first and then shown more often. "" begins at random, without.
-    teacher: YuNet's file, relative to the folder above the data; it finds the unlabelled faces. "" trains without.
-    validation_share: of the people, scenes and crowds; empty_share: of the pictures without faces, more because false
-    alarms are rare and must be counted on pictures never trained on.
+    start: initial weights (a run's model.safetensors, or an exported .onnx); the false positives of that network are
+        mined first and sampled more often. "" for random weights without hard examples
+    teacher: YuNet's file, relative to the folder above the data; it labels the unlabelled faces. "" for none
+    validation_share: held-out fraction of the people, scenes and crowds
+    empty_share: held-out fraction of the images without faces; larger, because false alarms are rare
+    validation_scenes: number of composed validation scenes
+    network: size of the network
+    scenes: composition and augmentation of the scenes
+    loss: assignment and weights of the loss terms
+    fit: options of the training loop
     """
 
     start: str = ""
@@ -61,7 +67,12 @@ class DetectorRecipe:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sources:
-    """faces: pictures with points, one main face each. crowds: boxes only. empties: no face."""
+    """Labelled images of the detector.
+
+    faces: images with landmarks of one main face each
+    crowds: images with boxes only
+    empties: images without faces
+    """
 
     faces: list[FacePicture]
     crowds: list[FacePicture]
@@ -69,7 +80,7 @@ class Sources:
 
 
 def read_sources(data: Path, recipe: DetectorRecipe) -> tuple[Sources, Sources]:
-    """(training, validation)."""
+    """Read the labelled images and split them by person or scene; returns (training, validation)."""
     faces = pictures.read_points_pack(data, "helen_train") + pictures.read_points_pack(data, "ytfaces_train")
     if recipe.teacher:
         teacher = _teacher(data, recipe.teacher)
@@ -78,23 +89,23 @@ def read_sources(data: Path, recipe: DetectorRecipe) -> tuple[Sources, Sources]:
             faces += pictures.read_unlabelled_faces(data, teacher)
     if "expressions" in recipe.scenes.shares:
         faces += pictures.read_mesh_pictures(data)
-    kept, held_out = pictures.split_by_group(faces, recipe.validation_share)
+    training_faces, validation_faces = pictures.split_by_group(faces, recipe.validation_share)
     crowds, validation_crowds = pictures.split_by_group(pictures.read_box_pictures(data), recipe.validation_share)
     empties, validation_empties = pictures.split_by_group(pictures.read_empty_pictures(data), recipe.empty_share)
-    return Sources(kept, crowds, empties), Sources(held_out, validation_crowds, validation_empties)
+    return Sources(training_faces, crowds, empties), Sources(validation_faces, validation_crowds, validation_empties)
 
 
 def _teacher(data: Path, name: str) -> Path:
     path = data.parent / name
     if not path.is_file():
         raise DataError(
-            f'{path} is missing: it finds the unlabelled faces; give its path as `teacher`, or "" to do without'
+            f'{path} is missing: it labels the unlabelled faces; give its path as `teacher`, or "" to do without'
         )
     return path
 
 
 class Validation:
-    """Average precision and recall on composed scenes of held-aside people, the same scenes every time."""
+    """Average precision and recall on a fixed set of composed scenes of held-out people."""
 
     def __init__(self, sources: Sources, recipe: DetectorRecipe) -> None:
         options = replace(recipe.scenes, scenes_per_epoch=recipe.validation_scenes)
@@ -102,12 +113,12 @@ class Validation:
         self.items = [scenes[i] for i in range(len(scenes))]
 
     def images(self) -> Tensor:
-        """(N, S, S, 3) uint8 BGR."""
+        """Return the scenes, (N, S, S, 3) uint8 BGR."""
         return torch.stack([item["image"] for item in self.items])
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
-        found = predict(model, self.images())
-        matches = [_match(f, item) for f, item in zip(found, self.items, strict=True)]
+        predicted = predict(model, self.images())
+        matches = [_match(faces, item) for faces, item in zip(predicted, self.items, strict=True)]
         return {
             "ap": metrics.average_precision(matches),
             "recall": metrics.recall_above(matches, metrics.threshold_at(matches, 0.05)),
@@ -115,19 +126,19 @@ class Validation:
 
 
 def predict(model: nn.Module, images: Tensor, batch: int = 32) -> list[tuple[Floats, Floats]]:
-    """(boxes (N, 4), scores (N,)) for each of (B, H, W, 3) uint8 pictures, after suppression."""
+    """Detect the faces of (B, H, W, 3) uint8 images; returns (boxes (N, 4), scores (N,)) of each, after suppression."""
     device = next(model.parameters()).device
-    found = []
+    detections = []
     with torch.inference_mode():
         for part in images.split(batch):
             decoded = decode(model(part.to(device)))
             scores, boxes = decoded.logits.sigmoid().cpu().numpy(), decoded.boxes.cpu().numpy()
-            found += [suppress(b, s) for b, s in zip(boxes, scores, strict=True)]
-    return found
+            detections += [suppress(b, s) for b, s in zip(boxes, scores, strict=True)]
+    return detections
 
 
 def suppress(boxes: Floats, scores: Floats, threshold: float = 0.05) -> tuple[Floats, Floats]:
-    """Keep what scores above `threshold` and overlaps nothing better."""
+    """Apply the score threshold and non-maximum suppression."""
     likely = scores > threshold
     boxes, scores = boxes[likely], scores[likely]
     sides = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
@@ -135,9 +146,9 @@ def suppress(boxes: Floats, scores: Floats, threshold: float = 0.05) -> tuple[Fl
     return boxes[kept], scores[kept]
 
 
-def _match(found: tuple[Floats, Floats], item: dict[str, Tensor]) -> metrics.Matches:
+def _match(predicted: tuple[Floats, Floats], item: dict[str, Tensor]) -> metrics.Matches:
     boxes, kind = item["boxes"].numpy(), item["kind"].numpy()
-    return metrics.match(*found, boxes[kind == FACE], boxes[kind == IGNORED])
+    return metrics.match(*predicted, boxes[kind == FACE], boxes[kind == IGNORED])
 
 
 def train_detector(data: Path, run_dir: Path, recipe: DetectorRecipe) -> dict[str, float]:
@@ -164,7 +175,7 @@ def train_detector(data: Path, run_dir: Path, recipe: DetectorRecipe) -> dict[st
 
 
 def mine_false_alarms(model: nn.Module, training: Sources) -> list[HardExample]:
-    """In the pictures without faces, and beside the faces of the photographs that show a whole scene."""
+    """Mine false positives in the images without faces, and around the faces of photographs of whole scenes."""
 
     def find(image: Image) -> tuple[Floats, Floats]:
         return predict(model, torch.from_numpy(image)[None])[0]
@@ -194,14 +205,14 @@ def detector_spec(recipe: DetectorRecipe, figures: dict[str, float]) -> ModelSpe
 
 
 def export_detector(model: nn.Module, spec: ModelSpec, scenes: Tensor, path: Path) -> ModelSpec:
-    """Write the .onnx, for any batch and size, after checking its raw maps on real scenes."""
+    """Write the .onnx, for any batch and image size, after checking its raw maps on real scenes."""
     axes = {"crops": {0: "pictures", 1: "height", 2: "width"}}
     axes |= {name: {0: "pictures", 2: f"rows_{name}", 3: f"columns_{name}"} for name in spec.outputs}
     return export_onnx(model, spec, scenes, path, dict.fromkeys(spec.outputs, PARITY), axes)
 
 
 def save_predictions(model: nn.Module, validation: Validation, path: Path, count: int = 24, least: float = 0.4) -> None:
-    """A sheet of held-aside scenes: what was found green, what is there red."""
+    """Draw a sheet of validation scenes: predictions green, ground truth red."""
     cells = []
     for item, (boxes, scores) in zip(validation.items, predict(model, validation.images()[:count]), strict=False):
         scene = item["image"].numpy().copy()

@@ -1,7 +1,7 @@
-"""Trains the optional guess at seven expressions, calibrates its probabilities, and measures both on people held aside.
+"""Training task of the expression network: data, validation, temperature scaling, test on held-out people, export.
 
-Data: the expressions pack. Its classes are as uneven as life (6,828 neutral, 21 afraid), so training draws them more
-evenly. The pack's nine faces of contempt and 32 without a label are left out.
+Data: the expressions pack. Its classes are imbalanced (6,828 neutral, 21 afraid), so training samples them more evenly.
+The pack's nine faces of contempt and 32 without a label are left out.
 """
 
 from __future__ import annotations
@@ -46,9 +46,16 @@ from facetrain.training.losses import ExpressionLoss
 
 @dataclass(frozen=True, slots=True)
 class ExpressionTaskRecipe:
-    """smoothing: of the labels, many of which are one person's opinion. validation_share, test_share: of the people.
-    jitter: of the points, one standard deviation over the crop's side: at run time a network finds them. How evenly the
-    classes are drawn: fit.balance."""
+    """Recipe of the expression network's training.
+
+    name, reproduce: for the network's metadata
+    smoothing: label smoothing, because many labels are a single annotator's
+    validation_share, test_share: held-out fractions of the people
+    jitter: of the landmarks, one standard deviation over the crop's side: at run time they are predicted
+    network: size and inputs of the network
+    augment: augmentation
+    fit: options of the training loop; `balance` is the balance of the classes
+    """
 
     name: str = "expression"
     reproduce: str = "facetrack train expression --data DATA"
@@ -62,7 +69,10 @@ class ExpressionTaskRecipe:
 
 
 class Sheets(EpochItems):
-    """Item: crop (S, S, 3) uint8, a face as the network sees it; label () its expression's number."""
+    """Data set of augmented sheets (`facetrack.expression.face_sheet`).
+
+    Item: crop (S, S, 3) uint8, the network's input; label (), an index into EXPRESSIONS.
+    """
 
     def __init__(self, samples: list[Sample], recipe: ExpressionTaskRecipe) -> None:
         super().__init__(len(samples), recipe.fit.seed)
@@ -76,12 +86,12 @@ class Sheets(EpochItems):
 
 
 def labels_of(samples: list[Sample]) -> Numbers:
-    """(N,) each sample's number in EXPRESSIONS."""
+    """Return the samples' expressions, (N,) indices into EXPRESSIONS."""
     return np.array([EXPRESSIONS.index(str(sample.attributes["emotion"])) for sample in samples], np.intp)
 
 
 def augmented(sample: Sample, recipe: ExpressionTaskRecipe, rng: np.random.Generator) -> Image:
-    """A sheet of the face, turned, moved, spoilt, perhaps mirrored, its points as unsteady as a network's."""
+    """Return an augmented sheet of the face: rotated, shifted, scaled, corrupted, mirrored, with jittered landmarks."""
     options, side = recipe.augment, recipe.network.input_px
     crop = expression_crop(sample.points)
     turn = np.clip(rng.normal(0, options.rotation_deg), -options.wide_rotation_deg, options.wide_rotation_deg)
@@ -90,21 +100,21 @@ def augmented(sample: Sample, recipe: ExpressionTaskRecipe, rng: np.random.Gener
         crop, x=crop.x + float(dx), y=crop.y + float(dy), roll_rad=crop.roll_rad + float(np.deg2rad(turn)),
         size_px=crop.size_px * float(np.exp(rng.uniform(*np.log(options.scale)))),
     )  # fmt: skip
-    picture, matrix = augment.warp(sample.image, crop, side, rng)
+    image, matrix = augment.warp(sample.image, crop, side, rng)
     points = transform(sample.points, matrix)
     points += rng.normal(0, recipe.jitter * side, points.shape).astype(np.float32)
     if rng.random() < options.flip:
-        picture, points = np.ascontiguousarray(picture[:, ::-1]), mirrored(points, topology.FLIP, side)
-    return face_sheet(augment.corrupt(picture, rng, options), points)
+        image, points = np.ascontiguousarray(image[:, ::-1]), mirrored(points, topology.FLIP, side)
+    return face_sheet(augment.corrupt(image, rng, options), points)
 
 
 def exact(samples: list[Sample], side: int) -> Image:
-    """(N, S, S, 3) sheets as `facetrack.expression.Expression` makes them."""
+    """Return (N, S, S, 3) sheets without augmentation, as `facetrack.expression.Expression` makes them."""
     return np.stack([sheet_of(sample.image, sample.points, side) for sample in samples])
 
 
 class Validation:
-    """Faces of people held aside, and what the network says of them."""
+    """Metrics on the faces of held-out people."""
 
     def __init__(self, samples: list[Sample], side: int) -> None:
         self.sheets, self.labels = exact(samples, side), labels_of(samples)
@@ -117,8 +127,12 @@ class Validation:
 
 
 def figures_of(probabilities: np.ndarray, labels: Numbers) -> Figures:
-    """Macro F1 over the seven, over those with MIN_SUPPORT faces or more, the share told right, calibration error and
-    negative log-likelihood of (N, 7) probabilities."""
+    """Compute the metrics of (N, 7) probabilities against the (N,) labels.
+
+    macro_f1: mean F1 over the expressions that occur
+    macro_f1_measurable: mean F1 over those with at least MIN_SUPPORT faces
+    accuracy, calibration_error (ECE), nll: over all faces
+    """
     matrix = confusion_matrix(labels, probabilities.argmax(axis=1), len(EXPRESSIONS))
     scores, faces = f1_scores(matrix), matrix.sum(axis=1)
     measurable = faces >= MIN_SUPPORT
@@ -134,21 +148,22 @@ def figures_of(probabilities: np.ndarray, labels: Numbers) -> Figures:
 def split_people(
     samples: list[Sample], recipe: ExpressionTaskRecipe
 ) -> tuple[list[Sample], list[Sample], list[Sample]]:
-    """(training, validation, test) by the hash of the person's name; test is what `eac` validates on. Raises DataError
-    where one of them is empty."""
+    """Split by the hash of the person's name; returns (training, validation, test).
+
+    The test set is the one that the recipe `eac` validates on. Raises DataError if a set is empty.
+    """
     rest, test = packs.split(samples, recipe.test_share)
     training, validation = packs.split(rest, recipe.test_share + recipe.validation_share)
     if not (training and validation and test):
         raise DataError(
             f"{len(samples)} faces give {len(training)} to train, {len(validation)} to validate, {len(test)} to test "
-            "on; expected some of each: bring faces of more people, or other shares"
+            "on; expected at least one of each: add faces of more people, or change the shares"
         )
     return training, validation, test
 
 
 def train_expression(data: Path, run_dir: Path, recipe: ExpressionTaskRecipe) -> Figures:
-    """Train on the expressions pack, calibrate, measure, export; see `train_faces`. Raises DataError without the
-    pack."""
+    """Train on the expressions pack; see `train_faces`. Raises DataError without the pack."""
     samples = [s for s in packs.read_mesh_pack(data) if s.attributes.get("emotion") in EXPRESSIONS]
     return train_faces(*split_people(samples, recipe), run_dir, recipe)
 
@@ -156,34 +171,37 @@ def train_expression(data: Path, run_dir: Path, recipe: ExpressionTaskRecipe) ->
 def train_faces(
     training: list[Sample], validation: list[Sample], test: list[Sample], run_dir: Path, recipe: ExpressionTaskRecipe
 ) -> Figures:
-    """run_dir/model.onnx and the test's figures, named test/...; confusion.png and reliability.png show the test."""
+    """Train, calibrate on the validation set, evaluate on the test set, export to run_dir/model.onnx.
+
+    Returns the figures, those of the test set named test/..; confusion.png and reliability.png are of the test set.
+    """
     side = recipe.network.input_px
-    held_out, tested = Validation(validation, side), Validation(test, side)
+    held_out, test_set = Validation(validation, side), Validation(test, side)
     torch.manual_seed(recipe.fit.seed)
     network, loss = ExpressionNet(recipe.network), ExpressionLoss(recipe.smoothing)
     model = fit(network, Sheets(training, recipe), loss, held_out, recipe.fit, run_dir).eval().cpu()
     assert isinstance(model, ExpressionNet)
-    before = {"validation": held_out(model), "test": tested(model)}
-    uncalibrated = softmax(tested.logits(model))
+    before = {"validation": held_out(model), "test": test_set(model)}
+    uncalibrated = softmax(test_set.logits(model))
     temperature = fit_temperature(held_out.logits(model), held_out.labels)
     model.apply_temperature(temperature)
     figures = {f"validation/{name}": value for name, value in held_out(model).items()}
-    figures |= {f"test/{name}": value for name, value in tested(model).items()}
+    figures |= {f"test/{name}": value for name, value in test_set(model).items()}
     figures |= {f"{part}/calibration_error_before": before[part]["calibration_error"] for part in before}
     figures["temperature"] = temperature
-    calibrated = softmax(tested.logits(model))
-    matrix = confusion_matrix(tested.labels, calibrated.argmax(axis=1), len(EXPRESSIONS))
+    calibrated = softmax(test_set.logits(model))
+    matrix = confusion_matrix(test_set.labels, calibrated.argmax(axis=1), len(EXPRESSIONS))
     figures |= {f"test/f1_{name}": float(f1) for name, f1 in zip(EXPRESSIONS, f1_scores(matrix), strict=True)}
     save_figures(figures, run_dir)
     save_confusion(matrix, EXPRESSIONS, run_dir / "confusion.png", "expressions, test faces")
-    pairs = {"as trained": (uncalibrated, tested.labels), "calibrated": (calibrated, tested.labels)}
+    pairs = {"as trained": (uncalibrated, test_set.labels), "calibrated": (calibrated, test_set.labels)}
     save_reliability_diagram(pairs, run_dir / "reliability.png", "expressions, test faces")
     export(model, recipe, held_out.sheets, figures, run_dir)
     return figures
 
 
 def export(model: ExpressionNet, recipe: ExpressionTaskRecipe, sheets: Image, figures: Figures, run_dir: Path) -> None:
-    """run_dir/model.onnx, checked against torch."""
+    """Export to run_dir/model.onnx, checked against torch."""
     spec = ModelSpec(
         name=recipe.name,
         kind="expression",

@@ -1,4 +1,4 @@
-"""Everything that the landmark network's training is made of, put together."""
+"""Training task of the landmark network: data, loss, validation, calibration, export."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ PARITY = {
     "points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2, "visibility": 1e-3,
     "rotation": 1e-4, "rotation_sigma": 1e-2,
 }  # fmt: skip
-"""What an export may differ from torch: crop px, logits, shares, entries of a matrix and degrees."""
+"""Largest difference between an exported network's outputs and torch's: crop px, logits, probabilities, matrix entries,
+degrees."""
 POINT_OUTPUTS = {
     "points": "(N, 68, 2) x y in crop px, pixel centres at integers",
     "sigma": "(N, 68) one standard deviation of a point's error per coordinate, crop px",
@@ -47,23 +48,29 @@ TURNED_OUTPUTS = {
     "rotation_sigma": "(N, 3) one standard deviation of yaw, pitch and roll, degrees",
 }
 """With `LandmarkNetOptions.turned`."""
-JAW_IS_TRUSTED = 0.1
-"""Sets with points of less weight than this are judged by their inner points only."""
-MEASURED_FACES = 600
-"""How many training faces the labels' offset is measured on; its standard error there is .03 crop px."""
+MIN_TRUSTED_WEIGHT = 0.1
+"""Sets with landmarks of a smaller weight, such as the jaw, are evaluated on their inner landmarks only."""
+OFFSET_FACES = 600
+"""Number of training faces for the labels' offset, whose standard error is then .03 crop px."""
 
 BUNDLED = "bundled"
+"""Value of `init` for the network that comes with facetrack."""
 
 
 @dataclass(frozen=True, slots=True)
 class LandmarkRecipe:
-    """What to train the landmark network on, and how.
+    """Recipe of the landmark network's training.
 
-    repeats: how often each pack is seen in an epoch. init: weights to start from: "" for random ones, "bundled" for
-    those that come with facetrack, or the path of a run's model.safetensors or an exported .onnx; a smaller network's
-    are grown, a larger one's cut, and where `network` is left out it is that network. convention: the pack whose labels
-    say where x = 0 lies (`training.calibration.label_offset`); "" for all of them.
-    name, reproduce: what the network's file says of itself.
+    name, reproduce: for the network's metadata
+    repeats: how often each pack is repeated in an epoch
+    validation_share: held-out fraction of the people
+    init: initial weights: "" for random ones, "bundled" for those that come with facetrack, or the path of a run's
+        model.safetensors or an exported .onnx; a smaller network's are grown, a larger one's pruned
+    convention: the pack whose labels define x = 0 (`training.calibration.label_offset`); "" for all packs
+    network: size of the network; that of `init` if left out
+    crops: cropping and augmentation
+    loss: loss functions and weights of the loss terms
+    fit: options of the training loop
     """
 
     name: str = "landmarks68"
@@ -89,12 +96,12 @@ class Described(Protocol):
 
 
 def _complete(samples: list[Sample]) -> list[Sample]:
-    """Those whose points are all labelled: an error over some of the points would not compare."""
+    """Return the samples with all points labelled; errors over a part of the points are not comparable."""
     return [sample for sample in samples if np.isfinite(sample.points).all()]
 
 
 class Validation:
-    """NME on the held-aside samples of each pack, through exact boxes, and the share of presence told right."""
+    """Normalised mean error on the held-out samples of each pack, with crops from the ground-truth landmarks."""
 
     def __init__(self, samples: dict[str, list[Sample]], crops: CropOptions) -> None:
         self.sets = {
@@ -111,15 +118,15 @@ class Validation:
             truth = items["points"].numpy()
             summary = metrics.summary(outputs["points"], truth)
             figures[f"{name}_nme51"] = summary["nme_51"]
-            if float(items["weight"].min()) >= JAW_IS_TRUSTED:
+            if float(items["weight"].min()) >= MIN_TRUSTED_WEIGHT:
                 figures[f"{name}_nme"] = summary["nme"]
         return figures
 
     def sigma_ratios(self, model: nn.Module) -> list[np.ndarray]:
-        """|error| / sigma per coordinate on the sets that people labelled, jaw and all."""
+        """Return |error| / sigma of every coordinate, of each set whose landmarks are all trusted."""
         ratios, device = [], next(model.parameters()).device
         for items in self.sets.values():
-            if float(items["weight"].min()) >= JAW_IS_TRUSTED:
+            if float(items["weight"].min()) >= MIN_TRUSTED_WEIGHT:
                 outputs = predict(model, items["crop"], device)
                 error = np.abs(outputs["points"] - items["points"].numpy())
                 ratios.append((error / outputs["sigma"][..., None]).ravel())
@@ -127,7 +134,7 @@ class Validation:
 
 
 def predict(model: nn.Module, crops: torch.Tensor, device: torch.device, batch: int = 64) -> dict[str, np.ndarray]:
-    """Run the network over (N, S, S, 3) uint8 crops."""
+    """Run the network on (N, S, S, 3) uint8 crops; returns its outputs by name."""
     with torch.inference_mode():
         parts = [model(part.to(device)) for part in crops.split(batch)]
     return {name: torch.cat([part[name].cpu() for part in parts]).numpy() for name in parts[0]}
@@ -161,11 +168,11 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
 def calibrate(
     model: nn.Module, training: list[Sample], held_out: Validation, recipe: LandmarkRecipe, crops: CropOptions
 ) -> dict[str, float]:
-    """Set the network's offset and scale its sigma (`calibration`); returns both."""
+    """Set the network's offset and scale its sigma (see `training.calibration`); returns both."""
     of_convention = [s for s in _complete(training) if not recipe.convention or s.source == recipe.convention]
     offset = model.get_buffer("offset").zero_()
     if of_convention:
-        step = max(1, len(of_convention) // MEASURED_FACES)
+        step = max(1, len(of_convention) // OFFSET_FACES)
         measured = TruthCrops(of_convention[::step], crops)
         items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
         predicted = predict(model, items["crop"], torch.device("cpu"))["points"]
@@ -176,7 +183,7 @@ def calibrate(
 
 
 def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
-    """The network to train: the one that `init` names where the recipe says nothing of its own."""
+    """Return the size of the network to train: the recipe's, or that of `init` if the recipe has none."""
     if not recipe.init or recipe.network != LandmarkNetOptions():
         return recipe.network
     path = weights_path(recipe.init)
@@ -191,13 +198,15 @@ def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
 
 
 def weights_path(init: str) -> Path:
-    """The file that a recipe's `init` names."""
+    """Return the file that a recipe's `init` names."""
     return bundled_path("landmarks68") if init == BUNDLED else Path(init)
 
 
 def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:
-    """Fill the network with the weights that `init` names, which may be those of a smaller network (`models.growth`);
-    returns what an .onnx says of itself."""
+    """Load the weights that `init` names, possibly those of a smaller or larger network (see `models.growth`).
+
+    Returns the metadata of an .onnx, None for other files and without `init`.
+    """
     if not init:
         return None
     load_weights(model, weights_path(init), without=HEADS, fit=widen_to)
@@ -205,13 +214,13 @@ def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:
 
 
 def parent_spec(init: str) -> ModelSpec | None:
-    """What the file that `init` names says of itself; None where it is no .onnx."""
+    """Read the metadata of the file that `init` names; None where it is no .onnx."""
     path = weights_path(init)
     return OnnxEngine(path).spec if path.suffix == ".onnx" else None
 
 
 def landmark_spec(recipe: LandmarkRecipe, sources: Described, figures: dict[str, float]) -> ModelSpec:
-    """What the exported network says of itself."""
+    """Return the exported network's metadata."""
     return ModelSpec(
         name=recipe.name,
         kind="landmarks",
@@ -234,7 +243,7 @@ def outputs_of(network: LandmarkNetOptions) -> dict[str, str]:
 
 
 def with_parent(terms: str, parent: ModelSpec | None) -> str:
-    """The terms of a network, followed by those of the network it was initialised from where they differ."""
+    """Return the terms of a network, followed by those of the network it was initialised from if they differ."""
     if parent is None or parent.terms == terms:
         return terms
     return f"{terms} Started from {parent.name}: {parent.terms}"
@@ -247,20 +256,22 @@ def export_landmarks(model: nn.Module, spec: ModelSpec, crops: torch.Tensor, pat
 
 
 def save_predictions(model: nn.Module, validation: Validation, folder: Path, each: int = 24) -> None:
-    """best.png, median.png and worst.png of the validation faces, `each` in a sheet: predicted points green, labelled
-    ones red, the error in the title. Points that are hardly trusted do not count in it."""
+    """Draw best.png, median.png and worst.png of the validation faces, `each` per sheet.
+
+    Predicted landmarks green, labelled ones red, the error in the title; it excludes landmarks of low weight.
+    """
     crops, predicted, truth, error = [], [], [], []
     for items in validation.sets.values():
         crops.append(items["crop"].numpy())
         predicted.append(predict(model, items["crop"], next(model.parameters()).device)["points"])
         truth.append(items["points"].numpy())
-        trusted = items["weight"].numpy() >= JAW_IS_TRUSTED
+        trusted = items["weight"].numpy() >= MIN_TRUSTED_WEIGHT
         per_point = metrics.nme_per_point(predicted[-1], truth[-1])
         error.append(metrics.known_mean(np.where(trusted, per_point, np.nan), axis=1))
     faces = [face for part in zip(crops, predicted, truth, error, strict=True) for face in zip(*part, strict=True)]
 
     def cell(i: int) -> Image:
-        crop, p, t, off = faces[i]
-        return drawn(crop, p, t, title=f"{off:.1f} %")
+        crop, p, t, face_error = faces[i]
+        return drawn(crop, p, t, title=f"{face_error:.1f} %")
 
     save_extremes(np.concatenate(error), cell, folder, each)

@@ -20,7 +20,7 @@ from facetrain.samples.turned.crops import TurnedCrops
 from facetrain.samples.turned.held_out import held_out
 from facetrain.samples.turned.sources import TurnedSources, read_turned_sources
 from facetrain.tasks.landmarks import (
-    MEASURED_FACES,
+    OFFSET_FACES,
     LandmarkRecipe,
     export_landmarks,
     landmark_spec,
@@ -48,7 +48,7 @@ class TurnedRecipe:
 
     labels: the folder of the packs' label tables (`facetrack label --teacher ensemble`), "" for DATA/labels.
     repeats: how often each pack is seen for each time that `expressions` is seen once. init: as in `LandmarkRecipe`.
-    name, reproduce: what the network's file says of itself.
+    name, reproduce: for the network's metadata.
     """
 
     name: str = "landmarks68"
@@ -143,7 +143,7 @@ def set_offset(model: nn.Module, data: Path, crops: CropOptions) -> float:
     offset = model.get_buffer("offset").zero_()
     samples = read_landmark_pack(data, CONVENTION)
     samples = [s for s, out in zip(samples, held_out(CONVENTION, samples), strict=True) if not out]
-    measured = TruthCrops(samples[:: max(1, len(samples) // MEASURED_FACES)], crops)
+    measured = TruthCrops(samples[:: max(1, len(samples) // OFFSET_FACES)], crops)
     items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
     points = predict(model, items["crop"], torch.device("cpu"))["points"]
     offset.copy_(torch.from_numpy(label_offset(points, items["points"].numpy())))

@@ -1,1 +1,1 @@
-"""The training loop and its parts: optimiser, losses, checkpoints, logging, recipes."""
+"""Training loop and its parts: optimiser, losses, checkpoints, logging, recipes, calibration."""

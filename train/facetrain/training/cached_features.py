@@ -1,5 +1,4 @@
-"""What the attribute heads see of many crops, read once and kept: the trunk under them does not change, so that its
-part of the work need not be done again in every epoch."""
+"""Cached inputs of the attribute heads: the trunk below them is frozen, so it runs once per crop, not every epoch."""
 
 from __future__ import annotations
 
@@ -18,14 +17,18 @@ BATCH = 64
 
 
 class CachedFeatures(EpochItems):
-    """Readings of augmented crops.
+    """Data set of the heads' inputs for augmented crops.
 
-    Item: the parts of a `HeadInputs` without the batch axis; attributes, pose and smile_trust as in `AttributeCrops`.
+    Item: the fields of `HeadInputs` without the batch axis; attributes, pose and smile_trust as in `AttributeCrops`.
     """
 
     def __init__(self, network: AttributeNet, crops: EpochItems, draws: int, options: FitOptions) -> None:
-        """crops: as `AttributeCrops`. draws: how many of them are read, some 13 kB each. options: device, seed and data
-        processes."""
+        """Compute the features of `draws` crops.
+
+        crops: as `AttributeCrops`
+        draws: number of crops, some 13 kB of features each
+        options: device, seed and number of data-loading workers
+        """
         super().__init__(draws, options.seed)
         order = epoch_order(len(crops), np.random.default_rng((options.seed, 0)), draws)
         loader = DataLoader(
@@ -35,21 +38,21 @@ class CachedFeatures(EpochItems):
         network = network.eval().to(device)
         parts: dict[str, list[Tensor]] = {}
         with progress_bar(True) as progress:
-            bar = progress.add_task("reading crops", total=len(loader), loss="")
+            bar = progress.add_task("computing features", total=len(loader), loss="")
             for batch in loader:
                 labels = {name: value for name, value in batch.items() if name != "crop"}
-                reading = extract_features(network, batch["crop"], device) | labels
-                for name, part in reading.items():
+                features = extract_features(network, batch["crop"], device) | labels
+                for name, part in features.items():
                     parts.setdefault(name, []).append(part)
                 progress.update(bar, advance=1)
-        self.parts = {name: torch.cat(some) for name, some in parts.items()}
+        self.parts = {name: torch.cat(batches) for name, batches in parts.items()}
 
     def item(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
         return {name: part[index].float() for name, part in self.parts.items()}
 
 
 def extract_features(network: AttributeNet, crops: Tensor, device: torch.device) -> dict[str, Tensor]:
-    """The Reading of (N, S, S, 3) uint8 crops by its parts' names, in half precision."""
+    """Return the fields of `HeadInputs` for (N, S, S, 3) uint8 crops, by name, in half precision."""
     with torch.inference_mode():
         chunks = [network.reading(part.to(device)) for part in crops.split(BATCH)]
     columns = zip(*chunks, strict=True)

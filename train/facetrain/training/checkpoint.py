@@ -1,4 +1,4 @@
-"""A run's state on disk. Nothing is ever unpickled: torch's weights_only reader and safetensors."""
+"""Checkpoints and weights on disk, without unpickling: torch's weights_only reader and safetensors."""
 
 from __future__ import annotations
 
@@ -15,36 +15,37 @@ from torch import Tensor, nn
 from facetrack.errors import DataError
 
 Fit = Callable[[dict[str, Tensor], nn.Module], dict[str, Tensor]]
+"""Adapts the state dict of a smaller or larger network to a model."""
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
-    """Write beside the old one, then replace it: a kill in between loses one epoch at most."""
-    beside = path.with_name(path.name + ".new")
-    torch.save(state, beside)
-    beside.replace(path)
+    """Write to a temporary file, then rename: a crash loses at most one epoch."""
+    temporary = path.with_name(path.name + ".new")
+    torch.save(state, temporary)
+    temporary.replace(path)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Raises DataError where the file is no checkpoint."""
+    """Read a checkpoint; raises DataError if the file is none."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # torch remarks on a stranger's pickle before refusing it
+        with warnings.catch_warnings(action="ignore"):  # torch warns of a foreign pickle before it refuses the file
             return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a broken file fails in many ways, none of them worth telling apart
+    except Exception as error:  # a broken file raises many types of error; the message is the same for all
         raise DataError(
             f"{path} is not a checkpoint of facetrack ({type(error).__name__}); delete it or choose a new --out"
         ) from error
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
-    """The network's parameters and buffers as safetensors."""
+    """Write the network's parameters and buffers as safetensors."""
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
 
 
 def load_weights(model: nn.Module, path: Path, without: str = "", fit: Fit | None = None) -> None:
-    """Fill `model` from a run's model.safetensors or from a network that facetrain exported (.onnx).
+    """Load the weights of `model` from a run's model.safetensors or from a network that facetrain exported (.onnx).
 
-    without: the beginning of names in the file that `model` does not have, such as those of heads put on it later.
-    fit: what makes a relative's weights fill `model`, such as `models.growth.fitted`.
+    without: prefix of names in the file to leave out, such as those of heads that `model` does not have
+    fit: adapts the weights of a smaller or larger network to `model`, such as `models.growth.widen_to`
     Raises DataError for another network's file, and names the first difference.
     """
     state = read_weights(path)
@@ -53,8 +54,8 @@ def load_weights(model: nn.Module, path: Path, without: str = "", fit: Fit | Non
     if fit is not None:
         state = fit(state, model)
     ours = model.state_dict()
-    # Batch norms count their batches; the count matters to no result, and an exported file does not hold it. Landmark
-    # networks of before November 2026 had no offset: it is zero.
+    # Exported files lack the batch norms' batch counts, which affect no result, and landmark networks from before
+    # November 2026 lack the offset, which is zero.
     state |= {name: value for name, value in ours.items() if name.endswith("num_batches_tracked")}
     state = {name: value for name, value in ours.items() if name == "offset"} | state
     _check_same(ours, state, path)
@@ -62,7 +63,7 @@ def load_weights(model: nn.Module, path: Path, without: str = "", fit: Fit | Non
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """What a run's model.safetensors or an exported .onnx holds, by torch's names. Raises DataError for other files."""
+    """Read the state dict of a run's model.safetensors or of an exported .onnx; raises DataError for other files."""
     return _from_onnx(path) if path.suffix == ".onnx" else _from_safetensors(path)
 
 
@@ -76,7 +77,7 @@ def _from_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _from_onnx(path: Path) -> dict[str, Tensor]:
-    """Initializers by the names that torch gave them; equal ones are stored once and passed on by Identity nodes."""
+    """Read the initializers by their torch names; equal ones are stored once and copied by Identity nodes."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -92,6 +93,7 @@ def _from_onnx(path: Path) -> dict[str, Tensor]:
 
 
 def _check_same(expected: dict[str, Tensor], got: dict[str, Tensor], path: Path) -> None:
+    """Raise DataError for the first name or shape that differs."""
     for name in expected.keys() | got.keys():
         ours, theirs = expected.get(name), got.get(name)
         if ours is None or theirs is None or ours.shape != theirs.shape:

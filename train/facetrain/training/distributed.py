@@ -1,4 +1,4 @@
-"""Several processes training one network, as torchrun starts them; one process where it did not."""
+"""Distributed data-parallel training under torchrun; a single process without it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """rank: this process, 0 leads: it alone validates and writes. count: how many there are."""
+    """Process group of a training.
+
+    rank: rank of this process; only rank 0 validates and writes
+    count: number of processes
+    """
 
     rank: int = 0
     count: int = 1
@@ -24,22 +28,22 @@ class Workers:
         return self.rank == 0
 
     def share(self, batch: list[int]) -> list[int]:
-        """This process's part of a batch of indices."""
+        """Return this process's part of a batch of indices."""
         return batch[self.rank :: self.count]
 
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
-        """The network with its gradients averaged over all processes."""
+        """Wrap the network so that its gradients are averaged over all processes."""
         if self.count == 1:
             return model
         return DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
 
     def agree(self, stop: bool) -> bool:
-        """Rank 0's word, in every process."""
+        """Broadcast rank 0's decision to every process."""
         if self.count == 1:
             return stop
-        word = torch.tensor([int(stop)])
-        distributed.broadcast(word, 0)
-        return bool(word.item())
+        decision = torch.tensor([int(stop)])
+        distributed.broadcast(decision, 0)
+        return bool(decision.item())
 
 
 @contextmanager
@@ -49,17 +53,17 @@ def workers(device: torch.device) -> Iterator[Workers]:
     if count == 1:
         yield Workers()
         return
-    # gloo carries the small words of `agree` on any device; NCCL the gradients between GPUs.
+    # gloo broadcasts the decision of `agree` on any device; NCCL averages the gradients between GPUs.
     distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     try:
         yield Workers(distributed.get_rank(), count)
-        distributed.barrier()  # rank 0 keeps the others' meeting place: it must not be gone while they take leave
+        distributed.barrier()  # rank 0 hosts the TCP store: keep it alive until all ranks are done
     finally:
         distributed.destroy_process_group()
 
 
 def pick_device(name: str) -> torch.device:
-    """auto: a GPU if there is one, this process's own under torchrun."""
+    """Return the device by name; "auto" is a GPU if there is one, under torchrun the process's own."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda":

@@ -1,10 +1,10 @@
-"""The training loop, in plain sight: the same for every network.
+"""Training loop, the same for every network.
 
     for epoch: for batch: forward, loss, backward, step, average; then validate the average, log, save.
 
-The learning rate is a function of the step, the order of the samples and the network's own random numbers (dropout) of
-(seed, epoch), and a sample's augmentation of (seed, epoch, index): so a run resumed from its last checkpoint repeats
-what the uninterrupted one would have done.
+The learning rate is a function of the step, the order of the samples and the global generators (dropout) of
+(seed, epoch), and a sample's augmentation of (seed, epoch, index): so a run resumed from its last checkpoint gives the
+same result as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from facetrain.training.optim import learning_rate_factor
 __all__ = ["FitOptions", "Run", "fit"]
 
 DRAW_EVERY_S = 10.0
-"""Epochs may be shorter than the drawing of their curves."""
+"""Least interval between two drawings of the curves, which may take longer than an epoch."""
 
 Batch = dict[str, Tensor]
 LossFunction = Callable[[dict[str, Tensor], Batch], dict[str, Tensor]]
@@ -51,19 +51,20 @@ def fit(
     run_dir: Path,
     inputs: Sequence[str] = (),
 ) -> nn.Module:
-    """Train `model` and return its running average (of the best epoch, if the options name a metric).
+    """Train `model` and return its exponential moving average (of the best epoch, if the options name a metric).
 
-    inputs: the entries of a batch that go into the network, in order; the first one where nothing is said. loss_fn gets
-    the outputs and the batch and returns terms, "total" among them; if it has set_epoch(epoch), that is called.
-    run_dir gets model.safetensors, last.pt (everything needed to go on, written after every epoch and taken up if it is
-    there), history.jsonl, curves.png and TensorBoard's log. `validate` gets the average in eval mode.
+    loss_fn: (outputs, batch) -> loss terms by name, "total" among them; its set_epoch(epoch) is called if it has one
+    validate: (moving average in eval mode) -> validation figures by name
+    run_dir: gets model.safetensors, last.pt (the checkpoint, written after every epoch, from which a run resumes if it
+        exists), history.jsonl, curves.png and TensorBoard's log
+    inputs: names of the batch entries that are the network's inputs, in order; the first entry by default
     """
     if options.threads:
         torch.set_num_threads(options.threads)
     device = pick_device(options.device)
     with workers(device) as group:
         run = Run(model, dataset, loss_fn, options, run_dir, device, group, inputs)
-        run_dir.mkdir(parents=True, exist_ok=True)  # not before: options that cannot work leave no folder
+        run_dir.mkdir(parents=True, exist_ok=True)  # after `Run` has checked the options: an error leaves no folder
         run.resume()
         with progress_bar(group.is_main) as progress:
             while not run.finished:
@@ -78,7 +79,7 @@ def fit(
 
 
 class Run:
-    """What a training run carries from epoch to epoch."""
+    """State of a training run: network, moving average, optimizer, history, best epoch."""
 
     def __init__(
         self,
@@ -124,11 +125,11 @@ class Run:
 
     @property
     def kept(self) -> nn.Module:
-        """The weights that are validated and saved."""
+        """The network that is validated and saved: the moving average, or the trained weights without one."""
         return self.average.module if self.options.ema_decay else self.model
 
     def train_epoch(self, progress: Progress) -> dict[str, float]:
-        """One pass over the data; returns the mean of each loss term."""
+        """Train one epoch; returns its number, learning rate, duration and the mean of each loss term."""
         started, sums, rate = time.monotonic(), dict[str, float](), 0.0
         seed_everything(self.options.seed, self.epoch)
         optim.train_mode(self.model, self.options.freeze)
@@ -147,6 +148,7 @@ class Run:
         return {"epoch": float(self.epoch), "lr": rate, "seconds": time.monotonic() - started, **entry}
 
     def _set_rate(self) -> float:
+        """Set the optimizer's learning rates for this step; returns the one without a layer's factor."""
         options, total = self.options, self.steps_per_epoch * self.options.epochs
         factor = learning_rate_factor(
             options.schedule, self.step, total, options.warm_up, options.milestones, options.drop
@@ -171,7 +173,7 @@ class Run:
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def _update_average(self) -> None:
-        # A young average must forget the random start: for the first half of the first epoch it is a mere copy.
+        # For the first half of the first epoch the average is a copy: it must not contain the random initialisation.
         if self.step < min(200, self.steps_per_epoch // 2):
             self.average.n_averaged.zero_()
         self.average.update_parameters(self.model)
@@ -189,7 +191,7 @@ class Run:
         )
 
     def _order(self) -> NDArray[np.intp]:
-        """The numbers of the epoch's samples, the same in every process."""
+        """Draw the indices of the epoch's samples, the same in every process."""
         options, dataset = self.options, self.dataset
         rng = np.random.default_rng((options.seed, self.epoch))
         draws = options.per_epoch or len(dataset)
@@ -198,7 +200,7 @@ class Run:
         return epoch_order(len(dataset), rng, draws)
 
     def finish_epoch(self, entry: dict[str, float]) -> None:
-        """Count the epoch, keep it if it is the best, and save; every process learns whether to go on."""
+        """Count the epoch, save the checkpoint and the best weights; every process gets the decision to stop."""
         self.epoch += 1
         if self.group.is_main:
             self.history.append(entry)
@@ -212,8 +214,8 @@ class Run:
             return
         key = f"val_{name.removeprefix('-')}"
         if key not in entry:
-            there = ", ".join(n.removeprefix("val_") for n in entry if n.startswith("val_"))
-            raise DataError(f"fit.best_metric is '{name}', but validation gives {there}")
+            available = ", ".join(n.removeprefix("val_") for n in entry if n.startswith("val_"))
+            raise DataError(f"fit.best_metric is '{name}', but validation gives {available}")
         figure = -entry[key] if name.startswith("-") else entry[key]
         if figure < self.best:
             self.best, self.best_epoch = figure, self.epoch
@@ -230,7 +232,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
         }
-        # First what the checkpoint can write again, then the checkpoint: a kill in between repeats the epoch.
+        # History first, checkpoint last: after a crash in between, the epoch is repeated and the history rewritten.
         (self.run_dir / "history.jsonl").write_text("".join(json.dumps(e) + "\n" for e in self.history))
         save_checkpoint(state, self.run_dir / "last.pt")
         if self.finished or time.monotonic() - self._drawn_s > DRAW_EVERY_S:
@@ -238,7 +240,7 @@ class Run:
             self._drawn_s = time.monotonic()
 
     def resume(self) -> None:
-        """Take up run_dir/last.pt if it is there."""
+        """Resume from the checkpoint run_dir/last.pt if it exists."""
         path = self.run_dir / "last.pt"
         if not path.exists():
             return
@@ -255,7 +257,7 @@ class Run:
             ) from error
 
     def close(self) -> nn.Module:
-        """Save and return what is kept."""
+        """Save and return the final network, restoring the best epoch's weights if there are any."""
         best = self.run_dir / "best.safetensors"
         if self.options.best_metric and best.exists():
             load_weights(self.kept, best)
@@ -265,8 +267,10 @@ class Run:
 
 
 def seed_everything(seed: int, epoch: int) -> None:
-    """Python's, NumPy's and torch's global generators: dropout and libraries below us use them. Anew in every epoch, so
-    that a resumed run needs not know how far they had come."""
+    """Seed the global generators of Python, NumPy and torch, which dropout and libraries use.
+
+    Once per epoch, so that the checkpoint need not hold their state.
+    """
     mixed = int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
     random.seed(mixed)
     np.random.seed(mixed)
@@ -274,7 +278,7 @@ def seed_everything(seed: int, epoch: int) -> None:
 
 
 def limit_worker_threads(_: int) -> None:
-    """A data process that spreads over all cores only takes them from the training."""
+    """Limit a data-loading worker to one thread: more would compete with the training."""
     import cv2
 
     cv2.setNumThreads(0)

@@ -1,4 +1,4 @@
-"""How long, how fast and on which part of the data a network is trained."""
+"""Options of the training loop."""
 
 from __future__ import annotations
 
@@ -11,17 +11,29 @@ from facetrain.training.optim import SCHEDULES
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """epochs, batch (over all processes), seed, device: as usual.
+    """Options of the training loop; a recipe's section `fit`.
 
-    per_epoch: samples drawn in an epoch, 0 for as many as there are. balance: 0 draws classes as they come, 1 equally
-    often, for data that has classes; see `samples.sampling`.
-    optimizer: adamw, adam or sgd (Nesterov, with `momentum`). learning_rate: the peak; schedule, warm_up, milestones,
-    drop: see `schedule`. layer_rates, freeze: see `training.optim`; keys are beginnings of parameter names.
-    ema_decay: of the weights' running average, which is what is validated and kept; 0 keeps the weights themselves.
-    clip_norm: largest gradient norm, 0 for none. best_metric: a validation figure, lower is better ("-f1" for higher);
-    the weights of its best epoch are kept, and after `patience` epochs without a better one (0: never) the run ends.
-    amp: bfloat16 where it is safe. compile: torch.compile. threads: 0 leaves torch's own choice. workers: data
-    processes.
+    epochs: number of epochs
+    batch: samples per step, over all processes
+    per_epoch: samples drawn per epoch, 0 for the size of the data set
+    balance: 0 draws classes by their frequency, 1 equally often, for data that has classes; see `samples.sampling`
+    optimizer: adamw, adam or sgd (Nesterov)
+    learning_rate: the peak
+    momentum: of sgd
+    weight_decay: of kernels and matrices
+    schedule, warm_up, milestones, drop: see `training.optim.learning_rate_factor`
+    layer_rates: factors on the learning rate by prefixes of parameter names, see `training.optim.make_optimizer`
+    freeze: prefixes of the names of parameters that are not trained
+    ema_decay: of the weights' exponential moving average, which is validated and saved; 0 saves the weights themselves
+    clip_norm: largest gradient norm, 0 for no limit
+    best_metric: a validation figure, lower is better ("-f1" for higher); the weights of its best epoch are saved
+    patience: the run ends after this many epochs without a better figure; 0 never
+    amp: bfloat16 autocast
+    compile: torch.compile
+    workers: data-loading processes
+    threads: of torch; 0 leaves torch's default
+    seed: of sampling, augmentation and dropout
+    device: auto, cpu or cuda
     """
 
     epochs: int = 14

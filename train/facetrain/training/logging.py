@@ -1,4 +1,4 @@
-"""What a person sees of a training run: a bar, a line per epoch, TensorBoard's log, a picture of the curves."""
+"""Logging of a training run: progress bar, a console line per epoch, TensorBoard, plot of the curves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 
 def progress_bar(shown: bool) -> Progress:
-    """Steps of the epoch, time left, and the last loss (the field `loss`)."""
+    """Make a progress bar with steps, remaining time and the last loss (the field `loss`)."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -22,20 +22,20 @@ def progress_bar(shown: bool) -> Progress:
 
 
 def describe(entry: dict[str, float]) -> str:
-    """One line of the log."""
+    """Format an epoch's console line."""
     values = "  ".join(f"{name} {value:.4g}" for name, value in entry.items() if name not in ("epoch", "lr", "seconds"))
     return f"epoch {entry['epoch'] + 1:.0f}  {entry['seconds']:.0f} s  {values}"
 
 
 def log(entry: dict[str, float], folder: Path, epoch: int) -> None:
-    """The figures of one epoch, for TensorBoard; one file per epoch, so a killed run leaves no half-written one."""
+    """Write an epoch's figures for TensorBoard; one file per epoch, so that a crash leaves no incomplete file."""
     with SummaryWriter(str(folder)) as board:
         for name, value in entry.items():
             board.add_scalar(name, value, epoch)
 
 
 def save_curves(history: list[dict[str, float]], path: Path) -> None:
-    """Losses on the left, validation figures on the right, over the epochs."""
+    """Plot the losses (left) and the validation figures (right) over the epochs."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -48,7 +48,7 @@ def save_curves(history: list[dict[str, float]], path: Path) -> None:
 
 
 def _plot(axis: Axes, history: list[dict[str, float]], prefix: str, title: str) -> None:
-    """Every figure whose name starts with `prefix`; logarithmic where all are positive."""
+    """Plot every figure whose name starts with `prefix`, on a logarithmic axis if all values are positive."""
     epochs = [entry["epoch"] + 1 for entry in history]
     names = [name for name in history[-1] if name.startswith(prefix)]
     values = [[entry.get(name, float("nan")) for entry in history] for name in names]

@@ -1,4 +1,4 @@
-"""Losses for landmarks. Errors are in crop px unless said otherwise; weights mask what is unknown."""
+"""Losses of landmarks and expressions; errors are in crop px unless stated otherwise, weights mask missing labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from facetrack.errors import DataError
 
 
 def wing(error: Tensor, w: float = 10.0, epsilon: float = 2.0) -> Tensor:
-    """Wing loss (Feng et al., CVPR 2018, eq. 5), element by element: logarithmic below w, linear above it.
+    """Compute the wing loss, elementwise: logarithmic below w, linear above (Feng et al., CVPR 2018, eq. 5).
 
     w ln(1 + |x| / epsilon) for |x| < w, else |x| - C with C = w - w ln(1 + w / epsilon).
     """
@@ -26,9 +26,9 @@ def wing(error: Tensor, w: float = 10.0, epsilon: float = 2.0) -> Tensor:
 def adaptive_wing(
     predicted: Tensor, target: Tensor, alpha: float = 2.1, omega: float = 14.0, epsilon: float = 1.0, theta: float = 0.5
 ) -> Tensor:
-    """Adaptive wing loss for heatmaps in 0..1 (Wang, Bo, Fuxin, ICCV 2019, eq. 3), element by element.
+    """Compute the adaptive wing loss of heatmaps in 0..1, elementwise (Wang, Bo, Fuxin, ICCV 2019, eq. 3).
 
-    omega ln(1 + |d / epsilon|^(alpha - y)) for |d| < theta, else A |d| - C with A and C such that both meet smoothly.
+    omega ln(1 + |d / epsilon|^(alpha - y)) for |d| < theta, else A |d| - C with A and C for a continuous derivative.
     """
     d, power = (target - predicted).abs(), alpha - target
     ratio = theta / epsilon
@@ -38,34 +38,35 @@ def adaptive_wing(
 
 
 def pairwise(predicted: Tensor, target: Tensor) -> Tensor:
-    """(N, K, 2) -> (N,): mean squared error of the differences between all pairs of points.
+    """Compute the mean squared error of the differences between all pairs of points.
 
-    Kept as a warning: it is blind to a shift that all points share, because (p_i + t) - (p_j + t) = p_i - p_j. A
-    network trained on it alone learns the shape of a face and not where it is.
-    `evaluation.landmarks.diagnostics.shift_sensitivity` tells such a loss.
+    Kept as a counterexample: it is invariant to a common shift of all points, because (p_i + t) - (p_j + t) =
+    p_i - p_j. A network trained on it alone learns the shape of a face and not its position.
+    `evaluation.landmarks.diagnostics.shift_sensitivity` detects such a loss.
+    predicted, target: (N, K, 2). Returns (N,).
     """
     error = predicted - target
-    spread = error - error.mean(dim=1, keepdim=True)
+    deviation = error - error.mean(dim=1, keepdim=True)
     # The mean over all pairs of |e_i - e_j|^2 is twice the variance of the errors.
-    return 2 * (spread**2).mean(dim=(1, 2))
+    return 2 * (deviation**2).mean(dim=(1, 2))
 
 
 def gaussian_nll(error: Tensor, sigma: Tensor) -> Tensor:
-    """Negative log-likelihood of a normal density: log(sigma sqrt(2 pi)) + x^2 / (2 sigma^2), element by element."""
+    """Compute the normal density's negative log-likelihood, elementwise: log(sigma sqrt(2 pi)) + x^2 / (2 sigma^2)."""
     return torch.log(sigma) + 0.5 * math.log(2 * math.pi) + error**2 / (2 * sigma**2)
 
 
 def laplace_nll(error: Tensor, sigma: Tensor) -> Tensor:
-    """Negative log-likelihood of a Laplace density with standard deviation sigma: scale b = sigma / sqrt(2).
+    """Compute the Laplace density's negative log-likelihood, elementwise: log(2 b) + |x| / b with b = sigma / sqrt(2).
 
-    log(2 b) + |x| / b, element by element.
+    sigma: standard deviation.
     """
     b = sigma / math.sqrt(2)
     return torch.log(2 * b) + error.abs() / b
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Mean of `values` under `weight`; 0 where nothing counts."""
+    """Return the weighted mean; 0 if all weights are 0."""
     return (values * weight).sum() / weight.sum().clamp(min=1.0)
 
 
@@ -75,15 +76,19 @@ POINT_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "l2": torch.square,
     "smooth_l1": lambda error: F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none"),
 }
-"""Of the error in crop px, element by element, as recipes name them."""
+"""Elementwise losses of the error in crop px, by the names that recipes use."""
 
 
 @dataclass(frozen=True, slots=True)
 class LandmarkLoss:
-    """One of POINT_LOSSES on the points, a likelihood for sigma alone, binary cross-entropy for presence.
+    """Loss of the landmark network: points, sigma, presence.
 
-    The likelihood (laplace or gaussian) sees the points' errors as constants: it teaches the network to know its
-    errors, not to choose which to make.
+    The likelihood's gradient does not reach the points: it fits sigma to their errors and does not trade one for the
+    other. Presence has a binary cross-entropy loss.
+
+    points: one of POINT_LOSSES
+    likelihood: of the errors given sigma, laplace or gaussian
+    sigma_weight, presence_weight: weights relative to the points' loss
     """
 
     points: str = "wing"
@@ -112,7 +117,7 @@ class LandmarkLoss:
 
 
 class ExpressionLoss:
-    """Cross-entropy with smoothed labels: many of the pack's are one person's opinion."""
+    """Cross-entropy with label smoothing: many of the pack's labels are a single annotator's."""
 
     def __init__(self, smoothing: float) -> None:
         self.smoothing = smoothing

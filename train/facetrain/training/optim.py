@@ -1,4 +1,4 @@
-"""Which parameters are trained, by which optimizer, at which rate."""
+"""Optimizers, parameter groups, frozen layers and learning rate schedules."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def make_optimizer(
     momentum: float,
     layer_rates: Mapping[str, float],
 ) -> torch.optim.Optimizer:
-    """AdamW, Adam, or SGD with Nesterov's momentum over the parameters that are not frozen.
+    """Make AdamW, Adam, or SGD with Nesterov momentum for the parameters that are not frozen.
 
-    layer_rates: factor on the learning rate for parameters whose names start with the key; the longest key wins. Each
-    group remembers its factor as "rate". Kernels and matrices decay, biases and norms do not.
+    Weight decay applies to kernels and matrices, not to biases and norms.
+    layer_rates: factor on the learning rate by prefix of the parameter name; the longest prefix wins. Each parameter
+    group has its factor as "rate". Raises DataError if every parameter is frozen.
     """
     groups = parameter_groups(model, learning_rate, weight_decay, layer_rates)
     if not groups:
@@ -42,7 +43,7 @@ def make_optimizer(
 def parameter_groups(
     model: nn.Module, learning_rate: float, weight_decay: float, layer_rates: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Trained parameters, grouped by their rate and whether they decay."""
+    """Group the trained parameters by learning rate factor and weight decay."""
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -55,12 +56,12 @@ def parameter_groups(
 
 
 def _rate_of(name: str, layer_rates: Mapping[str, float]) -> float:
-    fitting = [prefix for prefix in layer_rates if name.startswith(prefix)]
-    return layer_rates[max(fitting, key=len)] if fitting else 1.0
+    prefixes = [prefix for prefix in layer_rates if name.startswith(prefix)]
+    return layer_rates[max(prefixes, key=len)] if prefixes else 1.0
 
 
 def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
-    """Stop training the parameters whose names start with one of `prefixes`; DataError for one that fits none."""
+    """Freeze the parameters whose names start with one of `prefixes`; raises DataError for a prefix of none."""
     names = [name for name, _ in model.named_parameters()]
     for prefix in prefixes:
         if not any(name.startswith(prefix) for name in names):
@@ -73,7 +74,7 @@ def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
 
 
 def train_mode(model: nn.Module, frozen: Sequence[str]) -> None:
-    """Training mode, but the frozen layers' batch norms keep their statistics: they belong to the old data."""
+    """Set training mode, except for the frozen layers' batch norms, whose statistics are those of the old data."""
     model.train()
     for name, module in model.named_modules():
         if frozen and name.startswith(tuple(frozen)) and isinstance(module, _BatchNorm):
@@ -83,11 +84,11 @@ def train_mode(model: nn.Module, frozen: Sequence[str]) -> None:
 def learning_rate_factor(
     schedule: str, step: int, total: int, warm_up: float, milestones: tuple[float, ...] = (), drop: float = 0.1
 ) -> float:
-    """Share of the peak learning rate at `step` of `total`.
+    """Return the learning rate at `step` of `total` as a fraction of its peak.
 
-    warm_up: share of the steps in which every schedule rises linearly. Then one_cycle (the second half of Smith & Topin
-    2019) and cosine (Loshchilov & Hutter 2017) fall by half a cosine, to a thousandth and to zero; step multiplies by
-    `drop` at each of `milestones` (shares of the run); constant stays.
+    warm_up: fraction of the steps in which every schedule rises linearly. Then one_cycle (the second half of Smith &
+    Topin 2019) and cosine (Loshchilov & Hutter 2017) fall by half a cosine, to a thousandth and to zero; step
+    multiplies by `drop` at each of `milestones` (fractions of the run); constant stays.
     """
     rise = int(total * warm_up)
     if step < rise:

@@ -1,5 +1,4 @@
-"""Recipes: a TOML file for every training, read into the frozen dataclasses that the code uses, and written back with
-the run."""
+"""Recipes: the configuration of a training as a TOML file, read into frozen dataclasses and saved with the run."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ FOLDER = Path(__file__).parents[1] / "recipes"
 def load(kind: type[R], path: Path, overrides: Sequence[str] = (), quick: bool = False) -> R:
     """Read `path` as a recipe of the dataclass `kind`.
 
-    A table [quick] in the file holds what to change for a run of a few minutes; it counts only if `quick` is set.
+    A table [quick] in the file holds changes for a run of a few minutes; it is applied only if `quick` is set.
     overrides: "section.key=value", value in TOML, such as "fit.epochs=3". Raises DataError for an unreadable file, an
     unknown key, or a value of the wrong type, and names it.
     """
@@ -29,10 +28,10 @@ def load(kind: type[R], path: Path, overrides: Sequence[str] = (), quick: bool =
         values = tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path}: cannot be read as a recipe ({error}); expected a TOML file") from error
-    values.pop("task", None)  # says which recipe this is, for `catalogue`
-    short = values.pop("quick", {})
+    values.pop("task", None)  # read by `tasks.catalogue`
+    quick_changes = values.pop("quick", {})
     if quick:
-        _merge(values, short)
+        _merge(values, quick_changes)
     for override in overrides:
         _override(values, override)
     return build(kind, values, path.name)
@@ -54,7 +53,7 @@ def _override(values: dict[str, Any], text: str) -> None:
     for section in sections:
         values = values.setdefault(section, {})
     if name == "preset":
-        values.clear()  # asked for by hand, a preset replaces what the file says of the section
+        values.clear()  # a preset given as override replaces the file's section
     try:
         values[name] = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -62,11 +61,13 @@ def _override(values: dict[str, Any], text: str) -> None:
 
 
 def build(kind: type[R], values: Mapping[str, Any], where: str, base: R | None = None) -> R:
-    """A dataclass whose fields all have defaults, from nested mappings; lists become tuples where the field is one.
+    """Build a dataclass, whose fields all have defaults, from nested mappings; lists become tuples for tuple fields.
 
-    base: what holds where `values` say nothing; the defaults if None. A section keeps the defaults of its owner:
-    where a recipe's `fit` starts with 24 epochs and batches of 32, setting one leaves the other. Of a dataclass with a
-    class method `preset`, the key `preset` chooses what the section starts from instead.
+    A section keeps the defaults of the dataclass that holds it: where a recipe's `fit` defaults to 24 epochs and
+    batches of 32, setting one leaves the other. For a dataclass with a class method `preset`, the key `preset` selects
+    the section's defaults instead.
+    where: file and section for error messages
+    base: values of the fields that `values` lacks; None for the dataclass's defaults
     """
     values = dict(values)
     preset = getattr(kind, "preset", None)
@@ -105,7 +106,7 @@ def _convert(hint: Any, value: Any, where: str, base: Any = None) -> Any:
 
 
 def dump(recipe: Any) -> str:
-    """The whole recipe as TOML, defaults written out."""
+    """Return the whole recipe as TOML, defaults included."""
     return "\n".join(_lines(dataclasses.asdict(recipe), ())) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""report.md of a run folder: what was trained, on what, how well, and how to go on. One page for every recipe."""
+"""Report of a run folder (report.md): data, figures, training, exported networks, recipe; the same for every recipe."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from facetrain.training.fit import FitOptions
 
 NAME = "report.md"
 ORDER = ("curves", "best", "median", "worst", "predictions")
-"""Pictures that come first; others follow by name."""
-NOTHING_EXPORTED = "Nothing was exported: the network learned nothing that could be (see the figures).\n"
+"""Pictures that come first; the rest follow by name."""
+NOTHING_EXPORTED = "Nothing was exported: the network learned nothing useful (see the figures).\n"
 
 
 def write_report(
     run_dir: Path, command: str, data: Path, recipe: Any, figures: Mapping[str, float], resumed: bool
 ) -> Path:
-    """Write run_dir/report.md about a training that has ended, whole or resumed; returns its path.
+    """Write run_dir/report.md of a finished training; returns its path.
 
-    command: as typed. resumed: whether an earlier session had begun it. recipe: the resolved one. Everything else is
-    read from what the run left in its folder: the networks, the histories of all its epochs, the pictures. Under
-    torchrun the first process alone writes.
+    Networks, histories and pictures are read from the run folder. Under torchrun only rank 0 writes.
+    command: as typed
+    recipe: resolved, with presets, [quick] and overrides applied
+    resumed: whether the training was resumed from a checkpoint
     """
     path = run_dir / NAME
     if os.environ.get("RANK", "0") != "0":
@@ -60,15 +61,15 @@ def write_report(
 
 
 def stage_folders(run_dir: Path) -> list[Path]:
-    """The run's own folder, and those of its stages: what `fit` wrote a history into."""
+    """Return the run's folder and those of its stages, the subfolders with a history."""
     return [run_dir, *sorted(path.parent for path in run_dir.glob("*/history.jsonl"))]
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The curves first, then the sheets, then the rest."""
-    found = {path.stem: path for path in sorted(folder.glob("*.png"))}
-    names = [name for name in ORDER if name in found]
-    return [found[name] for name in (*names, *(name for name in found if name not in ORDER))]
+    """Return the folder's pictures, those of ORDER first."""
+    pictures = {path.stem: path for path in sorted(folder.glob("*.png"))}
+    names = [name for name in ORDER if name in pictures]
+    return [pictures[name] for name in (*names, *(name for name in pictures if name not in ORDER))]
 
 
 def _data(data: Path, specs: list[ModelSpec]) -> str:
@@ -105,7 +106,7 @@ def _minutes(seconds: float) -> str:
 
 
 def _device(recipe: Any) -> str:
-    """By the options of the recipe's first stage."""
+    """Describe the device that the options of the recipe's first stage select."""
     values = (getattr(recipe, field.name) for field in dataclasses.fields(recipe))
     options = next((value for value in values if isinstance(value, FitOptions)), FitOptions())
     device = pick_device(options.device)
@@ -116,14 +117,14 @@ def _device(recipe: Any) -> str:
 
 
 def _network(run_dir: Path, folder: Path, spec: ModelSpec) -> str:
-    """What the file gives, the proof of its export, and the commands that use it."""
+    """Describe an exported network: outputs, parity with torch, commands that use it."""
     file = (folder / "model.onnx").relative_to(run_dir)
     size = "any size" if spec.input_px is None else f"{spec.input_px} px"
     parity = [(name, f"{value:.2g}") for name, value in spec.parity.items()]
     return "\n".join(
         [
             f"`{file}`: {spec.kind} network `{spec.name}`, {size}, {spec.topology}.\n",
-            markdown.table(("output", "what it is"), spec.outputs.items()),
+            markdown.table(("output", "meaning"), spec.outputs.items()),
             "Largest difference between torch and ONNX Runtime, on real crops:\n",
             markdown.table(("output", "difference"), parity),
             markdown.code("\n".join(next_commands(folder, spec)), "sh"),
@@ -132,7 +133,7 @@ def _network(run_dir: Path, folder: Path, spec: ModelSpec) -> str:
 
 
 def next_commands(folder: Path, spec: ModelSpec) -> list[str]:
-    """What to do with a run folder's network."""
+    """Return the commands that run and evaluate a run folder's network."""
     model = shlex.quote(str(folder / "model.onnx"))
     if spec.kind == "detector":
         return [f"facetrack eval detector --data DATA --model {model}"]

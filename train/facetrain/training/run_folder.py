@@ -1,4 +1,4 @@
-"""The one door through which every recipe trains, so that every run folder ends up with the same things in it."""
+"""Entry point of every training, so that all run folders have the same contents."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ Train = Callable[[Path, Path, Any], dict[str, float]]
 
 
 def train_into(run_dir: Path, train: Train, data: Path, recipe: Any, command: str) -> dict[str, float]:
-    """Train, resuming what the folder holds; returns the figures.
+    """Train, or resume from the folder's checkpoint; returns the figures.
 
-    The folder also gets recipe.toml (even if the training breaks off, but never where not even the data could be read:
-    a typing mistake leaves no folder behind) and, at the end, report.md. train: (data, run folder, recipe) -> figures.
-    command: as typed, for the report.
+    The folder also gets recipe.toml (even if the training fails, but not if the data cannot be read: a typing mistake
+    leaves no folder) and, at the end, report.md.
+    train: (data, run folder, recipe) -> figures
+    command: as typed, for the report
     """
     resumed = next(run_dir.rglob("last.pt"), None) is not None
     try:

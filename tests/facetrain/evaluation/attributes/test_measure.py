@@ -1,4 +1,4 @@
-"""What the attribute heads are worth: figures worked out by hand, on answers and angles written down."""
+"""Evaluation of attribute heads: metrics computed by hand on fixed predictions and angles."""
 
 import json
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ from facetrack.sinks import VideoSink
 from facetrack.types import Event, Signals
 from facetrain.evaluation.attributes import measure, talking
 from facetrain.evaluation.attributes import report as heads_report
-from facetrain.evaluation.attributes.head_angles import AngleErrors, constant_offset, geodesic_deg, in_picture
+from facetrain.evaluation.attributes.head_angles import AngleErrors, constant_offset, geodesic_deg, to_image_frame
 from facetrain.evaluation.attributes.held_out import HeldOutSet
 from facetrain.evaluation.attributes.measure import HeadsResult, binary_metrics
 from facetrain.evaluation.attributes.talking import Talk
@@ -35,95 +35,95 @@ def flags(*values):
 
 def test_roc_counts_pairs_and_ties_half():
     curve = roc(flags(1, 0, 1, 0), np.array([0.9, 0.8, 0.7, 0.6]))
-    assert curve.auc == pytest.approx(3 / 4), "of the four pairs only .7 against .8 is the wrong way round"
+    assert curve.auc == pytest.approx(3 / 4), "of the four pairs only .7 against .8 is in the wrong order"
     np.testing.assert_allclose(curve.false_positive_rate, [0, 0, 0.5, 0.5, 1])
     np.testing.assert_allclose(curve.true_positive_rate, [0, 0.5, 0.5, 1, 1])
     tied = roc(flags(1, 0, 1, 0), np.array([0.5, 0.5, 0.9, 0.1]))
     assert tied.auc == pytest.approx(3.5 / 4)
-    assert np.isnan(roc(flags(1, 1), np.array([0.2, 0.3])).auc), "without a no there is no pair"
+    assert np.isnan(roc(flags(1, 1), np.array([0.2, 0.3])).auc), "without a negative there is no pair"
 
 
 def test_calibration_error_by_hand():
-    seen = reliability_diagram(flags(0, 1, 1, 1, 0), np.array([0.1, 0.3, 0.9, 0.7, 0.5]), bins=2)
-    # Below .5: mean .2, half are yes. From .5 on: mean .7, two of three.
-    np.testing.assert_allclose(seen.probability, [0.2, 0.7])
-    np.testing.assert_allclose(seen.share, [1 / 2, 2 / 3])
-    assert seen.count.tolist() == [2, 3]
-    assert seen.error == pytest.approx((2 * 0.3 + 3 * (0.7 - 2 / 3)) / 5)
+    diagram = reliability_diagram(flags(0, 1, 1, 1, 0), np.array([0.1, 0.3, 0.9, 0.7, 0.5]), bins=2)
+    # Below .5: mean .2, half are positives. From .5 on: mean .7, two of three.
+    np.testing.assert_allclose(diagram.probability, [0.2, 0.7])
+    np.testing.assert_allclose(diagram.share, [1 / 2, 2 / 3])
+    assert diagram.count.tolist() == [2, 3]
+    assert diagram.error == pytest.approx((2 * 0.3 + 3 * (0.7 - 2 / 3)) / 5)
 
 
 def test_empty_bins_and_certainty_are_harmless():
-    seen = reliability_diagram(flags(0, 1), np.array([0.0, 1.0]))
-    assert seen.error == 0.0
-    assert seen.count.tolist() == [1, *[0] * 8, 1]
-    assert np.isnan(seen.probability[1:-1]).all()
+    diagram = reliability_diagram(flags(0, 1), np.array([0.0, 1.0]))
+    assert diagram.error == 0.0
+    assert diagram.count.tolist() == [1, *[0] * 8, 1]
+    assert np.isnan(diagram.probability[1:-1]).all()
 
 
 def test_bootstrap_is_near_the_normal_interval_and_repeats():
-    right = np.repeat(flags(1, 0), [90, 10])
-    low, high = bootstrap_interval(right)
+    correct = np.repeat(flags(1, 0), [90, 10])
+    low, high = bootstrap_interval(correct)
     half = 1.96 * np.sqrt(0.9 * 0.1 / 100)
     assert (low, high) == pytest.approx((0.9 - half, 0.9 + half), abs=0.015)
-    assert bootstrap_interval(right) == (low, high), "seeded"
-    thrice = bootstrap_interval(np.repeat(right, 3), np.repeat(np.arange(100), 3))
-    assert thrice == pytest.approx((low, high)), "three copies of each say nothing new"
+    assert bootstrap_interval(correct) == (low, high), "seeded"
+    thrice = bootstrap_interval(np.repeat(correct, 3), np.repeat(np.arange(100), 3))
+    assert thrice == pytest.approx((low, high)), "three copies of each add no information"
     assert bootstrap_interval(flags(1, 1, 1)) == (1.0, 1.0)
 
 
-def test_yes_no_figures_by_hand():
+def test_binary_metrics_by_hand():
     score = np.array([0.9, 0.6, 0.4, 0.2, 0.7])
     figures = BinaryMetrics("smile", "x", flags(1, 1, 1, 0, 0), score, score > 0.5).figures()
-    # Said yes: .9 and .6 rightly, .7 wrongly; .4 missed.
+    # Predicted positive: .9 and .6 correctly, .7 wrongly; .4 missed.
     assert figures["accuracy"] == pytest.approx(3 / 5)
     assert [figures[name] for name in ("precision", "recall", "f1")] == pytest.approx([2 / 3] * 3)
-    # .9 above both noes, .6 and .4 above .2 only: 4 of 6 pairs.
+    # .9 above both negatives, .6 and .4 above .2 only: 4 of 6 pairs.
     assert figures["roc_area"] == pytest.approx(4 / 6)
 
 
-def test_offset_is_the_median_difference_of_what_was_found():
+def test_offset_is_the_median_difference_of_the_predictions():
     rng = np.random.default_rng(0)
     truth = rng.uniform(-30, 30, (21, 3))
-    found = truth - [1.0, 17.0, 0.0]
-    found[0] += 500.0  # one wild miss moves a mean, not the median
-    found[1] = np.nan
-    np.testing.assert_allclose(constant_offset(found, truth), [1, 17, 0])
-    errors = AngleErrors("x", found[2:], truth[2:])
+    predicted = truth - [1.0, 17.0, 0.0]
+    predicted[0] += 500.0  # an outlier shifts the mean, not the median
+    predicted[1] = np.nan
+    np.testing.assert_allclose(constant_offset(predicted, truth), [1, 17, 0])
+    errors = AngleErrors("x", predicted[2:], truth[2:])
     raw, shifted = errors.figures(), errors.shifted(np.array([1.0, 17.0, 0.0])).figures()
     assert (raw["pitch_deg"], raw["bias_pitch_deg"], raw["mean"]) == pytest.approx((17, -17, 6))
     assert shifted["mean"] == pytest.approx(0)
 
 
-def test_what_was_not_found_is_counted_and_in_no_mean():
-    found = np.array([[1.0, 2.0, 3.0], [np.nan] * 3])
-    figures = AngleErrors("x", found, np.zeros((2, 3))).figures()
+def test_missing_predictions_are_counted_and_in_no_mean():
+    predicted = np.array([[1.0, 2.0, 3.0], [np.nan] * 3])
+    figures = AngleErrors("x", predicted, np.zeros((2, 3))).figures()
     assert (figures["heads"], figures["not_found"], figures["mean"]) == (2, 1, 2.0)
 
 
 def test_geodesic_distance_against_scipy():
     rng = np.random.default_rng(1)
     for a, b in rng.uniform(-40, 40, (10, 2, 3)):
-        turn = Rotation.from_matrix(rotation_from_deg(*a)).inv() * Rotation.from_matrix(rotation_from_deg(*b))
-        assert geodesic_deg(a, b) == pytest.approx(np.rad2deg(turn.magnitude()))
+        between = Rotation.from_matrix(rotation_from_deg(*a)).inv() * Rotation.from_matrix(rotation_from_deg(*b))
+        assert geodesic_deg(a, b) == pytest.approx(np.rad2deg(between.magnitude()))
     assert geodesic_deg(np.array([10.0, 0, 0]), np.array([40.0, 0, 0])) == pytest.approx(30)
 
 
 def test_an_upright_head_in_a_turned_crop_is_turned_in_the_picture():
     crop = CropBox(50, 50, 100, np.deg2rad(20))
-    np.testing.assert_allclose(in_picture((0, 0, 0), crop), [0, 0, 20], atol=1e-5)
-    np.testing.assert_allclose(in_picture((30, -10, 5), CropBox(50, 50, 100)), [30, -10, 5], atol=1e-4)
+    np.testing.assert_allclose(to_image_frame((0, 0, 0), crop), [0, 0, 20], atol=1e-5)
+    np.testing.assert_allclose(to_image_frame((30, -10, 5), CropBox(50, 50, 100)), [30, -10, 5], atol=1e-4)
 
 
-def test_only_clear_labels_are_asked_and_photographs_stay_together():
+def test_only_binary_labels_count_and_photographs_are_groups():
     labels = [[1, np.nan, 0, 0, 0], [0.5, 0, 0, 0, 0], [np.nan, 1, 0, 0, 0]]
     items = [
         {"attributes": torch.tensor(row), "photograph": torch.tensor(number)}
         for row, number in zip(labels, (7, 7, 9), strict=True)
     ]
     predicted = np.tile([0.9, 0.2, 0.0, 0.0, 0.0], (3, 1))
-    found = binary_metrics("eye open", "x", items, predicted, [0, 1])
-    assert found.truth.tolist() == [True, False, True]
-    assert found.score.tolist() == [0.9, 0.2, 0.2]
-    assert found.groups.tolist() == [7, 7, 9]
+    metrics = binary_metrics("eye open", "x", items, predicted, [0, 1])
+    assert metrics.truth.tolist() == [True, False, True]
+    assert metrics.score.tolist() == [0.9, 0.2, 0.2]
+    assert metrics.groups.tolist() == [7, 7, 9]
 
 
 @pytest.mark.parametrize("reach", talking.JAW_REACH.values())
@@ -133,7 +133,7 @@ def test_syllables_keep_their_pace_and_their_reach(reach):
     assert opening.min() >= 0
     assert 0.9 * reach < opening.max() <= reach
     peaks = ((opening[1:-1] > opening[:-2]) & (opening[1:-1] >= opening[2:])).sum() / 60
-    assert 2.0 < peaks < 7.0, "syllables a second, breaths and all"
+    assert 2.0 < peaks < 7.0, "syllables per second, pauses included"
     assert np.diff(np.flatnonzero(opening < 0.3 * reach)).max() * 0.005 < 0.5, "never wide for as long as a syllable"
 
 
@@ -156,22 +156,22 @@ def test_clips_in_a_row_go_on_in_time(tmp_path):
     assert [frame.index for frame in frames] == list(range(12))
 
 
-def test_yawns_of_a_followed_clip_are_counted(tmp_path):
+def test_yawns_of_a_tracked_clip_are_counted(tmp_path):
     with VideoSink(tmp_path / "a.mp4", (64, 48), fps=10.0) as sink:
         for index in range(10):
             sink.write(np.zeros((48, 64, 3), np.uint8), index / 10)
-    seen = []
+    frames = []
 
     class Tracker:
         events: tuple[Event, ...] = ()
 
         def reset(self):
-            seen.clear()
+            frames.clear()
 
         def update(self, frame):
-            seen.append(frame)
-            self.events = (Event("yawn", 1, 0.0, 0.5), Event("speech", 1, 0.0, 0.5)) if len(seen) == 6 else ()
-            return [SimpleNamespace(signals=Signals(speaking=len(seen) > 5, mouth_opening=len(seen) / 10))]
+            frames.append(frame)
+            self.events = (Event("yawn", 1, 0.0, 0.5), Event("speech", 1, 0.0, 0.5)) if len(frames) == 6 else ()
+            return [SimpleNamespace(signals=Signals(speaking=len(frames) > 5, mouth_opening=len(frames) / 10))]
 
     talk = talking.tracked_talk(Tracker(), [tmp_path / "a.mp4"], 0.95)
     assert (talk.yawns, talk.speaking, talk.widest) == (1, 0.5, 1.0)
@@ -196,11 +196,11 @@ def test_the_report_holds_every_figure(tmp_path):
     score = np.array([0.9, 0.6, 0.4, 0.2])
     smile = BinaryMetrics("smile", "genki4k test", flags(1, 1, 0, 0), score, score > 0.5)
     angles = AngleErrors("by hand", np.array([[1.0, 2.0, 3.0]]), np.zeros((1, 3)))
-    found = HeadsResult(
+    result = HeadsResult(
         [HeldOutSet("genki4k", 20, 4, "a hash", 1)], [smile], {"rendered heads, all": [angles]},
         {"by hand": np.array([0.0, 17.0, 0.0])}, [Talk("minute", 0, 60.0, 0.8, 0.5, 1)], ["A note."],
     )  # fmt: skip
-    heads_report.save(found, tmp_path, "net", "facetrack eval heads net")
+    heads_report.save(result, tmp_path, "net", "facetrack eval heads net")
     report = (tmp_path / "report.md").read_text()
     assert "| smile | genki4k test | 4 | 2 | 100.0 | 100.0 - 100.0 | 1.000 | 1.000 | 1.000 | 1.000 | 0.275 |" in report
     assert "+0.0 / +17.0 / +0.0" in report

@@ -1,4 +1,4 @@
-"""The comparison of detectors: geometry and figures by hand, staged detectors, and the command on packs made here."""
+"""Comparison of detectors: geometry and metrics by hand, stub detectors, and the command on generated packs."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from facetrain.samples.pictures import FacePicture
 NONE = np.zeros((0, 4), np.float32)
 
 
-def seen(*rows: tuple[float, ...]) -> Detections:
-    """rows: x0, y0, x1, y1, score."""
+def detections(*rows: tuple[float, ...]) -> Detections:
+    """Return detections; each row is x0, y0, x1, y1, score."""
     table = np.array(rows, np.float32).reshape(-1, 5)
     return Detections(table[:, :4], table[:, 4], None)
 
 
 def card() -> tuple[np.ndarray, np.ndarray]:
-    """A picture with a block 20 px wide and 40 high, red above and blue below, and the outline of the block."""
+    """Draw a block 20 px wide and 40 high, red above and blue below; return the image and the outline of the block."""
     picture = np.zeros((100, 100, 3), np.uint8)
     picture[30:50, 40:60] = (0, 0, 255)
     picture[50:70, 40:60] = (255, 0, 0)
@@ -49,7 +49,7 @@ def middle_of(mask: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("turn", "size", "red_is"), [(0, (40, 80), (0, -1)), (90, (80, 40), (1, 0)), (-90, (80, 40), (-1, 0))]
 )
-def test_a_laid_face_is_where_the_truth_says(turn, size, red_is):
+def test_a_pasted_face_is_where_the_ground_truth_is(turn, size, red_is):
     picture, outline = card()
     background = np.zeros((480, 640, 3), np.uint8)
     frame, box = placed_faces.paste_face(picture, outline, background, 80, turn, np.random.default_rng(1))
@@ -69,7 +69,7 @@ def test_turned_by_45_degrees_the_extent_is_the_diagonal():
     np.testing.assert_allclose(box[2:] - box[:2], (40 + 80) / np.sqrt(2), rtol=1e-4)
 
 
-def test_a_mirrored_face_is_where_the_truth_says():
+def test_a_mirrored_face_is_where_the_ground_truth_is():
     picture, outline = card()
     frame, box = placed_faces.paste_face(
         picture,
@@ -79,7 +79,7 @@ def test_a_mirrored_face_is_where_the_truth_says():
         0,
         np.random.default_rng(0),
         mirror=True,
-    )  # the outline is 10 px to the right of the block: in the mirror, 10 px to the left
+    )  # the outline is 10 px to the right of the block: mirrored, 10 px to the left
     y, x = np.nonzero(frame.max(axis=2) > 127)
     np.testing.assert_allclose([x.min() - 0.5, y.min() - 0.5], box[:2] + np.float32([10, 0]), atol=1.01)
 
@@ -88,7 +88,7 @@ def test_a_mirrored_face_is_where_the_truth_says():
     ("edge", "patch"),
     [(0, (90, 58, 150, 232)), (1, (90, 58, 210, 160)), (2, (150, 58, 210, 232)), (3, (90, 160, 210, 232))],
 )
-def test_halves_are_covered(edge, patch):
+def test_halves_are_occluded(edge, patch):
     """The box is 100 x 120: a tenth beyond it is 10 and 12 px, the forehead 42 px, the middle (150, 160)."""
     box, image = np.float32([100, 100, 200, 220]), np.full((480, 640, 3), 7, np.uint8)
     assert placed_faces.occlusion_box(box, edge, image) == patch
@@ -114,24 +114,24 @@ def test_light_and_noise_by_hand():
     assert (noisy[..., 0] == noisy[..., 2]).all()
 
 
-def test_precision_by_size_leaves_other_sizes_out():
+def test_precision_by_size_excludes_other_sizes():
     truth = np.float32([[0, 0, 10, 10], [100, 0, 140, 40]])
     scenes = [(np.zeros((9, 9, 3), np.uint8), truth, NONE)]
-    found = [seen((100, 0, 140, 40, 0.9), (0, 50, 40, 90, 0.8), (0, 0, 10, 10, 0.7))]
-    # Small: the large hit and the large false alarm are left out. Large: rank 1 is right, rank 2 is not, recall 1.
-    assert measure.precision_between(found, scenes, 8, 16) == pytest.approx(1)
-    assert measure.precision_between(found, scenes, 32, 64) == pytest.approx(1)
+    detected = [detections((100, 0, 140, 40, 0.9), (0, 50, 40, 90, 0.8), (0, 0, 10, 10, 0.7))]
+    # Small: the large hit and the large false positive are excluded. Large: rank 1 is a hit, rank 2 is not, recall 1.
+    assert measure.precision_between(detected, scenes, 8, 16) == pytest.approx(1)
+    assert measure.precision_between(detected, scenes, 32, 64) == pytest.approx(1)
     # All: hits at ranks 1 and 3 of three: (1 + 2/3) / 2.
-    assert measure.precision_between(found, scenes, 0, 1e9) == pytest.approx((1 + 2 / 3) / 2)
-    assert np.isnan(measure.precision_between(found, scenes, 16, 24))
+    assert measure.precision_between(detected, scenes, 0, 1e9) == pytest.approx((1 + 2 / 3) / 2)
+    assert np.isnan(measure.precision_between(detected, scenes, 16, 24))
 
 
 class Staged:
-    """Sees one face wherever the picture is not black, at a score of its mean grey level over 100."""
+    """Detector stub: one face unless the image is black, its score the mean grey level over 100."""
 
     def __call__(self, image):
         score = float(image.mean()) / 100
-        return seen((0, 0, 10, 10, score)) if score > 0.02 else seen()
+        return detections((0, 0, 10, 10, score)) if score > 0.02 else detections()
 
 
 def empty(grey: int) -> FacePicture:
@@ -140,7 +140,7 @@ def empty(grey: int) -> FacePicture:
     return FacePicture(str(grey), str(grey), "no_faces", encoded, none, none[:, :5], NONE)
 
 
-def test_the_threshold_lets_one_in_twenty_through():
+def test_the_threshold_allows_one_false_positive_in_twenty():
     comparison = Comparison([DetectorMethod("staged", lambda threshold: Staged(), 0.7)])
     rows = comparison.set_thresholds([empty(grey) for grey in (90, 80, 60, *[0] * 17)])
     assert comparison.thresholds["staged"] == pytest.approx(0.8)  # only .9 is above it
@@ -150,21 +150,20 @@ def test_the_threshold_lets_one_in_twenty_through():
     assert comparison.recall(frames, "", 4) == {"staged": 0.5}
 
 
-def test_the_judge_wants_faces_that_stay():
+def test_pseudo_labels_persist_in_the_neighbouring_frames():
     face, other = (0, 0, 40, 40), (100, 0, 160, 60)
     frames = [np.full((4, 4, 3), index, np.uint8) for index in range(3)]
-    answers = {
-        0: seen((*face, 0.6), (*other, 0.9)),
-        1: seen((*face, 0.9), (*other, 0.85), (200, 0, 220, 20, 0.9), (300, 0, 340, 40, 0.5)),
-        2: seen((2, 0, 42, 40, 0.6), (*other, 0.4)),
+    reference = {
+        0: detections((*face, 0.6), (*other, 0.9)),
+        1: detections((*face, 0.9), (*other, 0.85), (200, 0, 220, 20, 0.9), (300, 0, 340, 40, 0.5)),
+        2: detections((2, 0, 42, 40, 0.6), (*other, 0.4)),
     }
-    looked = clips.reference_frame(*frames, lambda image: answers[int(image[0, 0, 0])])
-    np.testing.assert_array_equal(
-        looked.confident, [face]
-    )  # other is gone after, the third is small, the fourth unsure
-    assert len(looked.seen) == 4
-    found = seen((*face, 0.9), (305, 0, 345, 40, 0.8), (500, 0, 540, 40, 0.8), (600, 0, 640, 40, 0.3))
-    assert clips.count(found, looked, 0.5) == clips.ClipCount(faces=1, found=1, extra=1)
+    labelled = clips.reference_frame(*frames, lambda image: reference[int(image[0, 0, 0])])
+    # The second box is missing in the last frame, the third is too small, the fourth has a low score.
+    np.testing.assert_array_equal(labelled.confident, [face])
+    assert len(labelled.candidates) == 4
+    detected = detections((*face, 0.9), (305, 0, 345, 40, 0.8), (500, 0, 540, 40, 0.8), (600, 0, 640, 40, 0.3))
+    assert clips.count(detected, labelled, 0.5) == clips.ClipCount(faces=1, found=1, extra=1)
 
 
 def test_what_is_best_and_what_is_written(tmp_path):
@@ -184,7 +183,7 @@ def test_what_is_best_and_what_is_written(tmp_path):
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """So many people that some are held aside."""
+    """Packs of enough people that some are held out."""
     people = [f"Person{chr(65 + i // 26)}{chr(97 + i % 26)}" for i in range(40)]
     return detector_packs(tmp_path / "data", people, ["Some_One.jpg"], 20, 60, "20,20,50,50")
 
@@ -206,16 +205,16 @@ def test_the_command(data, tmp_path):
     assert "--side 160 --limit 1" in (out / "report.md").read_text()
 
 
-def test_only_people_held_aside_are_shown(data):
+def test_only_held_out_people_are_read(data):
     from facetrain.tasks.detector import DetectorRecipe, read_sources
 
     recipe = DetectorRecipe(teacher="")
     recipe.scenes.shares.pop("mtfl", None)
-    kept, held_out = read_sources(data, recipe)
-    found = measure.read_held_out(data, recipe)
+    training, validation = read_sources(data, recipe)
+    held_out = measure.read_held_out(data, recipe)
     for name in ("faces", "crowds", "empties"):
-        assert [p.name for p in getattr(found, name)] == [p.name for p in getattr(held_out, name)]
-    assert not {p.group for p in kept.faces} & {p.group for p in found.faces}
+        assert [p.name for p in getattr(held_out, name)] == [p.name for p in getattr(validation, name)]
+    assert not {p.group for p in training.faces} & {p.group for p in held_out.faces}
 
 
 def test_mistakes_are_one_sentence(data, tmp_path):
@@ -229,6 +228,6 @@ def test_mistakes_are_one_sentence(data, tmp_path):
         assert message in str(done.exception)
 
 
-def test_names_tell_runs_apart(tmp_path):
+def test_names_of_runs_must_differ(tmp_path):
     with pytest.raises(DataError, match="different names"):
         methods.open_methods([bundled_path("detector")] * 2, tmp_path, 320)

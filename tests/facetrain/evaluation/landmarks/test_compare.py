@@ -1,4 +1,4 @@
-"""Several networks side by side, figures by yaw, curves that count the missed, and people held aside."""
+"""Comparison of networks, errors by yaw, cumulative error distributions with missed faces, held-out people."""
 
 import dataclasses
 import json
@@ -28,31 +28,31 @@ SIDE = 400
 
 
 def head(yaw_deg, name="a"):
-    """The rigid points of a head 600 mm away, seen by a pinhole of 60 degrees; the others lie in its middle."""
-    turned = RIGID_MODEL_MM @ Rotation.from_euler("y", -yaw_deg, degrees=True).as_matrix().T + [0, 0, 600]
+    """Sample with the rigid points of a head 600 mm from a pinhole camera of 60 degrees; the others lie centred."""
+    rotated = RIGID_MODEL_MM @ Rotation.from_euler("y", -yaw_deg, degrees=True).as_matrix().T + [0, 0, 600]
     focal = SIDE / 2 / np.tan(np.radians(30))
-    seen = focal * turned[:, :2] / turned[:, 2:] + (SIDE - 1) / 2
-    points = np.tile(seen.mean(axis=0), (68, 1))
-    points[list(topology.RIGID)] = seen
+    projected = focal * rotated[:, :2] / rotated[:, 2:] + (SIDE - 1) / 2
+    points = np.tile(projected.mean(axis=0), (68, 1))
+    points[list(topology.RIGID)] = projected
     image = np.broadcast_to(np.zeros(3, np.uint8), (SIDE, SIDE, 3))
     return Sample(name, name, "t", image, points.astype(np.float32), np.ones(68, np.float32))
 
 
-def measured(found, missed, off_px):
-    truth = np.stack([s.points for s in found])
-    unknown = np.full((len(found), 68), np.nan, np.float32)
-    return Measured(found, [], truth + np.float32([off_px, 0]), truth, unknown, unknown[:, 0], missed)
+def measured(detected, missed, error_px):
+    truth = np.stack([s.points for s in detected])
+    unknown = np.full((len(detected), 68), np.nan, np.float32)
+    return Measured(detected, [], truth + np.float32([error_px, 0]), truth, unknown, unknown[:, 0], missed)
 
 
 def test_bins_of_yaw():
-    found = [head(yaw) for yaw in (3, -14, 20, -29, 40, 50)]
-    assert [by_yaw.yaw_deg(s) for s in found] == pytest.approx([3, -14, 20, -29, 40, 50], abs=0.5)
-    flat = dataclasses.replace(head(0), points=np.ones((68, 2), np.float32))
-    bins = by_yaw.by_yaw(measured([*found, flat], [head(-20)], 2.0))
+    detected = [head(yaw) for yaw in (3, -14, 20, -29, 40, 50)]
+    assert [by_yaw.yaw_deg(s) for s in detected] == pytest.approx([3, -14, 20, -29, 40, 50], abs=0.5)
+    degenerate = dataclasses.replace(head(0), points=np.ones((68, 2), np.float32))
+    bins = by_yaw.by_yaw(measured([*detected, degenerate], [head(-20)], 2.0))
     assert [(b.name, b.faces, b.missed) for b in bins] == [
         ("0-15", 2, 0), ("15-30", 3, 1), ("30-45", 1, 0), ("45+", 1, 0), ("unknown", 1, 0)
     ]  # fmt: skip
-    eyes = [np.linalg.norm(np.subtract(*s.points[list(topology.EYE_OUTER_CORNERS)])) for s in found]
+    eyes = [np.linalg.norm(np.subtract(*s.points[list(topology.EYE_OUTER_CORNERS)])) for s in detected]
     assert bins[0].nme == pytest.approx(np.mean([200 / e for e in eyes[:2]]), rel=1e-4)
     assert bins[1].nme_51 == pytest.approx(np.mean([200 / e for e in eyes[2:4]]), rel=1e-4)
 
@@ -63,7 +63,7 @@ def test_a_table_of_bins():
     rows = by_yaw.cells({"one": one, "none": [], "two": two})
     assert rows[0][2:] == ("one", "two")
     assert rows[1] == ("0-15", "4", "3.46 / 2.50", "4.00 / 3.00, 1 missed, of 3")
-    assert rows[2] == ("45+", "0", "-", "none found, 2 missed, of 2")
+    assert rows[2] == ("45+", "0", "-", "none detected, 2 missed, of 2")
     assert by_yaw.section({}) == ""
 
 
@@ -74,7 +74,7 @@ def test_the_curve_counts_missed_faces():
     _draw_ced(axis, "x", np.float32([3, 1, np.nan]), 2, 10.0)
     x, y = axis.lines[0].get_data()
     assert list(x) == [0, 1, 3, 10]
-    assert list(y) == [0, 25, 50, 50]  # two of four are found, and nothing is below 10 of the others
+    assert list(y) == [0, 25, 50, 50]  # two of four are detected; the missed ones are below no error
     assert "2 missed" in axis.lines[0].get_label()
 
 
@@ -92,17 +92,17 @@ def pack(tmp_path_factory):
     return path
 
 
-def test_people_held_aside_are_those_of_the_hash(pack):
+def test_held_out_people_are_those_of_the_hash(pack):
     hashes = {name: zlib.crc32(name.encode()) / 2**32 for name in ("ann", "ben", "cid", "dora", "eve", "fay")}
     held_out = compare.read_evaluation_faces(pack, 0.5)
     assert {s.group for s in held_out} == {name for name, value in hashes.items() if value < 0.5}
     assert 0 < len(held_out) < 12
 
 
-def test_so_many_faces_spread_over_all(pack):
-    every = compare.read_evaluation_faces(pack)
-    assert [s.name for s in compare.evenly_spaced(every, 3)] == [every[i].name for i in (0, 6, 11)]
-    assert compare.evenly_spaced(every, 99) == every
+def test_a_limit_gives_evenly_spaced_faces(pack):
+    samples = compare.read_evaluation_faces(pack)
+    assert [s.name for s in compare.evenly_spaced(samples, 3)] == [samples[i].name for i in (0, 6, 11)]
+    assert compare.evenly_spaced(samples, 99) == samples
 
 
 def test_two_networks_in_one_report(pack, tmp_path):
@@ -121,7 +121,7 @@ def test_two_networks_in_one_report(pack, tmp_path):
 
 
 def test_two_networks_of_one_name(tmp_path):
-    """Both are called model.onnx and lie in folders of one name."""
+    """Both files are called model.onnx and lie in folders of the same name."""
     paths = []
     for parent in ("a", "b"):
         folder = tmp_path / parent / "run"
@@ -134,6 +134,6 @@ def test_two_networks_of_one_name(tmp_path):
         assert list(compare.open_methods(paths, None, tmp_path, stack).engines) == ["run", "run (2)"]
 
 
-def test_a_share_that_holds_nobody_aside(pack):
-    with pytest.raises(DataError, match="holds none aside"):
+def test_a_share_that_holds_out_nobody(pack):
+    with pytest.raises(DataError, match="holds out none"):
         compare.read_evaluation_faces(pack, 1e-12)

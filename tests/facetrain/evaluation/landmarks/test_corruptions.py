@@ -1,4 +1,4 @@
-"""Disturbances against what they say they do: dots that must stay under the points, moments of what blur leaves."""
+"""Corruptions against independent measurements: blobs that must stay under the points, moments of blurred images."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ def sample(image=None, name="a"):
 
 
 def dotted():
-    """A blob on every point."""
+    """Sample with a blob on every point."""
     image = np.zeros((220, 200, 3), np.float32)
     for x, y in CORNERS.astype(int):
         image[y, x] = 255
@@ -27,7 +27,7 @@ def dotted():
 
 
 def blob_at(image, point, half=9):
-    """Centre of mass of the light around a point."""
+    """Centre of mass of the brightness around a point."""
     x0, y0 = (round(float(v)) - half for v in point)
     part = image[y0 : y0 + 2 * half + 1, x0 : x0 + 2 * half + 1, 0].astype(float)
     y, x = np.mgrid[: part.shape[0], : part.shape[1]]
@@ -35,17 +35,17 @@ def blob_at(image, point, half=9):
 
 
 def named(name):
-    return next(d for d in ALL if d.name == name)
+    return next(corruption for corruption in ALL if corruption.name == name)
 
 
 @pytest.mark.parametrize(("name", "amount"), [("turned in the plane", 30), ("face size", 50), ("motion blur", 5)])
 def test_points_move_with_the_picture(name, amount):
     corruption, face = named(name), dotted()
-    done = corruption.picture(face, amount, corruption.rng(face))
+    corrupted = corruption.picture(face, amount, corruption.rng(face))
     if name == "face size":
-        assert np.ptp(done.points, axis=0).max() == pytest.approx(50, abs=0.5)
-    for point in done.points:
-        np.testing.assert_allclose(blob_at(done.image, point), point, atol=0.3)
+        assert np.ptp(corrupted.points, axis=0).max() == pytest.approx(50, abs=0.5)
+    for point in corrupted.points:
+        np.testing.assert_allclose(blob_at(corrupted.image, point), point, atol=0.3)
 
 
 def test_turning_turns_by_the_angle():
@@ -66,18 +66,18 @@ def test_a_shifted_box_goes_the_same_way_at_every_amount():
 
 
 def test_noise_has_its_sigma():
-    done = corruptions.gaussian_noise(sample(), 10, np.random.default_rng(0))
-    assert done.image.astype(float).std() == pytest.approx(10, rel=0.02)
-    assert done.image.astype(float).mean() == pytest.approx(128, abs=0.2)
+    corrupted = corruptions.gaussian_noise(sample(), 10, np.random.default_rng(0))
+    assert corrupted.image.astype(float).std() == pytest.approx(10, rel=0.02)
+    assert corrupted.image.astype(float).mean() == pytest.approx(128, abs=0.2)
 
 
 def test_gamma_by_hand():
-    done = corruptions.gamma(sample(np.full((220, 200, 3), 64, np.uint8)), 2, np.random.default_rng(0))
-    assert done.image[0, 0].tolist() == [16, 16, 16]  # 255 (64 / 255)^2 = 16.06
+    corrupted = corruptions.gamma(sample(np.full((220, 200, 3), 64, np.uint8)), 2, np.random.default_rng(0))
+    assert corrupted.image[0, 0].tolist() == [16, 16, 16]  # 255 (64 / 255)^2 = 16.06
 
 
 def second_moments(kernel):
-    """(2, 2) covariance of a picture of weights that sum to 1, and its centre."""
+    """(2, 2) covariance and centre of an image of weights that sum to 1."""
     y, x = np.mgrid[: kernel.shape[0], : kernel.shape[1]]
     centre = np.array([(kernel * x).sum(), (kernel * y).sum()])
     dx, dy = x - centre[0], y - centre[1]
@@ -87,15 +87,15 @@ def second_moments(kernel):
 def test_gaussian_blur_has_its_sigma_in_faces():
     image = np.zeros((221, 201, 3), np.uint8)
     image[100:121, 90:111] = 255  # a box of 21 px has a variance of (21^2 - 1) / 12 along each axis
-    done = corruptions.gaussian_blur(sample(image), 4, np.random.default_rng(0)).image[..., 0].astype(float)
-    covariance, centre = second_moments(done / done.sum())
+    blurred = corruptions.gaussian_blur(sample(image), 4, np.random.default_rng(0)).image[..., 0].astype(float)
+    covariance, centre = second_moments(blurred / blurred.sum())
     np.testing.assert_allclose(centre, [100, 110], atol=0.01)
     np.testing.assert_allclose(np.diag(covariance), (21**2 - 1) / 12 + 4**2, rtol=0.01)
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.4, 2.0])
 def test_motion_blur_is_an_even_line(angle):
-    """Along an even line of length L the variance is L^2 / 12, across it there is only the pixels' own width."""
+    """The variance along a uniform line of length L is L^2 / 12, across it only that of the pixel width."""
     kernel = corruptions.line_kernel(20.0, angle)
     assert kernel.sum() == pytest.approx(1, abs=1e-5)
     covariance, centre = second_moments(kernel.astype(float))

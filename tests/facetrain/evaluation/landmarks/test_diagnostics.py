@@ -1,4 +1,4 @@
-"""Diagnostics on cases whose answer is known."""
+"""Diagnostics on cases with known results."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ from facetrain.sample import Sample
 from facetrain.training.losses import pairwise, wing
 
 
-def test_a_blind_loss_is_told():
+def test_a_shift_invariant_loss_is_detected():
     assert diagnostics.shift_sensitivity(pairwise) < 1e-6
     assert diagnostics.shift_sensitivity(lambda p, t: wing(p - t)) > 0.5
     assert diagnostics.shift_sensitivity(lambda p, t: (p - t) ** 2) == pytest.approx(1, abs=1e-5)
 
 
-def test_collapse_to_one_answer_is_told():
+def test_collapse_to_the_mean_face_is_detected():
     truth = np.random.default_rng(0).uniform(0, 100, (50, 68, 2)).astype(np.float32)
     mean_face = np.repeat(truth.mean(axis=0, keepdims=True), 50, axis=0)
     assert diagnostics.collapse(mean_face, truth) < 0.01
@@ -32,7 +32,7 @@ def test_coordinates_outside_the_crop_are_counted():
 
 
 class ShiftedByItsBox:
-    """A network that answers relative to its crop: a box off by d moves every point by d."""
+    """Network stub that predicts relative to its crop: a box shifted by d shifts every point by d."""
 
     margin = 1.3
     spec = ModelSpec(

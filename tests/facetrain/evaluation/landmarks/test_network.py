@@ -1,4 +1,4 @@
-"""`facetrack eval` on networks whose answers are known: constants, and the brightness of the crop."""
+"""`facetrack eval` on networks with known predictions: constants, and the brightness of the crop."""
 
 import dataclasses
 
@@ -29,23 +29,25 @@ NO_POINTS = np.zeros((0, 2), np.float32)
 
 
 class Known(nn.Module):
-    """Constant points; brightness - 127.5 as the logit of every attribute; of several classes the first one for dark
-    crops, the last one for bright ones."""
+    """Network with known predictions.
 
-    def __init__(self, points=None, yes_no=(), choices=()):
+    Constant points; brightness - 127.5 as the logit of every binary attribute; of the multi-class outputs the first
+    class for dark crops, the last one for bright crops.
+    """
+
+    def __init__(self, points=None, binary=(), multi_class=()):
         super().__init__()
-        self.yes_no, self.choices = yes_no, dict(choices)
+        self.binary, self.multi_class = binary, dict(multi_class)
         self.fixed = None if points is None else nn.Parameter(torch.as_tensor(points, dtype=torch.float32))
 
     def forward(self, crops):
         bright = crops[..., :3].float().mean(dim=(1, 2, 3)) - 127.5
-        found = dict.fromkeys(self.yes_no, bright)
-        for name, count in self.choices.items():
-            ends = torch.linspace(-1, 1, count)
-            found[name] = bright[:, None] * ends
+        outputs = dict.fromkeys(self.binary, bright)
+        for name, count in self.multi_class.items():
+            outputs[name] = bright[:, None] * torch.linspace(-1, 1, count)
         if self.fixed is not None:
-            found["points"] = self.fixed[None] + 0 * bright[:, None, None]
-        return found
+            outputs["points"] = self.fixed[None] + 0 * bright[:, None, None]
+        return outputs
 
 
 def network(path, model, scheme="five", kind="landmarks", input_px=96, margin=2.2, channels=3, **predicted):
@@ -76,15 +78,15 @@ def measured(engine, samples, boxes="", detector=None):
 
 
 def test_attributes_by_hand(tmp_path):
-    engine = network(tmp_path / "n.onnx", Known(yes_no=("smile", "gender"), choices={"pose": 5}))
+    engine = network(tmp_path / "n.onnx", Known(binary=("smile", "gender"), multi_class={"pose": 5}))
     labelled = [(200, 1.0), (200, 1.0), (200, 0.0), (50, 1.0), (50, 0.0)]
     faces = [plain(f"{i}", value, smile=smile) for i, (value, smile) in enumerate(labelled)]
     faces += [plain("unlabelled", 200), plain("left", 50, pose_bin=1.0), plain("right", 50, pose_bin=5.0)]
     figures = measured(engine, faces).figures
-    # Said "smile": three, of which two do; three smile.
+    # Predicted smiles: three, of which two are true; three are labelled.
     assert figures["smile_faces"] == 5
     assert [figures[f"smile_{name}"] for name in ("precision", "recall", "f1")] == pytest.approx([2 / 3] * 3)
-    # Both heads are said to look left: F1 2/3 and 0.
+    # Both heads are predicted left: F1 2/3 and 0.
     assert (figures["pose_faces"], figures["pose_accuracy"]) == (2, 0.5)
     assert figures["pose_macro_f1"] == pytest.approx(1 / 3)
     assert not [name for name in figures if name.startswith(("gender", "nme", "faces"))]
@@ -93,7 +95,7 @@ def test_attributes_by_hand(tmp_path):
 
 @pytest.mark.parametrize("channels", [3, 4])
 def test_expressions_by_hand(tmp_path, channels):
-    model = Known(choices={"expression": len(CLASSES)})
+    model = Known(multi_class={"expression": len(CLASSES)})
     engine = network(tmp_path / "n.onnx", model, "expression-7", "expression", margin=1.3, channels=channels)
     first, last = CLASSES[0], CLASSES[-1]
     labelled = [(250, last), (250, last), (250, first), (10, first), (250, "contempt")]
@@ -101,12 +103,12 @@ def test_expressions_by_hand(tmp_path, channels):
         dataclasses.replace(puppet_face(f"{i}", value), attributes={"emotion": emotion})
         for i, (value, emotion) in enumerate(labelled)
     ]
-    found = measured(engine, [*faces, plain("no points", 250, emotion=last)])
-    assert found.figures["expression_faces"] == 4
-    assert found.figures["expression_accuracy"] == 0.75
-    assert found.figures[f"expression_f1_{first}"] == pytest.approx(2 / 3)
-    assert found.figures["expression_macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
-    evaluate_network.save(found, tmp_path / "out", "known", "mine", "facetrack eval")
+    evaluation = measured(engine, [*faces, plain("no points", 250, emotion=last)])
+    assert evaluation.figures["expression_faces"] == 4
+    assert evaluation.figures["expression_accuracy"] == 0.75
+    assert evaluation.figures[f"expression_f1_{first}"] == pytest.approx(2 / 3)
+    assert evaluation.figures["expression_macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
+    evaluate_network.save(evaluation, tmp_path / "out", "known", "mine", "facetrack eval")
     assert cv2.imread(str(tmp_path / "out" / "confusion_expression.png")) is not None
     assert "confusion_expression.png" in (tmp_path / "out" / "report.md").read_text()
 
@@ -117,14 +119,14 @@ def test_kaggles_rows_are_measured_in_their_own_pixels(tmp_path):
     missing = truth.copy()
     missing[7] = np.nan
     rows = [plain(f"{i}", 90, 96, points, topology_maps.KAGGLE_15) for i, points in enumerate((truth, missing))]
-    found = measured(engine, rows)
-    assert found.figures["kaggle_rmse_px"] == pytest.approx(np.sqrt(12.5), abs=1e-4)
-    assert not {"within_1_sigma", "lowest_presence"} & set(found.figures)  # this network says neither
-    assert found.boxes == "its recipe's"
+    evaluation = measured(engine, rows)
+    assert evaluation.figures["kaggle_rmse_px"] == pytest.approx(np.sqrt(12.5), abs=1e-4)
+    assert not {"within_1_sigma", "lowest_presence"} & set(evaluation.figures)  # this network predicts neither
+    assert evaluation.boxes == "its recipe's"
 
 
-def test_other_faces_are_framed_as_kaggles(tmp_path):
-    """The same figure as by the other way: the pictures that `as_kaggle` makes, and their points."""
+def test_other_faces_are_cropped_as_kaggles(tmp_path):
+    """The RMSE equals that on the images and points that `as_kaggle` makes."""
     predicted = np.random.default_rng(1).uniform(20, 70, (15, 2)).astype(np.float32)
     engine = network(tmp_path / "n.onnx", Known(predicted), topology_maps.KAGGLE_15, margin=1.12)
     faces = [puppet_face(f"{i}") for i in range(3)]
@@ -133,7 +135,7 @@ def test_other_faces_are_framed_as_kaggles(tmp_path):
 
 
 class Boxes:
-    """A detector that has seen these points."""
+    """Detector stub that returns the boxes of given points."""
 
     def __init__(self, *points):
         self.boxes = np.stack([points_box(p) for p in points])
@@ -143,7 +145,7 @@ class Boxes:
 
 
 def tracker_network(path):
-    """Its crop is 1.3 boxes wide; it says that every point is in its middle, off by one pixel of 64."""
+    """Network for the tracker, with crops 1.3 boxes wide, that predicts every point in the centre of its 64 px crop."""
 
     class Middle(nn.Module):
         def forward(self, crops):
@@ -158,25 +160,25 @@ def test_a_68_point_network_on_five_points(tmp_path):
     engine = tracker_network(tmp_path / "n.onnx")
     face = puppet_face()
     five = as_scheme(face, topology_maps.FIVE)
-    middle = points_box(face.points).reshape(2, 2).mean(axis=0)
-    away = np.linalg.norm(five.points - middle, axis=1).mean() / np.linalg.norm(five.points[0] - five.points[1])
-    found = measured(engine, [five], detector=Boxes(face.points - 4000, face.points))
-    assert found.figures["nme_pupil"] == pytest.approx(100 * away, rel=1e-4)
-    assert "nme" not in found.figures
-    with pytest.raises(DataError, match="framed"):
-        measured(engine, [five], boxes="truth")  # five points do not say how large the face is
-    with pytest.raises(DataError, match="was found"):
+    centre = points_box(face.points).reshape(2, 2).mean(axis=0)
+    error = np.linalg.norm(five.points - centre, axis=1).mean() / np.linalg.norm(five.points[0] - five.points[1])
+    evaluation = measured(engine, [five], detector=Boxes(face.points - 4000, face.points))
+    assert evaluation.figures["nme_pupil"] == pytest.approx(100 * error, rel=1e-4)
+    assert "nme" not in evaluation.figures
+    with pytest.raises(DataError, match="cropped"):
+        measured(engine, [five], boxes="truth")  # five points do not determine the size of the face
+    with pytest.raises(DataError, match="was detected"):
         measured(engine, [five], detector=Boxes(face.points - 4000))
 
 
-def test_only_the_testing_part_is_measured(tmp_path):
-    engine = network(tmp_path / "n.onnx", Known(yes_no=("smile",)), data=["mine: 2 faces, brought by the user"])
+def test_only_the_official_test_set_is_measured(tmp_path):
+    engine = network(tmp_path / "n.onnx", Known(binary=("smile",)), data=["mine: 2 faces, brought by the user"])
     faces = [plain("a", 200, smile=1.0, split="training"), plain("b", 50, smile=1.0, split="testing")]
-    found = measured(engine, faces)
-    assert found.figures["smile_faces"] == 1
-    assert "1 of 2" in found.notes[0]
-    found = measured(engine, [plain("a", 200, smile=1.0)])
-    assert "flatter" in found.notes[0]
+    evaluation = measured(engine, faces)
+    assert evaluation.figures["smile_faces"] == 1
+    assert "1 of 2" in evaluation.notes[0]
+    evaluation = measured(engine, [plain("a", 200, smile=1.0)])
+    assert "optimistic" in evaluation.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_what_does_not_fit_is_one_sentence(tmp_path):
         measured(engine, [plain("a", 1, smile=1.0)])
     with pytest.raises(DataError, match="leave it out"):
         measured(engine, [other], boxes="detector")
-    smile = network(tmp_path / "s.onnx", Known(yes_no=("smile",)))
+    smile = network(tmp_path / "s.onnx", Known(binary=("smile",)))
     with pytest.raises(DataError, match="one of the attributes smile"):
         measured(smile, [plain("a", 1, yawn=1.0)])
     with pytest.raises(ModelFileError, match="is a detector"):

@@ -1,4 +1,4 @@
-"""Curves of robustness for entrants whose errors the test makes, and the command on the bundled networks."""
+"""Robustness curves of method stubs with known errors, and the command on the bundled networks."""
 
 import csv
 
@@ -19,14 +19,17 @@ from facetrain.sample import Sample, usable
 
 
 def face(name, grey=128):
-    """The eyes are 50 px apart: 1 px is 2 %."""
+    """Sample whose outer eye corners are 50 px apart: 1 px is 2 %."""
     points = np.random.default_rng(0).uniform(20, 80, (68, 2)).astype(np.float32)
     points[list(topology.EYE_OUTER_CORNERS)] = [[20, 50], [70, 50]]
     return Sample(name, name, "t", np.full((100, 100, 3), grey, np.uint8), points, np.ones(68, np.float32))
 
 
 class Staged:
-    """One px off along x, the jaw five; sees no dark face and none in noise; a moved box moves its points."""
+    """Method stub with an error of 1 px along x, of the jaw 5 px; misses dark and noisy faces.
+
+    A shifted box shifts its points.
+    """
 
     def predict(self, sample):
         if sample.image.mean() < 50 or sample.image.std() > 5:
@@ -61,7 +64,7 @@ def test_rows_by_hand(rows):
     assert (noisy.missed, noisy.failed) == (3, 100)
     assert np.isnan(noisy.nme_68)
     assert (exact.nme_68, exact.missed, exact.failed) == (0, 0, 0)
-    # A tenth of the box's side, which this method takes for 50 px: 5 px are 10 %, above 8 %, so all have failed.
+    # A tenth of the box's side, which this stub assumes to be 50 px: 5 px are 10 %, above 8 %, so all have failed.
     assert (shifted.nme_68, shifted.nme_51, shifted.failed) == pytest.approx((10, 10, 100))
 
 
@@ -73,7 +76,7 @@ def test_what_is_written(rows, tmp_path):
     assert [line["amount"] for line in lines] == ["0", "10", "0", "10"]
     assert lines[1]["nme_68"] == ""
     text = (tmp_path / "robustness.md").read_text()
-    assert "| staged | 4.00 / 2.00; 33.3 % (1 missed) | none found (3 missed) |" in text
+    assert "| staged | 4.00 / 2.00; 33.3 % (1 missed) | none detected (3 missed) |" in text
     assert "A note." in text
     assert cv2.imread(str(tmp_path / "robustness.png")) is not None
 

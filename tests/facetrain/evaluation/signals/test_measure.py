@@ -1,4 +1,4 @@
-"""Signals beside labels, on labels and events written down by hand."""
+"""Signals against labels, on hand-made labels and events."""
 
 import itertools
 import json
@@ -17,7 +17,7 @@ from facetrain.evaluation.signals import eyelid_clips, labelled_spans, measure
 from facetrain.evaluation.signals import report as signals_report
 from facetrain.evaluation.signals.clip_labels import EVERYWHERE, Label, LabelledClip, read_clip_labels
 from facetrain.evaluation.signals.eyelid_clips import Lids
-from facetrain.evaluation.signals.followed_clips import SUBSAMPLINGS, PredictedEvent, Series, TrackedClip, followed
+from facetrain.evaluation.signals.followed_clips import SUBSAMPLINGS, PredictedEvent, Series, TrackedClip, track_frames
 from facetrain.evaluation.signals.lid_events import event_agreement, score_people, total
 from facetrain.metrics.events import Counts, counts, match
 
@@ -36,19 +36,19 @@ def clip_of(*labels, frames=100):
     return LabelledClip("a", FPS, frames, labels, {"1": EVERYWHERE})
 
 
-def followed_of(clip, events=(), signals=None, used=None):
-    """Followed in every frame with open eyes unless said otherwise."""
+def tracked_clip(clip, events=(), signals=None, used=None):
+    """Clip tracked in every frame, with open eyes unless stated otherwise."""
     times = np.arange(clip.frames) / FPS
-    seen = dict.fromkeys(range(clip.frames), OPEN) | (signals or {})
-    given = np.ones(clip.frames, bool) if used is None else used
-    return TrackedClip(clip, times, given, {"1": Series(seen, list(events))})
+    all_signals = dict.fromkeys(range(clip.frames), OPEN) | (signals or {})
+    flags = np.ones(clip.frames, bool) if used is None else used
+    return TrackedClip(clip, times, flags, {"1": Series(all_signals, list(events))})
 
 
 def blink(first, last, sure=True, kind="blink"):
     return Label("1", kind, first, last, sure)
 
 
-def test_a_label_is_met_within_two_frames_and_by_one_event_only():
+def test_a_label_is_matched_within_two_frames_and_by_one_event_only():
     labels = [blink(10, 12), blink(30, 32), blink(50, 52)]
     events = [
         predicted("blink", 14, 15),
@@ -56,84 +56,83 @@ def test_a_label_is_met_within_two_frames_and_by_one_event_only():
         predicted("blink", 50, 50),
         predicted("blink", 52, 52),
     ]
-    found = match(labels, events)
-    assert found.pairs == ((0, 0), (2, 2)), "frame 14 is 2 after 12 and 35 is 3 after 32"
-    assert (found.missed, found.false) == ((1,), (1, 3)), "two events over one label: one of them is false"
+    matched = match(labels, events)
+    assert matched.pairs == ((0, 0), (2, 2)), "frame 14 is 2 after 12 and 35 is 3 after 32"
+    assert (matched.missed, matched.false) == ((1,), (1, 3)), "two events on one label: one of them is false"
 
 
-def test_as_many_pairs_as_there_can_be():
-    """The first event overlaps the second label best, but the second event reaches no other."""
-    found = match([blink(0, 3), blink(5, 8)], [predicted("blink", 4, 7), predicted("blink", 8, 9)])
-    assert found.pairs == ((0, 0), (1, 1))
+def test_as_many_pairs_as_possible():
+    """The first event overlaps the second label best, but the second event overlaps no other label."""
+    matched = match([blink(0, 3), blink(5, 8)], [predicted("blink", 4, 7), predicted("blink", 8, 9)])
+    assert matched.pairs == ((0, 0), (1, 1))
 
 
-def test_counts_worked_out_by_hand():
-    """3 true, 1 missed, 2 false: 3/5, 3/4, 6/9. Onsets 1, -1, 0: mean 0, absolute 2/3. 2 false in 2 minutes: 60 an
-    hour."""
+def test_counts_by_hand():
+    """3 true, 1 missed, 2 false: 3/5, 3/4, 6/9. Onsets 1, -1, 0: mean 0, absolute 2/3. 2 false in 2 min: 60 an hour."""
     labels = [blink(10, 12), blink(30, 32), blink(50, 52), blink(70, 72)]
     events = [predicted("blink", *span) for span in ((11, 12), (29, 31), (50, 54), (80, 81), (90, 91))]
-    found = counts(labels, events, match(labels, events), 120.0).figures()
-    assert [found[name] for name in ("true", "missed", "false")] == [3, 1, 2]
-    assert [found[name] for name in ("precision", "recall", "f1")] == pytest.approx([3 / 5, 3 / 4, 6 / 9])
-    assert [found["onset_error"], found["onset_abs"]] == pytest.approx([0, 2 / 3])
-    assert [found["end_error"], found["end_abs"]] == pytest.approx([(0 - 1 + 2) / 3, 1])
-    assert [found["false_per_hour"], found["minutes"]] == [60, 2]
+    figures = counts(labels, events, match(labels, events), 120.0).figures()
+    assert [figures[name] for name in ("true", "missed", "false")] == [3, 1, 2]
+    assert [figures[name] for name in ("precision", "recall", "f1")] == pytest.approx([3 / 5, 3 / 4, 6 / 9])
+    assert [figures["onset_error"], figures["onset_abs"]] == pytest.approx([0, 2 / 3])
+    assert [figures["end_error"], figures["end_abs"]] == pytest.approx([(0 - 1 + 2) / 3, 1])
+    assert [figures["false_per_hour"], figures["minutes"]] == [60, 2]
 
 
-def test_nothing_over_nothing_is_no_number():
-    found = Counts().figures()
-    assert all(np.isnan(found[name]) for name in ("precision", "recall", "f1", "onset_error", "false_per_hour"))
+def test_ratios_over_nothing_are_nan():
+    figures = Counts().figures()
+    assert all(np.isnan(figures[name]) for name in ("precision", "recall", "f1", "onset_error", "false_per_hour"))
     assert Counts((1,), (0,), 2, 3, 4.0) + Counts((2,), (1,), 1, 1, 6.0) == Counts((1, 2), (0, 1), 3, 4, 10.0)
 
 
-def test_unsure_and_partial_labels_count_neither_way():
+def test_unsure_and_partial_labels_are_ignored():
     clip = clip_of(
         blink(10, 12), blink(20, 22, sure=False), blink(30, 32, kind="partial"),
         blink(40, 50, sure=False, kind="eyes_hidden"), blink(60, 70, kind="looking_down"),
         blink(80, 85, sure=False, kind="smile"),
     )  # fmt: skip
     events = [predicted("blink", at, at + 1) for at in (20, 31, 45, 65, 82)]
-    (found,) = score_people(followed_of(clip, events))
-    assert (found.counts["blink"].true, found.counts["blink"].missed) == (0, 1)
-    assert found.counts["blink"].false == 2, "who surely looks down does not blink there; a doubted smile is no excuse"
-    assert [(f.what, f.first) for f in found.findings] == [("missed", 10), ("false", 65), ("false", 82)]
+    (score,) = score_people(tracked_clip(clip, events))
+    assert (score.counts["blink"].true, score.counts["blink"].missed) == (0, 1)
+    assert score.counts["blink"].false == 2, "a sure looking_down is no blink; an unsure smile is no label of the eyes"
+    assert [(f.what, f.first) for f in score.findings] == [("missed", 10), ("false", 65), ("false", 82)]
 
 
-def test_a_wink_or_a_long_closure_told_as_a_blink_is_missed_and_false():
+def test_a_wink_or_a_long_closure_predicted_as_a_blink_is_missed_and_false():
     clip = clip_of(blink(10, 14, kind="wink_left"), blink(40, 49, kind="long"), blink(70, 90, kind="long"))
     events = [predicted("blink", 10, 14), predicted("microsleep", 41, 50), predicted("wink_right", 60, 64)]
-    (found,) = score_people(followed_of(clip, events, dict.fromkeys((11, 12), SHUT)))
-    by_kind = {kind: (c.true, c.missed, c.false) for kind, c in found.counts.items()}
+    (score,) = score_people(tracked_clip(clip, events, dict.fromkeys((11, 12), SHUT)))
+    by_kind = {kind: (c.true, c.missed, c.false) for kind, c in score.counts.items()}
     assert by_kind == {"blink": (0, 0, 1), "long": (1, 1, 0), "wink_right": (0, 0, 1), "wink_left": (0, 1, 0)}
-    why = {(f.what, f.kind): f.why for f in found.findings}
-    assert why["missed", "wink_left"] == "told there: blink 10-14; right down to 0.10, left down to 0.20"
+    why = {(f.what, f.kind): f.why for f in score.findings}
+    assert why["missed", "wink_left"] == "predicted there: blink 10-14; right down to 0.10, left down to 0.20"
     assert why["false", "blink"].startswith("labelled there: wink_left 10-14")
-    assert why["missed", "long"] == "nothing told; right down to 0.90, left down to 0.80"
+    assert why["missed", "long"] == "nothing predicted; right down to 0.90, left down to 0.80"
 
 
-def test_an_eye_out_of_sight_is_said_to_be_unknown():
-    hidden = {index: Signals(eye_right_openness=0.4) for index in (10, 11)}
-    (found,) = score_people(followed_of(clip_of(blink(10, 12)), (), hidden))
-    assert found.findings[0].why == "nothing told; right down to 0.40, left down to 0.80 (unknown in 2 of 3)"
+def test_an_occluded_eye_is_reported_as_unknown():
+    occluded = {index: Signals(eye_right_openness=0.4) for index in (10, 11)}
+    (score,) = score_people(tracked_clip(clip_of(blink(10, 12)), (), occluded))
+    assert score.findings[0].why == "nothing predicted; right down to 0.40, left down to 0.80 (unknown in 2 of 3)"
 
 
-def test_what_falls_into_a_pause_counts_neither_way():
+def test_labels_and_events_in_a_pause_are_ignored():
     used = np.ones(100, bool)
     used[40:50] = False
     clip = clip_of(blink(10, 12), blink(41, 43), blink(51, 52))
     both = [predicted("blink", 10, 12), predicted("blink", 38, 39)]
-    paused = followed_of(clip, both, used=used)
+    paused = tracked_clip(clip, both, used=used)
     assert paused.gaps == [(40, 49)]
-    (found,) = score_people(paused)
-    assert (found.counts["blink"].true, found.counts["blink"].missed, found.counts["blink"].false) == (1, 0, 0)
-    found = event_agreement(
-        [followed_of(clip, [*both, predicted("blink", 51, 52), predicted("blink", 80, 82)])], [paused]
+    (score,) = score_people(paused)
+    assert (score.counts["blink"].true, score.counts["blink"].missed, score.counts["blink"].false) == (1, 0, 0)
+    agreement = event_agreement(
+        [tracked_clip(clip, [*both, predicted("blink", 51, 52), predicted("blink", 80, 82)])], [paused]
     )
-    assert (found.both, found.only_all, found.only_subsampled) == (1, 1, 0)
-    assert found.lines == ("a: blink 80-82 only with all",)
+    assert (agreement.both, agreement.only_all, agreement.only_subsampled) == (1, 1, 0)
+    assert agreement.lines == ("a: blink 80-82 only with all frames",)
 
 
-def test_frames_that_are_left_out():
+def test_dropped_frames():
     every_second, dropped, pause = (subsampling.used(100, 25.0) for subsampling in SUBSAMPLINGS)
     assert np.flatnonzero(~every_second).tolist() == list(range(1, 100, 2))
     assert 0 < (~dropped).sum() < 25
@@ -141,14 +140,14 @@ def test_frames_that_are_left_out():
 
 
 def test_an_event_has_the_frames_that_lie_inside_it():
-    """At 10 fps .16 to .52 s holds frames 2 to 5; .20 s lies on frame 2; .61 to .69 s holds none and stands on 7."""
+    """At 10 fps .16 to .52 s contains frames 2 to 5; .20 s is frame 2; .61 to .69 s contains none and becomes 7."""
     times = np.arange(20) / FPS
     spans = [PredictedEvent.at(Event("blink", 1, *at), times) for at in ((0.16, 0.52), (0.2, 0.5), (0.61, 0.69))]
-    assert [(one.first, one.last) for one in spans] == [(2, 5), (2, 5), (7, 7)]
+    assert [(span.first, span.last) for span in spans] == [(2, 5), (2, 5), (7, 7)]
 
 
 class Scripted:
-    """Tells faces and events by frame index, as a tracker would."""
+    """Tracker stub that returns given faces and events by frame index."""
 
     def __init__(self, faces, events):
         self.faces, self.ended, self.events = faces, events, ()
@@ -161,12 +160,12 @@ class Scripted:
         return self.faces(frame.index)
 
 
-def face_at(number, x, signals=OPEN):
-    return Face(number, np.float32([x - 5, 0, x + 5, 10]), BLANK, 1.0, None, signals)
+def face_at(track_id, x, signals=OPEN):
+    return Face(track_id, np.float32([x - 5, 0, x + 5, 10]), BLANK, 1.0, None, signals)
 
 
-def test_numbers_belong_to_whoever_stands_there():
-    """Number 1 is on the left in most of its frames, 2 on the right, 3 a second number of the left one."""
+def test_tracks_are_assigned_to_persons_by_position():
+    """Track 1 is on the left in most of its frames, 2 on the right, 3 a second track of the left person."""
     clip = replace(clip_of(frames=6), places={"left": (0.0, 0.5), "right": (0.5, 1.0)})
     frames = [Frame(np.zeros((10, 100, 3), np.uint8), index / FPS, index) for index in range(6)]
 
@@ -176,23 +175,23 @@ def test_numbers_belong_to_whoever_stands_there():
 
     ended = {2: (Event("blink", 1, 0.1, 0.2),), 5: (Event("blink", 2, 0.3, 0.4), Event("yawn", 3, 0.3, 0.5))}
     used = np.array([1, 1, 1, 1, 0, 1], bool)
-    found = followed(Scripted(faces, ended), clip, iter(frames), used)
-    assert {p: [(e.kind, e.first) for e in s.events] for p, s in found.persons.items()} == {
+    tracked = track_frames(Scripted(faces, ended), clip, iter(frames), used)
+    assert {p: [(e.kind, e.first) for e in s.events] for p, s in tracked.persons.items()} == {
         "left": [("blink", 1), ("yawn", 3)], "right": [("blink", 3)],
     }  # fmt: skip
-    assert sorted(found.persons["left"].signals) == [0, 1, 2, 3, 5]
-    assert found.seconds("left") == pytest.approx(0.5)
-    assert found.seconds("left", lambda signals: signals.eye_left_openness is None) == 0
+    assert sorted(tracked.persons["left"].signals) == [0, 1, 2, 3, 5]
+    assert tracked.seconds("left") == pytest.approx(0.5)
+    assert tracked.seconds("left", lambda signals: signals.eye_left_openness is None) == 0
     with pytest.raises(DataError, match="has 6 frames, its labels 7"):
-        followed(Scripted(faces, {}), replace(clip, frames=7), iter(frames), np.ones(7, bool))
+        track_frames(Scripted(faces, {}), replace(clip, frames=7), iter(frames), np.ones(7, bool))
 
 
-def test_time_without_the_face_is_not_followed():
-    """Seen in frames 0-4 and 10-14 at 10 fps: .4 s twice; the .6 s between are more than a gap of .25 s."""
-    one = followed_of(clip_of(frames=15))
+def test_time_without_the_face_does_not_count_as_tracked():
+    """Detected in frames 0-4 and 10-14 at 10 fps: .4 s twice; the .6 s between exceed the maximum gap of .25 s."""
+    tracked = tracked_clip(clip_of(frames=15))
     for index in range(5, 10):
-        del one.persons["1"].signals[index]
-    assert one.seconds("1") == pytest.approx(0.8)
+        del tracked.persons["1"].signals[index]
+    assert tracked.seconds("1") == pytest.approx(0.8)
 
 
 def test_labels_are_read(tmp_path):
@@ -220,39 +219,42 @@ def test_labels_are_read(tmp_path):
         read_clip_labels(tmp_path / "none.csv")
 
 
-def test_spans_are_counted_but_for_their_edges():
-    """A smile in 20-39, edges of 3 frames: 23-36 inside, 17-42 not outside; unsure 60-69: 57-72 left out; to the clip's
-    end from 90: no edge there, 93-99 inside. Told in 30-49."""
+def test_spans_are_counted_except_their_edges():
+    """Frame counts of three labels with edges of 3 frames, and predicted positives in 30-49.
+
+    A smile in 20-39: 23-36 inside, 17-42 not outside. Unsure in 60-69: 57-72 excluded. From 90 to the clip's end, which
+    is no edge: 93-99 inside.
+    """
     clip = clip_of(blink(20, 39, kind="smile"), blink(60, 69, sure=False, kind="smile"), blink(90, 99, kind="smile"))
     signals = {index: Signals(smiling=30 <= index < 50) for index in range(100)} | {0: Signals()}
-    found = labelled_spans.span_score(followed_of(clip, (), signals), "1", "smile")
-    assert (found.inside, found.predicted_inside) == (14 + 7, 7)
+    score = labelled_spans.span_score(tracked_clip(clip, (), signals), "1", "smile")
+    assert (score.inside, score.predicted_inside) == (14 + 7, 7)
     outside = 100 - 1 - 26 - 16 - 13
-    assert (found.outside, found.predicted_outside) == (outside, 7), "43-49"
-    assert found.shares == pytest.approx((7 / 21, 7 / outside))
+    assert (score.outside, score.predicted_outside) == (outside, 7), "43-49"
+    assert score.shares == pytest.approx((7 / 21, 7 / outside))
 
 
-def test_yawns_gestures_and_glances_are_listed_with_what_they_touch():
+def test_yawns_gestures_and_glances_are_listed_with_overlapping_labels():
     clip = clip_of(blink(10, 40, kind="mouth_wide"))
-    found = labelled_spans.listed(
-        followed_of(clip, [predicted("yawn", 12, 38), predicted("blink", 50, 52), predicted("nod", 60, 64)])
+    events = labelled_spans.listed(
+        tracked_clip(clip, [predicted("yawn", 12, 38), predicted("blink", 50, 52), predicted("nod", 60, 64)])
     )
-    assert [(one.kind, one.first, one.beside) for one in found] == [
+    assert [(event.kind, event.first, event.beside) for event in events] == [
         ("yawn", 12, "mouth_wide 10-40"), ("nod", 60, "nothing labelled"),
     ]  # fmt: skip
 
 
-def test_fatigue_over_clips_in_a_row():
-    """Two clips of 60 s: awake, then eyes shut for 40 s: 2/3 of the last minute, far above any level."""
+def test_fatigue_over_clips_in_sequence():
+    """Two clips of 60 s: awake, then eyes closed for 40 s: 2/3 of the last minute, far above any level."""
     clip = clip_of(frames=600)
-    asleep = followed_of(clip, [predicted("microsleep", 100, 500)], dict.fromkeys(range(100, 501), SHUT))
-    found = labelled_spans.fatigue([followed_of(clip), asleep])
-    assert found.seconds == pytest.approx(2 * 59.9)
-    assert found.entered == {"tired": 1, "drowsy": 1}
-    assert found.microsleeps == 1
-    assert found.per_hour(1) == pytest.approx(3600 / 119.8)
-    assert 0.3 < found.highest_perclos < 0.7
-    awake = labelled_spans.fatigue([followed_of(clip)])
+    asleep = tracked_clip(clip, [predicted("microsleep", 100, 500)], dict.fromkeys(range(100, 501), SHUT))
+    score = labelled_spans.fatigue([tracked_clip(clip), asleep])
+    assert score.seconds == pytest.approx(2 * 59.9)
+    assert score.entered == {"tired": 1, "drowsy": 1}
+    assert score.microsleeps == 1
+    assert score.per_hour(1) == pytest.approx(3600 / 119.8)
+    assert 0.3 < score.highest_perclos < 0.7
+    awake = labelled_spans.fatigue([tracked_clip(clip)])
     assert (awake.highest, awake.entered["tired"]) == (0, 0)
     assert 35 < awake.known_s < 45, "a minute's PERCLOS is known after a third of it"
 
@@ -261,40 +263,43 @@ def lid_event(kind, start_s, end_s):
     return Event(kind, 1, start_s, end_s, 0.9, 5.0)
 
 
-def test_rendered_lids_are_scored_against_half_of_their_way():
-    """Closed from 1.0 to 1.1 s; .08 s to close, .16 s to open: half-way at .96 and 1.18, at 70 % .976 and 1.148. Told
-    .01 s late at the start and .04 s at the end, and a second blink and a wink where there is none."""
+def test_rendered_lids_are_scored_at_half_closure():
+    """One blink predicted .01 s late at the start and .04 s at the end; a false blink and a false wink.
+
+    Closed from 1.0 to 1.1 s; .08 s to close, .16 s to open: half closure at .96 and 1.18, 70 % at .976 and 1.148.
+    """
     true = [Lids(1.0, 1.1), Lids(2.0, 2.1)]
     assert true[0].span_s() == pytest.approx((0.96, 1.18))
     assert true[0].span_s(0.7) == pytest.approx((0.976, 1.148))
     events = [lid_event("blink", 0.97, 1.22), lid_event("wink_left", 2.0, 2.1), lid_event("blink", 3.0, 3.1)]
-    found = eyelid_clips.score(true, [*events, Event("nod", 1, 4.0, 4.5)], 30.0).figures()
-    assert [found[name] for name in ("true", "missed", "false")] == [1, 1, 2]
-    assert found["f1"] == pytest.approx(2 / 5)
-    errors = [found[f"{name}_error"] for name in ("duration", "onset", "duration_70")]
+    figures = eyelid_clips.score(true, [*events, Event("nod", 1, 4.0, 4.5)], 30.0).figures()
+    assert [figures[name] for name in ("true", "missed", "false")] == [1, 1, 2]
+    assert figures["f1"] == pytest.approx(2 / 5)
+    errors = [figures[f"{name}_error"] for name in ("duration", "onset", "duration_70")]
     assert errors == pytest.approx([0.03 * 30, 0.01 * 30, (0.25 - 0.172) * 30])
     assert eyelid_clips.score([], [], 30.0).figures()["missed"] == 0
 
 
-def test_rendered_blinks_keep_apart():
+def test_rendered_blinks_do_not_overlap():
     for seed in range(5):
         lids = eyelid_clips.blinks(seed)
         assert len(lids) >= 7
         assert all(b.span_s(0)[0] - a.span_s(0)[1] > 0.1 for a, b in itertools.pairwise(lids))
-        assert all(0.13 < one.duration_s() < 0.38 for one in lids)
+        assert all(0.13 < blink.duration_s() < 0.38 for blink in lids)
         assert lids[-1].span_s(0)[1] < eyelid_clips.SECONDS - 0.3
 
 
 def test_the_report_names_every_miss(tmp_path):
     clip = clip_of(blink(10, 12), blink(30, 33), blink(60, 63, sure=False))
-    one = followed_of(clip, [predicted("blink", 10, 12), predicted("blink", 80, 82), predicted("yawn", 40, 70)])
-    scores = score_people(one)
-    spans = {kind: {"a": labelled_spans.span_score(one, "1", kind)} for kind in labelled_spans.FLAGS}
-    tired = {"all clips": labelled_spans.fatigue([one])}
-    subsampled = [measure.SubsampledRun("half", scores, event_agreement([one], [one]))]
+    tracked = tracked_clip(clip, [predicted("blink", 10, 12), predicted("blink", 80, 82), predicted("yawn", 40, 70)])
+    scores = score_people(tracked)
+    spans = {kind: {"a": labelled_spans.span_score(tracked, "1", kind)} for kind in labelled_spans.FLAGS}
+    fatigue = {"all clips": labelled_spans.fatigue([tracked])}
+    subsampled = [measure.SubsampledRun("half", scores, event_agreement([tracked], [tracked]))]
     eyelids = [eyelid_clips.score([], [], 30.0)]
-    found = measure.SignalsResult([one], scores, subsampled, spans, labelled_spans.listed(one), tired, eyelids)
-    signals_report.save(found, tmp_path / "new", "facetrack eval signals")
+    listed = labelled_spans.listed(tracked)
+    result = measure.SignalsResult([tracked], scores, subsampled, spans, listed, fatigue, eyelids)
+    signals_report.save(result, tmp_path / "new", "facetrack eval signals")
     report = (tmp_path / "new" / "report.md").read_text()
     assert "| a | missed | blink | 30-33 |" in report
     assert "| a | false | blink | 80-82 |" in report
@@ -307,7 +312,7 @@ def test_the_report_names_every_miss(tmp_path):
 
 
 def test_the_command_on_an_empty_clip(tmp_path):
-    """Nobody in it: the labelled blink is missed."""
+    """There is no face in the clip: the labelled blink is missed."""
     with VideoSink(tmp_path / "a.mp4", (64, 48), fps=FPS) as video:
         for index in range(12):
             video.write(np.full((48, 64, 3), 90, np.uint8), index / FPS)
@@ -320,6 +325,6 @@ def test_the_command_on_an_empty_clip(tmp_path):
     assert (figures["all"]["blink"]["missed"], figures["all"]["blink"]["precision"]) == (1, None)
 
 
-def test_a_labelled_clip_that_is_not_there(tmp_path):
+def test_a_missing_clip_is_an_error(tmp_path):
     with pytest.raises(DataError, match="labelled"):
         measure.measure(None, [clip_of()], tmp_path)

@@ -1,4 +1,4 @@
-"""The openness of the eyes beside marked blinks, on traces written down by hand."""
+"""Openness of the eyes against labelled blinks, on hand-made traces."""
 
 import numpy as np
 import pytest
@@ -22,10 +22,10 @@ def test_a_blink_shows_below_half_the_median():
     assert not trace(0.8, 0.8, 0.8, 0.5, 0.41, 0.8, 0.8, 0.8).shows(BLINK)
 
 
-def test_an_eye_that_nobody_saw_shows_no_blink():
-    lost = trace(0.8, 0.8, 0.8, NAN, NAN, 0.8, 0.8, 0.8)
-    assert np.isnan(lost.lowest(BLINK))
-    assert not lost.shows(BLINK)
+def test_an_eye_of_unknown_openness_shows_no_blink():
+    unknown = trace(0.8, 0.8, 0.8, NAN, NAN, 0.8, 0.8, 0.8)
+    assert np.isnan(unknown.lowest(BLINK))
+    assert not unknown.shows(BLINK)
     never = trace(NAN, NAN, blinks=(Blink(0, 1),))
     assert not never.shows(Blink(0, 1))
     assert never.closed_outside_blinks() == 0
@@ -33,12 +33,12 @@ def test_an_eye_that_nobody_saw_shows_no_blink():
     np.testing.assert_allclose(one.mean, [0.8, 0.6, 0.3], atol=1e-6)
 
 
-def test_frames_closed_without_a_blink_are_counted_but_not_those_of_its_lids_on_their_way():
+def test_frames_closed_without_a_blink_are_counted_but_not_those_of_moving_lids():
     values = [0.9] * 20
-    values[3:5] = [0.0, 0.0]  # marked
+    values[3:5] = [0.0, 0.0]  # labelled
     values[1:3] = [0.4, 0.3]  # closing
     values[5] = 0.3  # opening
-    values[12:14] = [0.2, 0.2]  # nobody marked these
+    values[12:14] = [0.2, 0.2]  # not labelled
     assert trace(*values).closed_outside_blinks() == 2
 
 

@@ -1,4 +1,4 @@
-"""Lost frames and errors of fast motion, counted by hand on staged faces."""
+"""Lost frames and errors under fast motion, counted by hand on hand-made tracks."""
 
 import json
 
@@ -25,45 +25,50 @@ def points_at(x, y=100.0):
     return points + np.float32([x, y])
 
 
-def face_of(number, x):
-    return Face(number, points_box(points_at(x)), Landmarks(points_at(x), np.ones(68, np.float32)), 1.0)
+def face_of(track_id, x):
+    return Face(track_id, points_box(points_at(x)), Landmarks(points_at(x), np.ones(68, np.float32)), 1.0)
 
 
-def followed(truths, faces):
-    """Measure frames of (x, share seen) for each person, given what was found in each."""
+def measured(truths, faces):
+    """Measure frames of (x, visible share) for each person, with the tracked faces of each frame."""
     image = np.zeros((8, 8, 3), np.uint8)
-    clip = [(Frame(image, i / 10, i), [(points_at(x), seen) for x, seen in people]) for i, people in enumerate(truths)]
+    clip = [
+        (Frame(image, i / 10, i), [(points_at(x), visible) for x, visible in people]) for i, people in enumerate(truths)
+    ]
     return measure(clip, lambda frame: faces[frame.index], 3.0, 10.0)
 
 
-def test_lost_frames_numbers_steps_and_errors():
-    """One face 10 px wide at 0, 4, 10, 12, 30, 31 px; in the fifth frame less than half of it is seen, which then
-    counts neither way. Found: on it, off by 2 px (IoU 8 / 12), not at all, off by 4 px (6 / 14: lost), -, under another
-    number. Of five, two are lost. NME: 0, 2 of 8 px and 0."""
+def test_lost_frames_track_ids_steps_and_errors():
+    """One face 10 px wide at 0, 4, 10, 12, 30, 31 px; two of five frames are lost.
+
+    In the fifth frame less than half of the face is visible, so that the frame is excluded. Tracked: exactly, with an
+    offset of 2 px (IoU 8 / 12), not at all, with an offset of 4 px (6 / 14: lost), -, with another ID. NME: 0, 2 of 8
+    px and 0.
+    """
     truths = [[(0, 1.0)], [(4, 1.0)], [(10, 0.5)], [(12, 1.0)], [(30, 0.49)], [(31, 1.0)]]
     faces = [[face_of(1, 0)], [face_of(1, 6)], [], [face_of(1, 16)], [], [face_of(2, 31)]]
-    motion = followed(truths, faces)
+    motion = measured(truths, faces)
     assert (motion.speed, motion.fps, motion.faces, motion.lost, motion.numbers) == (3.0, 10.0, 5, 2, 2)
     assert motion.fastest == pytest.approx(1.8), "18 of 10 px"
     assert motion.nme == pytest.approx(25 / 3)
 
 
-def test_two_faces_are_counted_each_for_itself():
+def test_two_faces_are_counted_separately():
     truths = [[(0, 1.0), (100, 1.0)], [(0, 1.0), (107, 1.0)]]
-    motion = followed(truths, [[face_of(1, 0)], [face_of(2, 107), face_of(1, 0), face_of(3, 300)]])
+    motion = measured(truths, [[face_of(1, 0)], [face_of(2, 107), face_of(1, 0), face_of(3, 300)]])
     assert (motion.faces, motion.lost, motion.numbers) == (4, 1, 3)
     assert motion.fastest == pytest.approx(0.7)
     assert motion.nme == 0
 
 
-def test_nothing_found_has_no_error():
-    motion = followed([[(0, 1.0)]] * 3, [[]] * 3)
+def test_without_tracked_faces_the_error_is_nan():
+    motion = measured([[(0, 1.0)]] * 3, [[]] * 3)
     assert (motion.faces, motion.lost, motion.numbers, motion.fastest) == (3, 3, 0, 0.0)
     assert np.isnan(motion.nme)
 
 
 def test_the_camera_three_times_as_fast_makes_three_times_as_long_steps():
-    """For steps so small that the way is straight: the points' mean step in the first tenth of a second."""
+    """Mean step of the points in the first tenth of a second, so short that the path is straight."""
 
     def mean_step(speed):
         points = [truths[0][0] for _, truths in virtual_camera(speed, fps=60.0, seconds=0.1)]
@@ -94,7 +99,7 @@ def test_speeds_that_are_none_are_refused(text):
         positive_numbers(text)
 
 
-def test_the_command_follows_the_demo_s_face(tmp_path):
+def test_the_command_tracks_the_demo_s_face(tmp_path):
     words = ["eval", "motion", "--speeds", "1,3", "--seconds", "0.2", "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(app, words, standalone_mode=False)
     assert result.exception is None
@@ -102,7 +107,7 @@ def test_the_command_follows_the_demo_s_face(tmp_path):
     assert [(f["speed"], f["faces"], f["lost"], f["numbers"]) for f in figures] == [(1.0, 6, 0, 1), (3.0, 6, 0, 1)]
 
 
-def test_a_rate_of_nothing_writes_nothing(tmp_path):
+def test_a_frame_rate_of_zero_writes_nothing(tmp_path):
     result = CliRunner().invoke(app, ["eval", "motion", "--fps", "0", "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, DataError)
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""The tracking scores on a clip of six frames whose figures are worked out by hand."""
+"""Tracking scores on a clip of six frames whose metrics are computed by hand."""
 
 import json
 
@@ -33,10 +33,10 @@ def truth_of(person: int, x: float, present: bool = True) -> FaceTruth:
     return FaceTruth(person, points_at(x, 100), 1.0 if present else 0.0, present)
 
 
-def face_of(number: int, x: float, y: float = 100) -> Face:
+def face_of(track_id: int, x: float, y: float = 100) -> Face:
     points = points_at(x, y)
     box = np.concatenate([points.min(axis=0), points.max(axis=0)])
-    return Face(number, box, Landmarks(points, np.ones(68, np.float32)), 1.0)
+    return Face(track_id, box, Landmarks(points, np.ones(68, np.float32)), 1.0)
 
 
 def clip_of(frames: list[list[FaceTruth]], *spans: Span) -> ClipTruth:
@@ -44,17 +44,22 @@ def clip_of(frames: list[list[FaceTruth]], *spans: Span) -> ClipTruth:
 
 
 def hand_made() -> tuple[ClipTruth, list[list[Face]]]:
-    """Person 1 is number 1 in frames 0-2 and number 3 in 3-5. Person 2 is number 2, 2.5 px aside (IoU 7.5 / 12.5 = .6),
-    in frames 0, 1, 3, 4 and lost in 2 and 5. In frame 1 number 9 is over nobody."""
+    """Ground truth and tracked faces of two persons in six frames.
+
+    Person 1 has ID 1 in frames 0-2 and ID 3 in 3-5. Person 2 has ID 2 in frames 0, 1, 3, 4, with an offset of 2.5 px
+    (IoU 7.5 / 12.5 = .6), and is lost in 2 and 5. In frame 1 ID 9 is a false positive.
+    """
     faces = [[face_of(1 if i < 3 else 3, 50)] + [face_of(2, 202.5)] * (i not in (2, 5)) for i in range(6)]
     faces[1].append(face_of(9, 400))
     return clip_of([[truth_of(1, 50), truth_of(2, 200)] for _ in range(6)]), faces
 
 
-def test_the_figures_are_those_worked_out_by_hand():
-    """12 faces, 10 matched, 2 missed, 1 false, 1 switch: MOTA 1 - 4/12. MOTP (6 * 1 + 4 * .6) / 10. ID F1: number 1 (or
-    3) for person 1 and 2 for person 2 are 3 + 4 right of 11 given and 12 wanted: 14 / 23. NME: 2.5 of 8 px in 4 of
-    10."""
+def test_the_metrics_are_those_computed_by_hand():
+    """12 faces, 10 matched, 2 missed, 1 false, 1 switch: MOTA 1 - 4/12. MOTP (6 * 1 + 4 * .6) / 10.
+
+    ID F1: ID 1 (or 3) for person 1 and 2 for person 2 are 3 + 4 true positives of 11 predicted and 12 true faces:
+    14 / 23. NME: 2.5 of 8 px in 4 of 10.
+    """
     row = score(*hand_made()).rows[WHOLE]
     assert row["mota"] == pytest.approx(1 - 4 / 12)
     assert row["motp"] == pytest.approx(0.84)
@@ -64,64 +69,64 @@ def test_the_figures_are_those_worked_out_by_hand():
     assert [row[name] for name in counted] == [1, 1, 1, 2, 12]
 
 
-def test_episodes_name_frames_persons_and_numbers():
-    found = [(e.kind, e.first, e.last, e.what) for e in score(*hand_made()).episodes]
-    assert found == [
-        ("switch", 3, 3, "person 1: number 1 became 3"),
-        ("false positive", 1, 1, "number 9"),
+def test_episodes_name_frames_persons_and_track_ids():
+    episodes = [(e.kind, e.first, e.last, e.what) for e in score(*hand_made()).episodes]
+    assert episodes == [
+        ("switch", 3, 3, "person 1: ID 1 became 3"),
+        ("false positive", 1, 1, "ID 9"),
         ("missed", 2, 2, "person 2"),
         ("missed", 5, 5, "person 2"),
     ]
 
 
-def test_scenes_are_scored_apart_and_all_together():
+def test_scenes_are_scored_separately_and_together():
     truth, faces = hand_made()
     halves = clip_of([list(f) for f in truth.frames], Span("first", 0, 2), Span("second", 3, 5))
     rows = score(halves, faces).rows
     assert rows["first"]["mota"] == pytest.approx(1 - 2 / 6)
-    assert rows["second"]["mota"] == pytest.approx(1 - 1 / 6), "who changes between scenes has not switched in one"
+    assert rows["second"]["mota"] == pytest.approx(1 - 1 / 6), "a change between scenes is a switch in neither"
     assert rows[WHOLE] == score(truth, faces).rows[WHOLE]
 
 
-def test_a_return_keeps_its_number_or_not():
-    """Away in frames 3-8, .6 s; found in frame 10, .1 s late."""
-    away = range(3, 9)
-    frames = [[truth_of(1, 50)] if i not in away else [] for i in range(12)]
-    for number, fate in ((1, "kept it"), (7, "became 7")):
-        faces = [[face_of(1, 50)] if i < 3 else [face_of(number, 50)] if i >= 10 else [] for i in range(12)]
+def test_a_returning_person_keeps_the_track_id_or_not():
+    """Absent in frames 3-8, .6 s; detected in frame 10, .1 s late."""
+    absence = range(3, 9)
+    frames = [[truth_of(1, 50)] if i not in absence else [] for i in range(12)]
+    for track_id, outcome in ((1, "kept the ID"), (7, "became 7")):
+        faces = [[face_of(1, 50)] if i < 3 else [face_of(track_id, 50)] if i >= 10 else [] for i in range(12)]
         (back,) = [e for e in score(clip_of(frames), faces).episodes if e.kind == "return"]
-        assert (back.first, back.last, back.kept) == (9, 10, number == 1)
-        assert back.what == f"person 1, number 1, away for 0.6 s: {fate}, found after 0.10 s"
+        assert (back.first, back.last, back.kept) == (9, 10, track_id == 1)
+        assert back.what == f"person 1, ID 1, absent for 0.6 s: {outcome}, detected after 0.10 s"
     (back,) = [e for e in score(clip_of(frames), [[face_of(1, 50)]] * 3 + [[]] * 9).episodes if e.kind == "return"]
-    assert back.what.endswith("not found again")
+    assert back.what.endswith("not detected again")
 
 
-def test_one_number_on_two_people_is_named():
+def test_a_track_id_shared_by_two_people_is_named():
     frames = [[truth_of(1, 50)]] * 2 + [[truth_of(2, 50)]] * 2
     assert score(clip_of(frames), [[face_of(4, 50)]] * 4).shared == {4: [1, 2]}
 
 
-def test_a_face_over_somebody_hidden_is_neither_right_nor_wrong():
+def test_a_face_on_an_occluded_person_is_ignored():
     truth = [truth_of(1, 50), truth_of(2, 52, present=False), truth_of(3, 300, present=False)]
-    there, faces = evaluated_faces(truth, [face_of(1, 51), face_of(2, 52), face_of(3, 300), face_of(4, 500)])
-    assert [t.person for t in there] == [1]
-    assert len(faces) == 2, "one over person 1, and the one over nobody"
+    present, faces = evaluated_faces(truth, [face_of(1, 51), face_of(2, 52), face_of(3, 300), face_of(4, 500)])
+    assert [t.person for t in present] == [1]
+    assert len(faces) == 2, "the face of person 1, and the false positive"
     assert faces[-1].track_id == 4
-    there, faces = evaluated_faces(truth, [face_of(1, 51.9)])
-    assert [f.track_id for f in faces] == [1], "a lone face between two is the one's who can be seen"
+    present, faces = evaluated_faces(truth, [face_of(1, 51.9)])
+    assert [f.track_id for f in faces] == [1], "a single face between two persons is matched to the present one"
 
 
-def test_another_clip_s_truth_is_refused():
+def test_another_clip_s_ground_truth_is_refused():
     truth, faces = hand_made()
-    with pytest.raises(DataError, match="5 frames, its truth 6"):
+    with pytest.raises(DataError, match="5 frames, its ground truth 6"):
         score(truth, faces[:5])
 
 
-def test_the_report_names_what_went_wrong(tmp_path):
+def test_the_report_lists_the_errors(tmp_path):
     truth, faces = hand_made()
     frames = [Frame(np.zeros((48, 64, 3), np.uint8), i / FPS, i) for i in range(6)]
     report.save(score(truth, faces), faces, truth, frames, tmp_path, "clip.mp4", "facetrack eval")
-    assert "person 1: number 1 became 3" in (tmp_path / "report.md").read_text()
+    assert "person 1: ID 1 became 3" in (tmp_path / "report.md").read_text()
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["scenes"]["one"]["misses"] == 2
     assert {path.name for path in tmp_path.iterdir()} == {"report.md", "figures.json", "one.png", "episodes.png"}
@@ -129,7 +134,7 @@ def test_the_report_names_what_went_wrong(tmp_path):
 
 
 def test_the_command_scores_an_empty_clip(tmp_path):
-    """Nobody to be found and nobody found: no false positive; rates over nothing are no numbers."""
+    """No face in ground truth and tracks: no false positive; ratios over nothing are null."""
     with VideoSink(tmp_path / "c.mp4", (64, 48), fps=FPS) as video:
         for index in range(3):
             video.write(np.full((48, 64, 3), 90, np.uint8), index / FPS)
@@ -143,8 +148,8 @@ def test_the_command_scores_an_empty_clip(tmp_path):
     assert figures["scenes"]["one"]["mota"] is None
 
 
-def test_timings_are_beside_those_of_one_face(tmp_path):
-    """By hand: 3 ms with one face and 7 with three lie on 1 + 2 ms per face."""
+def test_timings_are_relative_to_one_face(tmp_path):
+    """3 ms with one face and 7 ms with three are 1 ms + 2 ms per face."""
     timings = [timing.Timing(1, 1.0, 3.0, 4.0), timing.Timing(3, 2.5, 7.0, 8.0)]
     assert timing.slope_ms(timings) == pytest.approx((1.0, 2.0))
     assert timing.rows(timings)[1] == ["3", "2.5", "7.00", "8.00", "2.33", "2.00"]
@@ -153,7 +158,7 @@ def test_timings_are_beside_those_of_one_face(tmp_path):
 
 
 def test_every_count_is_timed_on_as_many_people():
-    """A tracker that counts the white squares on black, 60x60 px each."""
+    """A tracker stub counts the white squares on black, 60x60 px each."""
     white = np.full((61, 61, 4), 255, np.float32)
     white[..., 3] = 1
     square = Photographed(Sprite(white, points_at(0, 0) * 6, np.float32([30, 30]), 60.0))

@@ -1,4 +1,4 @@
-"""Kaggle's CSV files, written by hand and read; faces framed as Kaggle's; the submission."""
+"""Reading of hand-written Kaggle CSV files, conversion of faces to Kaggle's framing, and the submission."""
 
 import csv
 
@@ -31,10 +31,10 @@ def write(path, *rows, header=HEADER):
     return path
 
 
-def test_points_picture_and_missing_cells(tmp_path):
+def test_points_image_and_missing_cells(tmp_path):
     holes = [str(20 + i) for i in range(30)]
     holes[20] = holes[21] = ""  # nose tip
-    holes[2] = ""  # half a point is none
+    holes[2] = ""  # a point with one coordinate is missing
     result = kaggle.read_kaggle(write(tmp_path / "training.csv", row(), row(holes)))
     first, second = result.samples
     assert result.problems == []
@@ -48,8 +48,8 @@ def test_points_picture_and_missing_cells(tmp_path):
 
 def test_columns_are_found_by_name(tmp_path):
     names = HEADER.split(",")
-    turned = write(tmp_path / "t.csv", ",".join(reversed(row().split(","))), header=",".join(reversed(names)))
-    np.testing.assert_array_equal(kaggle.read_kaggle(turned).samples[0].points[0], [20, 21])
+    reordered = write(tmp_path / "t.csv", ",".join(reversed(row().split(","))), header=",".join(reversed(names)))
+    np.testing.assert_array_equal(kaggle.read_kaggle(reordered).samples[0].points[0], [20, 21])
 
 
 def test_test_csv_has_no_points(tmp_path):
@@ -107,7 +107,7 @@ def test_written_and_read_again(tmp_path):
 
 
 def test_framing_keeps_points_on_their_pixels():
-    """A bright spot at the nose tip of a black picture stays under the point."""
+    """Check that a bright spot at the nose tip of a black image stays under the point."""
     (sample,) = [s for s in read_synthetic(8, seed=1) if s.name.startswith("head")][:1]
     sample.image[:] = 0
     x, y = np.rint(sample.points[30]).astype(int)
@@ -127,7 +127,7 @@ def test_submission(tmp_path):
     kaggle.write_submission(predicted, lookup, tmp_path / "submission.csv")
     with (tmp_path / "submission.csv").open() as file:
         assert list(csv.reader(file)) == [["RowId", "Location"], ["1", "0.0000"], ["2", "0.5000"], ["3", "96.0000"]]
-    with pytest.raises(DataError, match="picture 2"):
+    with pytest.raises(DataError, match="image 2"):
         kaggle.write_submission({"1": points}, lookup, tmp_path / "s.csv")
     with pytest.raises(DataError, match="nan"):
         kaggle.write_submission({"1": points * np.nan, "2": points}, lookup, tmp_path / "s.csv")

@@ -1,4 +1,4 @@
-"""Readers of XML, JSON, .mat and TFRecord, on files made by other hands than the readers' own."""
+"""Readers of XML, JSON, .mat and TFRecord, on files that independent code writes."""
 
 import json
 import struct
@@ -15,7 +15,7 @@ from facetrain.formats.public import coco, cofw, dlib_xml, tfrecord
 SIZE = (100, 140)
 
 
-def picture(path, seed=0):
+def write_image(path, seed=0):
     path.parent.mkdir(parents=True, exist_ok=True)
     image = np.random.default_rng(seed).integers(0, 256, (*SIZE, 3), np.uint8)
     cv2.imwrite(str(path), image)
@@ -34,7 +34,7 @@ def dlib_text(*boxes, file="faces/a.png"):
 
 
 def test_dlib(tmp_path):
-    image = picture(tmp_path / "faces" / "a.png")
+    image = write_image(tmp_path / "faces" / "a.png")
     text = dlib_text((parts(68), ""), (parts(68, missing=(5,)), ""), (parts(3), " ignore='1'"))
     (tmp_path / "train.xml").write_text(text)
     result = dlib_xml.read_dlib(tmp_path / "train.xml", trim=False)
@@ -57,7 +57,7 @@ def test_dlib(tmp_path):
     ],
 )
 def test_bad_dlib(tmp_path, text, words):
-    picture(tmp_path / "faces" / "a.png")
+    write_image(tmp_path / "faces" / "a.png")
     (tmp_path / "train.xml").write_text(text)
     with pytest.raises(DataError, match=words):
         dlib_xml.read_dlib(tmp_path / "train.xml")
@@ -71,10 +71,10 @@ def coco_content(keypoints, **annotation):
 
 
 def test_coco_visibility(tmp_path):
-    image = picture(tmp_path / "images" / "a.png")
+    image = write_image(tmp_path / "images" / "a.png")
     keypoints = [v for i in range(15) for v in (10 + i, 20 + i, 2)]
     keypoints[0:3] = [0, 0, 0]  # not labelled
-    keypoints[5] = 1  # hidden
+    keypoints[5] = 1  # occluded
     (tmp_path / "k.json").write_text(json.dumps(coco_content(keypoints, attributes={"smile": 1})))
     (sample,) = coco.read_coco(tmp_path / "k.json", trim=False).samples
     assert sample.scheme == "kaggle-15"
@@ -87,7 +87,7 @@ def test_coco_visibility(tmp_path):
 
 
 def test_coco_wholebody_face(tmp_path):
-    picture(tmp_path / "a.png")
+    write_image(tmp_path / "a.png")
     content = coco_content([])
     content["annotations"][0] = {"image_id": 3, "face_kpts": [v for i in range(68) for v in (30 + i, 40, 0.9)]}
     (tmp_path / "k.json").write_text(json.dumps(content))
@@ -105,7 +105,7 @@ def test_coco_wholebody_face(tmp_path):
         (json.dumps(coco_content([1, 2, 0])), "not one of its keypoints"),
         (json.dumps(coco_content(["a", 2, 2])), "not all numbers"),
         (json.dumps(coco_content([1, 2, 2], image_id=4)), "image_id 4"),
-        (json.dumps(coco_content([1, 2, 2])), r"no picture a\.png"),
+        (json.dumps(coco_content([1, 2, 2])), r"no image a\.png"),
         (json.dumps({"images": [], "annotations": ["x"]}), "an object"),
     ],
 )
@@ -193,13 +193,15 @@ def varint(value):
 
 
 def field(number, body):
-    """A protobuf field of wire type 2."""
+    """Encode a protobuf field of wire type 2."""
     return varint(number << 3 | 2) + varint(len(body)) + body
 
 
 def example(values):
-    """tf.train.Example by its .proto: features=1, map feature=1 of key=1 value=2; bytes_list=1 float_list=2, each
-    value=1 (floats packed)."""
+    """Encode a tf.train.Example by its .proto.
+
+    features=1, map feature=1 of key=1 value=2; bytes_list=1 float_list=2, each value=1 (floats packed).
+    """
     entries = b""
     for key, value in values.items():
         if isinstance(value, bytes):
@@ -211,13 +213,13 @@ def example(values):
 
 
 def shard(path, *records):
-    """The frames of a TFRecord file; the reader does not look at the checksums."""
+    """Write a TFRecord file with zero checksums, which the reader ignores."""
     path.write_bytes(b"".join(struct.pack("<QI", len(r), 0) + r + bytes(4) for r in records))
 
 
 def test_tfrecord_layouts(tmp_path):
     pytest.importorskip("tfrecord")
-    image = picture(tmp_path / "a.png")
+    image = write_image(tmp_path / "a.png")
     encoded = (tmp_path / "a.png").read_bytes()
     marks = [0.25, 0.5] * 68
     shard(
@@ -241,16 +243,16 @@ def test_tfrecord_layouts(tmp_path):
     assert ["record 3" in result.problems[0], "record 4" in result.problems[1]] == [True, True]
 
 
-def test_a_cut_shard_gives_what_it_holds(tmp_path):
+def test_a_truncated_shard_gives_its_complete_records(tmp_path):
     pytest.importorskip("tfrecord")
-    picture(tmp_path / "a.png")
+    write_image(tmp_path / "a.png")
     record = example({"image/encoded": (tmp_path / "a.png").read_bytes(), "points": [30.0, 40.0] * 5})
     shard(tmp_path / "test.tfrecord", record, record)
     data = (tmp_path / "test.tfrecord").read_bytes()
     (tmp_path / "test.tfrecord").write_bytes(data[:-50])
     result = tfrecord.read_tfrecord(tmp_path / "test.tfrecord")
     assert len(result.samples) == 1
-    assert "breaks off" in result.problems[0]
+    assert "truncated" in result.problems[0]
 
 
 def test_tfrecord_without_its_reader_names_the_extra(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Readers of text beside pictures: .pts, WFLW, MTFL. The files are written out by hand."""
+"""Readers of text labels beside images: .pts, WFLW, MTFL, on hand-written files."""
 
 import cv2
 import numpy as np
@@ -10,8 +10,8 @@ from facetrain.formats.public import mtfl, pts, wflw
 SIZE = (120, 160)
 
 
-def picture(path, seed=0):
-    """A picture of its own kind: random greys, stored without loss."""
+def write_image(path, seed=0):
+    """Write a losslessly stored image of random pixels, different for each seed, and return it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = np.random.default_rng(seed).integers(0, 256, (*SIZE, 3), np.uint8)
     cv2.imwrite(str(path), image)
@@ -19,7 +19,7 @@ def picture(path, seed=0):
 
 
 def grid(count):
-    """`count` points inside the picture, 1 px apart from each other at least."""
+    """Return `count` points inside the image, at least 1 px apart."""
     return [(20 + i % 10 * 8, 20 + i // 10 * 7.5) for i in range(count)]
 
 
@@ -30,7 +30,7 @@ def pts_text(points, header=True):
 
 @pytest.mark.parametrize("header", [True, False])
 def test_pts_are_one_based(tmp_path, header):
-    image = picture(tmp_path / "a" / "face_1.png")
+    image = write_image(tmp_path / "a" / "face_1.png")
     (tmp_path / "a" / "face_1.pts").write_text(pts_text(grid(68), header))
     (sample,) = pts.read_pts_folder(tmp_path, trim=False).samples
     np.testing.assert_array_equal(sample.points, np.array(grid(68), np.float32) - 1)
@@ -60,7 +60,7 @@ def test_pts_written_and_read_again(tmp_path):
 )
 def test_a_bad_pts_is_listed_and_the_rest_read(tmp_path, text, words):
     for name in ("good", "bad"):
-        picture(tmp_path / f"{name}.png")
+        write_image(tmp_path / f"{name}.png")
     (tmp_path / "good.pts").write_text(pts_text(grid(68)))
     (tmp_path / "bad.pts").write_text(text)
     result = pts.read_pts_folder(tmp_path)
@@ -71,7 +71,7 @@ def test_a_bad_pts_is_listed_and_the_rest_read(tmp_path, text, words):
 
 
 def test_a_nan_coordinate_is_missing_and_listed(tmp_path):
-    picture(tmp_path / "f.png")
+    write_image(tmp_path / "f.png")
     points = grid(68)
     points[3] = ("nan", 5)
     (tmp_path / "f.pts").write_text(pts_text(points))
@@ -81,9 +81,9 @@ def test_a_nan_coordinate_is_missing_and_listed(tmp_path):
     assert np.isnan(result.samples[0].points[3]).all()
 
 
-def test_a_label_without_a_picture_and_binary_noise(tmp_path):
+def test_a_label_without_an_image_and_binary_noise(tmp_path):
     (tmp_path / "alone.pts").write_text(pts_text(grid(68)))
-    with pytest.raises(DataError, match="no picture of the same name"):
+    with pytest.raises(DataError, match="no image of the same name"):
         pts.read_pts_folder(tmp_path)
     (tmp_path / "alone.pts").write_bytes(bytes(range(256)))
     with pytest.raises(DataError, match="as text"):
@@ -117,7 +117,7 @@ def wflw_line(file="0--Parade/a.png", attributes=(1, 0, 1, 0, 1, 0), points=None
 
 
 def test_wflw_attributes_and_points(tmp_path):
-    image = picture(tmp_path / "WFLW_images" / "0--Parade" / "a.png")
+    image = write_image(tmp_path / "WFLW_images" / "0--Parade" / "a.png")
     path = tmp_path / "WFLW_annotations" / "list" / "list_98pt_rect_attr_train.txt"
     path.parent.mkdir(parents=True)
     path.write_text(wflw_line() + "\n" + wflw_line(attributes=()) + "\n")
@@ -142,7 +142,7 @@ def test_wflw_attributes_and_points(tmp_path):
     ],
 )
 def test_bad_wflw_lines(tmp_path, line, words):
-    picture(tmp_path / "0--Parade" / "a.png")
+    write_image(tmp_path / "0--Parade" / "a.png")
     path = tmp_path / "list.txt"
     path.write_text(f"{wflw_line()}\n{line}\n")
     result = wflw.read_wflw(path)
@@ -154,7 +154,7 @@ MTFL = "lfw_5590\\A_B_0001.png 41.0 61.0 51.0 43.5 60.0 51.0 52.0 61.0 71.0 72.0
 
 
 def test_mtfl_text(tmp_path):
-    image = picture(tmp_path / "lfw_5590" / "A_B_0001.png")
+    image = write_image(tmp_path / "lfw_5590" / "A_B_0001.png")
     (tmp_path / "testing.txt").write_text(f" {MTFL}\n\n")
     (sample,) = mtfl.read_mtfl_text(tmp_path / "testing.txt", trim=False).samples
     np.testing.assert_array_equal(sample.points, [(40, 50), (60, 51), (50, 60), (42.5, 70), (59, 71)])
@@ -167,7 +167,7 @@ def test_mtfl_text(tmp_path):
     ("line", "words"), [(MTFL.replace(" 2 4", " 3 4"), "glasses is 3"), (MTFL + " 1", "15 numbers"), ("x.png", "0 num")]
 )
 def test_bad_mtfl_lines(tmp_path, line, words):
-    picture(tmp_path / "lfw_5590" / "A_B_0001.png")
+    write_image(tmp_path / "lfw_5590" / "A_B_0001.png")
     (tmp_path / "training.txt").write_text(f"{MTFL}\n{line}\n")
     result = mtfl.read_mtfl_text(tmp_path / "training.txt")
     assert len(result.samples) == 1

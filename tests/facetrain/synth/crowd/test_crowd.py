@@ -1,4 +1,4 @@
-"""The crowd clip's truth against what can be measured in its pictures, and against places worked out by hand."""
+"""Ground truth of the crowd clip, compared with measurements in its frames and positions computed by hand."""
 
 import json
 from pathlib import Path
@@ -14,16 +14,27 @@ from facetrack.errors import DataError
 from facetrack.types import Detections
 from facetrain.sample import Sample
 from facetrain.synth.crowd.clip import make_clip
-from facetrain.synth.crowd.compose import CrowdClip, placed, visible_share
-from facetrain.synth.crowd.script import SIZE, Board, Key, Role, Scene, at, exchange, return_after_3_s, script, standing
-from facetrain.synth.crowd.sprites import Photographed, Sprite, choose, fit_to_cut, head_mask
+from facetrain.synth.crowd.compose import CrowdClip, visible_share, warp_sprite
+from facetrain.synth.crowd.script import (
+    SIZE,
+    Key,
+    Occluder,
+    Role,
+    Scene,
+    exchange,
+    interpolate,
+    return_after_3_s,
+    script,
+    standing,
+)
+from facetrain.synth.crowd.sprites import Photographed, Sprite, head_mask, is_suitable, select_people
 from facetrain.synth.crowd.truth import FaceTruth, frame_line, header_line, read_truth
 
 GREY = np.full((480, 640, 3), 120, np.uint8)
 
 
 def square_points(side: float = 60.0) -> np.ndarray:
-    """68 points on the rim of a square from (0, 0)."""
+    """Return 68 points on the rim of a square from (0, 0)."""
     walk = np.linspace(0, 4, 68, endpoint=False)
     along = walk % 1 * side
     corner = [
@@ -45,12 +56,12 @@ def texture(width: int = 61, height: int = 61) -> np.ndarray:
 
 
 def person(cover: float = 1.0) -> Photographed:
-    """A square of texture whose points lie on its rim."""
-    picture = np.concatenate([texture() * cover, np.full((61, 61, 1), cover)], axis=2).astype(np.float32)
-    return Photographed(Sprite(picture, square_points(), np.float32([30, 30]), 60.0))
+    """Return a textured square whose points lie on its rim."""
+    bgra = np.concatenate([texture() * cover, np.full((61, 61, 1), cover)], axis=2).astype(np.float32)
+    return Photographed(Sprite(bgra, square_points(), np.float32([30, 30]), 60.0))
 
 
-def still(x: float, y: float, size_px: float = 60.0) -> Role:
+def still_role(x: float, y: float, size_px: float = 60.0) -> Role:
     return Role((Key(0, x, y, size_px),), sway_px=0, sway_deg=0)
 
 
@@ -59,61 +70,61 @@ def clip(*layers, seconds: float = 1.0, seed: int = 5, people=None) -> CrowdClip
     return CrowdClip([Scene("one", seconds, layers)], people or [person()] * len(roles), [GREY], 30.0, seed)
 
 
-def found_at(image: np.ndarray, patch: np.ndarray) -> tuple[float, float]:
-    """Where OpenCV's template matching finds the patch's top left pixel."""
+def match_position(image: np.ndarray, patch: np.ndarray) -> tuple[float, float]:
+    """Return the patch's top-left pixel by OpenCV's template matching."""
     match = cv2.matchTemplate(image.astype(np.float32), patch.astype(np.float32), cv2.TM_CCOEFF_NORMED)
     return cv2.minMaxLoc(match)[3]
 
 
-def test_a_way_starts_and_stops_softly_and_sizes_change_by_a_factor():
-    """At half time half the way; at a quarter 3/16 - 2/64 = 5/32 of it; between 20 and 80 px lies 40."""
+def test_keyframes_are_interpolated_by_smoothstep_and_sizes_geometrically():
+    """Check by hand: half the path at half time, 3/16 - 2/64 = 5/32 of it at a quarter; 40 px between 20 and 80."""
     keys = (Key(1.0, 0, 100, 20), Key(3.0, 320, 100, 80))
-    assert at(keys, 2.0) == Key(2.0, 160, 100, pytest.approx(40))
-    assert at(keys, 1.5).x == pytest.approx(320 * 5 / 32)
-    assert (at(keys, 0.0).x, at(keys, 9.0).x) == (0, 320)
+    assert interpolate(keys, 2.0) == Key(2.0, 160, 100, pytest.approx(40))
+    assert interpolate(keys, 1.5).x == pytest.approx(320 * 5 / 32)
+    assert (interpolate(keys, 0.0).x, interpolate(keys, 9.0).x) == (0, 320)
 
 
-def test_template_matching_finds_a_face_where_its_truth_says():
-    frame, (face,) = clip(still(200, 150)).render(0)
-    assert found_at(frame.image, texture()) == (170, 120)
+def test_template_matching_finds_a_face_at_its_ground_truth():
+    frame, (face,) = clip(still_role(200, 150)).render(0)
+    assert match_position(frame.image, texture()) == (170, 120)
     np.testing.assert_allclose(face.box, [170, 120, 230, 180], atol=1e-3)
 
 
-def test_a_reduced_face_lies_where_its_truth_says():
-    """A third of the size: averaged by OpenCV's own INTER_AREA, its first pixel's centre is (1, 1) of the original."""
+def test_a_reduced_face_lies_at_its_ground_truth():
+    """Compare with OpenCV's INTER_AREA at a third of the size: the first pixel's centre is (1, 1) of the original."""
     large = cv2.resize(texture(), (183, 183), interpolation=cv2.INTER_CUBIC)
-    picture = np.concatenate([large, np.ones((183, 183, 1))], axis=2).astype(np.float32)
-    whole = Photographed(Sprite(picture, square_points(180) + 1, np.float32([91, 91]), 180.0))
-    frame, (face,) = clip(still(200, 150), people=[whole]).render(0)
-    assert found_at(frame.image, cv2.resize(large, (61, 61), interpolation=cv2.INTER_AREA)) == (170, 120)
+    bgra = np.concatenate([large, np.ones((183, 183, 1))], axis=2).astype(np.float32)
+    whole = Photographed(Sprite(bgra, square_points(180) + 1, np.float32([91, 91]), 180.0))
+    frame, (face,) = clip(still_role(200, 150), people=[whole]).render(0)
+    assert match_position(frame.image, cv2.resize(large, (61, 61), interpolation=cv2.INTER_AREA)) == (170, 120)
     np.testing.assert_allclose(face.box, [170, 120, 230, 180], atol=1e-3)
 
 
 def test_the_nearer_face_hides_the_other():
-    """Moved by 30 of 60 px, half of the one behind is left; in front all is seen."""
-    frame, (behind, before) = clip(still(200, 150), still(230, 150)).render(0)
-    assert found_at(frame.image, texture()) == (200, 120)
-    assert (behind.visible, before.visible) == (pytest.approx(0.5, abs=0.02), 1.0)
+    """Check that an overlap of 30 of 60 px leaves half of the rear face visible, and all of the front one."""
+    frame, (back, front) = clip(still_role(200, 150), still_role(230, 150)).render(0)
+    assert match_position(frame.image, texture()) == (200, 120)
+    assert (back.visible, front.visible) == (pytest.approx(0.5, abs=0.02), 1.0)
 
 
-def test_a_board_covers_and_what_it_covers_is_not_present():
-    board = Board((Key(0, 200, 150 + 40),), (100, 60))
-    _, (face,) = clip(still(200, 150), board).render(0)
+def test_an_occluded_face_is_not_present():
+    occluder = Occluder((Key(0, 200, 150 + 40),), (100, 60))
+    _, (face,) = clip(still_role(200, 150), occluder).render(0)
     assert face.visible == pytest.approx(40 / 61, abs=0.02)
     assert face.present
-    _, (face,) = clip(still(200, 150), Board((Key(0, 200, 150),), (100, 100))).render(0)
+    _, (face,) = clip(still_role(200, 150), Occluder((Key(0, 200, 150),), (100, 100))).render(0)
     assert (face.visible, face.present) == (0.0, False)
 
 
 @pytest.mark.parametrize(("x", "share"), [(-0.5, 0.5), (14.5, 0.75), (-15.5, 0.25), (639.5, 0.5)])
-def test_what_is_outside_the_picture_is_not_seen(x, share):
+def test_parts_outside_the_frame_are_not_visible(x, share):
     assert visible_share(square_points() + np.float32([x - 30, 200]), []) == pytest.approx(share, abs=0.02)
 
 
-def test_nobody_outside_the_picture_is_in_the_truth():
+def test_faces_outside_the_frame_are_not_in_the_ground_truth():
     leaving = Role((Key(0, 600, 240, 60), Key(1, 800, 240, 60)), sway_px=0, sway_deg=0)
-    made = clip(leaving, seconds=1.2)
-    truths = [made.render(index)[1] for index in range(len(made))]
+    crowd = clip(leaving, seconds=1.2)
+    truths = [crowd.render(index)[1] for index in range(len(crowd))]
     for faces in truths:
         assert all(face.box[0] <= SIZE[0] - 1 for face in faces)
         assert all(face.present == (face.box[[0, 2]].mean() <= SIZE[0] - 0.5) for face in faces)
@@ -121,7 +132,7 @@ def test_nobody_outside_the_picture_is_in_the_truth():
     assert not truths[-1]
 
 
-def test_frames_hang_on_the_seed_alone_and_not_on_their_order():
+def test_frames_depend_on_the_seed_and_not_on_their_order():
     roles = standing(3, 60)
     forward = [frame.image for frame, _ in clip(*roles, seconds=0.2)]
     again = clip(*roles, seconds=0.2)
@@ -130,40 +141,42 @@ def test_frames_hang_on_the_seed_alone_and_not_on_their_order():
     assert (clip(*roles, seconds=0.2, seed=6).render(0)[0].image != forward[0]).any()
 
 
-def test_a_picture_wholly_outside_adds_nothing():
-    assert placed(np.ones((10, 10, 4), np.float32), np.array([[1.0, 0, 700], [0, 1, 0]])) is None
+def test_a_sprite_wholly_outside_the_frame_is_none():
+    assert warp_sprite(np.ones((10, 10, 4), np.float32), np.array([[1.0, 0, 700], [0, 1, 0]])) is None
 
 
 @pytest.mark.parametrize("scene", [return_after_3_s(), exchange()], ids=lambda scene: scene.name)
-def test_those_who_come_back_were_away_for_three_seconds(scene):
-    """Less than half in the picture: the middle of the face is beyond its edge."""
+def test_people_who_return_were_absent_for_three_seconds(scene):
+    """Check the absence: less than half in the frame means that the face centre is outside."""
     times = np.arange(0, scene.seconds, 1 / 200)
     for role in scene.roles:
-        away = [t for t in times if not (0 <= at(role.keys, t).x < 640 and 0 <= at(role.keys, t).y < 480)]
-        assert not away or 2.9 < away[-1] - away[0] < 3.2
-        assert not away or len(away) == round((away[-1] - away[0]) * 200) + 1, "seen on the way"
+        absent = [
+            t for t in times if not (0 <= interpolate(role.keys, t).x < 640 and 0 <= interpolate(role.keys, t).y < 480)
+        ]
+        assert not absent or 2.9 < absent[-1] - absent[0] < 3.2
+        assert not absent or len(absent) == round((absent[-1] - absent[0]) * 200) + 1, "visible in between"
 
 
 def test_every_role_has_a_person_of_its_own_and_scenes_follow_each_other():
     scenes = script(with_heads=False)
     roles = sum(len(scene.roles) for scene in scenes)
-    made = CrowdClip(scenes, [person()] * roles, [GREY] * len(scenes), 2.0, 0)
-    seen = {face.person for _, faces in made for face in faces}
-    assert seen == set(range(1, roles + 1))
-    assert [span.first for span in made.spans[1:]] == [span.last + 1 for span in made.spans[:-1]]
+    crowd = CrowdClip(scenes, [person()] * roles, [GREY] * len(scenes), 2.0, 0)
+    persons = {face.person for _, faces in crowd for face in faces}
+    assert persons == set(range(1, roles + 1))
+    assert [span.first for span in crowd.spans[1:]] == [span.last + 1 for span in crowd.spans[:-1]]
     with pytest.raises(ValueError, match="roles"):
         CrowdClip(scenes, [person()], [GREY] * len(scenes), 5.0, 0)
 
 
-def test_a_mask_shows_the_head_and_fades_at_the_picture_s_edge():
+def test_a_mask_covers_the_head_and_is_zero_at_the_image_border():
     mask = head_mask((300, 200), np.float32([100, 150]), 100.0)
     assert mask[150, 100] == mask[100, 100] == 1.0
     assert mask[0].max() == mask[-1].max() == mask[:, 0].max() == 0.0
     assert mask[150, 10] == 0.0  # .82 of 100 px from the middle is 18
 
 
-class Sees:
-    """A detector that always says the same."""
+class StubDetector:
+    """Detector with constant boxes."""
 
     def __init__(self, *boxes):
         self.boxes = np.array(boxes, np.float32).reshape(-1, 4)
@@ -178,38 +191,38 @@ def frontal(name: str, top: float = 80.0) -> Sample:
     return Sample(name, name, "mine", np.zeros((250, 200, 3), np.uint8), points.astype(np.float32), np.ones(68))
 
 
-def test_only_faces_that_are_alone_and_show_their_hair_are_cut_out():
-    assert fit_to_cut(frontal("a"), Sees([70, 80, 130, 140]))
-    assert not fit_to_cut(frontal("a"), Sees([70, 80, 130, 140], [140, 80, 190, 140]))
-    assert not fit_to_cut(frontal("a", top=10.0), Sees([70, 10, 130, 70]))
+def test_only_unoccluded_faces_with_visible_hair_are_cut_out():
+    assert is_suitable(frontal("a"), StubDetector([70, 80, 130, 140]))
+    assert not is_suitable(frontal("a"), StubDetector([70, 80, 130, 140], [140, 80, 190, 140]))
+    assert not is_suitable(frontal("a", top=10.0), StubDetector([70, 10, 130, 70]))
 
 
 def test_too_few_people_are_named():
     samples = [frontal("a"), frontal("b"), frontal("b")]
-    assert len(choose(samples, Sees(), 2, seed=0)) == 2
+    assert len(select_people(samples, StubDetector(), 2, seed=0)) == 2
     with pytest.raises(DataError, match="only 2 people of 3"):
-        choose(samples, Sees(), 3, seed=0)
+        select_people(samples, StubDetector(), 3, seed=0)
 
 
-def written(path, faces, count=2):
-    scene = json.loads(header_line(30.0, SIZE, 7, clip(still(9, 9), seconds=count / 30).spans))
+def write_truth(path, faces, count=2):
+    scene = json.loads(header_line(30.0, SIZE, 7, clip(still_role(9, 9), seconds=count / 30).spans))
     lines = [json.dumps(scene) + "\n", *(frame_line(index, faces) for index in range(2))]
     path.write_text("".join(lines))
     return path
 
 
-def test_the_truth_s_file_gives_back_what_was_written(tmp_path):
+def test_the_ground_truth_file_round_trip(tmp_path):
     face = FaceTruth(3, square_points() + np.float32([10.25, -4]), 0.75, True)
-    truth = read_truth(written(tmp_path / "t.jsonl", [face]))
+    truth = read_truth(write_truth(tmp_path / "t.jsonl", [face]))
     assert (truth.fps, truth.size, truth.seed, len(truth.frames)) == (30.0, SIZE, 7, 2)
     back = truth.frames[1][0]
     assert (back.person, back.visible, back.present) == (3, 0.75, True)
     np.testing.assert_allclose(back.points, face.points, atol=0.005)
 
 
-def test_a_truth_that_is_none_or_not_whole_is_refused(tmp_path):
+def test_an_invalid_or_incomplete_ground_truth_is_refused(tmp_path):
     with pytest.raises(DataError, match="2 of the 3 frames"):
-        read_truth(written(tmp_path / "t.jsonl", [], count=3))
+        read_truth(write_truth(tmp_path / "t.jsonl", [], count=3))
     (tmp_path / "u.jsonl").write_text('{"kind": "other"}\n')
     for name in ("u.jsonl", "missing.jsonl"):
         with pytest.raises(DataError, match=name):
@@ -217,21 +230,21 @@ def test_a_truth_that_is_none_or_not_whole_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_scene_of_drawn_faces_is_found_by_the_bundled_detector(tmp_path):
+def test_drawn_faces_of_a_scene_are_detected_by_the_bundled_detector(tmp_path):
     from facetrack.tracking.tracker import FaceTracker
 
-    made = make_clip([Scene("two", 0.2, standing(2, 110))], Path("synthetic:8"), [], None, 30.0, 1)
-    faces = [FaceTracker.from_weights().update(frame) for frame, _ in made]
-    truth = made.render(0)[1]
-    assert [len(found) for found in faces] == [2] * 6
+    crowd = make_clip([Scene("two", 0.2, standing(2, 110))], Path("synthetic:8"), [], None, 30.0, 1)
+    faces = [FaceTracker.from_weights().update(frame) for frame, _ in crowd]
+    truth = crowd.render(0)[1]
+    assert [len(detected) for detected in faces] == [2] * 6
     centres = sorted(float(face.box[[0, 2]].mean()) for face in faces[0])
     assert centres == pytest.approx(sorted(float(face.box[[0, 2]].mean()) for face in truth), abs=8)
 
 
 @pytest.mark.slow
-def test_the_command_writes_a_clip_and_its_truth(tmp_path):
-    words = ["data", "crowd", "synthetic:40", "--out", str(tmp_path / "c.mp4"), "--fps", "5"]
-    result = CliRunner().invoke(app, words, standalone_mode=False)
+def test_the_command_writes_a_clip_and_its_ground_truth(tmp_path):
+    arguments = ["data", "crowd", "synthetic:40", "--out", str(tmp_path / "c.mp4"), "--fps", "5"]
+    result = CliRunner().invoke(app, arguments, standalone_mode=False)
     assert result.exception is None
     truth = read_truth(tmp_path / "c.jsonl")
     with VideoFile(tmp_path / "c.mp4") as frames:

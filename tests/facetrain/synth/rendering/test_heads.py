@@ -1,4 +1,4 @@
-"""Rendered heads of the ICT model: their truth against `facetrack.pose` and OpenCV, lids, mirror images, packs."""
+"""Rendered heads of the ICT model: ground truth against `facetrack.pose` and OpenCV, lids, mirroring, packs."""
 
 import subprocess
 import sys
@@ -45,7 +45,7 @@ def truth(renderer, expression=None, identity=MEAN, **state):
 
 
 def test_a_head_is_projected_as_by_opencv(renderer):
-    """Rodrigues' vector of a yaw of 30 degrees is (0, -30 degrees, 0) in the camera's axes."""
+    """Compare with OpenCV: Rodrigues' vector of a yaw of 30 degrees is (0, -30 degrees, 0) in the camera's axes."""
     model = renderer.model
     points = (model.points68(model.vertices) - model.origin) @ MODEL_TO_CAMERA
     camera = np.array([[CAMERA.focal_px, 0, 319.5], [0, CAMERA.focal_px, 239.5], [0, 0, 1]])
@@ -61,15 +61,15 @@ def test_angles_are_those_that_pose_estimates(renderer, angles):
     for seed in range(4):
         identity = MEAN if seed == 0 else random_identity(renderer.model, np.random.default_rng(seed))
         yaw, pitch, roll = angles
-        known = truth(renderer, identity=identity, yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll)
-        pose = head_pose(known.points, CAMERA.size)
+        head = truth(renderer, identity=identity, yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll)
+        pose = head_pose(head.points, CAMERA.size)
         np.testing.assert_allclose((pose.yaw_deg, pose.pitch_deg, pose.roll_deg), angles, atol=3 if seed == 0 else 7)
         if seed == 0:
             np.testing.assert_allclose(pose.translation, (0, 0, 500), atol=8)  # mm; a larger head counts as nearer
 
 
-def test_points_lie_on_the_lips_where_people_set_them(renderer):
-    """Medians over HELEN's training part, as shares of the mouth's half width and of the eye's width."""
+def test_points_lie_on_the_lips_where_annotators_place_them(renderer):
+    """Compare with medians over HELEN's training part, as shares of the mouth's half width and the eye's width."""
     points = renderer.model.points68(renderer.model.vertices)
     lips = [points[index, 0] / points[48, 0] for index in (49, 50, 58, 59, 61, 67)]
     np.testing.assert_allclose(lips, [0.616, 0.245, 0.258, 0.624, 0.249, 0.249], atol=0.03)
@@ -98,13 +98,13 @@ def test_the_mouth_opens_with_the_jaw_as_the_signal_measures_it(renderer):
     assert openings[0] < 0.05
     assert 0.3 < openings[1] < 0.6
     assert openings[2] > 0.7
-    known = truth(renderer, {"jawOpen": 0.6, "mouthSmile_R": 1.0, "mouthSmile_L": 0.5})
-    assert float(mouth_opening(known.points)) == pytest.approx(known.mouth_opening, rel=0.25)  # it sees no depth
-    assert known.smile == 0.75
+    head = truth(renderer, {"jawOpen": 0.6, "mouthSmile_R": 1.0, "mouthSmile_L": 0.5})
+    assert float(mouth_opening(head.points)) == pytest.approx(head.mouth_opening, rel=0.25)  # the signal ignores depth
+    assert head.smile == 0.75
 
 
 def test_a_mirrored_head_has_mirrored_points(renderer):
-    """The mean head is symmetric but for some vertices on the left of the jaw."""
+    """Check the mean head, which is symmetric except for some vertices on the left of the jaw."""
     one = truth(renderer, {"eyeBlink_L": 0.6}, yaw_deg=25.0, pitch_deg=-10.0, roll_deg=8.0, gaze_deg=(12, 4))
     other = truth(renderer, {"eyeBlink_R": 0.6}, yaw_deg=-25.0, pitch_deg=-10.0, roll_deg=-8.0, gaze_deg=(-12, 4))
     mirrored = other.points[topology.FLIP] * [-1, 1] + [639, 0]
@@ -113,8 +113,10 @@ def test_a_mirrored_head_has_mirrored_points(renderer):
 
 
 def test_eyeballs_turn_by_the_gaze(renderer):
-    """Looking 20 degrees to the picture's right and 10 up, the front of each ball moves by about r sin 20 and r sin 10,
-    r = 1.5 cm (the model's x runs to the picture's right, its y up)."""
+    """Check the front of each eyeball, which moves by about r sin 20 and r sin 10 with r = 1.75 cm.
+
+    The gaze is 20 degrees to the image's right and 10 up (the model's x runs to the image's right, its y up).
+    """
     model = renderer.model
     rest, turned = model.shaped(MEAN, {}), model.shaped(MEAN, {}, (20.0, 10.0))
     for ball in ("M_ScleraRight", "M_ScleraLeft"):
@@ -132,7 +134,7 @@ def test_an_unknown_expression_is_refused(renderer):
         truth(renderer, {"wink": 1.0})
 
 
-def test_the_far_side_of_a_turned_head_is_hidden(renderer):
+def test_the_far_side_of_a_turned_head_is_occluded(renderer):
     actor = clips.random_actor(renderer.model, 3)
     script = clips.turning(actor, speed_deg_s=60.0, reach_deg=60.0)
     frames = list(clips.play(renderer, actor, script, fps=1, seconds=2))
@@ -141,7 +143,7 @@ def test_the_far_side_of_a_turned_head_is_hidden(renderer):
     assert front.yaw_deg == 0
     assert turned.yaw_deg == pytest.approx(60)
     assert front.visible[inner].all()
-    # Turned to the picture's right, the person's left cheek is behind the nose, the right one in view.
+    # Turned to the image's right, the person's left cheek is behind the nose and the right one is visible.
     assert turned.visible[list(topology.RIGHT_EYE)].sum() > turned.visible[list(topology.LEFT_EYE)].sum()
 
 
@@ -174,7 +176,7 @@ def test_clips_turn_yawn_and_stay(renderer):
     assert difference[inside].std() == pytest.approx(5 * np.sqrt(2), rel=0.1)
 
 
-def test_random_heads_hang_on_seed_and_index_alone(renderer, samples):
+def test_random_heads_depend_on_seed_and_index_alone(renderer, samples):
     again = random_head(renderer, 7, 3)
     np.testing.assert_array_equal(again.image, samples[3].image)
     np.testing.assert_array_equal(again.points, samples[3].points)
@@ -182,7 +184,7 @@ def test_random_heads_hang_on_seed_and_index_alone(renderer, samples):
     assert (random_head(renderer, 8, 3).points != samples[3].points).any()
 
 
-def test_random_heads_are_whole(samples):
+def test_random_heads_are_complete(samples):
     for sample in samples:
         assert sample.image.shape == (SIDE_PX, SIDE_PX, 3)
         assert sample.visible.sum() > 25
@@ -193,9 +195,11 @@ def test_random_heads_are_whole(samples):
 
 
 def test_the_jaw_lies_on_the_outline(renderer):
-    """Turned to the picture's right, the person's left side of the jaw is behind the cheek: its points lie on the edge
-    of the face's mask, which OpenCV fills triangle by triangle."""
-    known = truth(renderer, yaw_deg=45.0)
+    """Compare with the edge of the face's mask, which OpenCV fills triangle by triangle.
+
+    In a head turned to the image's right the person's left side of the jaw is behind the cheek.
+    """
+    head = truth(renderer, yaw_deg=45.0)
     model = renderer.model
     state = HeadState(MEAN, {}, yaw_deg=45.0, translation_cm=(0.0, 0.0, 50.0))
     flat = CAMERA.project(state.in_camera(model, model.vertices).astype(float))
@@ -203,11 +207,11 @@ def test_the_jaw_lies_on_the_outline(renderer):
     for corners in flat[model.triangles[model.of_material("M_Face")]]:
         cv2.fillConvexPoly(mask, np.rint(corners * 16).astype(np.int32), 255, shift=4)
     inside, outside = (cv2.distanceTransform(m, cv2.DIST_L2, 5) for m in (mask, 255 - mask))
-    for x, y in np.rint(known.points[11:15]).astype(int):
+    for x, y in np.rint(head.points[11:15]).astype(int):
         assert max(inside[y, x], outside[y, x]) < 3
-    off = np.linalg.norm(known.points - known.fixed_points, axis=1)
-    assert off[1:8].max() < 2 < off[11:15].max()
-    assert off[17:].max() == 0
+    distance = np.linalg.norm(head.points - head.fixed_points, axis=1)
+    assert distance[1:8].max() < 2 < distance[11:15].max()
+    assert distance[17:].max() == 0
 
 
 def test_a_pack_of_heads_is_read_back(renderer, tmp_path):

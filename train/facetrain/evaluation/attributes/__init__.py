@@ -1,1 +1,1 @@
-"""Attribute heads and head pose against held-out labels."""
+"""Evaluation of attribute heads and head pose on held-out data."""

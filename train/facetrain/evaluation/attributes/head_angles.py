@@ -1,4 +1,4 @@
-"""How far head angles are off: against rendered heads, whose angles are exact, and against genki4k's."""
+"""Errors of the head angles, on rendered heads with exact angles and on genki4k."""
 
 from __future__ import annotations
 
@@ -28,111 +28,134 @@ from facetrain.synth.rendering.truth import HeadTruth
 Array = NDArray[np.float64]
 
 YAW_DEG, PITCH_DEG, ROLL_DEG = 45.0, 25.0, 25.0
-"""Rendered heads turn so far, each angle drawn evenly."""
+"""Limits of the rendered heads' angles, each drawn uniformly between -limit and +limit."""
 SIZE, FOV_DEG = (320, 240), 60.0
 DISTANCE_CM = (35.0, 60.0)
-"""The picture of a webcam whose lens `facetrack.pose` assumes, and heads before it: faces of some 65 to 130 px."""
+"""Image size and field of view of a webcam as `facetrack.pose` assumes; at these distances faces are 65 to 130 px."""
 SEED = 20_000
-"""Far from those of the packs: nobody here was trained on."""
+"""Seed of the rendered people, far from those of the packs: none of them was trained on."""
 YAW_BINS = ((0.0, 15.0), (15.0, 30.0), (30.0, 45.0))
-TRUE_POINTS, FOUND_POINTS, NETWORK = "PnP, true points", "PnP, the network's points", "the network's own angles"
+TRUE_POINTS, PREDICTED_POINTS, NETWORK = "PnP, true points", "PnP, the network's points", "the network's own angles"
+"""Names of the methods: PnP on ground truth points, PnP on predicted points, the network's pose output."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AngleErrors:
-    """found, truth: (N, 3) yaw, pitch, roll in degrees with the signs of `types.Pose`, NaN where nothing was found."""
+    """Predicted and ground truth head angles of one method.
+
+    predicted, truth: (N, 3) yaw, pitch, roll in degrees with the signs of `types.Pose`; predictions are NaN if missing
+    """
 
     name: str
-    found: Array
+    predicted: Array
     truth: Array
 
     def figures(self) -> dict[str, float]:
-        """Mean absolute errors in degrees, their mean over the three angles, the mean geodesic distance (the one angle
-        of the turn from one pose to the other), mean of found minus true, and how many were not found."""
-        known = np.asarray(np.isfinite(self.found).all(axis=1))
-        differences = (self.found - self.truth)[known]
-        out: dict[str, float] = {"heads": len(self.found), "not_found": int((~known).sum())}
-        nobody = np.full(3, np.nan)
-        means, bias = (np.abs(differences).mean(axis=0), differences.mean(axis=0)) if known.any() else (nobody, nobody)
+        """Return the errors over all heads with a prediction, in degrees; NaN without any.
+
+        heads, not_found: number of heads, number of heads without a prediction
+        yaw_deg, pitch_deg, roll_deg, mean: mean absolute errors, and their mean over the three angles
+        geodesic: mean angle of the rotation between predicted and true pose
+        bias_ANGLE: mean of predicted minus true
+        """
+        known = np.asarray(np.isfinite(self.predicted).all(axis=1))
+        differences = (self.predicted - self.truth)[known]
+        out: dict[str, float] = {"heads": len(self.predicted), "not_found": int((~known).sum())}
+        unknown = np.full(3, np.nan)
+        means, bias = unknown, unknown
+        if known.any():
+            means, bias = np.abs(differences).mean(axis=0), differences.mean(axis=0)
         out |= {name: float(value) for name, value in zip(POSE_ANGLES, means, strict=True)}
-        turns = [geodesic_deg(a, b) for a, b in zip(self.found[known], self.truth[known], strict=True)]
-        out |= {"mean": float(means.mean()), "geodesic": float(np.mean(turns)) if turns else float("nan")}
+        angles = [geodesic_deg(a, b) for a, b in zip(self.predicted[known], self.truth[known], strict=True)]
+        out |= {"mean": float(means.mean()), "geodesic": float(np.mean(angles)) if angles else float("nan")}
         return out | {f"bias_{name}": float(value) for name, value in zip(POSE_ANGLES, bias, strict=True)}
 
     def where(self, chosen: NDArray[np.bool_]) -> AngleErrors:
-        return replace(self, found=self.found[chosen], truth=self.truth[chosen])
+        """Return the errors of the (N,) chosen heads."""
+        return replace(self, predicted=self.predicted[chosen], truth=self.truth[chosen])
 
     def shifted(self, offset: Array) -> AngleErrors:
-        """offset: (3,) degrees, added to what was found."""
-        return replace(self, name=f"{self.name}, offset removed", found=self.found + offset)
+        """Return the errors after adding an offset, (3,) degrees, to the predictions."""
+        return replace(self, name=f"{self.name}, offset removed", predicted=self.predicted + offset)
 
 
 def geodesic_deg(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
-    """Two triples of yaw, pitch, roll -> the angle of the rotation between them (Huynh, Metrics for 3D rotations, J.
-    Mathematical Imaging and Vision 35, 2009, distance 6)."""
+    """Return the angle of the rotation between two poses, each yaw, pitch, roll in degrees.
+
+    Source: Huynh, Metrics for 3D rotations, J. Mathematical Imaging and Vision 35, 2009, distance 6.
+    """
     between = rotation_from_deg(*map(float, a)).T @ rotation_from_deg(*map(float, b))
     return float(np.rad2deg(np.arccos(np.clip((np.trace(between) - 1) / 2, -1, 1))))
 
 
-def constant_offset(found: Array, truth: Array) -> Array:
-    """(N, 3) each -> (3,) what to add to `found`: the median difference, which leaves the least mean absolute error."""
-    known = np.isfinite(found).all(axis=1)
-    return np.asarray(np.median((truth - found)[known], axis=0), np.float64)
+def constant_offset(predicted: Array, truth: Array) -> Array:
+    """Return the (3,) offset to add to (N, 3) predictions: the median difference.
+
+    The median leaves the least mean absolute error.
+    """
+    known = np.isfinite(predicted).all(axis=1)
+    return np.asarray(np.median((truth - predicted)[known], axis=0), np.float64)
 
 
-def in_picture(angles: Sequence[float] | Floats, crop: CropBox) -> Floats:
-    """(3,) degrees relative to a crop -> relative to the picture, in which the crop is turned."""
+def to_image_frame(angles: Sequence[float] | Floats, crop: CropBox) -> Floats:
+    """Convert (3,) degrees relative to a rotated crop to degrees relative to the image."""
     return turned_deg(rotation_from_deg(*map(float, angles)), -crop.roll_rad)
 
 
 @dataclass(slots=True)
-class Rows:
-    """Angles found and true, by the way they were found."""
+class AngleRows:
+    """Collected ground truth angles, and predicted angles by method."""
 
     truth: list[Floats] = field(default_factory=list)
-    found: dict[str, list[Floats]] = field(default_factory=dict)
+    predicted: dict[str, list[Floats]] = field(default_factory=dict)
 
-    def add(self, truth: Sequence[float], found: dict[str, Floats | None]) -> None:
+    def add(self, truth: Sequence[float], predicted: dict[str, Floats | None]) -> None:
+        """Add one head; None where a method has no prediction."""
         self.truth.append(np.array(truth, np.float32))
-        for name, angles in found.items():
+        for name, angles in predicted.items():
             unknown = np.full(3, np.nan, np.float32)
-            self.found.setdefault(name, []).append(unknown if angles is None else angles)
+            self.predicted.setdefault(name, []).append(unknown if angles is None else angles)
 
     def errors(self) -> list[AngleErrors]:
+        """Return the errors of each method."""
         truth = np.array(self.truth, np.float64).reshape(-1, 3)
-        return [AngleErrors(name, np.array(rows, np.float64), truth) for name, rows in self.found.items()]
+        return [AngleErrors(name, np.array(rows, np.float64), truth) for name, rows in self.predicted.items()]
 
 
 def rendered(
     renderer: Renderer, landmarker: Landmarker, detector: Detector, count: int, done: Callable[[], None]
 ) -> list[AngleErrors]:
-    """So many people on a webcam's optical axis, found by the detector and read twice, the second time where the first
-    points lie, as the tracker does. done: called after each."""
-    rows = Rows()
+    """Measure `count` rendered heads on the optical axis of a webcam.
+
+    As in the tracker, the first crop is from the detector and the second from the landmarks of the first.
+    done: called after each head
+    """
+    rows = AngleRows()
     for index in range(count):
         image, truth = random_turned_head(renderer, index)
-        found: dict[str, Floats | None] = {
-            TRUE_POINTS: _pnp(truth.points, SIZE), FOUND_POINTS: None, NETWORK: None
+        predicted: dict[str, Floats | None] = {
+            TRUE_POINTS: _pnp(truth.points, SIZE), PREDICTED_POINTS: None, NETWORK: None
         }  # fmt: skip
         faces = detector(image)
         if len(faces.boxes):
             crop = crop_from_detection(*faces.face(0), landmarker.margin)
             crop = crop_from_points(landmarker(image, [crop])[0].landmarks.points, landmarker.margin)
             reading = landmarker(image, [crop])[0]
-            found[FOUND_POINTS] = _pnp(reading.landmarks.points, SIZE)
-            found[NETWORK] = _own(reading, crop)
-        rows.add((truth.yaw_deg, truth.pitch_deg, truth.roll_deg), found)
+            predicted[PREDICTED_POINTS] = _pnp(reading.landmarks.points, SIZE)
+            predicted[NETWORK] = _network_angles(reading, crop)
+        rows.add((truth.yaw_deg, truth.pitch_deg, truth.roll_deg), predicted)
         done()
     return rows.errors()
 
 
 def random_turned_head(renderer: Renderer, index: int, seed: int = SEED) -> tuple[Image, HeadTruth]:
-    """A person of its own, whose face does anything; hangs on (seed, index) alone."""
+    """Render a random person with a random expression and pose; depends on (seed, index) alone."""
     rng = np.random.default_rng((seed, index))
     limits = np.array([YAW_DEG, PITCH_DEG, ROLL_DEG])
     yaw, pitch, roll = rng.uniform(-limits, limits).tolist()
-    away = (0.0, 0.0, float(rng.uniform(*DISTANCE_CM)))
-    state = replace(random_state(renderer.model, rng), yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll, translation_cm=away)
+    translation_cm = (0.0, 0.0, float(rng.uniform(*DISTANCE_CM)))
+    state = random_state(renderer.model, rng)
+    state = replace(state, yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll, translation_cm=translation_cm)
     focal = SIZE[0] / 2 / np.tan(np.deg2rad(FOV_DEG / 2))
     camera = Camera(float(focal), ((SIZE[0] - 1) / 2, (SIZE[1] - 1) / 2), SIZE)
     background = random_background(rng, max(SIZE))
@@ -141,26 +164,29 @@ def random_turned_head(renderer: Renderer, index: int, seed: int = SEED) -> tupl
 
 
 def labelled(samples: Sequence[Sample], landmarker: Landmarker) -> list[AngleErrors]:
-    """Of samples with 68 points and labelled angles, both in their picture, from the crop that the tracker would cut;
-    the lens is unknown: the crop's own is assumed (`samples.attribute_labels.FOCAL`)."""
-    rows = Rows()
+    """Measure samples with 68 points and labelled angles, both relative to the image, on the tracker's crops.
+
+    The focal length is unknown; the crop's own is assumed (`samples.attribute_labels.FOCAL`).
+    """
+    rows = AngleRows()
     for sample in samples:
         crop = crop_from_points(sample.points, landmarker.margin)
         side = landmarker.spec.input_px or 0
         reading = landmarker(sample.image, [crop])[0]
         in_crop = pose_deg(transform(reading.landmarks.points, crop_matrix(crop, side)), side)
-        solved = in_picture(in_crop, crop) if np.isfinite(in_crop).all() else None
+        solved = to_image_frame(in_crop, crop) if np.isfinite(in_crop).all() else None
         rows.add(
             [float(sample.attributes[name]) for name in POSE_ANGLES],
-            {FOUND_POINTS: solved, NETWORK: _own(reading, crop)},
+            {PREDICTED_POINTS: solved, NETWORK: _network_angles(reading, crop)},
         )
     return rows.errors()
 
 
 def _pnp(points: Floats, size: tuple[int, int]) -> Floats | None:
+    """Return (3,) yaw, pitch, roll in degrees, solved from (68, 2) points; None without a solution."""
     pose = head_pose(points, size)
     return None if pose is None else np.array([pose.yaw_deg, pose.pitch_deg, pose.roll_deg], np.float32)
 
 
-def _own(reading: Reading, crop: CropBox) -> Floats | None:
-    return None if reading.pose_deg is None else in_picture(reading.pose_deg, crop)
+def _network_angles(reading: Reading, crop: CropBox) -> Floats | None:
+    return None if reading.pose_deg is None else to_image_frame(reading.pose_deg, crop)

@@ -1,5 +1,7 @@
-"""Measures what a landmark network's attribute heads, and the signals made of them, are worth on what their training
-held aside: smile, glasses, eyes, mouths, yawns, the head's angles, and a minute of talk without a yawn."""
+"""Measure the attribute heads of a landmark network, and the signals derived from them, on held-out data.
+
+Smile, glasses, eyes, mouths, yawns, head angles, and false yawns in a minute of talking.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +47,15 @@ Item = Mapping[str, Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadsResult:
-    """held: what was measured on. yes_no, angles, talks: in the order of the report. offset_deg: (3,) degrees that
-    genki4k's angles lie from those of each way, learnt on its training part, by the way's name. notes: what a reader
-    must know."""
+    """Result of all measurements, in the order of the report.
+
+    held_out: sizes of the data sets
+    binary: binary classification metrics
+    angles: errors of each method by data set
+    offset_deg: (3,) constant offset of genki4k's angles by method, fitted on its training set
+    talks: yawns detected while talking
+    notes: remarks for the reader of the report
+    """
 
     held_out: list[HeldOutSet]
     binary: list[BinaryMetrics]
@@ -61,15 +69,19 @@ def measure(
     engine: OnnxEngine, tracker: FaceTracker, data: Path, head_model: Path | None = None,
     heads: int = 200, seconds: float = talking.SECONDS, limit: int = 0,
 ) -> HeadsResult:  # fmt: skip
-    """engine: the network; tracker: on the same one. data: folder of the sets, with `videos` inside. heads: to render,
-    where there is a head model. seconds: of clips to follow. limit: pictures of each part at most, 0 for all.
+    """Measure a network with attribute heads.
 
-    Raises ModelFileError for a network without attributes or angles, DataError or SourceError where a set, a clip or
-    the head model is missing or broken.
+    engine, tracker: the network, and a tracker that uses it
+    data: folder of the sets, with `videos` inside
+    heads: number of heads to render if there is a head model
+    seconds: duration of the clips to track
+    limit: maximum number of images of each part, 0 for all
+    Raises ModelFileError for a network without attributes or angles, DataError or SourceError if a set, a clip or the
+    head model is missing or broken.
     """
     _must_have_heads(engine)
     landmarker = Landmarker(engine)
-    clips = talking.clip_paths(data / "videos")  # before minutes are spent on the others
+    clips = talking.clip_paths(data / "videos")  # first, so that a missing clip fails early
     renderer = None if head_model is None else Renderer(load_head_model(head_model))
     sets = read_held_out(data, landmarker, tracker.detector, limit)
     angles: dict[str, list[AngleErrors]] = {}
@@ -99,18 +111,18 @@ def _must_have_heads(engine: OnnxEngine) -> None:
 
 
 def _notes(engine: OnnxEngine, sets: HeldOutData) -> list[str]:
-    seen = sum(sample.name in sets.yawns_seen for sample in sets.yawns)
+    n_trained = sum(sample.name in sets.yawns_seen for sample in sets.yawns)
     notes = [
-        f"Of the {len(sets.yawns)} faces of yawn_faces that chose no level, the landmark network learnt the points of "
-        f"{seen} from an earlier network; their label was never learnt."
+        f"Of the {len(sets.yawns)} test faces of yawn_faces, which no threshold was set on, the landmark network was "
+        f"trained on the points of {n_trained}, pseudo-labelled by an earlier network, but never on their yawn labels."
     ]
     if trained_on("heads", engine.spec.data):
-        notes.append("The network was trained on rendered heads of the same model, though of other people.")
+        notes.append("The network was trained on rendered heads of the same head model, but of other people.")
     return notes
 
 
 def predict_attributes(engine: OnnxEngine, items: Sequence[Item]) -> NDArray[np.float64]:
-    """(N, len(ATTRIBUTES)) 0..1: what the network says of the items' crops."""
+    """Predict the attributes of the items' crops: (N, len(ATTRIBUTES)) probabilities."""
     crops = [item["crop"].numpy() for item in items]
     predicted = [engine(np.stack(crops[i : i + BATCH]))["attributes"] for i in range(0, len(crops), BATCH)]
     return np.concatenate(predicted).astype(np.float64) if predicted else np.zeros((0, len(ATTRIBUTES)))
@@ -119,53 +131,60 @@ def predict_attributes(engine: OnnxEngine, items: Sequence[Item]) -> NDArray[np.
 def binary_metrics(
     name: str, data: str, items: Sequence[Item], predicted: NDArray[np.float64], columns: Sequence[int], note: str = ""
 ) -> BinaryMetrics:
-    """The columns together, wherever their label is clearly yes or no; laid-in photographs stay together."""
+    """Return the metrics of some columns pooled, over the labels that are 0 or 1; NaN and soft labels are excluded.
+
+    Items with the same pasted photograph are one group of the bootstrap.
+    """
     truth = np.array([item["attributes"].numpy() for item in items]).reshape(-1, len(ATTRIBUTES))[:, columns]
     group = np.array([int(item.get("photograph", number)) for number, item in enumerate(items)])
-    clear = (truth == 0) | (truth == 1)
-    score = predicted[:, columns][clear]
-    groups = np.broadcast_to(group[:, None], clear.shape)[clear]
-    return BinaryMetrics(name, data, truth[clear] == 1, score, score > 0.5, groups, note=note)
+    binary = (truth == 0) | (truth == 1)
+    score = predicted[:, columns][binary]
+    groups = np.broadcast_to(group[:, None], binary.shape)[binary]
+    return BinaryMetrics(name, data, truth[binary] == 1, score, score > 0.5, groups, note=note)
 
 
 def _options(engine: OnnxEngine) -> AttributeCropOptions:
-    assert engine.spec.input_px is not None  # a landmark network's
+    assert engine.spec.input_px is not None  # only a detector has no input size
     return dataclasses.replace(AttributeRecipe().crops, input_px=engine.spec.input_px, margin=engine.spec.margin)
 
 
 def _smile_and_glasses(engine: OnnxEngine, sets: HeldOutData) -> list[BinaryMetrics]:
-    """Smile on genki4k; smile and glasses on MTFL."""
-    found = []
+    """Measure smile on genki4k; smile and glasses on MTFL."""
+    metrics = []
     for data, samples, names in (
         ("genki4k test", sets.genki4k, ("smile",)), ("MTFL testing", sets.mtfl, ("smile", "glasses"))
     ):  # fmt: skip
         items = [plain_item(sample, _options(engine)) for sample in samples]
         predicted = predict_attributes(engine, items)
-        found += [binary_metrics(name, data, items, predicted, [COLUMN[name]]) for name in names]
-    return found
+        metrics += [binary_metrics(name, data, items, predicted, [COLUMN[name]]) for name in names]
+    return metrics
 
 
 def _pasted_features(engine: OnnxEngine, sets: HeldOutData) -> list[BinaryMetrics]:
-    """Photographs of eyes and mouths in faces that show the feature as large as the photograph, or smaller, as
-    `tasks.attributes.Validation` lays them."""
-    clear = {id(f): all(patches.fits(f.points, eye, patches.CLEAR_PX) for eye in EYES) for f in sets.faces}
-    laid, eyes = AttributeRecipe().laid, [COLUMN[name] for name in EYES]
-    large, small = ([f for f in sets.faces if clear[id(f)] == is_large] for is_large in (True, False))
-    found = []
+    """Measure photographs of eyes and mouths, pasted into faces as by `tasks.attributes.Validation`.
+
+    Eyes separately in faces whose eyes are as large as the photographs, and in faces with smaller eyes.
+    """
+    has_large_eyes = {id(f): all(patches.fits(f.points, eye, patches.CLEAR_PX) for eye in EYES) for f in sets.faces}
+    pasted, eyes = AttributeRecipe().laid, [COLUMN[name] for name in EYES]
+    large, small = ([f for f in sets.faces if has_large_eyes[id(f)] == is_large] for is_large in (True, False))
+    metrics = []
     for name, data, photographs, faces, each, columns in (
-        ("eye open", f"eyes test, eyes from {patches.CLEAR_PX:g} px", sets.eyes, large, laid, eyes),
-        ("eye open", "eyes test, smaller eyes", sets.eyes, small, laid, eyes),
+        ("eye open", f"eyes test, eyes from {patches.CLEAR_PX:g} px", sets.eyes, large, pasted, eyes),
+        ("eye open", "eyes test, smaller eyes", sets.eyes, small, pasted, eyes),
         ("mouth open", "mouths test", sets.mouths, sets.faces, 1, [COLUMN["mouth_open"]]),
     ):
         items = pasted_items(photographs, faces, _options(engine), each)
-        note = f"{len({int(item['photograph']) for item in items})} photographs laid into faces"
-        found.append(binary_metrics(name, data, items, predict_attributes(engine, items), columns, note))
-    return found
+        note = f"{len({int(item['photograph']) for item in items})} photographs pasted into faces"
+        metrics.append(binary_metrics(name, data, items, predict_attributes(engine, items), columns, note))
+    return metrics
 
 
 def _yawns(landmarker: Landmarker, sets: HeldOutData) -> list[BinaryMetrics]:
-    """Told from one picture as the yawn machine tells a wide mouth: openness above its level `wide`; and with what it
-    takes for laughter or a shut mouth taken out."""
+    """Yawn classification of single images by the yawn detector's openness threshold.
+
+    Without and with the yawn detector's rules against laughing and closed mouths.
+    """
     options = YawnOptions()
     openings, wide, gated = [], [], []
     for sample in sets.yawns:
@@ -179,35 +198,38 @@ def _yawns(landmarker: Landmarker, sets: HeldOutData) -> list[BinaryMetrics]:
     unknown = int(np.isnan(opening).sum())
     rule = BinaryMetrics(
         f"yawn: openness from {options.wide:g}", "yawn_faces test", truth, np.nan_to_num(opening, nan=-1.0),
-        np.array(wide, bool), probability=False, note=f"opening unknown in {unknown}, called no",
+        np.array(wide, bool), probability=False, note=f"opening unknown in {unknown}, predicted negative",
     )  # fmt: skip
     name = f"the same, smile under {options.laughing:g}, mouth_open from {options.shut:g}"
     return [rule, replace(rule, name=name, predicted=np.array(gated, bool), note="")]
 
 
 def _observe(sample: Sample, landmarker: Landmarker) -> Observation:
-    """A photograph as the tracker would show it to the signals."""
+    """Return the observation that the tracker would pass to the signals for a photograph."""
     reading = landmarker(sample.image, [crop_from_points(sample.points, landmarker.margin)])[0]
     points, (height, width) = reading.landmarks.points, sample.image.shape[:2]
     pose = head_pose(points, (width, height))
     return Observation(0.0, points, reading.landmarks.sigma, pose, reading.attributes, reading.presence)
 
 
-def _by_yaw(found: list[AngleErrors]) -> dict[str, list[AngleErrors]]:
-    """All rendered heads, and those of each range of yaw."""
-    turned = np.abs(found[0].truth[:, POSE_ANGLES.index("yaw_deg")])
-    parts = {"rendered heads, all": found}
+def _by_yaw(methods: list[AngleErrors]) -> dict[str, list[AngleErrors]]:
+    """Return the errors of all rendered heads, and of each range of absolute yaw."""
+    yaw = np.abs(methods[0].truth[:, POSE_ANGLES.index("yaw_deg")])
+    parts = {"rendered heads, all": methods}
     for low, high in head_angles.YAW_BINS:
-        chosen = (turned >= low) & (turned < high)
-        parts[f"rendered heads, yaw {low:.0f}-{high:.0f}"] = [one.where(chosen) for one in found]
+        chosen = (yaw >= low) & (yaw < high)
+        parts[f"rendered heads, yaw {low:.0f}-{high:.0f}"] = [errors.where(chosen) for errors in methods]
     return parts
 
 
 def _genki_angles(
     sets: HeldOutData, landmarker: Landmarker
 ) -> tuple[list[AngleErrors], dict[str, NDArray[np.float64]]]:
-    """Raw, and with the constant difference of the training part taken out."""
+    """Measure the angles on genki4k, raw and with the constant offset removed; return the (3,) offsets, too.
+
+    The offsets are fitted on the training set.
+    """
     test = head_angles.labelled(sets.genki4k, landmarker)
-    learnt = head_angles.labelled(sets.genki4k_training, landmarker)
-    offset = {one.name: head_angles.constant_offset(one.found, one.truth) for one in learnt}
-    return [version for one in test for version in (one, one.shifted(offset[one.name]))], offset
+    training = head_angles.labelled(sets.genki4k_training, landmarker)
+    offset = {errors.name: head_angles.constant_offset(errors.predicted, errors.truth) for errors in training}
+    return [version for errors in test for version in (errors, errors.shifted(offset[errors.name]))], offset

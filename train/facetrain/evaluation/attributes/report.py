@@ -1,5 +1,4 @@
-"""What `facetrack eval heads` prints and saves: tables, report.md, figures.json, and one picture of ROC curves and
-reliability diagrams."""
+"""Report of `facetrack eval heads`: tables, report.md, figures.json, plot of ROC curves and reliability diagrams."""
 
 from __future__ import annotations
 
@@ -17,76 +16,85 @@ from facetrain.metrics.binary import BINS, CONFIDENCE_LEVEL, RESAMPLES, BinaryMe
 from facetrain.reporting import markdown
 
 MEANING = {
-    "interval": f"{CONFIDENCE_LEVEL:.0%} percentile bootstrap of the accuracy, {RESAMPLES} resamples of pictures (of "
-    "photographs, where one is laid into several faces)",
-    "precision, recall, f1": "of yes, at .5 (a yawn: at the machine's level)",
-    "roc area": "probability that a yes scores higher than a no",
-    "ece": f"expected calibration error: mean distance of the probability from the share of yeses, in {BINS} equal "
+    "interval": f"{CONFIDENCE_LEVEL:.0%} percentile bootstrap of the accuracy, {RESAMPLES} resamples of images (of "
+    "photographs, if one is pasted into several faces)",
+    "precision, recall, f1": "of the positive class, at .5 (a yawn: at the yawn detector's threshold)",
+    "roc auc": "probability that a positive scores higher than a negative",
+    "ece": f"expected calibration error: mean distance of the probability from the share of positives, in {BINS} equal "
     "bins of the probability",
     "yaw, pitch, roll": "mean absolute errors in degrees; mean: of the three",
-    "geodesic": "mean angle of the turn from the found pose to the true one, degrees",
-    "bias": "mean of found minus true, yaw / pitch / roll",
-    "faces s": "seconds in which faces were followed, all together",
-    "told after": "yawns told of the one true yawn after the talk",
+    "geodesic": "mean angle of the rotation between predicted and true pose, degrees",
+    "bias": "mean of predicted minus true, yaw / pitch / roll",
+    "faces s": "seconds in which faces were tracked, summed over the faces",
+    "detected after": "number of yawns detected for the one true yawn after the talk",
 }
 PICTURE = "roc_reliability.png"
 DRAWN_FROM = 5
-"""Pictures in a bin of the reliability diagram: a share of fewer is noise. The error counts every bin."""
+"""Minimum number of images in a drawn bin of the reliability diagram: a share of fewer is noise.
+
+The calibration error includes every bin.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """Table of text."""
+
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
 
-def tables(found: HeadsResult) -> list[Table]:
-    """All figures, for the screen and for report.md."""
-    return [_held_out_table(found), _binary_table(found), _angle_table(found), _talk_table(found)]
+def tables(result: HeadsResult) -> list[Table]:
+    """Return the tables for the console and for report.md."""
+    return [_held_out_table(result), _binary_table(result), _angle_table(result), _talk_table(result)]
 
 
-def save(found: HeadsResult, folder: Path, title: str, command: str) -> None:
-    """report.md, figures.json and the picture."""
+def save(result: HeadsResult, folder: Path, title: str, command: str) -> None:
+    """Write report.md, figures.json and the plot."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_picture(found.binary, folder / PICTURE)
-    (folder / "figures.json").write_text(json.dumps(as_json(found), indent=2) + "\n")
+    save_picture(result.binary, folder / PICTURE)
+    (folder / "figures.json").write_text(json.dumps(as_json(result), indent=2) + "\n")
     offsets = [
-        f"genki4k's angles lie {' / '.join(f'{x:+.1f}' for x in offset)} degrees (yaw / pitch / roll) from those of "
-        f"{name}, measured on its training part: its convention, not an error.\n"
-        for name, offset in found.offset_deg.items()
+        f"genki4k's angles have a constant offset of {' / '.join(f'{x:+.1f}' for x in offset)} degrees (yaw / pitch / "
+        f"roll) from those of {name}, fitted on its training set: a difference of convention, not an error.\n"
+        for name, offset in result.offset_deg.items()
     ]
-    parts = [f"# What the attribute heads of {title} are worth\n", markdown.code(command)]
-    for table in tables(found):
+    parts = [f"# Attribute heads of {title} on held-out data\n", markdown.code(command)]
+    for table in tables(result):
         parts += [f"## {table.title[0].upper()}{table.title[1:]}\n", markdown.table(table.head, table.rows)]
-    parts += [*offsets, *(f"{note}\n" for note in found.notes)]
-    parts += ["## What the columns are\n", markdown.table(("column", "what it is"), list(MEANING.items()))]
+    parts += [*offsets, *(f"{note}\n" for note in result.notes)]
+    parts += ["## Columns\n", markdown.table(("column", "meaning"), list(MEANING.items()))]
     parts += [markdown.pictures([folder / PICTURE], folder)]
     (folder / "report.md").write_text("\n".join(parts))
 
 
-def as_json(found: HeadsResult) -> dict[str, object]:
-    """Every figure, None for what is no number, and the reliability diagrams' bins."""
+def as_json(result: HeadsResult) -> dict[str, object]:
+    """Return every figure, None for NaN and infinity, and the bins of the reliability diagrams."""
     return {
-        "held_out": [asdict(one) for one in found.held_out],
+        "held_out": [asdict(data_set) for data_set in result.held_out],
         "binary": [
-            {"name": one.name, "data": one.data, "note": one.note, **_finite(one.figures()), **_bins(one)}
-            for one in found.binary
+            {"name": binary.name, "data": binary.data, "note": binary.note}
+            | {**_finite(binary.figures()), **_bins(binary)}
+            for binary in result.binary
         ],
-        "angles": {data: {one.name: _finite(one.figures()) for one in rows} for data, rows in found.angles.items()},
-        "genki4k_offset_deg": {name: offset.tolist() for name, offset in found.offset_deg.items()},
-        "talks": [asdict(one) | _finite({"speaking": one.speaking, "widest": one.widest}) for one in found.talks],
-        "notes": found.notes,
+        "angles": {
+            data: {errors.name: _finite(errors.figures()) for errors in methods}
+            for data, methods in result.angles.items()
+        },
+        "genki4k_offset_deg": {name: offset.tolist() for name, offset in result.offset_deg.items()},
+        "talks": [asdict(talk) | _finite({"speaking": talk.speaking, "widest": talk.widest}) for talk in result.talks],
+        "notes": result.notes,
     }
 
 
-def _bins(one: BinaryMetrics) -> dict[str, object]:
-    seen = one.reliability_diagram
-    if seen is None:
+def _bins(binary: BinaryMetrics) -> dict[str, object]:
+    diagram = binary.reliability_diagram
+    if diagram is None:
         return {}
-    shares = {"probability": seen.probability.tolist(), "share": seen.share.tolist()}
+    shares = {"probability": diagram.probability.tolist(), "share": diagram.share.tolist()}
     rows = {name: [x if math.isfinite(x) else None for x in values] for name, values in shares.items()}
-    return {"bins": rows | {"count": seen.count.tolist()}}
+    return {"bins": rows | {"count": diagram.count.tolist()}}
 
 
 def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
@@ -97,50 +105,53 @@ def _number(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else "-"
 
 
-def _held_out_table(found: HeadsResult) -> Table:
+def _held_out_table(result: HeadsResult) -> Table:
     rows = [
-        [one.name, str(one.total), str(one.held_out), str(one.without_face), one.split_by] for one in found.held_out
+        [data_set.name, str(data_set.total), str(data_set.held_out), str(data_set.without_face), data_set.split_by]
+        for data_set in result.held_out
     ]
-    return Table("held aside", ("set", "pictures", "held aside", "no face seen", "by"), rows)
+    return Table("held-out sets", ("set", "images", "held out", "no face detected", "split by"), rows)
 
 
-def _binary_table(found: HeadsResult) -> Table:
-    head = ("question", "on", "pictures", "yes", "accuracy %", "interval", "precision", "recall", "f1", "roc area",
-            "ece", "remarks")  # fmt: skip
+def _binary_table(result: HeadsResult) -> Table:
+    head = ("attribute", "data", "images", "positives", "accuracy %", "interval", "precision", "recall", "f1",
+            "roc auc", "ece", "remarks")  # fmt: skip
     rows = []
-    for one in found.binary:
-        of = one.figures()
-        interval = " - ".join(_number(100 * of[f"accuracy_{end}"], 1) for end in ("low", "high"))
-        plain = [_number(of[name], 3) for name in ("precision", "recall", "f1", "roc_area", "calibration_error")]
-        counts = [str(len(one.truth)), str(int(one.truth.sum()))]
-        rows.append([one.name, one.data, *counts, _number(100 * of["accuracy"], 1), interval, *plain, one.note])
-    return Table("yes or no", head, rows)
+    for binary in result.binary:
+        figures = binary.figures()
+        interval = " - ".join(_number(100 * figures[f"accuracy_{end}"], 1) for end in ("low", "high"))
+        plain = [_number(figures[name], 3) for name in ("precision", "recall", "f1", "roc_area", "calibration_error")]
+        counts = [str(len(binary.truth)), str(int(binary.truth.sum()))]
+        accuracy = _number(100 * figures["accuracy"], 1)
+        rows.append([binary.name, binary.data, *counts, accuracy, interval, *plain, binary.note])
+    return Table("binary classification", head, rows)
 
 
-def _angle_table(found: HeadsResult) -> Table:
+def _angle_table(result: HeadsResult) -> Table:
     rows = []
-    for data, ways in found.angles.items():
-        for one in ways:
-            of = one.figures()
-            errors = [_number(of[name], 2) for name in (*POSE_ANGLES, "mean", "geodesic")]
-            bias = " / ".join(_number(of[f"bias_{name}"], 1) for name in POSE_ANGLES)
-            rows.append([f"{data}: {one.name}", f"{of['heads']:.0f}", f"{of['not_found']:.0f}", *errors, bias])
-    head = ("on, by", "heads", "not found", "yaw", "pitch", "roll", "mean", "geodesic", "bias")
+    for data, methods in result.angles.items():
+        for method in methods:
+            figures = method.figures()
+            errors = [_number(figures[name], 2) for name in (*POSE_ANGLES, "mean", "geodesic")]
+            bias = " / ".join(_number(figures[f"bias_{name}"], 1) for name in POSE_ANGLES)
+            counts = [f"{figures['heads']:.0f}", f"{figures['not_found']:.0f}"]
+            rows.append([f"{data}: {method.name}", *counts, *errors, bias])
+    head = ("data, method", "heads", "not detected", "yaw", "pitch", "roll", "mean", "geodesic", "bias")
     return Table("head pose", head, rows)
 
 
-def _talk_table(found: HeadsResult) -> Table:
+def _talk_table(result: HeadsResult) -> Table:
     rows = []
-    for one in found.talks:
-        detected = "" if one.control is None else str(one.control)
-        figures = [f"{one.faces_s:.0f}", _number(one.speaking, 2), _number(one.widest, 2)]
-        rows.append([one.name, str(one.yawns), *figures, detected])
-    head = ("talk", "yawns (all false)", "faces s", "speaking", "widest opening", "told after")
-    return Table("a minute of talk", head, rows)
+    for talk in result.talks:
+        detected = "" if talk.control is None else str(talk.control)
+        figures = [f"{talk.faces_s:.0f}", _number(talk.speaking, 2), _number(talk.widest, 2)]
+        rows.append([talk.name, str(talk.yawns), *figures, detected])
+    head = ("talk", "yawns (all false)", "faces s", "speaking", "widest opening", "detected after")
+    return Table("a minute of talking", head, rows)
 
 
 def save_picture(binary: Sequence[BinaryMetrics], path: Path) -> None:
-    """ROC curves on the left, reliability diagrams of the probabilities on the right."""
+    """Draw ROC curves on the left, reliability diagrams of the probabilities on the right."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -154,31 +165,31 @@ def save_picture(binary: Sequence[BinaryMetrics], path: Path) -> None:
 
 def _plot_roc(axis: Axes, binary: Sequence[BinaryMetrics]) -> None:
     drawn = set()
-    for one in binary:
-        key = (one.data, one.truth.tobytes(), one.score.tobytes())
-        if key not in drawn:  # the same score under another rule
+    for metrics in binary:
+        key = (metrics.data, metrics.truth.tobytes(), metrics.score.tobytes())
+        if key not in drawn:  # another decision rule on the same score has the same curve
             drawn.add(key)
-            curve = one.roc
-            axis.plot(
-                curve.false_positive_rate, curve.true_positive_rate, label=f"{one.name}, {one.data}: {curve.auc:.3f}"
-            )
+            curve = metrics.roc
+            label = f"{metrics.name}, {metrics.data}: {curve.auc:.3f}"
+            axis.plot(curve.false_positive_rate, curve.true_positive_rate, label=label)
     axis.plot([0, 1], [0, 1], ":", color="grey")
-    axis.set(title="ROC, with area", xlabel="noes called yes", ylabel="yeses called yes", xlim=(0, 1), ylim=(0, 1.01))
+    axis.set(title="ROC, with AUC", xlabel="false positive rate", ylabel="true positive rate")
+    axis.set(xlim=(0, 1), ylim=(0, 1.01))
     axis.legend(fontsize="small", loc="lower right")
     axis.grid(alpha=0.3)
 
 
 def _plot_reliability(axis: Axes, binary: Sequence[BinaryMetrics]) -> None:
-    for one in binary:
-        seen = one.reliability_diagram
-        if seen is not None:
-            there = seen.count >= DRAWN_FROM
-            label = f"{one.name}, {one.data}: {seen.error:.3f}"
-            axis.plot(seen.probability[there], seen.share[there], "o-", markersize=4, label=label)
+    for metrics in binary:
+        diagram = metrics.reliability_diagram
+        if diagram is not None:
+            shown = diagram.count >= DRAWN_FROM
+            label = f"{metrics.name}, {metrics.data}: {diagram.error:.3f}"
+            axis.plot(diagram.probability[shown], diagram.share[shown], "o-", markersize=4, label=label)
     axis.plot([0, 1], [0, 1], ":", color="grey")
     axis.set(
-        title=f"reliability (of {BINS} bins those with {DRAWN_FROM} pictures), expected calibration error",
-        xlabel="probability of yes, bin's mean", ylabel="share of yes", xlim=(0, 1), ylim=(0, 1),
+        title=f"reliability ({BINS} bins, those of at least {DRAWN_FROM} images), expected calibration error",
+        xlabel="mean probability of the bin", ylabel="share of positives", xlim=(0, 1), ylim=(0, 1),
     )  # fmt: skip
     axis.legend(fontsize="small", loc="upper left")
     axis.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""A minute of talking, in which nobody yawns: a rendered jaw that moves at the pace of syllables, and real clips."""
+"""False yawns in a minute of talking: a rendered jaw that moves at the rate of syllables, and real clips."""
 
 from __future__ import annotations
 
@@ -22,20 +22,29 @@ from facetrain.synth.rendering.truth import HeadState
 
 SECONDS, FPS = 60.0, 30.0
 JAW_REACH = {"talking": 0.5, "shouting": 1.0}
-"""jawOpen of the widest syllables: shouting opens the mouth as far as a yawn."""
+"""Blendshape weight jawOpen of the widest syllables: shouting opens the mouth as far as a yawn."""
 PEOPLE = 3
+"""Number of rendered people of each manner of talking."""
 YAWN_S = 6.0
-"""A mean yawn (Provine 1986): one is put after a minute of talk, which must be told, or silence would prove nothing."""
+"""Duration of the control yawn after the talk, that of a mean yawn (Provine 1986).
+
+It must be detected, or the absence of false yawns would prove nothing.
+"""
 CLIPS = ("talk_d10", "podium_kh", "cafe_0")
 STEPS = 64
-"""Jaw positions from shut to open, measured once each."""
+"""Number of jaw positions from closed to open; the landmarks of each are computed once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """yawns: events told. faces_s: seconds in which faces were followed, all together. speaking: share of the frames
-    with a known mouth in which speech was told. widest: largest mouth opening. control: yawns told of one true yawn
-    afterwards, None where there was none."""
+    """Yawns detected while talking.
+
+    yawns: number of detected yawns, all of them false
+    faces_s: seconds in which faces were tracked, summed over the faces
+    speaking: share of the frames with a known mouth state in which speech was detected
+    widest: largest mouth opening
+    control: number of yawns detected for the one true yawn after the talk, None if there was none
+    """
 
     name: str
     yawns: int
@@ -46,8 +55,11 @@ class Talk:
 
 
 def syllables(seconds: float, reach: float, rng: np.random.Generator) -> Callable[[float], float]:
-    """jawOpen over time: syllables of 1/7 to 1/2 s (`signals.SpeechOptions`), each opened to .3 to 1 of `reach` and
-    nearly shut again, and a breath of .3 to .8 s after every 4 to 12."""
+    """Return jawOpen as a function of time, s.
+
+    Syllables of 1/7 to 1/2 s (`signals.SpeechOptions`), each opened to .3 to 1 of `reach` and nearly closed again; a
+    pause of .3 to .8 s after every 4 to 12 syllables.
+    """
     options = SpeechOptions()
     times, values, now = [0.0], [0.0], 0.0
     while now < seconds:
@@ -59,12 +71,12 @@ def syllables(seconds: float, reach: float, rng: np.random.Generator) -> Callabl
         now += rng.uniform(0.3, 0.8)
         times.append(now)
         values.append(0.0)
-    known_s, jaw = np.array(times), np.array(values)
-    return lambda time_s: float(np.interp(time_s, known_s, jaw))
+    times_s, jaw_open = np.array(times), np.array(values)
+    return lambda time_s: float(np.interp(time_s, times_s, jaw_open))
 
 
 def rendered_talk(renderer: Renderer, manner: str, seed: int) -> Talk:
-    """FaceSignals on a person's true points: a minute of talk, and then a yawn."""
+    """Run FaceSignals on a rendered person's ground truth points: a minute of talking, then a yawn."""
     actor = random_actor(renderer.model, seed)
     rng = np.random.default_rng((seed, 1))
     jaw = syllables(SECONDS, JAW_REACH[manner], rng)
@@ -76,9 +88,9 @@ def rendered_talk(renderer: Renderer, manner: str, seed: int) -> Talk:
     for index in range(round(last_s * FPS)):
         time_s = index / FPS
         talks = time_s < SECONDS
-        # Breath after the talk, then the yawn's own script.
-        there = points(jaw(time_s)) if talks else _points(renderer, actor, yawn(time_s))
-        signals, ended = face.update(_observation(time_s, there, actor))
+        # After the talk, the script of the yawn starts with a pause of 1 s.
+        face_points = points(jaw(time_s)) if talks else _points(renderer, actor, yawn(time_s))
+        signals, ended = face.update(_observation(time_s, face_points, actor))
         events += ended
         if talks:
             speaking.append(bool(signals.speaking))
@@ -89,13 +101,14 @@ def rendered_talk(renderer: Renderer, manner: str, seed: int) -> Talk:
 
 
 def _points_by_jaw(renderer: Renderer, actor: Actor) -> Callable[[float], Floats]:
-    known: dict[int, Floats] = {}
+    """Return a cached function from jawOpen to the (68, 2) ground truth points, px."""
+    cache: dict[int, Floats] = {}
 
     def points(jaw: float) -> Floats:
         step = round(jaw * STEPS)
-        if step not in known:
-            known[step] = _points(renderer, actor, replace(actor.rest, expression={"jawOpen": step / STEPS}))
-        return known[step]
+        if step not in cache:
+            cache[step] = _points(renderer, actor, replace(actor.rest, expression={"jawOpen": step / STEPS}))
+        return cache[step]
 
     return points
 
@@ -105,13 +118,16 @@ def _points(renderer: Renderer, actor: Actor, state: HeadState) -> Floats:
 
 
 def _observation(time_s: float, points: Floats, actor: Actor) -> Observation:
-    """True points without doubt; no attributes, so that no network can say that this is no yawn."""
+    """Return an observation of ground truth points with low sigma.
+
+    Without attributes, so that no network output can veto a yawn.
+    """
     pose: Pose | None = head_pose(points, actor.camera.size)
     return Observation(time_s, points, np.full(N_POINTS, 0.1, np.float32), pose)
 
 
 def clip_paths(folder: Path, names: Sequence[str] = CLIPS) -> list[Path]:
-    """Raises DataError where one is not there."""
+    """Return the paths of the clips. Raises DataError if one is missing."""
     paths = [folder / f"{name}.mp4" for name in names]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
@@ -120,8 +136,10 @@ def clip_paths(folder: Path, names: Sequence[str] = CLIPS) -> list[Path]:
 
 
 def tracked_talk(tracker: FaceTracker, paths: Sequence[Path], seconds: float = SECONDS) -> Talk:
-    """The clips one after another, again and again, through the whole tracker. Raises SourceError where one cannot be
-    read."""
+    """Run the whole tracker on the clips in sequence, repeated up to `seconds`.
+
+    Raises SourceError if a clip cannot be read.
+    """
     tracker.reset()
     events: list[Event] = []
     speaking: list[bool] = []
@@ -131,8 +149,8 @@ def tracked_talk(tracker: FaceTracker, paths: Sequence[Path], seconds: float = S
         events += tracker.events
         faces_s += len(faces) * (frame.time_s - before_s)
         before_s = frame.time_s
-        known: list[bool] = [face.signals.speaking for face in faces if face.signals.speaking is not None]
-        speaking += known
+        known_speaking: list[bool] = [f.signals.speaking for f in faces if f.signals.speaking is not None]
+        speaking += known_speaking
         widest = max([widest, *(face.signals.mouth_opening or 0.0 for face in faces)])
     yawns = sum(event.kind == "yawn" for event in events)
     share = float(np.mean(speaking)) if speaking else float("nan")
@@ -140,7 +158,7 @@ def tracked_talk(tracker: FaceTracker, paths: Sequence[Path], seconds: float = S
 
 
 def chain_clips(paths: Sequence[Path], seconds: float) -> Iterator[Frame]:
-    """Their frames for so long, with times and indices that go on across the cuts."""
+    """Yield `seconds` of the clips' frames, repeated, with times and indices that are continuous across the cuts."""
     index, start_s = 0, 0.0
     while start_s < seconds:
         for path in paths:

@@ -1,1 +1,1 @@
-"""Face detectors against labelled and composed pictures."""
+"""Evaluation of face detectors on labelled and synthetic images."""

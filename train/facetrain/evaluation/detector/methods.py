@@ -1,4 +1,4 @@
-"""The detectors that are measured beside one another: facetrack's, YuNet, and MediaPipe's short-range one."""
+"""Detectors that are compared: facetrack's, and as baselines YuNet and MediaPipe's short-range detector."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ DEFAULT_THRESHOLD = DetectorOptions().threshold
 
 @dataclass(frozen=True, slots=True)
 class DetectorMethod:
-    """make: threshold -> the detector, everything else as it is measured. default: the threshold that its maker has set
-    for it."""
+    """Detection method.
+
+    make: function from the threshold to the detector
+    default: default threshold of the detector's authors
+    """
 
     name: str
     make: Callable[[float], Detector]
@@ -31,24 +34,25 @@ class DetectorMethod:
 
 
 def open_methods(models: list[Path], baselines: Path, side_px: int) -> tuple[list[DetectorMethod], list[str]]:
-    """Facetrack's own from `models`, then the two others where their files lie in the folder `baselines` and their
-    packages are installed; and a sentence for each that is left out.
+    """Open facetrack's detectors and the available baselines; also return a sentence for each missing baseline.
 
-    side_px: of the longer side of what own and YuNet see. Raises DataError where two models cannot be told apart by
-    name, ModelFileError where one is no detector.
+    models: files of facetrack's detectors
+    baselines: folder of the baselines' model files; their packages must be installed
+    side_px: longer side of the input of facetrack's detectors and of YuNet
+    Raises DataError if two models have the same name, ModelFileError if one is no detector.
     """
     own = [DetectorMethod(_name(path), partial(_own, OnnxEngine(path), side_px), DEFAULT_THRESHOLD) for path in models]
     names = [method.name for method in own]
     if len({*names, YUNET, MEDIAPIPE}) < len(names) + 2:
         raise DataError(f"the detectors are called {', '.join(names)}; expected different names: rename a file")
     for method in own:
-        method.make(method.default)
-    others = [
+        method.make(method.default)  # raises if the model is no detector
+    baseline_methods = [
         DetectorMethod(YUNET, partial(_yunet, baselines / YUNET_FILE.name, side_px), VENDOR_THRESHOLD),
         DetectorMethod(MEDIAPIPE, partial(_mediapipe, baselines / MEDIAPIPE_FILE.name), 0.5),
     ]
     left_out, present = [], []
-    for method, name in zip(others, (YUNET_FILE.name, MEDIAPIPE_FILE.name), strict=True):
+    for method, name in zip(baseline_methods, (YUNET_FILE.name, MEDIAPIPE_FILE.name), strict=True):
         try:
             if not (baselines / name).is_file():
                 left_out.append(f"{method.name} is left out: there is no {name} in the folder models beside the data")
@@ -61,7 +65,7 @@ def open_methods(models: list[Path], baselines: Path, side_px: int) -> tuple[lis
 
 
 def _name(path: Path) -> str:
-    """A run folder's model.onnx is called after the run."""
+    """Return the file's stem, or for model.onnx the name of its run folder."""
     return path.resolve().parent.name if path.stem == "model" else path.stem
 
 

@@ -1,4 +1,4 @@
-"""What a comparison of detectors leaves behind: a table to read, figures to compute with, a picture to look at."""
+"""Report of a comparison of detectors: report.md, figures.json, recall.png."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CAVEATS = (
-    "All rows but the first five and the scenes' are at the threshold where a detector gives one false positive in 20 "
-    "held-aside pictures without a face. These pictures were chosen as those in which YuNet finds none: its own false "
-    "positives are fewer there than elsewhere.",
-    "Placed faces: clean faces of helen_train and ytfaces_train held aside, laid over such pictures; found is a box of "
-    "IoU .5 with the extent of the 68 points. The peers' boxes are brought to that convention by their mean, with the "
-    "turn of the eyes. Own and YuNet see the frame reduced to the same longer side, MediaPipe reduces it to 128 px "
-    "itself.",
-    "The scenes are composed as the training's are, in part of faces that YuNet has labelled; sizes are of the 256 px "
-    "scene.",
+    "All rows except the first five and the scenes' are at the threshold of one false positive in 20 held-out images "
+    "without faces. These images were selected as those in which YuNet detects no face: its false positives are fewer "
+    "there than elsewhere.",
+    "Placed faces: uncorrupted held-out faces of helen_train and ytfaces_train, pasted into such images; detected "
+    "means a box of IoU .5 with the extent of the 68 points. The baselines' boxes are converted to that convention by "
+    "a mean offset, rotated with the eyes. Facetrack's detectors and YuNet get the frame reduced to the same longer "
+    "side, MediaPipe reduces it to 128 px itself.",
+    "The scenes are synthesised as for the training, in part from faces labelled by YuNet; sizes are those in the "
+    "256 px scene.",
     REFERENCE_NOTE,
-    "Time is processor time, medians of calls made in turn.",
+    "Durations are CPU time, medians of interleaved calls.",
 )
 
 
 def cell(row: Row, value: float) -> str:
-    """As many digits as mean something."""
+    """Format a value with the significant digits of its group; "-" for NaN."""
     if not math.isfinite(value):
         return "-"
     if row.group == EXTRA_GROUP:
@@ -43,7 +43,7 @@ def cell(row: Row, value: float) -> str:
 
 
 def best(row: Row) -> set[str]:
-    """Names of those that none beats; empty where all are alike or nothing is to be won."""
+    """Return the names of the best methods of a row; empty if all are equal or no direction is better."""
     known = {name: row.best * value for name, value in row.values.items() if math.isfinite(value)}
     if row.best == 0 or len(set(known.values())) < 2:
         return set()
@@ -51,21 +51,21 @@ def best(row: Row) -> set[str]:
 
 
 def report(rows: list[Row], command: str, notes: list[str]) -> str:
-    """The Markdown of one run; the best of a row is bold."""
+    """Return the Markdown of one run; the best value of a row is bold."""
     names = list(rows[0].values)
     parts = ["# Detectors\n", markdown.code(command), *(f"{note}\n" for note in (*notes, *CAVEATS))]
     for group in dict.fromkeys(row.group for row in rows):
         lines = []
         for row in (row for row in rows if row.group == group):
-            won = best(row)
-            cells = [f"**{cell(row, v)}**" if name in won else cell(row, v) for name, v in row.values.items()]
+            best_names = best(row)
+            cells = [f"**{cell(row, v)}**" if name in best_names else cell(row, v) for name, v in row.values.items()]
             lines.append([row.name, str(row.count), *cells])
-        parts += [f"## {group[0].upper()}{group[1:]}\n", markdown.table([group, "of", *names], lines)]
+        parts += [f"## {group[0].upper()}{group[1:]}\n", markdown.table([group, "count", *names], lines)]
     return "\n".join([*parts, "![recall](recall.png)\n"])
 
 
 def save(rows: list[Row], folder: Path, command: str, notes: list[str]) -> None:
-    """report.md, figures.json and recall.png."""
+    """Write report.md, figures.json and recall.png."""
     folder.mkdir(parents=True, exist_ok=True)
     draw(rows, folder / "recall.png")
     plain = [{key: _plain(value) for key, value in asdict(row).items()} for row in rows]
@@ -74,7 +74,7 @@ def save(rows: list[Row], folder: Path, command: str, notes: list[str]) -> None:
 
 
 def _plain(value: object) -> object:
-    """JSON knows no NaN."""
+    """Replace NaN and infinity by None, for JSON, and round to five digits."""
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, float):
@@ -83,11 +83,11 @@ def _plain(value: object) -> object:
 
 
 def draw(rows: list[Row], path: Path) -> None:
-    """Recall against size, turn and disturbance."""
+    """Draw recall over size, in-plane rotation and corruption."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(16, 5), layout="constrained")
-    by_size, by_turn, spoilt = figure.subplots(1, 3)
+    by_size, by_turn, by_corruption = figure.subplots(1, 3)
     sizes = [row for row in rows if row.group == trials.SIZE_GROUP]
     _curve(by_size, sizes, "", "-")
     by_size.set(xscale="log", xlabel="face's longer side in a 640x480 frame, px", title="size")
@@ -96,8 +96,8 @@ def draw(rows: list[Row], path: Path) -> None:
     turns = [row for row in rows if row.group == trials.TURN_GROUP]
     for size, line in zip(trials.TURNED_PX, ("-", "--"), strict=True):
         _curve(by_turn, [row for row in turns if row.name.startswith(f"{size} px")], f", {size} px", line)
-    by_turn.set(xlabel="degrees, to both sides", title="turned in the plane")
-    _bars(spoilt, [row for row in rows if row.group == trials.CORRUPTED_GROUP])
+    by_turn.set(xlabel="degrees, to both sides", title="in-plane rotation")
+    _bars(by_corruption, [row for row in rows if row.group == trials.CORRUPTED_GROUP])
     for axes in (by_size, by_turn):
         axes.set(ylabel="recall", ylim=(0, 1.02))
         axes.grid(alpha=0.3)

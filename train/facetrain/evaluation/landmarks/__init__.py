@@ -1,1 +1,1 @@
-"""Landmark networks against labelled faces."""
+"""Evaluation of landmark networks on labelled faces."""

@@ -1,5 +1,7 @@
-"""Measures what a network says of a face besides its points: gender, smile, glasses, the head's pose, the expression;
-each on the samples that carry the label."""
+"""Measure the attribute outputs of a network: gender, smile, glasses, head pose, expression.
+
+Each on the samples that have the label.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from facetrack.geometry import CropBox, crop_matrix, cut, transform
 from facetrack.modelfile import ModelSpec
 from facetrack.types import Image
 from facetrain.evaluation.landmarks.framing import centre_crop, frame, grey
-from facetrain.evaluation.landmarks.measure import shown
+from facetrain.evaluation.landmarks.measure import with_progress
 from facetrain.metrics.binary import binary_figures
 from facetrain.metrics.confusion import confusion_matrix, f1_scores, save_confusion
 from facetrain.models.eac import mark, region_centres
@@ -28,13 +30,17 @@ from facetrain.samples.task_labels import TASKS, UNKNOWN, label_of
 EXPRESSION = "expression"
 POSE_NAMES = ("left profile", "left", "frontal", "right", "right profile")
 CLASS_NAMES = {"pose": POSE_NAMES, EXPRESSION: EXPRESSIONS}
-"""Outputs that choose one of several; the other tasks are yes or no."""
+"""Class names of the multi-class outputs; the other tasks are binary."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attributes:
-    """figures by name; confusions: of each output of several classes, (C, C) counts, row the label; ms_per_crop: median
-    time of a crop and the network on it."""
+    """Metrics of the attribute outputs.
+
+    figures: metrics by name
+    confusions: (C, C) counts of each multi-class output, row = label
+    ms_per_crop: median duration of cutting one crop and one forward pass
+    """
 
     figures: dict[str, float] = field(default_factory=dict)
     confusions: dict[str, NDArray[np.intp]] = field(default_factory=dict)
@@ -42,12 +48,12 @@ class Attributes:
 
 
 def attributes_of(spec: ModelSpec) -> list[str]:
-    """Which of its outputs are attributes."""
+    """Return the names of the attribute outputs."""
     return [name for name in spec.outputs if name in (*TASKS, EXPRESSION)]
 
 
 def label(sample: Sample, task: str) -> float:
-    """0 or 1, a class's number, or -1 where the sample does not say."""
+    """Return the label: 0 or 1, a class index, or -1 if unknown."""
     if task != EXPRESSION:
         return label_of(sample, task)
     emotion = sample.attributes.get("emotion")
@@ -55,33 +61,39 @@ def label(sample: Sample, task: str) -> float:
 
 
 def measure_attributes(engine: OnnxEngine, samples: list[Sample]) -> Attributes:
-    """Precision, recall and F1 of every yes-or-no output, macro F1 and accuracy of every choice, on the samples that
-    carry the label; empty where none carries any, or could be framed."""
+    """Measure every attribute output on the samples that have its label.
+
+    Binary outputs: precision, recall and F1. Multi-class outputs: macro F1 and accuracy. Empty if no sample has a label
+    and a crop.
+    """
     tasks = attributes_of(engine.spec)
     labels = {task: np.array([label(sample, task) for sample in samples], np.float32) for task in tasks}
     known = [i for i in range(len(samples)) if any(labels[task][i] >= 0 for task in tasks)]
     predicted: dict[str, list[NDArray[np.float32]]] = {task: [] for task in tasks}
     kept: list[int] = []
-    times: list[float] = []
+    durations_s: list[float] = []
     marked = channels(engine) > len("BGR")
     for i, crop in _crops(engine.spec, samples, known):
         kept.append(i)
         started = time.perf_counter()
-        outputs = engine(seen(engine.spec, samples[i], crop, marked)[None])
-        times.append(time.perf_counter() - started)
+        outputs = engine(network_input(engine.spec, samples[i], crop, marked)[None])
+        durations_s.append(time.perf_counter() - started)
         for task in tasks:
             predicted[task].append(outputs[task][0])
     if not kept:
         return Attributes()
-    found = _measure({t: labels[t][kept] for t in tasks}, {t: np.array(values) for t, values in predicted.items()})
-    return replace(found, ms_per_crop=1000 * float(np.median(times)))
+    result = _measure({t: labels[t][kept] for t in tasks}, {t: np.array(values) for t, values in predicted.items()})
+    return replace(result, ms_per_crop=1000 * float(np.median(durations_s)))
 
 
 def _crops(spec: ModelSpec, samples: list[Sample], indices: list[int]) -> Iterable[tuple[int, CropBox]]:
-    """Where to look. An expression network needs the face's points; the others look at the picture's middle where
-    there are none, as in their training."""
+    """Yield (index, crop) of the samples that can be cropped.
+
+    An expression network needs the face's points; for samples without points, the other networks get the image's
+    centre crop, as in their training.
+    """
     numbers = iter(indices)
-    for sample in shown([samples[i] for i in indices], "reading attributes"):
+    for sample in with_progress([samples[i] for i in indices], "reading attributes"):
         i, crop = next(numbers), frame(spec, sample)
         if crop is None and spec.kind != EXPRESSION:
             crop = centre_crop(spec, sample.image)
@@ -89,9 +101,11 @@ def _crops(spec: ModelSpec, samples: list[Sample], indices: list[int]) -> Iterab
             yield i, crop
 
 
-def seen(spec: ModelSpec, sample: Sample, crop: CropBox, marked: bool) -> Image:
-    """What goes into the network: expressions are read from grey pictures. marked: with the face's regions in a fourth
-    channel, as EAC-Net wants them."""
+def network_input(spec: ModelSpec, sample: Sample, crop: CropBox, marked: bool) -> Image:
+    """Cut the input of the network; greyscale for expressions.
+
+    marked: add the face's regions as a fourth channel, as EAC-Net expects
+    """
     assert spec.input_px is not None  # only a detector has none, and it gives no attributes
     image = cut(sample.image, crop, spec.input_px)
     if spec.kind != EXPRESSION:
@@ -101,47 +115,48 @@ def seen(spec: ModelSpec, sample: Sample, crop: CropBox, marked: bool) -> Image:
 
 
 def channels(engine: OnnxEngine) -> int:
-    """Of the network's input (N, S, S, C)."""
+    """Return the number of channels C of the network's input (N, S, S, C)."""
     import onnx
 
-    with_shape = onnx.load(engine.path, load_external_data=False).graph.input[0].type.tensor_type.shape
-    return int(with_shape.dim[3].dim_value)
+    shape = onnx.load(engine.path, load_external_data=False).graph.input[0].type.tensor_type.shape
+    return int(shape.dim[3].dim_value)
 
 
 def _measure(labels: dict[str, NDArray[np.float32]], predicted: dict[str, NDArray[np.float32]]) -> Attributes:
-    found = Attributes()
+    """Compare predictions with labels, both by task; negative labels are unknown."""
+    result = Attributes()
     for task, truth in labels.items():
         known = truth >= 0
         if not known.any():
             continue
-        found.figures[f"{task}_faces"] = float(known.sum())
+        result.figures[f"{task}_faces"] = float(known.sum())
         if task not in CLASS_NAMES:
             values = binary_figures(predicted[task] > 0, truth)
         else:
             names = CLASS_NAMES[task]
             chosen = predicted[task][known].argmax(axis=1)
             matrix = confusion_matrix(truth[known].astype(np.intp), chosen, len(names))
-            found.confusions[task] = matrix
+            result.confusions[task] = matrix
             values = class_figures(matrix, names)
-        found.figures.update({f"{task}_{name}": value for name, value in values.items()})
-    return found
+        result.figures.update({f"{task}_{name}": value for name, value in values.items()})
+    return result
 
 
 def class_figures(matrix: NDArray[np.intp], names: tuple[str, ...]) -> dict[str, float]:
-    """Macro F1 over the classes that are labelled, accuracy, and the F1 of each of them."""
+    """Return macro F1 over the classes that have labels, accuracy, and the F1 of each of these classes."""
     present, scores = matrix.sum(axis=1) > 0, f1_scores(matrix)
     each = {f"f1_{name.replace(' ', '_')}": float(scores[i]) for i, name in enumerate(names) if present[i]}
     return {"macro_f1": float(scores[present].mean()), "accuracy": float(np.trace(matrix) / matrix.sum()), **each}
 
 
-def save_confusions(found: Attributes, folder: Path) -> None:
-    """confusion_OUTPUT.png for each choice."""
-    for task, matrix in found.confusions.items():
+def save_confusions(result: Attributes, folder: Path) -> None:
+    """Write confusion_OUTPUT.png of each multi-class output."""
+    for task, matrix in result.confusions.items():
         save_confusion(matrix, CLASS_NAMES[task], folder / f"confusion_{task}.png", task)
 
 
-def needs(spec: ModelSpec) -> str:
-    """What a sample must have, in words, for a message."""
+def required_labels(spec: ModelSpec) -> str:
+    """Return in words which labels a sample must have, for an error message."""
     if spec.kind == EXPRESSION:
         return f"the attribute emotion, one of {', '.join(EXPRESSIONS)}, and points that map to {topology.SCHEME}"
     return f"one of the attributes {', '.join(attributes_of(spec))}"

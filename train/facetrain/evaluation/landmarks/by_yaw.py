@@ -1,4 +1,4 @@
-"""Errors by how far the head is turned aside, which a mean over mostly frontal photographs hides."""
+"""Landmark errors by head yaw, which a mean over mostly frontal photographs hides."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ from facetrain.sample import Sample
 EDGES_DEG = (0.0, 15.0, 30.0, 45.0, math.inf)
 UNKNOWN = "unknown"
 SOURCE = (
-    "NME of the 68 points / the inner 51, means over the faces found. Yaw is from the labelled points "
-    "(facetrack.pose): about 2 degrees off on heads of other shapes, more under an unknown lens."
+    "NME of the 68 points / the inner 51, means over the detected faces. Yaw is computed from the labelled points "
+    "(facetrack.pose): error about 2 degrees on heads of other shapes, more for an unknown focal length."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class YawBin:
-    """faces: all in the bin, the missed ones too. nme, nme_51: means over those found, %, NaN where there are none.
-    fr8: share of those found whose nme is above 8 %, %."""
+    """Errors of the faces in a range of yaw.
+
+    faces: number of faces in the bin, missed ones included
+    missed: number of faces that the detector missed
+    nme, nme_51: means over the detected faces, %, NaN without any
+    fr8: share of the detected faces whose nme is above 8 %, %
+    """
 
     name: str
     faces: int
@@ -38,8 +43,7 @@ class YawBin:
 
 
 def yaw_deg(sample: Sample) -> float:
-    """How far the head is turned, from the labelled points, in degrees with the sign of `types.Pose`; NaN where they do
-    not say."""
+    """Return the yaw computed from the labelled points, in degrees with the sign of `types.Pose`; NaN if unknown."""
     if sample.scheme != topology.SCHEME:
         return math.nan
     pose = head_pose(sample.points, (sample.image.shape[1], sample.image.shape[0]))
@@ -47,61 +51,65 @@ def yaw_deg(sample: Sample) -> float:
 
 
 def by_yaw(measured: Measured) -> list[YawBin]:
-    """Figures for |yaw| from each of EDGES_DEG up to the next, and for the faces whose yaw is unknown, if any.
+    """Return the errors for |yaw| from each of EDGES_DEG to the next, and of the faces with unknown yaw, if any.
 
-    Empty where the points are not the 68.
+    Empty if the points are not in the 68-point scheme.
     """
     if measured.scheme != topology.SCHEME:
         return []
-    found, missed = (np.abs([yaw_deg(s) for s in group]) for group in (measured.samples, measured.missed))
+    yaw, missed_yaw = (np.abs([yaw_deg(s) for s in group]) for group in (measured.samples, measured.missed))
     nme, inner = measured.nme, measured.nme_51
-    bins = [
-        _bin(name, (found >= low) & (found < high), int(((missed >= low) & (missed < high)).sum()), nme, inner)
-        for name, (low, high) in zip(names(), pairwise(EDGES_DEG), strict=True)
-    ]
-    nowhere = _bin(UNKNOWN, np.isnan(found), int(np.isnan(missed).sum()), nme, inner)
-    return [*bins, nowhere] if nowhere.faces else bins
+    bins = []
+    for name, (low, high) in zip(bin_names(), pairwise(EDGES_DEG), strict=True):
+        missed = int(((missed_yaw >= low) & (missed_yaw < high)).sum())
+        bins.append(_bin(name, (yaw >= low) & (yaw < high), missed, nme, inner))
+    unknown = _bin(UNKNOWN, np.isnan(yaw), int(np.isnan(missed_yaw).sum()), nme, inner)
+    return [*bins, unknown] if unknown.faces else bins
 
 
-def names() -> list[str]:
-    """0-15, 15-30, .. 45+."""
+def bin_names() -> list[str]:
+    """Return the names of the bins: 0-15, 15-30, .. 45+."""
     return [f"{low:g}+" if math.isinf(high) else f"{low:g}-{high:g}" for low, high in pairwise(EDGES_DEG)]
 
 
-def _bin(name: str, found: np.ndarray, missed: int, nme: Floats, inner: Floats) -> YawBin:
-    count = int(found.sum())
-    failed = metrics.failure_rate(nme[found]) if count else math.nan
+def _bin(name: str, chosen: np.ndarray, missed: int, nme: Floats, inner: Floats) -> YawBin:
+    """Return the errors of the chosen ones of the (N,) detected faces."""
+    count = int(chosen.sum())
+    failed = metrics.failure_rate(nme[chosen]) if count else math.nan
     return YawBin(
         name,
         count + missed,
         missed,
-        float(metrics.known_mean(nme[found])),
-        float(metrics.known_mean(inner[found])),
+        float(metrics.known_mean(nme[chosen])),
+        float(metrics.known_mean(inner[chosen])),
         failed,
     )
 
 
 def section(bins: dict[str, list[YawBin]]) -> str:
-    """Markdown: a row for each bin, a column for each network; "" where nothing has bins. bins: by network."""
+    """Return the Markdown table of the bins by network: a row per bin, a column per network; "" without bins."""
     head, *rows = cells(bins)
     return f"{markdown.table(head, rows)}\n{SOURCE}\n" if rows else ""
 
 
 def cells(bins: dict[str, list[YawBin]]) -> list[tuple[str, ...]]:
-    """The table as text, its head first. Faces: the first network's; where another has others, its cell says so."""
-    known = {network: {b.name: b for b in found} for network, found in bins.items() if found}
-    names_ = list(dict.fromkeys(name for found in known.values() for name in found))
-    rows = [("yaw to either side, degrees", "faces", *known)]
-    for name in names_:
-        mine = [found.get(name) for found in known.values()]
-        faces = next(b.faces for b in mine if b is not None)
-        rows.append((name, f"{faces}", *(_cell(b, faces) for b in mine)))
+    """Return the rows of the table as text, its head first.
+
+    The number of faces is that of the first network; a cell of another network with a different number states it.
+    """
+    by_network = {network: {b.name: b for b in network_bins} for network, network_bins in bins.items() if network_bins}
+    names = list(dict.fromkeys(name for by_name in by_network.values() for name in by_name))
+    rows = [("absolute yaw, degrees", "faces", *by_network)]
+    for name in names:
+        row_bins = [by_name.get(name) for by_name in by_network.values()]
+        faces = next(b.faces for b in row_bins if b is not None)
+        rows.append((name, f"{faces}", *(_cell(b, faces) for b in row_bins)))
     return rows
 
 
-def _cell(found: YawBin | None, faces: int) -> str:
-    if found is None or not found.faces:
+def _cell(yaw_bin: YawBin | None, faces: int) -> str:
+    if yaw_bin is None or not yaw_bin.faces:
         return "-"
-    text = "none found" if math.isnan(found.nme) else f"{found.nme:.2f} / {found.nme_51:.2f}"
-    text += f", {found.missed} missed" if found.missed else ""
-    return text if found.faces == faces else f"{text}, of {found.faces}"
+    text = "none detected" if math.isnan(yaw_bin.nme) else f"{yaw_bin.nme:.2f} / {yaw_bin.nme_51:.2f}"
+    text += f", {yaw_bin.missed} missed" if yaw_bin.missed else ""
+    return text if yaw_bin.faces == faces else f"{text}, of {yaw_bin.faces}"

@@ -1,8 +1,8 @@
-"""What goes wrong in front of a camera and behind a detector, by a known amount: for curves of robustness.
+"""Image and box corruptions of known severity, for robustness curves (after Hendrycks and Dietterich, ICLR 2019).
 
-Every picture is disturbed by a generator of its own, so that a face is turned to the same side and shaken in the same
-direction at every amount, and curves differ by the amount alone. Lengths are shares of the face's longer side, so that
-the curves of different sets compare.
+Every sample has its own random generator, so that directions of rotation and motion blur are the same at every amount
+and curves differ by the amount alone. Lengths are shares of the face's longer side, so that curves of different data
+sets are comparable.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A box moved by x, y of its own sides, and made `scale` times as large around its new middle."""
+    """Change of a box: shift by (x, y) in sides of the box, then scaling by `scale` around the new centre."""
 
     x: float = 0.0
     y: float = 0.0
@@ -32,10 +32,15 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """name: also the heading. unit: what the amounts are, in words. amounts: in the order of the curve. neutral: the
-    amount that changes nothing, None where each does. log: whether the amounts belong on a logarithmic axis.
+    """Corruption of an image or of a box; either `picture` or `box` is set.
 
-    One of two: picture disturbs what is seen, box moves where the network looks.
+    name: also the heading in reports, and the seed of the random generators
+    unit: unit of the amounts
+    amounts: in the order of the curve
+    neutral: amount that changes nothing, None if there is none
+    picture: function that corrupts the image
+    box: function that draws the change of the box
+    log: whether the axis of the amounts is logarithmic
     """
 
     name: str
@@ -47,23 +52,23 @@ class Corruption:
     log: bool = False
 
     def rng(self, sample: Sample) -> Rng:
-        """The same for this face at every amount and in every run."""
+        """Return the sample's random generator, the same at every amount and in every run."""
         return np.random.default_rng(zlib.crc32(f"{self.name}/{sample.name}".encode()))
 
 
 def shift_box(amount: float, rng: Rng) -> Move:
-    """Moved by `amount` % of its side, in a random direction."""
+    """Shift the box by `amount` % of its side, in a random direction."""
     angle = rng.uniform(0, 2 * np.pi)
     return Move(float(amount / 100 * np.cos(angle)), float(amount / 100 * np.sin(angle)))
 
 
 def scale_box(amount: float, rng: Rng) -> Move:
-    """Made `amount` times as large."""
+    """Scale the box by the factor `amount`."""
     return Move(scale=amount)
 
 
 def rotate(sample: Sample, amount: float, rng: Rng) -> Sample:
-    """The picture turned by `amount` degrees to a random side, around the face; black beyond its edges."""
+    """Rotate the image by `amount` degrees to a random side, around the face; black beyond its edges."""
     side = max(sample.image.shape[:2])
     x0, y0, x1, y1 = (float(v) for v in points_box(sample.points))
     sign = 1 if rng.random() < 0.5 else -1
@@ -74,36 +79,38 @@ def rotate(sample: Sample, amount: float, rng: Rng) -> Sample:
 
 
 def downscale(sample: Sample, amount: float, rng: Rng) -> Sample:
-    """The whole picture reduced (or enlarged) until the face's longer side is `amount` px."""
+    """Resize the whole image so that the face's longer side is `amount` px."""
     scale = amount / face_extent(sample.points)
-    if abs(scale - 1) < 0.01:  # a hundredth would only cost a resampling
+    if abs(scale - 1) < 0.01:  # too little to be worth the blur of a resampling
         return sample
     image, points = resized(sample.image, sample.points, scale)
     return replace(sample, image=image, points=points)
 
 
 def gaussian_noise(sample: Sample, amount: float, rng: Rng) -> Sample:
-    """Independent Gaussian noise of standard deviation `amount` on every pixel and channel, clipped to 0..255."""
+    """Add independent Gaussian noise of standard deviation `amount` to every pixel and channel, clipped to 0..255."""
     noisy = sample.image + np.float32(amount) * rng.standard_normal(sample.image.shape, np.float32)
     return replace(sample, image=np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
 
 
 def gaussian_blur(sample: Sample, amount: float, rng: Rng) -> Sample:
-    """Gaussian blur with a sigma of `amount` % of the face's side."""
+    """Apply Gaussian blur with a sigma of `amount` % of the face's side."""
     sigma = amount / 100 * face_extent(sample.points)
     return replace(sample, image=np.asarray(cv2.GaussianBlur(sample.image, (0, 0), sigma), np.uint8))
 
 
 def motion_blur(sample: Sample, amount: float, rng: Rng) -> Sample:
-    """Motion blur along `amount` % of the face's side, in a random direction, the true points in its middle."""
+    """Apply motion blur of length `amount` % of the face's side, in a random direction, centred on the labels."""
     kernel = line_kernel(amount / 100 * face_extent(sample.points), float(rng.uniform(0, np.pi)))
     image = cv2.filter2D(sample.image, -1, kernel, borderType=cv2.BORDER_REPLICATE)
     return replace(sample, image=np.asarray(image, np.uint8))
 
 
 def line_kernel(length_px: float, angle_rad: float) -> np.ndarray:
-    """(K, K) float32, sum 1, K odd: an even line through the middle, each of its points shared by the four pixels
-    around it."""
+    """Return the (K, K) float32 kernel of a uniform line through its centre, K odd, sum 1.
+
+    Each point of the line is distributed bilinearly over the four pixels around it.
+    """
     half = int(np.ceil(length_px / 2)) + 1
     along = np.linspace(-length_px / 2, length_px / 2, 8 * half + 1)
     x, y = half + along * np.cos(angle_rad), half + along * np.sin(angle_rad)
@@ -117,13 +124,13 @@ def line_kernel(length_px: float, angle_rad: float) -> np.ndarray:
 
 
 def gamma(sample: Sample, amount: float, rng: Rng) -> Sample:
-    """Every value v becomes 255 (v / 255) ^ amount: below 1 lighter, above 1 darker."""
+    """Map every value v to 255 (v / 255) ^ amount: brighter below 1, darker above 1."""
     table = np.rint(255 * (np.arange(256) / 255) ** amount).astype(np.uint8)
     return replace(sample, image=np.asarray(cv2.LUT(sample.image, table), np.uint8))
 
 
 def jpeg(sample: Sample, amount: float, rng: Rng) -> Sample:
-    """Encoded with quality `amount` and decoded."""
+    """Encode the image as JPEG with quality `amount`, and decode it."""
     data = cv2.imencode(".jpg", sample.image, [cv2.IMWRITE_JPEG_QUALITY, int(amount)])[1]
     image: Image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return replace(sample, image=image)

@@ -1,5 +1,4 @@
-"""Checks that find the mistakes which cost days: a blind loss, a network that answers the same to every face, boxes
-that differ from those it was trained on."""
+"""Diagnostics of common training failures: shift-invariant loss, collapse to the mean face, sensitivity to boxes."""
 
 from __future__ import annotations
 
@@ -19,13 +18,14 @@ from facetrain.metrics import landmarks as metrics
 from facetrain.sample import Sample
 
 JITTER_FACES = 400
-"""Each is read a dozen times."""
+"""Maximum number of faces for `box_jitter`, each processed a dozen times."""
 
 
 def shift_sensitivity(loss: Callable[[Tensor, Tensor], Tensor], shift_px: float = 5.0, points: int = 68) -> float:
-    """How much a loss of (predicted, target) grows when all points are shifted together: 0 is blind to position.
+    """Return a loss's sensitivity to a common shift of all points; 0 means invariant to position.
 
-    The growth is relative to that for the same amount of scatter, so that losses of any scale compare.
+    The loss of the shift is relative to that of scatter of the same magnitude, so that losses of any scale are
+    comparable.
     """
     generator = torch.Generator().manual_seed(0)
     target = 100 * torch.rand(8, points, 2, generator=generator)
@@ -36,22 +36,22 @@ def shift_sensitivity(loss: Callable[[Tensor, Tensor], Tensor], shift_px: float 
 
 
 def collapse(predicted: Floats, truth: Floats) -> float:
-    """(N, K, 2) twice -> spread of the predictions over the spread of the truth, between faces.
+    """Return the standard deviation between faces of the predictions relative to the ground truth, both (N, K, 2).
 
-    Near 1 for a network that looks at its input, near 0 for one that answers the mean face to everything.
+    Near 1 for a working network, near 0 for one that predicts the mean face for every input.
     """
     return float(predicted.std(axis=0).mean() / max(float(truth.std(axis=0).mean()), 1e-9))
 
 
 def outside(predicted: Floats, input_px: int) -> float:
-    """Share of (N, K, 2) crop-px coordinates that lie outside the crop or are no numbers."""
+    """Return the share of (N, K, 2) crop coordinates, px, that lie outside the crop or are NaN."""
     inside = (predicted >= -0.5) & (predicted <= input_px - 0.5)
     return float(1 - inside.mean())
 
 
 @dataclass(frozen=True, slots=True)
 class BoxJitter:
-    """NME (%) against how far the box is off: shifts as shares of its side, in a random direction, and scales."""
+    """NME (%) by shift, as a share of the box's side in a random direction, and by scale of the box."""
 
     shifts: dict[float, float]
     scales: dict[float, float]
@@ -63,10 +63,10 @@ def box_jitter(
     shifts: tuple[float, ...] = (0.0, 0.05, 0.1, 0.15, 0.2),
     scales: tuple[float, ...] = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4),
 ) -> BoxJitter | None:
-    """How a network bears boxes that are not its own: one trained on one detector's fails on another's.
+    """Measure the sensitivity to boxes: a network trained on the boxes of one detector may fail on another's.
 
-    Exact boxes are moved, on at most JITTER_FACES of the samples, spread over all; None where no sample's points give
-    an exact box for this network.
+    The boxes of the labels are shifted and scaled, on at most JITTER_FACES evenly spaced samples. None if no sample's
+    points determine a box for this network.
     """
     framed = [sample for sample in samples if frame(reader.spec, sample, exact=True) is not None]
     if not framed:
@@ -80,21 +80,22 @@ def box_jitter(
 
 def _nme(reader: PointReader, samples: list[Sample], shift: float, scale: float) -> float:
     angles = np.random.default_rng(0).uniform(0, 2 * np.pi, len(samples))
-    away = {sample.name: shift * np.array([np.cos(a), np.sin(a)]) for sample, a in zip(samples, angles, strict=True)}
+    offsets = {sample.name: shift * np.array([np.cos(a), np.sin(a)]) for sample, a in zip(samples, angles, strict=True)}
 
-    def moved(sample: Sample) -> CropBox | None:
+    def jittered(sample: Sample) -> CropBox | None:
         exact = frame(reader.spec, sample, exact=True)
         if exact is None:
             return None
-        x, y = away[sample.name] * exact.size_px / reader.margin
+        # The crop is `margin` times as large as the box, whose side the shift refers to.
+        x, y = offsets[sample.name] * exact.size_px / reader.margin
         return CropBox(exact.x + x, exact.y + y, exact.size_px * scale)
 
-    measured = measure.measure_at(reader, samples, moved, f"boxes moved by {shift:g}, scaled by {scale:g}")
+    measured = measure.measure_at(reader, samples, jittered, f"boxes shifted by {shift:g}, scaled by {scale:g}")
     return float(metrics.known_mean(measured.nme))
 
 
 def save_box_jitter(curves: dict[str, BoxJitter], path: Path) -> None:
-    """NME over shift, and over scale, one line for each network."""
+    """Draw NME over shift and over scale, one line for each network."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,5 +1,4 @@
-"""Where each kind of network wants to look: the crop that its recipe cut in training, so that a figure measured later
-is the figure that the training printed."""
+"""Crops for each kind of network, as cut by its training recipe, so that the metrics equal those of the training."""
 
 from __future__ import annotations
 
@@ -18,17 +17,18 @@ from facetrain.formats.public.kaggle import FRAME_JITTER, FRAME_SIZE
 from facetrain.sample import Sample, as_scheme, face_extent
 
 CENTRE_CROP_EXTENT = 0.4
-"""Extent of the five points in a picture whose points are unknown, in longer sides: as in `seeds.faces.TaskFaces`."""
+"""Extent assumed for the five points if they are unknown, in longer sides of the image (`seeds.faces.TaskFaces`)."""
 
 
 def frame(spec: ModelSpec, sample: Sample, exact: bool = False) -> CropBox | None:
-    """The crop of a labelled face; None where its points cannot place it.
+    """Return the crop of a labelled face; None if its points do not determine it.
 
-    sample: in the 68 scheme if its own maps there. steady: the exact crop; otherwise those of the networks that the
-    tracker does not take are as unsteady as their recipes' validation crops.
+    sample: its points must map to the 68 points, or to the five or Kaggle's 15 points for networks of these
+    exact: without jitter; otherwise crops for networks that the tracker cannot use are jittered like the validation
+        crops of their recipes
     """
     if spec.topology == topology_maps.KAGGLE_15:
-        return _as_kaggle(sample, exact)
+        return _kaggle_crop(sample, exact)
     scheme = topology_maps.FIVE if spec.topology == topology_maps.FIVE else topology.SCHEME
     if topology_maps.groups(sample.scheme, scheme) is None:
         return None
@@ -40,35 +40,35 @@ def frame(spec: ModelSpec, sample: Sample, exact: bool = False) -> CropBox | Non
     return jittered_crop(sample, spec.margin, BOX_JITTER)
 
 
-def _as_kaggle(sample: Sample, exact: bool) -> CropBox | None:
-    """Kaggle's own pictures whole, other faces as `formats.public.kaggle` cuts them."""
+def _kaggle_crop(sample: Sample, exact: bool) -> CropBox | None:
+    """Return the whole image for Kaggle's own images, for other faces the crop of `formats.public.kaggle`."""
     if sample.scheme == topology_maps.KAGGLE_15:
-        return whole(sample.image)
+        return centre_square(sample.image)
     if sample.scheme != topology.SCHEME or not np.isfinite(sample.points).all():
         return None
-    middle = as_scheme(sample, topology_maps.KAGGLE_15).points.mean(axis=0)
+    centre = as_scheme(sample, topology_maps.KAGGLE_15).points.mean(axis=0)
     jitter = 0.0 if exact else FRAME_JITTER
-    return jittered_square(middle, face_extent(sample.points), FRAME_SIZE, jitter, sample.name)
+    return jittered_square(centre, face_extent(sample.points), FRAME_SIZE, jitter, sample.name)
 
 
-def whole(image: Image, share: float = 1.0) -> CropBox:
-    """The square around the picture's middle whose side is `share` of its longer one."""
+def centre_square(image: Image, share: float = 1.0) -> CropBox:
+    """Return the square around the image's centre whose side is `share` of the longer side."""
     height, width = image.shape[:2]
     return CropBox((width - 1) / 2, (height - 1) / 2, share * max(height, width))
 
 
 def centre_crop(spec: ModelSpec, image: Image) -> CropBox:
-    """For attributes of a face without points: the picture's middle, as in training."""
-    return whole(image, spec.margin * CENTRE_CROP_EXTENT)
+    """Return the centre crop for attributes of a face without points, as in training."""
+    return centre_square(image, spec.margin * CENTRE_CROP_EXTENT)
 
 
 def grey(image: Image) -> Image:
-    """Without colour, still in three channels."""
+    """Convert the image to greyscale, still in three channels."""
     return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 class PointNetwork:
-    """Any network of points, called as the tracker's Landmarker is; what it does not say (sigma, presence) is NaN.
+    """Landmark network with the interface of the tracker's Landmarker; missing outputs (sigma, presence) are NaN.
 
     Raises ModelFileError for a network without points.
     """
@@ -77,24 +77,24 @@ class PointNetwork:
         spec = engine.spec
         if "points" not in spec.outputs or spec.input_px is None:
             raise ModelFileError(
-                f"network '{spec.name}' gives {', '.join(spec.outputs)}; expected one that gives points"
+                f"network '{spec.name}' has the outputs {', '.join(spec.outputs)}; expected a network with points"
             )
         self.spec, self.margin, self._engine, self._input_px = spec, spec.margin, engine, spec.input_px
 
     def __call__(self, image: Image, crops: list[CropBox]) -> list[Reading]:
-        """One Reading for each crop; its points, (K, 2) full-frame px, are in the network's own scheme."""
-        pictures = [cut(image, crop, self._input_px) for crop in crops]
+        """Return one Reading per crop; its points, (K, 2) px of the image, are in the network's own scheme."""
+        inputs = [cut(image, crop, self._input_px) for crop in crops]
         if self.spec.topology == topology_maps.KAGGLE_15:
-            pictures = [grey(picture) for picture in pictures]
-        found = self._engine(np.stack(pictures))["points"]
-        points = transform(found, frame_matrices(crops, self._input_px))
-        unknown = np.full(found.shape[1], np.nan, np.float32)
-        return [Reading(Landmarks(of_one, unknown), float("nan")) for of_one in points]
+            inputs = [grey(crop_image) for crop_image in inputs]
+        predicted = self._engine(np.stack(inputs))["points"]
+        points = transform(predicted, frame_matrices(crops, self._input_px))
+        unknown = np.full(predicted.shape[1], np.nan, np.float32)
+        return [Reading(Landmarks(face_points, unknown), float("nan")) for face_points in points]
 
 
 PointReader = Landmarker | PointNetwork
 
 
 def open_points(engine: OnnxEngine) -> PointReader:
-    """The tracker's own Landmarker where it takes the network, so that what is measured is what runs."""
+    """Return the tracker's Landmarker if it can use the network, so that the code in use is measured."""
     return Landmarker(engine) if fits_tracker(engine.spec) else PointNetwork(engine)

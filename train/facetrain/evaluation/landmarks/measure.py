@@ -1,4 +1,4 @@
-"""Measures the points of a network file on labelled faces, as it will be used: detector, crop, one forward pass."""
+"""Measure the landmarks of a network on labelled faces in the configuration of use: detector, crop, forward pass."""
 
 from __future__ import annotations
 
@@ -22,15 +22,20 @@ from facetrain.metrics import landmarks as metrics
 from facetrain.sample import Sample, as_scheme, face_extent
 
 FOUND_IOU = 0.4
-"""A detection counts as the labelled face's if its box overlaps the points' extent this much."""
+"""Minimum IoU of a detection with the extent of the labelled points, to match the labelled face."""
 CropOf = Callable[[Sample], CropBox | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """predicted, truth: (N, K, 2) px, faces that were found, both in `scheme`. crops: where the network looked. missed:
-    the faces that the detector did not find. presence: (N,). sigma: (N, 68) px; both NaN where the network does not
-    say."""
+    """Predicted and labelled landmarks of the detected faces.
+
+    samples, crops: the N detected faces and the network's crops
+    predicted, truth: (N, K, 2) px, both in `scheme`
+    sigma: (N, 68) px, NaN if the network does not predict it
+    presence: (N,) NaN if the network does not predict it
+    missed: faces that the detector missed
+    """
 
     samples: list[Sample]
     crops: list[CropBox]
@@ -43,17 +48,17 @@ class Measured:
 
     @property
     def nme(self) -> Floats:
-        """(N,) per face, in % of the outer eye corners' distance (of the eye centres' where there are none)."""
+        """(N,) errors per face, % of the distance of the outer eye corners (or of the eye centres without corners)."""
         return metrics.face_error(self.predicted, self.truth, self.scheme).astype(np.float32)
 
     @property
     def nme_51(self) -> Floats:
-        """(N,) the same without the jaw; of the 68 points only."""
+        """(N,) errors per face without the jaw, for the 68-point scheme only."""
         return metrics.face_error(self.predicted, self.truth, points=topology.INNER_51).astype(np.float32)
 
 
 def common_scheme(network: str, data: str) -> str | None:
-    """In what the points of a network and those of the data compare: one of both, or else the five; None if in none."""
+    """Return the scheme that the points of network and data both map to: one of the two, or the five; None if none."""
     for target in (network, data, topology_maps.FIVE):
         if all(topology_maps.groups(source, target) is not None for source in (network, data)):
             return target
@@ -61,21 +66,21 @@ def common_scheme(network: str, data: str) -> str | None:
 
 
 def measure(reader: PointReader, detector: Detector | None, samples: list[Sample], exact: bool = True) -> Measured:
-    """Run the network on each sample, through the detector's box, or through the labels' where `detector` is None.
+    """Run the network on each sample, on the box of the detector, or of the labels if `detector` is None.
 
-    steady: labels' boxes are exact; otherwise see `evaluation.landmarks.framing.frame`. Raises DataError where nothing
-    can be compared.
+    exact: the labels' boxes are exact; otherwise see `evaluation.landmarks.framing.frame`
+    Raises DataError if no sample can be compared.
     """
     if detector is None:
-        return measure_at(reader, samples, lambda sample: frame(reader.spec, sample, exact), "framing and reading")
-    return measure_at(reader, samples, lambda sample: _detected(reader, detector, sample), "detecting and reading")
+        return measure_at(reader, samples, lambda sample: frame(reader.spec, sample, exact), "cropping and landmarks")
+    return measure_at(reader, samples, lambda sample: _detected(reader, detector, sample), "detection and landmarks")
 
 
-def measure_at(reader: PointReader, samples: list[Sample], crop_of: CropOf, title: str = "reading") -> Measured:
-    """Run the network where `crop_of` says; samples for which it says None are missed."""
+def measure_at(reader: PointReader, samples: list[Sample], crop_of: CropOf, title: str = "landmarks") -> Measured:
+    """Run the network on the crops of `crop_of`; samples for which it returns None are counted as missed."""
     samples, scheme = comparable(reader.spec.topology, samples)
     kept, crops, readings, missed = [], [], [], []
-    for sample in shown(samples, title):
+    for sample in with_progress(samples, title):
         crop = crop_of(sample)
         if crop is None:
             missed.append(sample)
@@ -85,7 +90,7 @@ def measure_at(reader: PointReader, samples: list[Sample], crop_of: CropOf, titl
         readings.append(reader(sample.image, [crop])[0])
     if not kept:
         raise DataError(
-            f"none of the {len(samples)} faces was found or could be framed by its labels; is this the right data?"
+            f"none of the {len(samples)} faces was detected or could be cropped by its labels; is this the right data?"
         )
     points = np.stack([r.landmarks.points for r in readings])
     return Measured(
@@ -101,9 +106,9 @@ def measure_at(reader: PointReader, samples: list[Sample], crop_of: CropOf, titl
 
 
 def comparable(network: str, samples: list[Sample]) -> tuple[list[Sample], str]:
-    """Those samples whose points compare with the network's in one scheme, that of the most of them.
+    """Return the samples whose points are comparable with the network's in one scheme, and that scheme.
 
-    Raises DataError where there are none.
+    The scheme with the most samples is chosen. Raises DataError if there are none.
     """
     schemes = {sample.scheme for sample in samples if sample.scheme}
     target = {scheme: common_scheme(network, scheme) for scheme in schemes}
@@ -111,69 +116,76 @@ def comparable(network: str, samples: list[Sample]) -> tuple[list[Sample], str]:
     count.pop(None, None)
     if not count:
         raise DataError(
-            f"the network gives points of the scheme '{network}', the data has {', '.join(sorted(schemes)) or 'none'}; "
+            f"the network predicts the scheme '{network}', the data has {', '.join(sorted(schemes)) or 'none'}; "
             "expected data in a scheme that maps to the network's"
         )
     best = str(count.most_common(1)[0][0])
     return [sample for sample in samples if sample.scheme and target[sample.scheme] == best], best
 
 
-def shown(samples: Iterable[Sample], title: str) -> Iterable[Sample]:
-    """The samples, with a bar on a terminal."""
+def with_progress(samples: Iterable[Sample], title: str) -> Iterable[Sample]:
+    """Yield the samples, with a progress bar on a terminal."""
     console = Console(stderr=True)
     return track(samples, title, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _detected(reader: PointReader, detector: Detector, sample: Sample) -> CropBox | None:
-    """Where the tracker would look for this face; None where the detector does not find it."""
-    found = detector(sample.image)
-    index = match_labelled_face(found, sample)
-    return None if index is None else crop_from_detection(*found.face(index), reader.margin)
+    """Return the crop that the tracker would use for the labelled face; None if the detector misses it."""
+    detections = detector(sample.image)
+    index = match_labelled_face(detections, sample)
+    return None if index is None else crop_from_detection(*detections.face(index), reader.margin)
 
 
-def match_labelled_face(found: Detections, sample: Sample) -> int | None:
-    """Which detection is the labelled face; None if none is. Without the 68 points its extent is not known: there it is
-    the surest box that holds the middle of the points, and is of their order of size."""
+def match_labelled_face(detections: Detections, sample: Sample) -> int | None:
+    """Return the index of the detection that matches the labelled face, None if there is none.
+
+    Without the 68 points the face's extent is unknown: then it is the box with the highest score that contains the
+    centre of the points and is 0.5 to 5 times as large as their extent.
+    """
     points = sample.points[np.isfinite(sample.points).all(axis=1)]
-    if not len(points) or not len(found):
+    if not len(points) or not len(detections):
         return None
     if sample.scheme == topology.SCHEME:
-        overlap = box_iou(found.boxes, points_box(points)[None])[:, 0]
+        overlap = box_iou(detections.boxes, points_box(points)[None])[:, 0]
         return int(overlap.argmax()) if overlap.max() >= FOUND_IOU else None
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    holds = ((found.boxes[:, :2] < middle) & (middle < found.boxes[:, 2:])).all(axis=1)
-    ratio = (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1) / max(face_extent(points), 1e-6)
-    scores = np.where(holds & (ratio > 0.5) & (ratio < 5), found.scores, -1)
+    centre = (points.min(axis=0) + points.max(axis=0)) / 2
+    contains = ((detections.boxes[:, :2] < centre) & (centre < detections.boxes[:, 2:])).all(axis=1)
+    ratio = (detections.boxes[:, 2:] - detections.boxes[:, :2]).max(axis=1) / max(face_extent(points), 1e-6)
+    scores = np.where(contains & (ratio > 0.5) & (ratio < 5), detections.scores, -1)
     return int(scores.argmax()) if scores.max() >= 0 else None
 
 
 def figures(measured: Measured) -> dict[str, float]:
-    """NME and its kin, Kaggle's RMSE, the faces missed, where the labels lie as a whole, and how well sigma tells the
-    error: the share of coordinate errors within one and two sigma (a Laplace density has 75.7 % and 94.1 % there)."""
-    found = {
+    """Return all landmark metrics: `metrics.landmarks.summary`, missed faces, label offset, Kaggle's RMSE, calibration.
+
+    within_1_sigma, within_2_sigma: shares of the coordinate errors within one and two predicted sigma; 75.7 % and
+        94.1 % for a calibrated Laplace density
+    """
+    metric_values = {
         "faces": float(len(measured.samples) + len(measured.missed)),
         "missed": float(len(measured.missed)),
         **metrics.summary(measured.predicted, measured.truth, measured.scheme),
     }
     if measured.scheme == topology.SCHEME:
-        found["labels_right"], found["labels_below"] = metrics.label_shift(measured.predicted, measured.truth)
+        right, below = metrics.label_shift(measured.predicted, measured.truth)
+        metric_values["labels_right"], metric_values["labels_below"] = right, below
     rmse = kaggle_rmse_px(measured)
     if rmse is not None:
-        found["kaggle_rmse_px"] = rmse
+        metric_values["kaggle_rmse_px"] = rmse
     if np.isfinite(measured.sigma).all() and measured.scheme == topology.SCHEME:
         ratio = np.abs(measured.predicted - measured.truth) / measured.sigma[:, :, None]
         known = np.isfinite(ratio)
-        found["within_1_sigma"] = float((ratio[known] <= 1).mean())
-        found["within_2_sigma"] = float((ratio[known] <= 2).mean())
+        metric_values["within_1_sigma"] = float((ratio[known] <= 1).mean())
+        metric_values["within_2_sigma"] = float((ratio[known] <= 2).mean())
     if np.isfinite(measured.presence).all():
-        found["lowest_presence"] = float(measured.presence.min())
-    return found
+        metric_values["lowest_presence"] = float(measured.presence.min())
+    return metric_values
 
 
 def kaggle_rmse_px(measured: Measured) -> float | None:
-    """RMSE of Kaggle's 15 points in px of its 96 px pictures; None where there are no such points.
+    """Return the RMSE of Kaggle's 15 points in px of its 96 px images; None if the points do not map to them.
 
-    A face that is not Kaggle's is measured as if framed like Kaggle's: see `formats.public.kaggle.FRAME_SIZE`.
+    Other data are measured as if cropped like Kaggle's: see `formats.public.kaggle.FRAME_SIZE`.
     """
     kaggle = topology_maps.KAGGLE_15
     if topology_maps.groups(measured.scheme, kaggle) is None:
@@ -183,7 +195,7 @@ def kaggle_rmse_px(measured: Measured) -> float | None:
 
 
 def _kaggle_sides(measured: Measured) -> list[float]:
-    """Side in px of the picture that Kaggle would have made of each face; for Kaggle's networks, of what they saw."""
+    """Return the side in px of each face's image in Kaggle's framing; for Kaggle's networks, that of their input."""
     if measured.scheme == topology.SCHEME:
         return [FRAME_SIZE * face_extent(sample.points) for sample in measured.samples]
     return [
@@ -193,10 +205,10 @@ def _kaggle_sides(measured: Measured) -> list[float]:
 
 
 def milliseconds_per_crop(reader: PointReader, image: Image, crop: CropBox, repeats: int = 200) -> float:
-    """Median time of cutting one crop and running the network on it; of as many `repeats` as two seconds hold."""
-    times: list[float] = []
-    while len(times) < repeats and (sum(times) < 2 or len(times) < 3):
+    """Return the median duration of cutting one crop and running the network, over at most `repeats` in two seconds."""
+    durations_s: list[float] = []
+    while len(durations_s) < repeats and (sum(durations_s) < 2 or len(durations_s) < 3):
         started = time.perf_counter()
         reader(image, [crop])
-        times.append(time.perf_counter() - started)
-    return float(np.median(times) * 1000)
+        durations_s.append(time.perf_counter() - started)
+    return float(np.median(durations_s) * 1000)

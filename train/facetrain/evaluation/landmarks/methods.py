@@ -1,5 +1,4 @@
-"""Whatever finds the 68 points of a face, asked in one way so that robustness is measured alike: facetrack's networks
-behind its detector, and as a peer MediaPipe's mesh behind its own."""
+"""Landmark methods behind one interface, for robustness curves: our networks, and MediaPipe's mesh as baseline."""
 
 from __future__ import annotations
 
@@ -32,27 +31,32 @@ from facetrain.labelling.self_label import face_frame, scheme_offset
 from facetrain.sample import Sample
 
 CONTEXT = 2.2
-"""Side of what MediaPipe is shown of a face whose box is moved, over the face's longer side. Its mesh looks at 1.5
-sides, 1.25 times as large and moved by .15 at most; the less there is around, the fewer other faces it may take."""
+"""Side of MediaPipe's input for a shifted box, relative to the face's longer side.
+
+Its mesh crops 1.5 sides, scaled by at most 1.25 and shifted by at most .15; less surroundings mean fewer other faces
+that it may detect instead.
+"""
 LONG_S = 1e6
-"""Time between two of its pictures: its smoothing over time, which cannot be turned off for one face, forgets them."""
+"""Time between two of MediaPipe's frames: resets its temporal smoothing, which cannot be disabled for one face."""
 
 Result = TypeVar("Result")
 
 
 class Method(Protocol):
-    """Points of the labelled face, (68, 2) px of the sample's picture; None where the face is missed."""
+    """Landmark method: predicts (68, 2) px of the labelled face in the sample's image; None if the face is missed."""
 
     def predict(self, sample: Sample) -> Floats | None:
-        """Through its own detector."""
+        """Predict the landmarks with the method's own detector."""
 
     def predict_shifted(self, sample: Sample, move: Move) -> Floats | None:
-        """Through the exact box, moved."""
+        """Predict the landmarks from the exact box, shifted and scaled."""
 
 
 class LastCallCache:
-    """Calls the function again only for other arguments than last time's: entrants that share a detector or a mesh
-    ask it the same, one after the other. Arguments are told apart by identity."""
+    """Cache of a function's last result, for methods that share a detector or a mesh and are run on the same image.
+
+    Arguments are compared by identity.
+    """
 
     def __init__(self, function: Callable[..., Result]) -> None:
         self._function = function
@@ -66,18 +70,18 @@ class LastCallCache:
 
 
 class CachedDetector:
-    """A detector that several networks ask of the same picture."""
+    """Detector shared by several networks; runs once on consecutive calls with the same image."""
 
     def __init__(self, detector: Detector) -> None:
         self._last = LastCallCache(detector)
 
     def __call__(self, image: Image) -> Detections:
-        found: Detections = self._last(image)
-        return found
+        detections: Detections = self._last(image)
+        return detections
 
 
 class CachedMethod:
-    """An method that is asked by several others."""
+    """Method shared by several others; runs once on consecutive calls with the same arguments."""
 
     def __init__(self, method: Method) -> None:
         self.predict = LastCallCache(method.predict)
@@ -85,35 +89,37 @@ class CachedMethod:
 
 
 class NetworkMethod:
-    """A landmark network behind a detector."""
+    """Landmark network with a detector."""
 
     def __init__(self, landmarker: Landmarker, detector: Detector) -> None:
         self._landmarker, self._detector = landmarker, detector
 
     def predict(self, sample: Sample) -> Floats | None:
-        found = self._detector(sample.image)
-        index = match_labelled_face(found, sample)
+        detections = self._detector(sample.image)
+        index = match_labelled_face(detections, sample)
         if index is None:
             return None
-        return self._read(sample.image, crop_from_detection(*found.face(index), self._landmarker.margin))
+        return self._landmarks(sample.image, crop_from_detection(*detections.face(index), self._landmarker.margin))
 
     def predict_shifted(self, sample: Sample, move: Move) -> Floats | None:
         exact = crop_from_box(points_box(sample.points), 1.0)
         side = self._landmarker.margin * exact.size_px * move.scale
         crop = CropBox(exact.x + move.x * exact.size_px, exact.y + move.y * exact.size_px, side)
-        return self._read(sample.image, crop)
+        return self._landmarks(sample.image, crop)
 
-    def _read(self, image: Image, crop: CropBox) -> Floats:
+    def _landmarks(self, image: Image, crop: CropBox) -> Floats:
         return self._landmarker(image, [crop])[0].landmarks.points
 
 
 class MediaPipeMethod(ClosesItself):
-    """MediaPipe's FaceLandmarker, 478 points averaged into the 68, behind its own detector.
+    """MediaPipe's FaceLandmarker with its own detector, 478 points averaged into the 68.
 
-    It takes no box. In a video, however, it looks where the frame before had the face; so for a moved box it is shown
-    two frames: the face moved and scaled, and then the face in its place, which it reads through the moved region. An
-    empty frame before them makes it forget the last face. model: face_landmarker.task. Raises ModelFileError where that
-    is missing or no such file, MissingExtraError without the package.
+    It accepts no box. In video mode, however, it crops the region of the face in the frame before; so for a shifted box
+    it gets two frames: the face shifted and scaled, and then the face in its place, which it crops with the shifted
+    region. An empty frame before them resets its tracking.
+
+    model: face_landmarker.task
+    Raises ModelFileError if the file is missing or no such model, MissingExtraError without the package.
     """
 
     def __init__(self, model: Path) -> None:
@@ -121,24 +127,24 @@ class MediaPipeMethod(ClosesItself):
             raise ModelFileError(
                 f"{model} does not exist; give the path of MediaPipe's face_landmarker.task, which is not bundled"
             )
-        self._pictures = MediaPipeMesh(model)
+        self._still = MediaPipeMesh(model)
         self._video = MediaPipeMesh(model, max_faces=1, video=True)
-        self.title = self._pictures.title
+        self.title = self._still.title
         self._time_s = 0.0
 
     def close(self) -> None:
-        """Let go of the networks."""
-        self._pictures.close()
+        """Close the networks."""
+        self._still.close()
         self._video.close()
 
     def predict(self, sample: Sample) -> Floats | None:
-        return select_labelled_mesh(self._pictures(sample.image), sample)
+        return select_labelled_mesh(self._still(sample.image), sample)
 
     def predict_shifted(self, sample: Sample, move: Move) -> Floats | None:
         exact = crop_from_box(points_box(sample.points), 1.0)
         out_px = round(CONTEXT * exact.size_px)
         plain = CropBox(exact.x, exact.y, CONTEXT * exact.size_px)
-        # A crop to the left of the face and larger than it shows the face to the right and small.
+        # The inverse move of the crop: in a larger crop shifted to the left, the face is smaller and to the right.
         side = plain.size_px / move.scale
         x, y = plain.x - move.x * exact.size_px / move.scale, plain.y - move.y * exact.size_px / move.scale
         self._frame(np.zeros((out_px, out_px, 3), np.uint8))
@@ -147,13 +153,13 @@ class MediaPipeMethod(ClosesItself):
         return select_labelled_mesh(transform(faces, frame_matrices([plain], out_px)[0]), sample)
 
     def _frame(self, image: Image) -> Floats:
-        """(N, 478, 2) px."""
+        """Return the (N, 478, 2) meshes of the next video frame, px."""
         self._time_s += LONG_S
         return self._video(image, self._time_s)
 
 
 def select_labelled_mesh(meshes: Floats, sample: Sample) -> Floats | None:
-    """Which of (N, 478, 2) meshes is the labelled face's, as (68, 2) points."""
+    """Return the mesh of the labelled face among (N, 478, 2) meshes as (68, 2) points; None if there is none."""
     if not len(meshes):
         return None
     points = topology_maps.convert(meshes, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)
@@ -162,9 +168,9 @@ def select_labelled_mesh(meshes: Floats, sample: Sample) -> Floats | None:
 
 
 class OffsetCorrected:
-    """An method whose points are moved by the constant difference of its scheme from that of other labels.
+    """Method whose predictions are corrected by the constant offset between its scheme and that of the labels.
 
-    offset: (68, 2) in the face's frame, as from `median_offset`.
+    offset: (68, 2) in the face's frame, from `median_offset`
     """
 
     def __init__(self, method: Method, offset: NDArray[np.float64]) -> None:
@@ -181,8 +187,11 @@ class OffsetCorrected:
 
 
 def median_offset(method: Method, samples: list[Sample]) -> NDArray[np.float64]:
-    """(68, 2) median of what the labels say beyond the method, in the face's frame that the method sees."""
+    """Return the (68, 2) median difference of labels and predictions, in the frame of the predicted face.
+
+    Raises DataError if no face is detected.
+    """
     pairs = [(points, sample.points) for sample in samples if (points := method.predict(sample)) is not None]
     if not pairs:
-        raise DataError(f"of the {len(samples)} faces to compare the schemes on, none was found; give others")
+        raise DataError(f"of the {len(samples)} faces to compare the schemes on, none was detected; give others")
     return scheme_offset(pairs)

@@ -1,4 +1,4 @@
-"""One network on one set of labelled faces: everything that `facetrack eval` prints and saves."""
+"""Evaluation of one network on one set of labelled faces, and its report (`facetrack eval`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from facetrain.evaluation.landmarks.attributes import (
     Attributes,
     attributes_of,
     measure_attributes,
-    needs,
+    required_labels,
     save_confusions,
 )
 from facetrain.evaluation.landmarks.diagnostics import BoxJitter
@@ -36,32 +36,40 @@ from facetrain.samples.provenance import trained_on
 BOXES = ("detector", "truth")
 WORST_NAMED = 12
 MEANING = {
-    "faces": "faces whose points were looked for",
-    "nme": "mean error over the outer eye corners' distance, %",
+    "faces": "number of faces, missed ones included",
+    "nme": "mean error normalised by the distance of the outer eye corners, %",
     "nme_51": "the same without the jaw",
     **{f"nme_{name}": "the same, this region" for name in topology.REGIONS},
-    "nme_pupil": "over the distance of the eyes' centres, %",
-    "nme_box": "over the root of the area of the points' box, %",
-    "fr8": "faces whose nme is above 8 %, %",
-    "auc8": "area under the curve of ced.png up to 8 %, 1 at best",
-    "fr10": "faces whose error over the eye centres is above 10 %, %",
-    "auc10": "area under the curve of ced.png up to 10 %, 1 at best",
-    "labels_right": "how far the labels as a whole lie to the right of the points, % of the eye corners' distance",
-    "labels_below": "the same, below",
-    "kaggle_rmse_px": "RMSE of Kaggle's 15 points, px of a picture of 96 px",
-    "within_1_sigma": "share of coordinates off by less than sigma (Laplace: .757)",
+    "nme_pupil": "mean error normalised by the distance of the eye centres, %",
+    "nme_box": "mean error normalised by the square root of the area of the points' box, %",
+    "fr8": "failure rate: faces whose nme is above 8 %, %",
+    "auc8": "area under the cumulative error distribution (ced.png) up to 8 %, 1 at best",
+    "fr10": "failure rate: faces whose error, normalised by the eye centres, is above 10 %, %",
+    "auc10": "area under the cumulative error distribution (ced.png) up to 10 %, 1 at best",
+    "labels_right": "median offset of the labels to the right of the predictions, % of the eye corners' distance",
+    "labels_below": "the same, downwards",
+    "kaggle_rmse_px": "RMSE of Kaggle's 15 points, px of a 96 px image",
+    "within_1_sigma": "share of coordinate errors below the predicted sigma (Laplace: .757)",
     "within_2_sigma": "the same for two sigma (Laplace: .941)",
-    "lowest_presence": "how sure the network is of a face, at the least",
-    "ms_per_crop": "median time of cutting a crop and running the network, one thread",
-    "missed": "faces that were not found, or could not be framed; in no other figure",
+    "lowest_presence": "lowest predicted presence probability of a face",
+    "ms_per_crop": "median duration of cutting a crop and running the network, one thread",
+    "missed": "faces that were not detected, or could not be cropped; excluded from all other metrics",
 }
 CURVES = ("ced", "box_jitter", "best", "median", "worst")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """figures by name. measured: None where no points were compared. notes: sentences that a reader of the figures must
-    know. boxes: where the crops came from, in words."""
+    """Evaluation of one network.
+
+    spec, reader: the network; reader is None for baselines and networks without points
+    samples: samples that were measured
+    measured: landmarks, None if none were compared
+    attributes: metrics of the attribute outputs
+    figures: metrics by name
+    notes: remarks for the reader of the report
+    boxes: source of the crops, in words
+    """
 
     spec: ModelSpec
     reader: PointReader | None
@@ -74,7 +82,7 @@ class Evaluation:
 
 
 def model_path(path: Path) -> Path:
-    """The .onnx itself, or a run folder's. Raises ModelFileError where the folder has none."""
+    """Return the path of the .onnx itself, or of that in a run folder. Raises ModelFileError if there is none."""
     if not path.is_dir():
         return path
     model = path / "model.onnx"
@@ -86,7 +94,7 @@ def model_path(path: Path) -> Path:
 
 
 def title_of(path: Path) -> str:
-    """What to call a network: by its file's name, or its folder's where all are called model.onnx."""
+    """Return the name of a network: that of its file, or of its run folder if the file is model.onnx."""
     if path.is_dir():
         return path.resolve().name
     return path.resolve().parent.name if path.name == "model.onnx" else path.stem
@@ -95,29 +103,31 @@ def title_of(path: Path) -> str:
 def evaluate_network(
     engine: OnnxEngine, samples: list[Sample], boxes: str, detector: Detector, held_out: bool = False
 ) -> Evaluation:
-    """Measure what the network gives on what the samples say: its points, its attributes, or both.
+    """Measure the outputs that the samples have labels for: landmarks, attributes, or both.
 
-    boxes: "detector", "truth", or "" for what suits the network: the detector for those that the tracker takes, the
-    crops of their recipe for the others. held_out: the samples are those that training held aside. Raises DataError
-    or ModelFileError where nothing compares.
+    boxes: "detector", "truth", or "" for the detector if the tracker can use the network, else the crops of its recipe
+    held_out: the samples are held-out people of the training
+    Raises DataError or ModelFileError if no output can be compared.
     """
     spec = engine.spec
     if spec.kind == "detector":
         raise ModelFileError(f"network '{spec.name}' is a detector; measure it with facetrack eval detector")
     if boxes == "detector" and not fits_tracker(spec):
         raise DataError(
-            f"--boxes detector is for networks that the tracker takes; leave it out for '{spec.name}', or say truth"
+            f"--boxes detector is for networks that the tracker can use; leave it out for '{spec.name}', or give truth"
         )
     samples, notes = _measurable(spec, samples, held_out)
     attributes = measure_attributes(engine, samples) if attributes_of(spec) else Attributes()
     reader = open_points(engine) if "points" in spec.outputs else None
     measured = None
     if reader is not None and any(sample.scheme for sample in samples):
-        through = detector if fits_tracker(spec) and boxes != "truth" else None
-        measured = measure.measure(reader, through, samples, exact=boxes == "truth")
+        box_source = detector if fits_tracker(spec) and boxes != "truth" else None
+        measured = measure.measure(reader, box_source, samples, exact=boxes == "truth")
     if measured is None and not attributes.figures:
-        wants = "labelled points" if not attributes_of(spec) else needs(spec)
-        raise DataError(f"none of the {len(samples)} samples has what network '{spec.name}' is measured on: {wants}")
+        required = "labelled points" if not attributes_of(spec) else required_labels(spec)
+        raise DataError(
+            f"none of the {len(samples)} samples has the labels that network '{spec.name}' is measured on: {required}"
+        )
     figures = ({} if measured is None else measure.figures(measured)) | attributes.figures
     if reader is not None and measured is not None:
         figures["ms_per_crop"] = measure.milliseconds_per_crop(reader, measured.samples[0].image, measured.crops[0])
@@ -133,69 +143,76 @@ def _boxes(spec: ModelSpec, boxes: str) -> str:
 
 
 def testing_part(samples: list[Sample]) -> tuple[list[Sample], list[str]]:
-    """The set's own testing part where it names one, and what must be said of that."""
+    """Return the official test set if the data names one, else all samples; and a note on that."""
     testing = [sample for sample in samples if sample.attributes.get("split") == "testing"]
     if not testing or len(testing) == len(samples):
         return samples, []
-    return testing, [f"Only the set's own testing part was measured: {len(testing)} of {len(samples)} faces."]
+    return testing, [f"Only the official test set was measured: {len(testing)} of {len(samples)} faces."]
 
 
 def _measurable(spec: ModelSpec, samples: list[Sample], held_out: bool) -> tuple[list[Sample], list[str]]:
-    """Samples that may be measured, and what must be said of them."""
+    """Return the samples to measure, and notes on the split and on overlap with the training data."""
     testing, notes = testing_part(samples)
     if notes:
         return testing, notes
     if held_out:
-        return samples, [f"Only people that training held aside, by a hash of the name: {len(samples)} faces."]
+        return samples, [f"Only held-out people of the training, by a hash of the name: {len(samples)} faces."]
     for source, count in Counter(sample.source for sample in samples).items():
         if trained_on(source, spec.data):
-            notes.append(f"The network was trained on part of {source} ({count} faces here): the figures flatter it.")
+            notes.append(
+                f"The network was trained on part of {source} ({count} faces here): the metrics are optimistic."
+            )
     return samples, notes
 
 
-def save(found: Evaluation, folder: Path, title: str, data: str, command: str) -> None:
-    """report.md, figures.json and the pictures: ced, best, median, worst and box_jitter for points, a confusion matrix
-    for each choice."""
+def save(evaluation: Evaluation, folder: Path, title: str, data: str, command: str) -> None:
+    """Write report.md, figures.json and the plots.
+
+    Plots: ced, best, median, worst and box_jitter for landmarks, a confusion matrix for each multi-class output.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    jitter = None
-    if found.measured is not None:
-        save_pictures(found.measured, folder, title)
-    if found.measured is not None and found.reader is not None:
-        jitter = diagnostics.box_jitter(found.reader, found.measured.samples)
+    measured, jitter = evaluation.measured, None
+    if measured is not None:
+        save_pictures(measured, folder, title)
+    if measured is not None and evaluation.reader is not None:
+        jitter = diagnostics.box_jitter(evaluation.reader, measured.samples)
         if jitter is not None:
-            diagnostics.save_box_jitter({found.spec.name: jitter}, folder / "box_jitter.png")
-    save_confusions(found.attributes, folder)
+            diagnostics.save_box_jitter({evaluation.spec.name: jitter}, folder / "box_jitter.png")
+    save_confusions(evaluation.attributes, folder)
     curves = {} if jitter is None else {"nme_by_box_shift": jitter.shifts, "nme_by_box_scale": jitter.scales}
-    (folder / "figures.json").write_text(json.dumps(as_json(found) | curves, indent=2) + "\n")
-    (folder / "report.md").write_text(_report(found, folder, title, data, command, jitter))
+    (folder / "figures.json").write_text(json.dumps(as_json(evaluation) | curves, indent=2) + "\n")
+    (folder / "report.md").write_text(_report(evaluation, folder, title, data, command, jitter))
 
 
-def as_json(found: Evaluation) -> dict[str, object]:
-    """The figures, those by yaw, the missed faces' names and the notes; None for what is no number."""
-    missed = [] if found.measured is None else [sample.name for sample in found.measured.missed]
-    bins = [] if found.measured is None else [asdict(part) for part in evaluate_yaw.by_yaw(found.measured)]
-    by_yaw = {part.pop("name"): _finite(part) for part in bins}
-    return {**_finite(found.figures), "by_yaw": by_yaw, "missed_names": missed, "notes": found.notes}
+def as_json(evaluation: Evaluation) -> dict[str, object]:
+    """Return the metrics, those by yaw, the names of missed faces, and the notes; None for NaN and infinity."""
+    measured = evaluation.measured
+    missed = [] if measured is None else [sample.name for sample in measured.missed]
+    bins = [] if measured is None else [asdict(yaw_bin) for yaw_bin in evaluate_yaw.by_yaw(measured)]
+    by_yaw = {yaw_bin.pop("name"): _finite(yaw_bin) for yaw_bin in bins}
+    return {**_finite(evaluation.figures), "by_yaw": by_yaw, "missed_names": missed, "notes": evaluation.notes}
 
 
 def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
-def _report(found: Evaluation, folder: Path, title: str, data: str, command: str, jitter: BoxJitter | None) -> str:
-    rows = [(name, markdown.number(value), MEANING.get(name, "")) for name, value in found.figures.items()]
-    chosen = [folder / f"{name}.png" for name in (*CURVES, *(f"confusion_{c}" for c in found.attributes.confusions))]
+def _report(evaluation: Evaluation, folder: Path, title: str, data: str, command: str, jitter: BoxJitter | None) -> str:
+    spec, measured = evaluation.spec, evaluation.measured
+    rows = [(name, markdown.number(value), MEANING.get(name, "")) for name, value in evaluation.figures.items()]
+    confusions = (f"confusion_{output}" for output in evaluation.attributes.confusions)
+    plots = [folder / f"{name}.png" for name in (*CURVES, *confusions)]
     parts = [
         f"# {title} on {data}\n",
         markdown.code(command),
-        f"Boxes: {found.boxes}. Data of the network: {'; '.join(found.spec.data)}. {found.spec.terms}\n",
-        *(f"**{note}**\n" for note in found.notes),
-        markdown.table(("figure", "value", "what it is"), rows),
-        "" if found.measured is None else evaluate_yaw.section({title: evaluate_yaw.by_yaw(found.measured)}),
+        f"Boxes: {evaluation.boxes}. Training data of the network: {'; '.join(spec.data)}. {spec.terms}\n",
+        *(f"**{note}**\n" for note in evaluation.notes),
+        markdown.table(("metric", "value", "meaning"), rows),
+        "" if measured is None else evaluate_yaw.section({title: evaluate_yaw.by_yaw(measured)}),
         _jitter_tables(jitter),
-        _worst(found.measured),
-        "Sheets: predicted points green, labelled ones red, the error of each face in its title.\n",
-        markdown.pictures([path for path in chosen if path.is_file()], folder),
+        _worst(measured),
+        "Contact sheets: predicted points green, labels red, the error of each face in its title.\n",
+        markdown.pictures([path for path in plots if path.is_file()], folder),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -203,12 +220,12 @@ def _report(found: Evaluation, folder: Path, title: str, data: str, command: str
 def _jitter_tables(jitter: BoxJitter | None) -> str:
     if jitter is None:
         return ""
-    both = (("box shifted, share of its side", jitter.shifts), ("box scaled", jitter.scales))
-    text = [
+    curves = (("box shifted, share of its side", jitter.shifts), ("box scaled", jitter.scales))
+    tables = [
         markdown.table((name, *(f"{x:g}" for x in values)), [("NME, %", *map(markdown.number, values.values()))])
-        for name, values in both
+        for name, values in curves
     ]
-    return "Exact boxes, moved and scaled:\n\n" + "\n".join(text)
+    return "Exact boxes, shifted and scaled:\n\n" + "\n".join(tables)
 
 
 def _worst(measured: Measured | None) -> str:

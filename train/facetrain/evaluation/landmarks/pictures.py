@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: the curve of errors of one network or several, and its best, median and worst faces."""
+"""Plots of an evaluation: cumulative error distributions, and contact sheets of the best, median and worst faces."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CELL_PX = 224
 
 
 def save_pictures(measured: Measured, folder: Path, title: str) -> None:
-    """ced.png, best.png, median.png and worst.png."""
+    """Write ced.png, best.png, median.png and worst.png."""
     folder.mkdir(parents=True, exist_ok=True)
     save_ced({title: measured}, folder / "ced.png")
     nme = measured.nme
@@ -29,8 +29,11 @@ def save_pictures(measured: Measured, folder: Path, title: str) -> None:
 
 
 def save_ced(curves: dict[str, Measured], path: Path, limit: float = 10.0) -> None:
-    """Cumulative error distributions: the share of faces (%) with an NME below x; where all are of the 68 points, those
-    without the jaw beside them. A face that was missed is below no x; the mean is over those found."""
+    """Draw cumulative error distributions: share of faces (%) with an NME below x.
+
+    A second plot without the jaw if all are of the 68 points. Missed faces count as above every x; the mean in the
+    legend is over the detected faces.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -63,7 +66,7 @@ def _normalised_by(curves: dict[str, Measured]) -> str:
 
 
 def _cell(measured: Measured, i: int, title: str) -> Image:
-    """A crop with prediction (green), truth (red), and a title."""
+    """Draw a crop with prediction (green), ground truth (red), and a title."""
     crop = measured.crops[i]
     matrix = crop_matrix(crop, CELL_PX)
     predicted, truth = transform(measured.predicted[i], matrix), transform(measured.truth[i], matrix)

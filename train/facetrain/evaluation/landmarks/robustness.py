@@ -1,4 +1,4 @@
-"""How landmarks bear what goes wrong: errors over the amount of each corruption, for several networks in one run."""
+"""Robustness of landmark methods: errors over the amount of each corruption."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ import numpy as np
 from facetrack import topology
 from facetrack.types import Floats
 from facetrain.evaluation.landmarks.corruptions import ALL, Corruption
-from facetrain.evaluation.landmarks.measure import shown
+from facetrain.evaluation.landmarks.measure import with_progress
 from facetrain.evaluation.landmarks.methods import Method
 from facetrain.metrics import landmarks as metrics
 from facetrain.sample import Sample
 
 FAILURE_NME = 8.0
-"""NME in % above which a face that was found has failed all the same: FR@8's."""
+"""NME, %, above which a detected face counts as failed, as in FR@8."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One method at one amount. faces: all that were looked for. nme_68, nme_51: means over the faces found, %, NaN
-    where there are none. failed: share of all faces that were missed or have an NME above FAILED_AT, %."""
+    """Errors of one method at one amount of a corruption.
+
+    faces: number of faces, missed ones included
+    missed: number of faces that the detector missed
+    nme_68, nme_51: means over the detected faces, %, NaN without any
+    failed: share of all faces that were missed or have an NME above FAILURE_NME, %
+    """
 
     corruption: str
     unit: str
@@ -35,30 +40,34 @@ class Row:
 
 
 def measure(methods: dict[str, Method], samples: list[Sample], corruptions: tuple[Corruption, ...] = ALL) -> list[Row]:
-    """Every method at every amount of every corruption, in this order. samples: with all 68 points."""
-    plain = _errors(methods, samples, None, 0.0)
+    """Measure every method at every amount of every corruption.
+
+    samples: with all 68 points
+    Returns the rows ordered by corruption, amount, method.
+    """
+    clean = _errors(methods, samples, None, 0.0)
     rows = []
     for corruption in corruptions:
         for amount in corruption.amounts:
-            same = corruption.picture is not None and amount == corruption.neutral
-            errors = plain if same else _errors(methods, samples, corruption, amount)
-            rows += [_row(corruption, amount, name, found) for name, found in errors.items()]
+            is_clean = corruption.picture is not None and amount == corruption.neutral
+            errors = clean if is_clean else _errors(methods, samples, corruption, amount)
+            rows += [_row(corruption, amount, name, method_errors) for name, method_errors in errors.items()]
     return rows
 
 
 def _errors(
     methods: dict[str, Method], samples: list[Sample], corruption: Corruption | None, amount: float
 ) -> dict[str, Floats]:
-    """Name -> (N, 2) NME over the 68 and the inner 51 points in %, NaN where the face was missed."""
-    title = "undisturbed" if corruption is None else f"{corruption.name} {amount:g}"
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
-    for sample in shown(samples, title):
-        for name, nme in _one(methods, sample, corruption, amount).items():
-            found[name].append(nme)
-    return {name: np.array(pairs, np.float32) for name, pairs in found.items()}
+    """Return by method the (N, 2) NME over the 68 and the inner 51 points, %, NaN if the face was missed."""
+    title = "uncorrupted" if corruption is None else f"{corruption.name} {amount:g}"
+    errors: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
+    for sample in with_progress(samples, title):
+        for name, nme in _sample_errors(methods, sample, corruption, amount).items():
+            errors[name].append(nme)
+    return {name: np.array(pairs, np.float32) for name, pairs in errors.items()}
 
 
-def _one(
+def _sample_errors(
     methods: dict[str, Method], sample: Sample, corruption: Corruption | None, amount: float
 ) -> dict[str, tuple[float, float]]:
     if corruption is not None and corruption.box is not None:

@@ -1,4 +1,4 @@
-"""What a run of `robustness` leaves behind: a table to read, a table to compute with, a picture to look at."""
+"""Report of a robustness measurement: robustness.md, robustness.csv, robustness.png."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NME_SHOWN = 12.0
-"""Upper end of the errors' axes, %: what is worse is of no use, and would flatten the rest."""
+"""Maximum of the error axes, %: larger errors are useless in practice and would flatten the rest."""
 TITLES = ("NME, 68 points, %", "NME, inner 51, %", f"missed or above {FAILURE_NME:g} %, % of faces")
 
 
 def save(rows: list[Row], samples: list[Sample], folder: Path, data: str, command: str, notes: list[str]) -> None:
-    """robustness.md, robustness.csv and robustness.png."""
+    """Write robustness.md, robustness.csv and robustness.png."""
     text = report(rows, samples, data, command, notes)
     folder.mkdir(parents=True, exist_ok=True)
     save_curves(rows, folder / "robustness.png")
@@ -34,7 +34,7 @@ def save(rows: list[Row], samples: list[Sample], folder: Path, data: str, comman
 
 
 def as_csv(rows: list[Row]) -> str:
-    """A line for each row; what is not known is empty."""
+    """Return the rows as CSV; NaN is empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(field.name for field in fields(Row))
@@ -50,17 +50,21 @@ def _plain(value: object) -> object:
 
 
 def report(rows: list[Row], samples: list[Sample], data: str, command: str, notes: list[str]) -> str:
-    """The Markdown of one run. samples: those measured. notes: sentences that a reader of the figures must know."""
+    """Return the Markdown of one run.
+
+    samples: samples that were measured
+    notes: remarks for the reader of the report
+    """
     side = float(np.median([face_extent(sample.points) for sample in samples]))
     parts = [
         f"# Robustness on {data}\n",
         markdown.code(command),
-        f"{len(samples)} faces of {side:.0f} px (the median of their longer sides). In each cell: NME over the outer "
-        "eye corners' distance, 68 points / inner 51, %, a mean over the faces found; then the share of all faces that "
-        f"failed: missed, or above {FAILURE_NME:g} %. Where faces were missed their number follows, and the mean is "
-        "over the easier rest.\n",
-        "Box shifted and scaled: the network looks where the exact box, moved, says. Everything else is done to the "
-        "picture, in which the face is found by the detector that comes with each.\n",
+        f"{len(samples)} faces of {side:.0f} px (median of the longer sides). In each cell: NME, normalised by the "
+        "distance of the outer eye corners, 68 points / inner 51, %, mean over the detected faces; then the share of "
+        f"failed faces: missed, or above {FAILURE_NME:g} %. If faces were missed, their number follows, and the mean "
+        "is over the remaining, easier ones.\n",
+        "Box shifted and scaled: the network gets the exact box, shifted or scaled. All other corruptions change the "
+        "image, in which each method's own detector detects the face.\n",
         *(f"{note}\n" for note in notes),
         *(_table(corruption, rows) for corruption in _measured(rows)),
         "![robustness](robustness.png)\n",
@@ -88,12 +92,12 @@ def _table(corruption: Corruption, rows: list[Row]) -> str:
 def _cell(row: Row) -> str:
     missed = f" ({row.missed} missed)" if row.missed else ""
     if np.isnan(row.nme_68):
-        return f"none found{missed}"
+        return f"none detected{missed}"
     return f"{row.nme_68:.2f} / {row.nme_51:.2f}; {row.failed:.1f} %{missed}"
 
 
 def save_curves(rows: list[Row], path: Path) -> None:
-    """A line of three plots for each corruption, a colour for each network."""
+    """Draw a row of three plots for each corruption, a colour for each method."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -101,22 +105,22 @@ def save_curves(rows: list[Row], path: Path) -> None:
     figure = Figure(figsize=(11, 2 * len(corruptions) + 1), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(corruptions), len(TITLES), squeeze=False)
-    for line, corruption in zip(axes, corruptions, strict=True):
+    for row_axes, corruption in zip(axes, corruptions, strict=True):
         for name in names:
-            mine = [row for row in rows if (row.corruption, row.method) == (corruption.name, name)]
-            columns = zip(*((row.nme_68, row.nme_51, row.failed) for row in mine), strict=True)
-            for axis, values in zip(line, columns, strict=True):
-                axis.plot([row.amount for row in mine], values, ".-", label=name)
-        _finish(line, corruption)
+            method_rows = [row for row in rows if (row.corruption, row.method) == (corruption.name, name)]
+            columns = zip(*((row.nme_68, row.nme_51, row.failed) for row in method_rows), strict=True)
+            for axis, values in zip(row_axes, columns, strict=True):
+                axis.plot([row.amount for row in method_rows], values, ".-", label=name)
+        _finish(row_axes, corruption)
     for axis, title in zip(axes[0], TITLES, strict=True):
         axis.set_title(title, fontsize="medium")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=min(len(names), 4))
     figure.savefig(path, dpi=100)
 
 
-def _finish(line: Iterable[Axes], corruption: Corruption) -> None:
-    """Axes from 0, both errors on one scale, and a tick for each amount."""
-    errors_left, errors_right, failed = line
+def _finish(row_axes: Iterable[Axes], corruption: Corruption) -> None:
+    """Start the axes at 0, give both errors the same scale, and set a tick for each amount."""
+    errors_left, errors_right, failed = row_axes
     top = 1.1 * max(errors_left.get_ylim()[1], errors_right.get_ylim()[1])
     for axis in (errors_left, errors_right):
         axis.set_ylim(0, min(NME_SHOWN, top))

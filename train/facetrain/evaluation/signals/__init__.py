@@ -1,1 +1,1 @@
-"""Blinks, speech, smiles and yawns against labelled and rendered clips."""
+"""Evaluation of blinks, speech, smiles and yawns on labelled and rendered clips."""

@@ -1,4 +1,4 @@
-"""What a person saw in the test clips, as docs/labels/README.md explains it: clips.csv, and people.csv beside it."""
+"""Manual labels of the test clips: clips.csv, and people.csv beside it (format: docs/labels/README.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVERYWHERE = (-math.inf, math.inf)
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Something seen from first to last frame, both included. sure: another reader would say so too."""
+    """Labelled event from first to last frame, both included; sure: another labeller would agree."""
 
     person: str
     kind: str
@@ -29,8 +29,11 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class LabelledClip:
-    """frames: its number of pictures. places: of each person, where the middle of the face lies, as shares of the
-    picture's width (from, to)."""
+    """Labelled clip.
+
+    frames: number of frames
+    places: by person, the range (from, to) of the centre of the face, as shares of the image's width
+    """
 
     video: str
     fps: float
@@ -39,25 +42,27 @@ class LabelledClip:
     places: dict[str, tuple[float, float]]
 
     def of(self, person: str, kinds: Iterable[str], sure: bool | None = None) -> list[Label]:
-        """A person's labels of these kinds, and of this sureness unless it is None."""
-        wanted = tuple(kinds)
+        """Return a person's labels of these kinds; only sure or only unsure ones unless `sure` is None."""
+        kind_names = tuple(kinds)
         return [
             label for label in self.labels
-            if label.person == person and label.kind in wanted and (sure is None or label.sure == sure)
+            if label.person == person and label.kind in kind_names and (sure is None or label.sure == sure)
         ]  # fmt: skip
 
     def name_of(self, person: str) -> str:
-        """The clip, and the person where there are several."""
+        """Return the name of the clip, and of the person if there are several."""
         return self.video if len(self.places) == 1 else f"{self.video}, {person}"
 
     def person_at(self, x: float) -> str | None:
-        """Whose face has its middle here, a share of the picture's width; None where nobody's is expected."""
+        """Return the person whose face is centred at `x`, a share of the image's width; None if there is none."""
         return next((person for person, (low, high) in self.places.items() if low <= x < high), None)
 
 
 def read_clip_labels(path: Path) -> list[LabelledClip]:
-    """The clips of a table, by name. Raises DataError where it is no such table, or does not say where each of several
-    persons is."""
+    """Read the clips of a table, sorted by name.
+
+    Raises DataError if the table is malformed, or if the places of several people are missing.
+    """
     rows = _rows(path, COLUMNS)
     people = path.with_name("people.csv")
     places = _rows(people, PLACES) if people.is_file() else []
@@ -82,12 +87,12 @@ def _clip(video: str, rows: list[dict[str, str]], places: list[dict[str, str]]) 
     own = [row for row in rows if row["video"] == video]
     labels = tuple(_label(row) for row in own)
     persons = list(dict.fromkeys(label.person for label in labels))
-    where = {p["person"]: (float(p["x_from"]), float(p["x_to"])) for p in places if p["video"] == video}
+    ranges = {p["person"]: (float(p["x_from"]), float(p["x_to"])) for p in places if p["video"] == video}
     if len(persons) == 1:
-        where = dict.fromkeys(persons, EVERYWHERE)
-    if set(where) != set(persons):
-        raise DataError(f"{video}: people.csv places {sorted(where)}, the labels name {sorted(persons)}; place each")
-    return LabelledClip(video, float(own[0]["fps"]), int(own[0]["frames"]), labels, where)
+        ranges = dict.fromkeys(persons, EVERYWHERE)
+    if set(ranges) != set(persons):
+        raise DataError(f"{video}: people.csv places {sorted(ranges)}, the labels name {sorted(persons)}; place each")
+    return LabelledClip(video, float(own[0]["fps"]), int(own[0]["frames"]), labels, ranges)
 
 
 def _label(row: dict[str, str]) -> Label:

@@ -1,4 +1,4 @@
-"""Rendered heads that blink at known moments, followed by the whole tracker."""
+"""Rendered heads that blink at known times, tracked by the whole tracker."""
 
 from __future__ import annotations
 
@@ -21,38 +21,46 @@ SIZE = (320, 320)
 DISTANCE_CM = 45.0
 SECONDS = 12.0
 FIRST_S, EVERY_S = 2.5, 1.1
-"""Of the blinks: first some time in which the open eyes are seen, then one every so often, give or take .2 s."""
+"""Time of the first blink, after a while of open eyes, and interval of the blinks, to which up to .4 s are added."""
 SHUT_S = (0.02, 0.25)
-"""How long the lids stay closed, so that half of the way is passed for .14 to .37 s (blinks last .1 to .4 s)."""
+"""Range of the time that the lids stay closed: the closure is over a half for .14 to .37 s (blinks last .1 to .4 s)."""
 HALF, LABELLED = 0.5, 0.7
-"""Shares of the lids' way: where a blink is taken to begin and end (`signals.closure.Measures`), and from which on the
-readers of docs/labels called an eye closed."""
+"""Closures (0 open, 1 closed) at which a blink begins and ends.
+
+HALF: as defined by the tracker (`signals.closure.Measures`); LABELLED: as by the labellers of docs/labels.
+"""
 NOISE = 3.0
-"""Of the sensor, in grey levels."""
+"""Standard deviation of the sensor noise, in grey levels."""
 STEPS = 24
-"""Pictures from open to closed, drawn once each: the truth is moved by at most 1/48 of the lids' way, some 3 ms."""
+"""Number of rendered closures from open to closed: the error is at most 1/48 of the closure, some 3 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lids:
-    """A blink whose lids meet from shut_s to opening_s and move evenly before and after."""
+    """Blink whose lids are closed from shut_s to opening_s and move at constant speed before and after."""
 
     shut_s: float
     opening_s: float
 
     def span_s(self, closure: float = HALF) -> tuple[float, float]:
-        """When they passed that share of their way, down and up again."""
+        """Return the times at which the lids pass the closure, closing and opening."""
         return self.shut_s - (1 - closure) * CLOSING_S, self.opening_s + (1 - closure) * OPENING_S
 
     def duration_s(self, closure: float = HALF) -> float:
+        """Return the time above the closure."""
         start_s, end_s = self.span_s(closure)
         return end_s - start_s
 
 
 @dataclass(frozen=True, slots=True)
 class EyelidScore:
-    """Of one frame rate. The errors are told minus true, of each true blink, in s: of the duration and the start at
-    HALF of the lids' way, and of the duration at LABELLED."""
+    """Scores at one frame rate; the errors are predicted minus true, of each detected blink, in s.
+
+    duration: error of the duration at the closure HALF
+    onset: error of the start at the closure HALF
+    labelled: error of the duration at the closure LABELLED
+    missed, false: number of missed blinks and of false alarms
+    """
 
     fps: float
     duration: tuple[float, ...] = ()
@@ -74,7 +82,7 @@ class EyelidScore:
         return 2 * len(self.duration) / whole if whole else float("nan")
 
     def figures(self) -> dict[str, float]:
-        """Errors in frames of this rate: mean, mean absolute and largest."""
+        """Return counts, F1, and the errors in frames of this rate: mean, mean absolute and largest."""
         out: dict[str, float] = {
             "true": len(self.duration), "missed": self.missed, "false": self.false, "f1": self.f1
         }  # fmt: skip
@@ -86,45 +94,49 @@ class EyelidScore:
 
 
 def blinks(seed: int) -> list[Lids]:
+    """Return the random blinks of a clip."""
     rng = np.random.default_rng(seed)
     starts = np.arange(FIRST_S, SECONDS - EVERY_S, EVERY_S)
     return [Lids(float(t), float(t + rng.uniform(*SHUT_S))) for t in starts + rng.uniform(0, 0.4, len(starts))]
 
 
 class Blinker:
-    """A head at rest that closes its lids; pictures are drawn once for each step of them."""
+    """Rendered head at rest that blinks; each of the STEPS closures is rendered once."""
 
     def __init__(self, renderer: Renderer, seed: int) -> None:
         self._renderer = renderer
         self._actor: Actor = random_actor(renderer.model, seed, SIZE, DISTANCE_CM)
         self._full = closing_blink(renderer.model, self._actor.rest.identity)
-        self._pictures: dict[int, Image] = {}
+        self._images: dict[int, Image] = {}
 
     def frames(self, lids: list[Lids], fps: float, seed: int) -> Iterator[Frame]:
-        """At index / fps for SECONDS, each with noise of its own."""
+        """Yield the frames of SECONDS at `fps`, each with its own noise."""
         rng = np.random.default_rng(seed)
         for index in range(round(fps * SECONDS)):
-            closure = max(lid_closure(index / fps, one.shut_s, one.opening_s) for one in lids)
-            picture = self._picture(round(closure * STEPS))
-            noisy = picture + NOISE * rng.standard_normal(picture.shape, np.float32)
+            closure = max(lid_closure(index / fps, blink.shut_s, blink.opening_s) for blink in lids)
+            image = self._image(round(closure * STEPS))
+            noisy = image + NOISE * rng.standard_normal(image.shape, np.float32)
             yield Frame(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), index / fps, index)
 
-    def _picture(self, step: int) -> Image:
-        if step not in self._pictures:
+    def _image(self, step: int) -> Image:
+        if step not in self._images:
             actor, (right, left) = self._actor, self._full
             lids = {"eyeBlink_R": right * step / STEPS, "eyeBlink_L": left * step / STEPS}
             state = replace(actor.rest, expression={**actor.rest.expression, **lids})
-            self._pictures[step], _ = self._renderer.render(
+            self._images[step], _ = self._renderer.render(
                 state, actor.look, actor.style, actor.light, actor.camera, actor.background, actor.canvas
             )
-        return self._pictures[step]
+        return self._images[step]
 
 
 def measure(
     tracker: FaceTracker, head_model: Path, seeds: int = 3, done: Callable[[], None] = lambda: None
 ) -> list[EyelidScore]:
-    """One score per rate over so many persons; done is called after each clip. Raises DataError where the file is no
-    head model."""
+    """Return one score per frame rate, over `seeds` persons.
+
+    done: called after each clip
+    Raises DataError if the file is no head model.
+    """
     model: HeadModel = load_head_model(head_model)
     scores = {fps: EyelidScore(fps) for fps in RATES}
     for seed in range(seeds):
@@ -141,7 +153,7 @@ def measure(
 
 
 def score(true: list[Lids], events: list[Event], fps: float) -> EyelidScore:
-    """A blink is a true one if it shares time with it; one to one. What else is told of the lids is false."""
+    """Match predicted to true blinks one to one, by overlap in time; all other predicted lid events are false."""
     predicted = [e for e in events if e.closing_speed_per_s is not None]
     gain = np.zeros((len(true), len(predicted)))
     for row, lids in enumerate(true):

@@ -1,4 +1,4 @@
-"""The tracker's signals and events in labelled clips, person by person, with all frames or with some left out."""
+"""Signals and events that the tracker predicts in labelled clips, by person, with all frames or with frames dropped."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from facetrain.evaluation.signals.clip_labels import LabelledClip
 Flags = NDArray[np.bool_]
 Times = NDArray[np.float64]
 ROUNDING = 1e-4
-"""Of a frame: an event that starts on a frame's own time starts with it."""
+"""Tolerance in frames: an event that starts at the time of a frame includes the frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class PredictedEvent:
-    """An event, from the first to the last frame inside it."""
+    """Predicted event with the first and last frame inside it."""
 
     kind: str
     first: int
@@ -34,7 +34,7 @@ class PredictedEvent:
 
     @classmethod
     def at(cls, event: Event, times: Times) -> PredictedEvent:
-        """times: (frames,) s of all the clip's frames."""
+        """Convert an event's times to frames; times: (frames,) s of all frames of the clip."""
         start, end = np.interp([event.start_s, event.end_s], times, np.arange(len(times)))
         first = int(np.ceil(start - ROUNDING))
         return cls(event.kind, first, max(first, int(np.floor(end + ROUNDING))), event)
@@ -42,13 +42,13 @@ class PredictedEvent:
 
 @dataclass(slots=True, eq=False)
 class Series:
-    """One person's signals by frame, where followed, and events in the order in which they ended."""
+    """One person's signals by frame, where tracked, and events in the order of their ends."""
 
     signals: dict[int, Signals] = field(default_factory=dict)
     events: list[PredictedEvent] = field(default_factory=list)
 
     def openness(self, frames: int) -> NDArray[np.float64]:
-        """(frames, 2) of the right and left eye, NaN where unknown or not followed."""
+        """Return the (frames, 2) openness of the right and left eye, NaN where unknown or not tracked."""
         eyes = np.full((frames, 2), np.nan)
         for index, signals in self.signals.items():
             right, left = signals.eye_right_openness, signals.eye_left_openness
@@ -58,7 +58,12 @@ class Series:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackedClip:
-    """times: (frames,) s of all frames of the clip; used: (frames,) which of them the tracker was given."""
+    """Labelled clip with the tracker's predictions.
+
+    times: (frames,) s of all frames of the clip
+    used: (frames,) whether the tracker got the frame
+    persons: predictions by person
+    """
 
     clip: LabelledClip
     times: Times
@@ -66,8 +71,10 @@ class TrackedClip:
     persons: dict[str, Series]
 
     def seconds(self, person: str, known: Callable[[Signals], bool] = lambda signals: True) -> float:
-        """For how long a person was followed, and `known` held: steps of at most MAX_GAP_S that lead to such a
-        frame."""
+        """Return the time in which a person was tracked and `known` was true.
+
+        The sum of the steps of at most MAX_GAP_S that end in such a frame.
+        """
         signals = self.persons[person].signals
         return sum(
             float(self.times[b] - self.times[a])
@@ -77,16 +84,14 @@ class TrackedClip:
 
     @property
     def gaps(self) -> list[tuple[int, int]]:
-        """First and last frame of each stretch so long without a given frame that nothing is known of it."""
-        given = np.flatnonzero(self.used)
-        return [
-            (int(a) + 1, int(b) - 1) for a, b in pairwise(given) if self.times[b] - self.times[a] > MAX_GAP_S + 1e-9
-        ]
+        """First and last frame of each gap: more than MAX_GAP_S without a frame for the tracker."""
+        used = np.flatnonzero(self.used)
+        return [(int(a) + 1, int(b) - 1) for a, b in pairwise(used) if self.times[b] - self.times[a] > MAX_GAP_S + 1e-9]
 
 
 @dataclass(frozen=True, slots=True)
 class FrameSubsampling:
-    """Which frames of a clip are given: (frames, frames per second) -> (frames,) flags."""
+    """Rule for dropping frames; used: (number of frames, frames per second) -> (frames,) whether a frame is kept."""
 
     name: str
     used: Callable[[int, float], Flags]
@@ -115,29 +120,33 @@ SUBSAMPLINGS = (
     FrameSubsampling("10 % dropped", _drop_tenth),
     FrameSubsampling("1 s pause", _paused),
 )
-"""The drops fall at random, the same each time; the pause lies in the middle."""
+"""The dropped 10 % are random with a fixed seed; the pause is in the middle."""
 
 
 def clip_path(folder: Path, clip: LabelledClip) -> Path:
-    """Raises DataError where the clip is not there."""
+    """Return the path of the clip. Raises DataError if it is missing."""
     path = folder / f"{clip.video}.mp4"
     if not path.is_file():
-        raise DataError(f"{path}: not there, but labelled; give the folder that holds the clips as --clips")
+        raise DataError(f"{path}: missing, but labelled; give the folder that holds the clips as --clips")
     return path
 
 
-def follow(tracker: FaceTracker, clip: LabelledClip, folder: Path, subsampling: FrameSubsampling = ALL) -> TrackedClip:
-    """Follow one clip from the start. Raises DataError where it is not as long as labelled, SourceError where it
-    cannot be read."""
+def track_clip(
+    tracker: FaceTracker, clip: LabelledClip, folder: Path, subsampling: FrameSubsampling = ALL
+) -> TrackedClip:
+    """Track one clip from the start.
+
+    Raises DataError if the number of frames differs from the labels', SourceError if the clip cannot be read.
+    """
     with VideoFile(clip_path(folder, clip)) as source:
-        return followed(tracker, clip, iter(source), subsampling.used(clip.frames, clip.fps))
+        return track_frames(tracker, clip, iter(source), subsampling.used(clip.frames, clip.fps))
 
 
-def followed(tracker: FaceTracker, clip: LabelledClip, frames: Iterator[Frame], used: Flags) -> TrackedClip:
-    """frames: all of the clip; used: which of them the tracker is given."""
+def track_frames(tracker: FaceTracker, clip: LabelledClip, frames: Iterator[Frame], used: Flags) -> TrackedClip:
+    """Track the used ones of all frames of the clip."""
     tracker.reset()
     times: list[float] = []
-    faces: list[tuple[int, float, Face]] = []  # frame, place as a share of the width
+    faces: list[tuple[int, float, Face]] = []  # frame index, centre as a share of the image's width, face
     events: list[Event] = []
     for index, frame in enumerate(frames):
         times.append(frame.time_s)
@@ -153,11 +162,11 @@ def followed(tracker: FaceTracker, clip: LabelledClip, frames: Iterator[Frame], 
 def _by_person(
     clip: LabelledClip, faces: list[tuple[int, float, Face]], events: list[Event], times: Times
 ) -> dict[str, Series]:
-    """A number is the person's at whose place it was in the middle of its frames, sorted from left to right."""
-    where: dict[int, list[float]] = {}
+    """Assign the tracks to the persons by the median of the face's horizontal position."""
+    positions: dict[int, list[float]] = {}
     for _, x, face in faces:
-        where.setdefault(face.track_id, []).append(x)
-    owner = {number: clip.person_at(float(np.median(xs))) for number, xs in where.items()}
+        positions.setdefault(face.track_id, []).append(x)
+    owner = {track_id: clip.person_at(float(np.median(xs))) for track_id, xs in positions.items()}
     persons = {person: Series() for person in clip.places}
     for index, _, face in faces:
         if (person := owner[face.track_id]) is not None:

@@ -1,4 +1,4 @@
-"""Speech, smiles, yawns, gestures, glances and fatigue in the labelled clips."""
+"""Scores of speech, smiles, yawns, gestures, glances and fatigue in the labelled clips."""
 
 from __future__ import annotations
 
@@ -15,16 +15,23 @@ from facetrain.evaluation.signals.followed_clips import PredictedEvent, TrackedC
 from facetrain.metrics.events import overlaps
 
 FLAGS = {"talking": ("speaking", 10), "smile": ("smiling", 3)}
-"""Kinds of labelled spans: the signal that tells them, and how many frames beside their edges are left out (what
-docs/labels says an edge is good to)."""
+"""Kinds of labelled spans: (the signal that predicts them, margin in frames around the edges, which is excluded).
+
+The margin is the accuracy of an edge according to docs/labels.
+"""
 LISTED = ("yawn", "nod", "shake", "nod_off", "glance_away", "distraction")
+"""Kinds of events that are listed, not scored."""
 BETWEEN_CLIPS_S = 1.0
-"""So that what is on at a clip's end is not carried into the next."""
+"""Time between two clips in a sequence, so that a state at the end of a clip does not extend into the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpanScore:
-    """In frames where the signal is known: inside the labelled spans, of these told; outside of them, of these told."""
+    """Frame counts where the signal is known.
+
+    inside, predicted_inside: frames inside the labelled spans, and of these the predicted positives
+    outside, predicted_outside: frames outside the labelled spans, and of these the predicted positives
+    """
 
     inside: int = 0
     predicted_inside: int = 0
@@ -39,37 +46,37 @@ class SpanScore:
 
     @property
     def shares(self) -> tuple[float, float]:
-        """Told inside and told outside, NaN where nothing is known."""
+        """Shares of predicted positives inside and outside (true and false positive rate), NaN without frames."""
         return (
             self.predicted_inside / self.inside if self.inside else float("nan"),
             self.predicted_outside / self.outside if self.outside else float("nan"),
         )
 
 
-def span_score(followed: TrackedClip, person: str, kind: str) -> SpanScore:
-    """One person's spans of a kind. Unsure ones and the frames beside any edge count neither way."""
+def span_score(tracked: TrackedClip, person: str, kind: str) -> SpanScore:
+    """Score one person's spans of a kind; unsure spans and the frames around any edge are excluded."""
     name, margin = FLAGS[kind]
-    end = followed.clip.frames - 1
+    end = tracked.clip.frames - 1
     inside, uncertain = np.zeros(end + 1, bool), np.zeros(end + 1, bool)
-    for label in followed.clip.of(person, [kind]):
+    for label in tracked.clip.of(person, [kind]):
         uncertain[max(0, label.first - margin) : label.last + margin + 1] = True
         if label.sure:
-            first = label.first + margin * (label.first > 0)  # where the clip begins and ends there is no edge
+            first = label.first + margin * (label.first > 0)  # the start and end of the clip are no edges
             last = label.last - margin * (label.last < end)
             inside[first : max(first, last + 1)] = True
-    for label in followed.clip.of(person, [kind], sure=False):
+    for label in tracked.clip.of(person, [kind], sure=False):
         inside[label.first : label.last + 1] = False
-    cells = {True: [0, 0], False: [0, 0]}
-    for index, signals in followed.persons[person].signals.items():
+    counts = {True: [0, 0], False: [0, 0]}  # [predicted negatives, predicted positives] inside and outside
+    for index, signals in tracked.persons[person].signals.items():
         predicted = getattr(signals, name)
         if predicted is not None and (inside[index] or not uncertain[index]):
-            cells[bool(inside[index])][bool(predicted)] += 1
-    return SpanScore(sum(cells[True]), cells[True][1], sum(cells[False]), cells[False][1])
+            counts[bool(inside[index])][bool(predicted)] += 1
+    return SpanScore(sum(counts[True]), counts[True][1], sum(counts[False]), counts[False][1])
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An event that no label speaks of (or, for a yawn, that is false), and the labels it touches."""
+    """Event of a kind without labels (or a yawn, which is false), and the labels that it overlaps."""
 
     clip: str
     kind: str
@@ -79,33 +86,39 @@ class Listed:
     beside: str
 
 
-def listed(followed: TrackedClip) -> list[Listed]:
-    """Yawns (false, all of them: nobody yawns in these clips), gestures and glances."""
+def listed(tracked: TrackedClip) -> list[Listed]:
+    """List yawns (all of them false: nobody yawns in these clips), gestures and glances."""
     return [
         Listed(
-            followed.clip.name_of(person),
+            tracked.clip.name_of(person),
             e.kind,
             e.first,
             e.last,
             e.event.amplitude,
-            _overlapping_labels(followed, person, e),
+            _overlapping_labels(tracked, person, e),
         )
-        for person, series in followed.persons.items()
+        for person, series in tracked.persons.items()
         for e in series.events
         if e.kind in LISTED
     ]
 
 
-def _overlapping_labels(followed: TrackedClip, person: str, event: PredictedEvent) -> str:
-    near = [label for label in followed.clip.labels if label.person == person and overlaps(label, event)]
-    return ", ".join(f"{label.kind} {label.first}-{label.last}" for label in near) or "nothing labelled"
+def _overlapping_labels(tracked: TrackedClip, person: str, event: PredictedEvent) -> str:
+    labels = [label for label in tracked.clip.labels if label.person == person and overlaps(label, event)]
+    return ", ".join(f"{label.kind} {label.first}-{label.last}" for label in labels) or "nothing labelled"
 
 
 @dataclass(frozen=True, slots=True)
 class FatigueScore:
-    """seconds: followed. known_s: in which fatigue was known. highest, parts: the most fatigue, and what it was made
-    of; highest_perclos: P80. entered: times that a
-    level above "alert" was entered. microsleeps: told. All of it is false alarm where everybody is awake."""
+    """Fatigue over a sequence of clips; all of it is a false alarm if everybody is awake.
+
+    seconds: time in which a person was tracked
+    known_s: time in which fatigue was known
+    highest, parts: highest fatigue, and its components
+    highest_perclos: highest PERCLOS (P80)
+    entered: how often each level above "alert" was entered
+    microsleeps: number of detected microsleeps
+    """
 
     seconds: float
     known_s: float
@@ -116,12 +129,15 @@ class FatigueScore:
     microsleeps: int
 
     def per_hour(self, count: int) -> float:
+        """Return the rate of a count per tracked hour; NaN without tracked time."""
         return count * 3600 / self.seconds if self.seconds else float("nan")
 
 
 def fatigue(clips: Sequence[TrackedClip]) -> FatigueScore:
-    """As if all the clips' persons were one who was followed from clip to clip: PERCLOS and fatigue over the whole row,
-    each person's eyes measured by their own levels."""
+    """Compute PERCLOS and fatigue over all persons of all clips in sequence, as if they were one person.
+
+    The openness of each person's eyes is normalised by their own baseline.
+    """
     perclos, tired = Perclos(P80, (60.0, 180.0)), Fatigue(FatigueWeights.load())
     offset_s = seconds = known_s = highest = highest_perclos = 0.0
     entered, level, microsleeps = dict.fromkeys(LEVELS[1:], 0), 0, 0
@@ -130,25 +146,25 @@ def fatigue(clips: Sequence[TrackedClip]) -> FatigueScore:
         for person, series in clip.persons.items():
             seconds += clip.seconds(person)
             microsleeps += sum(e.kind == "microsleep" for e in series.events)
-            waiting = sorted((_shifted(e.event, offset_s) for e in series.events), key=lambda event: event.end_s)
+            pending = sorted((_shifted(e.event, offset_s) for e in series.events), key=lambda event: event.end_s)
             for index, signals in sorted(series.signals.items()):
                 now_s = offset_s + float(clip.times[index])
-                one, three = perclos.update(now_s, signals.eye_right_openness, signals.eye_left_openness)
-                share = one if three is None else three
-                ended = [event for event in waiting if event.end_s <= now_s]
-                waiting = waiting[len(ended) :]
-                found = tired.update(now_s, share, ended)
-                if found is None or share is None:
+                perclos_60, perclos_180 = perclos.update(now_s, signals.eye_right_openness, signals.eye_left_openness)
+                share = perclos_60 if perclos_180 is None else perclos_180
+                ended = [event for event in pending if event.end_s <= now_s]
+                pending = pending[len(ended) :]
+                state = tired.update(now_s, share, ended)
+                if state is None or share is None:
                     level = 0
                     continue
                 known_s += 1 / clip.clip.fps
                 highest_perclos = max(highest_perclos, share)
-                if found.value > highest:
-                    highest, parts = found.value, {name: part for name, part in found.parts.items() if part > 0}
-                now = LEVELS.index(found.level)
-                for passed in range(level + 1, now + 1):
+                if state.value > highest:
+                    highest, parts = state.value, {name: part for name, part in state.parts.items() if part > 0}
+                new_level = LEVELS.index(state.level)
+                for passed in range(level + 1, new_level + 1):
                     entered[LEVELS[passed]] += 1
-                level = now
+                level = new_level
             offset_s += float(clip.times[-1]) + BETWEEN_CLIPS_S
     return FatigueScore(seconds, known_s, highest, parts, highest_perclos, entered, microsleeps)
 

@@ -1,5 +1,8 @@
-"""Measures what the tracker tells of lids, mouth and head: on clips that a person labelled (docs/labels), with all
-frames and with some left out, and on rendered heads that blink at known moments."""
+"""Measure the tracker's signals of lids, mouth and head.
+
+On manually labelled clips (docs/labels), with all frames and with frames dropped, and on rendered heads that blink at
+known times.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from facetrain.evaluation.signals.followed_clips import (
     FrameSubsampling,
     TrackedClip,
     clip_path,
-    follow,
+    track_clip,
 )
 from facetrain.evaluation.signals.labelled_spans import (
     FLAGS,
@@ -36,7 +39,7 @@ from facetrain.evaluation.signals.lid_events import Agreement, PersonScore
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SubsampledRun:
-    """The clips followed once more with frames left out; agreement: with what was told from all frames."""
+    """Scores of the clips with frames dropped, and their agreement with the events predicted from all frames."""
 
     name: str
     scores: list[PersonScore]
@@ -45,10 +48,17 @@ class SubsampledRun:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignalsResult:
-    """followed, judged: with all frames. spans: by label kind, then clip. fatigue: by the name of what was put in
-    a row. eyelids: by frame rate; empty without a head model."""
+    """Result of all measurements.
 
-    followed: list[TrackedClip]
+    tracked, scores: predictions and scores with all frames
+    subsampled: scores with frames dropped
+    spans: by kind of label, then clip
+    listed: events that are not scored
+    fatigue: by name of the selection of clips
+    eyelids: by frame rate; empty without a head model
+    """
+
+    tracked: list[TrackedClip]
     scores: list[PersonScore]
     subsampled: list[SubsampledRun]
     spans: dict[str, dict[str, SpanScore]]
@@ -61,20 +71,22 @@ def measure(
     tracker: FaceTracker, clips: Sequence[LabelledClip], folder: Path, head_model: Path | None = None,
     subsamplings: Sequence[FrameSubsampling] = SUBSAMPLINGS, seeds: int = 3,
 ) -> SignalsResult:  # fmt: skip
-    """Follow every clip of `folder` once with all frames and once with each thinning. Raises DataError or SourceError
-    where a clip is missing, broken or not as labelled."""
+    """Track every clip of `folder` once with all frames and once with each subsampling.
+
+    Raises DataError or SourceError if a clip is missing, broken or not as labelled.
+    """
     for clip in clips:
-        clip_path(folder, clip)  # before minutes are spent on the others
+        clip_path(folder, clip)  # first, so that a missing clip fails early
     rendered = seeds * len(eyelid_clips.RATES) if head_model is not None else 0
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("following", total=len(clips) * (1 + len(subsamplings)) + rendered)
+        bar = progress.add_task("tracking", total=len(clips) * (1 + len(subsamplings)) + rendered)
 
         def run(subsampling: FrameSubsampling) -> list[TrackedClip]:
-            found = []
+            tracked = []
             for clip in clips:
-                found.append(follow(tracker, clip, folder, subsampling))
+                tracked.append(track_clip(tracker, clip, folder, subsampling))
                 progress.advance(bar)
-            return found
+            return tracked
 
         whole = run(ALL)
         subsampled = [_subsampled_run(subsampling.name, whole, run(subsampling)) for subsampling in subsamplings]
@@ -83,18 +95,18 @@ def measure(
             eyelids = eyelid_clips.measure(tracker, head_model, seeds, lambda: progress.advance(bar))
     return SignalsResult(
         whole,
-        [one for clip in whole for one in lid_events.score_people(clip)],
+        [score for clip in whole for score in lid_events.score_people(clip)],
         subsampled,
         {kind: _spans(whole, kind) for kind in FLAGS},
-        [one for clip in whole for one in listed(clip)],
+        [event for clip in whole for event in listed(clip)],
         {"all clips": fatigue(whole), "without acted long closures": fatigue(_without_long_closures(whole))},
         eyelids,
     )
 
 
-def _subsampled_run(name: str, whole: list[TrackedClip], found: list[TrackedClip]) -> SubsampledRun:
-    scores = [one for clip in found for one in lid_events.score_people(clip)]
-    return SubsampledRun(name, scores, lid_events.event_agreement(whole, found))
+def _subsampled_run(name: str, whole: list[TrackedClip], subsampled: list[TrackedClip]) -> SubsampledRun:
+    scores = [score for clip in subsampled for score in lid_events.score_people(clip)]
+    return SubsampledRun(name, scores, lid_events.event_agreement(whole, subsampled))
 
 
 def _spans(clips: list[TrackedClip], kind: str) -> dict[str, SpanScore]:
@@ -102,5 +114,5 @@ def _spans(clips: list[TrackedClip], kind: str) -> dict[str, SpanScore]:
 
 
 def _without_long_closures(clips: list[TrackedClip]) -> list[TrackedClip]:
-    """People who close their eyes for long on purpose look tired and are not."""
+    """Return the clips without long closures, which are acted and would count as fatigue."""
     return [c for c in clips if not any(label.kind == "long" and label.sure for label in c.clip.labels)]

@@ -1,4 +1,4 @@
-"""How far the network says the eyes are open, frame by frame, beside the blinks that a person saw in the same clips."""
+"""Openness of the eyes predicted by the network in every frame, against manually labelled blinks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from facetrack.types import Floats
 
 COLUMNS = ("video", "first_closed_frame", "last_closed_frame")
 BLINK_BELOW = 0.5
-"""A blink shows where the openness falls below this share of its median in the clip."""
+"""Threshold of the openness below which a blink is visible, as a share of the median in the clip."""
 AROUND = 2
-"""Frames beside a blink that belong to its closing and opening."""
+"""Number of frames before and after a blink in which the lids are closing and opening."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blink:
-    """The first and the last frame in which the eyes are closed."""
+    """First and last frame in which the eyes are closed."""
 
     first: int
     last: int
@@ -33,7 +33,11 @@ class Blink:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """eyes: (frames, 2) openness 0..1 of the right and the left eye of the clip's main face, NaN where unknown."""
+    """Predicted openness in a clip.
+
+    eyes: (frames, 2) openness 0..1 of the right and the left eye of the main face, NaN where unknown
+    blinks: labelled blinks
+    """
 
     video: str
     eyes: Floats
@@ -41,27 +45,28 @@ class Trace:
 
     @property
     def mean(self) -> Floats:
-        """(frames,) over the eyes that are known."""
+        """(frames,) mean over the known eyes, NaN where neither is known."""
         known = np.isfinite(self.eyes)
         return np.where(known.any(axis=1), np.where(known, self.eyes, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1),
                         np.nan).astype(np.float32)  # fmt: skip
 
     @property
     def limit(self) -> float:
-        """Below it the eyes count as closed; NaN where they were never seen."""
-        seen = self.mean[np.isfinite(self.mean)]
-        return BLINK_BELOW * float(np.median(seen)) if len(seen) else float("nan")
+        """Openness below which the eyes count as closed; NaN if it was never known."""
+        known = self.mean[np.isfinite(self.mean)]
+        return BLINK_BELOW * float(np.median(known)) if len(known) else float("nan")
 
     def lowest(self, blink: Blink) -> float:
-        """The least openness in a blink; NaN where the eyes were not seen."""
+        """Return the lowest openness in a blink; NaN if it was unknown."""
         part = self.mean[blink.first : blink.last + 1]
         return float(np.nanmin(part)) if np.isfinite(part).any() else float("nan")
 
     def shows(self, blink: Blink) -> bool:
+        """Return whether the blink is visible in the openness."""
         return self.lowest(blink) < self.limit
 
     def closed_outside_blinks(self) -> int:
-        """Frames in which the eyes seem closed, but no blink is marked."""
+        """Return the number of frames in which the eyes are predicted closed, but no blink is labelled."""
         closed = self.mean < self.limit
         for blink in self.blinks:
             closed[max(0, blink.first - AROUND) : blink.last + AROUND + 1] = False
@@ -69,7 +74,10 @@ class Trace:
 
 
 def read_blinks(path: Path) -> dict[str, tuple[Blink, ...]]:
-    """A table with the columns video (a file beside it), first_closed_frame and last_closed_frame. Raises DataError."""
+    """Read a table with the columns video (a file beside it), first_closed_frame and last_closed_frame.
+
+    Raises DataError if it is malformed or empty.
+    """
     try:
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
@@ -85,27 +93,30 @@ def read_blinks(path: Path) -> dict[str, tuple[Blink, ...]]:
 
 
 def traces(table: Path, landmarks: Path | None = None) -> list[Trace]:
-    """The openness in every clip of a table of blinks; landmarks: the network, the bundled one if None. Raises
-    ModelFileError for a network without attribute heads, DataError or SourceError for files that cannot be read."""
+    """Predict the openness in every clip of a table of blinks.
+
+    landmarks: the network, the bundled one if None
+    Raises ModelFileError for a network without attribute heads, DataError or SourceError for unreadable files.
+    """
     clips = read_blinks(table)
     tracker = FaceTracker.from_weights(landmarks)
     spec = tracker.landmarker.spec
     if "attributes" not in spec.outputs:
-        raise ModelFileError(f"network '{spec.name}' tells nothing of the eyes; give one with attribute heads")
+        raise ModelFileError(f"network '{spec.name}' has no output for the eyes; give one with attribute heads")
     with Progress() as progress:
-        bar = progress.add_task("watching", total=len(clips))
-        found = []
+        bar = progress.add_task("tracking", total=len(clips))
+        clip_traces = []
         for video, blinks in clips.items():
-            found.append(Trace(video, _eyes(table.with_name(video), tracker), blinks))
+            clip_traces.append(Trace(video, _eyes(table.with_name(video), tracker), blinks))
             progress.update(bar, advance=1)
-    return found
+    return clip_traces
 
 
 def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
-    """(frames, 2) of the face that filled most of the clip, by its area and the frames it was there."""
+    """Return the (frames, 2) openness of the main face, that with the largest sum of areas over its frames."""
     tracker.reset()
     readings: dict[int, dict[int, tuple[float, float]]] = {}
-    filled: dict[int, float] = {}
+    total_area: dict[int, float] = {}
     count = 0
     with VideoFile(clip) as source:
         for frame in source:
@@ -116,22 +127,22 @@ def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
                 )
                 readings.setdefault(face.track_id, {})[frame.index] = (right, left)
                 area = float(np.prod(face.box[2:] - face.box[:2]))
-                filled[face.track_id] = filled.get(face.track_id, 0.0) + area
+                total_area[face.track_id] = total_area.get(face.track_id, 0.0) + area
     eyes = np.full((count, 2), np.nan, np.float32)
-    if filled:
-        for index, pair in readings[max(filled, key=lambda i: filled[i])].items():
+    if total_area:
+        for index, pair in readings[max(total_area, key=lambda i: total_area[i])].items():
             eyes[index] = pair
     return eyes
 
 
-def save_picture(found: list[Trace], path: Path) -> None:
-    """One row per clip: both eyes, their mean, the limit, and the marked blinks, green if they show and red if not."""
+def save_picture(clip_traces: list[Trace], path: Path) -> None:
+    """Draw a row per clip: both eyes, mean, threshold, and the labelled blinks, green if visible, else red."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 2.4 * len(found)), layout="constrained")
+    figure = Figure(figsize=(12, 2.4 * len(clip_traces)), layout="constrained")
     FigureCanvasAgg(figure)
-    for axis, trace in zip(figure.subplots(len(found), 1, squeeze=False)[:, 0], found, strict=True):
+    for axis, trace in zip(figure.subplots(len(clip_traces), 1, squeeze=False)[:, 0], clip_traces, strict=True):
         _plot(axis, trace)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
@@ -147,7 +158,8 @@ def _plot(axis: Axes, trace: Trace) -> None:
         shows = trace.shows(blink)
         axis.axvspan(blink.first - 0.5, blink.last + 0.5, color="C2" if shows else "C3", alpha=0.3)
         axis.text(blink.first, 1.01, f"{trace.lowest(blink):.2f}", fontsize="small", color="C2" if shows else "C3")
-    shown = sum(map(trace.shows, trace.blinks))
-    axis.set_title(f"{trace.video}: {shown} of {len(trace.blinks)} marked blinks show", loc="left", fontsize="medium")
+    visible = sum(map(trace.shows, trace.blinks))
+    title = f"{trace.video}: {visible} of {len(trace.blinks)} labelled blinks visible"
+    axis.set_title(title, loc="left", fontsize="medium")
     axis.set(ylim=(-0.03, 1.12), ylabel="openness", xlim=(0, max(1, len(frames) - 1)))
     axis.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize="x-small", ncols=4)

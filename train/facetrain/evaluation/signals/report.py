@@ -1,4 +1,4 @@
-"""What `facetrack eval signals` prints and saves: tables, report.md, figures.json, and a picture of every clip."""
+"""Report of `facetrack eval signals`: tables, report.md, figures.json, and a plot of every clip."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from facetrain.reporting import markdown
 
 MEANING = {
     "precision, recall, f1": "true / (true + false), true / (true + missed), 2 true / (2 true + false + missed)",
-    "onset, end": "the event's first (last) frame minus the label's in frames, mean / mean without the sign. An "
-    "event is taken at half of the lids' way, a label at 70 %, so that an event begins up to a frame earlier and ends "
-    "up to a frame later",
-    "false/h": "false alarms per hour of the time in which the person was followed",
-    "minutes": "in which the person was followed / of these, in which an eye was known",
-    "neither": f"labels that are unsure or `partial`, and events that touch (by {TOLERANCE} frames) only such",
+    "onset, end": "the event's first (last) frame minus the label's in frames, mean / mean absolute. An event begins "
+    "and ends at half closure, a label at 70 %, so that an event begins up to a frame earlier and ends up to a frame "
+    "later",
+    "false/h": "false alarms per hour of the time in which the person was tracked",
+    "minutes": "time in which the person was tracked / part of it in which the openness of an eye was known",
+    "ignored": f"labels that are unsure or `partial`, and events that overlap only such (within {TOLERANCE} frames)",
 }
 
 COLUMNS = ("true", "missed", "false", "precision", "recall", "f1", "onset", "end", "false/h", "minutes")
@@ -30,55 +30,56 @@ COLUMNS = ("true", "missed", "false", "precision", "recall", "f1", "onset", "end
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """Table of text."""
+
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
 
-def tables(found: SignalsResult) -> list[Table]:
-    """All figures, for the screen and for report.md."""
+def tables(result: SignalsResult) -> list[Table]:
+    """Return the tables for the console and for report.md."""
+    wink_rows = _kind_rows(result.scores, ("wink_right", "wink_left", "long"))
     out = [
-        Table("blinks", ("clip", *COLUMNS), _count_rows(found.scores, "blink")),
-        Table(
-            "winks and long closures", ("kind", *COLUMNS), _kind_rows(found.scores, ("wink_right", "wink_left", "long"))
-        ),
+        Table("blinks", ("clip", *COLUMNS), _count_rows(result.scores, "blink")),
+        Table("winks and long closures", ("kind", *COLUMNS), wink_rows),
     ]
-    if found.subsampled:
-        out.append(_subsampled_table(found))
-    out += [_span_table(found), _listed_table(found), _fatigue_table(found)]
-    if found.eyelids:
-        out.append(_eyelid_table(found))
+    if result.subsampled:
+        out.append(_subsampled_table(result))
+    out += [_span_table(result), _listed_table(result), _fatigue_table(result)]
+    if result.eyelids:
+        out.append(_eyelid_table(result))
     return out
 
 
-def findings(found: SignalsResult) -> Table:
-    """Every miss and false alarm with all frames."""
-    rows = [_finding_row(finding) for scores in found.scores for finding in scores.findings]
-    return Table("misses and false alarms", ("clip", "what", "kind", "frames", "why"), rows)
+def findings(result: SignalsResult) -> Table:
+    """Return the table of every miss and false alarm with all frames."""
+    rows = [_finding_row(finding) for scores in result.scores for finding in scores.findings]
+    return Table("misses and false alarms", ("clip", "error", "kind", "frames", "explanation"), rows)
 
 
-def save(found: SignalsResult, folder: Path, command: str) -> None:
-    """report.md, figures.json and openness.png."""
+def save(result: SignalsResult, folder: Path, command: str) -> None:
+    """Write report.md, figures.json and openness.png."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_picture(found, folder / "openness.png")
-    (folder / "figures.json").write_text(json.dumps(_finite(_figures(found)), indent=2) + "\n")
+    save_picture(result, folder / "openness.png")
+    (folder / "figures.json").write_text(json.dumps(_finite(_figures(result)), indent=2) + "\n")
     parts = ["# Signals against labels\n", markdown.code(command)]
-    for table in [*tables(found), findings(found)]:
+    for table in [*tables(result), findings(result)]:
         body = markdown.table(table.head, table.rows) if table.rows else "None.\n"
         parts += [f"## {table.title.capitalize()}\n", body]
-    for subsampled in found.subsampled:
+    for subsampled in result.subsampled:
         lines = "".join(f"- {line}\n" for line in subsampled.agreement.lines) or "- no difference\n"
-        parts += [f"### {subsampled.name.capitalize()}: events told in one run only\n", lines]
+        parts += [f"### {subsampled.name.capitalize()}: events predicted in one run only\n", lines]
     parts += [
-        "## What the columns are\n",
-        markdown.table(("column", "what it is"), list(MEANING.items())),
+        "## Columns\n",
+        markdown.table(("column", "meaning"), list(MEANING.items())),
         markdown.pictures([folder / "openness.png"], folder),
     ]
     (folder / "report.md").write_text("\n".join(parts))
 
 
 def _count_rows(scores: list[PersonScore], kind: str) -> list[list[str]]:
-    rows = [[one.name, *_cells(one.counts[kind])] for one in scores]
+    rows = [[score.name, *_cells(score.counts[kind])] for score in scores]
     return [*rows, ["all", *_cells(total(scores, kind))]]
 
 
@@ -87,10 +88,10 @@ def _kind_rows(scores: list[PersonScore], kinds: Iterable[str]) -> list[list[str
 
 
 def _cells(counts: Counts) -> list[str]:
-    of = {name: _number(name, value) for name, value in counts.figures().items()}
-    plain = [of[name] for name in ("true", "missed", "false", "precision", "recall", "f1")]
-    errors = [f"{of[f'{end}_error']} / {of[f'{end}_abs']}" for end in ("onset", "end")]
-    return [*plain, *errors, of["false_per_hour"], f"{of['minutes']} / {of['minutes_known']}"]
+    texts = {name: _number(name, value) for name, value in counts.figures().items()}
+    plain = [texts[name] for name in ("true", "missed", "false", "precision", "recall", "f1")]
+    errors = [f"{texts[f'{end}_error']} / {texts[f'{end}_abs']}" for end in ("onset", "end")]
+    return [*plain, *errors, texts["false_per_hour"], f"{texts['minutes']} / {texts['minutes_known']}"]
 
 
 def _number(name: str, value: float) -> str:
@@ -100,9 +101,9 @@ def _number(name: str, value: float) -> str:
     return f"{value:.{digits.get(name, 2)}f}"
 
 
-def _subsampled_table(found: SignalsResult) -> Table:
+def _subsampled_table(result: SignalsResult) -> Table:
     head = (
-        "frames given",
+        "frames used",
         "precision",
         "recall",
         "f1",
@@ -113,11 +114,12 @@ def _subsampled_table(found: SignalsResult) -> Table:
         "only_all",
         "only_subsampled",
     )
-    rows = [["all", *_blink_cells(found.scores), "", "", ""]]
-    for one in found.subsampled:
-        same = one.agreement
-        rows.append([one.name, *_blink_cells(one.scores), *map(str, (same.both, same.only_all, same.only_subsampled))])
-    return Table("blinks with frames left out, and all lid events beside those from all frames", head, rows)
+    rows = [["all", *_blink_cells(result.scores), "", "", ""]]
+    for run in result.subsampled:
+        agreement = run.agreement
+        events = map(str, (agreement.both, agreement.only_all, agreement.only_subsampled))
+        rows.append([run.name, *_blink_cells(run.scores), *events])
+    return Table("blinks with frames dropped, and agreement of all lid events with those from all frames", head, rows)
 
 
 def _blink_cells(scores: list[PersonScore]) -> list[str]:
@@ -125,9 +127,9 @@ def _blink_cells(scores: list[PersonScore]) -> list[str]:
     return [_number(name, figures[name]) for name in ("precision", "recall", "f1", "true", "missed", "false")]
 
 
-def _span_table(found: SignalsResult) -> Table:
+def _span_table(result: SignalsResult) -> Table:
     rows = []
-    for kind, scores in found.spans.items():
+    for kind, scores in result.spans.items():
         for name, score in [*scores.items(), ("all", sum(scores.values(), SpanScore()))]:
             inside, outside = (_number("share", share) for share in score.shares)
             if score.inside or score.predicted_outside:
@@ -137,68 +139,73 @@ def _span_table(found: SignalsResult) -> Table:
     return Table("speech and smiles, frame by frame", head, rows)
 
 
-def _listed_table(found: SignalsResult) -> Table:
+def _listed_table(result: SignalsResult) -> Table:
     rows = []
-    for one in found.listed:
-        amplitude = "" if one.amplitude is None else f"{one.amplitude:.2f}"
-        rows.append([one.kind, one.clip, f"{one.first}-{one.last}", amplitude, one.beside])
-    counted = ", ".join(f"{sum(one.kind == kind for one in found.listed)} {kind}" for kind in LISTED)
-    title = f"yawns (each false), gestures and glances (not labelled): {counted}"
-    return Table(title, ("kind", "clip", "frames", "amplitude", "labels beside"), rows)
+    for event in result.listed:
+        amplitude = "" if event.amplitude is None else f"{event.amplitude:.2f}"
+        rows.append([event.kind, event.clip, f"{event.first}-{event.last}", amplitude, event.beside])
+    counts = ", ".join(f"{sum(event.kind == kind for event in result.listed)} {kind}" for kind in LISTED)
+    title = f"yawns (each false), gestures and glances (not labelled): {counts}"
+    return Table(title, ("kind", "clip", "frames", "amplitude", "overlapping labels"), rows)
 
 
-def _fatigue_table(found: SignalsResult) -> Table:
+def _fatigue_table(result: SignalsResult) -> Table:
     rows = []
-    for name, one in found.fatigue.items():
-        entered = [f"{count} ({_number('false_per_hour', one.per_hour(count))})" for count in one.entered.values()]
-        microsleeps = f"{one.microsleeps} ({_number('false_per_hour', one.per_hour(one.microsleeps))})"
-        seconds = [f"{one.seconds:.0f}", f"{one.known_s:.0f}", f"{one.highest_perclos:.3f}", f"{one.highest:.3f}"]
-        made_of = ", ".join(f"{part} {share:.2f}" for part, share in one.parts.items())
-        rows.append([name, *seconds, made_of, *entered, microsleeps])
+    for name, score in result.fatigue.items():
+        entered = [f"{count} ({_number('false_per_hour', score.per_hour(count))})" for count in score.entered.values()]
+        microsleeps = f"{score.microsleeps} ({_number('false_per_hour', score.per_hour(score.microsleeps))})"
+        numbers = [f"{score.seconds:.0f}", f"{score.known_s:.0f}", f"{score.highest_perclos:.3f}"]
+        parts = ", ".join(f"{part} {share:.2f}" for part, share in score.parts.items())
+        rows.append([name, *numbers, f"{score.highest:.3f}", parts, *entered, microsleeps])
     head = (
         "clips",
         "seconds",
         "known_s",
         "highest_perclos",
         "highest_fatigue",
-        "made_of",
+        "components",
         "tired",
         "drowsy",
         "microsleeps",
     )
-    return Table("fatigue over the clips in a row, all awake: false alarms (per hour)", head, rows)
+    return Table("fatigue over the clips in sequence, all awake: false alarms (per hour)", head, rows)
 
 
-def _eyelid_table(found: SignalsResult) -> Table:
+def _eyelid_table(result: SignalsResult) -> Table:
     rows = [
-        [f"{one.fps:.0f} fps", *(_number(name, value) for name, value in one.figures().items())]
-        for one in found.eyelids
+        [f"{score.fps:.0f} fps", *(_number(name, value) for name, value in score.figures().items())]
+        for score in result.eyelids
     ]
-    return Table("rendered lids, exact truth: errors in frames", ("rate", *found.eyelids[0].figures()), rows)
+    head = ("rate", *result.eyelids[0].figures())
+    return Table("rendered eyelids, exact ground truth: errors in frames", head, rows)
 
 
 def _finding_row(finding: Finding) -> list[str]:
     return [finding.clip, finding.what, finding.kind, f"{finding.first}-{finding.last}", finding.why]
 
 
-def _figures(found: SignalsResult) -> dict[str, object]:
+def _figures(result: SignalsResult) -> dict[str, object]:
     return {
-        "clips": {one.name: {kind: c.figures() for kind, c in one.counts.items()} for one in found.scores},
-        "all": {kind: total(found.scores, kind).figures() for kind in EVENTS_OF_LABEL},
-        "subsampled": {
-            one.name: {"blink": total(one.scores, "blink").figures(), **asdict(one.agreement)}
-            for one in found.subsampled
+        "clips": {
+            person.name: {kind: counts.figures() for kind, counts in person.counts.items()} for person in result.scores
         },
-        "spans": {kind: {name: asdict(one) for name, one in scores.items()} for kind, scores in found.spans.items()},
-        "listed": [asdict(one) for one in found.listed],
-        "fatigue": {name: asdict(one) for name, one in found.fatigue.items()},
-        "eyelids": {f"{one.fps:.0f} fps": one.figures() for one in found.eyelids},
-        "findings": [asdict(finding) for one in found.scores for finding in one.findings],
+        "all": {kind: total(result.scores, kind).figures() for kind in EVENTS_OF_LABEL},
+        "subsampled": {
+            run.name: {"blink": total(run.scores, "blink").figures(), **asdict(run.agreement)}
+            for run in result.subsampled
+        },
+        "spans": {
+            kind: {name: asdict(score) for name, score in scores.items()} for kind, scores in result.spans.items()
+        },
+        "listed": [asdict(event) for event in result.listed],
+        "fatigue": {name: asdict(score) for name, score in result.fatigue.items()},
+        "eyelids": {f"{score.fps:.0f} fps": score.figures() for score in result.eyelids},
+        "findings": [asdict(finding) for person in result.scores for finding in person.findings],
     }
 
 
 def _finite(value: object) -> object:
-    """What is no number is null in JSON."""
+    """Replace NaN and infinity by None, for JSON."""
     if isinstance(value, dict):
         return {name: _finite(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

@@ -1,1 +1,1 @@
-"""Jitter and lag of landmarks over time."""
+"""Temporal stability of landmarks: jitter and lag."""

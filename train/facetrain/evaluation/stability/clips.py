@@ -1,5 +1,8 @@
-"""Clips that show how much followed points tremble and how late they are, with exact truth: the bundled photograph,
-still under a sensor's noise, turned as a relief, moved in the picture, blinking; a rendered head; labelled faces."""
+"""Clips with exact ground truth to measure jitter and lag of tracked landmarks.
+
+The bundled photograph: still with sensor noise, rotated as a relief, shifted in the image, blinking. A rendered head.
+Labelled faces, still.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +21,24 @@ from facetrain.synth.relief import EYE_PX, Relief
 
 Array = NDArray[np.float64]
 State = Callable[[float], tuple[Image, Floats]]
-"""Time in s -> a picture (H, W, 3) uint8 BGR without noise, and the true points (68, 2) px in it."""
+"""Function from the time, s, to an image (H, W, 3) uint8 BGR without noise and its ground truth points (68, 2) px."""
 
 PERIOD_S = 2.4
-"""Of the to and fro: 1.2 s at an even speed one way, 1.2 s back."""
+"""Period of the motion: 1.2 s at constant speed one way, 1.2 s back."""
 MOTION_S = 4.2
-"""A quarter period to start, then one and a half: every place is passed three times, both ways."""
+"""Duration of a clip with motion: one and three quarters of a period, so that every position is passed three times."""
 BLINK_S, BLINK_EVERY_S, BLINK_START_S = 0.15, 0.71, 0.5
-"""A blink, and when in every so many seconds it starts: each falls otherwise between the frames."""
+"""Duration of a blink, period of the blinks, and start of the blink in the period.
+
+The period is no multiple of the frame time, so that each blink has another phase relative to the frames.
+"""
 NOISE = 5.0
-"""Standard deviation of the sensor's noise in grey levels, apart in every pixel, channel and frame."""
+"""Standard deviation of the sensor noise in grey levels, independent in every pixel, channel and frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """figure: what is taken from it, "jitter", "lag" or "blink". Clips of one name are one figure, their mean."""
+    """Synthetic clip; figure: its metric, "jitter", "lag" or "blink". The metric is averaged over clips of one name."""
 
     name: str
     figure: str
@@ -45,7 +51,7 @@ class Clip:
         return round(self.seconds * self.fps)
 
     def play(self, seed: int = 0) -> Iterator[tuple[Frame, Floats]]:
-        """The frames with their noise, and the true points (68, 2) px of each."""
+        """Yield the frames with noise, and the ground truth points (68, 2) px of each."""
         rng = np.random.default_rng(seed)
         for index in range(len(self)):
             image, points = self.state(index / self.fps)
@@ -53,19 +59,19 @@ class Clip:
 
 
 def noisy(image: Image, sigma: float, rng: np.random.Generator) -> Image:
-    """With normal noise of this standard deviation, rounded and cut at 0 and 255."""
+    """Add Gaussian noise of this standard deviation, rounded and clipped to 0..255."""
     noise = sigma * rng.standard_normal(image.shape, np.float32)
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
 
 
 def triangle_wave(time_s: float, speed: float) -> float:
-    """Triangle wave of period PERIOD_S and slopes +-speed: 0 at time 0, rising."""
+    """Return a triangle wave of period PERIOD_S and slopes +-speed: 0 at time 0, rising."""
     phase = (time_s / PERIOD_S + 0.25) % 1.0
     return speed * PERIOD_S * (0.25 - abs(phase - 0.5))
 
 
 def photograph_clips(size: tuple[int, int] = (640, 480)) -> list[Clip]:
-    """All that the package itself can show, in a frame of (width, height) px."""
+    """Return the clips made from the bundled photograph, in frames of (width, height) px."""
     relief = Relief(size)
     still = relief.still()
 
@@ -93,15 +99,16 @@ def photograph_clips(size: tuple[int, int] = (640, 480)) -> list[Clip]:
 
 
 def blink(time_s: float) -> float:
-    """How far the lids are closed: a raised cosine over BLINK_S, again and again."""
+    """Return the closure of the lids, 0..1: periodic raised cosines of duration BLINK_S."""
     share = (time_s % BLINK_EVERY_S - BLINK_START_S) / BLINK_S
     return float(0.5 - 0.5 * np.cos(2 * np.pi * share)) if 0 < share < 1 else 0.0
 
 
 def head_clip(head_model: Path, size: tuple[int, int] = (640, 480)) -> Clip:
-    """A rendered head that turns at 30 degrees/s about the middle of its eyes: nose and jaw move against each other.
+    """Return a clip of a rendered head that rotates at 30 degrees/s about the centre of its eyes.
 
-    Raises DataError where the file is no head model (see `facetrain.synth.rendering.head_model`).
+    Nose and jaw move in opposite directions. Raises DataError if the file is no head model (see
+    `facetrain.synth.rendering.head_model`).
     """
     from facetrain.synth.rendering.clips import random_actor
     from facetrain.synth.rendering.head_model import load_head_model
@@ -121,8 +128,10 @@ def head_clip(head_model: Path, size: tuple[int, int] = (640, 480)) -> Clip:
 
 
 def still_clips(samples: Sequence[Sample], name: str, count: int = 20) -> list[Clip]:
-    """Labelled faces, each still for a second and as large as the photograph's: at most `count` of those with all 68
-    points, spread over all."""
+    """Return clips of labelled faces, each still for a second and as large as in the photograph.
+
+    At most `count` evenly spaced ones of the samples with all 68 points.
+    """
     usable = [sample for sample in samples if sample.scheme == topology.SCHEME and np.isfinite(sample.points).all()]
     chosen = usable[:: -(-len(usable) // count)] if usable else []
     stills = [_resized(sample.image, sample.points) for sample in chosen]
@@ -130,15 +139,15 @@ def still_clips(samples: Sequence[Sample], name: str, count: int = 20) -> list[C
 
 
 def _resized(image: Image, points: Floats) -> tuple[Image, Floats]:
-    """With EYE_PX between the outer eye corners."""
+    """Resize the image so that the distance of the outer eye corners is EYE_PX."""
     scale = EYE_PX / eye_distance_px(points)
     width, height = (max(1, round(scale * side)) for side in image.shape[1::-1])
     factor = np.array([width, height]) / image.shape[1::-1]
-    shrunk = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return np.asarray(shrunk, np.uint8), ((points + 0.5) * factor - 0.5).astype(np.float32)
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.uint8), ((points + 0.5) * factor - 0.5).astype(np.float32)
 
 
 def eye_distance_px(points: Floats) -> float:
-    """Between the outer eye corners of (68, 2) points."""
+    """Return the distance of the outer eye corners of (68, 2) points."""
     right, left = points[list(topology.EYE_OUTER_CORNERS)]
     return float(np.linalg.norm(left - right))

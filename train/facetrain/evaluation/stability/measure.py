@@ -1,4 +1,4 @@
-"""Jitter, lag and blinks of several followers on the same frames: one table, one picture."""
+"""Jitter, lag and blink depth of several tracking methods on the same frames: one table, one plot."""
 
 from __future__ import annotations
 
@@ -20,93 +20,100 @@ from facetrain.evaluation.stability.methods import PointTracker, TrackingMethod
 from facetrain.reporting import markdown
 
 CAPTION = (
-    "jitter: mean over points and frames of |p(t) - p(t - 1)| of a still face, % of the distance between the outer eye "
-    "corners, under sensor noise of so many grey levels (5 unless said). lag: ms by which the points are behind the "
-    "truth in even motion, the time shift that fits best, median over points (a smooth error of place is not counted); "
-    "deg/s: a head turning to and fro; shift: eye distances per s, in the picture; 30 fps unless said. blink: depth "
-    "kept of a blink of 150 ms, against the same network unsmoothed. missed: frames without the face, in no other one."
+    "jitter: mean over points and frames of |p(t) - p(t - 1)| of a still face, % of the distance of the outer eye "
+    "corners, with sensor noise of 5 grey levels unless stated otherwise. lag: delay of the points behind the ground "
+    "truth at constant speed, ms, the time shift of the best fit, median over points (smooth position errors do not "
+    "count); deg/s: a head rotating back and forth; shift: eye distances per s, in the image; 30 fps unless stated "
+    "otherwise. blink: depth of a blink of 150 ms relative to the same network without smoothing. missed: frames "
+    "without the face, excluded from all other metrics."
 )
 PLOTTED = {
     "lag, 5 deg/s": (topology.NOSE_TIP, 0),
     "lag, 30 deg/s": (topology.NOSE_TIP, 0),
     "blink": (topology.EAR_RIGHT[1], 1),
 }
-"""Point and coordinate, x or y, of a clip that the picture shows."""
+"""Point and coordinate (0 = x, 1 = y) that are plotted, by clip."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """One clip: times_s (T,), truth (T, 68, 2) px, and what each method saw, (T, 68, 2) px, NaN where nothing."""
+    """Ground truth and predictions in one clip.
+
+    times_s: (T,)
+    truth: (T, 68, 2) px
+    predicted: (T, 68, 2) px of each method, NaN where the face is missed
+    """
 
     clip: Clip
     times_s: NDArray[np.float64]
     truth: Floats
-    seen: dict[str, Floats]
+    predicted: dict[str, Floats]
 
 
 def run(clip: Clip, methods: Sequence[TrackingMethod]) -> Trace:
-    """All contestants on the same frames of a clip."""
+    """Run all methods on the same frames of a clip."""
     times_s, truth = np.zeros(len(clip)), np.full((len(clip), topology.N_POINTS, 2), np.nan, np.float32)
-    seen = {method.name: np.full_like(truth, np.nan) for method in methods}
+    predicted = {method.name: np.full_like(truth, np.nan) for method in methods}
     with ExitStack() as stack:
         point_trackers = {method.name: stack.enter_context(method.start()) for method in methods}
         for index, (frame, points) in enumerate(clip.play()):
             times_s[index], truth[index] = frame.time_s, points
-            for name, follow in point_trackers.items():
-                seen[name][index] = _nearest_face(follow, frame, points)
-    return Trace(clip, times_s, truth, seen)
+            for name, track in point_trackers.items():
+                predicted[name][index] = _nearest_face(track, frame, points)
+    return Trace(clip, times_s, truth, predicted)
 
 
-def _nearest_face(follow: PointTracker, frame: Frame, truth: Floats) -> Floats | float:
-    """The nearest face's points, NaN where it is more than half an eye distance off."""
-    found = follow(frame)
-    if not len(found):
+def _nearest_face(track: PointTracker, frame: Frame, truth: Floats) -> Floats | float:
+    """Return the (68, 2) points of the nearest face, NaN if its mean distance is over half the eye distance."""
+    faces = track(frame)
+    if not len(faces):
         return math.nan
-    distances = np.linalg.norm(found - truth, axis=2).mean(axis=1)
+    distances = np.linalg.norm(faces - truth, axis=2).mean(axis=1)
     best = int(distances.argmin())
-    near: Floats = found[best]
-    return near if distances[best] < 0.5 * eye_distance_px(truth) else math.nan
+    nearest: Floats = faces[best]
+    return nearest if distances[best] < 0.5 * eye_distance_px(truth) else math.nan
 
 
 def table(traces: Sequence[Trace], methods: Sequence[TrackingMethod]) -> dict[str, dict[str, float]]:
-    """By method, by figure: the mean over the clips of that name; and `missed`, in frames."""
+    """Return the metrics by method and clip name, means over the clips of a name; and the number of missed frames."""
     names = list(dict.fromkeys(trace.clip.name for trace in traces))
-    found: dict[str, dict[str, float]] = {}
+    rows: dict[str, dict[str, float]] = {}
     for method in methods:
         values = {name: [_figure(t, method) for t in traces if t.clip.name == name] for name in names}
-        row = {name: float(np.nanmean(some)) if np.isfinite(some).any() else math.nan for name, some in values.items()}
-        missed = sum(int(np.isnan(trace.seen[method.name][:, 0, 0]).sum()) for trace in traces)
-        found[method.name] = {**row, "missed": missed}
-    return found
+        row = {name: float(np.nanmean(v)) if np.isfinite(v).any() else math.nan for name, v in values.items()}
+        missed = sum(int(np.isnan(trace.predicted[method.name][:, 0, 0]).sum()) for trace in traces)
+        rows[method.name] = {**row, "missed": missed}
+    return rows
 
 
 def _figure(trace: Trace, method: TrackingMethod) -> float:
-    seen, eye_px = trace.seen[method.name], eye_distance_px(trace.truth[0])
+    """Return the metric of a clip for a method."""
+    predicted, eye_px = trace.predicted[method.name], eye_distance_px(trace.truth[0])
     if trace.clip.figure == "jitter":
-        return metrics.jitter_percent(seen, eye_px)
+        return metrics.jitter_percent(predicted, eye_px)
     if trace.clip.figure == "lag":
-        return metrics.lag_ms(seen, trace.truth, trace.times_s, eye_px)
-    return metrics.blink_amplitude_ratio(seen, trace.seen[method.unsmoothed], trace.times_s)
+        return metrics.lag_ms(predicted, trace.truth, trace.times_s, eye_px)
+    return metrics.blink_amplitude_ratio(predicted, trace.predicted[method.unsmoothed], trace.times_s)
 
 
 def cells(row: dict[str, float]) -> list[str]:
-    """As written: jitter in % with three digits, lag in whole ms, shares with two digits."""
+    """Format a row: jitter in % with three digits, lag in whole ms, shares with two digits; "-" for NaN."""
     forms = {"jitter": "{:.3f} %", "lag": "{:.0f} ms", "blink": "{:.2f}", "missed": "{:.0f}"}
     return [forms[name.split(",")[0]].format(v) if math.isfinite(v) else "-" for name, v in row.items()]
 
 
-def save(found: dict[str, dict[str, float]], traces: Iterable[Trace], folder: Path, command: str) -> None:
-    """report.md, figures.json and trajectories.png."""
+def save(rows: dict[str, dict[str, float]], traces: Iterable[Trace], folder: Path, command: str) -> None:
+    """Write report.md, figures.json and trajectories.png."""
     folder.mkdir(parents=True, exist_ok=True)
-    values = {n: {k: v if math.isfinite(v) else None for k, v in row.items()} for n, row in found.items()}
+    values = {n: {k: v if math.isfinite(v) else None for k, v in row.items()} for n, row in rows.items()}
     (folder / "figures.json").write_text(json.dumps(values, indent=2) + "\n")
     picture = folder / "trajectories.png"
     _plot([trace for trace in traces if trace.clip.name in PLOTTED], picture)
-    columns = list(next(iter(found.values())))
+    columns = list(next(iter(rows.values())))
     parts = [
         "# Jitter and lag\n",
         markdown.code(command, "sh"),
-        markdown.table(("", *columns), [(name, *cells(row)) for name, row in found.items()]),
+        markdown.table(("", *columns), [(name, *cells(row)) for name, row in rows.items()]),
         CAPTION + "\n",
         markdown.pictures([picture], folder),
     ]
@@ -114,7 +121,7 @@ def save(found: dict[str, dict[str, float]], traces: Iterable[Trace], folder: Pa
 
 
 def _plot(traces: list[Trace], path: Path) -> None:
-    """One coordinate of one point over time: the truth, and every method less its own mean error."""
+    """Draw one coordinate of one point over time: ground truth, and every method minus its own mean error."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -123,11 +130,11 @@ def _plot(traces: list[Trace], path: Path) -> None:
     for axis, trace in zip(figure.subplots(len(traces), 1, squeeze=False)[:, 0], traces, strict=True):
         point, side = PLOTTED[trace.clip.name]
         truth = trace.truth[:, point, side]
-        axis.plot(trace.times_s, truth, "k:", label="truth")
-        for name, seen in trace.seen.items():
-            error = np.nanmean(seen[:, point, side] - truth)
+        axis.plot(trace.times_s, truth, "k:", label="ground truth")
+        for name, predicted in trace.predicted.items():
+            error = np.nanmean(predicted[:, point, side] - truth)
             style = "." if name.endswith(", off") else "-"
-            axis.plot(trace.times_s, seen[:, point, side] - error, style, label=name, linewidth=1, markersize=4)
+            axis.plot(trace.times_s, predicted[:, point, side] - error, style, label=name, linewidth=1, markersize=4)
         axis.set(title=f"{trace.clip.name}: {'xy'[side]} of point {point}", xlabel="s", ylabel="px", xlim=(0, 3))
         axis.grid(alpha=0.3)
     figure.axes[0].legend(fontsize="small")

@@ -1,5 +1,7 @@
-"""Whatever follows one face through a video, asked in one way so that jitter and lag are measured alike: facetrack's
-tracker with each setting of its smoothing, and as a peer MediaPipe's mesh on single pictures and on a video."""
+"""Tracking methods behind one interface, to measure jitter and lag.
+
+Facetrack's tracker with each setting of its smoothing, and as baseline MediaPipe's mesh in image and in video mode.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,16 @@ from facetrain.evaluation.landmarks.network import model_path, title_of
 from facetrain.labelling.teacher import MEDIAPIPE_SUFFIX
 
 PointTracker = Callable[[Frame], Floats]
-"""Frames of one video, in order -> (N, 68, 2) px of the faces in it."""
+"""Function called on the frames of one video in order; returns the (N, 68, 2) px of the frame's faces."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackingMethod:
-    """start: a new follower for each clip, closed after it. unsmoothed: who does the same without smoothing."""
+    """Tracking method.
+
+    unsmoothed: name of the same method without smoothing
+    start: makes a new tracker for a clip, closed after it
+    """
 
     name: str
     unsmoothed: str
@@ -34,34 +40,34 @@ class TrackingMethod:
 
 
 def open_methods(models: list[Path]) -> list[TrackingMethod]:
-    """Each landmark network (.onnx, or a run folder; the bundled one where none is given) with every setting of
-    `facetrack.smoothing.landmarks`, and MediaPipe's face_landmarker.task in both of its modes.
+    """Open networks with every setting of `facetrack.smoothing.landmarks`, and MediaPipe in both of its modes.
 
-    Raises ModelFileError or MissingExtraError where one cannot be opened.
+    models: landmark networks (.onnx, or run folders; the bundled one by default), MediaPipe's face_landmarker.task
+    Raises ModelFileError or MissingExtraError if a model cannot be opened.
     """
     for model in models:
         if not model.exists():
             raise ModelFileError(f"{model} does not exist; give a landmark network (.onnx) or MediaPipe's .task")
     tasks = [model for model in models if model.suffix == MEDIAPIPE_SUFFIX]
     networks = [model for model in models if model not in tasks] or [bundled_path("landmarks68")]
-    return [c for model in networks for c in _own(model)] + [c for model in tasks for c in _baselines(model)]
+    return [m for model in networks for m in _own(model)] + [m for model in tasks for m in _baselines(model)]
 
 
 def _own(model: Path) -> list[TrackingMethod]:
     name, path = title_of(model), model_path(model)
 
     def start(smoothing: str) -> Callable[[], AbstractContextManager[PointTracker]]:
-        return lambda: nullcontext(_tracked(FaceTracker.from_weights(path, TrackerOptions(smoothing=smoothing))))
+        return lambda: nullcontext(_track(FaceTracker.from_weights(path, TrackerOptions(smoothing=smoothing))))
 
-    start("off")()  # a file that is none is told now
+    start("off")()  # raises now if the file is no landmark network
     return [TrackingMethod(f"{name}, {setting}", f"{name}, off", start(setting)) for setting in SMOOTHING]
 
 
-def _tracked(tracker: FaceTracker) -> PointTracker:
-    def follow(frame: Frame) -> Floats:
+def _track(tracker: FaceTracker) -> PointTracker:
+    def track(frame: Frame) -> Floats:
         return np.array([face.landmarks.points for face in tracker.update(frame)], np.float32).reshape(-1, 68, 2)
 
-    return follow
+    return track
 
 
 def _baselines(model: Path) -> list[TrackingMethod]:
@@ -74,7 +80,7 @@ def _baselines(model: Path) -> list[TrackingMethod]:
 
 
 class _MediaPipeTracker(ExitStack):
-    """MediaPipe as a follower. One face only: with more it does not smooth."""
+    """MediaPipe as a tracker of one face; with more faces it does not smooth."""
 
     def __init__(self, model: Path, video: bool) -> None:
         super().__init__()

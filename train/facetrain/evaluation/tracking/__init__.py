@@ -1,1 +1,1 @@
-"""The tracker against generated clips with known identities."""
+"""Evaluation of the tracker on generated clips with known identities."""

@@ -1,4 +1,4 @@
-"""What happened in a clip besides the figures: switches, returns, false positives and misses, each with its frames."""
+"""Episodes in a clip with their frames: ID switches, returns of people, false positives and misses."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from itertools import groupby, pairwise
 from facetrain.synth.crowd.truth import ClipTruth
 
 GAP_S = 0.5
-"""Who is away for at least so long comes back."""
+"""Minimum duration of an absence that ends in a return."""
 Matched = Sequence[dict[int, int]]
-"""Of each frame: the persons found and their numbers."""
+"""For each frame, the track IDs by matched person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """Something that went wrong, or a return, from one frame to another: kind is switch, false positive, missed, or
-    return. kept: of a return, whether the number is the old one."""
+    """Error, or a return of a person, in a span of frames.
+
+    kind: "switch", "false positive", "missed" or "return"
+    what: description
+    kept: whether a returning person kept the track ID
+    """
 
     kind: str
     scene: str
@@ -27,12 +31,12 @@ class Episode:
     kept: bool = False
 
 
-def episodes_of(truth: ClipTruth, matched: Matched, wrong: Sequence[Sequence[int]]) -> list[Episode]:
-    """All episodes. wrong: of each frame, the numbers over nobody."""
-    false = _spans(truth, "false positive", _frames_by_key(wrong), lambda number: f"number {number}")
+def episodes_of(truth: ClipTruth, matched: Matched, unmatched: Sequence[Sequence[int]]) -> list[Episode]:
+    """Return all episodes; unmatched: for each frame, the track IDs of the false positives."""
+    false = _spans(truth, "false positive", _frames_by_key(unmatched), lambda track_id: f"ID {track_id}")
     missing = [
-        [face.person for face in faces if face.present and face.person not in found]
-        for faces, found in zip(truth.frames, matched, strict=True)
+        [face.person for face in faces if face.present and face.person not in track_ids]
+        for faces, track_ids in zip(truth.frames, matched, strict=True)
     ]
     missed = _spans(truth, "missed", _frames_by_key(missing), lambda person: f"person {person}")
     return [*_switches(truth, matched), *_returns(truth, matched), *false, *missed]
@@ -41,58 +45,64 @@ def episodes_of(truth: ClipTruth, matched: Matched, wrong: Sequence[Sequence[int
 def _switches(truth: ClipTruth, matched: Matched) -> list[Episode]:
     last: dict[int, int] = {}
     out = []
-    for index, found in enumerate(matched):
-        for person, number in found.items():
-            before = last.get(person, number)
-            if before != number:
-                out.append(_episode(truth, "switch", index, index, f"person {person}: number {before} became {number}"))
-            last[person] = number
+    for index, track_ids in enumerate(matched):
+        for person, track_id in track_ids.items():
+            before = last.get(person, track_id)
+            if before != track_id:
+                out.append(_episode(truth, "switch", index, index, f"person {person}: ID {before} became {track_id}"))
+            last[person] = track_id
     return out
 
 
 def _returns(truth: ClipTruth, matched: Matched) -> list[Episode]:
-    """Everyone who was not present for GAP_S and then was: whether the number is the one before."""
+    """Return the returns after an absence of at least GAP_S, and whether the track ID was kept."""
     out = []
     for person, spans in _present(truth).items():
-        for (_, gone), (back, end) in pairwise(spans):
-            if (back - gone - 1) / truth.fps < GAP_S:
+        for (_, last_frame), (first_frame, end) in pairwise(spans):
+            if (first_frame - last_frame - 1) / truth.fps < GAP_S:
                 continue
-            before = next((f[person] for f in reversed(matched[: gone + 1]) if person in f), None)
-            found = next((index for index in range(back, end + 1) if person in matched[index]), None)
-            out.append(_return_of(truth, person, before, gone, back, end, found, matched))
+            before = next((ids[person] for ids in reversed(matched[: last_frame + 1]) if person in ids), None)
+            found = next((index for index in range(first_frame, end + 1) if person in matched[index]), None)
+            out.append(_return_of(truth, person, before, last_frame, first_frame, end, found, matched))
     return out
 
 
 def _return_of(
-    truth: ClipTruth, person: int, before: int | None, gone: int, back: int, end: int, found: int | None,
+    truth: ClipTruth, person: int, before: int | None, last_frame: int, first_frame: int, end: int, found: int | None,
     matched: Matched,
 ) -> Episode:  # fmt: skip
-    away = f"person {person}, number {before}, away for {(back - gone - 1) / truth.fps:.1f} s"
+    """Return the episode of a person's return.
+
+    before: track ID before the absence, None if the person was never matched
+    last_frame, first_frame, end: last frame before the absence, first and last frame after it
+    found: frame in which the person is matched again, None if never
+    """
+    absence = f"person {person}, ID {before}, absent for {(first_frame - last_frame - 1) / truth.fps:.1f} s"
     if found is None:
-        return _episode(truth, "return", back, end, f"{away}: not found again")
-    number = matched[found][person]
-    fate = "kept it" if number == before else f"became {number}"
-    what = f"{away}: {fate}, found after {(found - back) / truth.fps:.2f} s"
-    return replace(_episode(truth, "return", back, found, what), kept=number == before)
+        return _episode(truth, "return", first_frame, end, f"{absence}: not detected again")
+    track_id = matched[found][person]
+    outcome = "kept the ID" if track_id == before else f"became {track_id}"
+    what = f"{absence}: {outcome}, detected after {(found - first_frame) / truth.fps:.2f} s"
+    return replace(_episode(truth, "return", first_frame, found, what), kept=track_id == before)
 
 
 def _present(truth: ClipTruth) -> dict[int, list[tuple[int, int]]]:
-    """The spans of frames, last included, in which each person is present."""
-    there = _frames_by_key([[face.person for face in faces if face.present] for faces in truth.frames])
-    return {person: _runs(indices) for person, indices in there.items()}
+    """Return the spans of frames, last included, in which each person is present."""
+    frames = _frames_by_key([[face.person for face in faces if face.present] for faces in truth.frames])
+    return {person: _runs(indices) for person, indices in frames.items()}
 
 
 def _frames_by_key(keys: Sequence[Sequence[int]]) -> dict[int, list[int]]:
-    """Keys of each frame -> frames of each key."""
+    """Invert keys by frame to frames by key."""
     frames: dict[int, list[int]] = {}
-    for index, of_frame in enumerate(keys):
-        for key in of_frame:
+    for index, frame_keys in enumerate(keys):
+        for key in frame_keys:
             frames.setdefault(key, []).append(index)
     return frames
 
 
 def _spans(truth: ClipTruth, kind: str, frames: dict[int, list[int]], what: Callable[[int], str]) -> list[Episode]:
-    """One episode per run of frames of one scene, in order of time."""
+    """Return one episode per run of consecutive frames and scene, in order of time."""
     spans = [(first, last, key) for key, indices in frames.items() for first, last in _runs(indices)]
     out = []
     for first, last, key in sorted(spans):
@@ -103,18 +113,19 @@ def _spans(truth: ClipTruth, kind: str, frames: dict[int, list[int]], what: Call
 
 
 def _runs(indices: list[int]) -> list[tuple[int, int]]:
-    """Rising numbers as (first, last) of each run without a gap."""
+    """Return (first, last) of each run of consecutive ones of the ascending numbers."""
+    # In a run of consecutive numbers, number minus position is constant.
     runs = (list(run) for _, run in groupby(enumerate(indices), lambda pair: pair[1] - pair[0]))
     return [(run[0][1], run[-1][1]) for run in runs]
 
 
 def shared_ids(matched: Matched) -> dict[int, list[int]]:
-    """Numbers that more than one person wore, and these persons."""
-    worn: dict[int, set[int]] = {}
-    for found in matched:
-        for person, number in found.items():
-            worn.setdefault(number, set()).add(person)
-    return {number: sorted(people) for number, people in sorted(worn.items()) if len(people) > 1}
+    """Return the track IDs that were assigned to more than one person, with these persons."""
+    persons: dict[int, set[int]] = {}
+    for track_ids in matched:
+        for person, track_id in track_ids.items():
+            persons.setdefault(track_id, set()).add(person)
+    return {track_id: sorted(people) for track_id, people in sorted(persons.items()) if len(people) > 1}
 
 
 def _episode(truth: ClipTruth, kind: str, first: int, last: int, what: str) -> Episode:

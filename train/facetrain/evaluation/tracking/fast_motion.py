@@ -1,5 +1,7 @@
-"""Counts the frames in which a fast face is lost: a virtual camera (`facetrack.demo_clip.clip`) sweeps over a
-photograph."""
+"""Count the frames in which a fast-moving face is lost.
+
+A virtual camera (`facetrack.demo_clip.clip`) sweeps over a photograph.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +20,34 @@ from facetrain.metrics.landmarks import face_error
 from facetrain.reporting import markdown
 
 SPEEDS = (1.0, 2.0, 3.0, 4.0, 6.0)
-"""Of the camera, over that of `facetrack demo`."""
+"""Speeds of the camera, as multiples of `facetrack demo`'s."""
 FOUND_IOU = 0.5
+"""Minimum IoU of a tracked box with the ground truth."""
 MIN_VISIBLE = 0.5
-"""Share of the points that must be in the picture for the face to count."""
-HEAD = ("speed", "fastest step, % of the face", "faces in frames", "lost", "lost, %", "numbers", "NME, %")
+"""Minimum share of a face's points in the image for the face to count."""
+HEAD = ("speed", "fastest step, % of the face", "faces in frames", "lost", "lost, %", "track IDs", "NME, %")
 CAPTION = (
-    "Speed: of the camera, over that of `facetrack demo`. Fastest step: of the face from one frame to the next, over "
-    f"its longer side. Lost: frames in which no box overlaps the face's by {FOUND_IOU:.0%}; those with less than "
-    f"{MIN_VISIBLE:.0%} of its points in the picture do not count. Numbers: given in all; one is right. NME: of the "
-    "found, over the outer eye corners' distance."
+    "Speed: of the camera, as a multiple of `facetrack demo`'s. Fastest step: of the face from one frame to the next, "
+    f"relative to its longer side. Lost: frames in which no box overlaps the face's with an IoU of {FOUND_IOU:.0%}; "
+    f"frames with less than {MIN_VISIBLE:.0%} of its points in the image do not count. Track IDs: number of IDs "
+    "assigned in the clip; 1 is correct. NME: of the tracked faces, normalised by the outer eye corners' distance."
 )
 Clip = Iterable[tuple[Frame, Sequence[tuple[Floats, float]]]]
-"""Frames with (points (68, 2) px, share of them that can be seen) of each face."""
+"""Frames with (points (68, 2) px, share of them that is visible) of each face."""
 TrackFunction = Callable[[Frame], list[Face]]
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """What one clip showed. fastest: the largest step of a face from one frame to the next, over its size. faces: that
-    were there, in frames. lost: of these, the frames without it. numbers: given in all. nme: of the found, %."""
+    """Result of one clip.
+
+    speed: of the camera, as a multiple of `facetrack demo`'s
+    fastest: largest step of a face from one frame to the next, relative to its size
+    faces: number of faces, summed over the frames
+    lost: part of them without a tracked box
+    numbers: number of track IDs assigned
+    nme: mean error of the tracked faces, %
+    """
 
     speed: float
     fps: float
@@ -49,48 +59,49 @@ class Motion:
 
 
 def virtual_camera(speed: float, fps: float = 30.0, seconds: float = 10.0, seed: int = 0) -> Clip:
-    """The clip of `facetrack demo` with a camera so many times as fast."""
+    """Yield the clip of `facetrack demo` with a camera `speed` times as fast."""
     for frame, truths in SyntheticClip(ClipOptions(fps=fps, duration_s=seconds, seed=seed, speed=speed)):
         yield frame, [(truth.points, float(truth.visible.mean())) for truth in truths]
 
 
-def measure(clip: Clip, follow: TrackFunction, speed: float, fps: float) -> Motion:
-    """Follow one clip; a face is found where a box overlaps the truth's by FOUND_IOU."""
+def measure(clip: Clip, track: TrackFunction, speed: float, fps: float) -> Motion:
+    """Track one clip; a face is tracked where a box overlaps the ground truth by FOUND_IOU."""
     faces = lost = 0
-    fastest, numbers, errors = 0.0, set(), []
+    fastest, track_ids, errors = 0.0, set(), []
     last: list[Floats] = []
     for frame, truths in clip:
-        found = follow(frame)
-        numbers |= {face.track_id for face in found}
+        tracked = track(frame)
+        track_ids |= {face.track_id for face in tracked}
         boxes = [points_box(points) for points, _ in truths]
         fastest = max([fastest, *(_step(a, b) for a, b in zip(last, boxes, strict=False))])
         last = boxes
-        for (points, seen), box in zip(truths, boxes, strict=True):
-            if seen < MIN_VISIBLE:
+        for (points, visible), box in zip(truths, boxes, strict=True):
+            if visible < MIN_VISIBLE:
                 continue
             faces += 1
-            face = _over(box, found)
+            face = _match(box, tracked)
             if face is None:
                 lost += 1
             else:
                 errors.append(float(face_error(face.landmarks.points[None], points[None])[0]))
-    return Motion(speed, fps, fastest, faces, lost, len(numbers), float(np.mean(errors)) if errors else float("nan"))
+    return Motion(speed, fps, fastest, faces, lost, len(track_ids), float(np.mean(errors)) if errors else float("nan"))
 
 
-def _over(box: Floats, found: list[Face]) -> Face | None:
-    overlaps = [float(box_iou(box[None], face.box[None])[0, 0]) for face in found]
+def _match(box: Floats, faces: list[Face]) -> Face | None:
+    """Return the face with the largest overlap, None if it is below FOUND_IOU."""
+    overlaps = [float(box_iou(box[None], face.box[None])[0, 0]) for face in faces]
     best = int(np.argmax(overlaps)) if overlaps else -1
-    return found[best] if best >= 0 and overlaps[best] >= FOUND_IOU else None
+    return faces[best] if best >= 0 and overlaps[best] >= FOUND_IOU else None
 
 
 def _step(before: Floats, after: Floats) -> float:
-    """How far a box's middle went, over its longer side."""
-    way = ((after[:2] + after[2:]) - (before[:2] + before[2:])) / 2
-    return float(np.hypot(*way) / (before[2:] - before[:2]).max())
+    """Return the displacement of a box's centre, relative to its longer side."""
+    displacement = ((after[:2] + after[2:]) - (before[:2] + before[2:])) / 2
+    return float(np.hypot(*displacement) / (before[2:] - before[:2]).max())
 
 
 def rows(motions: Sequence[Motion]) -> list[list[str]]:
-    """As text, below HEAD."""
+    """Return the rows of the table as text, its head being HEAD."""
     return [
         [
             f"{m.speed:g}", f"{100 * m.fastest:.0f}", str(m.faces), str(m.lost), f"{_lost_percent(m):.1f}",
@@ -105,13 +116,13 @@ def _lost_percent(motion: Motion) -> float:
 
 
 def save(motions: Sequence[Motion], folder: Path, command: str) -> None:
-    """report.md, figures.json and motion.png."""
+    """Write report.md, figures.json and motion.png."""
     folder.mkdir(parents=True, exist_ok=True)
     plot(motions, folder / "motion.png")
     figures = [{k: v if math.isfinite(v) else None for k, v in asdict(motion).items()} for motion in motions]
     (folder / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
     parts = [
-        f"# Fast motion, {motions[0].fps:g} frames a second\n",
+        f"# Fast motion, {motions[0].fps:g} frames per second\n",
         markdown.code(command, "sh"),
         markdown.table(HEAD, rows(motions)),
         CAPTION + "\n",
@@ -121,7 +132,7 @@ def save(motions: Sequence[Motion], folder: Path, command: str) -> None:
 
 
 def plot(motions: Sequence[Motion], path: Path) -> None:
-    """Lost frames, and below them the error, over the speed."""
+    """Draw the share of lost frames, and below it the error, over the speed."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -133,10 +144,10 @@ def plot(motions: Sequence[Motion], path: Path) -> None:
     for motion in motions:
         text = f"{motion.lost} of {motion.faces}"
         lost.annotate(text, (motion.speed, _lost_percent(motion)), (0, 6), textcoords="offset points", ha="center")
-    most = max(_lost_percent(m) for m in motions)
-    lost.set(ylabel="frames without the face, %", ylim=(0, max(1.25 * most, 1.0)))
+    highest = max(_lost_percent(m) for m in motions)
+    lost.set(ylabel="lost, % of frames", ylim=(0, max(1.25 * highest, 1.0)))
     error.plot(speeds, [m.nme for m in motions], "o-")
-    error.set(xlabel="speed of the camera", ylabel="NME of the found, %", xticks=speeds)
+    error.set(xlabel="speed of the camera", ylabel="NME of the tracked faces, %", xticks=speeds)
     error.margins(x=0.1, y=0.2)
     error.set_ylim(bottom=0)
     for axis in (lost, error):

@@ -1,4 +1,4 @@
-"""What `facetrack eval tracking` saves: report.md, figures.json, and sheets with the numbers drawn."""
+"""Report of `facetrack eval tracking`: report.md, figures.json, and contact sheets with the track IDs drawn."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from facetrain.synth.crowd.truth import ClipTruth
 
 Faces = Sequence[Sequence[Face]]
 PER_SCENE = 16
-"""Pictures of each scene's sheet."""
+"""Number of frames in each scene's contact sheet."""
 DIGITS = {"mota": 3, "motp": 3, "idf1": 3, "nme": 2}
 
 
 def cells(figures: dict[str, float]) -> list[str]:
-    """The figures of a row as text."""
+    """Format the metrics of a row."""
     return [f"{figures[name]:.{DIGITS.get(name, 0)}f}" for name in MEANING]
 
 
 def summary(scored: TrackingScores) -> list[str]:
-    """What the table does not say, in sentences."""
+    """Return sentences on re-identification and shared track IDs, which are not in the table."""
     returns = scored.returns
-    shared = ", ".join(f"number {n} by persons {people}" for n, people in scored.shared.items())
+    shared = ", ".join(f"ID {track_id} by persons {people}" for track_id, people in scored.shared.items())
     return [
-        f"returns: {sum(episode.kept for episode in returns)} of {len(returns)} under the old number",
-        f"numbers worn by several persons: {shared or 'none'}",
+        f"returns: {sum(episode.kept for episode in returns)} of {len(returns)} re-identified",
+        f"track IDs shared by several persons: {shared or 'none'}",
     ]
 
 
@@ -48,34 +48,38 @@ def save(
     title: str,
     command: str,
 ) -> None:
-    """report.md, figures.json and the sheets. faces: of each frame. frames: the clip once more, to draw on."""
+    """Write report.md, figures.json and the contact sheets.
+
+    faces: tracked faces of each frame
+    frames: frames of the clip, to draw on
+    """
     folder.mkdir(parents=True, exist_ok=True)
     save_sheets(scored, faces, truth, frames, folder)
     figures = {
         "scenes": {name: _finite(row) for name, row in scored.rows.items()},
         "returns": len(scored.returns),
         "returns_kept": sum(episode.kept for episode in scored.returns),
-        "shared_ids": {str(number): people for number, people in scored.shared.items()},
+        "shared_ids": {str(track_id): people for track_id, people in scored.shared.items()},
         "episodes": [asdict(episode) for episode in scored.episodes],
     }
     (folder / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
     sheets = [folder / f"{span.name}.png" for span in truth.scenes] + [folder / "episodes.png"]
     parts = [
-        f"# Following the faces of {title}\n",
+        f"# Face tracking in {title}\n",
         markdown.code(command),
         markdown.table(("scene", *MEANING), [(name, *cells(row)) for name, row in scored.rows.items()]),
-        markdown.table(("column", "what it is"), list(MEANING.items())),
+        markdown.table(("column", "meaning"), list(MEANING.items())),
         "".join(f"- {line}\n" for line in summary(scored)),
         "## Episodes\n",
-        markdown.table(("what", "scene", "frames", "who"), [_row(episode) for episode in scored.episodes]),
+        markdown.table(("kind", "scene", "frames", "description"), [_row(episode) for episode in scored.episodes]),
         markdown.pictures([sheet for sheet in sheets if sheet.is_file()], folder),
     ]
     (folder / "report.md").write_text("\n".join(parts))
 
 
 def _row(episode: Episode) -> tuple[str, str, str, str]:
-    one = episode.first == episode.last
-    frames = str(episode.first) if one else f"{episode.first}-{episode.last}"
+    single = episode.first == episode.last
+    frames = str(episode.first) if single else f"{episode.first}-{episode.last}"
     return episode.kind, episode.scene, frames, episode.what
 
 
@@ -84,18 +88,21 @@ def _finite(figures: dict[str, float]) -> dict[str, float | None]:
 
 
 def save_sheets(scored: TrackingScores, faces: Faces, truth: ClipTruth, frames: Iterable[Frame], folder: Path) -> None:
-    """One sheet per scene, evenly over its frames, and episodes.png: the first frame of each episode, at most 48."""
-    wanted = {
+    """Write a contact sheet per scene, of evenly spaced frames, and episodes.png, of the first frames of the episodes.
+
+    At most 48 episodes are drawn.
+    """
+    sheet_frames = {
         span.name: np.unique(np.linspace(span.first, span.last, PER_SCENE).astype(int)).tolist()
         for span in truth.scenes
     }
     episodes = scored.episodes[:48]
-    needed = {index for indices in wanted.values() for index in indices} | {episode.first for episode in episodes}
+    needed = {index for indices in sheet_frames.values() for index in indices} | {e.first for e in episodes}
     drawn: dict[int, Image] = {}
     for frame in frames:
         if frame.index in needed:
             drawn[frame.index] = draw_faces(frame.image, faces[frame.index], axes=False)
-    for name, indices in wanted.items():
+    for name, indices in sheet_frames.items():
         _save([drawn[i] for i in indices], [f"frame {i}" for i in indices], folder / f"{name}.png")
     if episodes:
         titles = [f"{e.first}: {e.kind}, {e.what}"[:44] for e in episodes]

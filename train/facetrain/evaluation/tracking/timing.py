@@ -1,8 +1,8 @@
-"""How long a 640x480 frame takes on one thread as the number of faces grows, beside one face in the same run.
+"""Time per 640x480 frame on one thread by number of faces, relative to one face in the same run.
 
-Counted is the process's own CPU time: what the frame takes on a core that nobody else uses. Timed is all of
-`FaceTracker.update`: with its looks at people (each twice a second) and its search for newcomers (every .4 s, in the
-95 %), which a live loop puts off until the result is out.
+CPU time of the process, that is the duration on an otherwise idle core, of the whole `FaceTracker.update`. It includes
+appearance embeddings (twice per second and person) and the search for untracked faces (every .4 s, which shows in the
+95th percentile); a live loop defers both until the result is delivered.
 """
 
 from __future__ import annotations
@@ -25,16 +25,21 @@ from facetrain.synth.crowd.sprites import Person
 
 COUNTS = (1, 2, 3, 4, 6, 8, 12, 16)
 FACE_PX = 60.0
-"""The same for every count, so that only the number of faces differs."""
+"""Size of a face, the same for every count, so that only the number of faces differs."""
 FPS = 30.0
 LOOP, WARM_UP, TIMED, ROUNDS = 16, 8, 60, 4
-"""Frames drawn for a count, played forward and back; frames not timed and timed in a round; rounds over all counts, so
-that a busy moment of the machine meets all alike."""
+"""Number of frames rendered for a count, played forward and backward; of untimed and of timed frames in a round; of
+rounds over all counts, which are interleaved so that other load affects all counts alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """faces: shown. followed: faces returned per frame, mean. median_ms, p95_ms: CPU time of one update."""
+    """Frame time for a number of faces.
+
+    faces: number of faces in the frame
+    followed: mean number of tracked faces per frame
+    median_ms, p95_ms: median and 95th percentile of the CPU time of one update
+    """
 
     faces: int
     followed: float
@@ -43,7 +48,7 @@ class Timing:
 
 
 def standing_scene(count: int) -> Scene:
-    """`count` people on the spot."""
+    """Return a scene of `count` people who do not move."""
     return Scene(f"{count} faces", LOOP / FPS, standing(count, FACE_PX))
 
 
@@ -54,13 +59,13 @@ def measure(
     counts: Sequence[int] = COUNTS,
     rounds: int = ROUNDS,
 ) -> list[Timing]:
-    """The first `count` people for each count. The tracker is reset before each count."""
+    """Time the tracker on the first `count` people for each count; it is reset before each count."""
     images = {}
     for count in counts:
         clip = CrowdClip([standing_scene(count)], people[:count], [background], FPS, seed=0)
         images[count] = [frame.image for frame, _ in clip]
     times_ms: dict[int, list[float]] = {count: [] for count in counts}
-    followed: dict[int, list[int]] = {count: [] for count in counts}
+    tracked: dict[int, list[int]] = {count: [] for count in counts}
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -72,71 +77,71 @@ def measure(
                     faces = tracker.update(frame)
                     if frame.index >= WARM_UP:
                         times_ms[count].append(1000 * (time.process_time() - started))
-                        followed[count].append(len(faces))
+                        tracked[count].append(len(faces))
     finally:
         cv2.setNumThreads(threads)
     return [
-        Timing(n, float(np.mean(followed[n])), *(float(v) for v in np.percentile(times_ms[n], [50, 95])))
-        for n in counts
+        Timing(n, float(np.mean(tracked[n])), *(float(v) for v in np.percentile(times_ms[n], [50, 95]))) for n in counts
     ]
 
 
 def _played(images: Sequence[Image]) -> Iterator[Frame]:
+    """Yield the frames of a round: the images forward and backward in a loop."""
     order = [*range(len(images)), *range(len(images) - 2, 0, -1)]
     for index in range(WARM_UP + TIMED):
         yield Frame(images[order[index % len(order)]], index / FPS, index)
 
 
 def slope_ms(timings: Sequence[Timing]) -> tuple[float, float]:
-    """(ms of a frame without faces, ms per face): the straight line through the medians."""
-    per_face, none = np.polyfit([t.faces for t in timings], [t.median_ms for t in timings], 1)
-    return float(none), float(per_face)
+    """Fit a straight line to the medians: (ms of a frame without faces, ms per face)."""
+    per_face_ms, base_ms = np.polyfit([t.faces for t in timings], [t.median_ms for t in timings], 1)
+    return float(base_ms), float(per_face_ms)
 
 
-HEAD = ("faces", "followed", "median, ms", "95 %, ms", "median / that of one face", "95 % / that of one face")
+HEAD = ("faces", "tracked", "median, ms", "p95, ms", "median, relative to one face", "p95, relative to one face")
 
 
 def rows(timings: Sequence[Timing]) -> list[list[str]]:
-    """As text, below HEAD; relative to the first count."""
-    one = timings[0]
+    """Return the rows of the table as text, its head being HEAD; relative to the first count."""
+    first = timings[0]
     return [
         [
             str(t.faces), f"{t.followed:.1f}", f"{t.median_ms:.2f}", f"{t.p95_ms:.2f}",
-            f"{t.median_ms / one.median_ms:.2f}", f"{t.p95_ms / one.p95_ms:.2f}",
+            f"{t.median_ms / first.median_ms:.2f}", f"{t.p95_ms / first.p95_ms:.2f}",
         ]
         for t in timings
     ]  # fmt: skip
 
 
 def save(timings: Sequence[Timing], folder: Path, command: str) -> None:
-    """report.md, figures.json and frame_time.png."""
+    """Write report.md, figures.json and frame_time.png."""
     folder.mkdir(parents=True, exist_ok=True)
     plot(timings, folder / "frame_time.png")
     (folder / "figures.json").write_text(json.dumps([asdict(t) for t in timings], indent=2) + "\n")
-    none, per_face = slope_ms(timings)
+    base_ms, per_face_ms = slope_ms(timings)
     parts = [
         "# Frame time and number of faces\n",
         markdown.code(command),
         markdown.table(HEAD, rows(timings)),
-        f"Straight line through the medians: {none:.2f} ms + {per_face:.2f} ms per face.\n",
+        f"Linear fit of the medians: {base_ms:.2f} ms + {per_face_ms:.2f} ms per face.\n",
         markdown.pictures([folder / "frame_time.png"], folder),
     ]
     (folder / "report.md").write_text("\n".join(parts))
 
 
 def plot(timings: Sequence[Timing], path: Path) -> None:
-    """Median and 95 % over the number of faces, relative to the median of the first count."""
+    """Draw median and 95th percentile over the number of faces, relative to the median of the first count."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    one = timings[0]
+    first = timings[0]
     figure = Figure(figsize=(6, 4), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
     faces = [t.faces for t in timings]
-    axis.plot(faces, [t.median_ms / one.median_ms for t in timings], "o-", label="median")
-    axis.plot(faces, [t.p95_ms / one.median_ms for t in timings], "s--", label="95 %")
-    axis.set(xlabel="faces in a 640x480 frame", ylabel=f"frame time / {one.median_ms:.1f} ms ({one.faces} face)")
+    axis.plot(faces, [t.median_ms / first.median_ms for t in timings], "o-", label="median")
+    axis.plot(faces, [t.p95_ms / first.median_ms for t in timings], "s--", label="95th percentile")
+    axis.set(xlabel="faces in a 640x480 frame", ylabel=f"frame time / {first.median_ms:.1f} ms ({first.faces} face)")
     axis.set(ylim=(0, None), xticks=faces)
     axis.grid(alpha=0.3)
     axis.legend()

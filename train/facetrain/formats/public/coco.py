@@ -1,7 +1,7 @@
-"""COCO-style keypoint JSON: images, annotations with `keypoints` [x, y, v, ...] or COCO-WholeBody's `face_kpts`.
+"""Reader of COCO-style keypoint JSON: `keypoints` [x, y, v, ...] or COCO-WholeBody's `face_kpts`.
 
 Coordinates are 0-based pixels with centres at integers, as the COCO API scores them. v is 0 not labelled (missing
-here), 1 labelled but hidden, 2 labelled and visible; in `face_kpts` it is a confidence, and 0 means not labelled.
+here), 1 labelled but occluded, 2 labelled and visible; in `face_kpts` it is a confidence, and 0 means not labelled.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ FIELDS = ("keypoints", "face_kpts")
 
 
 def read_coco(path: Path, images: Path | None = None, trim: bool = True) -> ReadResult:
-    """images: the folder that file names start from; by default the JSON's own, or one called images beside it.
+    """Read one sample per annotation.
 
-    The scheme follows from the number of points. An annotation's `attributes` (numbers and texts by name) are kept.
+    images: the folder that file names are relative to; by default the JSON's folder, or a folder images beside it or
+    one level above. The landmark scheme follows from the number of points. An annotation's `attributes` (numbers and
+    strings by name) are kept.
     """
     content = _load(path)
     folders = [images] if images else [path.parent, path.parent / "images", path.parent.parent / "images"]
-    pictures = {str(entry.get("id")): entry.get("file_name") for entry in content["images"] if isinstance(entry, dict)}
+    files = {str(entry.get("id")): entry.get("file_name") for entry in content["images"] if isinstance(entry, dict)}
     reading = Reading(path, trim)
     for index, annotation in enumerate(content["annotations"]):
         with reading.row():
             where = f"{path}: annotation {index}"
             if not isinstance(annotation, dict):
                 raise DataError(f"{where}: is {str(annotation)[:20]}; expected an object")
-            file = pictures.get(str(annotation.get("image_id")))
+            file = files.get(str(annotation.get("image_id")))
             if not isinstance(file, str):
                 raise DataError(f"{where}: its image_id {annotation.get('image_id')} is not among the images")
             sample = _sample(where, annotation, file, index, folders)
@@ -61,7 +63,7 @@ def _sample(where: str, annotation: dict[str, Any], file: str, index: int, folde
         name=f"{file}#{annotation.get('id', index)}",
         group=file,
         source="coco",
-        image=read_image(_found(where, file, folders)),
+        image=read_image(_find_image(where, file, folders)),
         points=np.where(labelled[:, None], triples[:, :2], np.float32(np.nan)).astype(np.float32),
         weight=labelled.astype(np.float32),
         scheme=topology_maps.scheme_of_count(len(triples)),
@@ -70,11 +72,11 @@ def _sample(where: str, annotation: dict[str, Any], file: str, index: int, folde
     )
 
 
-def _found(where: str, file: str, folders: list[Path]) -> Path:
+def _find_image(where: str, file: str, folders: list[Path]) -> Path:
     for folder in folders:
         if (folder / file).is_file():
             return folder / file
-    raise DataError(f"{where}: there is no picture {file} in {' or '.join(str(folder) for folder in folders)}")
+    raise DataError(f"{where}: there is no image {file} in {' or '.join(str(folder) for folder in folders)}")
 
 
 def _load(path: Path) -> dict[str, Any]:

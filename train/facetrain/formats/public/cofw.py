@@ -1,8 +1,8 @@
-"""COFW (Burgos-Artizzu et al., ICCV 2013): COFW_train_color.mat and COFW_test_color.mat, 29 points with visibility; and
-COFW-68 (Ghiasi and Fowlkes, 2014), 68 points for the test part.
+"""Reader of COFW (Burgos-Artizzu et al., ICCV 2013) and COFW-68 (Ghiasi and Fowlkes, 2014).
 
-Matlab counts pixels from 1: 1 is taken off both coordinates here, once. Pictures are RGB or grey there, BGR here.
-IsTr/IsT hold the pictures; phisTr/phisT are (N, 87): 29 x, 29 y, then 29 flags that are 1 where the point is occluded.
+COFW_train_color.mat and COFW_test_color.mat have 29 points with visibility; COFW-68 has 68 points for the test part.
+Coordinates are 1-based as in Matlab, so 1 is subtracted here. Images are RGB or grey in the file, BGR here.
+IsTr/IsT hold the images; phisTr/phisT are (N, 87): 29 x, 29 y, then 29 flags that are 1 where the point is occluded.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ N = topology_maps.N_POINTS[topology_maps.COFW_29]
 PARTS = (("IsTr", "phisTr"), ("IsT", "phisT"))
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _HDF5_OFFSET = 512
-"""Matlab 7.3 puts 512 bytes of its own before the HDF5 file."""
+"""Length of the Matlab 7.3 header that precedes the HDF5 signature."""
 
 
 def read_cofw(path: Path, points68: Path | None = None, trim: bool = True) -> ReadResult:
-    """One of COFW's .mat files. points68: the folder test_annotations of COFW-68 (1_points.mat ...), whose 68 points
-    then take the place of the 29.
+    """Read one of COFW's .mat files.
 
-    Occluded points keep their place and weight (they were labelled) and are not visible. Raises MissingExtraError where
-    the package that reads this kind of .mat is missing.
+    points68: the folder test_annotations of COFW-68 (1_points.mat ...), whose 68 points then replace the 29.
+    Occluded points keep their position and weight (they were labelled) and have visible False. Raises MissingExtraError
+    where the package that reads this .mat version is missing.
     """
     images, shapes = _load(path)
     reading = Reading(path, trim)
     if len(images) != len(shapes):
-        raise DataError(f"{path}: has {len(images)} pictures but {len(shapes)} rows of points")
+        raise DataError(f"{path}: has {len(images)} images but {len(shapes)} rows of points")
     for number, (image, shape) in enumerate(zip(images, shapes, strict=True), 1):
         with reading.row():
             where = f"{path}: face {number}"
@@ -51,7 +51,7 @@ def read_cofw(path: Path, points68: Path | None = None, trim: bool = True) -> Re
 
 
 def _points(where: str, row: NDArray[Any]) -> tuple[Floats, NDArray[np.bool_]]:
-    """(87,) -> (29, 2) points, (29,) occluded."""
+    """Split a (87,) row into (29, 2) points and a (29,) occlusion mask."""
     if row.size != 3 * N:
         raise DataError(f"{where}: has {row.size} numbers; expected {3 * N} (x, y and occlusion of {N} points)")
     x, y, occluded = row.astype(np.float32).reshape(3, N)
@@ -60,7 +60,7 @@ def _points(where: str, row: NDArray[Any]) -> tuple[Floats, NDArray[np.bool_]]:
 
 def _points68(folder: Path, number: int) -> tuple[Floats, NDArray[np.bool_]]:
     file = folder / f"{number}_points.mat"
-    values = _load_old(file)
+    values = _load_mat5(file)
     if "Points" not in values or values["Points"].shape != (topology.N_POINTS, 2):
         raise DataError(f"{file}: expected the array Points (68, 2), got {sorted(values)}")
     occluded = np.asarray(values.get("Occ", np.zeros(topology.N_POINTS))).ravel().astype(bool)
@@ -71,12 +71,12 @@ def _bgr(where: str, image: NDArray[Any]) -> Image:
     if image.ndim == 2:
         image = np.repeat(image[..., None], 3, axis=2)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise DataError(f"{where}: its picture is {image.dtype} {image.shape}; expected uint8 (H, W) or (H, W, 3)")
+        raise DataError(f"{where}: its image is {image.dtype} {image.shape}; expected uint8 (H, W) or (H, W, 3)")
     return np.ascontiguousarray(image[..., ::-1])
 
 
 def _load(path: Path) -> tuple[list[NDArray[Any]], NDArray[Any]]:
-    """(pictures, (N, 87) shapes) of a .mat of either kind."""
+    """Return (images, (N, 87) shapes) of a .mat before or of version 7.3."""
     try:
         with path.open("rb") as file:
             start = file.read(_HDF5_OFFSET + len(HDF5_MAGIC))
@@ -84,19 +84,19 @@ def _load(path: Path) -> tuple[list[NDArray[Any]], NDArray[Any]]:
         raise DataError(f"{path} cannot be read ({error.strerror}); check the path") from error
     if HDF5_MAGIC in (start[: len(HDF5_MAGIC)], start[_HDF5_OFFSET:]):
         return _load_hdf5(path)
-    values = _load_old(path)
-    images, shapes = _part(path, set(values))
+    values = _load_mat5(path)
+    images, shapes = _array_names(path, set(values))
     return [np.asarray(cell) for cell in values[images].ravel()], np.asarray(values[shapes])
 
 
-def _part(path: Path, names: set[str]) -> tuple[str, str]:
+def _array_names(path: Path, names: set[str]) -> tuple[str, str]:
     for part in PARTS:
         if names.issuperset(part):
             return part
     raise DataError(f"{path}: has {sorted(names) or 'nothing'}; expected IsTr and phisTr, or IsT and phisT")
 
 
-def _load_old(path: Path) -> dict[str, Any]:
+def _load_mat5(path: Path) -> dict[str, Any]:
     try:
         from scipy.io import loadmat
         from scipy.io.matlab import MatReadError
@@ -111,7 +111,7 @@ def _load_old(path: Path) -> dict[str, Any]:
 
 
 def _load_hdf5(path: Path) -> tuple[list[NDArray[Any]], NDArray[Any]]:
-    """Matlab 7.3 stores arrays with the axes reversed and cells as references."""
+    """Return (images, (N, 87) shapes) of a .mat of version 7.3, which stores axes reversed and cells as references."""
     try:
         import h5py  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
@@ -121,10 +121,10 @@ def _load_hdf5(path: Path) -> tuple[list[NDArray[Any]], NDArray[Any]]:
         ) from error
     try:
         with h5py.File(path, "r") as file:
-            images, shapes = _part(path, set(file))
+            images, shapes = _array_names(path, set(file))
             return list(_cells(file, images)), np.asarray(file[shapes]).T
     except OSError as error:
-        raise DataError(f"{path} is cut short or damaged ({error}); copy it again") from error
+        raise DataError(f"{path} is truncated or damaged ({error}); copy it again") from error
 
 
 def _cells(file: Any, name: str) -> Iterator[NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""dlib's XML, as its imglab writes it: <image file> with <box> and <part name x y>.
+"""Reader of dlib's XML, as its imglab writes it: <image file> with <box> and <part name x y>.
 
 Coordinates are 0-based pixels with centres at integers, as dlib draws them. Paths are relative to the XML file.
 """
@@ -18,14 +18,15 @@ from facetrain.formats.reading import Reading, ReadResult
 from facetrain.sample import Sample
 
 MAX_PARTS = 1000
-"""More points than any scheme has: the part's name is then no number of a landmark."""
+"""Upper bound above any landmark scheme: a larger part name is no landmark index."""
 
 
 def read_dlib(path: Path, trim: bool = True) -> ReadResult:
-    """Every box with parts; a picture with several gives NAME#0, NAME#1 in one group.
+    """Read one sample per box with parts; an image with several boxes gives NAME#0, NAME#1 in one group.
 
-    Parts are put in the order of their names, which are numbers in every shape predictor's set; one that a box lacks is
-    missing. Boxes marked ignore are passed over. Raises DataError where the file is no such XML.
+    Parts are sorted by their names, which are numbers in every data set for dlib's shape predictor; a part that a box
+    lacks becomes a missing point (NaN). Boxes marked ignore are skipped. Raises DataError where the file is no such
+    XML.
     """
     try:
         root = ET.parse(path).getroot()
@@ -36,7 +37,7 @@ def read_dlib(path: Path, trim: bool = True) -> ReadResult:
     images = root.findall("./images/image")
     if not images:
         raise DataError(f"{path} has no <images><image>; expected the XML of dlib's imglab")
-    count = 1 + max((_number(part) for part in root.iter("part")), default=-1)
+    count = 1 + max((_part_index(part) for part in root.iter("part")), default=-1)
     if not 0 < count <= MAX_PARTS:
         raise DataError(f"{path}: its parts are numbered up to {count - 1}; expected 0 to {MAX_PARTS - 1} at most")
     reading = Reading(path, trim)
@@ -53,13 +54,13 @@ def _add_image(reading: Reading, where: str, element: ET.Element, count: int) ->
     boxes = [box for box in element.findall("box") if box.get("ignore", "0") != "1"]
     if not boxes:
         return
-    picture = read_image(reading.path.parent / file)
+    pixels = read_image(reading.path.parent / file)
     for number, box in enumerate(boxes):
         with reading.row():
             points = _points(f"{where}, box {number}", box, count)
             name = file if len(boxes) == 1 else f"{file}#{number}"
             sample = Sample(
-                name, file, reading.path.stem, picture, points, np.ones(count, np.float32),
+                name, file, reading.path.stem, pixels, points, np.ones(count, np.float32),
                 topology_maps.scheme_of_count(count),
             )  # fmt: skip
             reading.add(f"{where}, box {number}", sample)
@@ -68,7 +69,7 @@ def _add_image(reading: Reading, where: str, element: ET.Element, count: int) ->
 def _points(where: str, box: ET.Element, count: int) -> Floats:
     points = np.full((count, 2), np.nan, np.float32)
     for part in box.findall("part"):
-        index = _number(part)
+        index = _part_index(part)
         if index < 0:
             raise DataError(f"{where}: a part is called '{part.get('name')}'; expected a number")
         try:
@@ -78,6 +79,6 @@ def _points(where: str, box: ET.Element, count: int) -> Floats:
     return points
 
 
-def _number(part: ET.Element) -> int:
+def _part_index(part: ET.Element) -> int:
     name = part.get("name", "")
     return int(name) if name.isdecimal() else -1

@@ -1,8 +1,8 @@
-"""Kaggle's Facial Keypoints Detection (2013): training.csv, test.csv, IdLookupTable.csv and the submission.
+"""Reader and writer of Kaggle's Facial Keypoints Detection (2013): training, test, lookup table, submission.
 
-Pictures are 96x96 greys in a text column; the 15 points are in pixels of them, taken as they stand (the competition
-does not say where a pixel's centre is; its tutorials draw them with centres at integers). A missing coordinate is
-an empty cell. Rows carry no names: they are numbered from 1, and each is its own group.
+Images are 96x96 grey values in a text column; the 15 points are in image pixels, used unchanged (the competition does
+not define the pixel centre; its tutorials draw with centres at integers). A missing coordinate is an empty cell. Rows
+have no names: they are numbered from 1, and each is its own group.
 """
 
 from __future__ import annotations
@@ -27,21 +27,23 @@ from facetrain.sample import Sample, as_scheme, face_extent
 
 SIDE_PX = 96
 COLUMNS: tuple[str, ...] = tuple(f"{name}_{axis}" for name in topology_maps.KAGGLE_NAMES for axis in "xy")
-"""The 30 coordinate columns, in Kaggle's order."""
+"""The 30 coordinate columns in Kaggle's order."""
 SOURCE = "kaggle"
 FRAME_SIZE = 1.12
-"""Side of the crop, in extents of the 68 points around the mean of the 15, that makes a labelled face look like
-Kaggle's: in its training rows the eyes' centres lie at (66.4, 37.7) and (30.3, 38.0) px on average; HELEN's come to
-(65.3, 37.9) and (29.0, 38.5). The box's centre would not do: it moves against the eyes as the head turns."""
+"""Side of the crop around the mean of the 15 points, in extents of the 68, that frames a labelled face as Kaggle does.
+
+In Kaggle's training rows the eye centres lie at (66.4, 37.7) and (30.3, 38.0) px on average; HELEN's faces cropped so
+have them at (65.3, 37.9) and (29.0, 38.5). The bounding box's centre is no substitute: it shifts relative to the eyes
+as the head turns."""
 FRAME_JITTER = 0.035
-"""Unsteadiness of that crop, which gives the eyes' centres Kaggle's standard deviation of about 3 px."""
+"""Jitter of that crop, in extents, which gives the eye centres Kaggle's standard deviation of about 3 px."""
 
 
 def read_kaggle(path: Path) -> ReadResult:
-    """training.csv, or test.csv (which has no coordinates: points NaN, weight 0). `path` may be the folder, for its
-    training.csv.
+    """Read training.csv, or test.csv (no coordinates: points NaN, weight 0).
 
-    A row that cannot be used is listed with its line. Raises DataError where a column is missing.
+    path: the file, or the folder for its training.csv. Unusable rows are listed as problems with their line. Raises
+    DataError where a column is missing.
     """
     path = path / "training.csv" if path.is_dir() else path
     columns, rows = read_table(path)
@@ -64,7 +66,7 @@ def read_kaggle(path: Path) -> ReadResult:
 
 
 def _points(where: str, row: Mapping[str, str | None]) -> Floats:
-    """(15, 2), NaN where a cell is empty."""
+    """Parse a row's (15, 2) points; empty cells are NaN."""
     values = []
     for column in COLUMNS:
         cell = row[column]
@@ -78,7 +80,7 @@ def _points(where: str, row: Mapping[str, str | None]) -> Floats:
 
 
 def _image(where: str, text: str | None) -> Image:
-    """96x96 greys as text -> (96, 96, 3) BGR."""
+    """Parse 96x96 grey values in text into a (96, 96, 3) BGR image."""
     words = (text or "").split()
     if len(words) != SIDE_PX**2:
         raise DataError(f"{where}: its Image has {len(words)} values; expected {SIDE_PX**2} (96x96 greys)")
@@ -92,25 +94,25 @@ def _image(where: str, text: str | None) -> Image:
 
 
 def as_kaggle(sample: Sample) -> Sample:
-    """A sample with 68 points (or another scheme that maps to them) as Kaggle would have it: the face framed as its
-    detector did, 96x96 grey, 15 points. One that is so already stays as it is.
+    """Convert a sample to Kaggle's form: the face framed as in its data set, 96x96 grey, 15 points.
 
-    Raises DataError where the points do not map.
+    sample: with 68 points, or a scheme that maps to them. A sample in Kaggle's form is returned unchanged. Raises
+    DataError where the points do not map.
     """
     if sample.scheme == topology_maps.KAGGLE_15 and sample.image.shape[:2] == (SIDE_PX, SIDE_PX):
         return sample
     extent = face_extent(as_scheme(sample, topology.SCHEME).points)
-    fifteen = as_scheme(sample, topology_maps.KAGGLE_15)
-    crop = jittered_square(np.nanmean(fifteen.points, axis=0), extent, FRAME_SIZE, FRAME_JITTER, sample.name)
+    converted = as_scheme(sample, topology_maps.KAGGLE_15)
+    crop = jittered_square(np.nanmean(converted.points, axis=0), extent, FRAME_SIZE, FRAME_JITTER, sample.name)
     grey = cv2.cvtColor(cut(sample.image, crop, SIDE_PX), cv2.COLOR_BGR2GRAY)
-    points = transform(fifteen.points, crop_matrix(crop, SIDE_PX))
-    return replace(fifteen, points=points, image=np.repeat(np.asarray(grey)[..., None], 3, axis=2))
+    points = transform(converted.points, crop_matrix(crop, SIDE_PX))
+    return replace(converted, points=points, image=np.repeat(np.asarray(grey)[..., None], 3, axis=2))
 
 
 def write_kaggle(samples: Sequence[Sample], path: Path) -> list[str]:
-    """Write training.csv. Samples are framed by `as_kaggle`; what cannot be is returned as a list of problems.
+    """Write training.csv from samples converted by `as_kaggle`.
 
-    Raises DataError where not one sample can be written.
+    Returns one problem per sample that cannot be converted. Raises DataError where no sample can be written.
     """
     problems, written = [], 0
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,28 +138,28 @@ def write_kaggle(samples: Sequence[Sample], path: Path) -> list[str]:
 def write_submission(predicted: Mapping[str, NDArray[np.floating]], lookup: Path, path: Path) -> None:
     """Write the submission that IdLookupTable.csv asks for.
 
-    predicted: ImageId -> (15, 2) px; values are clipped to the picture, 0..96. Raises DataError where the table asks
-    for a picture or a column that there is none of, or a value is not a number.
+    predicted: ImageId -> (15, 2) px; values are clipped to the image, 0..96. Raises DataError where the table asks for
+    an image without prediction or an unknown column, or a predicted value is not finite.
     """
     columns, rows = read_table(lookup)
     require(lookup, columns, ("RowId", "ImageId", "FeatureName"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = list(_submitted(predicted, lookup, rows))
+    lines = list(_submission_rows(predicted, lookup, rows))
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("RowId", "Location"), *lines])
 
 
-def _submitted(
+def _submission_rows(
     predicted: Mapping[str, NDArray[np.floating]], lookup: Path, rows: Iterable[tuple[int, dict[str, str]]]
 ) -> Iterable[tuple[str, str]]:
-    places = {column: index for index, column in enumerate(COLUMNS)}
+    column_index = {column: index for index, column in enumerate(COLUMNS)}
     for line, row in rows:
         image, feature = row["ImageId"], row["FeatureName"]
-        if feature not in places:
+        if feature not in column_index:
             raise DataError(f"{lookup}:{line}: asks for '{feature}', which is no column of training.csv")
         if image not in predicted:
-            raise DataError(f"{lookup}:{line}: asks for picture {image}, for which there is no prediction")
-        value = float(np.asarray(predicted[image]).reshape(-1)[places[feature]])
+            raise DataError(f"{lookup}:{line}: asks for image {image}, for which there is no prediction")
+        value = float(np.asarray(predicted[image]).reshape(-1)[column_index[feature]])
         if not np.isfinite(value):
-            raise DataError(f"{lookup}:{line}: the prediction of '{feature}' for picture {image} is {value}")
+            raise DataError(f"{lookup}:{line}: the prediction of '{feature}' for image {image} is {value}")
         yield row["RowId"], f"{min(max(value, 0.0), float(SIDE_PX)):.4f}"

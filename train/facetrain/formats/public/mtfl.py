@@ -1,9 +1,11 @@
-"""MTFL (Zhang et al., Facial Landmark Detection by Deep Multi-task Learning, ECCV 2014) and its AFLW part: five points
-with gender, smile, glasses and pose. As the authors' text files, and as the pack mtfl.zip + mtfl.csv.
+"""Readers of MTFL with its AFLW part: five landmarks, gender, smile, glasses and pose.
 
-The authors' left is the picture's left: their left eye is the person's right one, so their order is ours. Their text
-files come from Matlab: 1 is taken off both coordinates there, once. The pack's coordinates are taken as they stand, as
-its README says (pixel centres at integers).
+Source: Zhang et al., Facial Landmark Detection by Deep Multi-task Learning, ECCV 2014. Two forms are read: the authors'
+text files, and the pack mtfl.zip + mtfl.csv.
+
+Left means image left in MTFL: its left eye is the person's right eye, so the point order equals ours. The text files
+have Matlab's 1-based coordinates, from which 1 is subtracted here. The pack's coordinates are used unchanged: its
+README states pixel centres at integers.
 
 Attributes: `male` 0/1, `smile` 0/1, `glasses` 0/1, `pose_bin` 1-5 (left profile, left, frontal, right, right profile,
 in the authors' words), and `split` training/testing.
@@ -36,8 +38,10 @@ POSE_BINS = range(1, 6)
 
 
 def read_mtfl_text(path: Path, images: Path | None = None, trim: bool = True) -> ReadResult:
-    """The authors' training.txt or testing.txt: path x1..x5 y1..y5 gender smile glasses pose. images: the folder that
-    the paths start from, by default the file's own."""
+    """Read the authors' training.txt or testing.txt: path x1..x5 y1..y5 gender smile glasses pose.
+
+    images: the folder that the paths are relative to, by default the text file's folder.
+    """
     images = images or path.parent
     split = "testing" if "test" in path.stem.lower() else "training"
     reading = Reading(path, trim)
@@ -60,8 +64,11 @@ def read_mtfl_text(path: Path, images: Path | None = None, trim: bool = True) ->
 
 
 def read_mtfl_pack(path: Path, trim: bool = True) -> ReadResult:
-    """mtfl.csv with mtfl.zip beside it. Where the table says that the points are wrong (pts_ok 0) they are missing, and
-    the attributes stay: the table's own word, so no problem."""
+    """Read mtfl.csv and the mtfl.zip beside it.
+
+    Rows whose table entry marks the points as wrong (pts_ok 0) keep their attributes but have no points; this is not
+    reported as a problem.
+    """
     columns, rows = read_table(path)
     require(path, columns, ("path", "split", "pts_ok", *COORDINATES, *LABELS))
     reading = Reading(path, trim)
@@ -87,7 +94,7 @@ def _points(where: str, row: Row) -> tuple[Floats, Floats, str]:
 
 
 def _attributes(where: str, values: list[float]) -> Attributes:
-    """gender 1 male 2 female, smile and glasses 1 yes 2 no, pose 1-5; nan is unknown and left out."""
+    """Convert MTFL's codes: gender 1 male 2 female, smile and glasses 1 yes 2 no, pose 1-5; NaN is omitted."""
     known = {name: value for name, value in zip(ATTRIBUTES, values, strict=True) if not math.isnan(value)}
     for name, value in known.items():
         if value not in (POSE_BINS if name == "pose_bin" else (1, 2)):

@@ -1,4 +1,4 @@
-"""iBUG's .pts files beside pictures: 300-W, Menpo, HELEN, LFPW, AFW, one's own.
+"""Reader and writer of iBUG's .pts landmark files beside images: 300-W, Menpo, HELEN, LFPW, AFW, user data.
 
     version: 1
     n_points: 68
@@ -7,9 +7,9 @@
     ...
     }
 
-The header may be missing: then the file is the coordinates alone, one pair a line. The format is Matlab's, so the
-centre of the top left pixel is (1, 1) (Menpo's reader and writer treat it so): 1 is taken off both coordinates here,
-once. A tool that writes 0-based .pts needs `first_px=0`.
+The header is optional: a file without it holds only coordinates, one pair per line. Coordinates are 1-based as in
+Matlab, the centre of the top-left pixel is (1, 1) (Menpo's reader and writer agree), so 1 is subtracted here. Files of
+a tool that writes 0-based .pts need `first_px=0`.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ FIRST_PX = 1.0
 
 
 def read_pts_folder(path: Path, trim: bool = True, first_px: float = FIRST_PX) -> ReadResult:
-    """Every .pts below a folder with the picture of the same name beside it; the scheme follows from the count.
+    """Read every .pts below a folder with the image of the same name beside it.
 
-    name: path below the folder. group: the picture itself.
+    The landmark scheme follows from the number of points. Sample name: path below the folder; group: the image.
     """
     files = folder_files(path, "*.pts")
     if not files:
-        raise DataError(f"{path} holds no .pts files; expected pictures with a .pts of the same name beside each")
+        raise DataError(f"{path} holds no .pts files; expected images with a .pts of the same name beside each")
     reading = Reading(path, trim)
     for file in files:
         with reading.row():
             points = read_pts(file, first_px)
-            picture = find_picture(file)
+            image_file = find_picture(file)
             sample = Sample(
-                name=picture.relative_to(path).as_posix(),
-                group=picture.relative_to(path).as_posix(),
+                name=image_file.relative_to(path).as_posix(),
+                group=image_file.relative_to(path).as_posix(),
                 source=path.name,
-                image=read_image(picture),
+                image=read_image(image_file),
                 points=points,
                 weight=np.ones(len(points), np.float32),
                 scheme=topology_maps.scheme_of_count(len(points)),
@@ -56,22 +56,25 @@ def read_pts_folder(path: Path, trim: bool = True, first_px: float = FIRST_PX) -
 
 
 def read_pts(file: Path, first_px: float = FIRST_PX) -> Floats:
-    """(K, 2) px with pixel centres at integers. Raises DataError naming the line that cannot be read."""
+    """Read the (K, 2) points of one file, px with pixel centres at integers.
+
+    Raises DataError that names the line which cannot be read.
+    """
     lines = [(number, line.strip()) for number, line in enumerate(read_lines(file), 1) if line.strip()]
     declared = None
     if any(line == "{" for _, line in lines):
-        declared, lines = _body(file, lines)
+        declared, lines = _parse_header(file, lines)
     rows = [numbers(f"{file}:{number}", line.replace(",", " ").split(), 2) for number, line in lines]
     if not rows or (declared is not None and len(rows) != declared):
         raise DataError(f"{file}: has {len(rows)} points; expected {declared if declared is not None else 'some'}")
     return np.array(rows, np.float32) - np.float32(first_px)
 
 
-def _body(file: Path, lines: list[tuple[int, str]]) -> tuple[int | None, list[tuple[int, str]]]:
-    """(declared number of points, the lines between the braces)."""
+def _parse_header(file: Path, lines: list[tuple[int, str]]) -> tuple[int | None, list[tuple[int, str]]]:
+    """Return (declared number of points or None, the numbered lines between the braces)."""
     texts = [line for _, line in lines]
     if "}" not in texts:
-        raise DataError(f"{file}: has no closing brace; it is cut short")
+        raise DataError(f"{file}: has no closing brace; it is truncated")
     start, end = texts.index("{"), texts.index("}")
     declared = None
     for number, line in lines[:start]:
@@ -85,16 +88,16 @@ def _body(file: Path, lines: list[tuple[int, str]]) -> tuple[int | None, list[tu
 
 
 def write_pts(file: Path, points: Floats, first_px: float = FIRST_PX) -> None:
-    """(K, 2) px -> a .pts with the header."""
+    """Write (K, 2) points in px as a .pts file with header."""
     rows = [f"{x:.4f} {y:.4f}" for x, y in points + np.float32(first_px)]
     file.write_text("\n".join(["version: 1", f"n_points: {len(points)}", "{", *rows, "}"]) + "\n", encoding="utf-8")
 
 
 def find_picture(file: Path) -> Path:
-    """The picture with the same name as a label file. Raises DataError where there is none."""
+    """Return the image with the same stem as a label file. Raises DataError where there is none."""
     for suffix in sorted(IMAGE_SUFFIXES):
         for name in (suffix, suffix.upper()):
-            picture = file.with_suffix(name)
-            if picture.is_file():
-                return picture
-    raise DataError(f"{file}: there is no picture of the same name beside it")
+            image_file = file.with_suffix(name)
+            if image_file.is_file():
+                return image_file
+    raise DataError(f"{file}: there is no image of the same name beside it")

@@ -1,13 +1,13 @@
-"""TFRecord shards of tf.train.Example, through the package `tfrecord` (extra `tfrecord`): no TensorFlow needed.
+"""Reader of TFRecord shards of tf.train.Example by the package `tfrecord` (extra `tfrecord`), without TensorFlow.
 
-Three layouts of points are known:
-- `label/marks`: 2K floats x0 y0 x1 y1 ..., divided by the picture's size (the layout of the tutorials around TF
+Three landmark layouts are supported:
+- `label/marks`: 2K floats x0 y0 x1 y1 ..., divided by the image size (the layout of the tutorials around TF
   estimators): px = value * size, pixel centres at integers;
 - `points`: 2K floats x0 y0 x1 y1 ... in px, pixel centres at integers, nan for missing;
 - `image/object/keypoint/x` and `/y`: K floats each, 0..1 from edge to edge (TensorFlow's object detection):
   px = value * size - 0.5.
-The picture is `image/encoded` (JPEG, PNG), its name `image/filename`. Other single numbers and texts under `attribute/`
-become attributes; `split` is taken from the shard's name: train, validation or test.
+The image is `image/encoded` (JPEG, PNG), its name `image/filename`. Scalars and strings under `attribute/` become
+attributes; `split` is derived from the shard's file name: train, validation or test.
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ PREFIX = "attribute/"
 
 
 def read_tfrecord(path: Path, trim: bool = True) -> ReadResult:
-    """One shard, or all shards below a folder. Raises MissingExtraError where the reader is not installed, DataError
-    where there is no shard; a shard that breaks off gives what it holds and is listed."""
+    """Read one shard, or all shards below a folder.
+
+    The records before the defect of a truncated shard are kept, and the shard is listed as a problem. Raises
+    MissingExtraError where the package `tfrecord` is not installed, DataError where there is no shard.
+    """
     shards = [path] if path.is_file() else sorted(file for file in path.rglob(PATTERN) if file.is_file())
     if not shards:
         raise DataError(f"{path} holds no TFRecord shard (*.tfrecord); check the path")
@@ -47,7 +50,7 @@ def read_tfrecord(path: Path, trim: bool = True) -> ReadResult:
 
 
 def split_of(shard: Path) -> str:
-    """train, validation or test by the shard's name; "" where it does not say."""
+    """Return train, validation or test by the shard's file name; "" where the name has none of them."""
     name = shard.name.lower()
     return next((split for split in SPLITS if split[:3] in name), "")
 
@@ -66,7 +69,7 @@ def _examples(shard: Path) -> Iterator[dict[str, Any]]:
     try:
         yield from example_loader(str(shard), None, compression_type=kind)
     except (RuntimeError, DecodeError, OSError, EOFError, MemoryError, OverflowError, IndexError) as error:
-        raise DataError(f"{shard}: breaks off or is no TFRecord file ({error}); copy it again") from error
+        raise DataError(f"{shard}: is truncated or no TFRecord file ({error}); copy it again") from error
 
 
 def _sample(where: str, shard: Path, index: int, example: dict[str, Any]) -> Sample:
@@ -96,7 +99,7 @@ def _points(where: str, example: dict[str, Any], image: Image) -> Floats:
             x, y = (np.asarray(example[f"image/object/keypoint/{axis}"], np.float32) for axis in "xy")
             return np.stack([x, y], axis=1) * size - np.float32(0.5)
     except (KeyError, ValueError) as error:
-        raise DataError(f"{where}: its points do not pair up ({error})") from error
+        raise DataError(f"{where}: its point coordinates do not form (x, y) pairs ({error})") from error
     return NO_POINTS
 
 

@@ -1,6 +1,6 @@
-"""300-VW (Shen et al., ICCVW 2015): folders with vid.avi and annot/000001.pts, one for each frame from 1.
+"""Reader of 300-VW (Shen et al., ICCVW 2015): folders with vid.avi and annot/000001.pts, one per frame from 1.
 
-The .pts are 1-based as everywhere (see `pts`). Neighbouring frames hardly differ, so by default every tenth is read.
+The .pts are 1-based as everywhere (see `pts`). Neighbouring frames hardly differ, so by default every 10th is read.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ VIDEO = "vid.*"
 
 
 def read_300vw(path: Path, every: int = EVERY, trim: bool = True) -> ReadResult:
-    """One such folder, or a folder of them. every: read each so-manieth frame, from the first.
+    """Read one clip folder, or a folder of clip folders.
 
-    group: the clip's folder. Frames without a .pts and labels beyond the video's end are listed.
+    every: read every Nth frame, starting with the first. The group is the clip. Frames without a .pts and labels beyond
+    the video's end are listed as problems.
     """
     clips = sorted({file.parent for file in folder_files(path, VIDEO) if (file.parent / "annot").is_dir()})
     if not clips:

@@ -1,7 +1,7 @@
-"""WFLW (Wu et al., CVPR 2018): one line a face in list_98pt_rect_attr_*.txt, pictures in WFLW_images.
+"""Reader of WFLW (Wu et al., CVPR 2018): one line per face in list_98pt_rect_attr_*.txt, images in WFLW_images.
 
-A line is 196 coordinates, the box x0 y0 x1 y1, six attributes 0/1 and the picture's path; the shorter list_98pt_*.txt
-has coordinates and path alone. Coordinates are 0-based pixels with centres at integers.
+A line is 196 coordinates, the box x0 y0 x1 y1, six attributes 0/1 and the image path; the shorter list_98pt_*.txt
+has only coordinates and path. Coordinates are 0-based pixels with centres at integers.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from facetrain.formats.reading import Reading, ReadResult, numbers, read_lines
 from facetrain.sample import Sample
 
 ATTRIBUTES = ("large_pose", "expression", "illumination", "make_up", "occlusion", "blur")
-"""The six attributes in the file's order, each 0 or 1 (WFLW's `pose` is called large_pose here: MTFL's differs)."""
+"""The six attributes in file order, each 0 or 1 (WFLW's `pose` is called large_pose here: MTFL's pose is a bin)."""
 N_COORDINATES = 2 * topology_maps.N_POINTS[topology_maps.WFLW_98]
 LONG, SHORT = N_COORDINATES + 4 + len(ATTRIBUTES) + 1, N_COORDINATES + 1
 
 
 def read_wflw(path: Path, images: Path | None = None, trim: bool = True) -> ReadResult:
-    """One list file. images: the folder WFLW_images; by default looked for beside the list and in three folders
-    above.
+    """Read one list file.
 
-    name: path#line, since a picture may show many labelled faces. group: the picture.
+    images: the folder WFLW_images; by default searched beside the list and in the three folders above it.
+    Sample names are path#line, since an image may hold many labelled faces; the group is the image.
     """
     images = images or _images_folder(path)
     reading = Reading(path, trim)

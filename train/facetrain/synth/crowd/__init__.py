@@ -1,1 +1,1 @@
-"""A generated clip of several people whose truth is known: they cross, leave, come back, are covered and turn away."""
+"""Synthetic clip of several people with ground truth: crossings, exits and returns, occlusions, large yaw."""

@@ -1,4 +1,4 @@
-"""Draws the scenes of a script: people before a photograph, the farthest first, and what is true of every frame."""
+"""Compositing of a script's scenes, people over a photograph from back to front, with the ground truth per frame."""
 
 from __future__ import annotations
 
@@ -12,43 +12,47 @@ from numpy.typing import NDArray
 from facetrack.geometry import points_box, transform
 from facetrack.types import Floats, Frame, Image
 from facetrain.synth.crowd import script
-from facetrain.synth.crowd.script import SIZE, Board, Key, Role, Scene
+from facetrain.synth.crowd.script import SIZE, Key, Occluder, Role, Scene
 from facetrain.synth.crowd.sprites import Person, Sprite
 from facetrain.synth.crowd.truth import PRESENT_SHARE, PRESENT_YAW_DEG, FaceTruth, Span
 
 NOISE_SIGMA = 2.0
-"""Of the sensor, in grey levels."""
-NOISE_ROOM = 64
-"""Each frame takes another part of one field of noise, which is larger than the picture by this."""
-BOARD_COLOUR = (96.0, 118.0, 132.0)
+"""Standard deviation of the sensor noise, in grey levels."""
+NOISE_MARGIN = 64
+"""Margin in px by which the noise field exceeds the frame: each frame uses another part of one field."""
+OCCLUDER_COLOUR = (96.0, 118.0, 132.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """What one thing adds to the picture: a part of it from (x0, y0) on, (h, w, 4) float32, BGR times cover, and cover
-    0..1."""
+    """One layer of a frame.
+
+    x0, y0: its top-left px in the frame.
+    bgra: (h, w, 4) float32, BGR premultiplied by the opacity, and the opacity 0..1.
+    """
 
     x0: int
     y0: int
-    picture: Floats
+    bgra: Floats
 
     def composite_onto(self, canvas: Floats) -> None:
-        height, width = self.picture.shape[:2]
+        height, width = self.bgra.shape[:2]
         part = canvas[self.y0 : self.y0 + height, self.x0 : self.x0 + width]
-        part *= 1 - self.picture[..., 3:]
-        part += self.picture[..., :3]
+        part *= 1 - self.bgra[..., 3:]
+        part += self.bgra[..., :3]
 
-    def subtract_from(self, seen: Floats) -> None:
-        """Multiply `seen` (H, W) by what this lets through."""
-        height, width = self.picture.shape[:2]
-        seen[self.y0 : self.y0 + height, self.x0 : self.x0 + width] *= 1 - self.picture[..., 3]
+    def subtract_from(self, visibility: Floats) -> None:
+        """Multiply `visibility` (H, W) by the layer's transparency."""
+        height, width = self.bgra.shape[:2]
+        visibility[self.y0 : self.y0 + height, self.x0 : self.x0 + width] *= 1 - self.bgra[..., 3]
 
 
 class CrowdClip:
-    """Iterate for (Frame, faces that are true of it); `render(index)` draws any one frame, the same each time.
+    """Synthetic clip; iterating yields (Frame, its ground-truth faces), `render(index)` any frame, reproducibly.
 
-    people: one for each role, in the scenes' order. backgrounds: one photograph (H, W, 3) for each scene. Raises
-    ValueError where there are too few of either.
+    people: one for each role, in the scenes' order.
+    backgrounds: one photograph (H, W, 3) for each scene.
+    Raises ValueError where the number of either does not match.
     """
 
     def __init__(
@@ -62,9 +66,9 @@ class CrowdClip:
             )
         self.fps, self.seed = fps, seed
         self._people = people
-        self._backgrounds = [fill_picture(image) for image in backgrounds]
+        self._backgrounds = [fill_frame(image) for image in backgrounds]
         self._scenes = scenes
-        shape = (SIZE[1] + NOISE_ROOM, SIZE[0] + NOISE_ROOM, 3)
+        shape = (SIZE[1] + NOISE_MARGIN, SIZE[0] + NOISE_MARGIN, 3)
         self._noise = NOISE_SIGMA * np.random.default_rng((seed, 3)).standard_normal(shape, np.float32)
         self.spans: list[Span] = []
         self._first_person: list[int] = []
@@ -83,42 +87,43 @@ class CrowdClip:
             yield self.render(index)
 
     def render(self, index: int) -> tuple[Frame, tuple[FaceTruth, ...]]:
-        """Frame `index` at index / fps seconds; persons count from 1."""
+        """Render frame `index`, at index / fps seconds, with its faces; persons are numbered from 1."""
         number = next(i for i, span in enumerate(self.spans) if index <= span.last)
         scene, time_s = self._scenes[number], (index - self.spans[number].first) / self.fps
         layers: list[Layer | None] = []
         faces: list[tuple[int, int, Sprite, Key, Floats]] = []
         person = self._first_person[number]
-        for thing in scene.layers:
-            key = script.at(thing.keys, time_s)
-            if isinstance(thing, Board):
-                layers.append(_board(thing, key))
+        for role in scene.layers:
+            key = script.interpolate(role.keys, time_s)
+            if isinstance(role, Occluder):
+                layers.append(_occluder_layer(role, key))
                 continue
             sprite = self._people[person].sprite(key.yaw_deg)
             person += 1
-            matrix = _placing(sprite, key, self._sway(thing, person, time_s))
-            layers.append(placed(sprite.picture, matrix))
+            matrix = _sprite_to_frame(sprite, key, self._sway(role, person, time_s))
+            layers.append(warp_sprite(sprite.bgra, matrix))
             faces.append((len(layers), person, sprite, key, transform(sprite.points, matrix)))
-        image = self._film(self._backgrounds[number], layers, index)
-        truths = (_truth(who, sprite, key, points, layers[after:]) for after, who, sprite, key, points in faces)
-        return Frame(image, index / self.fps, index), tuple(truth for truth in truths if _meets_picture(truth))
+        image = self._composite(self._backgrounds[number], layers, index)
+        # Of each face: the number of layers up to it (those after it are in front), and its data.
+        truths = (_face_truth(person, sprite, key, points, layers[n:]) for n, person, sprite, key, points in faces)
+        return Frame(image, index / self.fps, index), tuple(truth for truth in truths if _overlaps_frame(truth))
 
     def _sway(self, role: Role, person: int, time_s: float) -> NDArray[np.float64]:
         rng = np.random.default_rng((self.seed, 2, person))
         return script.sway(role, rng, np.array([time_s]))[0]
 
-    def _film(self, background: Image, layers: Sequence[Layer | None], index: int) -> Image:
+    def _composite(self, background: Image, layers: Sequence[Layer | None], index: int) -> Image:
         canvas = background.astype(np.float32)
         for layer in layers:
             if layer is not None:
                 layer.composite_onto(canvas)
-        x, y = np.random.default_rng((self.seed, 3, index)).integers(0, NOISE_ROOM, 2)
+        x, y = np.random.default_rng((self.seed, 3, index)).integers(0, NOISE_MARGIN, 2)
         canvas += self._noise[y : y + SIZE[1], x : x + SIZE[0]]
         return np.asarray(cv2.convertScaleAbs(np.maximum(canvas, 0, out=canvas)), np.uint8)
 
 
-def fill_picture(image: Image) -> Image:
-    """The middle of a photograph, filling the whole picture, a little out of focus."""
+def fill_frame(image: Image) -> Image:
+    """Crop and scale the photograph's middle to the frame size, slightly defocused."""
     scale = max(SIZE[0] / image.shape[1], SIZE[1] / image.shape[0])
     size = max(SIZE[0], round(image.shape[1] * scale)), max(SIZE[1], round(image.shape[0] * scale))
     large = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
@@ -126,19 +131,19 @@ def fill_picture(image: Image) -> Image:
     return np.asarray(cv2.blur(large[y : y + SIZE[1], x : x + SIZE[0]], (3, 3)), dtype=np.uint8)
 
 
-def _placing(sprite: Sprite, key: Key, sway: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(2, 3) sprite px -> picture px: its centre to the key's place, turned clockwise by the sway."""
+def _sprite_to_frame(sprite: Sprite, key: Key, sway: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (2, 3) map from sprite px to frame px: centre to the keyframe, rotated clockwise by the sway."""
     scale, roll = key.size_px / sprite.size_px, np.deg2rad(sway[2])
     linear = scale * np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
     return np.column_stack([linear, np.array([key.x, key.y]) + sway[:2] - linear @ sprite.centre])
 
 
-def placed(picture: Floats, matrix: NDArray[np.float64]) -> Layer | None:
-    """A sprite's picture (h, w, 4) under a map to picture px; None where that is outside the picture.
+def warp_sprite(bgra: Floats, matrix: NDArray[np.float64]) -> Layer | None:
+    """Warp a sprite's (h, w, 4) image into the frame by a (2, 3) map; None where it lies outside the frame.
 
-    Reduced, it is averaged down first by a whole factor: bilinear sampling alone would skip pixels and shimmer.
+    Before a strong reduction the sprite is area-averaged by a whole factor: bilinear sampling alone would alias.
     """
-    height, width = picture.shape[:2]
+    height, width = bgra.shape[:2]
     corners = transform(np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]]), matrix)
     x0, y0 = np.maximum(np.floor(corners.min(axis=0)).astype(int), 0)
     x1, y1 = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 1, SIZE)
@@ -147,46 +152,49 @@ def placed(picture: Floats, matrix: NDArray[np.float64]) -> Layer | None:
     shrink = int(1 / np.sqrt(abs(np.linalg.det(matrix[:, :2]))) + 1e-9)
     if shrink >= 2:
         columns, rows = width // shrink, height // shrink
-        part = picture[: rows * shrink, : columns * shrink]
-        picture = np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
-        # The centre of reduced pixel (i, j) is at shrink * i + (shrink - 1) / 2 of the full one.
+        part = bgra[: rows * shrink, : columns * shrink]
+        bgra = np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+        # Reduced pixel i has its centre at shrink * i + (shrink - 1) / 2 in the full-size image.
         shift = matrix[:, :2] @ np.full(2, (shrink - 1) / 2) + matrix[:, 2]
         matrix = np.column_stack([shrink * matrix[:, :2], shift])
     moved = matrix - np.array([[0, 0, x0], [0, 0, y0]])
-    return Layer(int(x0), int(y0), np.asarray(cv2.warpAffine(picture, moved, (int(x1 - x0), int(y1 - y0))), np.float32))
+    return Layer(int(x0), int(y0), np.asarray(cv2.warpAffine(bgra, moved, (int(x1 - x0), int(y1 - y0))), np.float32))
 
 
-def _board(board: Board, key: Key) -> Layer | None:
-    width, height = board.size
+def _occluder_layer(occluder: Occluder, key: Key) -> Layer | None:
+    width, height = occluder.size
     x0, y0 = np.maximum(np.rint([key.x - width / 2, key.y - height / 2]).astype(int), 0)
     x1, y1 = np.minimum(np.rint([key.x + width / 2, key.y + height / 2]).astype(int), SIZE)
     if x1 <= x0 or y1 <= y0:
         return None
     plate = np.ones((y1 - y0, x1 - x0, 4), np.float32)
-    plate[..., :3] = BOARD_COLOUR
+    plate[..., :3] = OCCLUDER_COLOUR
     return Layer(int(x0), int(y0), plate)
 
 
-def _truth(person: int, sprite: Sprite, key: Key, points: Floats, before: Sequence[Layer | None]) -> FaceTruth:
-    visible = sprite.shown * visible_share(points, [layer for layer in before if layer is not None])
+def _face_truth(person: int, sprite: Sprite, key: Key, points: Floats, in_front: Sequence[Layer | None]) -> FaceTruth:
+    visible = sprite.shown * visible_share(points, [layer for layer in in_front if layer is not None])
     present = visible >= PRESENT_SHARE and abs(key.yaw_deg) <= PRESENT_YAW_DEG
     return FaceTruth(person, points, visible, bool(present))
 
 
-def visible_share(points: Floats, before: Sequence[Layer]) -> float:
-    """0..1: how much of the convex hull of (N, 2) points is in the picture and not covered by the layers before it."""
+def visible_share(points: Floats, in_front: Sequence[Layer]) -> float:
+    """Return the share (0..1) of the points' convex hull inside the frame and not occluded by the layers in front.
+
+    points: (N, 2) px.
+    """
     low, high = np.floor(points.min(axis=0)).astype(int), np.ceil(points.max(axis=0)).astype(int) + 1
     hull = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
     cv2.fillConvexPoly(hull, cv2.convexHull(np.rint((points - low) * 16).astype(np.int32)), 1, cv2.LINE_8, 4)
-    seen = np.ones(SIZE[::-1], np.float32)
-    for layer in before:
-        layer.subtract_from(seen)
+    visibility = np.ones(SIZE[::-1], np.float32)
+    for layer in in_front:
+        layer.subtract_from(visibility)
     x0, y0 = np.clip(low, 0, SIZE)
     x1, y1 = np.clip(high, 0, SIZE)
     inside = hull[y0 - low[1] : y1 - low[1], x0 - low[0] : x1 - low[0]]
-    return float((inside * seen[y0:y1, x0:x1]).sum() / max(int(hull.sum()), 1))
+    return float((inside * visibility[y0:y1, x0:x1]).sum() / max(int(hull.sum()), 1))
 
 
-def _meets_picture(face: FaceTruth) -> bool:
+def _overlaps_frame(face: FaceTruth) -> bool:
     x0, y0, x1, y1 = points_box(face.points)
     return bool(x0 <= SIZE[0] - 1 and y0 <= SIZE[1] - 1 and x1 >= 0 and y1 >= 0)

@@ -1,4 +1,4 @@
-"""Who moves where: the scenes of the crowd clip, as data. Places are px of a 640x480 picture."""
+"""Scenes of the crowd clip as keyframed paths; positions are px of a 640x480 frame."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ WIDTH, HEIGHT = SIZE = (640, 480)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Where a face is at a time. x, y: middle of its points' box in px. size_px: the longer side of that box, as the
-    face looks into the camera. yaw_deg: as in `facetrack.types.Pose`; photographs do not turn."""
+    """Keyframe of a face.
+
+    x, y: centre of the points' bounding box in px.
+    size_px: longer side of that box in the frontal view.
+    yaw_deg: as in `facetrack.types.Pose`; photographs do not rotate.
+    """
 
     time_s: float
     x: float
@@ -24,8 +28,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One person's way. keys: in time; between two the face starts and stops softly. rendered: a 3-D head, which can
-    turn; else a face cut from a photograph. sway_px, sway_deg: of a slow natural sway on top."""
+    """Path of one person.
+
+    keys: keyframes in time order, with smoothstep easing in between.
+    rendered: a 3-D head, which can rotate; else a face cut from a photograph.
+    sway_px, sway_deg: amplitudes of a slow sway added to the path.
+    """
 
     keys: tuple[Key, ...]
     rendered: bool = False
@@ -34,8 +42,8 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """Something that covers faces: a plate of (width, height) px whose middle goes the way of its keys."""
+class Occluder:
+    """Opaque rectangle of (width, height) px that occludes faces; its centre follows the keyframes."""
 
     keys: tuple[Key, ...]
     size: tuple[float, float]
@@ -43,85 +51,87 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """layers: the farthest first; a later one covers those before it."""
+    """Scene of a clip.
+
+    layers: from back to front; a later layer occludes the earlier ones.
+    """
 
     name: str
     seconds: float
-    layers: tuple[Role | Board, ...]
+    layers: tuple[Role | Occluder, ...]
 
     @property
     def roles(self) -> tuple[Role, ...]:
         return tuple(layer for layer in self.layers if isinstance(layer, Role))
 
 
-def at(keys: tuple[Key, ...], time_s: float) -> Key:
-    """The way at a time: smoothstep between two keys, the first and the last one outside; sizes change by a factor."""
+def interpolate(keys: tuple[Key, ...], time_s: float) -> Key:
+    """Interpolate the keyframes by smoothstep, sizes geometrically; constant before the first and after the last."""
     after = next((i for i, key in enumerate(keys) if key.time_s > time_s), len(keys))
     if after == 0 or after == len(keys):
         return replace(keys[min(after, len(keys) - 1)], time_s=time_s)
     low, high = keys[after - 1], keys[after]
     share = (time_s - low.time_s) / (high.time_s - low.time_s)
     share *= share * (3 - 2 * share)
-    x, y, log_size, yaw = ((1 - share) * a + share * b for a, b in zip(_numbers(low), _numbers(high), strict=True))
+    x, y, log_size, yaw = ((1 - share) * a + share * b for a, b in zip(_values(low), _values(high), strict=True))
     return Key(time_s, x, y, math.exp(log_size), yaw)
 
 
-def _numbers(key: Key) -> tuple[float, float, float, float]:
+def _values(key: Key) -> tuple[float, float, float, float]:
     return key.x, key.y, math.log(key.size_px), key.yaw_deg
 
 
 def script(with_heads: bool) -> tuple[Scene, ...]:
-    """All scenes of the clip; `turning` only where there is a head model to render."""
-    scenes = (crossing(), return_after_3_s(), exchange(), covered(), growing(), crowd(), fast())
+    """Return all scenes of the clip; `turning` only where there is a head model to render."""
+    scenes = (crossing(), return_after_3_s(), exchange(), occlusion(), growing(), crowd(), fast())
     return (*scenes, turning()) if with_heads else scenes
 
 
 def crossing() -> Scene:
-    """Two people change places and come back, the larger one passing before the other both times."""
-    behind = Role((Key(0.5, 510, 225, 95), Key(2.1, 130, 225, 95), Key(2.6, 130, 225, 95), Key(4.2, 510, 225, 95)))
-    before = Role((Key(0.5, 130, 235, 110), Key(2.0, 510, 235, 110), Key(2.7, 510, 235, 110), Key(4.2, 130, 235, 110)))
-    return Scene("crossing", 4.8, (behind, before))
+    """Two people swap positions and return; the larger one passes in front of the other both times."""
+    back = Role((Key(0.5, 510, 225, 95), Key(2.1, 130, 225, 95), Key(2.6, 130, 225, 95), Key(4.2, 510, 225, 95)))
+    front = Role((Key(0.5, 130, 235, 110), Key(2.0, 510, 235, 110), Key(2.7, 510, 235, 110), Key(4.2, 130, 235, 110)))
+    return Scene("crossing", 4.8, (back, front))
 
 
 def return_after_3_s() -> Scene:
-    """One stays; the other walks out and comes back where it left, less than half in the picture for 3.0 s."""
+    """One person stays; the other leaves and returns at the same side, less than half in the frame for 3.0 s."""
     stays = Role((Key(0, 190, 240, 110),))
     leaves = Role((Key(1.0, 450, 230), Key(1.5, 760, 230), Key(4.1, 760, 230), Key(4.6, 450, 230)))
     return Scene("return", 5.6, (stays, leaves))
 
 
 def exchange() -> Scene:
-    """Two walk out on opposite sides and come back, after 3 s, each on the other's side: only their looks tell them
-    apart."""
+    """Two people leave on opposite sides and return after 3 s on swapped sides: only appearance identifies them."""
     left = (Key(1.0, 200, 235), Key(1.5, -120, 235), Key(2.0, -120, -300), Key(3.4, 760, -300), Key(3.8, 760, 235))
     right = (Key(1.0, 440, 235), Key(1.5, 760, 235), Key(2.0, 760, 800), Key(3.4, -120, 800), Key(3.8, -120, 235))
     into_right, into_left = (Key(4.1, 760, 235), Key(4.6, 440, 235)), (Key(4.1, -120, 235), Key(4.6, 200, 235))
     return Scene("exchange", 5.6, (Role(left + into_right), Role(right + into_left)))
 
 
-def covered() -> Scene:
-    """A board hides one face for 1.4 s; another hides the mouth of the second face."""
+def occlusion() -> Scene:
+    """One rectangle occludes a face for 1.4 s; another occludes the mouth of the second face."""
     faces = Role((Key(0, 200, 235, 120),)), Role((Key(0, 460, 230, 110),))
-    hides = Board((Key(0.8, -140, 240), Key(1.2, 200, 240), Key(2.6, 200, 240), Key(3.0, -140, 240)), (200, 300))
-    half = Board((Key(1.0, 460, 560), Key(1.4, 460, 325), Key(3.0, 460, 325), Key(3.4, 460, 560)), (150, 150))
-    return Scene("covered", 4.2, (*faces, hides, half))
+    full = Occluder((Key(0.8, -140, 240), Key(1.2, 200, 240), Key(2.6, 200, 240), Key(3.0, -140, 240)), (200, 300))
+    half = Occluder((Key(1.0, 460, 560), Key(1.4, 460, 325), Key(3.0, 460, 325), Key(3.4, 460, 560)), (150, 150))
+    return Scene("covered", 4.2, (*faces, full, half))
 
 
 def growing() -> Scene:
-    """One comes from far (24 px) to near (280 px) and back; another is small all the time."""
+    """One face grows from 24 px to 280 px and shrinks again; another stays small."""
     small = Role((Key(0, 90, 90, 48),))
     grows = Role((Key(0.3, 385, 240, 24), Key(1.9, 385, 250, 280), Key(2.2, 385, 250, 280), Key(3.4, 385, 240, 60)))
     return Scene("growing", 4.0, (small, grows))
 
 
 def crowd() -> Scene:
-    """Six stand; a seventh walks past before the upper three."""
+    """Six people stand; a seventh walks past in front of the upper three."""
     walker = Role((Key(0.4, -80, 150, 95), Key(3.6, 720, 150, 95)))
     return Scene("crowd", 4.2, (*standing(6, 72), walker))
 
 
 def standing(count: int, size_px: float) -> tuple[Role, ...]:
-    """People in rows, each swaying on the spot."""
+    """Return people in rows, each swaying on the spot."""
     columns = math.ceil(math.sqrt(count * WIDTH / HEIGHT))
     rows = math.ceil(count / columns)
     places = [((i % columns + 0.5) * WIDTH / columns, (i // columns + 0.55) * HEIGHT / rows) for i in range(count)]
@@ -129,8 +139,10 @@ def standing(count: int, size_px: float) -> tuple[Role, ...]:
 
 
 def fast() -> Scene:
-    """One jumps 380 px to the side in .3 s, again and again: up to 60 px, over half a face, from frame to frame at 30
-    frames per second. The other nods."""
+    """One face moves 380 px sideways in .3 s repeatedly; the other nods.
+
+    At 30 frames per second that is up to 60 px, over half a face, per frame.
+    """
     sides, jumps = (130.0, 510.0), []
     for i in range(4):
         start_s = 0.5 + 0.75 * i
@@ -140,7 +152,7 @@ def fast() -> Scene:
 
 
 def turning() -> Scene:
-    """Two rendered heads: one turns away until its face cannot be seen and back, the other looks to both sides."""
+    """Two rendered heads: one turns away until its face is invisible and back, the other turns to both sides."""
     away = [(0.6, 0), (1.6, 110), (2.4, 110), (3.4, 0)]
     sides = [(0.5, 0), (1.3, -45), (2.6, 45), (3.4, 0)]
     heads = ((190.0, away), (450.0, sides))
@@ -152,7 +164,7 @@ def turning() -> Scene:
 
 
 def sway(role: Role, rng: np.random.Generator, times_s: np.ndarray) -> np.ndarray:
-    """(N, 3) what a role sways at each time: x and y in px, roll in degrees."""
+    """Return the (N, 3) sway of a role at each time: x and y in px, roll in degrees."""
     hertz, phase = rng.uniform(0.2, 0.7, 3), rng.uniform(0, 2 * np.pi, 3)
     waves = np.sin(2 * np.pi * hertz * times_s[:, None] + phase)
     return waves * [role.sway_px, role.sway_px, role.sway_deg]

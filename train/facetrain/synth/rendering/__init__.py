@@ -1,1 +1,1 @@
-"""Pictures of 3-D heads whose truth is known exactly: points, head angles, eyelids, mouth and gaze."""
+"""Rendered 3-D heads with exact ground truth: points, head angles, eyelids, mouth and gaze."""

@@ -1,6 +1,6 @@
-"""What a head wears: hair as a cap over the skull, long hair as a curtain behind the face, and glasses.
+"""Accessories of a head: hair as a cap over the skull, long hair as a curtain behind the face, and glasses.
 
-Each is a mesh in the model's axes (cm, y up), hung on a head that has its shape already.
+Each is a mesh in the model's axes (cm, y up), fitted to an already shaped head.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from facetrain.synth.rendering.skin import AXIS_Z_CM, Rng, hairline
 
 SKIN_MATERIALS = ("M_Face", "M_BackHead")
 EAR_CM = ((7.2, 20.0), (-2.5, 5.5), (-4.0, 3.6))
-"""Box (|x|, y, z) of the mean head in which no hair grows: the ears."""
+"""Box (|x|, y, z) in cm of the mean head without hair: the ears."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mesh:
-    """vertices (V, 3) cm; triangles (T, 3); strand (V, 2): where a vertex lies on a pattern of strands, across and
-    along them in cm."""
+    """Triangle mesh.
+
+    vertices: (V, 3) cm.
+    triangles: (T, 3) vertex indices.
+    strand: (V, 2) cm, texture coordinates across and along the hair strands.
+    """
 
     vertices: Floats
     triangles: Ints
@@ -32,8 +36,14 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """thickness_cm: of the cap, 0 for none. length_cm: of the curtain below the eyes, 0 for none. fullness_cm: how far
-    the curtain stands off. curl: 0..1. glasses: "" for none, else "round" or "square"."""
+    """Hair and glasses of a person.
+
+    thickness_cm: thickness of the cap, 0 for none.
+    length_cm: length of the curtain below the eyes, 0 for none.
+    fullness_cm: distance of the curtain from the head.
+    curl: 0..1.
+    glasses: "" for none, else "round" or "square".
+    """
 
     thickness_cm: float
     length_cm: float
@@ -57,33 +67,33 @@ def random_style(rng: Rng) -> Style:
 
 
 def hair_cap(model: HeadModel, shaped: Floats, normals: Floats, style: Style, hairline_cm: float) -> Mesh:
-    """The skull above the hairline, pushed outwards: thin at the edge, uneven as hair is."""
+    """Return a hair cap: the skull above the hairline, displaced outwards unevenly, thin at the edge."""
     rng = np.random.default_rng(style.seed)
     mean = model.vertices
     angle = np.arctan2(mean[:, 0], mean[:, 2] - AXIS_Z_CM)
     above = (mean[:, 1] - hairline(angle, hairline_cm)) / 1.6
     ear = np.ones(len(mean), bool)
     for axis, (low, high) in enumerate(EAR_CM):
-        place = np.abs(mean[:, axis]) if axis == 0 else mean[:, axis]
-        ear &= (place > low) & (place < high)
+        position = np.abs(mean[:, axis]) if axis == 0 else mean[:, axis]
+        ear &= (position > low) & (position < high)
     depth = np.where(ear, -1.0, np.clip(above, -1, 1))
     triangles = model.triangles[model.of_material(*SKIN_MATERIALS)]
     triangles = triangles[(depth[triangles] > -0.95).all(axis=1)]
     used, flat = np.unique(triangles, return_inverse=True)
-    place = mean[used]
+    position = mean[used]
     waves = sum(
-        np.sin(place @ rng.normal(0, frequency, 3) + rng.uniform(0, 6)) for frequency in (0.5, 0.9, 1.6, 2.6)
+        np.sin(position @ rng.normal(0, frequency, 3) + rng.uniform(0, 6)) for frequency in (0.5, 0.9, 1.6, 2.6)
     ) / 4  # fmt: skip
-    # Below the hairline the cap dips under the skin: the edge is where the two surfaces meet, not a row of triangles.
-    grown = style.thickness_cm * np.clip(depth[used], 0, 1) ** 0.7 * (1 + 0.45 * (0.4 + style.curl) * waves)
-    rise = np.where(depth[used] > 0, grown, 0.6 * depth[used]) + 0.12 * waves
+    # Below the hairline the cap lies under the skin, so that its visible edge is where the two surfaces intersect.
+    displaced = style.thickness_cm * np.clip(depth[used], 0, 1) ** 0.7 * (1 + 0.45 * (0.4 + style.curl) * waves)
+    rise = np.where(depth[used] > 0, displaced, 0.6 * depth[used]) + 0.12 * waves
     vertices = shaped[used] + normals[used] * rise[:, None]
-    strand = np.stack([np.arctan2(place[:, 0], place[:, 2] - AXIS_Z_CM) * 8, place[:, 1]], axis=1)
+    strand = np.stack([np.arctan2(position[:, 0], position[:, 2] - AXIS_Z_CM) * 8, position[:, 1]], axis=1)
     return Mesh(vertices.astype(np.float32), flat.reshape(-1, 3), strand.astype(np.float32))
 
 
 def hair_curtain(shaped: Floats, style: Style) -> Mesh:
-    """Long hair: a sheet around the back and the sides of the head that hangs down from above the ears."""
+    """Return long hair: a sheet around the back and the sides of the head, hanging down from above the ears."""
     rng = np.random.default_rng(style.seed + 1)
     columns, rows = 90, 24
     front = np.deg2rad(rng.uniform(58, 88))
@@ -103,7 +113,7 @@ def hair_curtain(shaped: Floats, style: Style) -> Mesh:
 
 
 def glasses(model: HeadModel, shaped: Floats, style: Style) -> tuple[Mesh, Mesh]:
-    """(frame, lenses): two rims, a bridge and the temples, hung on the nose before the eyes."""
+    """Return (frame, lenses): two rims, a bridge and the temples, placed on the nose in front of the eyes."""
     rng = np.random.default_rng(style.seed + 2)
     points = shaped[model.landmarks].astype(np.float64)
     radii = np.array([rng.uniform(2.1, 2.7), rng.uniform(1.5, 2.2)])
@@ -134,7 +144,7 @@ def glasses(model: HeadModel, shaped: Floats, style: Style) -> tuple[Mesh, Mesh]
         )
         bent = np.stack([hinge, corner, corner + 0.1 * (ear - corner), ear])
         parts.append(_tube(bent, 0.7 * bar, (0, 1, 0)))
-    return _joined(parts), _joined(lenses)
+    return _join(parts), _join(lenses)
 
 
 def _grid(rows: int, columns: int) -> Ints:
@@ -144,13 +154,13 @@ def _grid(rows: int, columns: int) -> Ints:
 
 
 def _tube(line: NDArray[np.float64], radius: float, across: tuple[float, float, float]) -> Mesh:
-    """A square bar along a line (N, 3), which nowhere runs along the direction `across`."""
+    """Return a square bar along a line (N, 3), which must nowhere be parallel to `across`."""
     along = np.gradient(line, axis=0)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     up = np.cross(along, np.array(across))
     up /= np.linalg.norm(up, axis=1, keepdims=True)
-    aside = np.cross(along, up)
-    ring = [line + radius * (i * up + j * aside) for i, j in ((1, 1), (1, -1), (-1, -1), (-1, 1), (1, 1))]
+    sideways = np.cross(along, up)
+    ring = [line + radius * (i * up + j * sideways) for i, j in ((1, 1), (1, -1), (-1, -1), (-1, 1), (1, 1))]
     vertices = np.stack(ring, axis=1).reshape(-1, 3).astype(np.float32)
     return Mesh(vertices, _grid(len(line), 5), np.zeros((len(vertices), 2), np.float32))
 
@@ -161,7 +171,7 @@ def _fan(rim: NDArray[np.float64]) -> Mesh:
     return Mesh(vertices, np.stack([0 * step, step, step + 1], 1), np.zeros((len(vertices), 2), np.float32))
 
 
-def _joined(parts: list[Mesh]) -> Mesh:
+def _join(parts: list[Mesh]) -> Mesh:
     starts = np.cumsum([0, *(len(part.vertices) for part in parts[:-1])])
     triangles = [part.triangles + start for part, start in zip(parts, starts, strict=True)]
     return Mesh(

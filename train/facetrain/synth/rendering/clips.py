@@ -1,6 +1,6 @@
-"""Clips of a head that follows a script: turning, blinking, yawning, or still under a sensor's noise.
+"""Clips of a scripted head: turning, blinking, yawning, or still with sensor noise.
 
-A script gives the head's state at any time, so a clip has the same truth at every frame rate.
+A script gives the head's state at any time, so a clip has the same ground truth at every frame rate.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ from facetrain.synth.rendering.skin import Look, paint, random_look
 from facetrain.synth.rendering.truth import HeadState, HeadTruth, closing_blink
 
 Script = Callable[[float], HeadState]
-"""Time in s -> the head's state."""
+"""Maps time in s to the head's state."""
 
 CLOSING_S, OPENING_S = 0.08, 0.16
-"""How long lids take to close before a blink's closure, and to open after it: opening is the slower half (Evinger et
+"""Durations of the lids' closing before and opening after a blink's closure: opening is the slower half (Evinger et
 al., Eyelid movements, Invest. Ophthalmol. Vis. Sci. 1991)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Actor:
-    """Who plays, in what light, before which background and camera; canvas: the painted map of the look."""
+    """Person, light, background and camera of a clip.
+
+    canvas: the skin map of the look, painted once.
+    """
 
     rest: HeadState
     look: Look
@@ -42,7 +45,7 @@ class Actor:
 
 
 def random_actor(model: HeadModel, seed: int, size: tuple[int, int] = (320, 240), distance_cm: float = 55.0) -> Actor:
-    """A person at rest in the middle of a webcam's picture (60 degrees wide, as `facetrack.pose` assumes)."""
+    """Return a random person at rest in the middle of a webcam's view (60 degrees wide as in `facetrack.pose`)."""
     rng = np.random.default_rng(seed)
     focal = size[0] / 2 / np.tan(np.deg2rad(30))
     rest = HeadState(random_identity(model, rng), {}, translation_cm=(0.0, 0.0, distance_cm))
@@ -61,7 +64,10 @@ def play(
     noise_sigma: float = 0.0,
     seed: int = 0,
 ) -> Iterator[tuple[Frame, HeadTruth]]:
-    """Frames at times index / fps and the truth of each. noise_sigma: a sensor's noise in grey levels."""
+    """Render frames at times index / fps with their ground truth.
+
+    noise_sigma: standard deviation of the sensor noise in grey levels.
+    """
     rng = np.random.default_rng(seed)
     for index in range(round(fps * seconds)):
         time_s = index / fps
@@ -79,7 +85,7 @@ def still(actor: Actor) -> Script:
 
 
 def turning(actor: Actor, speed_deg_s: float, reach_deg: float = 45.0) -> Script:
-    """From the front to +reach, to -reach and back, again and again, at an even speed."""
+    """Return a script of periodic yaw from 0 to +reach, to -reach and back, at constant speed."""
 
     def state(time_s: float) -> HeadState:
         phase = (speed_deg_s * time_s / reach_deg) % 4.0
@@ -90,8 +96,11 @@ def turning(actor: Actor, speed_deg_s: float, reach_deg: float = 45.0) -> Script
 
 
 def blinking(actor: Actor, model: HeadModel, closures: Sequence[tuple[float, float]]) -> Script:
-    """Both lids meet exactly from the start to the end of each closure in s, and move only CLOSING_S before it and
-    OPENING_S after it."""
+    """Return a blink script.
+
+    closures: (start, end) in s between which both lids are exactly closed; the lids move only CLOSING_S before and
+    OPENING_S after.
+    """
     right, left = closing_blink(model, actor.rest.identity)
 
     def state(time_s: float) -> HeadState:
@@ -103,18 +112,18 @@ def blinking(actor: Actor, model: HeadModel, closures: Sequence[tuple[float, flo
 
 
 def lid_closure(time_s: float, start_s: float, end_s: float) -> float:
-    """0 open, 1 closed: 1 from start to end, with straight flanks around it."""
+    """Return the closure at a time: 1 from start to end, with linear flanks to 0 (open) around it."""
     return float(np.interp(time_s, [start_s - CLOSING_S, start_s, end_s, end_s + OPENING_S], [0, 1, 1, 0]))
 
 
 def yawning(actor: Actor, start_s: float, duration_s: float = 4.0) -> Script:
-    """The jaw falls over the first 40 % of the yawn, stays for 30 % and rises; the eyes squint with it."""
+    """Return a yawn script: the jaw falls over 40 % of the time, stays for 30 % and rises; the eyes squint."""
 
     def state(time_s: float) -> HeadState:
         share = (time_s - start_s) / duration_s
         opened = float(np.interp(share, [0, 0.4, 0.7, 1], [0, 1, 1, 0]))
-        moved = {"jawOpen": opened, "mouthFunnel": 0.2 * opened}
-        moved |= {f"{name}_{side}": 0.5 * opened for name in ("eyeSquint", "eyeBlink") for side in "RL"}
-        return replace(actor.rest, expression={**actor.rest.expression, **moved})
+        expression = {"jawOpen": opened, "mouthFunnel": 0.2 * opened}
+        expression |= {f"{name}_{side}": 0.5 * opened for name in ("eyeSquint", "eyeBlink") for side in "RL"}
+        return replace(actor.rest, expression={**actor.rest.expression, **expression})
 
     return state

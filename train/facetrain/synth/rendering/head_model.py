@@ -1,8 +1,8 @@
-"""USC's ICT morphable head (Li et al., CVPR 2020; MIT licence): a mean head, its shapes and its expressions.
+"""USC's ICT morphable head model (Li et al., CVPR 2020; MIT licence): mean head, identity and expression offsets.
 
-The file is the user's: vertices (V, 3) in cm with y up, triangles (T, 3) with a material each, offsets for identity
-and for ARKit's expressions, and the vertex of each of the 68 points. Eyeballs turn here by rotation: the model's
-eyeLook expressions move the lids alone.
+The user provides the file: vertices (V, 3) in cm with y up, triangles (T, 3) with a material each, offsets for identity
+and for ARKit's expressions, and the vertex of each of the 68 points. Eyeballs are rotated here: the model's eyeLook
+expressions move the lids only.
 """
 
 from __future__ import annotations
@@ -28,25 +28,31 @@ ARRAYS = {
     "vertices": 2, "triangles": 2, "triangle_material": 1, "materials": 1, "identity": 3, "expression": 3,
     "expression_names": 1, "landmarks68": 1,
 }  # fmt: skip
-"""What the file holds, and how many axes each has."""
+"""Arrays of the file, and their numbers of axes."""
 EYEBALL_MATERIALS = {"right": ("M_ScleraRight", "M_IrisRight"), "left": ("M_ScleraLeft", "M_IrisLeft")}
-TOWARDS = {
+LANDMARK_SHIFTS = {
     49: (50, 0.16), 50: (51, 0.16), 59: (58, 0.31), 58: (57, 0.38), 61: (62, 0.37), 67: (66, 0.41),
     37: (38, 0.23), 41: (40, 0.13),
 }  # fmt: skip
-"""Points of the right half that people set nearer to their neighbour on the lip's or lid's edge than the model's
-vertices lie, and by which share of the way.
+"""Landmarks of the right half that annotators place nearer to a neighbour on the lip's or lid's edge than the model's
+vertices are: point -> (neighbour, share of the distance).
 
-From the median place along the mouth and along the line of the eye's corners over frontal faces with shut mouths in
+From the median position along the mouth and along the line of the eye's corners over frontal faces with shut mouths in
 HELEN's training part (214 labelled photographs), against 200 random heads of the model. The left half mirrors them."""
-FULL_LOOK_DEG = 30.0
-"""Gaze at which the lids' eyeLook expressions are at 1."""
+FULL_GAZE_DEG = 30.0
+"""Gaze angle at which the lids' eyeLook expressions are 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadModel:
-    """vertices (V, 3) float32 cm; triangles (T, 3); triangle_material (T,) index into materials; identity (I, V, 3) and
-    expression (E, V, 3) offsets in cm; landmarks (68,) vertex indices."""
+    """Morphable head model.
+
+    vertices: (V, 3) float32 cm.
+    triangles: (T, 3) vertex indices.
+    triangle_material: (T,) index into materials.
+    identity, expression: (I, V, 3) and (E, V, 3) offsets in cm.
+    landmarks: (68,) vertex indices.
+    """
 
     vertices: Floats
     triangles: Ints
@@ -58,50 +64,52 @@ class HeadModel:
     landmarks: Ints
 
     def of_material(self, *names: str) -> NDArray[np.bool_]:
-        """(T,) whether a triangle has one of these materials; one that the model lacks has no triangle."""
+        """Return the (T,) mask of triangles with one of these materials; unknown materials have no triangles."""
         wanted = [index for index, name in enumerate(self.materials) if name in names]
         return np.isin(self.triangle_material, wanted)
 
     def vertices_of(self, *names: str) -> Ints:
-        """Indices of the vertices of these materials."""
+        """Return the indices of the vertices of these materials."""
         return np.unique(self.triangles[self.of_material(*names)])
 
     def points68(self, shaped: NDArray[np.floating]) -> Array:
-        """(V, 3) -> (68, 3) in the same axes: the points of 300-W that stay on the skin. Those of the jaw are the
-        model's vertices; see `outline` for where the jaw is seen."""
+        """Return the (68, 3) landmarks of 300-W as fixed surface points of a (V, 3) head, in the same axes.
+
+        The jaw's points are the model's vertices; see `outline` for the visible jaw line.
+        """
         points = shaped[self.landmarks].astype(np.float64)
         moved = points.copy()
-        for point, (neighbour, share) in TOWARDS.items():
+        for point, (neighbour, share) in LANDMARK_SHIFTS.items():
             for a, b in ((point, neighbour), (topology.FLIP[point], topology.FLIP[neighbour])):
                 moved[a] += share * (points[b] - points[a])
         return moved
 
     @property
     def origin(self) -> Array:
-        """(3,) cm: midway between the four eye corners of the mean head, the origin of `facetrack.pose`'s head too."""
+        """Centre (3,) cm of the mean head's four eye corners, which is also the origin of `facetrack.pose`'s head."""
         corners = [topology.RIGHT_EYE[0], topology.RIGHT_EYE[3], topology.LEFT_EYE[0], topology.LEFT_EYE[3]]
         return np.asarray(self.vertices[self.landmarks[corners]].mean(axis=0), dtype=np.float64)
 
     def shaped(
         self, identity: NDArray[np.floating], expression: Mapping[str, float], gaze_deg: tuple[float, float] = (0, 0)
     ) -> Floats:
-        """(V, 3) cm.
+        """Return the (V, 3) cm vertices of a head.
 
-        identity: (<= I,) coefficients, standard normal over people; the missing are 0. expression: ARKit's names to
-        coefficients 0..1. gaze_deg: (yaw, pitch) of both eyes in the head, signs as of the head's own angles; the lids
-        go along as far as they are open.
-
+        identity: (<= I,) coefficients, standard normal over people; missing ones are 0.
+        expression: ARKit's names to coefficients 0..1.
+        gaze_deg: (yaw, pitch) of both eyes in the head, signs as of the head's angles; the lids follow as far as they
+            are open.
         Raises DataError for an unknown expression or too many coefficients.
         """
         if len(identity) > len(self.identity):
             raise DataError(f"{len(identity)} identity coefficients given; the model has {len(self.identity)}")
         out = self.vertices + np.tensordot(np.asarray(identity, np.float32), self.identity[: len(identity)], axes=1)
         centres = {side: _centre(out[self.vertices_of(names[0])]) for side, names in EYEBALL_MATERIALS.items()}
-        weights = self._weights(expression) + self._weights(_lids_along(expression, *gaze_deg))
+        weights = self._weights(expression) + self._weights(_lid_expressions(expression, *gaze_deg))
         used = np.flatnonzero(weights)
         out += np.tensordot(weights[used], self.expression[used], axes=1)
         if any(gaze_deg):
-            # The gaze's signs are those of the camera's axes; the model's y and z point the other way.
+            # The gaze's signs refer to the camera's axes; the model's y and z axes are opposite.
             turn = (MODEL_TO_CAMERA @ rotation_from_deg(*gaze_deg, 0.0) @ MODEL_TO_CAMERA).astype(np.float32)
             for side, names in EYEBALL_MATERIALS.items():
                 ball = self.vertices_of(*names)
@@ -118,15 +126,15 @@ class HeadModel:
 
 
 def _centre(ball: Floats) -> Floats:
-    """(3,) of an eyeball: its back half is a sphere, the cornea stands out in front."""
+    """Return the (3,) centre of an eyeball: its back half is a sphere, the cornea protrudes in front."""
     low, high = ball.min(axis=0), ball.max(axis=0)
     radius = (high[0] - low[0]) / 2
     return np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2] + radius], np.float32)
 
 
-def _lids_along(expression: Mapping[str, float], yaw_deg: float, pitch_deg: float) -> dict[str, float]:
-    """The eyeLook expressions of a gaze. A closed lid has nothing to follow with."""
-    yaw, pitch = yaw_deg / FULL_LOOK_DEG, pitch_deg / FULL_LOOK_DEG
+def _lid_expressions(expression: Mapping[str, float], yaw_deg: float, pitch_deg: float) -> dict[str, float]:
+    """Return the eyeLook expressions of a gaze; closed lids do not follow."""
+    yaw, pitch = yaw_deg / FULL_GAZE_DEG, pitch_deg / FULL_GAZE_DEG
     out: dict[str, float] = {}
     for side, outward in (("R", -yaw), ("L", yaw)):
         opened = 1 - min(1.0, expression.get(f"eyeBlink_{side}", 0.0))
@@ -138,15 +146,15 @@ def _lids_along(expression: Mapping[str, float], yaw_deg: float, pitch_deg: floa
 
 
 def load_head_model(path: Path) -> HeadModel:
-    """Raises DataError where the file cannot be read or is not such a model."""
+    """Load a head model. Raises DataError where the file cannot be read or is not such a model."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: expected a morphable head as .npz, got {error}; check the path") from error
-    wrong = [name for name, axes in ARRAYS.items() if name not in arrays or arrays[name].ndim != axes]
-    if wrong:
-        raise DataError(f"{path}: lacks {', '.join(wrong)} of a morphable head; it has {sorted(arrays)}")
+    invalid = [name for name, axes in ARRAYS.items() if name not in arrays or arrays[name].ndim != axes]
+    if invalid:
+        raise DataError(f"{path}: lacks {', '.join(invalid)} of a morphable head; it has {sorted(arrays)}")
     count = len(arrays["vertices"])
     if {arrays["identity"].shape[1], arrays["expression"].shape[1]} != {count} or len(arrays["landmarks68"]) != 68:
         raise DataError(f"{path}: its offsets or landmarks do not belong to its {count} vertices; get the file again")

@@ -1,4 +1,4 @@
-"""What the surface is like at each fragment: its colour, and how it shines."""
+"""Surface materials of the fragments: albedo and specular parameters."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from facetrack.types import Floats
 from facetrain.synth.rendering.head_model import EYEBALL_MATERIALS, HeadModel
 from facetrain.synth.rendering.raster import Fragments
-from facetrain.synth.rendering.scene import EYE, FRAME, HAIR, MOUTH, SKIN, TEETH, Parts, Scene, mixed
-from facetrain.synth.rendering.skin import Look, chart, sample
+from facetrain.synth.rendering.scene import EYE, FRAME, HAIR, MOUTH, SKIN, TEETH, Parts, Scene, interpolate
+from facetrain.synth.rendering.skin import Look, map_px, sample
 
 COLLAR_CM = -13.0
-"""Below this height the mean head is dressed."""
+"""Height on the mean head below which it is clothed."""
 IRIS_CM, PUPIL_CM = 0.62, 0.25
 
 
@@ -26,8 +26,10 @@ def materials(
     skin_shine: float,
     canvas: Floats,
 ) -> tuple[Floats, Floats, Floats]:
-    """(albedo (N, 3) BGR as displayed, shine (N,), gloss (N,)) of fragments of these kinds (N,). canvas: the map of the
-    skin."""
+    """Return (albedo (N, 3) BGR as displayed, shine (N,), gloss (N,)) of the fragments.
+
+    kinds: (N,) material of each fragment, as in `scene`. canvas: the map of the skin.
+    """
     rng = np.random.default_rng(look.seed)
     cloth, tooth, frame = rng.uniform(0.05, 0.9, 3), rng.uniform(0.68, 0.9), rng.uniform(0.03, 0.5)
     mean = parts.mean_and_lips
@@ -35,13 +37,13 @@ def materials(
     shine, gloss = np.full(len(kinds), skin_shine, np.float32), np.full(len(kinds), 14.0, np.float32)
 
     def of(kind: int, values: Floats) -> tuple[NDArray[np.intp], Floats]:
-        """Which fragments are of a kind, and the vertices' values there."""
+        """Return the indices of the fragments of a kind, and the vertex values interpolated there."""
         rows = np.flatnonzero(kinds == kind)
-        return rows, mixed(fragments.triangle[rows], fragments.share[rows], scene.triangles, values)
+        return rows, interpolate(fragments.triangle[rows], fragments.share[rows], scene.triangles, values)
 
     rows, at = of(SKIN, mean)
     lips = at[:, 3:]
-    colour = sample(canvas, chart(at[:, :3]))
+    colour = sample(canvas, map_px(at[:, :3]))
     colour += lips * (look.lip * (colour[:, 1:2] / look.skin[1]) ** 0.5 - colour)
     dressed = np.clip((COLLAR_CM - at[:, 1:2]) / 0.3, 0, 1)
     albedo[rows] = colour + dressed * (cloth - colour)
@@ -65,7 +67,7 @@ def materials(
 
 
 def _eyes(mean: Floats, model: HeadModel, look: Look) -> Floats:
-    """Paint of the eyeballs: (N, 3) places on the mean head's balls, which look straight ahead."""
+    """Return the albedo of the eyeballs at (N, 3) positions on the mean head, whose eyes look straight ahead."""
     out = np.empty_like(mean)
     for side, names in EYEBALL_MATERIALS.items():
         ball = model.vertices[model.vertices_of(names[0])]
@@ -85,7 +87,7 @@ def _eyes(mean: Floats, model: HeadModel, look: Look) -> Floats:
 
 
 def _hair(strand: Floats, look: Look) -> Floats:
-    """Streaks along the strands."""
+    """Return the albedo of hair with streaks along the strands."""
     rng = np.random.default_rng(look.seed + 3)
     streaks = rng.uniform(0.5, 1.35, (64, 512)).astype(np.float32)
     streaks = 0.5 * streaks + 0.5 * np.asarray(cv2.blur(streaks, (1, 9)))

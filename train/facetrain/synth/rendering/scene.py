@@ -1,4 +1,4 @@
-"""The mesh of a whole person: the head, what it wears, and what each triangle is made of."""
+"""Mesh of a whole person: head and accessories, with a material per triangle."""
 
 from __future__ import annotations
 
@@ -20,31 +20,32 @@ from facetrain.synth.rendering.skin import Look
 from facetrain.synth.rendering.truth import HeadState
 
 SKIN, MOUTH, TEETH, EYE, HAIR, FRAME = range(6)
-"""What a triangle is made of. Hair and frames are sheets: both of their sides are drawn."""
-SOCKET = ((-3.9, 3.9), (-6.5, -0.2), (-3.0, 10.7))
-"""Box (x, y, z) in cm of the mean head in which the back of the head's mesh is the inside of the mouth."""
-LENS_COVER = 0.1
-BALL_PUSH_CM = 0.06
-"""Eyeballs count as so much farther away: a lid moves over them on a straight way and would dip into them."""
+"""Materials of the triangles. Hair and frames are sheets, drawn on both sides."""
+MOUTH_BOX_CM = ((-3.9, 3.9), (-6.5, -0.2), (-3.0, 10.7))
+"""Box (x, y, z) in cm of the mean head in which the back-of-head mesh is the inside of the mouth."""
+LENS_OPACITY = 0.1
+EYEBALL_OFFSET_CM = 0.06
+"""Depth offset of the eyeballs: a lid moves over them along a straight line and would intersect them."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What of a model is drawn and how; worked out once for all heads."""
+    """Drawn parts of a model, computed once for all heads."""
 
     model: HeadModel
 
     @cached_property
     def opaque(self) -> tuple[Ints, NDArray[np.int64]]:
-        """(T, 3) triangles drawn, and their kinds (T,)."""
+        """Opaque triangles (T, 3) and their materials (T,)."""
         model = self.model
-        balls = [names[0] for names in EYEBALL_MATERIALS.values()]  # the outer ball; the inner one is painted on it
+        balls = [names[0] for names in EYEBALL_MATERIALS.values()]  # the outer ball only; the iris is painted on it
         groups = ((SKIN, SKIN_MATERIALS), (MOUTH, ("M_GumsTongue",)), (TEETH, ("M_Teeth",)), (EYE, tuple(balls)))
         picked = [(model.triangles[model.of_material(*names)], kind) for kind, names in groups]
         triangles = np.concatenate([part for part, _ in picked])
         kinds = np.concatenate([np.full(len(part), kind) for part, kind in picked])
         middle = model.vertices[triangles].mean(axis=1)
-        inside = np.all([(middle[:, i] > low) & (middle[:, i] < high) for i, (low, high) in enumerate(SOCKET)], axis=0)
+        within = [(middle[:, i] > low) & (middle[:, i] < high) for i, (low, high) in enumerate(MOUTH_BOX_CM)]
+        inside = np.all(within, axis=0)
         back = np.concatenate(
             [model.of_material("M_BackHead")[model.of_material(*SKIN_MATERIALS)], kinds[kinds > 0] < 0]
         )
@@ -56,8 +57,8 @@ class Parts:
         return self.model.triangles[self.model.of_material("M_EyeLashes")]
 
     @cached_property
-    def lash_cover(self) -> Floats:
-        """(V,) 0..1, thinning out from the lid to the tips: the model's lashes are sheets made for a texture."""
+    def lash_opacity(self) -> Floats:
+        """Opacity (V,) 0..1 of the lashes, decreasing from lid to tips: the model's lashes are sheets for a texture."""
         model = self.model
         lashes = np.unique(self.lashes)
         lids = model.vertices[model.landmarks[list(topology.RIGHT_EYE + topology.LEFT_EYE)]]
@@ -70,25 +71,31 @@ class Parts:
 
     @cached_property
     def mean_and_lips(self) -> Floats:
-        """(V, 4) the mean head, and how far a vertex belongs to the lips."""
+        """Mean head and lip weight of each vertex, (V, 4)."""
         return np.concatenate([self.model.vertices, _lip_mask(self.model)[:, None]], axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """Everything to draw, in the camera's axes. The head's own vertices come first. push: (V,) cm by which a vertex
-    counts as farther away than it is. veils: translucent triangles with their colour; cover: (V,) 0..1 how much
-    they hide."""
+    """Drawable scene in the camera's axes; the head's own vertices come first.
+
+    in_camera: (V, 3) cm. flat: (V, 2) px. normals: (V, 3).
+    depth_offset: (V,) cm added to the depth in the z-buffer.
+    triangles, kinds: (T, 3) vertex indices and (T,) materials of the opaque triangles.
+    strand: (V, 2) cm, texture coordinates on hair.
+    opacity: (V,) 0..1 of the translucent triangles.
+    translucent: translucent triangles (T', 3), each set with its colour.
+    """
 
     in_camera: Floats
     flat: Floats
     normals: Floats
-    push: Floats
+    depth_offset: Floats
     triangles: Ints
     kinds: NDArray[np.int64]
     strand: Floats
-    cover: Floats
-    veils: list[tuple[Ints, Floats]]
+    opacity: Floats
+    translucent: list[tuple[Ints, Floats]]
 
 
 def assemble(parts: Parts, state: HeadState, look: Look, style: Style, shaped: Floats, camera: Camera) -> Scene:
@@ -100,8 +107,8 @@ def assemble(parts: Parts, state: HeadState, look: Look, style: Style, shaped: F
         extras.append((hair_cap(model, shaped, normals, style, look.hairline_cm), HAIR))
     if style.length_cm > 0:
         extras.append((hair_curtain(shaped, style), HAIR))
-    lash_cover = parts.lash_cover * (0.55 + 0.45 * look.make_up)
-    veils = [(parts.lashes, look.brow * 0.25)]
+    lash_opacity = parts.lash_opacity * (0.55 + 0.45 * look.make_up)
+    translucent = [(parts.lashes, look.brow * 0.25)]
     lens: Mesh | None = None
     if style.glasses:
         frame, lens = glasses(model, shaped, style)
@@ -120,25 +127,26 @@ def assemble(parts: Parts, state: HeadState, look: Look, style: Style, shaped: F
         vertices.append(lens.vertices)
         all_normals.append(np.zeros_like(lens.vertices))
         strands.append(lens.strand)
-        veils.append((lens.triangles + count, np.full(3, 0.9, np.float32)))
-    together = np.concatenate(vertices)
-    in_camera = state.in_camera(model, together)
+        translucent.append((lens.triangles + count, np.full(3, 0.9, np.float32)))
+    all_vertices = np.concatenate(vertices)
+    in_camera = state.in_camera(model, all_vertices)
     flat = camera.project(in_camera).astype(np.float32)
     joined, kind_of = np.concatenate(all_triangles), np.concatenate(all_kinds)
     drawn = facing(flat, joined) | (kind_of >= HAIR)
-    cover = np.full(len(together), LENS_COVER, np.float32)
-    cover[: len(shaped)] = lash_cover
-    push = np.zeros(len(together), np.float32)
+    opacity = np.full(len(all_vertices), LENS_OPACITY, np.float32)
+    opacity[: len(shaped)] = lash_opacity
+    depth_offset = np.zeros(len(all_vertices), np.float32)
     for names in EYEBALL_MATERIALS.values():
-        push[model.vertices_of(*names)] = BALL_PUSH_CM
-    turned = np.concatenate(all_normals) @ (state.rotation @ MODEL_TO_CAMERA).T.astype(np.float32)
+        depth_offset[model.vertices_of(*names)] = EYEBALL_OFFSET_CM
+    camera_normals = np.concatenate(all_normals) @ (state.rotation @ MODEL_TO_CAMERA).T.astype(np.float32)
     return Scene(
-        in_camera, flat, turned, push, joined[drawn], kind_of[drawn], np.concatenate(strands), cover, veils
+        in_camera, flat, camera_normals, depth_offset, joined[drawn], kind_of[drawn], np.concatenate(strands), opacity,
+        translucent,
     )  # fmt: skip
 
 
-def mixed(triangle: Ints, share: Floats, triangles: Ints, values: Floats) -> Floats:
-    """Values (V, C) of the vertices -> (N, C) at fragments of these triangles (N,) with corners' weights (N, 3)."""
+def interpolate(triangle: Ints, share: Floats, triangles: Ints, values: Floats) -> Floats:
+    """Interpolate vertex values (V, C) to (N, C) at fragments with triangles (N,) and barycentric weights (N, 3)."""
     corner = triangles[triangle]
     out = share[:, :1] * values[corner[:, 0]]
     out += share[:, 1:2] * values[corner[:, 1]]
@@ -147,7 +155,7 @@ def mixed(triangle: Ints, share: Floats, triangles: Ints, values: Floats) -> Flo
 
 
 def _lip_mask(model: HeadModel) -> Floats:
-    """(V,) 1 inside the outline of the lips as seen from the front, soft at the edge."""
+    """Return the (V,) lip weight: 1 inside the outline of the lips in the frontal view, soft at the edge."""
     scale, low = 60.0, np.array([-4.0, -6.5])
     outline = model.vertices[model.landmarks[list(topology.OUTER_LIPS)], :2]
     mask = np.zeros((round(6.0 * scale), round(8.0 * scale)), np.uint8)

@@ -1,6 +1,6 @@
-"""The paint of a head without a texture: a map around its axis, on which skin, lips, brows, beard and lids are drawn.
+"""Procedural skin texture: a cylindrical map on which skin tones, brows, beard and lids are painted.
 
-Every vertex keeps its place on the map (that of the mean head), so the paint moves with the face.
+Every vertex keeps its position on the map (that of the mean head), so the texture moves with the face.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Colour = NDArray[np.float32]
 MAP_PX = (1024, 640)
 AXIS_Z_CM = 2.0
 TOP_CM, PX_PER_CM = 15.0, 18.3
-"""Height of the map's first row, and its scale along the head's axis."""
+"""Height of the map's first row, and the map's scale along the head's axis."""
 SKINS = np.array(
     [
         (190, 208, 240), (172, 195, 232), (150, 178, 222), (126, 160, 208), (98, 132, 186), (74, 104, 158),
@@ -41,10 +41,10 @@ _SHIFT = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """How a person looks. Colours are BGR in 0..1.
+    """Appearance of a person's skin, hair and eyes; colours are BGR in 0..1.
 
-    brow_cover, beard, stubble, make_up, freckles, wrinkles: 0..1. hairline_cm: height of the hairline in the middle of
-    the forehead, in the model's y.
+    brow_cover, beard, stubble, make_up, freckles, wrinkles: strengths 0..1.
+    hairline_cm: height of the hairline in the middle of the forehead, in the model's y.
     """
 
     skin: Colour
@@ -91,8 +91,8 @@ def random_look(rng: Rng) -> Look:
     )  # fmt: skip
 
 
-def chart(points: NDArray[np.floating]) -> Floats:
-    """(..., 3) cm on the mean head -> (..., 2) px on the map: the angle around the head's axis and the height."""
+def map_px(points: NDArray[np.floating]) -> Floats:
+    """Map (..., 3) cm on the mean head to (..., 2) map px: the angle around the head's axis and the height."""
     angle = np.arctan2(points[..., 0], points[..., 2] - AXIS_Z_CM)
     x = (angle / (2 * np.pi) + 0.5) * MAP_PX[0]
     y = (TOP_CM - points[..., 1]) * PX_PER_CM
@@ -100,28 +100,28 @@ def chart(points: NDArray[np.floating]) -> Floats:
 
 
 def sample(canvas: Floats, at: Floats) -> Floats:
-    """(H, W, C) map at (N, 2) px -> (N, C)."""
+    """Sample an (H, W, C) map at (N, 2) px bilinearly; returns (N, C)."""
     if not len(at):
         return np.zeros((0, canvas.shape[2]), np.float32)
-    rows = -(-len(at) // 4096)  # remap wants pictures, and none of its sides may pass 32767
+    rows = -(-len(at) // 4096)  # cv2.remap needs 2-D maps with sides up to 32767
     padded = np.zeros((rows * 4096, 2), np.float32)
     padded[: len(at)] = at
     grid = padded.reshape(rows, 4096, 2)
-    found = cv2.remap(canvas, grid[..., 0], grid[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found.reshape(rows * 4096, -1)[: len(at)], dtype=np.float32)
+    sampled = cv2.remap(canvas, grid[..., 0], grid[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(sampled.reshape(rows * 4096, -1)[: len(at)], dtype=np.float32)
 
 
 def hairline(angle: NDArray[np.floating], middle_cm: float) -> NDArray[np.floating]:
-    """Height of the hair's edge in cm over the angle from the front in radians: forehead, temple, sideburn, nape."""
+    """Return the hairline's height in cm at angles from the front in radians: forehead, temple, sideburn, nape."""
     degrees = np.rad2deg(np.abs(angle))
     heights = [middle_cm, middle_cm - 0.2, middle_cm - 1.2, 7.5, 4.0, 1.5, 5.0, 5.5, 0.5, -4.0, -5.0]
     return np.interp(degrees, [0, 20, 36, 50, 62, 74, 78, 105, 118, 140, 180], heights)
 
 
 def paint(model: HeadModel, look: Look) -> Floats:
-    """(H, W, 3) float32 BGR map of the skin with everything that is drawn on it."""
+    """Paint the (H, W, 3) float32 BGR map of the skin."""
     rng = np.random.default_rng(look.seed)
-    at = chart(model.vertices[model.landmarks]).astype(np.float64)
+    at = map_px(model.vertices[model.landmarks]).astype(np.float64)
     canvas = np.empty((MAP_PX[1], MAP_PX[0], 3), np.float32)
     canvas[:] = look.skin
     _tones(canvas, at, look, rng)
@@ -136,14 +136,14 @@ def paint(model: HeadModel, look: Look) -> Floats:
 
 
 def noise(rng: Rng, cell: float, stretch: float = 1.0) -> Floats:
-    """(H, W) smooth noise of unit deviation over the map with blobs of `cell` px, `stretch` times as high as wide."""
+    """Return (H, W) smooth noise of unit deviation with blobs of `cell` px, `stretch` times as high as wide."""
     rolled = np.roll(_noise(cell, stretch), (int(rng.integers(MAP_PX[1])), int(rng.integers(MAP_PX[0]))), (0, 1))
     return -rolled if rng.random() < 0.5 else rolled
 
 
 @lru_cache(maxsize=16)
 def _noise(cell: float, stretch: float) -> Floats:
-    """One field per size of blob for all heads, laid differently over each: noise is dear to draw."""
+    """Return one noise field per blob size, shared by all heads (and shifted for each), since noise is costly."""
     width, height = max(2, round(MAP_PX[0] / cell)), max(2, round(MAP_PX[1] / cell / stretch))
     coarse = np.random.default_rng(round(cell * 100)).standard_normal((height, width)).astype(np.float32)
     return np.asarray(cv2.resize(coarse, MAP_PX, interpolation=cv2.INTER_CUBIC), dtype=np.float32)
@@ -173,19 +173,19 @@ def _spot(
     _blend(part, colour, (share * down[:, None] * across).astype(np.float32))
 
 
-def _drawn(lines: Sequence[NDArray[np.floating]], width: int, blur: float, closed: bool = False) -> Floats:
-    """(H, W) 0..1 cover of lines or filled outlines."""
+def _coverage(lines: Sequence[NDArray[np.floating]], width: int, blur: float, closed: bool = False) -> Floats:
+    """Return the (H, W) coverage 0..1 of lines or filled outlines."""
     mask = _mask()
     fixed = [np.rint(line * 2**_SHIFT).astype(np.int32) for line in lines]
     if closed:
         cv2.fillPoly(mask, fixed, 255, cv2.LINE_AA, _SHIFT)
     else:
         cv2.polylines(mask, fixed, False, 255, width, cv2.LINE_AA, _SHIFT)
-    return _softened(mask, np.concatenate(lines), blur)
+    return _blur_near(mask, np.concatenate(lines), blur)
 
 
-def _softened(mask: NDArray[np.uint8], near: NDArray[np.floating], blur: float) -> Floats:
-    """(H, W) 0..1: the mask blurred around the points (N, 2) it was drawn at; blurring all of the map is dear."""
+def _blur_near(mask: NDArray[np.uint8], near: NDArray[np.floating], blur: float) -> Floats:
+    """Blur a mask to (H, W) 0..1 around the points (N, 2) it was drawn at only, which is faster."""
     margin = 4 * blur + 8
     x0, y0 = (max(0, int(v)) for v in near.min(axis=0) - margin)
     x1, y1 = (int(v) for v in near.max(axis=0) + margin)
@@ -196,7 +196,7 @@ def _softened(mask: NDArray[np.uint8], near: NDArray[np.floating], blur: float) 
 
 
 def _tones(canvas: Floats, at: NDArray[np.float64], look: Look, rng: Rng) -> None:
-    """Redder cheeks, nose and ears, darker sockets, blotches and pores."""
+    """Paint redder cheeks and nose, darker eye sockets, blotches and pores."""
     red = look.skin * np.array([0.84, 0.82, 1.03], np.float32)
     dark = look.skin * np.array([0.72, 0.7, 0.78], np.float32)
     blush = float(rng.uniform(0.15, 0.6)) + 0.4 * look.make_up
@@ -216,12 +216,12 @@ def _tones(canvas: Floats, at: NDArray[np.float64], look: Look, rng: Rng) -> Non
 
 
 def _spots(canvas: Floats, at: NDArray[np.float64], look: Look, rng: Rng) -> None:
-    """Freckles and moles."""
+    """Paint freckles and moles."""
     middle, mask = at[topology.NOSE_TIP - 1], _mask()
     for _ in range(int(260 * look.freckles) + int(rng.integers(0, 9))):
         x, y = middle + rng.normal(0, 1, 2) * (110, 60)
         cv2.circle(mask, (round(float(x)), round(float(y))), int(rng.integers(1, 3)), int(rng.integers(60, 200)), -1)
-    soft = _softened(mask, middle + np.array([[-440, -240], [440, 240]]), 1.0)
+    soft = _blur_near(mask, middle + np.array([[-440, -240], [440, 240]]), 1.0)
     _blend(canvas, look.skin * np.array([0.45, 0.5, 0.62], np.float32), soft)
 
 
@@ -233,33 +233,33 @@ def _wrinkles(canvas: Floats, at: NDArray[np.float64], look: Look) -> None:
     for height in (1.0, 1.7, 2.4):
         brow = at[[19, 21, 22, 24]]
         lines.append(brow - [0, height * PX_PER_CM])
-    _blend(canvas, look.skin * 0.55, 0.6 * look.wrinkles * _drawn(lines, 2, 1.6))
+    _blend(canvas, look.skin * 0.55, 0.6 * look.wrinkles * _coverage(lines, 2, 1.6))
 
 
 def _beard(canvas: Floats, at: NDArray[np.float64], look: Look, rng: Rng) -> None:
-    """A shadow or hair on the jaw, the chin and the upper lip."""
+    """Paint stubble or a beard on the jaw, the chin and the upper lip."""
     strength = max(look.beard, look.stubble)
     if strength == 0:
         return
     jaw, mouth = at[list(topology.JAW[2:-2])], at[[31, 48, 59, 58, 57, 56, 55, 54, 35]]
     outline = np.concatenate([jaw + np.array([0, 60]), mouth[::-1] + np.array([0, 6])])
-    cover = _drawn([outline], 1, 12, closed=True)
+    cover = _coverage([outline], 1, 12, closed=True)
     lips = at[list(topology.OUTER_LIPS)]
-    cover *= 1 - _drawn([lips], 1, 2, closed=True)
+    cover *= 1 - _coverage([lips], 1, 2, closed=True)
     grain = np.clip(0.75 + 0.35 * noise(rng, 2.2, 2.5), 0, 1)
     colour = look.hair * 0.8 if look.beard else 0.5 * look.hair + 0.35 * look.skin
     _blend(canvas, colour, cover * grain * strength * (0.95 if look.beard else 0.75))
 
 
 def _lids(canvas: Floats, at: NDArray[np.float64], look: Look) -> None:
-    """The darker line of the lids' edges, with make-up an eyeliner, and the upper lid's crease."""
+    """Paint the darker edges of the lids (with make-up an eyeliner) and the upper lid's crease."""
     upper = [at[list(eye[:4])] for eye in (topology.RIGHT_EYE, topology.LEFT_EYE)]
     lower = [at[[eye[3], eye[4], eye[5], eye[0]]] for eye in (topology.RIGHT_EYE, topology.LEFT_EYE)]
     dark = look.skin * 0.35 * (1 - 0.8 * look.make_up)
-    _blend(canvas, dark, (0.55 + 0.45 * look.make_up) * _drawn(upper, 3, 1.2))
-    _blend(canvas, look.skin * np.array([0.5, 0.48, 0.65], np.float32), 0.5 * _drawn(lower, 2, 1.2))
+    _blend(canvas, dark, (0.55 + 0.45 * look.make_up) * _coverage(upper, 3, 1.2))
+    _blend(canvas, look.skin * np.array([0.5, 0.48, 0.65], np.float32), 0.5 * _coverage(lower, 2, 1.2))
     crease = [line[1:3] - [0, 9] for line in upper]
-    _blend(canvas, look.skin * 0.6, 0.3 * _drawn(crease, 2, 2.0))
+    _blend(canvas, look.skin * 0.6, 0.3 * _coverage(crease, 2, 2.0))
 
 
 def _nostrils(canvas: Floats, at: NDArray[np.float64], look: Look) -> None:
@@ -269,26 +269,26 @@ def _nostrils(canvas: Floats, at: NDArray[np.float64], look: Look) -> None:
 
 
 def _brows(canvas: Floats, at: NDArray[np.float64], look: Look, rng: Rng) -> None:
-    """Single hairs over a soft shade, thick near the nose and thin outside, leaning outwards."""
+    """Paint single hairs over a soft shade, thick near the nose and thin outside, leaning outwards."""
     mask = _mask()
     for brow, outer_first, side in ((topology.RIGHT_BROW, True, -1), (topology.LEFT_BROW, False, 1)):
         line = at[list(brow)] if not outer_first else at[list(brow)][::-1]  # from the nose outwards
-        place = np.sort(rng.uniform(0, 1, 240))
-        x, y = (np.interp(place, np.linspace(0, 1, 5), line[:, axis]) for axis in (0, 1))
-        half = look.brow_width * PX_PER_CM * 0.5 * np.interp(place, [0, 0.15, 0.6, 1], [0.7, 1, 0.8, 0.2])
-        y = y + rng.uniform(-1, 1, len(place)) * half
-        lean = side * np.interp(place, [0, 0.3, 1], [1.5, 6.0, 8.0])
-        rise = np.interp(place, [0, 0.3, 1], [-6.0, -3.0, 3.0])
+        position = np.sort(rng.uniform(0, 1, 240))
+        x, y = (np.interp(position, np.linspace(0, 1, 5), line[:, axis]) for axis in (0, 1))
+        half = look.brow_width * PX_PER_CM * 0.5 * np.interp(position, [0, 0.15, 0.6, 1], [0.7, 1, 0.8, 0.2])
+        y = y + rng.uniform(-1, 1, len(position)) * half
+        lean = side * np.interp(position, [0, 0.3, 1], [1.5, 6.0, 8.0])
+        rise = np.interp(position, [0, 0.3, 1], [-6.0, -3.0, 3.0])
         for start, end in zip(np.stack([x, y], 1), np.stack([x + lean, y + rise], 1), strict=True):
             ends = np.rint(np.stack([start, end]) * 2**_SHIFT).astype(int)
             cv2.line(mask, ends[0].tolist(), ends[1].tolist(), 255, 1, cv2.LINE_AA, _SHIFT)
     hairs = mask.astype(np.float32) / 255
-    shade = _softened(mask, at[list(topology.RIGHT_BROW + topology.LEFT_BROW)] + np.array([[0, 12]]), 3.0)
+    shade = _blur_near(mask, at[list(topology.RIGHT_BROW + topology.LEFT_BROW)] + np.array([[0, 12]]), 3.0)
     _blend(canvas, look.brow, np.clip(0.75 * hairs + 0.55 * shade, 0, 1) * look.brow_cover)
 
 
 def _scalp(canvas: Floats, look: Look, rng: Rng) -> None:
-    """Short hair where the hair begins; thicker hair is geometry and lies over it."""
+    """Paint short hair above the hairline; thicker hair is geometry over it."""
     angle = (np.arange(MAP_PX[0]) / MAP_PX[0] - 0.5) * 2 * np.pi
     line = (TOP_CM - hairline(angle, look.hairline_cm)) * PX_PER_CM
     inside = (line[None, :] - np.arange(MAP_PX[1])[:, None]) / 12 + 0.6 * noise(rng, 3, 2)

@@ -1,4 +1,4 @@
-"""What is known of a rendered head, measured on its geometry."""
+"""Ground truth of a rendered head, measured on its geometry."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ from facetrain.synth.rendering.outline import Outline
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-CLEAR_CLOSED, CLEAR_OPEN = 0.25, 0.6
-"""Lid openness below which an eye counts as closed and above which as open; in between it is neither."""
-CLEAR_SHUT_MOUTH, CLEAR_OPEN_MOUTH = 0.1, 0.3
-"""The same for the inner lips' gap over the mouth's width."""
+CLOSED_BELOW, OPEN_ABOVE = 0.25, 0.6
+"""Lid openness below which an eye is labelled closed and above which open; no label in between."""
+MOUTH_SHUT_BELOW, MOUTH_OPEN_ABOVE = 0.1, 0.3
+"""Gap of the inner lips over the mouth width below which the mouth is labelled shut and above which open."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadState:
-    """What a head does. identity: coefficients, standard normal over people. expression: ARKit's names to 0..1 (without
-    eyeLook: the lids follow the gaze by themselves). Angles with the signs of `facetrack.types.Pose`; gaze_deg is (yaw,
-    pitch) of the eyes in the head. translation_cm: the middle of the mean head's eye corners in the camera's axes."""
+    """Identity, expression and pose of a head.
+
+    identity: coefficients, standard normal over people.
+    expression: ARKit's names to 0..1 (without eyeLook, which follows from the gaze).
+    yaw_deg, pitch_deg, roll_deg: signs as in `facetrack.types.Pose`.
+    gaze_deg: (yaw, pitch) of the eyes in the head.
+    translation_cm: centre of the mean head's eye corners in the camera's axes.
+    """
 
     identity: Array
     expression: Mapping[str, float]
@@ -40,23 +45,27 @@ class HeadState:
 
     @property
     def rotation(self) -> Array:
-        """(3, 3) head to camera, as in `facetrack.types.Pose`."""
+        """Rotation (3, 3) from head to camera, as in `facetrack.types.Pose`."""
         return rotation_from_deg(self.yaw_deg, self.pitch_deg, self.roll_deg)
 
     def in_camera(self, model: HeadModel, shaped: NDArray[np.floating]) -> Floats:
-        """(..., 3) cm in the model's axes -> in the camera's."""
+        """Transform (..., 3) cm from the model's axes to the camera's."""
         to_camera = self.rotation @ MODEL_TO_CAMERA
         return np.asarray((shaped - model.origin) @ to_camera.T + self.translation_cm, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadTruth:
-    """points: (68, 2) px, the jaw's where its outline is seen, as in 300-W. fixed_points: (68, 2) px, every point on
-    its own vertex. visible: (68,) whether nothing lies before a point.
+    """Ground truth of one image of a head.
 
-    lid_opening: (right, left) lid gap over the open lid gap of the same person, 0 closed. blink: (right, left) eyeBlink
-    coefficient. mouth_opening: inner lip gap over the mouth's width, as `facetrack.signals.mouth_opening` but in 3-D.
-    smile: mean mouthSmile coefficient. gaze_deg: (yaw, pitch) of the eyes in the head.
+    points: (68, 2) px, the jaw's on its visible outline, as in 300-W.
+    fixed_points: (68, 2) px, every point on its own vertex.
+    visible: (68,) whether a point is not occluded.
+    lid_opening: (right, left) lid gap over the open lid gap of the same person, 0 closed.
+    blink: (right, left) eyeBlink coefficient.
+    mouth_opening: inner lip gap over the mouth width, as `facetrack.signals.mouth_opening` but in 3-D.
+    smile: mean mouthSmile coefficient.
+    gaze_deg: (yaw, pitch) of the eyes in the head.
     """
 
     points: Floats
@@ -72,7 +81,7 @@ class HeadTruth:
     gaze_deg: tuple[float, float]
 
     def attributes(self) -> dict[str, float | str]:
-        """For a Sample: every figure, and 0/1 for eyes_open, mouth_open and smile where it is clear."""
+        """Return a Sample's attributes: all figures, and binary eyes_open, mouth_open and smile where unambiguous."""
         out: dict[str, float | str] = {
             "yaw_deg": self.yaw_deg, "pitch_deg": self.pitch_deg, "roll_deg": self.roll_deg,
             "gaze_yaw_deg": self.gaze_deg[0], "gaze_pitch_deg": self.gaze_deg[1],
@@ -81,18 +90,21 @@ class HeadTruth:
             "mouth_opening": self.mouth_opening, "smile_amount": self.smile,
         }  # fmt: skip
         low, high = min(self.lid_opening), max(self.lid_opening)
-        if high < CLEAR_CLOSED or low > CLEAR_OPEN:
-            out["eyes_open"] = float(low > CLEAR_OPEN)
-        if self.mouth_opening < CLEAR_SHUT_MOUTH or self.mouth_opening > CLEAR_OPEN_MOUTH:
-            out["mouth_open"] = float(self.mouth_opening > CLEAR_OPEN_MOUTH)
+        if high < CLOSED_BELOW or low > OPEN_ABOVE:
+            out["eyes_open"] = float(low > OPEN_ABOVE)
+        if self.mouth_opening < MOUTH_SHUT_BELOW or self.mouth_opening > MOUTH_OPEN_ABOVE:
+            out["mouth_open"] = float(self.mouth_opening > MOUTH_OPEN_ABOVE)
         if self.smile < 0.15 or self.smile > 0.4:
             out["smile"] = float(self.smile > 0.4)
         return {name: value if isinstance(value, str) else round(float(value), 4) for name, value in out.items()}
 
 
 def lid_gaps(points: NDArray[np.floating]) -> tuple[float, float]:
-    """(68, 3) cm in the model's axes -> gap between the lids of the right and the left eye in cm, across the line of
-    the eye's corners as seen from the front; negative where the lids overlap."""
+    """Return the lid gaps of the right and the left eye in cm; negative where the lids overlap.
+
+    points: (68, 3) cm in the model's axes. The gap is measured perpendicular to the line of the eye corners, in the
+    frontal view.
+    """
     gaps = []
     for eye in (topology.EAR_RIGHT, topology.EAR_LEFT):
         outline = points[list(eye), :2]
@@ -103,15 +115,17 @@ def lid_gaps(points: NDArray[np.floating]) -> tuple[float, float]:
 
 
 def mouth_opening(points: NDArray[np.floating]) -> float:
-    """(68, 3) cm -> mean gap of the inner lips over the mouth's width."""
+    """Return the mean gap of the inner lips over the mouth width, from (68, 3) cm."""
     upper, lower = points[list(topology.INNER_LIP_UPPER)], points[list(topology.INNER_LIP_LOWER)]
     corners = points[list(topology.INNER_LIP_CORNERS)]
     return float(np.linalg.norm(upper - lower, axis=1).mean() / np.linalg.norm(corners[1] - corners[0]))
 
 
 def closing_blink(model: HeadModel, identity: NDArray[np.floating]) -> tuple[float, float]:
-    """The eyeBlink coefficients (right, left) at which this person's lids meet: about 1, more where the lids are far
-    apart. Exact, since the gap is linear in the coefficient."""
+    """Return the eyeBlink coefficients (right, left) at which this person's lids meet.
+
+    About 1, more for wide eyes; exact, since the gap is linear in the coefficient.
+    """
     opened = lid_gaps(model.points68(model.shaped(identity, {})))
     at_one = lid_gaps(model.points68(model.shaped(identity, {"eyeBlink_R": 1.0, "eyeBlink_L": 1.0})))
     right, left = (a / max(a - b, 1e-6) for a, b in zip(opened, at_one, strict=True))
@@ -119,21 +133,21 @@ def closing_blink(model: HeadModel, identity: NDArray[np.floating]) -> tuple[flo
 
 
 def measure(model: HeadModel, state: HeadState, shaped: Floats, camera: Camera, outline: Outline) -> HeadTruth:
-    """The truth of a head, all of whose points still count as visible (`visibility` judges that on the z-buffer)."""
+    """Compute a head's ground truth with all points visible; the renderer determines visibility by its z-buffer."""
     landmarks = model.points68(shaped)
     opened = lid_gaps(model.points68(model.shaped(state.identity, {})))
     gaps = lid_gaps(landmarks)
     fixed = state.in_camera(model, landmarks).astype(np.float64)
-    seen = outline.seen(state.in_camera(model, shaped), fixed, state.rotation, camera)
-    express = state.expression.get
+    visible_points = outline.visible_points(state.in_camera(model, shaped), fixed, state.rotation, camera)
+    coefficient = state.expression.get
     return HeadTruth(
-        points=camera.project(seen).astype(np.float32),
+        points=camera.project(visible_points).astype(np.float32),
         fixed_points=camera.project(fixed).astype(np.float32),
         visible=np.ones(topology.N_POINTS, bool),
         yaw_deg=state.yaw_deg, pitch_deg=state.pitch_deg, roll_deg=state.roll_deg,
         lid_opening=(max(0.0, gaps[0] / opened[0]), max(0.0, gaps[1] / opened[1])),
-        blink=(express("eyeBlink_R", 0.0), express("eyeBlink_L", 0.0)),
+        blink=(coefficient("eyeBlink_R", 0.0), coefficient("eyeBlink_L", 0.0)),
         mouth_opening=mouth_opening(landmarks),
-        smile=(express("mouthSmile_R", 0.0) + express("mouthSmile_L", 0.0)) / 2,
+        smile=(coefficient("mouthSmile_R", 0.0) + coefficient("mouthSmile_L", 0.0)) / 2,
         gaze_deg=state.gaze_deg,
     )  # fmt: skip
