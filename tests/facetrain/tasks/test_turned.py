@@ -70,7 +70,7 @@ def recipe_for(folder, epochs):
 
 
 def test_pictures_and_labels_are_joined_by_name_and_held_out_parts_stay_apart(folder):
-    sources = read_turned_sources(folder, folder / "labels", ("helen_train", "aflw21"), ("aflw21",))
+    sources = read_turned_sources(folder, folder / "labels", {"helen_train": 1, "aflw21": 2}, ("aflw21",))
     held = {one.sample.name for one in sources.held["aflw21"]}
     assert held
     assert list(sources.held) == ["aflw21"]
@@ -78,6 +78,13 @@ def test_pictures_and_labels_are_joined_by_name_and_held_out_parts_stay_apart(fo
     assert held | trained == {f"face{i}.jpg" for i in range(COUNT)}
     assert not held & trained
     assert "AFLW" in sources.terms
+
+
+def test_a_pack_that_is_never_seen_is_for_validation_only(folder):
+    sources = read_turned_sources(folder, folder / "labels", {"helen_train": 1, "aflw21": 0}, ("aflw21",))
+    assert sources.held["aflw21"]
+    assert {one.sample.source for one in sources.training} == {"helen_train"}
+    assert not any("AFLW" in line for line in sources.data)
 
 
 def test_a_table_of_another_pack_is_refused(folder):

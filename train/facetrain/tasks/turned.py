@@ -47,7 +47,8 @@ class TurnedRecipe:
     """What a network for turned faces is trained on, and how.
 
     labels: the folder of the packs' label tables (`facetrack label --teacher ensemble`), "" for DATA/labels.
-    repeats: how often each pack is seen for each time that `expressions` is seen once. init: as in `LandmarkRecipe`.
+    repeats: how often each pack is seen for each time that `expressions` is seen once; 0 for validation only.
+    init: as in `LandmarkRecipe`.
     name, reproduce: for the network's metadata.
     """
 
@@ -57,7 +58,7 @@ class TurnedRecipe:
     labels: str = ""
     repeats: dict[str, int] = field(
         default_factory=lambda: {
-            "helen_train": 18, "lfpw_train": 18, "ytfaces_train": 3, "expressions": 1, "aflw21": 3, "pointing04": 3,
+            "helen_train": 18, "lfpw_train": 18, "ytfaces_train": 3, "expressions": 1, "aflw21": 3, "pointing04": 0,
         }
     )  # fmt: skip
     init: str = "bundled"

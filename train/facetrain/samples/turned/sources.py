@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,21 +53,25 @@ class TurnedSources:
     terms: str
 
 
-def read_turned_sources(packs: Path, labels: Path, names: Iterable[str], validated: Iterable[str]) -> TurnedSources:
+def read_turned_sources(
+    packs: Path, labels: Path, repeats: Mapping[str, int], validated: Iterable[str]
+) -> TurnedSources:
     """Read packs with their label tables.
 
-    packs: folder of the packs. labels: folder of their tables NAME.npz. validated: those of `names` whose held-out
-    part is kept; that of the others is dropped.
+    packs: folder of the packs. labels: folder of their tables NAME.npz.
+    repeats: how often each pack is seen in an epoch; of one that is seen 0 times only the held-out part is used.
+    validated: the packs whose held-out part is kept.
     """
-    names, validated = list(names), set(validated)
+    validated = set(validated)
     training: list[TurnedSample] = []
     held: dict[str, list[TurnedSample]] = {}
-    for name in names:
+    for name, times in repeats.items():
         samples = join(packs, read_labels(labels / f"{name}.npz"), name)
         out = held_out(name, [one.sample for one in samples])
-        training += [one for one, aside in zip(samples, out, strict=True) if not aside]
+        training += [one for one, aside in zip(samples, out, strict=True) if times and not aside]
         if name in validated:
             held[name] = [one for one, aside in zip(samples, out, strict=True) if aside]
+    names = [name for name, times in repeats.items() if times]
     described = [describe(name) for name in (*names, NEGATIVES)]
     return TurnedSources(training, held, read_negatives(packs, NEGATIVES), described, terms_of(names))
 
