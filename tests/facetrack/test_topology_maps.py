@@ -7,6 +7,9 @@ import pytest
 
 from facetrack import topology, topology_maps
 from facetrack.topology_maps import (
+    AFLW_21,
+    AFLW_EARS,
+    AFLW_HIDES,
     COFW_29,
     FIVE,
     FLIPS,
@@ -95,3 +98,19 @@ def test_maps_have_the_right_lengths(source, target):
 def test_the_mesh_table_is_the_packs():
     table = json.loads((DATA / "mesh478_to_68.json").read_text())
     assert [list(group) for group in MAPS[MESH_478, SCHEME_68]] == table
+
+
+def test_aflw_points_are_affine_combinations_that_commute_with_mirroring():
+    weights = topology_maps.aflw_from_68()
+    ears = list(AFLW_EARS)
+    sums = weights.sum(axis=1)
+    assert (weights[ears] == 0).all()
+    np.testing.assert_allclose(np.delete(sums, ears), 1, atol=1e-6)
+    points = np.random.default_rng(0).normal(size=(68, 2))
+    np.testing.assert_allclose(weights @ points[topology.FLIP], (weights @ points)[FLIPS[AFLW_21]], atol=1e-6)
+
+
+def test_an_unlabelled_aflw_point_hides_the_mirrored_points_on_the_other_side():
+    for row, hidden in AFLW_HIDES.items():
+        mirrored = {int(topology.FLIP[point]) for point in hidden}
+        assert mirrored == set(AFLW_HIDES[int(FLIPS[AFLW_21][row])])

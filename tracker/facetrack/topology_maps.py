@@ -28,6 +28,10 @@ COFW_29 = "cofw-29"
 """Burgos-Artizzu et al., ICCV 2013: the 29 points of LFPW (Belhumeur et al., CVPR 2011)."""
 KAGGLE_15 = "kaggle-15"
 """Kaggle's Facial Keypoints Detection (2013), in the order of its columns."""
+AFLW_21 = "aflw-21"
+"""Köstinger et al., Annotated Facial Landmarks in the Wild (BeFIT 2011): 3 on each brow, 3 on each eye (corner, centre,
+corner), ear lobe, side of the nose, nose tip, side, ear lobe, mouth corner, centre, corner, chin. Points that cannot
+be seen are not labelled."""
 FIVE = "five"
 """Right eye, left eye, nose tip, right and left mouth corner, as in MTFL and `types.Detections`."""
 
@@ -55,7 +59,8 @@ Its lip points are on the outer edges: in its first row they are .32 eye distanc
 KAGGLE_NAMES: tuple[str, ...] = tuple(KAGGLE_FROM_68)
 
 N_POINTS: dict[str, int] = {
-    SCHEME_68: topology.N_POINTS, WFLW_98: 98, JD_106: 106, MESH_478: 478, COFW_29: 29, KAGGLE_15: 15, FIVE: 5,
+    SCHEME_68: topology.N_POINTS, WFLW_98: 98, JD_106: 106, MESH_478: 478, COFW_29: 29, KAGGLE_15: 15, AFLW_21: 21,
+    FIVE: 5,
 }  # fmt: skip
 
 
@@ -182,12 +187,15 @@ _KAGGLE_PAIRS = [
     if "left" in name
 ]
 
+_AFLW_PAIRS = [*_counter(0, 2, 5), *_counter(6, 8, 11), (12, 16), (13, 15), (17, 19)]
+
 FLIPS: dict[str, NDArray[np.intp]] = {
     SCHEME_68: topology.FLIP,
     WFLW_98: _flip(98, _WFLW_PAIRS),
     JD_106: _flip(106, _JD_PAIRS),
     COFW_29: _flip(29, _COFW_PAIRS),
     KAGGLE_15: _flip(15, _KAGGLE_PAIRS),
+    AFLW_21: _flip(21, _AFLW_PAIRS),
     FIVE: np.array(topology.FIVE_FLIP),
 }
 """Scheme -> (K,) permutation for mirroring: the mirrored face's points are points[FLIPS[scheme]] with x negated."""
@@ -204,3 +212,36 @@ def scheme_of_count(n_points: int) -> str:
         if count == n_points:
             return name
     return f"points-{n_points}"
+
+
+AFLW_EARS = (12, 16)
+"""AFLW's points on the ear lobes, right and left, which no combination of the 68 gives."""
+AFLW_EYE_CORNERS: tuple[tuple[int, int], ...] = ((6, 36), (8, 39), (9, 42), (11, 45))
+"""(AFLW's point, the one of the 68 that it is)."""
+_AFLW_RIGHT_AND_MIDDLE: dict[int, dict[int, float]] = {
+    0: {17: 0.50, 18: 0.41, 36: 0.09}, 1: {18: 0.44, 20: 0.47, 37: 0.10}, 2: {21: 0.40, 20: 0.45, 39: 0.15},
+    6: {36: 1.0}, 7: dict.fromkeys(topology.RIGHT_EYE, 1 / 6), 8: {39: 1.0},
+    13: {31: 1.19, 33: -0.46, 30: 0.26}, 17: {48: 0.3, 60: 0.7},
+    14: {30: 0.74, 33: 0.26}, 18: {62: 0.5, 66: 0.5}, 20: {8: 0.91, 57: 0.09},
+}  # fmt: skip
+"""AFLW's points as weighted means of the 68: least squares on 515 frontal faces labelled in both schemes. The points of
+the left half mirror these."""
+AFLW_HIDES: dict[int, tuple[int, ...]] = {
+    0: (17,), 1: (18, 19), 2: (20, 21), 3: (22, 23), 4: (24, 25), 5: (26,),
+    6: (36,), 7: (37, 38, 40, 41), 8: (39,), 9: (42,), 10: (43, 44, 46, 47), 11: (45,),
+    13: (31, 32), 14: (30,), 15: (34, 35), 17: (48, 60), 18: (51, 57, 62, 66), 19: (54, 64), 20: (8,),
+}  # fmt: skip
+"""AFLW's point -> those of the 68 that cannot be seen either where it is not labelled."""
+
+
+def aflw_from_68() -> NDArray[np.float32]:
+    """(21, 68) weights with which the 68 points give AFLW's 21; rows sum to 1, those of AFLW_EARS to 0."""
+    weights = np.zeros((N_POINTS[AFLW_21], topology.N_POINTS), np.float32)
+    mirror = FLIPS[AFLW_21]
+    for row, parts in _AFLW_RIGHT_AND_MIDDLE.items():
+        for point, weight in parts.items():
+            weights[row, point] += weight
+            if mirror[row] != row:
+                weights[mirror[row], topology.FLIP[point]] += weight
+    sums = weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / np.where(sums == 0, 1, sums), np.float32)

@@ -95,6 +95,7 @@ def render(
     count: Annotated[int, typer.Option(min=1, help="Number of heads.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same heads.")] = 0,
     backgrounds: Annotated[Path | None, typer.Option(help="A zip of background photographs without faces.")] = None,
+    turned: Annotated[Path | None, typer.Option(help="Heads to +-95 degrees; the file of `data teacher`.")] = None,
 ) -> None:
     """Render random 3-D heads with exact points, angles, lids, mouth and gaze, as a pack."""
     from facetrain.formats.zips import read_zip_images
@@ -105,8 +106,43 @@ def render(
 
     renderer = Renderer(load_head_model(head_model))
     photographs = [] if backgrounds is None else [image for _, image in read_zip_images(backgrounds)]
-    written = write_heads(renderer, out, with_progress(range(count), "heads"), seed, photographs)
+    indices = with_progress(range(count), "heads")
+    if turned is None:
+        written = write_heads(renderer, out, indices, seed, photographs)
+    else:
+        from facetrain.labelling.turned_heads import write_turned_heads
+        from facetrain.labelling.turned_teacher import TeacherFile
+
+        offset = TeacherFile.load(turned).jaw_offset
+        written = write_turned_heads(renderer, out, offset, indices, seed, photographs)
     typer.echo(f"wrote {written} heads to {out}.zip and {out}.npz")
+
+
+@app.command()
+def teacher(
+    packs: Annotated[Path, typer.Argument(help="The folder of helen_train, lfpw_train and aflw21.")],
+    teacher_model: Annotated[Path, typer.Option(help="MediaPipe's file: face_landmarker.task.")],
+    head_model: Annotated[Path, typer.Option(help="A morphable head as .npz (ICT-FaceKit's arrays).")],
+    out: Annotated[Path, typer.Option(help="The file to write, for `facetrack label --teacher ensemble`.")],
+) -> None:
+    """Fit the ensemble teacher to hand-labelled faces.
+
+    It consists of the map from MediaPipe's mesh to the 68 points, the jaw of a 3-D head, and each pack's label offset.
+    """
+    from facetrack.cli.extras import need_training
+
+    need_training()
+    from rich.progress import track
+
+    from facetrack.detector.mediapipe_mesh import MediaPipeMesh
+    from facetrain.labelling.turned_teacher import fit_teacher
+    from facetrain.synth.rendering.head_model import load_head_model
+
+    with MediaPipeMesh(teacher_model, max_faces=1) as mesh:
+        fitted = fit_teacher(packs, mesh, load_head_model(head_model), lambda samples: track(list(samples), "meshes"))
+    fitted.save(out)
+    shifts = ", ".join(f"{name} {share:.2%}" for name, share in fitted.shift.items())
+    typer.echo(f"wrote {out}; labels lie to the right by {shifts} of the face's extent")
 
 
 @app.command()

@@ -15,6 +15,7 @@ from facetrain.cli import (
     evaluate_motion,
     evaluate_signals,
     evaluate_tracking,
+    evaluate_turned,
 )
 
 NETWORKS = "networks"
@@ -37,6 +38,7 @@ app.command("detector")(evaluate_detector.detector)
 app.command("tracking")(evaluate_tracking.tracking)
 app.command("motion")(evaluate_motion.motion)
 app.command("jitter")(evaluate_jitter.jitter)
+app.command("turned")(evaluate_turned.turned)
 app.command("heads")(evaluate_heads.heads)
 app.command("signals")(evaluate_signals.signals)
 app.command("crowd")(evaluate_tracking.crowd)

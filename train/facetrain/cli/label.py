@@ -7,22 +7,26 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import track
 
+from facetrack.cli.extras import need_training
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.errors import ModelFileError
+from facetrack.modelfile import bundled_path
 from facetrain.formats.packs import write_pack
 from facetrain.labelling.self_label import ViewOptions, read_unlabelled, relabel, self_teacher
 from facetrain.labelling.teacher import TeacherOptions, gather
 from facetrain.labelling.teacher import label as label_faces
 
 MEDIAPIPE = "mediapipe"
+ENSEMBLE = "ensemble"
 
 
 def label(
     source: Annotated[Path, typer.Argument(help="A video, an image, a folder of images, or labelled faces.")],
     out: Annotated[Path, typer.Option(help="The pack to write, without suffix: OUT.zip and OUT.npz.")],
     teacher: Annotated[
-        str, typer.Option(help="The teacher: mediapipe, bundled, or the path of a landmark network.")
+        str, typer.Option(help="The teacher: mediapipe, bundled, ensemble, or the path of a landmark network.")
     ] = MEDIAPIPE,
     teacher_model: Annotated[Path | None, typer.Option(help="MediaPipe's file: face_landmarker.task.")] = None,
     every: Annotated[int, typer.Option(min=1, help="Label every Nth frame of a video.")] = 5,
@@ -38,12 +42,20 @@ def label(
     max_spread: Annotated[
         float, typer.Option(min=0, help="Own network: largest spread over the views, in eye distances.")
     ] = 0.025,
+    teacher_file: Annotated[Path | None, typer.Option(help="Ensemble: the file of `facetrack data teacher`.")] = None,
+    head_model: Annotated[Path | None, typer.Option(help="Ensemble: a morphable head (.npz, ICT-FaceKit's).")] = None,
+    large: Annotated[str, typer.Option(help="Ensemble: the large landmark network.")] = "landmarks68-large",
+    views: Annotated[int, typer.Option(min=1, help="Ensemble: views of each face, and of its mirror image.")] = 2,
 ) -> None:
     """Write a pack of 68 points from a teacher network's labels, to train on your own footage.
 
     MediaPipe's 478 points are averaged into the 68. Your own network predicts each face in twelve views; the points of
-    labelled faces are averaged with the predictions.
+    labelled faces are averaged with the predictions. The teacher `ensemble` writes a label table of one of the
+    project's packs instead (docs/training.md).
     """
+    if teacher == ENSEMBLE:
+        _label_by_ensemble(source, out, teacher_file, head_model, large, views)
+        return
     if teacher == MEDIAPIPE and teacher_model is None:
         raise ModelFileError("give --teacher-model the path of MediaPipe's face_landmarker.task; it is not bundled")
 
@@ -59,3 +71,26 @@ def label(
     typer.echo(f"wrote {len(result.samples)} faces to {out}.zip and {out}.npz")
     for problem in result.problems:
         typer.echo(f"  {problem}")
+
+
+def _label_by_ensemble(
+    source: Path, out: Path, teacher_file: Path | None, head_model: Path | None, large: str, views: int
+) -> None:
+    """Write the label table OUT.npz of a pack of the project's data; its pictures stay where they are."""
+    if teacher_file is None or head_model is None:
+        raise ModelFileError("the ensemble teacher needs --teacher-file (`facetrack data teacher`) and --head-model")
+    need_training()
+    from facetrain.formats.label_tables import write_labels
+    from facetrain.labelling.turned_teacher import TeacherFile, label_pack
+    from facetrain.synth.rendering.head_model import load_head_model
+
+    network = str(bundled_path(large)) if large == "landmarks68-large" else large
+    options = ViewOptions(views=views)
+    table = label_pack(
+        source.with_suffix(""),
+        TeacherFile.load(teacher_file),
+        load_head_model(head_model),
+        self_teacher(network, options),
+        lambda samples: track(samples, f"labelling {source.name}"),
+    )
+    typer.echo(f"wrote labels of {len(table.names)} faces to {write_labels(table, out)}")

@@ -72,7 +72,8 @@ def read_pack(path: Path, trim: bool = True) -> ReadResult:
             row = rows.pop(name, None)
             if row is None:
                 raise DataError(f"{archive}: {name} has no label")
-            reading.add(f"{archive}: {name}", replace(row, image=decode(archive, name, encoded)), "scheme" in labels)
+            partial = "scheme" in labels or row.scheme == topology_maps.AFLW_21
+            reading.add(f"{archive}: {name}", replace(row, image=decode(archive, name, encoded)), partial)
     reading.problems += [f"{stem.name}.npz: {name} is labelled but not in {archive.name}" for name in rows]
     return reading.result()
 

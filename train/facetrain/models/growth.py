@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from facetrain.models.landmarks import InvertedResidual, LandmarkNet, LandmarkNetOptions, Residual
+from facetrain.models.landmarks import TURNED, InvertedResidual, LandmarkNet, LandmarkNetOptions, Residual
 from facetrain.models.shrinking import STAGES, prune_to
 
 
@@ -50,6 +50,7 @@ def infer_options(state: dict[str, Tensor], input_px: int) -> LandmarkNetOptions
         kernels=(kernels[0], kernels[1], kernels[2]),
         head=state["heatmaps.weight"].shape[1],
         separable_halving=separable,
+        turned=any(key.startswith(TURNED) for key in state),
     )
 
 

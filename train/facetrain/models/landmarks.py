@@ -11,11 +11,18 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from facetrack.topology import N_POINTS
 
 DOWNSAMPLE_KERNEL = 5
 """Side of the depthwise kernels of stride 2."""
+TURNED = "turned."
+"""Prefix of the names of the parameters of `TurnedHeads`."""
+TURNED_HIDDEN = 96
+FIRST_SIGMA_LOG_DEG = 1.5
+LOG_SIGMA_DEG = (-2.0, 4.5)
+"""Range of the logarithm of an angle's standard deviation: .14 to 90 degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class LandmarkNetOptions:
     kernels: sides of the inverted residuals' depthwise kernels
     head: channels of the merged features under the heatmaps
     separable_halving: downsample by a depthwise and a pointwise convolution instead of a dense one
+    turned: predict visibility and the head's rotation too (`TurnedHeads`)
     """
 
     input_px: int = 112
@@ -41,6 +49,7 @@ class LandmarkNetOptions:
     kernels: tuple[int, int, int] = (3, 5, 5)
     head: int = 48
     separable_halving: bool = False
+    turned: bool = False
 
     @property
     def separable(self) -> bool:
@@ -145,12 +154,55 @@ class Features(NamedTuple):
     pooled: Tensor
 
 
+def rotation_from_6d(values: Tensor) -> Tensor:
+    """Make rotations (N, 3, 3) of (N, 6), their first two columns, by Gram-Schmidt orthonormalisation.
+
+    A continuous representation of rotations (Zhou et al., CVPR 2019, eq. 15).
+    """
+    first, second = values[:, :3], values[:, 3:]
+    x = F.normalize(first, dim=1)
+    y = F.normalize(second - (x * second).sum(dim=1, keepdim=True) * x, dim=1)
+    return torch.stack([x, y, torch.linalg.cross(x, y, dim=1)], dim=2)
+
+
+class TurnedHeads(nn.Module):
+    """Visibility and rotation from the points (N, 68, 2) in crop px and the pooled features (N, top).
+
+    Gives visibility (N, 68) as logits, rotation (N, 3, 3) head to crop and rotation_sigma (N, 3), standard deviations
+    of yaw, pitch and roll in degrees.
+
+    The points carry no gradient: the heads read them and do not move them.
+    """
+
+    def __init__(self, options: LandmarkNetOptions) -> None:
+        super().__init__()
+        self.input_px = options.input_px
+        self.hidden = nn.Linear(2 * N_POINTS + options.widths[-1], TURNED_HIDDEN)
+        self.visibility = nn.Linear(TURNED_HIDDEN, N_POINTS)
+        self.rotation = nn.Linear(TURNED_HIDDEN, 6)
+        self.log_rotation_sigma = nn.Linear(TURNED_HIDDEN, 3)
+        with torch.no_grad():  # start from a head that faces the camera
+            self.rotation.weight.mul_(0.1)
+            self.rotation.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
+            self.log_rotation_sigma.bias.fill_(FIRST_SIGMA_LOG_DEG)
+
+    def forward(self, points: Tensor, pooled: Tensor) -> dict[str, Tensor]:
+        place = points.detach().flatten(1) * (4 / self.input_px) - 2
+        hidden = self.hidden(torch.cat([place, pooled], dim=1)).relu()
+        return {
+            "visibility": self.visibility(hidden),
+            "rotation": rotation_from_6d(self.rotation(hidden)),
+            "rotation_sigma": self.log_rotation_sigma(hidden).clamp(*LOG_SIGMA_DEG).exp(),
+        }
+
+
 class LandmarkNet(nn.Module):
     """Landmark network with an uncertainty per landmark and a face presence score.
 
     (N, S, S, 3) uint8 BGR crops -> points (N, 68, 2) in crop px, sigma (N, 68) in crop px, presence (N,) logits.
     sigma is the error's scale, fitted by a Laplace likelihood, as one standard deviation per coordinate.
     offset: (2,) crop px added to every point, see `training.calibration.label_offset`; not learned.
+    With `options.turned` also the outputs of `TurnedHeads`.
     """
 
     MEAN, SCALE = 127.5, 64.0
@@ -183,6 +235,7 @@ class LandmarkNet(nn.Module):
         self.register_buffer("offset", torch.zeros(2))
         self.log_sigma = nn.Linear(top, N_POINTS)
         self.presence = nn.Linear(top, 1)
+        self.turned = TurnedHeads(options) if options.turned else None
         # With a softmax over 784 cells, small logits decode to the crop's centre: larger initial weights make the
         # points move from the first step on.
         nn.init.normal_(self.heatmaps.weight, std=0.05)
@@ -201,9 +254,10 @@ class LandmarkNet(nn.Module):
         return Features(x, at8, merged4, at16.mean(dim=(2, 3)))
 
     def read(self, features: Features) -> dict[str, Tensor]:
-        """Predict points, sigma and presence from the features."""
-        return {
+        """Predict points, sigma and presence from the features, and what `TurnedHeads` adds."""
+        outputs = {
             "points": self.decode(self.heatmaps(features.merged4)) + self.offset,
             "sigma": self.log_sigma(features.pooled).exp(),
             "presence": self.presence(features.pooled).squeeze(1),
         }
+        return outputs if self.turned is None else outputs | self.turned(outputs["points"], features.pooled)

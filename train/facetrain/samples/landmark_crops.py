@@ -54,7 +54,7 @@ class LandmarkCrops(EpochItems):
 
     def item(self, index: int, rng: np.random.Generator) -> dict[str, Tensor]:
         if rng.random() < self.options.negatives:
-            crop = self._negative(self.samples[index], rng)
+            crop = self.negative(self.samples[index], rng)
             return _item(crop, np.zeros((N_POINTS, 2), np.float32), np.zeros(N_POINTS, np.float32), present=False)
         return _item(*self._positive(self.samples[index], rng), present=True)
 
@@ -72,7 +72,7 @@ class LandmarkCrops(EpochItems):
         inside = ((points > -0.5 - OUTSIDE_PX) & (points < reach)).all(axis=1)  # False where a point is missing
         return image, np.nan_to_num(points), weight * inside
 
-    def _negative(self, sample: Sample, rng: np.random.Generator) -> Image:
+    def negative(self, sample: Sample, rng: np.random.Generator) -> Image:
         """Return a crop without a face.
 
         Either a part of an image without one, or a crop that a lost track might have: beside the face, or far too large

@@ -41,6 +41,16 @@ DATA_SETS = {
         "HELEN, 870 photographs labelled by hand in the 300-W scheme", "HELEN/300-W", RESEARCH,
         former=("HELEN, 870 photographs labelled in the 300-W scheme (research only)",),
     ),
+    "lfpw_train": DataSet(
+        "LFPW, 805 photographs of its training part labelled by hand in the 300-W scheme", "LFPW/300-W", RESEARCH,
+    ),
+    "aflw21": DataSet(
+        "AFLW, 9618 crops at 120 px with 21 points labelled by hand, 8333 turned beyond 30 degrees", "AFLW", RESEARCH,
+    ),
+    "pointing04": DataSet(
+        "Pointing'04, 1488 pictures of 8 people with marked head angles", "Pointing'04",
+        licence="free for any purpose, cite Gourier et al. 2004",
+    ),
     "ytfaces_train": DataSet(
         "YouTube Faces, 3462 frames with semi-automatic points", *_YTFACES,
         former=("YouTube Faces, 3462 frames with semi-automatic points (research only)",),
@@ -91,6 +101,9 @@ DATA_SETS = {
     "heads": DataSet(
         "rendered heads of USC-ICT's morphable model", "USC-ICT", licence="MIT",
         former=("rendered heads of USC-ICT's morphable model (MIT)",),
+    ),
+    "heads_turned": DataSet(
+        "rendered heads of USC-ICT's morphable model, turned up to 95 degrees", "USC-ICT", licence="MIT"
     ),
     "lids": DataSet(
         "eyelids of some 500 of these faces, shut, lowered or open, labelled for this project by a vision model",

@@ -16,7 +16,7 @@ from facetrack.errors import DataError
 from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES, ModelSpec
 from facetrack.types import Image
 from facetrain.models.attributes import HEADS, AttributeHeads, AttributeNet, HeadInputs, HeadOptions
-from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
+from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions
 from facetrain.reporting.sheets import save_sheet
 from facetrain.sample import Sample
 from facetrain.samples import patches
@@ -31,10 +31,10 @@ from facetrain.samples.attribute_crops import (
 from facetrain.samples.attribute_sources import AttributeSources, read_attribute_sources
 from facetrain.samples.locate import Locator
 from facetrain.samples.provenance import describe, terms_of
-from facetrain.tasks.landmarks import POINT_OUTPUTS, export_landmarks, start_from, with_parent
+from facetrain.tasks.landmarks import export_landmarks, outputs_of, start_from, weights_path, with_parent
 from facetrain.training.cached_features import CachedFeatures, extract_features
 from facetrain.training.calibration import likelihood_gain, platt_scaling
-from facetrain.training.checkpoint import load_weights
+from facetrain.training.checkpoint import load_weights, read_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.losses import weighted_mean
 
@@ -198,6 +198,9 @@ def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict
     torch.manual_seed(recipe.fit.seed)
     if recipe.fit.threads:
         torch.set_num_threads(recipe.fit.threads)
+    state = read_weights(weights_path(recipe.init))
+    turned = any(name.startswith(TURNED) for name in state)
+    recipe = dataclasses.replace(recipe, network=dataclasses.replace(recipe.network, turned=turned))
     trunk = LandmarkNet(recipe.network)
     parent = start_from(trunk, recipe.init)
     model = AttributeNet(recipe.network, recipe.heads).eval()
@@ -234,7 +237,7 @@ def load_heads(model: AttributeNet, path: Path) -> None:
 
 def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: dict[str, float]) -> ModelSpec:
     """Return the landmark network's metadata with the heads' outputs, data and figures added."""
-    outputs = POINT_OUTPUTS | {
+    outputs = outputs_of(recipe.network) | {
         "attributes": f"(N, {len(ATTRIBUTES)}) 0..1: {', '.join(ATTRIBUTES)}",
         "pose": f"(N, {len(POSE_ANGLES)}) relative to the crop: {', '.join(POSE_ANGLES)}",
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from facetrack.errors import DataError
 from facetrain.seeds import cnn128, expression, kaggle, submission, suite, tcdcn
-from facetrain.tasks import appearance, attributes, detector, landmarks
+from facetrain.tasks import appearance, attributes, detector, landmarks, turned
 from facetrain.tasks import expression as expression_task
 from facetrain.training import recipe
 
@@ -28,6 +28,7 @@ class Entry:
 
 
 LANDMARKS = Entry(landmarks.LandmarkRecipe, landmarks.train_landmarks)
+TURNED = Entry(turned.TurnedRecipe, turned.train_turned)
 KAGGLE = Entry(kaggle.KaggleRecipe, kaggle.train_kaggle)
 EXPRESSION = Entry(expression.ExpressionRecipe, expression.train_expression)
 ENTRIES: dict[str, Entry] = {
@@ -35,6 +36,8 @@ ENTRIES: dict[str, Entry] = {
     "landmarks-self": LANDMARKS,
     "landmarks-large": LANDMARKS,
     "finetune": LANDMARKS,
+    "landmarks-turned": TURNED,
+    "landmarks-free": TURNED,
     "attributes": Entry(attributes.AttributeRecipe, attributes.train_attributes),
     "appearance": Entry(appearance.AppearanceRecipe, appearance.train_appearance),
     "expression": Entry(expression_task.ExpressionTaskRecipe, expression_task.train_expression),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,19 +25,29 @@ from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.reporting.sheets import drawn, save_extremes
 from facetrain.sample import Sample
 from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops, TruthCrops
-from facetrain.samples.sources import LandmarkSources, read_sources
+from facetrain.samples.sources import read_sources
 from facetrain.training.calibration import label_offset, scale_sigma, sigma_factor
 from facetrain.training.checkpoint import load_weights, read_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.losses import LandmarkLoss
 
-PARITY = {"points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2}
-"""Largest difference between an exported network's outputs and torch's: crop px, logits, probabilities, degrees."""
+PARITY = {
+    "points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2, "visibility": 1e-3,
+    "rotation": 1e-4, "rotation_sigma": 1e-2,
+}  # fmt: skip
+"""Largest difference between an exported network's outputs and torch's: crop px, logits, probabilities, matrix entries,
+degrees."""
 POINT_OUTPUTS = {
     "points": "(N, 68, 2) x y in crop px, pixel centres at integers",
     "sigma": "(N, 68) one standard deviation of a point's error per coordinate, crop px",
     "presence": "(N,) logit of a face being there",
 }
+TURNED_OUTPUTS = {
+    "visibility": "(N, 68) logit of each point being visible, not occluded",
+    "rotation": "(N, 3, 3) head to camera, relative to the crop, with the axes of types.Pose",
+    "rotation_sigma": "(N, 3) one standard deviation of yaw, pitch and roll, degrees",
+}
+"""With `LandmarkNetOptions.turned`."""
 MIN_TRUSTED_WEIGHT = 0.1
 """Sets with landmarks of a smaller weight, such as the jaw, are evaluated on their inner landmarks only."""
 OFFSET_FACES = 600
@@ -73,6 +84,15 @@ class LandmarkRecipe:
     crops: CropOptions = field(default_factory=CropOptions)
     loss: LandmarkLoss = field(default_factory=LandmarkLoss)
     fit: FitOptions = field(default_factory=FitOptions)
+
+
+class Described(Protocol):
+    """Training data that says what it is and on which terms it may be used."""
+
+    @property
+    def data(self) -> list[str]: ...
+    @property
+    def terms(self) -> str: ...
 
 
 def _complete(samples: list[Sample]) -> list[Sample]:
@@ -166,7 +186,7 @@ def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
     """Return the size of the network to train: the recipe's, or that of `init` if the recipe has none."""
     if not recipe.init or recipe.network != LandmarkNetOptions():
         return recipe.network
-    path = _weights_path(recipe.init)
+    path = weights_path(recipe.init)
     spec = OnnxEngine(path).spec if path.suffix == ".onnx" else None
     input_px = spec.input_px if spec and spec.input_px else recipe.network.input_px
     try:
@@ -177,7 +197,8 @@ def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
         ) from None
 
 
-def _weights_path(init: str) -> Path:
+def weights_path(init: str) -> Path:
+    """Return the file that a recipe's `init` names."""
     return bundled_path("landmarks68") if init == BUNDLED else Path(init)
 
 
@@ -188,12 +209,18 @@ def start_from(model: LandmarkNet, init: str) -> ModelSpec | None:
     """
     if not init:
         return None
-    path = _weights_path(init)
-    load_weights(model, path, without=HEADS, fit=widen_to)
+    load_weights(model, weights_path(init), without=HEADS, fit=widen_to)
+    return parent_spec(init)
+
+
+def parent_spec(init: str) -> ModelSpec | None:
+    """Read the metadata of the file that `init` names; None where it is no .onnx."""
+    path = weights_path(init)
     return OnnxEngine(path).spec if path.suffix == ".onnx" else None
 
 
-def landmark_spec(recipe: LandmarkRecipe, sources: LandmarkSources, figures: dict[str, float]) -> ModelSpec:
+def landmark_spec(recipe: LandmarkRecipe, sources: Described, figures: dict[str, float]) -> ModelSpec:
+    """Return the exported network's metadata."""
     return ModelSpec(
         name=recipe.name,
         kind="landmarks",
@@ -202,12 +229,17 @@ def landmark_spec(recipe: LandmarkRecipe, sources: LandmarkSources, figures: dic
         scale=LandmarkNet.SCALE,
         topology=topology.SCHEME,
         margin=recipe.crops.margin,
-        outputs=POINT_OUTPUTS,
+        outputs=outputs_of(recipe.network),
         data=sources.data,
         terms=sources.terms,
         reproduce=recipe.reproduce,
         metrics=figures,
     )
+
+
+def outputs_of(network: LandmarkNetOptions) -> dict[str, str]:
+    """Name and meaning of each output of a landmark network."""
+    return POINT_OUTPUTS | TURNED_OUTPUTS if network.turned else POINT_OUTPUTS
 
 
 def with_parent(terms: str, parent: ModelSpec | None) -> str:

@@ -45,10 +45,9 @@ def label_offset(predicted: NDArray[np.floating], labelled: NDArray[np.floating]
     return np.array([np.nanmedian(offsets) if len(offsets) else 0.0, 0.0])
 
 
-def scale_sigma(model: nn.Module, factor: float) -> None:
-    """Multiply every sigma that `model`, a `LandmarkNet`, predicts by `factor`."""
-    bias = model.get_parameter("log_sigma.bias")
-    bias.data += math.log(factor)
+def scale_sigma(model: nn.Module, factor: float, bias: str = "log_sigma.bias") -> None:
+    """Multiply every sigma that `model` predicts by `factor`; bias: the parameter that holds its logarithm's offset."""
+    model.get_parameter(bias).data += math.log(factor)
 
 
 def platt_scaling(logits: NDArray[np.floating], truth: NDArray[np.floating]) -> tuple[float, float]:

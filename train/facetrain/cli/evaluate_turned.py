@@ -1,0 +1,74 @@
+"""`facetrack eval turned`: landmark networks and MediaPipe on turned heads (AFLW2000-3D)."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from facetrack.cli.console import print_table
+from facetrack.detector.mediapipe_mesh import MediaPipeMesh
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.tracking.build import make_detector
+from facetrain.evaluation.landmarks import turned as benchmark
+from facetrain.evaluation.landmarks.network import model_path, title_of
+from facetrain.evaluation.landmarks.turned_methods import MeshMethod, Method, Network
+from facetrain.formats.turned_packs import read_aflw2000
+
+DETECTOR_PX = 640
+PEER_SUFFIX = ".task"
+
+Models = Annotated[
+    list[Path], typer.Argument(help="Landmark networks (.onnx or run folders), or face_landmarker.task.")
+]
+Data = Annotated[Path, typer.Option(help="The pack: aflw2000, without ending.")]
+Labels = Annotated[str, typer.Option(help="Its labels: points, or points_reannotated.")]
+Boxes = Annotated[str, typer.Option(help="truth: the true points' boxes; detector: the method's own.")]
+Passes = Annotated[int, typer.Option(min=1, help="How often a network runs, on crops around its own points.")]
+Roll = Annotated[str, typer.Option(help="How those crops are turned: eyes, upright or head.")]
+Detector = Annotated[str, typer.Option(help="With --boxes detector: own, yunet or mediapipe.")]
+DetectorModel = Annotated[Path | None, typer.Option(help="Its file; the bundled one, or its maker's.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for report.md and figures.json.")]
+
+
+def turned(
+    models: Models,
+    data: Data,
+    labels: Labels = "points",
+    boxes: Boxes = "truth",
+    passes: Passes = 1,
+    roll: Roll = "eyes",
+    detector: Detector = "own",
+    detector_model: DetectorModel = None,
+    out: Out = None,
+) -> None:
+    """Measure points and head angles by yaw on AFLW2000-3D. Never choose anything by these figures."""
+    samples = read_aflw2000(data, labels)
+    finder = make_detector(detector, detector_model, 1, DETECTOR_PX)
+    console, results, notes = Console(), [], [f"Labels: {labels}. Boxes: {boxes}."]
+    if boxes == "detector":
+        cells = benchmark.recall_by_yaw(finder, samples, track)
+        print_table(console, "Faces found by the detector alone", ("detector", *benchmark.BINS), [[detector, *cells]])
+        notes.append(f"The detector {detector} alone finds {' / '.join(cells)} of the faces by yaw.")
+    for model in models:
+        title = f"{title_of(model)}, {boxes}, {passes} pass{'es' * (passes > 1)}"
+        if model.suffix == PEER_SUFFIX:
+            with MediaPipeMesh(model) as mesh:
+                method: Method = MeshMethod(mesh)
+                results.append(benchmark.measure(title, method, samples, boxes == "detector", track))
+            continue
+        method = Network(OnnxEngine(model_path(model)), finder, passes, roll)
+        results.append(benchmark.measure(title, method, samples, boxes == "detector", track))
+    points, angles = benchmark.tables(results)
+    print_table(console, f"NME by yaw, labels {labels}", benchmark.HEAD, points)
+    print_table(console, "Head angles", benchmark.ANGLE_HEAD, angles)
+    if out is not None:
+        words = ["facetrack", "eval", "turned", *map(str, models), "--data", str(data), "--labels", labels]
+        words += ["--boxes", boxes, "--passes", str(passes), "--roll", roll, "--detector", detector]
+        words += ["--detector-model", str(detector_model)] if detector_model is not None else []
+        benchmark.save(results, out, shlex.join([*words, "--out", str(out)]), notes)
+        console.print(f"wrote report.md and figures.json to {out}", highlight=False)

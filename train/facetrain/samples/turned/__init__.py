@@ -1,0 +1,1 @@
+"""What is one training item of a face from profile to profile?"""

@@ -1,0 +1,151 @@
+"""Training of a landmark network on faces from profile to profile, with visibility and the head's rotation."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from facetrack.modelfile import ModelSpec
+from facetrain.augment.webcam import AugmentOptions
+from facetrain.formats.packs import read_landmark_pack
+from facetrain.models.attributes import HEADS
+from facetrain.models.growth import widen_to
+from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions
+from facetrain.samples.landmark_crops import CropOptions, TruthCrops
+from facetrain.samples.turned.crops import TurnedCrops
+from facetrain.samples.turned.held_out import held_out
+from facetrain.samples.turned.sources import TurnedSources, read_turned_sources
+from facetrain.tasks.landmarks import (
+    OFFSET_FACES,
+    LandmarkRecipe,
+    export_landmarks,
+    landmark_spec,
+    network_of,
+    parent_spec,
+    predict,
+    weights_path,
+    with_parent,
+)
+from facetrain.tasks.turned_validation import HAND_LABELLED, TurnedValidation
+from facetrain.training.calibration import label_offset, scale_sigma, sigma_factor
+from facetrain.training.checkpoint import load_weights
+from facetrain.training.fit import FitOptions, fit
+from facetrain.training.turned_losses import TurnedLoss
+
+UNVALIDATED = "expressions"
+CONVENTION = "helen_train"
+"""The pack whose own labels say where x = 0 lies, where a network learns from it; the label tables have every pack's
+shift taken out."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedRecipe:
+    """What a network for turned faces is trained on, and how.
+
+    labels: the folder of the packs' label tables (`facetrack label --teacher ensemble`), "" for DATA/labels.
+    repeats: how often each pack is seen for each time that `expressions` is seen once; 0 for validation only.
+    init: as in `LandmarkRecipe`.
+    name, reproduce: for the network's metadata.
+    """
+
+    name: str = "landmarks68"
+    reproduce: str = "facetrack train landmarks-turned --data DATA --set labels=LABELS"
+
+    labels: str = ""
+    repeats: dict[str, int] = field(
+        default_factory=lambda: {
+            "helen_train": 18, "lfpw_train": 18, "ytfaces_train": 3, "expressions": 1, "aflw21": 3, "pointing04": 0,
+        }
+    )  # fmt: skip
+    init: str = "bundled"
+    network: LandmarkNetOptions = field(default_factory=LandmarkNetOptions)
+    crops: CropOptions = field(
+        default_factory=lambda: CropOptions(augment=AugmentOptions(rotation_deg=18.0, wide_rotation_deg=60.0))
+    )
+    loss: TurnedLoss = field(default_factory=TurnedLoss)
+    fit: FitOptions = field(default_factory=lambda: FitOptions(epochs=32, per_epoch=20_000, warm_up=0.04))
+
+
+def train_turned(data: Path, run_dir: Path, recipe: TurnedRecipe) -> dict[str, float]:
+    """Train and export to run_dir/model.onnx; returns the held-out figures before and after."""
+    base = LandmarkRecipe(name=recipe.name, reproduce=recipe.reproduce, init=recipe.init, network=recipe.network)
+    shape = dataclasses.replace(network_of(base), turned=True)
+    base = dataclasses.replace(base, network=shape, crops=recipe.crops)
+    labels = Path(recipe.labels) if recipe.labels else data / "labels"
+    sources = read_turned_sources(data, labels, recipe.repeats, set(recipe.repeats) - {UNVALIDATED})
+    crops = dataclasses.replace(recipe.crops, input_px=base.network.input_px, repeats=recipe.repeats)
+    held = TurnedValidation(sources.held, crops)
+    torch.manual_seed(recipe.fit.seed)
+    network = LandmarkNet(base.network)
+    parent = fill_from(network, recipe.init)
+    before = {f"before_{name}": value for name, value in held(network.eval()).items()}
+    dataset = TurnedCrops(sources.training, sources.negatives, crops, recipe.fit.seed)
+    model = fit(network, dataset, recipe.loss, held, recipe.fit, run_dir).eval().cpu()
+    return before | finish(model, data, sources, held, base, crops, parent, run_dir)
+
+
+def fill_from(network: LandmarkNet, init: str) -> ModelSpec | None:
+    """Take over a landmark network's weights, and its further heads where it has them; returns what its file says.
+
+    The offset of its points is dropped: label tables have each pack's shift along x taken out. init: "" for the random
+    weights that the network has.
+    """
+    if not init:
+        return None
+
+    def filled(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+        own = {name: value for name, value in model.state_dict().items() if name.startswith(TURNED)}
+        return own | widen_to(state, model)
+
+    load_weights(network, weights_path(init), without=HEADS, fit=filled)
+    network.get_buffer("offset").zero_()
+    return parent_spec(init)
+
+
+def finish(
+    model: nn.Module,
+    data: Path,
+    sources: TurnedSources,
+    held: TurnedValidation,
+    base: LandmarkRecipe,
+    crops: CropOptions,
+    parent: ModelSpec | None,
+    run_dir: Path,
+) -> dict[str, float]:
+    """Held-out figures, sigma's factor, the labels' offset, and run_dir/model.onnx."""
+    factor, angle_factor = sigma_factor(held.sigma_ratios(model)), sigma_factor(held.angle_ratios(model))
+    scale_sigma(model, factor)
+    scale_sigma(model, angle_factor, f"{TURNED}log_rotation_sigma.bias")
+    figures = held(model)  # before the offset: the label tables have the packs' shifts taken out
+    figures |= {
+        "offset_x_px": set_offset(model, data, crops) if CONVENTION in held.sets else 0.0,
+        "sigma_factor": factor,
+        "angle_sigma_factor": angle_factor,
+    }
+    examples = next(iter(held.sets[name] for name in (HAND_LABELLED, *held.sets) if name in held.sets))["crop"][:64]
+    named = {f"validation/{name}": round(value, 3) for name, value in figures.items()}
+    spec = landmark_spec(base, sources, named)
+    if parent is not None:
+        both = list(dict.fromkeys([*spec.data, *parent.data]))
+        spec = dataclasses.replace(spec, data=both, terms=with_parent(spec.terms, parent))
+    export_landmarks(model, spec, examples, run_dir / "model.onnx")
+    return figures
+
+
+def set_offset(model: nn.Module, data: Path, crops: CropOptions) -> float:
+    """Add to every point what the labels of CONVENTION lie to the right of it, measured on the training part.
+
+    Returns it in crop px.
+    """
+    offset = model.get_buffer("offset").zero_()
+    samples = read_landmark_pack(data, CONVENTION)
+    samples = [s for s, out in zip(samples, held_out(CONVENTION, samples), strict=True) if not out]
+    measured = TruthCrops(samples[:: max(1, len(samples) // OFFSET_FACES)], crops)
+    items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
+    points = predict(model, items["crop"], torch.device("cpu"))["points"]
+    offset.copy_(torch.from_numpy(label_offset(points, items["points"].numpy())))
+    return float(offset[0])
