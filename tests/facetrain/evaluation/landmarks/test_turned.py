@@ -22,6 +22,13 @@ def face(yaw, pitch=0.0, roll=0.0, at=100.0):
     )
 
 
+def in_pose(tabled):
+    """Convert AFLW2000's yaw, pitch, roll to those of types.Pose, by SciPy."""
+    yaw, pitch, roll = tabled
+    turn = Rotation.from_euler("XYZ", [-pitch, -yaw, roll], degrees=True)
+    return turn.as_euler("YXZ", degrees=True) * [-1, -1, 1]
+
+
 class Staged:
     """Finds each sample's points `off` px to the right and its angles 2 degrees off; misses those beyond 80 degrees."""
 
@@ -32,7 +39,7 @@ class Staged:
     def through(self, image, box):
         sample = self.by_box[tuple(box[:2])]
         angles = np.array([float(sample.attributes[f"{name}_deg"]) for name in ("yaw", "pitch", "roll")])
-        return None if abs(angles[0]) > 80 else Found(sample.points + np.float32([self.off, 0]), angles + 2)
+        return None if abs(angles[0]) > 80 else Found(sample.points + np.float32([self.off, 0]), in_pose(angles + 2))
 
     def detected(self, image):
         found = [self.through(image, np.float32(box)) for box in self.by_box]
@@ -153,3 +160,9 @@ def test_a_detector_alone_is_measured_by_its_boxes():
     samples = [face(0.0), face(40.0, at=160), face(-50.0)]
     cells = benchmark.recall_by_yaw(Detector(), samples, lambda items: items)
     assert cells == ["1.000", "0.500", "none"]
+
+
+@pytest.mark.parametrize("angles", [(70, 20, -30), (-85, -10, 5), (10, 40, 60), (0, 0, 0)])
+def test_angles_are_compared_in_the_order_of_the_labels(angles):
+    np.testing.assert_allclose(benchmark.tabled_angles(in_pose(np.array(angles, float))), angles, atol=1e-6)
+    assert np.isnan(benchmark.tabled_angles(np.full(3, np.nan))).all()

@@ -94,7 +94,7 @@ class Network:
         return found
 
     def _next_crop(self, found: Found) -> CropBox:
-        if self._roll == "eyes":
+        if self._roll == "eyes" or not np.isfinite(found.angles_deg).all():  # no pose fits the points
             return crop_from_points(found.points, self._margin)
         if self._roll == "upright":
             return crop_from_box(points_box(found.points), self._margin)
