@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facetrack.appearance import Appearance, Looks
+from facetrack.appearance import Appearance, EmbeddingGallery
 from facetrack.errors import ModelFileError
 from staged import actor, alike
 
@@ -16,16 +16,16 @@ def unit(index):
 
 
 def test_the_first_embedding_stays_and_the_oldest_other_goes():
-    gallery = Looks()
+    gallery = EmbeddingGallery()
     for index in range(10):
         gallery.add(unit(index))
-    assert len(gallery) == Looks.KEPT + 1
+    assert len(gallery) == EmbeddingGallery.MAX_EMBEDDINGS + 1
     kept = [index for index in range(10) if gallery.similarity(unit(index)) == pytest.approx(1)]
     assert kept == [0, 4, 5, 6, 7, 8, 9]
 
 
 def test_an_embedding_similar_to_a_known_one_is_not_added():
-    gallery = Looks()
+    gallery = EmbeddingGallery()
     gallery.add(unit(0))
     gallery.add(alike(0.95, 0, 1))
     assert len(gallery) == 1
@@ -34,7 +34,7 @@ def test_an_embedding_similar_to_a_known_one_is_not_added():
 
 
 def test_the_similarity_is_the_largest_of_the_gallery():
-    gallery = Looks()
+    gallery = EmbeddingGallery()
     gallery.add(unit(0))
     gallery.add(unit(1))
     assert gallery.similarity(alike(0.8, 0, 2)) == pytest.approx(0.8)
@@ -45,7 +45,7 @@ def test_the_similarity_is_the_largest_of_the_gallery():
 
 def test_an_empty_gallery_is_an_error():
     with pytest.raises(ValueError, match="empty"):
-        Looks().similarity(unit(0))
+        EmbeddingGallery().similarity(unit(0))
 
 
 class Recorder:

@@ -35,7 +35,8 @@ from facetrack.report.person import Person, totals
 from facetrack.sinks import record
 from facetrack.sinks.jsonl import SCHEMA_FILE
 from facetrack.tracking.tracker import FaceTracker
-from facetrack.types import Face, Frame, Landmarks, Pose, Signals
+from facetrack.types import Face, Frame, Landmarks, Pose
+from made_signals import signals_with
 from staged import BLACK, Stage, actor
 
 ASTRONAUT = Path(facetrack.__file__).parent / "_assets" / "astronaut.jpg"
@@ -248,7 +249,7 @@ def test_the_bundled_network_names_its_training_data_and_predicts_probabilities(
 
 def test_the_probabilities_are_written_to_the_record():
     probabilities = dict(zip(EXPRESSIONS, [0.05, 0.0, 0.0, 0.91239, 0.03, 0.0, 0.00761], strict=True))
-    classified = replace(face(), signals=Signals(0.3, 0.3, 0.1, expression=probabilities))
+    classified = replace(face(), signals=signals_with(expression=probabilities))
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA_FILE.read_text()))
     line = record(frame(0.0), [classified, face(2)])
     validator.validate(line)
@@ -269,10 +270,9 @@ def test_the_command_predicts_expressions_only_with_the_option(enabled, tmp_path
     with out.open() as file:
         (row,) = csv.DictReader(file)
     if not enabled:
-        assert row["expression"] == ""
+        assert {row[f"expression_{name}"] for name in EXPRESSIONS} == {""}
         return
-    predicted = {name: float(value) for name, value in (part.split() for part in row["expression"].split("; "))}
-    assert tuple(predicted) == EXPRESSIONS
+    predicted = {name: float(row[f"expression_{name}"]) for name in EXPRESSIONS}
     assert max(predicted, key=lambda name: predicted[name]) == "happiness"
 
 
@@ -287,7 +287,7 @@ def test_the_report_says_how_long_which_was_likeliest():
     happy, sad = ({"happiness": p, "sadness": 1 - p} for p in (0.9, 0.3))
     for i in range(11):  # a tenth of a second each: six of happiness, four of sadness, then the last frame's
         guess = None if i == 10 else happy if i < 6 else sad
-        person.add(i / 10, replace(face(), signals=Signals(expression=guess)), BLACK)
+        person.add(i / 10, replace(face(), signals=signals_with(expression=guess)), BLACK)
     (total,) = [total for total in totals(person) if total.name == "Looks like"]
     assert total.value == "happiness 60 %"
     assert total.note.startswith("sadness 40 %, a guess")

@@ -7,8 +7,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facetrack import topology
-from facetrack.angles import euler_deg
-from facetrack.pose import RIGID_MODEL_MM, focal_from_fov, head_pose
+from facetrack.angles import euler_deg, quaternion, rotation_from_quaternion
+from facetrack.pose import RIGID_MODEL_MM, head_pose
+from facetrack.types import CameraModel
 from places import HEAD_MODEL
 
 SIZE = (640, 480)
@@ -37,9 +38,62 @@ def angles(pose):
 ALL_TURNS = list(itertools.product(range(-45, 46, 15), range(-30, 31, 15), range(-30, 31, 15)))
 
 
-def test_default_focal_length():
-    assert focal_from_fov(640, 60) == pytest.approx(FOCAL)
-    assert focal_from_fov(640, 90) == pytest.approx(320)
+def test_a_quaternion_is_scipys():
+    by_hand = Rotation.from_euler("x", 90, degrees=True).as_matrix()
+    assert quaternion(by_hand) == pytest.approx((np.sqrt(0.5), 0, 0, np.sqrt(0.5)))
+    assert quaternion(np.eye(3)) == (0.0, 0.0, 0.0, 1.0)
+    half_turns = Rotation.from_rotvec(np.pi * np.eye(3))  # w = 0: each component is the largest once
+    for rotation in [*half_turns, *Rotation.random(200, np.random.default_rng(0))]:
+        matrix = rotation.as_matrix()
+        found = np.array(quaternion(matrix))
+        assert np.abs(found @ rotation.as_quat()) == pytest.approx(1)  # scipy: x, y, z, w; either sign is the rotation
+        assert found[3] >= -1e-12
+        np.testing.assert_allclose(rotation_from_quaternion(*found), matrix, atol=1e-12)
+        np.testing.assert_allclose(rotation_from_quaternion(*(3 * found)), matrix, atol=1e-12)
+
+
+def test_the_default_camera_sees_60_degrees_across_the_longer_side():
+    assert CameraModel().intrinsics(SIZE) == pytest.approx((FOCAL, FOCAL, 319.5, 239.5))
+    assert CameraModel().intrinsics((480, 640)) == pytest.approx((FOCAL, FOCAL, 239.5, 319.5))
+
+
+def test_a_field_of_view_is_across_the_width():
+    assert CameraModel(fov_deg=90).intrinsics(SIZE)[:2] == pytest.approx((320, 320))
+    assert CameraModel(fov_deg=90).intrinsics((480, 640))[:2] == pytest.approx((240, 240))
+    assert CameraModel(fov_deg=75).horizontal_fov_deg((1280, 720)) == pytest.approx(75)
+
+
+def test_intrinsics_hold_for_their_size_and_are_scaled_to_others():
+    camera = CameraModel(fx=1000, fy=990, cx=639.5, cy=350, width=1280, height=720)
+    assert camera.intrinsics((1280, 720)) == (1000, 990, 639.5, 350)
+    # Half the size: the middle of 1280 columns stays the middle of 640; row 350 has its centre 350.5 px from the top.
+    assert camera.intrinsics((640, 360)) == pytest.approx((500, 495, 319.5, 174.75))
+    assert CameraModel(fx=700).intrinsics(SIZE) == (700, 700, 319.5, 239.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"fov_deg": 180.0}, "under 180"),
+        ({"fov_deg": 0.0}, "above 0"),
+        ({"fov_deg": 60.0, "fx": 500.0}, "leave one out"),
+        ({"fy": 500.0}, "without fx"),
+        ({"fx": float("nan")}, "fx is nan"),
+    ],
+)
+def test_what_is_no_camera_is_refused(values, words):
+    with pytest.raises(ValueError, match=words):
+        CameraModel(**values)
+
+
+def test_unequal_focal_lengths_and_a_principal_point_aside():
+    rotation, place = rotation_of(12, -7, 4), np.array([60.0, -20.0, 700.0])
+    in_camera = RIGID_MODEL_MM @ rotation.T + place
+    points = np.zeros((68, 2), np.float32)
+    points[list(topology.RIGID)] = in_camera[:, :2] / in_camera[:, 2:] * [900.0, 700.0] + [300.0, 260.0]
+    pose = head_pose(points, SIZE, CameraModel(fx=900.0, fy=700.0, cx=300.0, cy=260.0))
+    np.testing.assert_allclose(pose.rotation, rotation, atol=2e-3)
+    np.testing.assert_allclose(pose.translation_mm, place, rtol=2e-3, atol=1.0)
 
 
 def test_exact_points_give_the_exact_pose():
@@ -52,7 +106,7 @@ def test_exact_points_give_the_exact_pose():
         assert pose is not None
         np.testing.assert_allclose(angles(pose), turn, atol=0.05)
         np.testing.assert_allclose(pose.rotation, rotation, atol=1e-3)
-        np.testing.assert_allclose(pose.translation, place, rtol=2e-3, atol=1.0)
+        np.testing.assert_allclose(pose.translation_mm, place, rtol=2e-3, atol=1.0)
 
 
 @pytest.mark.parametrize(("noise_px", "mean_deg", "worst_deg"), [(0.5, 0.6, 3.0), (1.0, 1.1, 5.0)])
@@ -119,8 +173,8 @@ def test_euler_angles_do_not_couple():
 
 def test_focal_length_and_an_upright_picture():
     rotation, place = rotation_of(25, -10, 5), np.array([40.0, -60.0, 700.0])
-    pose = head_pose(project(RIGID_MODEL_MM, rotation, place, focal=900.0), SIZE, focal_px=900.0)
-    np.testing.assert_allclose(pose.translation, place, rtol=1e-2)
+    pose = head_pose(project(RIGID_MODEL_MM, rotation, place, focal=900.0), SIZE, CameraModel(fx=900.0))
+    np.testing.assert_allclose(pose.translation_mm, place, rtol=1e-2)
     upright = project(RIGID_MODEL_MM, rotation, place, size=SIZE[::-1])
     np.testing.assert_allclose(angles(head_pose(upright, SIZE[::-1])), (25, -10, 5), atol=0.05)
 

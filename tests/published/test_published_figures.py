@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from facetrack.capture import open_video
+from facetrack.detector.cnn import bundled_detector
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.landmarker import Landmarker
 from facetrack.modelfile import bundled_path
-from facetrack.tracking.tracker import FaceTracker, bundled_detector
+from facetrack.tracking.tracker import FaceTracker
 from places import DATA
 
 ONE_PERSON = (

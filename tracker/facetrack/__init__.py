@@ -15,14 +15,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facetrack.errors import FacetrackError
-from facetrack.types import Detections, Event, Face, Frame, Landmarks, Pose, Signals
+from facetrack.types import CameraModel, Detections, Event, Face, Frame, Landmarks, Pose, Signals
 
 if TYPE_CHECKING:
     from facetrack.capture import open_source, open_video
+    from facetrack.sinks import read_jsonl
     from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 
 __version__ = "0.1.0"
 __all__ = [
+    "CameraModel",
     "Detections",
     "Event",
     "Face",
@@ -35,6 +37,7 @@ __all__ = [
     "TrackerOptions",
     "open_source",
     "open_video",
+    "read_jsonl",
 ]
 
 _LAZY = {
@@ -42,6 +45,7 @@ _LAZY = {
     "TrackerOptions": "facetrack.tracking.gating",
     "open_source": "facetrack.capture",
     "open_video": "facetrack.capture",
+    "read_jsonl": "facetrack.sinks",
 }
 
 

@@ -33,3 +33,35 @@ def rotation_from_deg(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Arra
     pitch = np.array([[1.0, 0.0, 0.0], [0.0, cos_x, -sin_x], [0.0, sin_x, cos_x]])
     roll = np.array([[cos_z, -sin_z, 0.0], [sin_z, cos_z, 0.0], [0.0, 0.0, 1.0]])
     return np.asarray(yaw @ pitch @ roll)
+
+
+def quaternion(rotation: Array) -> tuple[float, float, float, float]:
+    """(3, 3) rotation -> unit quaternion (x, y, z, w) with w >= 0.
+
+    Shepperd, Quaternion from rotation matrix, J. Guidance and Control 1 (1978): the largest component comes from the
+    diagonal, so that none is divided by a small number.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
+    squares = (1.0 + a - e - i, 1.0 - a + e - i, 1.0 - a - e + i, 1.0 + a + e + i)  # 4x^2, 4y^2, 4z^2, 4w^2
+    largest = squares.index(max(squares))
+    four = 2.0 * math.sqrt(squares[largest])  # 4 times the largest component
+    rows = (
+        (four / 4.0, (b + d) / four, (c + g) / four, (h - f) / four),
+        ((b + d) / four, four / 4.0, (f + h) / four, (c - g) / four),
+        ((c + g) / four, (f + h) / four, four / 4.0, (d - b) / four),
+        ((h - f) / four, (c - g) / four, (d - b) / four, four / 4.0),
+    )
+    x, y, z, w = rows[largest]
+    return (-x, -y, -z, -w) if w < 0.0 else (x, y, z, w)
+
+
+def rotation_from_quaternion(x: float, y: float, z: float, w: float) -> Array:
+    """(3, 3) rotation of a quaternion of any length but 0."""
+    scale = 2.0 / (x * x + y * y + z * z + w * w)
+    return np.array(
+        (
+            (1.0 - scale * (y * y + z * z), scale * (x * y - z * w), scale * (x * z + y * w)),
+            (scale * (x * y + z * w), 1.0 - scale * (x * x + z * z), scale * (y * z - x * w)),
+            (scale * (x * z - y * w), scale * (y * z + x * w), 1.0 - scale * (x * x + y * y)),
+        )
+    )

@@ -23,7 +23,7 @@ class Appearance:
         spec = engine.spec
         if spec.kind != "appearance" or spec.input_px is None:
             raise ModelFileError(f"network '{spec.name}' is a {spec.kind} network; expected an appearance network")
-        self._engine, self._input_px, self._margin = engine, spec.input_px, spec.margin
+        self.engine, self._input_px, self._margin = engine, spec.input_px, spec.margin
 
     def __call__(self, image: Image, faces: Sequence[Floats]) -> Floats:
         """Return the embeddings of the faces, (N, D) of unit length: their dot products are cosine similarities.
@@ -34,17 +34,17 @@ class Appearance:
         if not len(faces):
             return np.zeros((0, 0), np.float32)
         crops = [cut(image, crop_from_points(points, self._margin), self._input_px) for points in faces]
-        return np.asarray(self._engine(np.stack(crops))["embedding"], np.float32)
+        return np.asarray(self.engine(np.stack(crops))["embedding"], np.float32)
 
 
-class Looks:
-    """Gallery of one person's embeddings: the first and up to `KEPT` others, each dissimilar to those before it.
+class EmbeddingGallery:
+    """Gallery of one person's embeddings: the first and up to MAX_EMBEDDINGS others, each dissimilar to the others.
 
     With several views a head that left in profile can be re-identified from the front.
     """
 
-    KEPT = 6
-    NEW = 0.9
+    MAX_EMBEDDINGS = 6
+    NOVEL_BELOW = 0.9
     """Largest cosine similarity to the gallery at which an embedding is added to it."""
 
     def __init__(self) -> None:
@@ -55,9 +55,9 @@ class Looks:
 
     def add(self, vector: Floats) -> None:
         """Add an embedding, (D,) of unit length, unless it is similar to a known one; the oldest but the first goes."""
-        if len(self) and self.similarity(vector) >= self.NEW:
+        if len(self) and self.similarity(vector) >= self.NOVEL_BELOW:
             return
-        if len(self) > self.KEPT:
+        if len(self) > self.MAX_EMBEDDINGS:
             del self._vectors[1]
         self._vectors.append(vector)
 

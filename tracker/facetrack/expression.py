@@ -19,9 +19,8 @@ from facetrack.engine import Engine
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_matrix, cut, face_roll, transform
 from facetrack.types import Face, Floats, Frame, Image, Landmarks, Pose
+from facetrack.types.signals import EXPRESSIONS
 
-EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
-"""Ekman's six and neutral, in alphabetical order: the columns of the network's `probabilities`."""
 OUTPUT = "probabilities"
 SIDE = 4.6
 DOWN = 0.75
@@ -82,7 +81,7 @@ class Expression:
                 f"network '{spec.name}' is a {spec.kind} network with the output {', '.join(spec.outputs)}; expected "
                 f"an expression network with the output {OUTPUT}, as of `facetrack train expression`"
             )
-        self._engine, self._input_px = engine, spec.input_px
+        self.engine, self._input_px = engine, spec.input_px
 
     def __call__(self, image: Image, faces: Sequence[Floats]) -> Floats:
         """Return (N, 7) probabilities in the order of EXPRESSIONS.
@@ -93,7 +92,7 @@ class Expression:
         if not len(faces):
             return np.zeros((0, len(EXPRESSIONS)), np.float32)
         sheets = [sheet_of(image, points, self._input_px) for points in faces]
-        return np.asarray(self._engine(np.stack(sheets))[OUTPUT], np.float32)
+        return np.asarray(self.engine(np.stack(sheets))[OUTPUT], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ class Expressions:
     """
 
     def __init__(self, network: Expression, options: ExpressionOptions | None = None) -> None:
-        self._network, self.options = network, options or ExpressionOptions()
+        self.network, self.options = network, options or ExpressionOptions()
         self.reset()
 
     def reset(self) -> None:
@@ -166,7 +165,7 @@ class Expressions:
             face for face in faces
             if face.track_id in readable and time_s - self._smoothed[face.track_id].predicted_s >= options.interval_s
         ]  # fmt: skip
-        predictions = self._network(frame.image, [face.landmarks.points for face in due])
+        predictions = self.network(frame.image, [face.landmarks.points for face in due])
         for face, probabilities in zip(due, predictions, strict=True):
             self._smoothed[face.track_id].update(probabilities, time_s, options)
         return [
@@ -194,5 +193,5 @@ def turned_deg(pose: Pose) -> float:
 
     It is 0 for a head that faces the camera, wherever it is in the image.
     """
-    sight = pose.translation / np.linalg.norm(pose.translation)
+    sight = pose.translation_mm / np.linalg.norm(pose.translation_mm)
     return math.degrees(math.acos(min(1.0, max(-1.0, float(pose.rotation[:, 2] @ sight)))))

@@ -57,7 +57,7 @@ class Landmarker:
             )
         self.spec = spec
         self.margin = spec.margin
-        self._engine = engine
+        self.engine = engine
         self._from_frame: FromFrame | None = getattr(engine, "from_frame", None)
         self._input_px = spec.input_px
         self._batch = np.empty((0, spec.input_px, spec.input_px, 3), np.uint8)
@@ -73,7 +73,7 @@ class Landmarker:
         batch = self._batch[: len(crops)]
         for crop, slot in zip(crops, batch, strict=True):
             cut(image, crop, self._input_px, out=slot)
-        return self._in_frame(self._engine(batch), crops)
+        return self._in_frame(self.engine(batch), crops)
 
     def _in_frame(self, outputs: Mapping[str, np.ndarray], crops: Sequence[CropBox]) -> list[Reading]:
         points = transform(outputs["points"], frame_matrices(crops, self._input_px))

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from facetrack.angles import euler_deg
 from facetrack.topology import RIGID
-from facetrack.types import Floats, Pose
+from facetrack.types import CameraModel, Floats, Pose
 
 Array = NDArray[np.float64]
 
-DEFAULT_FOV_DEG = 60.0
-"""Assumed horizontal field of view: webcams and phones lie between 55 and 75 degrees."""
+WEBCAM = CameraModel()
+"""Camera that is assumed where nothing is known."""
 MAX_ERROR = 0.25
 """Reprojection error (rms) over the spread (rms radius) of the rigid points above which they are no face."""
 MAX_TURN_DEG = 100.0
@@ -50,25 +50,19 @@ _RIGID = np.array(RIGID)
 _REFINEMENT = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 3, 1e-7)
 
 
-def focal_from_fov(width_px: float, fov_deg: float = DEFAULT_FOV_DEG) -> float:
-    """Focal length in px of a camera that sees fov_deg across width_px."""
-    return width_px / 2.0 / math.tan(math.radians(fov_deg) / 2.0)
-
-
-def head_pose(points: Floats, image_size: tuple[int, int], focal_px: float | None = None) -> Pose | None:
+def head_pose(points: Floats, image_size: tuple[int, int], camera: CameraModel = WEBCAM) -> Pose | None:
     """(68, 2) px -> Pose, or None when the points fit no head in front of the camera.
 
-    image_size: (width, height) px; the principal point is taken at its centre. focal_px: from a calibration, or None
-    for DEFAULT_FOV_DEG across the longer side (so that a camera held upright keeps its lens).
+    image_size: (width, height) px. camera: what is known of its lens.
 
     The start is the weak-perspective pose (POS of DeMenthon and Davis, 1995): linear, and since the nose sticks out of
     the plane of the eyes it has one solution only, so a frontal face cannot flip between two. Levenberg-Marquardt
     on the reprojection error refines it. Angles are relative to the camera's optical axis.
     """
-    width, height = image_size
-    focal = focal_px if focal_px is not None else focal_from_fov(max(width, height))
-    camera, centre = _camera(width, height, focal)
+    matrix, centre, stretch, focal = _pinhole(image_size, camera)
     seen = points.take(_RIGID, axis=0) - centre  # from the principal point
+    if stretch != 1.0:  # as a camera with square pixels would see it
+        seen *= (1.0, stretch)
     *slopes, (middle_x, middle_y) = (_FIT @ seen).tolist()
     spread_px = math.sqrt(max(float(np.vdot(seen, seen)) / len(seen) - middle_x**2 - middle_y**2, 0.0))
     if not (math.isfinite(spread_px) and spread_px > 1.0):
@@ -76,7 +70,7 @@ def head_pose(points: Floats, image_size: tuple[int, int], focal_px: float | Non
     start = _weak_perspective(slopes, (middle_x, middle_y), focal)
     if start is None:
         return None
-    rvec, tvec = cv2.solvePnPRefineLM(RIGID_MODEL_MM, seen, camera, None, *start, _REFINEMENT)
+    rvec, tvec = cv2.solvePnPRefineLM(RIGID_MODEL_MM, seen, matrix, None, *start, _REFINEMENT)
     rotation, translation = _float64(cv2.Rodrigues(rvec)[0]), _float64(tvec.ravel())
     if not _plausible(rotation, translation, seen, focal, MAX_ERROR * spread_px):
         return None
@@ -85,17 +79,20 @@ def head_pose(points: Floats, image_size: tuple[int, int], focal_px: float | Non
 
 
 @functools.lru_cache(maxsize=64)
-def _camera(width: int, height: int, focal: float) -> tuple[Array, Array]:
-    """(3, 3) of points from the principal point, and where that is."""
-    return np.diag((focal, focal, 1.0)), np.array(((width - 1) / 2.0, (height - 1) / 2.0))
+def _pinhole(size: tuple[int, int], camera: CameraModel) -> tuple[Array, Array, float, float]:
+    """Camera matrix (3, 3) for points relative to the principal point, that point (2,), fx / fy, and fx, px."""
+    fx, fy, cx, cy = camera.intrinsics(size)
+    return np.diag((fx, fx, 1.0)), np.array((cx, cy)), fx / fy, fx
 
 
 def _weak_perspective(
     slopes: list[list[float]], middle: tuple[float, float], focal: float
 ) -> tuple[Array, Array] | None:
-    """POS: least-squares slopes of the image coordinates along the model's axes (3, 2) and the points' middle from the
-    principal point -> rotation vector (3, 1) and translation (3, 1), or None. Plain numbers, since NumPy takes ten
-    times as long over so few."""
+    """Solve POS: slopes of the image coordinates and the points' middle -> rotation vector and translation, or None.
+
+    slopes: least-squares, along the model's axes, (3, 2). middle: px from the principal point. Returns (3, 1) and
+    (3, 1). Plain numbers, since NumPy takes ten times as long over so few.
+    """
     # Scaled first two rows of the rotation.
     (a0, b0), (a1, b1), (a2, b2) = slopes
     length_a, length_b = math.sqrt(a0 * a0 + a1 * a1 + a2 * a2), math.sqrt(b0 * b0 + b1 * b1 + b2 * b2)

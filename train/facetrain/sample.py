@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from facetrack import topology, topology_maps
 from facetrack.errors import DataError
 from facetrack.types import Floats, Image
+
+T = TypeVar("T")
 
 KEEP_AROUND = 2.4
 """Side of the region kept around a face, in units of the face extent: covers every shift, scale and rotation of the
@@ -109,3 +112,10 @@ def usable(samples: list[Sample]) -> list[Sample]:
     if not complete:
         raise DataError(f"none of the {len(samples)} faces has all 68 landmarks, which measuring robustness needs")
     return complete
+
+
+def evenly_spaced(items: list[T], limit: int | None) -> list[T]:
+    """Return at most `limit` evenly spaced items; all of them for None."""
+    if limit is None or limit >= len(items):
+        return items
+    return [items[i] for i in np.linspace(0, len(items) - 1, limit).round().astype(int)]

@@ -23,7 +23,7 @@ from facetrack.landmarker import Landmarker
 from facetrack.signals import FaceSignals
 from facetrack.tracking import track as track_module
 from facetrack.tracking import tracker as tracker_module
-from facetrack.tracking.reidentification import Identity
+from facetrack.tracking.reidentification import Reidentifier
 from facetrack.tracking.tracker import FaceTracker
 
 
@@ -106,8 +106,8 @@ def test_the_trackers_parts_count_for_their_stages_and_are_restored(images, monk
     clock = FakeClock()
     tracker = FaceTracker.from_weights()
     detector = tracker.detector = Slow(tracker.detector, clock, 50)
-    network = tracker.landmarker._engine = Slow(tracker.landmarker._engine, clock, 20)
-    appearance = tracker._identity._appearance = Slow(tracker._identity._appearance, clock, 6)
+    network = tracker.landmarker.engine = Slow(tracker.landmarker.engine, clock, 20)
+    appearance = tracker._reidentifier._appearance = Slow(tracker._reidentifier._appearance, clock, 6)
     pose = Slow(tracker_module.head_pose, clock, 3)
     monkeypatch.setattr(tracker_module, "head_pose", pose)
     monkeypatch.setattr(landmarker_module, "cut", Slow(landmarker_module.cut, clock, 2))
@@ -115,7 +115,7 @@ def test_the_trackers_parts_count_for_their_stages_and_are_restored(images, monk
         (Landmarker, "__call__"),
         (track_module, "smooth_together"),
         (FaceSignals, "update"),
-        (Identity, "attend"),
+        (Reidentifier, "update"),
     ]
     before = [vars(owner)[name] for owner, name in owners]
     timer, total = StageTimer(clock), {}

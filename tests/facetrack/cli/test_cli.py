@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -47,8 +48,11 @@ def read(path):
 def test_video_follows_the_known_face(tmp_path, clip, truth):
     done = facetrack("video", clip, "--out", "a.mp4", "--json", "p.jsonl", "--csv", "p.csv", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+    header, *lines = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
     schema = json.loads(SCHEMA_FILE.read_text())
+    jsonschema.validate(header, schema)
+    assert (header["source"], header["width"], header["height"]) == (Path(clip).name, 640, 480)
+    assert set(header["networks"]) == {"landmarks68", "detector", "appearance"}
     assert len(lines) == FRAMES
     for line, (frame, faces) in zip(lines, truth, strict=True):
         jsonschema.validate(line, schema)
@@ -102,7 +106,7 @@ def test_a_phones_clip_keeps_its_times_stands_upright_and_sounds_the_same(tmp_pa
         assert (frames[0].width, frames[0].height) == (640, 480)
         np.testing.assert_allclose([f.time - frames[0].time for f in frames], times, atol=1e-4)
     assert packets(tmp_path / "a.mp4") == packets(tmp_path / "phone.mp4")
-    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    _, *lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [len(line["faces"]) for line in lines] == [1] * FRAMES
     error = np.linalg.norm(np.array(lines[-1]["faces"][0]["points"]) - truth[-1][1][0].points, axis=1).mean()
     assert error < 0.08 * np.linalg.norm(truth[-1][1][0].points[36] - truth[-1][1][0].points[45])
@@ -120,7 +124,7 @@ def test_live_records_every_frame_it_followed(tmp_path, clip):
 
 
 def test_each_output_may_be_given_alone(tmp_path, clip):
-    assert facetrack("video", clip, "--json", "-", cwd=tmp_path).stdout.count('"schema":1') == FRAMES
+    assert facetrack("video", clip, "--json", "-", cwd=tmp_path).stdout.count('"frame":') == FRAMES
     assert list(tmp_path.iterdir()) == []
 
 
@@ -136,13 +140,49 @@ def test_image_and_a_folder_of_images(tmp_path, truth):
     done = facetrack("video", folder, "--out", "a.mp4", "--json", "a.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(read(tmp_path / "a.mp4")) == 3
+    header, *lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert header["source"] == "pictures"
+    assert [line["image"] for line in lines] == ["0.png", "1.png", "2.png"]
+
+
+def test_equal_runs_give_equal_bytes_and_the_header_says_which_camera(tmp_path, clip):
+    """A profile's intrinsics count, --fov goes before them; equal files wherever they are written."""
+    profile = {"profile": 1, "camera": {"fx": 700.0, "fy": 690.0, "cx": 320.0, "cy": 240.0}}
+    (tmp_path / "p.json").write_text(json.dumps(profile))
+    (tmp_path / "folder").mkdir()
+    outputs, cameras = {}, {}
+    runs = {"a": [], "folder/b": [], "fov": ["--fov", "75", "--profile", "p.json"], "profile": ["--profile", "p.json"]}
+    for name, options in runs.items():
+        done = facetrack("video", clip, "--json", f"{name}.jsonl", "--engine", "onnx", *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        outputs[name] = (tmp_path / f"{name}.jsonl").read_bytes()
+        cameras[name] = json.loads(outputs[name].splitlines()[0])["options"]["camera"]
+    assert outputs["a"] == outputs["folder/b"]
+    assert str(tmp_path).encode() not in outputs["a"]
+    assert cameras["a"] == {"from": "default", "fov_deg": 60.0, "fx": 554.256, "fy": 554.256, "cx": 319.5, "cy": 239.5}
+    assert (cameras["fov"]["from"], cameras["fov"]["fov_deg"]) == ("fov", 75.0)
+    assert cameras["profile"] == {"from": "profile", "fov_deg": 49.134, **profile["camera"]}
+    z = {
+        name: json.loads(text.splitlines()[-1])["faces"][0]["pose"]["translation_mm"][2]
+        for name, text in outputs.items()
+    }
+    assert z["fov"] < z["a"] < z["profile"]  # the longer the lens, the farther the face
+
+
+def test_a_camera_that_is_none_is_one_sentence(tmp_path, clip):
+    (tmp_path / "p.json").write_text('{"profile": 1, "camera": {"focal": 700}}')
+    done = facetrack("video", clip, "--json", "a.jsonl", "--profile", "p.json", cwd=tmp_path)
+    assert_one_sentence(done, "p.json", "camera", "fov_deg")
+    assert not (tmp_path / "a.jsonl").exists()
 
 
 def test_an_image_without_a_face_has_none(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "noise.png"), noise)
     done = facetrack("image", "noise.png", "--json", "-", cwd=tmp_path)
-    assert json.loads(done.stdout)["faces"] == []
+    header, line = map(json.loads, done.stdout.splitlines())
+    assert (header["source"], header["options"]["detector.long_side_px"]) == ("noise.png", 640)
+    assert line["faces"] == []
 
 
 def test_demo_writes_its_outputs(tmp_path):

@@ -1,4 +1,4 @@
-"""Drawing is judged by where ink lands: on the points, along the edges, inside the picture, and nowhere else."""
+"""Drawing is evaluated by where ink lands: on the points, along the edges, inside the picture, and nowhere else."""
 
 from __future__ import annotations
 

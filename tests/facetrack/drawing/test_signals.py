@@ -19,9 +19,10 @@ from facetrack.drawing.signals import (
 )
 from facetrack.drawing.toasts import EventToasts, toast_text
 from facetrack.types import Event, Face, Image, Landmarks, Signals
+from made_signals import signals_with
 
-KNOWN = Signals(eye_right_openness=0.25, eye_left_openness=1.0, mouth_openness=0.5, smile=0.0)
-BLINK = Event("blink", 1, 2.0, 2.2)
+KNOWN = signals_with(eyes_right_openness=0.25, eyes_left_openness=1.0, mouth_openness=0.5, smile_prob=0.0)
+BLINK = Event.completed("blink", 1, 2.0, 2.2)
 
 
 def blank(width: int = 640, height: int = 480) -> Image:
@@ -48,8 +49,8 @@ def test_toasts_come_with_their_frame_and_go_by_time():
 
 def test_toasts_are_of_their_face_and_only_the_latest_three():
     toasts = EventToasts()
-    events = [Event("blink", 1, n / 10, n / 10 + 0.05) for n in range(5)]
-    other = Event("glance_away", 2, 0.0, 2.14)
+    events = [Event.completed("blink", 1, n / 10, n / 10 + 0.05) for n in range(5)]
+    other = Event.completed("glance_away", 2, 0.0, 2.14)
     assert toasts.update([*events, other], 2.2) == {1: events[2:], 2: [other]}
     assert toast_text(other) == "glance away 2.1 s"
 
@@ -71,7 +72,7 @@ def test_the_drawn_bars_have_the_lengths_of_their_values():
 
 
 def test_an_unknown_value_has_no_bar_and_an_unknown_face_no_panel():
-    unknown_eye = Signals(eye_left_openness=1.0)
+    unknown_eye = signals_with(eyes_left_openness=1.0)
     drawn = SignalOverlay().draw(blank(), [face((100, 100, 300, 300), unknown_eye)], (), 0.0)
     lengths = (drawn == (255, 213, 79)).all(axis=2)[:170].sum(axis=1)
     assert sorted(set(lengths)) == [0, 53]
@@ -88,7 +89,7 @@ def test_no_face_is_ever_covered(size: tuple[int, int], mirrored: bool, seed: in
     for track_id in range(1, 6):
         x, y, side = random.uniform(-20, width - 20), random.uniform(-20, height - 20), random.uniform(20, height)
         faces.append(face((x, y, x + side, y + side), KNOWN, track_id))
-    events = [Event("microsleep", n, 0.0, 1.5) for n in range(1, 6)]
+    events = [Event.completed("microsleep", n, 0.0, 1.5) for n in range(1, 6)]
     ink = inked(SignalOverlay().draw(blank(*size), faces, events, 1.6, mirrored=mirrored))
     for subject in faces:
         x0, y0, x1, y1 = subject.box
@@ -102,7 +103,7 @@ def test_no_face_is_ever_covered(size: tuple[int, int], mirrored: bool, seed: in
 
 
 def test_a_level_is_a_word_and_corners_of_its_colour_outside_the_box():
-    drowsy = Signals(eye_right_openness=1.0, fatigue=0.7, fatigue_level="drowsy")
+    drowsy = signals_with(eyes_right_openness=1.0, fatigue_score=0.7, fatigue_level="drowsy")
     drawn = SignalOverlay().draw(blank(), [face((100, 100, 300, 300), drowsy)], (), 0.0)
     red = (np.abs(drawn.astype(int) - (80, 80, 255)) < 40).all(axis=2)
     assert red[95:99, 97:110].any()  # a corner, left above
@@ -119,7 +120,7 @@ def test_the_likeliest_expression_is_one_more_row_of_the_panel():
         for signals in (KNOWN, guessed)
     ]
     assert 10 <= rows[1] - rows[0] <= 30
-    only = Signals(expression={"neutral": 1.0})
+    only = signals_with(expression={"neutral": 1.0})
     assert inked(SignalOverlay().draw(blank(), [face((300, 100, 400, 220), only)], [], 0.0)).any()
 
 
@@ -138,7 +139,7 @@ def test_boxes_that_are_no_numbers_do_no_harm():
 
 def test_reset_is_as_new():
     subject, used = face((100, 100, 300, 300)), SignalOverlay()
-    used.draw(blank(), [face((100, 100, 300, 300), Signals(eye_right_openness=0.0))], [BLINK], 2.25)
+    used.draw(blank(), [face((100, 100, 300, 300), signals_with(eyes_right_openness=0.0))], [BLINK], 2.25)
     used.reset()
     fresh = SignalOverlay().draw(blank(), [subject], (), 2.5)
     np.testing.assert_array_equal(used.draw(blank(), [subject], (), 2.5), fresh)
@@ -156,7 +157,7 @@ def test_the_history_keeps_its_seconds_and_breaks_where_nothing_was_known():
     history = OpennessHistory(length_s=5.0)
     for tenth in range(80):
         time_s = tenth / 10
-        eyes = Signals() if 50 <= tenth < 52 else Signals(eye_right_openness=0.4, eye_left_openness=0.6)
+        eyes = Signals() if 50 <= tenth < 52 else signals_with(eyes_right_openness=0.4, eyes_left_openness=0.6)
         history.update([] if 60 <= tenth < 65 else [face((0, 0, 50, 50), eyes)], time_s)
     samples = history.of(1)
     assert samples[0][0] == pytest.approx(2.9)  # 7.9 - 5

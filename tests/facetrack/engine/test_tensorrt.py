@@ -257,7 +257,7 @@ def test_an_export_that_disagrees_on_given_faces_is_removed(fake, tmp_path):
 
 
 def test_a_detector_is_not_built(fake, tmp_path):
-    with pytest.raises(FacetrackError, match="pictures of any size"):
+    with pytest.raises(FacetrackError, match="images of any size"):
         deploy.export(bundled_path("detector"), "tensorrt", "fp16", (1,), None, tmp_path / "x")
     with pytest.raises(ModelFileError, match="one crop size"):
         TensorRtEngine(bundled_path("detector"))

@@ -17,8 +17,9 @@ import av
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from facetrack.cli.report import report
+from facetrack.cli import app
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.errors import FacetrackError, OutputError
 from facetrack.report import ReportSink
@@ -28,6 +29,7 @@ from facetrack.report.series import Curve, Reading, Span, Spans
 from facetrack.report.svg import Scale, band_path, clock, curve, element, line_path, time_ticks
 from facetrack.report.timelines import timelines
 from facetrack.types import Event, Face, Frame, Image, Landmarks, Signals
+from made_signals import signals_with
 
 VOID = ("meta", "img")
 
@@ -133,14 +135,22 @@ def followed() -> Person:
     for index in range(301):
         time_s = index / 10
         on_target = not 5 <= time_s < 15
-        signals = Signals(eye_right_openness=0.9, eye_left_openness=0.8, perclos_60=0.04 if index < 200 else 0.125,
-                          on_target=on_target, fatigue=0.35, fatigue_level="tired", head_yaw_deg=-4.0)  # fmt: skip
+        signals = signals_with(
+            eyes_right_openness=0.9,
+            eyes_left_openness=0.8,
+            perclos_p80_60s=0.04 if index < 200 else 0.125,
+            attention_on_target=on_target,
+            fatigue_score=0.35,
+            fatigue_level="tired",
+            head_yaw_deg=-4.0,
+        )
         person.add(time_s, face(signals), picture())
         if index in (20, 60, 100, 140):
-            person.ended(Event("blink", 1, time_s - 0.2, time_s - 0.1, 0.9, 8.0))
-    person.ended(Event("microsleep", 1, 20.0, 21.5, 1.0, 2.0))
-    person.ended(Event("glance_away", 1, 5.0, 9.0, 31.0))
-    person.ended(Event("glance_away", 1, 9.0, 15.0, 42.0))
+            person.ended(Event.completed("blink", 1, time_s - 0.2, time_s - 0.1, 0.9, 8.0))
+    for kind in ("long_closure", "microsleep"):
+        person.ended(Event.completed(kind, 1, 20.0, 21.5, 1.0, 2.0))
+    person.ended(Event.completed("glance_away", 1, 5.0, 9.0, 31.0))
+    person.ended(Event.completed("glance_away", 1, 9.0, 15.0, 42.0))
     return person
 
 
@@ -208,15 +218,15 @@ class Page(HTMLParser):
 def write_page(folder: Path, source: str = "in.mp4", events: tuple[Event, ...] = ()) -> str:
     with ReportSink(folder / "r.html", source=Path(source), csv_name="r.csv") as sink:
         for index in range(30):
-            told = events if index == 29 else ()
-            sink.write(Frame(picture(), index / 10, index), [face(Signals(eye_right_openness=1.0))], told)
+            expected = events if index == 29 else ()
+            sink.write(Frame(picture(), index / 10, index), [face(signals_with(eyes_right_openness=1.0))], expected)
     return (folder / "r.html").read_text(encoding="utf-8")
 
 
 EVENTS = (
-    Event("blink", 1, 1.0, 1.2, 0.9, 8.5),
-    Event("nod_off", 1, 1.5, 2.5, 17.4),
-    Event("yawn", 7, 0.5, 2.0),  # of somebody who was not seen in these frames
+    Event.completed("blink", 1, 1.0, 1.2, 0.9, 8.5),
+    Event.completed("nod_off", 1, 1.5, 2.5, 17.4),
+    Event.completed("yawn", 7, 0.5, 2.0),  # of somebody who was not seen in these frames
 )
 
 
@@ -315,5 +325,5 @@ def test_bad_input_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     cv2.imwrite("picture.png", picture())
     with pytest.raises(FacetrackError, match=words):
-        report(Path(source), Path(out) if out else None)
+        CliRunner().invoke(app, ["report", source, *(["--out", out] if out else [])], catch_exceptions=False)
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]

@@ -1,7 +1,6 @@
 """`facetrack calibrate` on staged faces whose levels are set by hand, on the generated clip, and on bad input."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,21 +13,32 @@ from facetrack.errors import FacetrackError, SettingsError
 from facetrack.signals import Profile
 from facetrack.signals.calibration import Calibration
 from facetrack.sinks import VideoSink
-from facetrack.types import Face, Landmarks, Signals
+from facetrack.types import CameraModel, Face, Landmarks
+from made_signals import signals_with
 from poses import pose
 from staged import frame
 
 POINTS = np.zeros((68, 2), np.float32)
-OPEN = Signals(ear_right=0.34, ear_left=0.30, mouth_opening=0.04, eye_right_open=0.97, eye_left_open=0.94, smile=0.1)
-CLOSED = replace(OPEN, ear_right=0.17, ear_left=0.12, eye_right_open=0.02, eye_left_open=0.03)
-SMILING = replace(OPEN, ear_right=0.28, ear_left=0.25, smile=0.96)
+OPEN = signals_with(
+    eyes_right_aspect_ratio=0.34,
+    eyes_left_aspect_ratio=0.30,
+    mouth_aspect_ratio=0.04,
+    eyes_right_open_prob=0.97,
+    eyes_left_open_prob=0.94,
+    smile_prob=0.1,
+)
+CLOSED = signals_with(
+    OPEN, eyes_right_aspect_ratio=0.17, eyes_left_aspect_ratio=0.12, eyes_right_open_prob=0.02, eyes_left_open_prob=0.03
+)
+SMILING = signals_with(OPEN, eyes_right_aspect_ratio=0.28, eyes_left_aspect_ratio=0.25, smile_prob=0.96)
 
 
 def acted(t, late_s=0.0):
     """(signals, yaw) of a person who does what the steps ask for, some time late."""
     step = calibrate.step_at(t - late_s) if t > late_s else 0
     if step == 3:
-        return replace(OPEN, ear_right=0.6, ear_left=0.6, mouth_opening=0.3), 5.0 + 35 * np.sin(2.5 * (t - 7.5))
+        turned = signals_with(OPEN, eyes_right_aspect_ratio=0.6, eyes_left_aspect_ratio=0.6, mouth_aspect_ratio=0.3)
+        return turned, 5.0 + 35 * np.sin(2.5 * (t - 7.5))
     return {1: CLOSED, 2: SMILING}.get(step, OPEN), 5.0
 
 
@@ -60,8 +70,12 @@ def test_what_was_not_shown_stays_unknown():
         "closed eyes were not seen",
         "a smile was not seen",
     ]
+
     # A network that reads nothing: the points alone.
-    blind = calibrated(30, change=lambda s: Signals(s.ear_right, s.ear_left, s.mouth_opening))
+    def unread(seen):
+        return signals_with(seen, eyes_right_open_prob=None, eyes_left_open_prob=None, smile_prob=None)
+
+    blind = calibrated(30, change=unread)
     assert (blind.ear_right_open, blind.ear_right_closed) == pytest.approx((0.34, 0.17), abs=0.005)
     assert (blind.eye_right_open, blind.smile_rest) == (None, None)
 
@@ -82,7 +96,7 @@ class StagedTracker:
         signals, yaw = acted(seen.time_s - 1.0)
         faces = [face(1, signals, yaw)]
         if 2 < seen.time_s < 4:
-            faces.append(face(2, replace(OPEN, ear_right=0.2), 0.0))
+            faces.append(face(2, signals_with(OPEN, eyes_right_aspect_ratio=0.2), 0.0))
         return faces
 
 
@@ -90,7 +104,7 @@ def face(number, signals, yaw):
     return Face(number, np.zeros(4, np.float32), Landmarks(POINTS, POINTS[:, 0]), 0.9, pose(yaw, -8.0), signals)
 
 
-class Told:
+class Printed:
     def __init__(self):
         self.lines = []
 
@@ -99,7 +113,7 @@ class Told:
 
 
 def test_the_guide_waits_for_a_face_tells_each_step_once_and_stops():
-    logged, seen = Told(), []
+    logged, seen = Printed(), []
 
     def frames():
         for i in range(1000):
@@ -165,3 +179,29 @@ def test_options_reach_the_signals(tmp_path):
     for zone in ("a,b", "1,2,3", "0,5", "5,-5", "nan,5", "100,5", ""):
         with pytest.raises(FacetrackError, match="expected two angles"):
             signal_options(target_zone=zone)
+
+
+def test_a_profile_keeps_the_lens(tmp_path):
+    for lens in (CameraModel(fov_deg=75.0), CameraModel(fx=700.0, fy=690.0, cx=320.0, cy=240.0, width=640, height=480)):
+        Profile(mouth_closed=0.04, camera=lens).save(tmp_path / "p.json")
+        assert Profile.load(tmp_path / "p.json") == Profile(mouth_closed=0.04, camera=lens)
+    assert json.loads((tmp_path / "p.json").read_text())["camera"]["fx"] == 700.0
+    Profile(mouth_closed=0.04).save(tmp_path / "p.json")
+    assert Profile.load(tmp_path / "p.json").camera is None
+
+
+@pytest.mark.parametrize(
+    ("camera", "words"),
+    [
+        ({"focal": 700}, "camera is .*focal.* expected fov_deg, or fx"),
+        ({"fov_deg": 200}, "camera: fov_deg is 200.*under 180"),
+        ({"fx": "wide"}, "camera"),
+        ({}, "camera is {}"),
+        ([700, 700], "camera is"),
+        ({"fov_deg": True}, "camera.fov_deg is True; expected a number"),
+    ],
+)
+def test_a_camera_that_is_none_is_refused(tmp_path, camera, words):
+    (tmp_path / "p.json").write_text(json.dumps({"profile": 1, "camera": camera}))
+    with pytest.raises(SettingsError, match=f"p.json: profile: {words}"):
+        Profile.load(tmp_path / "p.json")

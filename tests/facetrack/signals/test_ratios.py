@@ -6,7 +6,8 @@ from scipy.spatial.transform import Rotation
 
 from facetrack import topology
 from facetrack.signals import eye_aspect_ratios, measure, mouth_opening, viewed_from_deg
-from facetrack.types import Pose, Signals
+from facetrack.signals.observation import FrameMeasures
+from facetrack.types import Pose
 
 # An eye 30 px wide: corner, two upper points, corner, two lower points. The gaps at p2-p6 and p3-p5 give
 # EAR = (gap + gap) / 60.
@@ -29,7 +30,7 @@ def face(right=(9, 9), left=(9, 9), lips=(0, 0, 0)):
 
 
 def pose(yaw=0.0, pitch=0.0):
-    """A head in the middle of the picture, turned by SciPy's rotation."""
+    """Make a head in the middle of the picture, turned by SciPy's rotation."""
     rotation = Rotation.from_euler("YXZ", [-yaw, -pitch, 0], degrees=True).as_matrix()
     return Pose(rotation, np.array([0.0, 0.0, 600.0]), yaw, pitch, 0.0)
 
@@ -71,22 +72,22 @@ def test_ratios_ignore_size_place_and_roll():
 )
 def test_unknown_when_turned_away(yaw, pitch, right, left, mouth):
     signals = measure(face(lips=(10, 20, 15)), pose(yaw, pitch))
-    assert (signals.ear_right is not None, signals.ear_left is not None) == (right, left)
-    assert (signals.mouth_opening is not None) == mouth
+    assert (signals.right_aspect_ratio is not None, signals.left_aspect_ratio is not None) == (right, left)
+    assert (signals.mouth_aspect_ratio is not None) == mouth
 
 
 def test_values_and_unknowns_of_measure():
     signals = measure(face(right=(3, 3), lips=(10, 20, 15)), pose())
-    assert signals.ear_right == pytest.approx(0.1)
-    assert signals.ear_left == pytest.approx(0.3)
-    assert signals.mouth_opening == pytest.approx(0.3)
-    assert measure(face(), None) == Signals()
-    assert measure(np.full((68, 2), 7, np.float32), pose()) == Signals()
+    assert signals.right_aspect_ratio == pytest.approx(0.1)
+    assert signals.left_aspect_ratio == pytest.approx(0.3)
+    assert signals.mouth_aspect_ratio == pytest.approx(0.3)
+    assert measure(face(), None) == FrameMeasures()
+    assert measure(np.full((68, 2), 7, np.float32), pose()) == FrameMeasures()
 
 
 def test_what_the_network_reads_is_passed_on_where_it_could_be_seen():
     read = {"eye_right_open": 0.9, "eye_left_open": 0.1, "mouth_open": 0.3, "smile": 0.8, "glasses": 0.2}
-    names = list(read)
+    names = ["right_open_prob", "left_open_prob", "mouth_open_prob", "smile_prob", "glasses_prob"]
 
     def estimated(at):
         signals = measure(face(), at, read)
@@ -96,15 +97,15 @@ def test_what_the_network_reads_is_passed_on_where_it_could_be_seen():
     assert estimated(pose(yaw=30)) == [0.9, None, 0.3, 0.8, 0.2]  # the left eye is the far one
     assert estimated(pose(yaw=-30)) == [None, 0.1, 0.3, 0.8, 0.2]
     assert estimated(pose(yaw=50)) == estimated(pose(pitch=40)) == estimated(None) == [None] * 5
-    assert measure(face(), pose()).eye_right_open is None  # a network without these outputs
+    assert measure(face(), pose()).right_open_prob is None  # a network without these outputs
 
 
 def test_line_of_sight_counts_not_the_optical_axis():
     # It looks straight ahead from the picture's left: the camera sees its left side, as of a head turned left.
     aside = Pose(np.eye(3), np.array([-600 * np.tan(np.radians(30)), 0.0, 600.0]), 0.0, 0.0, 0.0)
     assert viewed_from_deg(aside) == pytest.approx((-30.0, 0.0))
-    assert measure(face(), aside).ear_right is None
-    assert measure(face(), aside).ear_left is not None
+    assert measure(face(), aside).right_aspect_ratio is None
+    assert measure(face(), aside).left_aspect_ratio is not None
     above = Pose(np.eye(3), np.array([0.0, -600.0, 600.0]), 0.0, 0.0, 0.0)
     assert viewed_from_deg(above) == pytest.approx((0.0, 45.0))
     assert viewed_from_deg(pose(20, 0)) == pytest.approx((20.0, 0.0))

@@ -52,7 +52,7 @@ def read_back(path: Path) -> ReadBack:
 
 
 def write_clip(path: Path, *, audio: str, first_tick: int = 0, n_frames: int = 25) -> Path:
-    """A second of video at 25 fps whose sound is a sine from 0 s on."""
+    """Write a second of video at 25 fps whose sound is a sine from 0 s on."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
@@ -72,7 +72,7 @@ def write_clip(path: Path, *, audio: str, first_tick: int = 0, n_frames: int = 2
 
 
 def rewrite(source_path: Path, target: Path) -> ReadBack:
-    """What `facetrack video` does, without the faces."""
+    """Copy a video as `facetrack video` does, without the faces."""
     with (
         open_video(source_path) as source,
         VideoSink(

@@ -52,8 +52,8 @@ def test_the_farther_away_the_more_alike(similarity, x, number):
     assert play(0.2, anna=actor(x, 200)) == {"anna": number}
 
 
-def test_a_vague_face_must_look_more_alike():
-    """4 px of 80 are .05: as vague as to be asked for .75 at its old place; .055 is too vague for a new face."""
+def test_an_uncertain_face_must_be_more_similar():
+    """4 px of 80 are .05: uncertain enough to need .75 at its old position; .055 is too uncertain for a new face."""
     play = Play()
     play(1.0, anna=actor(150, 200))
     play(1.0)
@@ -163,7 +163,7 @@ def test_a_person_taken_over_comes_back_into_an_overlap_and_can_be_hidden_there(
     assert play(0.3, bea=actor(200, 200), anna=actor(450, 200)) == {"anna": 1, "bea": 2}
 
 
-def test_half_hidden_a_newcomer_waits_until_all_of_the_face_is_seen():
+def test_half_hidden_a_new_face_waits_until_all_of_the_face_is_seen():
     """One who may be known and is cut off by the picture's edge is shown after ten frames, another one at once."""
     for known in (False, True):
         play = Play()

@@ -1,4 +1,4 @@
-"""Cuts are told from motion, light and noise."""
+"""Cuts are detected from motion, light and noise."""
 
 import cv2
 import numpy as np

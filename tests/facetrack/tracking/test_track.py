@@ -7,7 +7,7 @@ import pytest
 
 from facetrack.geometry import crop_from_points, points_box
 from facetrack.landmarker import Reading
-from facetrack.tracking.track import Place, Track, Velocity
+from facetrack.tracking.track import LastSeen, Track, Velocity
 from facetrack.types import Landmarks
 from staged import actor, alike
 
@@ -33,7 +33,7 @@ def test_at_constant_velocity_the_next_place_is_met_but_for_trembling():
     """10 px a frame after many frames; .02 of 80 px are taken off the foretold way."""
     velocity = Velocity()
     for i in range(30):
-        velocity.take(complex(10.0 * i, 5.0), i / 30)
+        velocity.update(complex(10.0 * i, 5.0), i / 30)
     assert velocity.px_per_s == pytest.approx(300, abs=1e-6)
     assert velocity.shift_px(1 / 30, 80.0) == pytest.approx(10 - 0.02 * 80, abs=1e-6)
 
@@ -41,40 +41,40 @@ def test_at_constant_velocity_the_next_place_is_met_but_for_trembling():
 def test_the_first_step_counts_by_seven_tenths_and_the_second_by_more():
     """.7 * 300 = 210, then .7 * 300 + .3 * 210 = 273 px/s."""
     velocity = Velocity()
-    velocity.take(0j, 0.0)
+    velocity.update(0j, 0.0)
     assert velocity.px_per_s == 0
-    velocity.take(10j, 1 / 30)
+    velocity.update(10j, 1 / 30)
     assert velocity.px_per_s == pytest.approx(210j)
-    velocity.take(20j, 2 / 30)
+    velocity.update(20j, 2 / 30)
     assert velocity.px_per_s == pytest.approx(273j)
 
 
 def test_trembling_by_one_percent_is_foretold_as_rest():
     velocity, rng = Velocity(), np.random.default_rng(1)
     for i in range(200):
-        velocity.take(complex(rng.uniform(-0.8, 0.8)), i / 30)  # .01 of 80 px
+        velocity.update(complex(rng.uniform(-0.8, 0.8)), i / 30)  # .01 of 80 px
         assert velocity.shift_px(1 / 30, 80.0) == 0
 
 
 def test_no_farther_than_eight_tenths_of_the_face_and_reset_is_rest():
     velocity = Velocity()
-    velocity.take(0j, 0.0)
-    velocity.take(300 + 400j, 1 / 30)
+    velocity.update(0j, 0.0)
+    velocity.update(300 + 400j, 1 / 30)
     assert velocity.shift_px(1 / 30, 80.0) == pytest.approx(0.8 * 80 * (0.6 + 0.8j))
     velocity.reset()
     assert velocity.shift_px(1 / 30, 80.0) == 0
-    velocity.take(300 + 0j, 1.0)
+    velocity.update(300 + 0j, 1.0)
     assert velocity.px_per_s == 0, "the place before the reset is forgotten"
 
 
 def test_a_place_is_as_far_as_from_where_it_stood_or_where_it_went():
     """40 px wide at 100 px/s to the right: half a second on it is expected 50 px away and no farther."""
-    place = Place(np.float32([0, 0, 40, 40]), 0.0, 100 + 0j)
+    last_seen = LastSeen(np.float32([0, 0, 40, 40]), 0.0, 100 + 0j)
     for seconds, x, expected in [(0.2, 0, 0.0), (0.2, 20, 0.0), (0.2, 30, 10 / 40), (9.0, 50, 0.0), (9.0, 90, 1.0)]:
         box = np.float32([x, 0, x + 40, 40])
-        assert place.distance(box, seconds) == pytest.approx(expected), (seconds, x)
+        assert last_seen.distance(box, seconds) == pytest.approx(expected), (seconds, x)
     twice = np.float32([-20, -20, 60, 60])
-    assert place.distance(twice, 0.0) == pytest.approx(math.log(2))
+    assert last_seen.distance(twice, 0.0) == pytest.approx(math.log(2))
 
 
 def test_a_new_track_is_nobody_s():
@@ -86,7 +86,7 @@ def test_a_new_track_is_nobody_s():
 def test_the_crop_goes_ahead_while_followed_and_stays_when_lost():
     track = track_at(100)
     for i in range(1, 20):
-        track.take(reading(100 + 10 * i), i / 30)
+        track.update(reading(100 + 10 * i), i / 30)
     still = track._crop
     ahead = track.crop_at(20 / 30)
     assert ahead.x - still.x == pytest.approx(10 - 0.02 * 80, abs=0.01)
@@ -102,10 +102,10 @@ def test_the_crop_goes_ahead_while_followed_and_stays_when_lost():
 def test_a_brief_loss_keeps_the_velocity(gap_s, kept):
     track = track_at(100)
     for i in range(1, 20):
-        track.take(reading(100 + 10 * i), i / 30)
+        track.update(reading(100 + 10 * i), i / 30)
     track.lose()
     track.restart(reading(290 + 300 * gap_s), 19 / 30 + gap_s)
-    assert track.place.px_per_s.real == pytest.approx(300 if kept else 0, abs=1e-3)
+    assert track.last_seen.px_per_s.real == pytest.approx(300 if kept else 0, abs=1e-3)
     assert track.readings == 1
 
 
@@ -119,45 +119,45 @@ def test_the_crop_is_the_points_own_after_a_restart():
 
 def test_hidden_it_is_expected_where_it_stood_alone():
     track = track_at(100, number=1)
-    track.stand(alone=True)
-    track.take(reading(110), 0.1)
-    track.stand(alone=False)
-    track.hide()
-    assert (track.lost, track.hidden, middle(track)) == (True, True, pytest.approx(100))
+    track.set_unoccluded(unoccluded=True)
+    track.update(reading(110), 0.1)
+    track.set_unoccluded(unoccluded=False)
+    track.occlude()
+    assert (track.lost, track.occluded, middle(track)) == (True, True, pytest.approx(100))
     track.restart(reading(150), 0.2)
-    assert not track.hidden
+    assert not track.occluded
 
 
 def test_swap_exchanges_numbers_and_looks_and_leaves_the_places():
     one, other = track_at(100, 1), track_at(300, 2)
-    one.look(alike(1.0, 0, 1))
-    other.look(alike(1.0, 1, 0))
-    one.swap(other)
+    one.add_embedding(alike(1.0, 0, 1))
+    other.add_embedding(alike(1.0, 1, 0))
+    one.swap_identity(other)
     assert (one.id, middle(one), other.id, middle(other)) == (2, pytest.approx(100), 1, pytest.approx(300))
-    assert one.looks.similarity(alike(1.0, 1, 0)) == pytest.approx(1)
+    assert one.embeddings.similarity(alike(1.0, 1, 0)) == pytest.approx(1)
 
 
 def test_who_was_replaced_is_lost_where_the_last_look_was():
     track = track_at(100, number=7)
-    track.look(alike(1.0, 0, 1))
-    track.take(reading(120), 0.1)
-    person = track.replaced()
+    track.add_embedding(alike(1.0, 0, 1))
+    track.update(reading(120), 0.1)
+    person = track.detach_identity()
     assert (person.id, track.id, person.lost, person.seen_s) == (7, 0, True, 0.0)
     np.testing.assert_allclose(person.box, points_box(actor(100, 100)))
-    assert (len(person.looks), len(track.looks)) == (1, 0)
+    assert (len(person.embeddings), len(track.embeddings)) == (1, 0)
 
 
 def test_who_was_replaced_can_be_found_hidden_and_replaced_again():
     """Before ever standing alone or being looked at again; so can somebody known again by a look that is not new."""
     track = track_at(100, number=7)
-    track.look(alike(1.0, 0, 1))
-    person = track.replaced()
+    track.add_embedding(alike(1.0, 0, 1))
+    person = track.detach_identity()
     person.restart(reading(200), 1.0)
-    person.hide()
+    person.occlude()
     assert middle(person) == pytest.approx(100)
     person.restart(reading(200), 2.0)
-    again = person.replaced()
+    again = person.detach_identity()
     assert (again.id, middle(again)) == (7, pytest.approx(100))
     found = track_at(300)
-    found.swap(again)
-    assert middle(found.replaced()) == pytest.approx(300)
+    found.swap_identity(again)
+    assert middle(found.detach_identity()) == pytest.approx(300)

@@ -30,7 +30,8 @@ def test_what_the_network_reads_of_a_face_stands_in_its_signals(stage, monkeypat
     for i, eyes in enumerate([(0.9, 0.8), (0.1, 0.7)]):
         stage.attributes = {"eye_right_open": eyes[0], "eye_left_open": eyes[1]}
         signals = tracker.update(frame(i))[0].signals
-        assert (signals.eye_right_open, signals.eye_left_open, signals.smile) == (*eyes, None)
+        read = (signals.eyes.right.open_prob, signals.eyes.left.open_prob, signals.smile.prob)
+        assert read == (*eyes, None)
 
 
 def test_a_face_that_moves_keeps_its_number_without_the_detector(stage):
@@ -127,7 +128,7 @@ def test_who_comes_back_does_not_exceed_max_faces(stage):
     assert ids(tracker.update(frame(2))) == [2]
 
 
-def test_a_newcomer_is_found_within_the_interval(stage):
+def test_a_new_face_is_found_within_the_interval(stage):
     tracker = tracker_on(stage, detect_interval_s=0.2)
     stage.actors = [actor(100, 200)]
     tracker.update(frame(0))
@@ -137,7 +138,7 @@ def test_a_newcomer_is_found_within_the_interval(stage):
     assert seen[0] == [1]
 
 
-def test_a_live_loop_looks_for_newcomers_itself_and_lost_faces_are_looked_for_at_once(stage):
+def test_a_live_loop_searches_for_new_faces_itself_and_lost_faces_are_looked_for_at_once(stage):
     tracker = tracker_on(stage, detect_interval_s=0.1)
     stage.actors = [actor(100, 200)]
     assert ids(tracker.update(frame(0), search=False)) == [1], "nobody was followed"
@@ -195,7 +196,7 @@ def test_max_faces_keeps_the_largest(stage):
 
 
 @pytest.mark.parametrize(
-    ("priority", "newcomer", "takes"),
+    ("priority", "new_face", "takes"),
     [
         ("largest", actor(400, 200, 97), False),
         ("largest", actor(400, 200, 99), True),
@@ -204,14 +205,17 @@ def test_max_faces_keeps_the_largest(stage):
     ],
     ids=["1.47 times as large", "1.53 times as large", "1.33 times as central", "1.71 times as central"],
 )
-def test_a_newcomer_takes_a_place_only_if_it_counts_half_as_much_again(stage, priority, newcomer, takes):
-    """80 px squared are 6400. Of the 800 px across the picture the one who is followed is .25 (200 px) from its middle,
-    newcomers .175 and .125: 1 / .3, 1 / .225 and 1 / .175."""
+def test_a_new_face_takes_a_place_only_if_it_counts_half_as_much_again(stage, priority, new_face, takes):
+    """Ratios of 1.5 decide.
+
+    80 px squared are 6400. Of the 800 px across the picture the one who is followed is .25 (200 px) from its middle,
+    new faces .175 and .125: 1 / .3, 1 / .225 and 1 / .175.
+    """
     tracker = tracker_on(stage, max_faces=1, priority=priority, detect_interval_s=0.1)
     first = actor(119.5, 239.5)
     stage.actors = [first]
     assert ids(tracker.update(frame(0))) == [1]
-    stage.actors = [first, newcomer]
+    stage.actors = [first, new_face]
     for i in range(1, 30):
         faces = tracker.update(frame(i))
     assert ids(faces) == [2 if takes else 1]
@@ -228,7 +232,7 @@ def test_of_two_who_are_found_at_once_the_one_who_counts_more_is_followed(stage,
     assert np.ptp(face.landmarks.points[:, 0]) == pytest.approx(120 if number_of_large else 60, abs=0.01)
 
 
-def test_a_doubtful_newcomer_is_not_admitted(stage):
+def test_an_uncertain_new_face_is_not_admitted(stage):
     stage.actors = [actor(100, 200)]
     ghost = stage.detect(None)
     stage.actors = []
@@ -236,7 +240,7 @@ def test_a_doubtful_newcomer_is_not_admitted(stage):
     assert tracker.update(frame(0)) == []
 
 
-def test_a_vague_reading_is_no_newcomer_but_may_be_a_known_face(stage):
+def test_an_uncertain_reading_is_no_new_face_but_may_be_a_known_face(stage):
     """A wall that looks like a face has large sigma: 80 px faces here, so 3.6 px is 4.5 % of the size."""
     tracker = tracker_on(stage)
     stage.actors, stage.sigma_px = [actor(100, 200)], 3.6
@@ -251,7 +255,7 @@ def test_a_vague_reading_is_no_newcomer_but_may_be_a_known_face(stage):
     assert ids(tracker.update(frame(4))) == [1]
 
 
-def test_a_vague_newcomer_is_shown_once_it_was_seen_three_times(stage):
+def test_an_uncertain_new_face_is_shown_once_it_was_seen_three_times(stage):
     """2.8 of 80 px are .035: clear enough to enter (.04), not to be shown at once (.03)."""
     tracker = tracker_on(stage)
     stage.actors, stage.sigma_px = [actor(100, 200)], 2.8
@@ -259,7 +263,7 @@ def test_a_vague_newcomer_is_shown_once_it_was_seen_three_times(stage):
     assert stage.detector_calls == 1
 
 
-def test_a_vague_newcomer_who_turns_vaguer_is_never_shown(stage):
+def test_an_uncertain_new_face_that_turns_less_certain_is_never_shown(stage):
     tracker = tracker_on(stage)
     stage.actors = [actor(100, 200)]
     for i in range(30):
@@ -270,7 +274,7 @@ def test_a_vague_newcomer_who_turns_vaguer_is_never_shown(stage):
     assert seen == [[], [], [1]], "no number was given before"
 
 
-def test_a_vague_newcomer_who_turns_clear_is_shown_at_once(stage):
+def test_an_uncertain_new_face_that_turns_clear_is_shown_at_once(stage):
     tracker = tracker_on(stage, confirmations=10)
     stage.actors, stage.sigma_px = [actor(100, 200)], 2.8
     assert tracker.update(frame(0)) == []

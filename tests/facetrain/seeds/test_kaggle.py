@@ -92,7 +92,8 @@ def test_a_folder_of_kaggles_files_and_other_labelled_faces_are_read_too(kaggle_
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("test.csv", "none can train"), ("IdLookupTable.csv", "no known kind"), ("none.csv", "exist")]
+    ("name", "message"),
+    [("test.csv", "none can train"), ("IdLookupTable.csv", "no known format"), ("none.csv", "exist")],
 )
 def test_the_wrong_file_is_named(kaggle_files, tmp_path, name, message):
     with pytest.raises(DataError, match=message):

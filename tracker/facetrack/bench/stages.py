@@ -105,7 +105,7 @@ def _parts(tracker: FaceTracker) -> list[tuple[str, Any, str]]:
     from facetrack.signals import FaceSignals
     from facetrack.tracking import scene_cut, track
     from facetrack.tracking import tracker as loop
-    from facetrack.tracking.reidentification import Identity
+    from facetrack.tracking.reidentification import Reidentifier
 
     return [
         ("detect", tracker, "detector"),
@@ -115,8 +115,8 @@ def _parts(tracker: FaceTracker) -> list[tuple[str, Any, str]]:
         ("smoothing", track.CropFilter, "__call__"),
         ("pose", loop, "head_pose"),
         ("signals", FaceSignals, "update"),
-        ("identity", Identity, "owners"),
-        ("identity", Identity, "attend"),
-        ("identity", Identity, "belongs_to"),
+        ("identity", Reidentifier, "match_lost"),
+        ("identity", Reidentifier, "update"),
+        ("identity", Reidentifier, "owner_of_duplicate"),
         ("scene cut", scene_cut.SceneCut, "__call__"),
     ]

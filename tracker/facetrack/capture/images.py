@@ -52,7 +52,8 @@ class ImageFiles(ClosesItself):
 
     def __iter__(self) -> Iterator[Frame]:
         for index, file in enumerate(self.files):
-            yield Frame(self._first if index == 0 else read_image(file), index / self.fps, index)
+            image = self._first if index == 0 else read_image(file)
+            yield Frame(image, index / self.fps, index, file.name if self.path.is_dir() else None)
 
     def close(self) -> None:
         """Do nothing: no file stays open between two images."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Model, Threads
+from facetrack.cli.options import Fov, Model, Threads
 from facetrack.errors import DisplayError, OutputError
 from facetrack.tracking.build import make_tracker, tracker_options
 
@@ -38,6 +39,7 @@ def calibrate(
     window: Annotated[bool, typer.Option(help="Also show the instructions in a window.")] = True,
     model: Model = None,
     threads: Threads = 1,
+    fov: Fov = None,
 ) -> None:
     """Calibrate to one person in ten seconds; writes a profile for --profile of live and video.
 
@@ -53,7 +55,7 @@ def calibrate(
     if not out.resolve().parent.is_dir():
         raise OutputError(f"{out} cannot be written: its folder does not exist; make it or give another place")
     with ExitStack() as stack:
-        tracker = make_tracker(model, tracker_options(max_faces=1), threads)
+        tracker = make_tracker(model, tracker_options(max_faces=1, fov_deg=fov), threads)
         if video is not None:
             recording: Iterable[Frame] = stack.enter_context(open_video(video))
             profile = watch(recording, tracker, None).profile()
@@ -61,6 +63,7 @@ def calibrate(
             source = stack.enter_context(open_source(camera))
             guide = Guide(console, _window(stack) if window else None)
             profile = watch(source, tracker, guide).profile()
+    profile = replace(profile, camera=tracker.options.camera)
     profile.save(out)
     for line in missing(profile):
         console.print(line, highlight=False, soft_wrap=True)
@@ -90,7 +93,7 @@ class Guide:
     def __init__(self, console: Console, window: Window | None) -> None:
         self._console, self._window = console, window
         self._start_s: float | None = None
-        self._told = -1
+        self._announced_step = -1
 
     def go_on(self, frame: Frame, faces: list[Face]) -> bool:
         """Show the instruction due after this frame; returns False after the last step."""
@@ -99,8 +102,8 @@ class Guide:
         step = -1 if self._start_s is None else step_at(frame.time_s - self._start_s)
         if step is None:
             return False
-        if step != self._told:
-            self._told = step
+        if step != self._announced_step:
+            self._announced_step = step
             self._console.print(f"{step + 1}/{len(STEPS)}: {STEPS[step][1]}", highlight=False)
         return self._window is None or self._show(frame.image, step)
 

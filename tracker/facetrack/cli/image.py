@@ -7,32 +7,29 @@ from typing import Annotated
 
 import typer
 
-from facetrack.cli.options import DetectorModel, DetectorName, EngineName, Json, MaxFaces, Model, Provider, Threads
-from facetrack.tracking.build import make_tracker, tracker_options
+from facetrack.cli.options import Json, Tracking, takes_tracking
 
 DETECTOR_PX = 640
 """Detector resolution, twice that of a video: there are no further frames, and latency does not matter."""
 
 
+@takes_tracking(
+    "model", "detector", "detector_model", "max_faces", "threads", "engine", "provider", "fov", max_faces=64
+)
 def image(
+    tracking: Tracking,
     photo: Annotated[Path, typer.Argument(help="An image.")],
     out: Annotated[
         Path | None, typer.Option(help="Annotated image; by default PHOTO_faces.png in the current folder.")
     ] = None,
     json: Json = None,
-    model: Model = None,
-    detector: DetectorName = "own",
-    detector_model: DetectorModel = None,
-    max_faces: MaxFaces = 64,
-    threads: Threads = 1,
-    engine: EngineName = "auto",
-    provider: Provider = "cpu",
 ) -> None:
     """Detect the faces in one image, draw their landmarks, and print their boxes and head poses."""
     from rich.console import Console
 
     from facetrack.capture import read_image
     from facetrack.drawing.faces import draw_faces
+    from facetrack.loops.run_header import run_header
     from facetrack.sinks import ImageSink, JsonLinesSink
     from facetrack.types import Frame
 
@@ -40,11 +37,11 @@ def image(
     frame = Frame(read_image(photo), 0.0, 0)
     if out is None and json is None:
         out = Path(f"{photo.stem}_faces.png")
-    options = tracker_options(smoothing="off", max_faces=max_faces, confirmations=1)  # there is only one frame
-    tracker = make_tracker(model, options, threads, DETECTOR_PX, detector, detector_model, engine, provider)
+    tracker = tracking.tracker(DETECTOR_PX, smoothing="off", confirmations=1)  # only one frame
     faces = tracker.update(frame)
     if json is not None:
         with JsonLinesSink(json, source=photo) as sink:
+            sink.begin(run_header(tracker, photo, (frame.image.shape[1], frame.image.shape[0]), None))
             sink.write(frame, faces)
     if out is not None:
         with ImageSink(out, source=photo) as picture:

@@ -9,34 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import (
-    Csv,
-    DetectorModel,
-    DetectorName,
-    EngineName,
-    FatigueFile,
-    Json,
-    MaxFaces,
-    Model,
-    Priority,
-    ProfileFile,
-    Provider,
-    ShowExpressions,
-    Smooth,
-    TargetZone,
-    Threads,
-    signal_options,
-)
+from facetrack.cli.options import Csv, Json, Tracking, takes_tracking
 from facetrack.cli.video import check_distinct
 from facetrack.loops.live import LiveLoop, Record
-from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
     from facetrack.sinks import CsvSink, JsonLinesSink
 
 
+@takes_tracking(max_faces=4)
 def live(
+    tracking: Tracking,
     camera: Annotated[
         str, typer.Option(help="A camera's index or device path, or a stream's URL (RTSP, HTTP MJPEG).")
     ] = "0",
@@ -50,51 +34,42 @@ def live(
     width: Annotated[int | None, typer.Option(help="Frame width to request from the camera, px.")] = None,
     height: Annotated[int | None, typer.Option(help="Frame height to request from the camera, px.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate to request from the camera.")] = None,
-    model: Model = None,
-    detector: DetectorName = "own",
-    detector_model: DetectorModel = None,
-    smooth: Smooth = "medium",
-    max_faces: MaxFaces = 4,
-    priority: Priority = "largest",
-    threads: Threads = 1,
-    engine: EngineName = "auto",
-    provider: Provider = "cpu",
-    profile: ProfileFile = None,
-    fatigue_weights: FatigueFile = None,
-    target_zone: TargetZone = None,
-    expressions: ShowExpressions = False,
 ) -> None:
     """Track faces live. Only the newest frame is processed: a slow machine drops frames instead of adding latency."""
     from rich.console import Console
 
     from facetrack.capture import open_source
     from facetrack.loops.window import Window, check_display
-    from facetrack.sinks import CsvSink, JsonLinesSink
 
     console = Console(stderr=True)
     check_distinct(json, csv, record)
     if window:
         check_display()
     with ExitStack() as stack:
-        signals = signal_options(profile, fatigue_weights, target_zone)
-        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
-        tracker = make_tracker(
-            model, options, threads, detector=detector, detector_model=detector_model, engine=engine,
-            provider=provider, expressions=expressions,
-        )  # fmt: skip
-        records: list[JsonLinesSink | CsvSink] = []
-        if json is not None:
-            records.append(stack.enter_context(JsonLinesSink(json)))
-        if csv is not None:
-            records.append(stack.enter_context(CsvSink(csv)))
+        tracker = tracking.tracker()
+        records = _records(stack, json, csv)
         source = stack.enter_context(open_source(camera, width=width, height=height, fps=fps))
         recording = _recording(stack, record, source) if record else None
         shown = stack.enter_context(Window()) if window else None
         console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
         loop = LiveLoop(source, tracker, records, recording, shown, mirror)
+        loop.begin(camera)
         with suppress(KeyboardInterrupt):  # Ctrl-C is the regular end of a live run: all outputs are completed
             loop.run()
+        loop.finish()
     console.print(loop.summary(), highlight=False)
+
+
+def _records(stack: ExitStack, json: str | None, csv: Path | None) -> list[JsonLinesSink | CsvSink]:
+    """Open the records that were asked for; the stack finishes them."""
+    from facetrack.sinks import CsvSink, JsonLinesSink
+
+    found: list[JsonLinesSink | CsvSink] = []
+    if json is not None:
+        found.append(stack.enter_context(JsonLinesSink(json)))
+    if csv is not None:
+        found.append(stack.enter_context(CsvSink(csv)))
+    return found
 
 
 def _recording(stack: ExitStack, path: Path, source: Source) -> Record:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from facetrack.errors import FacetrackError
+from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
     from facetrack.signals import SignalOptions
+    from facetrack.tracking.tracker import FaceTracker
 
 Model = Annotated[Path | None, typer.Option(help="A landmark network (.onnx) instead of the bundled one.")]
 DetectorName = Annotated[
@@ -41,10 +47,80 @@ TargetZone = Annotated[
     str | None,
     typer.Option(help="YAW,PITCH in degrees: limits of an on-target gaze around straight ahead; 20,15 by default."),
 ]
+Fov = Annotated[
+    float | None,
+    typer.Option(
+        "--fov",
+        min=1.0,
+        max=170.0,
+        help="The camera's horizontal field of view: degrees across the picture's width; left out, the profile's, or "
+        "60 across the longer side.",
+    ),
+]
 ShowExpressions = Annotated[
     bool,
     typer.Option("--expressions", help="Also estimate which of seven expressions each face shows; not emotions felt."),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """The options of a tracker, with the defaults of every command that takes them (`takes_tracking`)."""
+
+    model: Model = None
+    detector: DetectorName = "own"
+    detector_model: DetectorModel = None
+    smooth: Smooth = "medium"
+    max_faces: MaxFaces = 16
+    priority: Priority = "largest"
+    threads: Threads = 1
+    engine: EngineName = "auto"
+    provider: Provider = "cpu"
+    profile: ProfileFile = None
+    fatigue_weights: FatigueFile = None
+    target_zone: TargetZone = None
+    fov: Fov = None
+    expressions: ShowExpressions = False
+
+    def tracker(self, detector_px: int = 320, **options: Any) -> FaceTracker:
+        """Build the tracker. options: further ones of `TrackerOptions`. Raises FacetrackError for a bad value."""
+        signals = signal_options(self.profile, self.fatigue_weights, self.target_zone)
+        values = {"smoothing": self.smooth, "max_faces": self.max_faces, "priority": self.priority, "signals": signals}
+        return make_tracker(
+            self.model, tracker_options(fov_deg=self.fov, **(values | options)), self.threads, detector_px,
+            self.detector, self.detector_model, self.engine, self.provider, self.expressions,
+        )  # fmt: skip
+
+
+def takes_tracking(*names: str, **defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Replace a command's parameter `tracking` by the options of `Tracking`, each a parameter of its own.
+
+    names: the options that the command takes, all of them if none is given. defaults: those that differ here.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(Tracking, include_extras=True)
+        usual = {item.name: item.default for item in fields(Tracking)} | defaults
+        taken = [name for name in usual if not names or name in names]
+        spliced = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=usual[name], annotation=hints[name]) for name in taken
+        ]
+        own = [
+            parameter.replace(kind=Parameter.KEYWORD_ONLY)
+            for name, parameter in signature(command, eval_str=True).parameters.items()
+            if name != "tracking"
+        ]
+
+        @wraps(command)
+        def run(**values: Any) -> None:
+            tracking = Tracking(**(defaults | {name: values.pop(name) for name in taken}))
+            command(tracking=tracking, **values)
+
+        run.__signature__ = Signature([*own, *spliced])  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *spliced)}
+        return run
+
+    return decorate
 
 
 def signal_options(

@@ -8,27 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import (
-    Csv,
-    DetectorModel,
-    DetectorName,
-    EngineName,
-    FatigueFile,
-    Json,
-    MaxFaces,
-    Model,
-    Priority,
-    ProfileFile,
-    Provider,
-    ShowExpressions,
-    Smooth,
-    TargetZone,
-    Threads,
-    signal_options,
-)
+from facetrack.cli.options import Csv, Json, Tracking, takes_tracking
 from facetrack.errors import OutputError
 from facetrack.loops.recorded import follow
-from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -37,24 +19,13 @@ if TYPE_CHECKING:
     from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
 
 
+@takes_tracking()
 def video(
+    tracking: Tracking,
     source: Annotated[Path, typer.Argument(help="A video, an image, or a folder of images.")],
     out: Annotated[Path | None, typer.Option(help="Annotated video: .mp4, .mov or .mkv.")] = None,
     json: Json = None,
     csv: Csv = None,
-    model: Model = None,
-    detector: DetectorName = "own",
-    detector_model: DetectorModel = None,
-    smooth: Smooth = "medium",
-    max_faces: MaxFaces = 16,
-    priority: Priority = "largest",
-    threads: Threads = 1,
-    engine: EngineName = "auto",
-    provider: Provider = "cpu",
-    profile: ProfileFile = None,
-    fatigue_weights: FatigueFile = None,
-    target_zone: TargetZone = None,
-    expressions: ShowExpressions = False,
 ) -> None:
     """Track the faces of a video; writes an annotated video, JSON lines, CSV, or any of them.
 
@@ -71,12 +42,7 @@ def video(
     with ExitStack() as stack:
         frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
         pictures, records = open_sinks(stack, frames, source, out, json, csv)
-        signals = signal_options(profile, fatigue_weights, target_zone)
-        options = tracker_options(smoothing=smooth, max_faces=max_faces, priority=priority, signals=signals)
-        tracker = make_tracker(
-            model, options, threads, detector=detector, detector_model=detector_model, engine=engine,
-            provider=provider, expressions=expressions,
-        )  # fmt: skip
+        tracker = tracking.tracker()
         with progress_bar(console) as progress:
             followed = follow(frames, tracker, pictures, records, progress)
     console.print(followed.summary())

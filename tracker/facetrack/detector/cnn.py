@@ -121,3 +121,14 @@ def _strides_of(outputs: dict[str, str]) -> dict[str, int]:
             "export it again"
         )
     return strides
+
+
+def bundled_detector(
+    threads: int = 1, long_side_px: int = 320, engine: str = "onnx", provider: str = "cpu"
+) -> CnnDetector:
+    """Open the bundled detector. engine, provider: see `engine.choice.open_engine`."""
+    from facetrack.engine.choice import open_engine
+    from facetrack.modelfile import bundled_path
+
+    network = open_engine(bundled_path("detector"), engine, threads, provider)
+    return CnnDetector(network, DetectorOptions(long_side_px))

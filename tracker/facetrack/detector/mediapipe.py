@@ -54,6 +54,7 @@ class MediaPipeDetector:
 
     def __init__(self, model: Path, threshold: float = 0.5) -> None:
         mediapipe = need_package()
+        self.path = model
         if not model.is_file():
             raise ModelFileError(f"{model} does not exist; give --detector-model the path of {FILE.name}")
         self._mediapipe = mediapipe

@@ -41,6 +41,7 @@ class YunetDetector:
 
     def __init__(self, model: Path, options: DetectorOptions | None = None) -> None:
         self.options = options or DetectorOptions()
+        self.path = model
         if not model.is_file():
             raise ModelFileError(f"{model} does not exist; give --detector-model the path of {FILE.name}")
         try:

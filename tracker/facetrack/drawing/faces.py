@@ -24,12 +24,12 @@ IDENTITY_COLOURS: tuple[Colour, ...] = (
     (170, 255, 210),
     (150, 150, 255),
 )
-"""BGR; light and saturated, told apart on skin, and each drawn over a dark rim that carries it on bright ground."""
+"""BGR; light and saturated, distinct on skin, and each drawn over a dark rim that carries it on bright ground."""
 
 DARK: Colour = (24, 20, 16)
 WHITE: Colour = (245, 245, 245)
 LEVEL_COLOURS: dict[str, Colour] = {"alert": (120, 220, 90), "tired": (60, 190, 255), "drowsy": (80, 80, 255)}
-"""BGR: green, amber, red. The level stands there as a word, too: red and green look alike to many."""
+"""BGR: green, amber, red. The level is written as a word, too: many people confuse red and green."""
 _AXIS_COLOURS: tuple[Colour, ...] = ((70, 70, 255), (80, 220, 80), (255, 140, 60))
 """x red, y green, z blue, as 3-D programs have it."""
 
@@ -47,7 +47,7 @@ _SHIFT = 4
 def draw_faces(
     image: Image, faces: Sequence[Face], *, labels: bool = True, axes: bool = True, mirrored: bool = False
 ) -> Image:
-    """A copy of the image with the faces drawn on it.
+    """Return a copy of the image with the faces drawn on it.
 
     image: (H, W, 3) uint8 BGR, not changed. labels: write each face's identity. axes: draw the head's axes at the nose
     where the pose is known. mirrored: turn the result left to right, as in a mirror; labels stay readable.
@@ -66,7 +66,7 @@ def draw_faces(
 
 
 def draw_overlay(image: Image, fps: float | None, latency_ms: float | None = None, dropped: int | None = None) -> Image:
-    """A copy of the image with the figures in the top left corner; what is None is left out."""
+    """Return a copy of the image with the figures in the top left corner; what is None is left out."""
     parts = [f"{fps:.0f} fps"] if fps is not None else []
     parts += [f"{latency_ms:.0f} ms"] if latency_ms is not None else []
     parts += [f"{dropped} dropped"] if dropped is not None else []
@@ -129,7 +129,7 @@ def _draw_dot(canvas: Image, centre: NDArray[np.int32], radius: float) -> None:
 
 
 def _draw_axes(canvas: Image, face: Face, pose: Pose) -> None:
-    """The head's own axes at the nose tip, without perspective: to its left, up, and out of the face."""
+    """Draw the head's own axes at the nose tip, without perspective: to its left, up, and out of the face."""
     points = face.landmarks.points
     if not np.isfinite(points[NOSE_TIP]).all() or not np.isfinite(pose.rotation).all():
         return
@@ -168,7 +168,7 @@ def _write_on_plate(canvas: Image, text: str, corner: tuple[float, float], size_
 
 
 def text_width(text: str, size_px: float) -> int:
-    """In px, of what `write_text` writes; size_px: height of capitals."""
+    """Return the width in px of what `write_text` writes; size_px: height of capitals."""
     return int(cv2.getTextSize(text, _FONT, size_px / _FONT_CAP_PX, _stroke_px(size_px))[0][0])
 
 
@@ -196,7 +196,7 @@ def _cell(image: Image, size: tuple[int, int], title: str) -> Image:
 
 
 def _face_size_px(points: NDArray[np.floating]) -> float:
-    """The longer side of the points' extent, unknown ones left out."""
+    """Return the longer side of the points' extent, px; unknown points are left out."""
     known = points[np.isfinite(points).all(axis=1)]
     return float(np.ptp(known, axis=0).max()) if len(known) else 0.0
 

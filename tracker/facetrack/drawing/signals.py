@@ -29,7 +29,7 @@ from facetrack.types import Event, Face, Image, Signals
 SPARK_S = 5.0
 """Length of the sparkline."""
 SPARK_GAP_S = 0.25
-"""Between two readings: what lies between them is unknown (as in signals.known_time)."""
+"""Between two readings: what lies between them is unknown (as in signals.windows.observed_time)."""
 
 _GREY: Colour = (150, 150, 150)
 _TRACK: Colour = (90, 86, 82)
@@ -51,7 +51,7 @@ class OpennessHistory:
         self._of: dict[int, deque[tuple[float, float | None]]] = {}
 
     def update(self, faces: Sequence[Face], time_s: float) -> None:
-        """The next frame's faces. A face that was gone for longer than the history is forgotten."""
+        """Take the next frame's faces. A face that was gone for longer than the history is forgotten."""
         for face in faces:
             self._of.setdefault(face.track_id, deque()).append((time_s, eyes_openness(face.signals)))
         for track_id, samples in tuple(self._of.items()):
@@ -61,7 +61,7 @@ class OpennessHistory:
                 del self._of[track_id]
 
     def of(self, track_id: int) -> list[tuple[float, float | None]]:
-        """(time_s, openness) in order."""
+        """Return (time_s, openness) of a face in order of time."""
         return list(self._of.get(track_id, ()))
 
 
@@ -81,8 +81,11 @@ class SignalOverlay:
     def draw(
         self, canvas: Image, faces: Sequence[Face], events: Sequence[Event], time_s: float, *, mirrored: bool = False
     ) -> Image:
-        """Draw onto canvas, (H, W, 3) uint8 BGR, and give it back: what `draw_faces` gave for the same faces, with the
-        same `mirrored`. events: what ended with this frame."""
+        """Draw onto a canvas and return it.
+
+        canvas: (H, W, 3) uint8 BGR, what `draw_faces` returned for the same faces with the same `mirrored`.
+        events: what began or ended with this frame.
+        """
         toasts = self._toasts.update(events, time_s)
         self._history.update(faces, time_s)
         placed = [(face, _shown_box(face, canvas.shape[1], mirrored)) for face in faces]
@@ -91,7 +94,7 @@ class SignalOverlay:
         size_px = text_size_px(canvas)
         taken += [_tag_room(box, size_px) for box in taken]
         for face, box in placed:
-            _draw_level(canvas, box, face.signals.fatigue_level)
+            _draw_level(canvas, box, face.signals.fatigue.level)
         for face, box in placed:  # the panels of all before any toast: toasts come and go, panels stay where they are
             history = self._history.of(face.track_id)
             panel = _panel(face, history, time_s, size_px, mirrored)
@@ -112,10 +115,10 @@ class Bar:
 
 
 def bars(signals: Signals, mirrored: bool = False) -> list[Bar]:
-    """What the panel shows, in its order: the eyes as they lie in the picture, mouth, smile."""
-    right, left = Bar("eye R", signals.eye_right_openness), Bar("eye L", signals.eye_left_openness)
+    """Return the bars of the panel in its order: the eyes as they lie in the picture, mouth, smile."""
+    right, left = Bar("eye R", signals.eyes.right.openness), Bar("eye L", signals.eyes.left.openness)
     eyes = [left, right] if mirrored else [right, left]
-    return [*eyes, Bar("mouth", signals.mouth_openness), Bar("smile", signals.smile)]
+    return [*eyes, Bar("mouth", signals.mouth.openness), Bar("smile", signals.smile.prob)]
 
 
 def bar_px(value: float, full_px: int) -> int:
@@ -124,21 +127,21 @@ def bar_px(value: float, full_px: int) -> int:
 
 
 def expression_text(signals: Signals) -> str:
-    """`happiness 87%`: the likeliest expression; "" where it is unknown."""
+    """Return the most probable expression, such as `happiness 87%`; "" where it is unknown."""
     name = signals.likeliest_expression
     return "" if name is None or signals.expression is None else f"{name} {signals.expression[name]:.0%}"
 
 
 def eyes_openness(signals: Signals) -> float | None:
     """Mean of the eyes that are known."""
-    known = [eye for eye in (signals.eye_right_openness, signals.eye_left_openness) if eye is not None]
+    known = [eye for eye in (signals.eyes.right.openness, signals.eyes.left.openness) if eye is not None]
     return sum(known) / len(known) if known else None
 
 
 def free_place(
     size: tuple[int, int], wanted: Iterable[tuple[float, float]], taken: Sequence[Box], frame: tuple[int, int]
 ) -> Corner | None:
-    """The first of the wanted corners at which a plate overlaps nothing; None if there is no such.
+    """Return the first of the wanted corners at which a plate overlaps nothing; None if there is none.
 
     size, frame: (width, height) px. A corner may move along a frame's edge that the plate would stick out of.
     """
@@ -184,7 +187,7 @@ def _shown_box(face: Face, frame_width: int, mirrored: bool) -> Box:
 
 
 def _tag_room(box: Box, size_px: float) -> Box:
-    """Where draw_faces writes the identity."""
+    """Return the box in which draw_faces writes the identity."""
     left, top = max(0.0, box[0]), max(0.0, box[1] - 2.6 * size_px)
     return left, top, left + 2.8 * size_px, top + 2.2 * size_px
 
@@ -207,7 +210,8 @@ def _panel(
     face: Face, history: Sequence[tuple[float, float | None]], time_s: float, size_px: float, mirrored: bool
 ) -> Image | None:
     """Level, expression, bars and sparkline of one face on black; None where nothing of it is known."""
-    shown, level = bars(face.signals, mirrored), face.signals.fatigue_level
+    shown, fatigue = bars(face.signals, mirrored), face.signals.fatigue
+    level = fatigue.level
     expression = expression_text(face.signals)
     if level is None and not expression and all(bar.value is None for bar in shown):
         return None
@@ -220,7 +224,7 @@ def _panel(
     plate = np.zeros((height, width, 3), np.uint8)
     top = pad
     if level:
-        label = level if face.signals.fatigue is None else f"{level} {face.signals.fatigue:.0%}"
+        label = level if fatigue.score is None else f"{level} {fatigue.score:.0%}"
         write_text(plate, label, (pad, top), small_px, LEVEL_COLOURS.get(level, WHITE))
         top += row
     if expression:
@@ -235,7 +239,7 @@ def _panel(
 
 
 def _draw_bar(plate: Image, bar: Bar, corner: Corner, full_px: int, thick_px: int, track_id: int) -> None:
-    """A filled part of a track; an unknown value is a thin line along the middle of where the track would be."""
+    """Draw the filled part of a track; an unknown value is a thin line along the track's middle."""
     left, top = corner
     if bar.value is None:
         middle = top + thick_px // 2
@@ -249,7 +253,7 @@ def _draw_spark(
     plate: Image, samples: Sequence[tuple[float, float | None]], time_s: float, area: tuple[int, int, int, int],
     colour: Colour,
 ) -> None:  # fmt: skip
-    """Openness over the last SPARK_S, now at the right; broken where it is not known."""
+    """Draw openness over the last SPARK_S, now at the right; broken where it is unknown."""
     x0, y0, x1, y1 = area
     plate[y1 - 1, x0:x1] = _TRACK
     for run in known_runs(samples):

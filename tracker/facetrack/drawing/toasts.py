@@ -1,4 +1,4 @@
-"""What just happened to a face, as a few words that stand there for a moment."""
+"""Toasts: events of a face as a few words that are shown for a moment."""
 
 from __future__ import annotations
 
@@ -10,42 +10,58 @@ from facetrack.drawing.faces import LEVEL_COLOURS, WHITE, text_width, write_text
 from facetrack.types import Event, Image
 
 GRAVE = ("microsleep", "long_closure", "nod_off", "distraction")
-"""Events drawn in the colour of drowsiness."""
+"""Alarms: shown from their beginning on, for as long as they last, in the colour of drowsiness."""
 
 
 class EventToasts:
-    """What ended a moment ago. window_s: how long each event stays, from its end on."""
+    """The events that ended a moment ago, and the alarms that last.
+
+    window_s: how long each event stays once it was reported to have ended.
+    """
 
     MAX_SHOWN = 3
-    """Of one face, the latest: more could not be read in that time."""
+    """Toasts of one face, the latest: more could not be read in that time."""
 
     def __init__(self, window_s: float = 1.5) -> None:
         self.window_s = window_s
         self.reset()
 
     def reset(self) -> None:
-        self._told: list[tuple[Event, float]] = []
+        self._ended: list[tuple[Event, float]] = []  # with the time at which it was reported
+        self._lasting: list[Event] = []
 
     def update(self, events: Sequence[Event], time_s: float) -> dict[int, list[Event]]:
-        """events: those of the frame at time_s. What to show in this frame, by track_id, oldest first.
+        """Return what to show in this frame by track_id, oldest first.
 
-        An event is told some .1 s after its end, or later, so its time on the screen counts from when it was told.
+        events: those of the frame at time_s. An event is reported some .1 s after its end, or later, so its time on
+        the screen counts from the report.
         """
-        self._told = [(event, told_s) for event, told_s in self._told if time_s - told_s < self.window_s]
-        self._told += [(event, time_s) for event in events]
+        self._ended = [(event, at_s) for event, at_s in self._ended if time_s - at_s < self.window_s]
+        for event in events:
+            if event.is_over:
+                self._lasting = [e for e in self._lasting if not _is_same(e, event)]
+                self._ended.append((event, time_s))
+            elif event.kind in GRAVE:
+                self._lasting.append(event)
         shown: dict[int, list[Event]] = {}
-        for event, _ in self._told:
+        for event in (*(event for event, _ in self._ended), *self._lasting):
             shown.setdefault(event.track_id, []).append(event)
         return {track_id: list_[-self.MAX_SHOWN :] for track_id, list_ in shown.items()}
 
 
+def _is_same(began: Event, ended: Event) -> bool:
+    """Return whether both are reports of one event."""
+    return (began.kind, began.track_id, began.since_s) == (ended.kind, ended.track_id, ended.since_s)
+
+
 def toast_text(event: Event) -> str:
-    """`glance away 2.1 s`"""
-    return f"{event.kind.replace('_', ' ')} {event.end_s - event.start_s:.1f} s"
+    """Text such as `glance away 2.1 s`; of one that lasts the kind alone."""
+    kind = event.kind.replace("_", " ")
+    return f"{kind} {event.duration_s:.1f} s" if event.is_over else kind
 
 
 def toast_plate(events: Sequence[Event], size_px: float) -> Image:
-    """One line for each event, the latest at the bottom, on black."""
+    """Draw one line for each event, the latest at the bottom, on black."""
     texts = [toast_text(event) for event in events]
     pad, row = round(0.5 * size_px), round(1.6 * size_px)
     width = max(text_width(text, size_px) for text in texts) + 2 * pad

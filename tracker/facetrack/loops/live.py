@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from facetrack.loops.pacing import SearchPacer
+from facetrack.loops.run_header import run_header
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
@@ -48,13 +49,22 @@ class LiveLoop:
         self.pacer, self.overlay = SearchPacer(), SignalOverlay()
         self.done_s: deque[float] = deque(maxlen=self.RATE_WINDOW)
         self.latency_ms = array("f")  # of every frame; 10 MB a day at 30 fps
+        self.last: Frame | None = None
+
+    def begin(self, name: str) -> None:
+        """Write the headers of the records; name: the source as it was asked for."""
+        header = run_header(self.tracker, name, self.source.size, self.source.fps)
+        for sink in self.records:
+            sink.begin(header)
 
     def run(self) -> None:
+        """Follow every frame until there is none, the window is closed, or nobody reads the records."""
         first_s: float | None = None
         for frame in self.source:
             first_s = frame.time_s if first_s is None else first_s
             since_start = replace(frame, time_s=frame.time_s - first_s)
             faces = self.tracker.update(since_start, search=False)
+            self.last = since_start
             self._count(frame.time_s)
             for sink in self.records:
                 sink.write(since_start, faces, self.tracker.events)
@@ -67,6 +77,13 @@ class LiveLoop:
             if any(sink.closed for sink in self.records):
                 return
             self._search(since_start)
+
+    def finish(self) -> None:
+        """Write the ends of what still lasts: one more record of the last frame, without faces, where there are any."""
+        events = self.tracker.finish()
+        if events and self.last is not None:
+            for sink in self.records:
+                sink.write(self.last, (), events)
 
     def _search(self, frame: Frame) -> None:
         """Run the detector for new faces after the frame's result is output, so that it adds no latency."""

@@ -50,13 +50,19 @@ def follow(
 ) -> RunTotals:
     """Run each frame through the tracker and write the results to every output.
 
-    Decoding is prefetched in one thread; drawing and encoding run in another.
+    Decoding is prefetched in one thread; drawing and encoding run in another. Records are one frame late, so that the
+    last one holds the ends of what still lasted.
     """
     from facetrack.drawing.faces import draw_faces
     from facetrack.drawing.signals import SignalOverlay
+    from facetrack.loops.run_header import run_header
     from facetrack.loops.threads import BackgroundWriter, prefetch
 
     followed, overlay = RunTotals(), SignalOverlay()
+    header = run_header(tracker, frames.path, frames.size, frames.fps)
+    for sink in records:
+        sink.begin(header)
+    held: tuple[Frame, list[Face], tuple[Event, ...]] | None = None
 
     def show(sink: VideoSink, frame: Frame, faces: list[Face], events: tuple[Event, ...]) -> None:
         picture = overlay.draw(draw_faces(frame.image, faces), faces, events, frame.time_s)
@@ -68,10 +74,17 @@ def follow(
             started = time.perf_counter()
             faces = tracker.update(frame)
             followed.count(faces, time.perf_counter() - started)
-            for sink in records:
-                sink.write(frame, faces, tracker.events)
+            if held is not None:
+                for sink in records:
+                    sink.write(*held)
+            held = (frame, faces, tracker.events)
             if pictures is not None:
                 behind.submit(partial(show, pictures, frame, faces, tracker.events))
             progress.advance(bar)
+    if held is not None:
+        frame, faces, events = held
+        events = (*events, *tracker.finish())
+        for sink in records:
+            sink.write(frame, faces, events)
     progress.update(bar, total=followed.frames)  # n_frames is only an estimate for some containers
     return followed

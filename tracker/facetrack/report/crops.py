@@ -11,11 +11,11 @@ import numpy as np
 from facetrack.types import Floats, Image
 
 SIDE_PX = 96
-"""Of the square pictures."""
+"""Side of the square pictures."""
 MARGIN = 1.5
 """Side of the square over the longer side of the box of points: the forehead belongs to the face, too."""
 FINE_S, COARSE_S, KEEP_S = 2.0, 0.25, 60.0
-"""Of the last FINE_S every frame is kept (a blink takes .2 s), of what came before one in COARSE_S, up to KEEP_S."""
+"""Pictures kept: every frame of the last FINE_S (a blink takes .2 s), one in COARSE_S before that, up to KEEP_S."""
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 80)
 Crop = tuple[float, bytes]
 """time_s and JPEG."""
@@ -41,12 +41,12 @@ class RecentCrops:
             self._coarse.popleft()
 
     def nearest(self, time_s: float) -> Crop | None:
-        """The picture whose time is nearest."""
+        """Return the picture whose time is nearest."""
         return min((*self._coarse, *self._fine), key=lambda crop: abs(crop[0] - time_s), default=None)
 
 
 def face_jpeg(image: Image, box: Floats) -> bytes | None:
-    """A square around the face, black beyond the frame; None where the box lies outside of it."""
+    """Cut a square around the face, black beyond the frame; None where the box lies outside of it."""
     x0, y0, x1, y1 = (float(value) for value in box)
     height, width = image.shape[:2]
     if not all(map(math.isfinite, (x0, y0, x1, y1))) or x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:

@@ -22,7 +22,7 @@ OPEN_EVENTS = 40
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What the page says of the video. start_s, end_s: of its first and last frame; size: (width, height) px."""
+    """Facts of the video for the page. start_s, end_s: of its first and last frame; size: (width, height) px."""
 
     name: str
     size: tuple[int, int]
@@ -35,7 +35,7 @@ class Clip:
 
 
 def page(clip: Clip, persons: Sequence[Person]) -> str:
-    """The whole document."""
+    """Render the whole document."""
     style = (resources.files("facetrack") / "_assets" / "report.css").read_text(encoding="utf-8")
     title = f"Face report: {clip.name}"
     head = element(
@@ -120,7 +120,7 @@ def _event(shown: Shown, track_id: int) -> str:
         UNKNOWN if event.amplitude is None else f"{event.amplitude:.0f}°" if degrees else f"{event.amplitude:.2f}"
     )
     speed = UNKNOWN if event.closing_speed_per_s is None else f"{event.closing_speed_per_s:.1f} /s"
-    cells = (f"{event.start_s:.2f} s", f"{event.end_s - event.start_s:.2f} s", amplitude, speed)
+    cells = (f"{event.start_s:.2f} s", f"{event.duration_s:.2f} s", amplitude, speed)
     return element(
         "tr", element("td", picture), element("th", text=kind, scope="row"),
         *(element("td", text=cell, class_="number") for cell in cells),
@@ -139,7 +139,7 @@ def _footer(clip: Clip) -> str:
         element("p", text=f"Made by facetrack {clip.version}.{records} Right and left are the person's own."),
         element("p", text="A gap in a line is time in which the signal could not be known. Curves of long clips show "
                           "each stretch's mean over a band from its least to its largest value."),
-        element("p", text="Dashed lines of PERCLOS: 8 % advisory, 12 % warning (Grace and Steward 2001). Gaze is told "
+        element("p", text="Dashed lines of PERCLOS: 8 % advisory, 12 % warning (Grace and Steward 2001). Gaze is read "
                           "from the head's direction alone. Method and limits: docs of facetrack."),
         element("p", text="This page holds pictures of persons; pass it on only as their consent and the law allow."),
     )  # fmt: skip

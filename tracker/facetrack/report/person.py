@@ -1,26 +1,29 @@
-"""What is kept of one person for the report, and the totals that follow from it."""
+"""One person in the report: curves, states, events with pictures, and totals."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from operator import attrgetter
 from statistics import fmean
 
 from facetrack.report.crops import RecentCrops
 from facetrack.report.series import Curve, Spans
-from facetrack.types import Event, Face, Image, Signals
+from facetrack.types import Event, Face, Image
 
 CURVES = (
-    *("eye_right_openness", "eye_left_openness", "perclos_60", "blink_rate_per_min", "mouth_openness", "smile"),
-    *("head_yaw_deg", "head_pitch_deg", "attention", "fatigue"),
+    *("eyes.right.openness", "eyes.left.openness", "perclos_p80_60s", "eyes.blink_rate_per_min", "mouth.openness"),
+    *("smile.prob", "head.yaw_deg", "head.pitch_deg", "attention.share", "fatigue.score"),
 )
-STATES = ("speaking", "yawning", "smiling", "on_target", "distracted", "fatigue_level")
-"""Names of `Signals`."""
+STATES = (
+    *("mouth.speaking", "mouth.yawning", "smile.smiling", "attention.on_target", "attention.distracted"),
+    "fatigue.level",
+)
+"""Paths in `Signals`."""
+_CURVE_VALUES, _STATE_VALUES = attrgetter(*CURVES), attrgetter(*STATES)
 MAX_PICTURES = 300
-"""Of one kind of event and person: an hour has a thousand blinks, and a page of them would not open."""
+"""Pictures of one kind of event and person: an hour has a thousand blinks, and a page of them would not open."""
 LEAST_S = 20.0
-"""With less time known, a rate per minute says nothing (as signals.blink_rate)."""
-
-assert set(CURVES) | set(STATES) <= {field.name for field in fields(Signals)}
+"""Least known time for a rate per minute (as in signals.eyes.blink_rate)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +50,22 @@ class Person:
         self._pictures: dict[str, int] = {}
 
     def add(self, time_s: float, face: Face, image: Image) -> None:
-        """The person's next frame."""
+        """Take the person's next frame."""
         signals = face.signals
-        for name, curve in self.curves.items():
-            curve.add(time_s, getattr(signals, name))
-        for name, spans in self.states.items():
-            spans.add(time_s, getattr(signals, name))
+        for curve, value in zip(self.curves.values(), _CURVE_VALUES(signals), strict=True):
+            curve.add(time_s, value)
+        for spans, value in zip(self.states.values(), _STATE_VALUES(signals), strict=True):
+            spans.add(time_s, value)
         self.seen.add(time_s, True)
         self.expression.add(time_s, signals.likeliest_expression)
-        eyes = signals.eye_right_openness, signals.eye_left_openness
+        eyes = signals.eyes.right.openness, signals.eyes.left.openness
         self.eyes_known.add(time_s, True if any(eye is not None for eye in eyes) else None)
         self._crops.add(time_s, image, face.box)
         self._keep_portrait(time_s, face)
 
     def _keep_portrait(self, time_s: float, face: Face) -> None:
-        """The picture in which the face looks straightest into the camera with its eyes open."""
-        eyes = (face.signals.eye_right_openness, face.signals.eye_left_openness)
+        """Keep the picture in which the face looks straightest into the camera with its eyes open."""
+        eyes = face.signals.eyes.right.openness, face.signals.eyes.left.openness
         if face.pose is None or any(eye is None or eye < 0.7 for eye in eyes):
             turn_deg = 180.0
         else:
@@ -71,12 +74,12 @@ class Person:
             self._portrait_turn_deg, self.portrait = turn_deg, crop[1]
 
     def ended(self, event: Event) -> None:
-        """Something of this person that came to its end with the last frame."""
+        """Keep an event of this person that ended with the last frame."""
         crop = None
         if self._pictures.get(event.kind, 0) < MAX_PICTURES:
-            crop = self._crops.nearest((event.start_s + event.end_s) / 2)
+            crop = self._crops.nearest((event.start_s + event.until_s) / 2)
             self._pictures[event.kind] = self._pictures.get(event.kind, 0) + 1
-        self.events.append(Shown(event, crop[1] if crop else None, crop[0] if crop else event.end_s))
+        self.events.append(Shown(event, crop[1] if crop else None, crop[0] if crop else event.until_s))
 
     def of_kind(self, *kinds: str) -> list[Event]:
         return [shown.event for shown in self.events if shown.event.kind in kinds]
@@ -95,19 +98,19 @@ UNKNOWN = "\N{EN DASH}"
 
 
 def totals(person: Person) -> list[Total]:
-    """What a reader asks first. What could not be known is a dash, with the reason beside it."""
+    """Return the main figures; one that could not be known is a dash, with the reason beside it."""
     glances = person.of_kind("glance_away")
     states = person.states
     return [
         *_eyes(person),
         *_closures(person),
-        _share("On target", states["on_target"], "of the time in which the gaze was known"),
-        Total("Longest glance away", _seconds(max((e.end_s - e.start_s for e in glances), default=None)),
+        _share("On target", states["attention.on_target"], "of the time in which the gaze was known"),
+        Total("Longest glance away", _seconds(max((e.duration_s for e in glances), default=None)),
               f"of {len(glances)}"),
         Total("Distractions", str(len(person.of_kind("distraction"))), "3 s at once, or 10 s in 30 s"),
         Total("Yawns", str(len(person.of_kind("yawn")))),
-        _share("Speaking", states["speaking"], "of the time in which the mouth was seen"),
-        _share("Smiling", states["smiling"], "of the time in which the mouth was seen"),
+        _share("Speaking", states["mouth.speaking"], "of the time in which the mouth was seen"),
+        _share("Smiling", states["smile.smiling"], "of the time in which the mouth was seen"),
         *_expressions(person),
         _fatigue(person),
     ]  # fmt: skip
@@ -118,7 +121,7 @@ def _eyes(person: Person) -> list[Total]:
     known_s = person.eyes_known.total_s()
     rate = f"{60 * len(blinks) / known_s:.1f}" if known_s >= LEAST_S else UNKNOWN
     note = f"{len(blinks)} in {known_s:.1f} s of seen eyes" + ("" if known_s >= LEAST_S else "; a rate needs 20 s")
-    mean_s = fmean(e.end_s - e.start_s for e in blinks) if blinks else None
+    mean_s = fmean(e.duration_s for e in blinks) if blinks else None
     return [
         Total("Blinks per minute", rate, note),
         Total("Mean blink", UNKNOWN if mean_s is None else f"{1000 * mean_s:.0f} ms", "long closures apart"),
@@ -126,12 +129,12 @@ def _eyes(person: Person) -> list[Total]:
 
 
 def _closures(person: Person) -> list[Total]:
-    long = person.of_kind("long_closure", "microsleep")
-    extremes = person.curves["perclos_60"].extremes()
+    long = person.of_kind("long_closure")  # a microsleep is one, too
+    extremes = person.curves["perclos_p80_60s"].extremes()
     perclos = Total("PERCLOS P80", UNKNOWN, "needs 20 s of seen eyes")
     if extremes is not None:
         perclos = Total("PERCLOS P80", f"{100 * extremes[1]:.1f} %", "highest over 60 s")
-    longest = _seconds(max((e.end_s - e.start_s for e in long), default=None))
+    longest = _seconds(max((e.duration_s for e in long), default=None))
     micro = len(person.of_kind("microsleep"))
     return [
         perclos,
@@ -140,21 +143,23 @@ def _closures(person: Person) -> list[Total]:
 
 
 def _fatigue(person: Person) -> Total:
-    extremes = person.curves["fatigue"].extremes()
+    extremes = person.curves["fatigue.score"].extremes()
     if extremes is None:
         return Total("Fatigue", UNKNOWN, "needs PERCLOS")
-    level = next((name for name in ("drowsy", "tired", "alert") if person.states["fatigue_level"].total_s(name)), "")
+    level = next((name for name in ("drowsy", "tired", "alert") if person.states["fatigue.level"].total_s(name)), "")
     return Total("Fatigue", f"{extremes[1]:.2f}", f"at most; level {level}" if level else "at most")
 
 
 def _expressions(person: Person) -> list[Total]:
-    """The likeliest for longest and how the rest divides; none where nobody asked for them, or none was told."""
+    """Return the expression seen for longest and the others' shares; nothing without expressions."""
     known_s = person.expression.total_s()
     names = {str(span.state) for span in person.expression.all()}
     shares = sorted(((person.expression.total_s(name) / known_s, name) for name in names), reverse=True)
-    told = [f"{name} {100 * share:.0f} %" for share, name in shares]
+    texts = [f"{name} {100 * share:.0f} %" for share, name in shares]
     return (
-        [Total("Looks like", told[0], ", ".join([*told[1:], "a guess at the look, not at feelings"]))] if told else []
+        [Total("Looks like", texts[0], ", ".join([*texts[1:], "a guess at the look, not at feelings"]))]
+        if texts
+        else []
     )
 
 

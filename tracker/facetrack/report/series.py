@@ -1,4 +1,4 @@
-"""What a long video leaves of each signal: a bounded curve, or stretches of one state."""
+"""Bounded memory of a signal over a long video: a curve, or stretches of one state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 GAP_S = 0.25
-"""Between two readings: what lies between them is unknown (as in signals.known_time)."""
+"""Between two readings: what lies between them is unknown (as in signals.windows.observed_time)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Curve:
         self._bins: dict[int, list[float]] = {}  # index -> [count, sum of times, sum, least, largest]; count 0: unknown
 
     def add(self, time_s: float, value: float | None) -> None:
-        """The next frame's value; None, or one that is not finite, is unknown."""
+        """Take the next frame's value; None, or one that is not finite, is unknown."""
         if value is None or not math.isfinite(value):
             self._bins.setdefault(math.floor(time_s / self.bin_s), [0, 0.0, 0.0, math.inf, -math.inf])
         else:
@@ -92,7 +92,7 @@ class Spans:
         self._now: Span | None = None
 
     def add(self, time_s: float, state: str | bool | None) -> None:
-        """The next frame's state; None is unknown."""
+        """Take the next frame's state; None is unknown."""
         now = self._now
         if now is not None and time_s - now.end_s <= GAP_S:
             now = Span(now.start_s, time_s, now.state)
@@ -104,10 +104,10 @@ class Spans:
         self._now = now
 
     def all(self) -> list[Span]:
-        """In order; those of no length (seen in one frame alone) are left out."""
+        """Return the spans in order; those of no length (seen in one frame alone) are left out."""
         spans = self._done if self._now is None else [*self._done, self._now]
         return [span for span in spans if span.end_s > span.start_s]
 
     def total_s(self, state: str | bool | None = None) -> float:
-        """For how long this state was, or, with None, any was known."""
+        """Return for how long this state held, or, with None, any was known."""
         return sum(s.end_s - s.start_s for s in self.all() if state is None or s.state == state)

@@ -36,7 +36,7 @@ class ReportSink(Sink):
         self.closed = False
 
     def write(self, frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> None:
-        """The next frame, its faces, and what ended with it."""
+        """Take the next frame, its faces, and its events, of which those that ended count."""
         if not self._frames:
             self._start_s, self._size = frame.time_s, (frame.image.shape[1], frame.image.shape[0])
         self._end_s = frame.time_s
@@ -44,7 +44,7 @@ class ReportSink(Sink):
         self._with_faces += bool(faces)
         for face in faces:
             self._person(face.track_id).add(frame.time_s, face, frame.image)
-        for event in events:
+        for event in (event for event in events if event.is_over):
             self._person(event.track_id).ended(event)
 
     def _person(self, track_id: int) -> Person:

@@ -34,17 +34,17 @@ def element(name: str, *children: str, text: str = "", **attributes: object) -> 
 
 
 def line_path(runs: Iterable[Sequence[Point]]) -> str:
-    """The `d` of a path through the points of each run; a run of one point is a dot (with round line caps)."""
+    """Return the `d` of a path through the points of each run; a run of one point is a dot (with round line caps)."""
     return "".join(f"M{_pair(run[0])}" + ("".join(f"L{_pair(p)}" for p in run[1:]) or "h0") for run in runs if run)
 
 
 def band_path(upper: Sequence[Point], lower: Sequence[Point]) -> str:
-    """The `d` of the closed area between two lines."""
+    """Return the `d` of the closed area between two lines."""
     return "M" + "L".join(_pair(point) for point in (*upper, *reversed(lower))) + "Z"
 
 
 def curve(runs: Sequence[Sequence[Reading]], x: Scale, y: Scale, class_: str) -> str:
-    """A line through the means over a band from the least to the largest, where those differ."""
+    """Draw a line through the means over a band from the least to the largest, where those differ."""
     parts = []
     for run in runs:
         if any(reading.high > reading.low for reading in run):
@@ -58,7 +58,7 @@ def curve(runs: Sequence[Sequence[Reading]], x: Scale, y: Scale, class_: str) ->
 
 
 def time_ticks(low: float, high: float, most: int) -> list[float]:
-    """At most `most` round times in s: steps of 1, 2, 5 times a power of ten, from half a minute on of clock time."""
+    """Return at most `most` round times in s: steps of 1, 2, 5 times a power of ten, of clock time from 30 s on."""
     if high <= low:
         return [low]
     step = next(s for s in _steps(high - low) if math.floor(high / s + 1e-9) - math.ceil(low / s - 1e-9) + 1 <= most)

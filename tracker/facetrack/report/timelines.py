@@ -28,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Where a state of `Signals` holds, as a bar below the row."""
+    """A state of `Signals`, drawn as a bar below the row where it holds."""
 
     signal: str
     state: str | bool
@@ -56,40 +56,42 @@ class Row:
 
 
 def rows(person: Person) -> list[Row]:
-    """The signals in their order; ranges fit the person's where no natural one exists."""
-    perclos = _most(person, "perclos_60")
-    blinks = _most(person, "blink_rate_per_min")
-    turn = max(_most(person, "head_yaw_deg"), _most(person, "head_pitch_deg"))
+    """Return the rows in their order; ranges fit the person's where no natural one exists."""
+    perclos = _most(person, "perclos_p80_60s")
+    blinks = _most(person, "eyes.blink_rate_per_min")
+    turn = max(_most(person, "head.yaw_deg"), _most(person, "head.pitch_deg"))
     top_deg = next((deg for deg in (30, 45, 60) if turn <= deg), 90)
     top_perclos = next((top for top in (0.2, 0.5) if perclos <= top), 1.0)
     top_blinks = next((top for top in (30, 60) if blinks <= top), 120)
     closures = ("blink", "wink_right", "wink_left", "long_closure", "microsleep")
     return [
         Row("Eye openness", 0, 1, (0, 0.5, 1),
-            [Line("eye_right_openness", "c1", "right"), Line("eye_left_openness", "c2", "left")], kinds=closures),
+            [Line("eyes.right.openness", "c1", "right"), Line("eyes.left.openness", "c2", "left")], kinds=closures),
         Row("PERCLOS P80, 60 s", 0, top_perclos, (0, DROWSY_PERCLOS, top_perclos),
-            [Line("perclos_60", "c1", "share of time closed")], unit="%",
+            [Line("perclos_p80_60s", "c1", "share of time closed")], unit="%",
             limits=((TIRED_PERCLOS, "warn"), (DROWSY_PERCLOS, "bad"))),
         Row("Blinks per minute", 0, top_blinks, (0, top_blinks / 2, top_blinks),
-            [Line("blink_rate_per_min", "c1", "of the last 60 s")]),
-        Row("Mouth", 0, 1, (0, 0.5, 1), [Line("mouth_openness", "c1", "openness")],
-            [[Strip("speaking", True, "f3", "speaking"), Strip("yawning", True, "f2", "yawning")]], ("yawn",)),
-        Row("Smile", 0, 1, (0, 0.5, 1), [Line("smile", "c1", "reading")],
-            [[Strip("smiling", True, "f3", "smiling")]]),
+            [Line("eyes.blink_rate_per_min", "c1", "of the last 60 s")]),
+        Row("Mouth", 0, 1, (0, 0.5, 1), [Line("mouth.openness", "c1", "openness")],
+            [[Strip("mouth.speaking", True, "f3", "speaking"),
+               Strip("mouth.yawning", True, "f2", "yawning")]], ("yawn",)),
+        Row("Smile", 0, 1, (0, 0.5, 1), [Line("smile.prob", "c1", "reading")],
+            [[Strip("smile.smiling", True, "f3", "smiling")]]),
         Row("Head", -top_deg, top_deg, (-top_deg, 0, top_deg),
-            [Line("head_yaw_deg", "c1", "yaw"), Line("head_pitch_deg", "c2", "pitch")],
+            [Line("head.yaw_deg", "c1", "yaw"), Line("head.pitch_deg", "c2", "pitch")],
             kinds=("nod", "shake", "nod_off"), unit="°"),
-        Row("Attention", 0, 1, (0, 0.5, 1), [Line("attention", "c1", "share on target, 60 s")],
-            [[Strip("on_target", True, "good", "on target"), Strip("on_target", False, "warn", "away")]],
+        Row("Attention", 0, 1, (0, 0.5, 1), [Line("attention.share", "c1", "share on target, 60 s")],
+            [[Strip("attention.on_target", True, "good", "on target"),
+              Strip("attention.on_target", False, "warn", "away")]],
             ("glance_away", "distraction")),
-        Row("Fatigue", 0, 1, (0, 0.3, 0.6, 1), [Line("fatigue", "c1", "value")],
-            [[Strip("fatigue_level", "alert", "good", "alert"), Strip("fatigue_level", "tired", "warn", "tired"),
-              Strip("fatigue_level", "drowsy", "bad", "drowsy")]]),
+        Row("Fatigue", 0, 1, (0, 0.3, 0.6, 1), [Line("fatigue.score", "c1", "value")],
+            [[Strip("fatigue.level", "alert", "good", "alert"), Strip("fatigue.level", "tired", "warn", "tired"),
+              Strip("fatigue.level", "drowsy", "bad", "drowsy")]]),
     ]  # fmt: skip
 
 
 def timelines(person: Person, start_s: float, end_s: float) -> str:
-    """The SVG over start_s to end_s. Names and times of events show under the pointer; the table has them all."""
+    """Render the SVG over start_s to end_s. Names and times of events show under the pointer."""
     x = Scale(start_s, max(end_s, start_s + 1e-3), LEFT, WIDTH - RIGHT)
     shown = rows(person)
     height = TOP + sum(row.height + SPACE for row in shown)
@@ -165,10 +167,10 @@ def _strip(strip: Strip, person: Person, x: Scale, top: int) -> str:
 
 
 def _mark(event: Event, x: Scale, top: int) -> str:
-    """A shaded stretch with a tick on its upper edge that stays visible when the stretch is a hair's breadth."""
-    start, end = x(event.start_s), x(event.end_s)
+    """Draw a shaded stretch with a tick on its upper edge that stays visible when the stretch is a hair's breadth."""
+    start, end = x(event.start_s), x(event.until_s)
     kind = "grave" if event.kind in ("long_closure", "microsleep", "nod_off", "distraction") else "plain"
-    name = f"{event.kind.replace('_', ' ')} at {clock(event.start_s)}, {event.end_s - event.start_s:.2f} s"
+    name = f"{event.kind.replace('_', ' ')} at {clock(event.start_s)}, {event.duration_s:.2f} s"
     middle = (start + end) / 2
     return element(
         "g", element("title", text=name),
@@ -179,6 +181,6 @@ def _mark(event: Event, x: Scale, top: int) -> str:
 
 
 def _most(person: Person, signal: str) -> float:
-    """The largest magnitude."""
+    """Return the largest magnitude of a curve, 0 where nothing is known."""
     extremes = person.curves[signal].extremes()
     return max(abs(value) for value in extremes) if extremes else 0.0

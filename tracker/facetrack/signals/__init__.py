@@ -1,4 +1,4 @@
-"""What a face does: measured in each frame, and followed over time by one state machine for each signal."""
+"""Signals of a face: measures of each frame, and one state machine for each that follows them over time."""
 
 from facetrack.signals.eyes.openness import eye_aspect_ratios
 from facetrack.signals.face import FaceSignals, SignalOptions

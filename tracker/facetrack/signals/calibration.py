@@ -12,16 +12,17 @@ from facetrack.signals.head.neutral import HeadAngles, HeadOptions, NeutralHead
 from facetrack.signals.mouth.openness import MouthOptions
 from facetrack.signals.mouth.smile import SmileOptions
 from facetrack.signals.profile import Profile
-from facetrack.types import Pose, Signals
+from facetrack.types import Pose
+from facetrack.types.signals import EyeSignals, Signals
 
 LEAST_KNOWN_S = 2.0
 """Less of a person is no ground for their levels."""
 CLOSED_BELOW = 0.2
 """The network's reading of an eye that is closed: 80 %, as in PERCLOS."""
 FULL_QUANTILE = 0.95
-"""Of the smile's readings: a full smile, if it is held for a twentieth of the time; ten seconds ask for two."""
+"""Quantile of the smile's readings: a full smile if held for a twentieth of the time; ten seconds ask for two."""
 LEAST_SMILE = 0.3
-"""By which a full smile reads more than the face at rest; less is none."""
+"""Least difference between a full smile and the face at rest."""
 LEAST_CLOSED_S = 0.1
 """Shorter closed eyes are a frame's error."""
 
@@ -52,8 +53,10 @@ class Calibration:
         return sum(step_s for step_s, _, _ in self._seen)
 
     def profile(self) -> Profile:
-        """None in it for what was not shown: no closed eyes, no smile, a network that reads nothing. Raises
-        SettingsError where the face was hardly seen."""
+        """Compute the profile; what was not shown (closed eyes, a smile) or not read is None in it.
+
+        Raises SettingsError where the face was hardly seen.
+        """
         if self.known_s < LEAST_KNOWN_S:
             raise SettingsError(
                 f"a face was seen for {self.known_s:.1f} s; expected {LEAST_KNOWN_S:.0f} s at least; sit before the "
@@ -63,16 +66,16 @@ class Calibration:
         neutral = HeadAngles(*np.median(angles, axis=0).tolist())
         ahead = self._ahead(neutral)
         signals = [seen for _, seen in ahead]
-        rest = _quantile((s.smile for s in signals), SmileOptions().rest_share)
-        full = _quantile((s.smile for s in signals), FULL_QUANTILE)
-        right_open, right_closed = _ear_levels([(t, s.ear_right, s.eye_right_open) for t, s in ahead])
-        left_open, left_closed = _ear_levels([(t, s.ear_left, s.eye_left_open) for t, s in ahead])
+        rest = _quantile((s.smile.prob for s in signals), SmileOptions().rest_share)
+        full = _quantile((s.smile.prob for s in signals), FULL_QUANTILE)
+        right_open, right_closed = _ear_levels([(t, s.eyes.right) for t, s in ahead])
+        left_open, left_closed = _ear_levels([(t, s.eyes.left) for t, s in ahead])
         return Profile(
             ear_right_open=right_open, ear_right_closed=right_closed,
             ear_left_open=left_open, ear_left_closed=left_closed,
-            eye_right_open=_head_open(s.eye_right_open for s in signals),
-            eye_left_open=_head_open(s.eye_left_open for s in signals),
-            mouth_closed=_quantile((s.mouth_opening for s in signals), MouthOptions().closed_share),
+            eye_right_open=_head_open(s.eyes.right.open_prob for s in signals),
+            eye_left_open=_head_open(s.eyes.left.open_prob for s in signals),
+            mouth_closed=_quantile((s.mouth.aspect_ratio for s in signals), MouthOptions().closed_share),
             smile_rest=rest,
             smile_full=full if rest is not None and full is not None and full - rest >= LEAST_SMILE else None,
             yaw_deg=neutral.yaw_deg, pitch_deg=neutral.pitch_deg, roll_deg=neutral.roll_deg,
@@ -90,11 +93,12 @@ class Calibration:
         return found
 
 
-def _ear_levels(eye: list[tuple[float, float | None, float | None]]) -> tuple[float | None, float | None]:
-    """(seconds, aspect ratio, network's reading) of one eye -> aspect ratio (open, closed), None for what is unknown.
+def _ear_levels(seen: list[tuple[float, EyeSignals]]) -> tuple[float | None, float | None]:
+    """(seconds, signals) of one eye -> aspect ratio (open, closed), None for what is unknown.
 
     Closed by the network's reading; without one, nearer to the least aspect ratio than to the open eye's.
     """
+    eye = [(step_s, one.aspect_ratio, one.open_prob) for step_s, one in seen]
     opened = _quantile((ear for _, ear, head in eye if head is None or head >= HEAD_OPEN_RANGE[0]), OPEN_QUANTILE)
     if opened is None or opened <= 0.0:
         return None, None

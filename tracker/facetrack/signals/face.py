@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import Any
 
 from facetrack.signals.eyes.blink import BlinkDetector, BlinkOptions
 from facetrack.signals.eyes.blink_rate import BlinkRate
@@ -18,27 +18,40 @@ from facetrack.signals.mouth.openness import Mouth, MouthOptions, mouth_hidden
 from facetrack.signals.mouth.smile import SmileOptions, Smiles
 from facetrack.signals.mouth.speech import Speech, SpeechOptions
 from facetrack.signals.mouth.yawn import YawnOptions, Yawns
-from facetrack.signals.observation import Observation
+from facetrack.signals.observation import MAX_GAP_S, FrameMeasures, Observation
 from facetrack.signals.per_frame import measure_viewed, viewed_from_deg
 from facetrack.signals.profile import NO_PROFILE, Profile
+from facetrack.signals.windows.observed_time import ROUNDING_S
 from facetrack.types import Event, Signals
+from facetrack.types.signals import (
+    AttentionSignals,
+    EyeSignals,
+    EyesSignals,
+    GazeSignals,
+    HeadSignals,
+    MouthSignals,
+    SmileSignals,
+)
 
 P80, P70 = 0.2, 0.3
 """Openness of eyes that are 80 % and 70 % closed."""
-Fields = dict[str, Any]
-"""Of `Signals`, by name."""
-CLOSURES = ("blink", "long_closure", "microsleep")
+CLOSURES = ("blink", "long_closure")
+"""Each closure of both eyes once: a microsleep is a long closure, too."""
 TEACHES_FROM = 0.7
 """Amplitude of a closure that shows what closed eyes look like: lids that came half way down do not."""
-
-NEARLY_SHUT = 0.5
-"""Openness under which an eye closes and does not smile."""
+BLINK_NOT_SMILE_OPENNESS = 0.5
+"""An eye less open than this is closing: its narrowness says nothing of a smile."""
+NO_HEAD, NO_GAZE = HeadSignals(), GazeSignals()
 
 
 @dataclass(frozen=True, slots=True)
 class SignalOptions:
-    """profile: the person's, where one was calibrated (`Profile.load`). fatigue_weights: `FatigueWeights.load(path)`;
-    the default file's if left out. The others: of each signal."""
+    """Options of all signals.
+
+    profile: the person's, where one was calibrated (`Profile.load`).
+    fatigue_weights: `FatigueWeights.load(path)`; the default file's if left out.
+    The others: of each signal.
+    """
 
     profile: Profile = NO_PROFILE
     fatigue_weights: FatigueWeights = field(default_factory=FatigueWeights.load)
@@ -57,7 +70,8 @@ class FaceSignals:
     """The signals of one track.
 
     Feed it every frame in which the face was seen, in order, and no others: where more than MAX_GAP_S lies between two
-    frames nothing is known, and nothing comes of what was going on. Each signal's own class states its delay.
+    frames nothing is known, and what was going on is dropped, or ended where it had been reported. Each signal's own
+    class states its delay.
     """
 
     def __init__(self, options: SignalOptions | None = None, track_id: int = 1) -> None:
@@ -75,99 +89,121 @@ class FaceSignals:
         self._gestures = Gestures(track_id, options.gestures)
         self._attention = Attention(track_id, options.attention)
         self._fatigue = Fatigue(options.fatigue_weights)
+        self._last_s = -math.inf
 
     def reset(self) -> None:
-        """As new."""
+        """Equal to a new one; `interrupt` it first for the ends of what was reported."""
         for part in (
             *(self._eyes, self._blinks, self._blink_rate, self._p80, self._p70, self._mouth, self._speech),
             *(self._yawns, self._smiles, self._head, self._gestures, self._attention, self._fatigue),
         ):
             part.reset()
+        self._last_s = -math.inf
 
     def update(self, observation: Observation) -> tuple[Signals, tuple[Event, ...]]:
-        """The next frame's signals, and what came to its end with it, by the time of the end."""
+        """Follow the next frame; returns its signals and what began or ended with it, in order of time."""
+        self._last_s = observation.time_s
         viewed_deg = None if observation.pose is None else viewed_from_deg(observation.pose)
         measured = measure_viewed(observation.points, viewed_deg, observation.attributes)
-        eyes, from_eyes = self._follow_eyes(observation, measured, viewed_deg)
-        mouth, from_mouth = self._follow_mouth(observation, measured, eyes)
-        head, from_head = self._follow_head(observation)
-        events = (*from_eyes, *from_mouth, *from_head)
-        if len(events) > 1:
-            events = tuple(sorted(events, key=lambda event: event.end_s))
-        tired = self._fatigue.update(observation.time_s, _longest_known(eyes), events)
-        fatigue: Fields = {}
-        if tired is not None:
-            fatigue = {"fatigue": tired.value, "fatigue_level": tired.level, "fatigue_parts": tired.parts}
+        eyes, perclos, from_eyes = self._follow_eyes(observation, measured, viewed_deg)
+        mouth, smile, from_mouth = self._follow_mouth(observation, measured, eyes)
+        head, gaze, attention, from_head = self._follow_head(observation)
+        events = in_order((*from_eyes, *from_mouth, *from_head))
+        p80_60s, p70_60s, p80_180s = perclos
+        # Over three minutes, or one until those are known.
+        fatigue = self._fatigue.update(observation.time_s, p80_60s if p80_180s is None else p80_180s, events)
         return Signals(
-            measured.ear_right, measured.ear_left, measured.mouth_opening, measured.eye_right_open,
-            measured.eye_left_open, measured.mouth_open, measured.smile, measured.glasses,
-            **eyes, **mouth, **head, **fatigue,
-        ), events  # fmt: skip
+            eyes, mouth, smile, head, gaze, attention, fatigue, p80_60s, p70_60s, p80_180s, measured.glasses_prob
+        ), events
+
+    def interrupt(self) -> tuple[Event, ...]:
+        """End what lasts, the face being lost or the video over; returns those events, each at its last known moment.
+
+        Levels, windows and the neutral head stay, for a face that comes back.
+        """
+        return in_order(
+            (
+                *(*self._blinks.interrupt(), *self._speech.interrupt(), *self._yawns.interrupt()),
+                *(*self._smiles.interrupt(), *self._attention.interrupt()),
+            )
+        )
+
+    def expire(self, time_s: float) -> tuple[Event, ...]:
+        """`interrupt` once the face has not been seen for MAX_GAP_S at time_s; nothing before or again."""
+        if time_s - self._last_s <= MAX_GAP_S + ROUNDING_S:
+            return ()
+        self._last_s = math.inf  # until it is seen again
+        return self.interrupt()
 
     def _follow_eyes(
-        self, observation: Observation, measured: Signals, viewed_deg: tuple[float, float] | None
-    ) -> tuple[Fields, tuple[Event, ...]]:
+        self, observation: Observation, measured: FrameMeasures, viewed_deg: tuple[float, float] | None
+    ) -> tuple[EyesSignals, tuple[float | None, float | None, float | None], tuple[Event, ...]]:
+        """Follow the eyes; returns them, PERCLOS (P80 over 60 s, P70 over 60 s, P80 over 180 s), and events."""
         time_s = observation.time_s
         right, left = self._eyes.update(observation, measured, viewed_deg)
         events = self._blinks.update(time_s, right, left, self._eyes.widths)
         for event in events:
-            if event.kind in CLOSURES and (event.amplitude or 0.0) >= TEACHES_FROM:
+            if event.end_s is not None and event.kind in CLOSURES and (event.amplitude or 0.0) >= TEACHES_FROM:
                 self._eyes.saw_closure(event.start_s, event.end_s)
-        perclos_60, perclos_180 = self._p80.update(time_s, right, left)
-        (perclos70_60,) = self._p70.update(time_s, right, left)
+        p80_60s, p80_180s = self._p80.update(time_s, right, left)
+        (p70_60s,) = self._p70.update(time_s, right, left)
         rate, duration_s = self._blink_rate.update(time_s, right is not None or left is not None, events)
-        return {
-            "eye_right_openness": right, "eye_left_openness": left, "eyes_closed_s": self._blinks.closed_s,
-            "perclos_60": perclos_60, "perclos_180": perclos_180, "perclos70_60": perclos70_60,
-            "blink_rate_per_min": rate, "blink_duration_s": duration_s,
-        }, events  # fmt: skip
+        eyes = EyesSignals(
+            EyeSignals(right, measured.right_aspect_ratio, measured.right_open_prob),
+            EyeSignals(left, measured.left_aspect_ratio, measured.left_open_prob),
+            self._blinks.closed_s, rate, duration_s,
+        )  # fmt: skip
+        return eyes, (p80_60s, p70_60s, p80_180s), events
 
     def _follow_mouth(
-        self, observation: Observation, measured: Signals, eyes: Fields
-    ) -> tuple[Fields, tuple[Event, ...]]:
+        self, observation: Observation, measured: FrameMeasures, eyes: EyesSignals
+    ) -> tuple[MouthSignals, SmileSignals, tuple[Event, ...]]:
         time_s, hidden = observation.time_s, mouth_hidden(observation, self.options.mouth)
-        opening, smile, mouth_open = measured.mouth_opening, measured.smile, measured.mouth_open
+        opening, smile, open_prob = measured.mouth_aspect_ratio, measured.smile_prob, measured.mouth_open_prob
         if hidden:
-            opening = smile = mouth_open = None
+            opening = smile = open_prob = None
         openness = self._mouth.update(time_s, opening)
         speaking, spoken = self._speech.update(time_s, opening)
-        yawning, yawned = self._yawns.update(time_s, openness, speaking, smile, mouth_open)
+        yawning, yawned = self._yawns.update(time_s, openness, speaking, smile, open_prob)
         # By their points alone: a smile narrows eyes that the network goes on calling open.
-        smiles, smiled = self._smiles.update(time_s, smile, *self._widths_of_open_eyes(eyes))
-        return {
-            "mouth_openness": openness, "speaking": speaking, "yawning": yawning,
-            "smiling": smiles.smiling, "smile_eyes": smiles.eyes,
-        }, (*spoken, *yawned, *smiled)  # fmt: skip
+        smiling, eye_narrowing, smiled = self._smiles.update(time_s, smile, *self._widths_of_open_eyes(eyes))
+        # What the network reads is passed on even of a mouth that counts as hidden.
+        mouth = MouthSignals(openness, measured.mouth_aspect_ratio, measured.mouth_open_prob, speaking, yawning)
+        return mouth, SmileSignals(measured.smile_prob, smiling, eye_narrowing), (*spoken, *yawned, *smiled)
 
-    def _widths_of_open_eyes(self, eyes: Fields) -> list[float | None]:
-        openness = (eyes["eye_right_openness"], eyes["eye_left_openness"])
-        return [
-            None if x is None or x < NEARLY_SHUT else width
-            for x, width in zip(openness, self._eyes.widths, strict=True)
-        ]
+    def _widths_of_open_eyes(self, eyes: EyesSignals) -> tuple[float | None, float | None]:
+        right, left = self._eyes.widths
+        return _open(right, eyes.right.openness), _open(left, eyes.left.openness)
 
-    def _follow_head(self, observation: Observation) -> tuple[Fields, tuple[Event, ...]]:
-        head = self._head.update(observation.time_s, observation.pose)
-        gestures = self._gestures.update(observation.time_s, head)
-        gaze = head_gaze(head)
-        attention, glances = self._attention.update(observation.time_s, gaze)
-        found: Fields = {
-            "on_target": attention.on_target, "attention": attention.attention, "distracted": attention.distracted
-        }  # fmt: skip
-        if head is not None:
-            found |= {"head_yaw_deg": head.yaw_deg, "head_pitch_deg": head.pitch_deg, "head_roll_deg": head.roll_deg}
-        if gaze is not None:
-            found |= {"gaze_yaw_deg": gaze.yaw_deg, "gaze_pitch_deg": gaze.pitch_deg, "gaze_source": gaze.source}
-        return found, (*gestures, *glances)
+    def _follow_head(
+        self, observation: Observation
+    ) -> tuple[HeadSignals, GazeSignals, AttentionSignals, tuple[Event, ...]]:
+        angles = self._head.update(observation.time_s, observation.pose)
+        gestures = self._gestures.update(observation.time_s, angles)
+        direction = head_gaze(angles)
+        attention, glances = self._attention.update(observation.time_s, direction)
+        head, gaze = NO_HEAD, NO_GAZE
+        if angles is not None:
+            head = HeadSignals(angles.yaw_deg, angles.pitch_deg, angles.roll_deg)
+        if direction is not None:
+            gaze = GazeSignals(direction.yaw_deg, direction.pitch_deg, direction.source)
+        return head, gaze, attention, (*gestures, *glances)
 
 
-def _longest_known(eyes: Fields) -> float | None:
-    """PERCLOS P80 over three minutes, or one until those are known."""
-    return eyes["perclos_60"] if eyes["perclos_180"] is None else eyes["perclos_180"]
+def in_order(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Events by the time at which they ended, or began where they last."""
+    if len(events) < 2:
+        return events
+    return tuple(sorted(events, key=lambda event: event.until_s))
+
+
+def _open(width: float | None, openness: float | None) -> float | None:
+    """Return the width of an eye unless it is closing."""
+    return None if openness is None or openness < BLINK_NOT_SMILE_OPENNESS else width
 
 
 def _neutral(profile: Profile) -> HeadAngles | None:
-    """The profile's neutral head, if it holds all of it."""
+    """Return the profile's neutral head, if it holds all of it."""
     if profile.yaw_deg is None or profile.pitch_deg is None or profile.roll_deg is None:
         return None
     return HeadAngles(profile.yaw_deg, profile.pitch_deg, profile.roll_deg)

@@ -1,4 +1,4 @@
-"""How tired somebody looks: a sum of parts that says what each of them adds."""
+"""Fatigue: a sum of parts, with the contribution of each."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from typing import Any
 
 from facetrack.errors import SettingsError
 from facetrack.types import Event
+from facetrack.types.signals import FATIGUE_LEVELS as LEVELS
+from facetrack.types.signals import FATIGUE_PARTS as PARTS
+from facetrack.types.signals import FatigueSignals
 
-LEVELS = ("alert", "tired", "drowsy")
 KINDS = {
     "microsleeps": ("microsleep",), "long_blinks": ("blink", "long_closure"), "yawns": ("yawn",), "nods": ("nod_off",)
 }  # fmt: skip
 """Parts that are made of events, and of which kinds."""
-PARTS = ("perclos", "microsleeps", "long_blinks", "yawns", "nods")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """weight: the most it adds to fatigue. none, full: values that add nothing, and the whole weight. window_s: over
-    which its events are taken, 0 for a part that has its own."""
+    """Weighting of one part of fatigue.
+
+    weight: the most it adds to fatigue.
+    none, full: values that add nothing, and the whole weight.
+    window_s: over which its events are taken, 0 for a part that has its own.
+    """
 
     weight: float
     none: float
@@ -32,7 +37,7 @@ class Part:
     window_s: float = 0.0
 
     def adds(self, value: float) -> float:
-        """The share of fatigue, 0..weight, that a value makes."""
+        """Return the share of fatigue, 0..weight, of a value."""
         return self.weight * min(1.0, max(0.0, (value - self.none) / (self.full - self.none)))
 
 
@@ -46,7 +51,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class FatigueWeights:
-    """What fatigue is made of, as the file says. parts: by the names of PARTS."""
+    """Weights of fatigue as the file has them. parts: by the names of PARTS."""
 
     parts: Mapping[str, Part]
     tired: Level
@@ -75,17 +80,11 @@ class FatigueWeights:
         return cls(parts, tired, drowsy)
 
 
-@dataclass(frozen=True, slots=True)
-class Tiredness:
-    """value: 0..1. level: one of LEVELS. parts: what each adds; they sum to value."""
-
-    value: float
-    level: str
-    parts: Mapping[str, float]
+UNKNOWN = FatigueSignals()
 
 
 class Fatigue:
-    """Fatigue and its level; None until PERCLOS is known, and while it is not.
+    """Score, level and parts of fatigue; all None until PERCLOS is known, and while it is not.
 
     Where the parts sum to more than 1 each is cut by the same ratio. Delay: that of the events and windows it is made
     of, so up to minutes.
@@ -99,19 +98,22 @@ class Fatigue:
         self.reset()
 
     def reset(self) -> None:
-        """As new."""
+        """Equal to a new one."""
         for recent in self._counts.values():
             recent.events.clear()
         self._level = 0
 
-    def update(self, time_s: float, perclos: float | None, ended: Iterable[Event]) -> Tiredness | None:
-        """The next frame: PERCLOS P80 0..1 or None, and the face's events of all kinds that have ended."""
-        ended = tuple(ended)
+    def update(self, time_s: float, perclos: float | None, events: Iterable[Event]) -> FatigueSignals:
+        """Follow the next frame.
+
+        perclos: P80, 0..1 or None. events: of the face, all kinds; those that are over count.
+        """
+        ended = _counted(events)
         for recent in self._counts.values():
             recent.update(time_s, ended)
         if perclos is None:
             self._level = 0
-            return None
+            return UNKNOWN
         adds = {
             name: part.adds(perclos if name == "perclos" else self._value(name))
             for name, part in self._weights.parts.items()
@@ -120,13 +122,13 @@ class Fatigue:
         parts = {name: share / max(1.0, total) for name, share in adds.items()}
         value = min(1.0, total)
         self._level = self._next_level(value)
-        return Tiredness(value, LEVELS[self._level], parts)
+        return FatigueSignals(value, LEVELS[self._level], parts)
 
     def _value(self, name: str) -> float:
         events = self._counts[name].events
         if name != "long_blinks":
             return float(len(events))
-        return sum(event.end_s - event.start_s for event in events) / len(events) if events else 0.0
+        return sum(length_s for _, length_s in events) / len(events) if events else 0.0
 
     def _next_level(self, value: float) -> int:
         weights = self._weights
@@ -140,14 +142,21 @@ class _Recent:
 
     def __init__(self, kinds: tuple[str, ...], window_s: float) -> None:
         self._kinds, self._window_s = kinds, window_s
-        self.events: deque[Event] = deque()
+        self.events: deque[tuple[float, float]] = deque()  # end, duration, s
 
     def update(self, time_s: float, ended: tuple[Event, ...]) -> None:
         for event in ended:
-            if event.kind in self._kinds:
-                self.events.append(event)
-        while self.events and self.events[0].end_s <= time_s - self._window_s:
+            if event.kind in self._kinds and event.end_s is not None:
+                self.events.append((event.end_s, event.duration_s))
+        while self.events and self.events[0][0] <= time_s - self._window_s:
             self.events.popleft()
+
+
+def _counted(events: Iterable[Event]) -> tuple[Event, ...]:
+    """Select the events that are over; of a microsleep, which is a long closure as well, the microsleep alone."""
+    ended = tuple(event for event in events if event.is_over)
+    slept = {event.start_s for event in ended if event.kind == "microsleep"}
+    return tuple(event for event in ended if event.kind != "long_closure" or event.start_s not in slept)
 
 
 def _must_hold(where: str, found: object, names: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""What the signals are told of one face in one frame."""
+"""Input of the signals: one face in one frame."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Observation:
 
     time_s: the frame's; strictly increasing from one observation of a face to the next.
     points: (68, 2) float32 px, smoothed. sigma: (68,) float32 px, one standard deviation of each.
-    pose: None where it cannot be told.
+    pose: None where it is unknown.
     attributes: what the network reads off the picture, by the names of `modelfile.ATTRIBUTES`; empty from a network
         that reads nothing.
     presence: 0..1, the network's belief that this is a face.
@@ -33,3 +33,26 @@ class Observation:
     pose: Pose | None = None
     attributes: Mapping[str, float] = field(default_factory=lambda: NO_ATTRIBUTES)
     presence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameMeasures:
+    """Measurements of one frame by themselves; None for what cannot be seen well enough.
+
+    right_aspect_ratio, left_aspect_ratio: of the person's eyes (see `eyes.eye_aspect_ratios`).
+    mouth_aspect_ratio: see `mouth.mouth_opening`.
+    right_open_prob, left_open_prob, mouth_open_prob, smile_prob, glasses_prob: 0..1 as the network reads them.
+    """
+
+    right_aspect_ratio: float | None = None
+    left_aspect_ratio: float | None = None
+    mouth_aspect_ratio: float | None = None
+    right_open_prob: float | None = None
+    left_open_prob: float | None = None
+    mouth_open_prob: float | None = None
+    smile_prob: float | None = None
+    glasses_prob: float | None = None
+
+
+NOTHING = FrameMeasures()
+"""Measures of a face of which nothing can be measured."""

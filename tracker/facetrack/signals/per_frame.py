@@ -1,4 +1,4 @@
-"""What one frame's points and the network say of the face; unknown where the head's pose forbids a measurement."""
+"""Measurements of one frame from its points and the network; unknown where the head's pose forbids one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from facetrack.signals.eyes.openness import eye_aspect_ratios
 from facetrack.signals.mouth.openness import mouth_opening
-from facetrack.signals.observation import NO_ATTRIBUTES
-from facetrack.types import Floats, Pose, Signals
+from facetrack.signals.observation import NO_ATTRIBUTES, NOTHING, FrameMeasures
+from facetrack.types import Floats, Pose
 
 FAR_EYE_MAX_YAW_DEG = 25.0
 """Past 20-25 degrees of yaw the eye aspect ratio of the eye turned away is unreliable: tracky-mouse#98 sees blinks that
@@ -19,8 +19,8 @@ MAX_PITCH_DEG = 30.0
 ratios of a still face by more than a half-closed eye or a slightly opened mouth would."""
 
 
-def measure(points: Floats, pose: Pose | None, attributes: Mapping[str, float] = NO_ATTRIBUTES) -> Signals:
-    """(68, 2) px and the head's pose -> Signals; None for whatever cannot be seen well enough to be measured.
+def measure(points: Floats, pose: Pose | None, attributes: Mapping[str, float] = NO_ATTRIBUTES) -> FrameMeasures:
+    """Measure (68, 2) px points, given the head's pose.
 
     attributes: what the network reads off the picture, by the names of `modelfile.ATTRIBUTES`. What it says of an eye
     counts as long as the eye's aspect ratio would, and the rest as long as the mouth's opening.
@@ -32,26 +32,26 @@ def measure(points: Floats, pose: Pose | None, attributes: Mapping[str, float] =
 
 def measure_viewed(
     points: Floats, viewed_deg: tuple[float, float] | None, attributes: Mapping[str, float] = NO_ATTRIBUTES
-) -> Signals:
-    """`measure`, for whoever knows the head's (yaw, pitch) against the line of sight already; None without a pose."""
+) -> FrameMeasures:
+    """Measure as `measure` does, given the head's (yaw, pitch) against the line of sight; None without a pose."""
     if viewed_deg is None:
-        return Signals()
+        return NOTHING
     yaw_deg, pitch_deg = viewed_deg
     turned = abs(yaw_deg)
     if abs(pitch_deg) > MAX_PITCH_DEG:
-        return Signals()
+        return NOTHING
     right, left = eye_aspect_ratios(points)
     right_seen, left_seen = turned <= _limit(is_far=yaw_deg < 0), turned <= _limit(is_far=yaw_deg > 0)
     face_seen = turned <= NEAR_EYE_MAX_YAW_DEG
-    return Signals(
-        ear_right=_known(right) if right_seen else None,
-        ear_left=_known(left) if left_seen else None,
-        mouth_opening=_known(mouth_opening(points)) if face_seen else None,
-        eye_right_open=attributes.get("eye_right_open") if right_seen else None,
-        eye_left_open=attributes.get("eye_left_open") if left_seen else None,
-        mouth_open=attributes.get("mouth_open") if face_seen else None,
-        smile=attributes.get("smile") if face_seen else None,
-        glasses=attributes.get("glasses") if face_seen else None,
+    return FrameMeasures(
+        _known(right) if right_seen else None,
+        _known(left) if left_seen else None,
+        _known(mouth_opening(points)) if face_seen else None,
+        attributes.get("eye_right_open") if right_seen else None,
+        attributes.get("eye_left_open") if left_seen else None,
+        attributes.get("mouth_open") if face_seen else None,
+        attributes.get("smile") if face_seen else None,
+        attributes.get("glasses") if face_seen else None,
     )
 
 
@@ -61,7 +61,7 @@ def viewed_from_deg(pose: Pose) -> tuple[float, float]:
     What is foreshortened depends on where the camera stands as the head sees it, and so for a face near the picture's
     edge not on the angles to the optical axis, which Pose holds.
     """
-    a, b, c = pose.translation.tolist()
+    a, b, c = pose.translation_mm.tolist()
     # The direction to the camera, -t, in the head's own axes: its scalar products with the rotation's columns.
     (r00, r01, r02), (r10, r11, r12), (r20, r21, r22) = pose.rotation.tolist()
     x = -(r00 * a + r10 * b + r20 * c)

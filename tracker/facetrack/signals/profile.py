@@ -1,27 +1,29 @@
-"""What is one person's own: how far the eyes open, the mouth at rest, how the head is held. Kept in a small file."""
+"""Profile of one person and camera: levels of eyes, mouth, smile and head, and the lens; a small JSON file."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from facetrack.errors import OutputError, SettingsError
+from facetrack.types import CameraModel
 
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The levels of one person, as a calibration found them; None for what it did not, which is then learnt while the
-    face is watched.
+    """Levels of one person as a calibration found them; None for what is learnt while the face is tracked.
 
     ear_right_open, ear_right_closed, ear_left_open, ear_left_closed: eye aspect ratios of the open and the closed eye,
     head straight.
     eye_right_open, eye_left_open: the network's reading of the open eye, 0..1.
     mouth_closed: `mouth_opening` at rest. smile_rest, smile_full: the network's `smile` at rest and smiling, 0..1.
     yaw_deg, pitch_deg, roll_deg: the pose of the head that looks straight at the target, with the signs of `Pose`.
+    camera: the lens of the camera that the person sits before; None assumes a webcam's.
     Raises SettingsError for levels that are no numbers, and for an open eye that is not above the closed one.
     """
 
@@ -37,9 +39,10 @@ class Profile:
     yaw_deg: float | None = None
     pitch_deg: float | None = None
     roll_deg: float | None = None
+    camera: CameraModel | None = None
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
+        for name, value in _numbers(self):
             # A bool is an int to Python, but not a level to anybody.
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
                 raise SettingsError(f"profile: {name} is {value!r}; expected a number or null")
@@ -58,7 +61,10 @@ class Profile:
         """Write a JSON file; on any failure the old one stays. Raises OutputError."""
         path = Path(path)
         draft = path.with_name(path.name + ".part")
-        text = json.dumps({"profile": FORMAT, **asdict(self)}, indent=2, allow_nan=False) + "\n"
+        levels = asdict(self)
+        if self.camera is not None:
+            levels["camera"] = {name: value for name, value in asdict(self.camera).items() if value is not None}
+        text = json.dumps({"profile": FORMAT, **levels}, indent=2, allow_nan=False) + "\n"
         try:
             draft.write_text(text, encoding="utf-8")
             draft.replace(path)
@@ -80,9 +86,32 @@ class Profile:
         if unknown := sorted(set(found) - {field.name for field in fields(cls)}):
             raise SettingsError(f"{path}: unknown entries {', '.join(unknown)}; take them out or calibrate again")
         try:
-            return cls(**found)
+            return cls(**{**found, "camera": _camera(found.get("camera"))})
         except SettingsError as error:
             raise SettingsError(f"{path}: {error}") from error
+
+
+def _numbers(profile: Profile) -> Iterator[tuple[str, object]]:
+    """Every level by its name, the camera's as `camera.fx`."""
+    for item in fields(profile):
+        value = getattr(profile, item.name)
+        if isinstance(value, CameraModel):
+            yield from ((f"camera.{part.name}", getattr(value, part.name)) for part in fields(value))
+        else:
+            yield item.name, value
+
+
+def _camera(found: object) -> CameraModel | None:
+    """Read the entry `camera` of a profile's file. Raises SettingsError."""
+    if found is None:
+        return None
+    names = [item.name for item in fields(CameraModel)]
+    if not isinstance(found, dict) or not found or set(found) - set(names):
+        raise SettingsError(f"profile: camera is {found!r}; expected fov_deg, or fx with any of {', '.join(names[2:])}")
+    try:
+        return CameraModel(**found)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"profile: camera: {error}; calibrate again, or correct it by hand") from error
 
 
 NO_PROFILE = Profile()

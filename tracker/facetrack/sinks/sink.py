@@ -1,4 +1,4 @@
-"""What all sinks share: whole or not at all."""
+"""Base class of all sinks: a file appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
+from facetrack.sinks.header import Header
+
 
 class Sink(ABC):
     """A context manager that finishes its file when the block ends well, and leaves none behind when it does not."""
+
+    def begin(self, header: Header) -> None:  # noqa: B027  (most sinks have no use for it)
+        """Take the description of the run, before the first frame."""
 
     @abstractmethod
     def close(self) -> None:

@@ -44,7 +44,7 @@ class SoundTracks:
             self._tracks[packet.stream.index].write(packet, self._start_s)
 
     def _readable(self) -> Iterator[av.Packet]:
-        """The packets, as far as the source can be read: a damaged end costs the sound's end, not the video."""
+        """Yield the packets as far as the source can be read: a damaged end costs the sound's end, not the video."""
         while True:
             try:
                 packet = next(self._packets, None)
@@ -90,7 +90,7 @@ class _CopiedTrack:
         self._output.mux(packet)
 
     def finish(self) -> None:
-        """A copied packet waits for nothing."""
+        """Do nothing: a copied packet waits for nothing."""
 
 
 class _RecodedTrack:
@@ -120,7 +120,7 @@ class _RecodedTrack:
             self._output.mux(self._stream.encode(self._continued(resampled)))
 
     def _continued(self, frame: av.AudioFrame) -> av.AudioFrame:
-        """The frame, begun where the last one ended: containers may round times to a millisecond."""
+        """Begin the frame where the last one ended: containers may round times to a millisecond."""
         if self._next_pts is not None:
             pts = self._next_pts if frame.pts is None else frame.pts
             if abs(pts - self._next_pts) < ROUNDING_S * frame.sample_rate:

@@ -20,13 +20,13 @@ from facetrack.sinks.staged import StagedFile
 from facetrack.types import Image
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-"""What can be written, by the output's extension."""
+"""Containers by the output's extension."""
 
 LIVE_TIME_BASE = Fraction(1, 90_000)
 """The clock of MPEG video: 11 microseconds, and a whole number of ticks at every common frame rate."""
 
 ASSUMED_FPS = 30.0
-"""For the encoder's rate control where nobody knows the frame rate."""
+"""Rate that the encoder's rate control assumes where none is known."""
 
 _X264 = {"preset": "veryfast", "crf": "20"}
 
@@ -138,7 +138,7 @@ class VideoSink(Sink):
         self._cleanup.close()
 
     def _explained(self, error: BaseException) -> BaseException:
-        """What of the outside world went wrong, as a sentence; anything else as it is."""
+        """Turn what went wrong in the outside world into a sentence; anything else stays as it is."""
         if isinstance(error, av.codec.codec.UnknownCodecError):
             return OutputError(
                 f"{self._name} cannot be written: PyAV lacks H.264 here; reinstall it with `pip install av`."

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 DETECTORS = ("own", "yunet", "mediapipe")
 
 
-def tracker_options(**values: Any) -> TrackerOptions:
-    """`TrackerOptions` from what was typed. Raises FacetrackError for a value that it does not take."""
+def tracker_options(*, fov_deg: float | None = None, **values: Any) -> TrackerOptions:
+    """`TrackerOptions` from what was typed. Raises FacetrackError for a value that it does not take.
+
+    fov_deg: horizontal field of view of the camera; None leaves it to the profile.
+    """
     from facetrack.tracking.gating import TrackerOptions
+    from facetrack.types import CameraModel
 
     try:
-        return TrackerOptions(**values)
+        return TrackerOptions(camera=None if fov_deg is None else CameraModel(fov_deg=fov_deg), **values)
     except ValueError as error:
         raise FacetrackError(str(error)) from error
 
@@ -31,7 +35,7 @@ def make_tracker(
     detector: str = "own", detector_model: Path | None = None, engine: str = "onnx", provider: str = "cpu",
     expressions: bool = False,
 ) -> FaceTracker:  # fmt: skip
-    """A tracker as the options ask for it. What `auto` chose is said on standard error, where there was a choice."""
+    """Build a tracker from command-line values. What `auto` chose is printed on standard error."""
     from facetrack.engine.choice import AUTO, check, start_with_fallback
     from facetrack.modelfile import bundled_path
     from facetrack.tracking.tracker import FaceTracker
@@ -54,7 +58,7 @@ def make_tracker(
 
 
 def make_detector(name: str, model: Path | None, threads: int, long_side_px: int) -> Detector:
-    """The detector of that name, from its file; without one its maker's is fetched, unless it was before.
+    """Build the detector of that name from its file; without one its maker's is fetched, unless it was before.
 
     long_side_px: of what own and yunet see; mediapipe sees 128 px always. Raises FacetrackError for another name.
     """

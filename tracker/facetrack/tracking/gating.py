@@ -1,4 +1,4 @@
-"""What counts as a face, and which faces count most when not all can be followed."""
+"""Gating: options of the tracker, which readings count as faces, and which faces count most."""
 
 from __future__ import annotations
 
@@ -8,32 +8,36 @@ import numpy as np
 
 from facetrack.geometry import points_box
 from facetrack.landmarker import Reading
+from facetrack.pose import WEBCAM
 from facetrack.signals import SignalOptions
 from facetrack.smoothing.landmarks import SMOOTHING
 from facetrack.tracking.track import Track
-from facetrack.types import Floats, Image
+from facetrack.types import CameraModel, Floats, Image
 
 PRIORITIES = "largest", "central"
 SMALLEST_PX = 8.0
-"""A face smaller than this is a few pixels wide: whatever was read there is a guess."""
-OUTRANKS = 1.5
-"""A newcomer must count so many times as much as one who is followed to take the place when all are taken."""
+"""A face smaller than this is a few pixels wide, and its landmarks are a guess."""
+REPLACEMENT_RATIO = 1.5
+"""Hysteresis: score ratio that a new face needs to replace a tracked one when max_faces is reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackerOptions:
-    """max_faces: how many are followed; priority: which, the "largest" or the most "central". One who is followed gives
-        way only to a newcomer who counts half as much again. smoothing: off, low, medium or high (see
-        `smoothing.landmarks`).
-    enter_presence, enter_sigma: how sure the landmarker must be of a new face: at least this presence, and at most this
-        mean uncertainty of the points, as a share of the face's size. keep_presence, keep_sigma: of one it already
-        follows (and keep_sigma of one that it remembers). Of held-aside crops without a face .05 to .2 % pass the
-        second pair in a frame, where presence alone lets .5 to .8 % pass (docs/experiments.md).
-    clear_sigma, confirmations: a new face as clear as that is shown at once, another once it was clear enough to enter
-        in so many frames on end; a wall that looks like a face seldom is.
-    detect_interval_s: how often to look for newcomers while all known faces are being followed.
-    remember_s: how long a lost face keeps its number, if it looks the same; by its place alone two seconds.
-    focal_px: the camera's, for the head's pose; None assumes a webcam's. signals: how they are told.
+    """Options of the tracker. Raises ValueError for a value that is none of those listed.
+
+    max_faces: how many faces are followed at most.
+    priority: which ones, the "largest" or the most "central"; see REPLACEMENT_RATIO.
+    smoothing: off, low, medium or high (see `smoothing`).
+    enter_presence, enter_sigma: a new face needs at least this presence and at most this relative sigma.
+    keep_presence, keep_sigma: the same of a face that is followed (and keep_sigma of a lost one). Of held-out crops
+        without a face .05 to .2 % pass the second pair in a frame, where presence alone lets .5 to .8 % pass
+        (docs/experiments.md).
+    clear_sigma, confirmations: a new face whose relative sigma is no larger is shown at once, another once it passed
+        the gate in so many frames on end, which a wall that resembles a face seldom does.
+    detect_interval_s: how often to search for new faces while all known ones are followed.
+    remember_s: how long a lost face can be re-identified by its appearance; see MOTION_ONLY_REID_S for its position.
+    camera: its lens, for the head's pose; None takes the one in the profile of `signals`, else assumes a webcam's.
+    signals: options of the signals.
     """
 
     max_faces: int = 16
@@ -47,7 +51,7 @@ class TrackerOptions:
     confirmations: int = 3
     detect_interval_s: float = 0.2
     remember_s: float = 10.0
-    focal_px: float | None = None
+    camera: CameraModel | None = None
     signals: SignalOptions = field(default_factory=SignalOptions)
 
     def __post_init__(self) -> None:
@@ -58,31 +62,41 @@ class TrackerOptions:
         if self.max_faces < 1:
             raise ValueError(f"max_faces is {self.max_faces}; expected at least 1")
 
+    def chosen_camera(self) -> tuple[CameraModel, str]:
+        """Return the camera given here, else the profile's, else a webcam's, and which of them it is."""
+        if self.camera is not None:
+            return self.camera, "intrinsics" if self.camera.fov_deg is None else "fov"
+        profile = self.signals.profile.camera
+        return (WEBCAM, "default") if profile is None else (profile, "profile")
+
 
 class Gates:
-    """The tracker's tests of a reading, from its options."""
+    """Tests of a reading by the tracker's options."""
 
     def __init__(self, options: TrackerOptions) -> None:
         self.options = options
 
     def may_enter(self, reading: Reading, image: Image, known: bool) -> bool:
-        """Whether this is a face: less certainty is asked of one that is known again than of a new one."""
+        """Return whether a reading may start or restart a track; a lost face needs less certainty than a new one.
+
+        known: whether it may be a lost face.
+        """
         sigma = self.options.keep_sigma if known else self.options.enter_sigma
-        return believable(reading, image, self.options.enter_presence, sigma)
+        return is_plausible(reading, image, self.options.enter_presence, sigma)
 
     def may_stay(self, track: Track, reading: Reading, image: Image) -> bool:
-        """Whether a face is still seen where it was expected; one not yet confirmed must be as clear as a new one."""
+        """Return whether a face is still seen where predicted; an unconfirmed one must be as clear as a new one."""
         options = self.options
         presence = options.keep_presence if track.followed and track.confirmed else options.enter_presence
-        return believable(reading, image, presence, options.keep_sigma if track.confirmed else options.enter_sigma)
+        return is_plausible(reading, image, presence, options.keep_sigma if track.confirmed else options.enter_sigma)
 
     def is_face(self, track: Track) -> bool:
-        """Whether a newcomer is clear enough, or was long enough, to be shown."""
-        vague = track.reading.relative_sigma() > self.options.clear_sigma
-        return not vague or track.readings >= self.options.confirmations
+        """Return whether a new face is clear enough, or was seen often enough, to be confirmed."""
+        unclear = track.reading.relative_sigma() > self.options.clear_sigma
+        return not unclear or track.readings >= self.options.confirmations
 
     def rank(self, boxes: Floats, image: Image) -> Floats:
-        """(N, 4) -> (N,) how much each face counts: its area, or how near the picture's middle it is."""
+        """(N, 4) px -> (N,) how much each face counts: its area, or how near the picture's middle it is."""
         if self.options.priority == "largest":
             return (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
         size = np.array(image.shape[1::-1])
@@ -90,9 +104,11 @@ class Gates:
         return (1 / (0.05 + aside)).astype(np.float32)
 
 
-def believable(reading: Reading, image: Image, presence: float, sigma: float) -> bool:
-    """Whether the network sees a face, half of it in the picture, and knows where the points in there are (sigma: mean
-    uncertainty as a share of the face's size). A network that gives no sigma (NaN) is taken at its word."""
+def is_plausible(reading: Reading, image: Image, presence: float, sigma: float) -> bool:
+    """Return whether the network sees a face, half of it in the picture, with certain points there.
+
+    presence: the least. sigma: the largest relative sigma; a network that gives none (NaN) passes.
+    """
     if reading.presence < presence:
         return False
     points = reading.landmarks.points

@@ -1,4 +1,4 @@
-"""Who is who: faces are told apart by where they were expected first, by what they look like second."""
+"""Re-identification: predicted position first, appearance embeddings second."""
 
 from __future__ import annotations
 
@@ -16,40 +16,44 @@ from facetrack.types import Floats, Image
 
 REACH = 1.0
 REACH_PER_S = 2.0
-LEAP, FASTEST_PER_S = 0.8, 8.0
-"""A lost face is expected within this of its place, in units of its size, and more with the time it was lost; it cannot
-have gone further than at the fastest."""
-PLACE_ALONE_S = 2.0
-"""Its place alone gives a face its number back for so long after the loss."""
-NEAR_SIMILARITY = 0.5
-FAR_SIMILARITY = 0.75
-CUT_SIMILARITY = 0.9
-VAGUE = 0.05
-"""How alike a face must look to one that was lost at this very place, and to one that was lost at the end of its reach
-or beyond, or is itself as vague as `VAGUE`: an ear looks a little like its owner; and after a cut in the film. Of
-pairs of two held-aside people 5 % are more alike than .58, 1 % than .72, .1 % than .85."""
-FARTHEST = 10.0
-"""In sizes of the face: beyond, one place is as good as another."""
-STRANGER_SIMILARITY = 0.3
-"""A face that looks less like itself than this is somebody else, onto whom the points have slid, or who stands where it
-was lost."""
-LOOK_INTERVAL_S = 0.5
-MOVING, MOVING_INTERVAL_S = 0.5, 0.15
-"""How often a face is looked at; more often one that moves by more than half its size a second: the points may have
-slid onto somebody who walks past."""
-CLEAR = 0.03
-"""Vagueness up to which a look is worth keeping."""
-HAIR = 0.15
-"""Room around the points' box, over its longer side, in which hair and chin tell people apart."""
+"""A lost face is expected within REACH of its last position, in units of its size, and REACH_PER_S more for each second
+it was lost."""
+JUMP, MAX_SPEED_PER_S = 0.8, 8.0
+"""It cannot have gone further than JUMP and MAX_SPEED_PER_S, in the same units."""
+MOTION_ONLY_REID_S = 2.0
+"""Seconds after the loss for which the position alone is enough."""
+MIN_COSINE_NEAR = 0.5
+"""Least cosine similarity to a face that was lost at this very position. Of pairs of two held-out people 5 % are more
+similar than .58, 1 % than .72, .1 % than .85."""
+MIN_COSINE_FAR = 0.75
+"""The same at the end of its reach or beyond, or of a reading as uncertain as MAX_RELATIVE_SIGMA."""
+MIN_COSINE_AFTER_CUT = 0.9
+"""The same after a scene cut."""
+MAX_RELATIVE_SIGMA = 0.05
+"""Relative sigma of a reading that is as little evidence as one far away: an ear resembles its owner a little."""
+CLEAR_RELATIVE_SIGMA = 0.03
+"""Relative sigma up to which an embedding is worth keeping."""
+MAX_DISTANCE = 10.0
+"""Distance in sizes of the face beyond which all positions are equally far."""
+MIN_COSINE_SAME = 0.3
+"""A face less similar to its own embeddings is somebody else, onto whom the points have slid, or who stands where the
+face was lost."""
+EMBEDDING_INTERVAL_S = 0.5
+MOVING_SPEED, MOVING_EMBEDDING_INTERVAL_S = 0.5, 0.15
+"""Interval between embeddings of a face; shorter for one that moves by more than half its size a second, since its
+points may have slid onto somebody who walks past."""
+HEAD_MARGIN = 0.15
+"""Room around the points' box, over its longer side, for hair and chin."""
 APART_IOU = 0.1
+"""Two boxes that overlap less are apart."""
 SWAP_MARGIN = 0.3
-"""Two who overlapped have changed numbers if the other way round they look more like themselves by so much, summed."""
+"""Two people who overlapped have swapped IDs if that fits their embeddings better by this much cosine, summed."""
 
 
-class Identity:
-    """Gives numbers back to faces found again, and takes looks at those that are followed.
+class Reidentifier:
+    """Gives lost tracks back to faces that are found again, and collects embeddings of those that are followed.
 
-    appearance: None tells faces apart by their place alone.
+    appearance: the embedding network; None leaves the position as the only evidence.
     """
 
     def __init__(self, appearance: Appearance | None) -> None:
@@ -58,137 +62,143 @@ class Identity:
 
     def reset(self) -> None:
         """Equal to a new one."""
-        self._met: set[frozenset[Track]] = set()
+        self._overlapped: set[frozenset[Track]] = set()
 
-    def owners(
+    def match_lost(
         self, image: Image, readings: Sequence[Reading], tracks: Sequence[Track], time_s: float
     ) -> list[Track | None]:
-        """Of each face found: the lost track whose number it gets back, or None; no track twice."""
+        """Return for each face found the lost track that it continues, or None; no track twice."""
         lost = [track for track in tracks if track.lost]
         owners: list[Track | None] = [None] * len(readings)
         if not lost or not readings:
             return owners
-        vectors = self._looks_of(image, [reading.landmarks.points for reading in readings])
+        vectors = self._embed(image, [reading.landmarks.points for reading in readings])
         found = list(zip(readings, vectors, strict=True))
-        fit = np.array([[self._fit(*one, track, time_s) for track in lost] for one in found])
+        fit = np.array([[self._score(*one, track, time_s) for track in lost] for one in found])
         while np.isfinite(fit).any():
             row, column = np.unravel_index(int(fit.argmax()), fit.shape)
             owners[int(row)] = lost[int(column)]
             fit[row, :] = fit[:, column] = -np.inf
         return owners
 
-    def _fit(self, reading: Reading, vector: Floats | None, track: Track, time_s: float) -> float:
-        """Larger is better; -inf where this face cannot be that person."""
+    def _score(self, reading: Reading, vector: Floats | None, track: Track, time_s: float) -> float:
+        """Return how well a face fits a lost track, larger is better; -inf where it cannot be that person."""
         box = points_box(reading.landmarks.points)
-        away_s, distance = time_s - track.seen_s, track.place.distance(box, time_s)
+        away_s, distance = time_s - track.seen_s, track.last_seen.distance(box, time_s)
         farness = min(distance / (REACH + REACH_PER_S * away_s), 1.0)
-        if vector is None or not len(track.looks):
-            return -distance if farness < 1 and away_s <= PLACE_ALONE_S else -np.inf
-        if track.place.known and distance > LEAP + FASTEST_PER_S * away_s:
+        if vector is None or not len(track.embeddings):
+            return -distance if farness < 1 and away_s <= MOTION_ONLY_REID_S else -np.inf
+        if track.last_seen.known and distance > JUMP + MAX_SPEED_PER_S * away_s:
             return -np.inf
-        similarity = track.looks.similarity(vector)
-        vague = float(np.clip((reading.relative_sigma() - CLEAR) / (VAGUE - CLEAR), 0, 1))
-        doubt = max(farness, vague)
-        least = NEAR_SIMILARITY + doubt * (FAR_SIMILARITY - NEAR_SIMILARITY)
-        if similarity < (least if track.place.known else CUT_SIMILARITY):
+        similarity = track.embeddings.similarity(vector)
+        span = MAX_RELATIVE_SIGMA - CLEAR_RELATIVE_SIGMA
+        uncertainty = float(np.clip((reading.relative_sigma() - CLEAR_RELATIVE_SIGMA) / span, 0, 1))
+        doubt = max(farness, uncertainty)
+        least = MIN_COSINE_NEAR + doubt * (MIN_COSINE_FAR - MIN_COSINE_NEAR)
+        if similarity < (least if track.last_seen.known else MIN_COSINE_AFTER_CUT):
             return -np.inf
-        return similarity - 0.05 * min(distance, FARTHEST)
+        return similarity - 0.05 * min(distance, MAX_DISTANCE)
 
-    def attend(self, image: Image, followed: Sequence[Track], time_s: float) -> list[Track]:
-        """Once a frame, after all were read: note who stands alone, set right who changed numbers in passing, and take
-        one look at whoever was not looked at for longest. Returns whoever turns out to be lost: somebody else stands
-        there, as yet without a number."""
+    def update(self, image: Image, followed: Sequence[Track], time_s: float) -> list[Track]:
+        """Mark occlusions, undo ID swaps, and embed the face whose last embedding is oldest; once a frame.
+
+        Returns the lost track of a person whose track turns out to follow somebody else.
+        """
         if len(followed) > 1:
-            self._stand(image, followed)
+            self._mark_occlusions(image, followed)
         else:
-            self._met.clear()
+            self._overlapped.clear()
             for track in followed:
-                track.stand(alone=True)
+                track.set_unoccluded(unoccluded=True)
         if self._appearance is None:
             return []
-        due = [t for t in followed if t.alone and _is_due(t, time_s) and _shows_face(t, image)]
+        due = [t for t in followed if t.unoccluded and _is_due(t, time_s) and _embeddable(t, image)]
         if not due:
             return []
-        track = min(due, key=lambda t: t.looked_s)
-        return self._look(track, self._appearance(image, [track.reading.landmarks.points])[0])
+        track = min(due, key=lambda t: t.embedded_s)
+        return self._add_embedding(track, self._appearance(image, [track.reading.landmarks.points])[0])
 
-    def _stand(self, image: Image, followed: Sequence[Track]) -> None:
+    def _mark_occlusions(self, image: Image, followed: Sequence[Track]) -> None:
         boxes = np.stack([track.box for track in followed])
         overlap = box_iou(boxes, boxes)
         np.fill_diagonal(overlap, 0)
         for track, others in zip(followed, overlap.max(axis=1).tolist(), strict=True):
-            track.stand(alone=others < APART_IOU)
+            track.set_unoccluded(unoccluded=others < APART_IOU)
         if self._appearance is not None:
-            self._part(image, followed, overlap)
+            self._undo_id_swaps(image, followed, overlap)
 
-    def _look(self, track: Track, vector: Floats) -> list[Track]:
-        if len(track.looks) and track.looks.similarity(vector) < STRANGER_SIMILARITY:
-            if not track.doubted:
-                track.doubted = True  # and looked at again in the next frame
+    def _add_embedding(self, track: Track, vector: Floats) -> list[Track]:
+        if len(track.embeddings) and track.embeddings.similarity(vector) < MIN_COSINE_SAME:
+            if not track.suspect:
+                track.suspect = True  # embedded again in the next frame
                 return []
-            lost = track.replaced()
-            track.look(vector)
+            lost = track.detach_identity()
+            track.add_embedding(vector)
             return [lost]
-        track.look(vector)
+        track.add_embedding(vector)
         return []
 
-    def _part(self, image: Image, followed: Sequence[Track], overlap: NDArray[np.floating]) -> None:
-        """Two who overlapped and stand apart again: whose number is whose?"""
-        self._met = {pair for pair in self._met if pair <= set(followed)}
+    def _undo_id_swaps(self, image: Image, followed: Sequence[Track], overlap: NDArray[np.floating]) -> None:
+        """Compare two faces that overlapped and are apart again with the embeddings of both tracks."""
+        self._overlapped = {pair for pair in self._overlapped if pair <= set(followed)}
         for (i, one), (j, other) in combinations(enumerate(followed), 2):
             pair = frozenset((one, other))
             if overlap[i, j] >= APART_IOU:
-                self._met.add(pair)
-            elif pair in self._met and one.alone and other.alone:
-                self._met.discard(pair)
-                if self._changed(image, one, other):
-                    one.swap(other)
+                self._overlapped.add(pair)
+            elif pair in self._overlapped and one.unoccluded and other.unoccluded:
+                self._overlapped.discard(pair)
+                if self._ids_swapped(image, one, other):
+                    one.swap_identity(other)
 
-    def _changed(self, image: Image, one: Track, other: Track) -> bool:
-        first, second = self._looks_of(image, [one.reading.landmarks.points, other.reading.landmarks.points])
-        if first is None or second is None or not len(one.looks) or not len(other.looks):
+    def _ids_swapped(self, image: Image, one: Track, other: Track) -> bool:
+        first, second = self._embed(image, [one.reading.landmarks.points, other.reading.landmarks.points])
+        if first is None or second is None or not len(one.embeddings) or not len(other.embeddings):
             return False
-        kept = one.looks.similarity(first) + other.looks.similarity(second)
-        changed = one.looks.similarity(second) + other.looks.similarity(first)
+        kept = one.embeddings.similarity(first) + other.embeddings.similarity(second)
+        changed = one.embeddings.similarity(second) + other.embeddings.similarity(first)
         return changed > kept + SWAP_MARGIN
 
-    def belongs_to(self, image: Image, one: Track, other: Track) -> Track:
-        """Two tracks read on one face: whose it is. Without looks, the older's; with looks at one only, that one's if
-        it is as alike as a face lost far away would have to be."""
+    def owner_of_duplicate(self, image: Image, one: Track, other: Track) -> Track:
+        """Return which of two tracks that were read on one face it belongs to.
+
+        The older one's without embeddings; with embeddings of one only, that one's if it is as similar as a face lost
+        far away would have to be.
+        """
         older = one if other.id == 0 or 0 < one.id < other.id else other
-        (vector,) = self._looks_of(image, [one.reading.landmarks.points])
-        if vector is None or not (len(one.looks) or len(other.looks)):
+        (vector,) = self._embed(image, [one.reading.landmarks.points])
+        if vector is None or not (len(one.embeddings) or len(other.embeddings)):
             return older
-        alike = [t.looks.similarity(vector) if len(t.looks) else FAR_SIMILARITY for t in (one, other)]
+        alike = [t.embeddings.similarity(vector) if len(t.embeddings) else MIN_COSINE_FAR for t in (one, other)]
         return one if alike[0] > alike[1] else other
 
-    def _looks_of(self, image: Image, points: Sequence[Floats]) -> list[Floats | None]:
+    def _embed(self, image: Image, points: Sequence[Floats]) -> list[Floats | None]:
         if self._appearance is None:
             return [None] * len(points)
         return list(self._appearance(image, points))
 
 
 def _is_due(track: Track, time_s: float) -> bool:
-    interval_s = MOVING_INTERVAL_S if track.place.speed > MOVING else LOOK_INTERVAL_S
-    return time_s - track.looked_s >= interval_s or track.doubted
+    interval_s = MOVING_EMBEDDING_INTERVAL_S if track.last_seen.speed > MOVING_SPEED else EMBEDDING_INTERVAL_S
+    return time_s - track.embedded_s >= interval_s or track.suspect
 
 
-def _shows_face(track: Track, image: Image) -> bool:
-    """Whether all of it is in the picture, and clear unless it is the first look: half a face looks like nobody."""
-    return _is_inside(track, image) and (not len(track.looks) or track.reading.relative_sigma() <= CLEAR)
+def _embeddable(track: Track, image: Image) -> bool:
+    """Return whether all of it is in the picture, and clear unless it is the first: half a face resembles nobody."""
+    is_clear = not len(track.embeddings) or track.reading.relative_sigma() <= CLEAR_RELATIVE_SIGMA
+    return is_clear and _is_inside(track, image)
 
 
-def is_whole(track: Track, followed: Sequence[Track], image: Image) -> bool:
-    """Whether neither the picture's edges nor another face cut off face or hair."""
+def is_unoccluded(track: Track, followed: Sequence[Track], image: Image) -> bool:
+    """Return whether neither the picture's edges nor another face cut off face or hair."""
     beside = np.array([other.box for other in followed if other is not track]).reshape(-1, 4)
-    return not touching(_with_hair(track), beside).any() and _is_inside(track, image)
+    return not touching(_head_box(track), beside).any() and _is_inside(track, image)
 
 
 def _is_inside(track: Track, image: Image) -> bool:
-    head, size = _with_hair(track), np.array(image.shape[1::-1])
+    head, size = _head_box(track), np.array(image.shape[1::-1])
     return bool((head[:2] >= 0).all() and (head[2:] <= size - 1).all())
 
 
-def _with_hair(track: Track) -> NDArray[np.floating]:
-    room = HAIR * (track.box[2:] - track.box[:2]).max()
+def _head_box(track: Track) -> NDArray[np.floating]:
+    room = HEAD_MARGIN * (track.box[2:] - track.box[:2]).max()
     return track.box + room * np.array([-1, -1, 1, 1])

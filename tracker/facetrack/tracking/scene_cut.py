@@ -1,4 +1,4 @@
-"""Tells the cut of a film from motion: after one, nothing that was known of where faces are holds."""
+"""Scene cut detection, after which positions and motion of faces are void."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from facetrack.types import Floats, Image
 
 
 class SceneCut:
-    """Compares each picture with the last one, both reduced to about 32 pixels a side. No delay: a cut is told in its
-    first frame.
+    """Comparison of each picture with the last one, both reduced to about 32 pixels a side. No delay.
 
     The measure is the mean difference of pixels and channels, once a change of the whole picture's brightness is taken
     out. In the project's ten clips it stays below 10 in every frame; between two of them it is 39 and more. A camera

@@ -1,4 +1,4 @@
-"""One followed face: where it is expected next, what it looks like, and the filters that belong to it."""
+"""Track of one face: motion prediction, embeddings of the person, and the filters that belong to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from facetrack.appearance import Looks
+from facetrack.appearance import EmbeddingGallery
 from facetrack.geometry import CropBox, box_iou, crops_from_points, points_box
 from facetrack.landmarker import Reading
 from facetrack.signals import FaceSignals
@@ -19,7 +19,7 @@ from facetrack.types import Floats, Landmarks
 
 
 class CropFilter:
-    """Steadies the crop: its trembling would come back as trembling of the points.
+    """One-euro filter of the crop, whose jitter would come back as jitter of the points.
 
     Delay: 1 / (2 pi 1.5 Hz) = 106 ms at rest, falling with speed; the network tolerates a crop that is late by a tenth
     of the face. It never delays the points themselves, which are read where they are in the frame.
@@ -49,17 +49,17 @@ class CropFilter:
 
 
 class Velocity:
-    """Where a face will be if it goes on as it went: constant velocity, from its last two places.
+    """Constant-velocity prediction with a dead band, from the last two positions.
 
-    No delay: a head that starts to move is late by one frame, then met where it goes. What trembling alone moves is
-    taken off, so a head at rest is expected where it is.
+    No delay: a head that starts to move is late by one frame, then met where it goes. The dead band takes off what
+    jitter alone moves, so a head at rest is predicted where it is.
     """
 
-    NEW = 0.7
+    SMOOTHING_WEIGHT = 0.7
     """Weight of the newest step in the velocity."""
-    TREMBLING = 0.02
-    FARTHEST = 0.8
-    """Of the face's size: a shift that counts as none, and the longest one foretold."""
+    DEAD_BAND = 0.02
+    MAX_PREDICTION = 0.8
+    """Shares of the face's size: a shift that counts as none, and the longest one that is predicted."""
 
     def __init__(self) -> None:
         self.reset()
@@ -68,70 +68,79 @@ class Velocity:
         self._last: tuple[complex, float] | None = None
         self.px_per_s = 0j
 
-    def take(self, centre: complex, time_s: float) -> None:
-        """centre: x + iy px at time_s, later than the last."""
+    def update(self, centre: complex, time_s: float) -> None:
+        """Take the next position. centre: x + iy px at time_s, later than the last."""
         if self._last is not None:
             newest = (centre - self._last[0]) / (time_s - self._last[1])
-            self.px_per_s = self.NEW * newest + (1 - self.NEW) * self.px_per_s
+            self.px_per_s = self.SMOOTHING_WEIGHT * newest + (1 - self.SMOOTHING_WEIGHT) * self.px_per_s
         self._last = centre, time_s
 
     def shift_px(self, ahead_s: float, size_px: float) -> complex:
-        """x + iy px from the last place to the one `ahead_s` later."""
+        """Return the predicted shift, x + iy px, from the last position to the one `ahead_s` later."""
         shift = self.px_per_s * ahead_s
         length = abs(shift) / size_px
-        if length <= self.TREMBLING:
+        if length <= self.DEAD_BAND:
             return 0j
-        return shift * (min(length - self.TREMBLING, self.FARTHEST) / length)
+        return shift * (min(length - self.DEAD_BAND, self.MAX_PREDICTION) / length)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """Where a face was: (4,) box px, when, and how fast its middle went, x + iy px/s. known: whether that still says
-    anything; after a cut in the film it does not."""
+class LastSeen:
+    """Last position of a face.
+
+    box: (4,) px. time_s: when. px_per_s: velocity of its centre, x + iy.
+    known: whether it still predicts anything; after a scene cut it does not.
+    """
 
     box: Floats
     time_s: float
     px_per_s: complex
     known: bool = True
 
-    GOES_ON_S: ClassVar[float] = 0.5
-    """Unseen, it is expected to go on for so long."""
+    MOTION_HORIZON_S: ClassVar[float] = 0.5
+    """Seconds for which an unseen face is predicted to go on."""
 
     @property
     def size_px(self) -> float:
-        """The box's longer side."""
+        """Longer side of the box."""
         x0, y0, x1, y1 = self.box.tolist()
         return max(x1 - x0, y1 - y0)
 
     @property
     def speed(self) -> float:
-        """In sizes of the face per second."""
+        """Speed in sizes of the face per second."""
         return abs(self.px_per_s) / self.size_px
 
     def distance(self, box: Floats, time_s: float) -> float:
-        """To another box at a later time: of the centres, in units of this one's longer side, as if it had stood or
-        gone on, whichever is nearer, plus the log of the ratio of their sizes; inf if the place says nothing."""
+        """Return the distance to another box at a later time; inf if this position is not known.
+
+        Between the centres, in units of this box's longer side, as if the face had stood or gone on, whichever is
+        nearer, plus the log of the ratio of their sizes.
+        """
         if not self.known:
             return math.inf
         x0, y0, x1, y1 = box.tolist()
         left, top, right, bottom = self.box.tolist()
         way = complex(x0 + x1 - left - right, y0 + y1 - top - bottom) / 2
-        gone = self.px_per_s * min(time_s - self.time_s, self.GOES_ON_S)
+        gone = self.px_per_s * min(time_s - self.time_s, self.MOTION_HORIZON_S)
         gap = min(abs(way), abs(way - gone))
         return gap / self.size_px + abs(math.log(max(x1 - x0, y1 - y0) / self.size_px))
 
 
 class Track:
-    """A face that is followed, or was.
+    """Track of one face, followed or lost.
 
-    id: its number from 1, 0 until it is confirmed. signals: followed from then on. readings: how often it was read
-    since it was last lost. place: the extent of its last points; of a hidden one, of the last that nobody else's
-    overlapped. alone: nobody else's box overlaps it. looks: what it looked like, last at looked_s. doubted: somebody
-    else was seen then.
+    id: track ID from 1, 0 until the track is confirmed.
+    signals: the person's, from then on.
+    readings: how often it was read since it was last lost.
+    last_seen: box of its last points; of an occluded one, of the last that no other box overlapped.
+    unoccluded: whether no other box overlaps it.
+    embeddings: the person's, the last one taken at embedded_s.
+    suspect: whether that one was somebody else's.
     """
 
     BRIEF_S = 0.1
-    """Who was lost for no longer goes on with the same velocity: a fast head that the detector had to find again."""
+    """A face lost for no longer keeps its velocity: a fast head that the detector had to find again."""
 
     def __init__(self, margin: float, smoothing: str) -> None:
         self.id = 0
@@ -142,44 +151,44 @@ class Track:
         self.smoother = FaceSmoother(SMOOTHING[smoothing])
         self._crop_filter = CropFilter()
         self._velocity = Velocity()
-        self.looks, self.looked_s, self.doubted = Looks(), -math.inf, False
-        self.followed = self.just_lost = self.hidden = False
-        self.alone = True
-        self.place = Place(np.zeros(4, np.float32), -math.inf, 0j)
+        self.embeddings, self.embedded_s, self.suspect = EmbeddingGallery(), -math.inf, False
+        self.followed = self.just_lost = self.occluded = False
+        self.unoccluded = True
+        self.last_seen = LastSeen(np.zeros(4, np.float32), -math.inf, 0j)
 
     def restart(self, reading: Reading, time_s: float) -> None:
-        """Begin, or begin again after a loss: the filters start afresh."""
+        """Begin, or begin again after a loss, with fresh filters."""
         self.smoother.reset()
         self._crop_filter.reset()
         new = math.isinf(self.seen_s)
         if time_s - self.seen_s > self.BRIEF_S:
             self._velocity.reset()
-        self.followed, self.just_lost, self.hidden, self.doubted = True, False, False, False
+        self.followed, self.just_lost, self.occluded, self.suspect = True, False, False, False
         self.readings = 0
-        self.take(reading, time_s)
+        self.update(reading, time_s)
         if new:
-            self._alone = self._looked = self.place
+            self._last_unoccluded = self._last_embedded = self.last_seen
 
-    def take(self, reading: Reading, time_s: float) -> None:
-        """A new reading of the followed face."""
-        take_all([self], [reading], time_s)
+    def update(self, reading: Reading, time_s: float) -> None:
+        """Take a new reading of the followed face."""
+        update_tracks([self], [reading], time_s)
 
-    def took(self, reading: Reading, points: Floats, box: Floats, crop: CropBox, time_s: float) -> None:
-        """See `take_all`. points: the reading's, smoothed; box, crop: around the reading's own."""
+    def _apply(self, reading: Reading, points: Floats, box: Floats, crop: CropBox, time_s: float) -> None:
+        """Take what `update_tracks` computed. points: the reading's, smoothed. box, crop: around the reading's own."""
         self.reading = reading
         self.readings += 1
         self.landmarks = Landmarks(points, reading.landmarks.sigma)
-        self._velocity.take(complex(crop.x, crop.y), time_s)
-        self.place = Place(box, time_s, self._velocity.px_per_s)
+        self._velocity.update(complex(crop.x, crop.y), time_s)
+        self.last_seen = LastSeen(box, time_s, self._velocity.px_per_s)
         self._crop: CropBox = self._crop_filter(crop, time_s)
 
     @property
     def box(self) -> Floats:
-        return self.place.box
+        return self.last_seen.box
 
     @property
     def seen_s(self) -> float:
-        return self.place.time_s
+        return self.last_seen.time_s
 
     @property
     def confirmed(self) -> bool:
@@ -187,69 +196,72 @@ class Track:
 
     @property
     def lost(self) -> bool:
-        """Known, and not there."""
+        """Whether it is a confirmed track that is not followed."""
         return self.confirmed and not self.followed
 
     def confirm(self, number: int, signals: FaceSignals) -> None:
-        """It is a face, and nobody known: it gets its number."""
+        """Confirm the track as a new person's and give it its ID."""
         self.id, self.signals = number, signals
 
     def crop_at(self, time_s: float) -> CropBox:
-        """Where to look for it: where it goes if it is followed, where it was if it was lost."""
+        """Return the crop to read: at the predicted position of a followed face, the last one of a lost face."""
         if not self.followed:
             return self._crop
         shift = self._velocity.shift_px(time_s - self.seen_s, self._crop.size_px / self.margin)
         return replace(self._crop, x=self._crop.x + shift.real, y=self._crop.y + shift.imag)
 
     def lose(self) -> None:
-        """Not there in this frame: remembered, not followed."""
+        """Stop following it: not seen in this frame, but remembered."""
         self.followed, self.just_lost = False, self.followed
 
-    def look(self, vector: Floats) -> None:
-        """Remember what it looks like now."""
-        self.looks.add(vector)
-        self.looked_s, self.doubted = self.seen_s, False
-        self._looked = self.place
+    def add_embedding(self, vector: Floats) -> None:
+        """Add the embedding of its current reading."""
+        self.embeddings.add(vector)
+        self.embedded_s, self.suspect = self.seen_s, False
+        self._last_embedded = self.last_seen
 
-    def replaced(self) -> Track:
-        """Somebody else is followed here: returns the person, lost where the last look was; this one has no number."""
+    def detach_identity(self) -> Track:
+        """Take the person off this track, which follows somebody else by now and has no ID from here on.
+
+        Returns a lost track of the person, at the position of the last embedding.
+        """
         person = Track(self.margin, self._smoothing)
-        person.swap(self)
-        person.place = person._alone = person._looked = self._looked
-        person.hidden = True
+        person.swap_identity(self)
+        person.last_seen = person._last_unoccluded = person._last_embedded = self._last_embedded
+        person.occluded = True
         return person
 
-    def stand(self, alone: bool) -> None:
-        """Whether nobody else's box overlaps it in this frame; where it last stood alone is kept."""
-        self.alone = alone
-        if alone:
-            self._alone = self.place
+    def set_unoccluded(self, unoccluded: bool) -> None:
+        """Set whether no other box overlaps it in this frame, and keep its last unoccluded position."""
+        self.unoccluded = unoccluded
+        if unoccluded:
+            self._last_unoccluded = self.last_seen
 
-    def hide(self) -> None:
-        """Lost behind another face, on which it was read last: it is expected where it stood alone."""
+    def occlude(self) -> None:
+        """Lose it behind another face, on which it was read last: its last unoccluded position counts."""
         self.lose()
-        self.hidden = True
-        self.place = self._alone
+        self.occluded = True
+        self.last_seen = self._last_unoccluded
 
-    def cut_off(self) -> None:
-        """Lost by a cut in the film: only its looks can bring it back."""
-        self.hide()
+    def lose_position(self) -> None:
+        """Lose it at a scene cut: only its embeddings can bring it back."""
+        self.occlude()
         self.just_lost = False
-        self.place = replace(self.place, known=False)
+        self.last_seen = replace(self.last_seen, known=False)
 
-    def swap(self, other: Track) -> None:
-        """The two had changed numbers: change them back, with what belongs to the person rather than to the place."""
+    def swap_identity(self, other: Track) -> None:
+        """Swap the people of two tracks: IDs, signals and embeddings, but not positions."""
         self.id, other.id = other.id, self.id
         self.signals, other.signals = other.signals, self.signals
-        self.looks, other.looks = other.looks, self.looks
+        self.embeddings, other.embeddings = other.embeddings, self.embeddings
 
     def overlap(self, box: Floats) -> float:
-        """0..1: intersection over union with another box."""
+        """Return the intersection over union, 0..1, with another box."""
         return float(box_iou(self.box[None], box[None])[0, 0])
 
 
-def take_all(tracks: Sequence[Track], readings: Sequence[Reading], time_s: float) -> None:
-    """A new reading of each of the followed faces, in one pass over arrays."""
+def update_tracks(tracks: Sequence[Track], readings: Sequence[Reading], time_s: float) -> None:
+    """Take a new reading of each of the followed faces, in one pass over arrays."""
     if not tracks:
         return
     points = np.stack([reading.landmarks.points for reading in readings])
@@ -257,4 +269,4 @@ def take_all(tracks: Sequence[Track], readings: Sequence[Reading], time_s: float
     smoothed = smooth_together([track.smoother for track in tracks], points, sigma, time_s)
     boxes, crops = points_box(points), crops_from_points(points, tracks[0].margin)
     for i, track in enumerate(tracks):
-        track.took(readings[i], smoothed[i], boxes[i], crops[i], time_s)
+        track._apply(readings[i], smoothed[i], boxes[i], crops[i], time_s)

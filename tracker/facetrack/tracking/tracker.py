@@ -1,4 +1,4 @@
-"""FaceTracker: detect or follow, one call per frame. The path of a frame reads from top to bottom in `update`."""
+"""FaceTracker: detection, tracking and re-identification, one call per frame; its path is `update`, top to bottom."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import head_pose
 from facetrack.signals import FaceSignals, Observation
-from facetrack.tracking.gating import OUTRANKS, Gates, TrackerOptions
-from facetrack.tracking.reidentification import PLACE_ALONE_S, Identity, is_whole
+from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
+from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
 from facetrack.tracking.scene_cut import SceneCut
-from facetrack.tracking.track import Track, take_all
+from facetrack.tracking.track import Track, update_tracks
 from facetrack.types import Detections, Event, Face, Frame
 
 if TYPE_CHECKING:
@@ -27,37 +27,45 @@ if TYPE_CHECKING:
 
 
 class FaceTracker:
-    """Follows the faces of one video. Feed it frames in order; use one tracker for each video.
+    """Tracker of the faces of one video. Feed it frames in order; use one tracker for each video.
 
-    events: what came to its end with the last frame: blinks, yawns, glances aside.
+    events: what began or ended with the last frame: blinks, yawns, glances away. After the last one call `finish`,
+        which ends what still lasts.
+    camera: the lens that the head's pose is computed with; camera_from: "fov" or "intrinsics" (the options),
+        "profile", or "default".
     """
 
     SAME_FACE_IOU = 0.35
     """Two boxes overlapping this much are one face."""
-    WAIT_FOR_WHOLE = 10
-    """Frames that somebody half hidden who may be known is given to show all of the face."""
-    LINGER_S = 0.5
-    """How long to look for a lost face where it was: a hand before it, or a turn to profile, often passes by then."""
+    MAX_OCCLUDED_READINGS = 10
+    """Readings of a partly occluded face after which it counts as a new person's while somebody is lost."""
+    RECOVERY_S = 0.5
+    """Seconds for which a lost face is read where it was: a hand before it, or a turn aside, often passes by then."""
     SEARCH_INTERVAL_S = 0.1
-    """How often to look for a lost face while others are followed."""
-
+    """Interval at which the detector runs for a lost face while others are followed."""
     CLOSER_EVERY = 3
-    """Searches for one closer look at a part of the picture, while somebody is followed."""
+    """While somebody is followed, every CLOSER_EVERY-th search also runs the detector on a tile of the picture."""
 
     def __init__(
         self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None,
         appearance: Appearance | None = None, expressions: Expressions | None = None,
     ) -> None:  # fmt: skip
-        """appearance: without it, faces that were lost are known again by their place alone. expressions: without it,
-        `signals.expression` stays unknown."""
+        """Build a tracker from its parts.
+
+        appearance: without it, lost faces are re-identified by their position alone.
+        expressions: without it, `signals.expression` stays unknown.
+        """
         self.detector = detector
         self.landmarker = landmarker
         self.options = options or TrackerOptions()
-        self._identity = Identity(appearance)
+        self._reidentifier = Reidentifier(appearance)
         self._gates = Gates(self.options)
         self._tiles = Tiles()
         self._cut = SceneCut()
         self._expressions = expressions
+        self.camera, self.camera_from = self.options.chosen_camera()
+        self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None))
+        self._tracks: list[Track] = []
         self.reset()
 
     @classmethod
@@ -72,15 +80,18 @@ class FaceTracker:
         detector: Detector | None = None,
         expressions: bool = False,
     ) -> FaceTracker:
-        """A tracker on the bundled networks.
+        """Build a tracker on the bundled networks.
 
-        landmarks: path of another landmark network. detector_px: the detector sees the frame reduced to this longer
-        side; faces under about 16 px in there are missed, and twice the size costs four times the time.
-        engine, provider: what runs them, see `engine.choice.open_engine`. detector: another one instead of the bundled.
-        expressions: also guess at expressions (see `expression`); the network for them is opened only then.
+        landmarks: path of another landmark network.
+        detector_px: the detector sees the frame reduced to this longer side; faces under about 16 px in there are
+            missed, and twice the size costs four times the time.
+        engine, provider: what runs them, see `engine.choice.open_engine`.
+        detector: another one instead of the bundled.
+        expressions: also classify expressions (see `expression`); the network for them is opened only then.
         Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
         """
         from facetrack.appearance import Appearance
+        from facetrack.detector.cnn import bundled_detector
         from facetrack.engine.choice import open_engine
         from facetrack.modelfile import bundled_path
 
@@ -94,58 +105,75 @@ class FaceTracker:
         network = Expression(open_engine(bundled_path("expression"), engine, threads, provider))
         return cls(detector, landmarker, options, appearance, Expressions(network))
 
-    def reset(self) -> None:
-        """Forget all faces and start numbering from 1, as a new tracker would."""
+    def finish(self) -> tuple[Event, ...]:
+        """End what still lasts, after the last frame; returns those events and keeps them in `events`."""
+        self.events = tuple(e for t in self._tracks if t.signals is not None for e in t.signals.interrupt())
+        return self.events
+
+    def reset(self) -> tuple[Event, ...]:
+        """Forget all faces and start numbering from 1, as a new tracker would; returns the events that ended so."""
+        ended = self.finish()
         self._cut.reset()
-        self._identity.reset()
+        self._reidentifier.reset()
         self._tiles.reset()
         if self._expressions is not None:
             self._expressions.reset()
-        self._tracks: list[Track] = []
-        self.events: tuple[Event, ...] = ()
+        self._tracks = []
         self._next_id = 1
         self._searches = 0
         self._last_time_s = -np.inf
         self._last_detection_s = -np.inf
+        return ended
 
     def update(self, frame: Frame, search: bool = True) -> list[Face]:
-        """The faces in this frame, by number.
+        """Track the faces of the next frame; returns them by track ID.
 
-        search: look for newcomers in it where that is due; a live loop asks for that itself once it has shown the
-        result (`search_is_due`, `search`). Faces that were lost are looked for at once either way. Raises ValueError
-        unless time_s is later than the last frame's.
+        search: run the detector for new faces where that is due; a live loop does that itself once it has shown the
+            result (`search_is_due`, `search`). It runs at once for lost faces either way.
+        Raises ValueError unless time_s is later than the last frame's.
         """
         if not frame.time_s > self._last_time_s:
             raise ValueError(f"frame {frame.index} has time {frame.time_s} s, not after {self._last_time_s} s")
         self._last_time_s = frame.time_s
         self.events = ()
         if self._cut(frame.image):
-            self._cut_off()
+            self._on_scene_cut()
         self._follow(frame)
-        if self._must_detect() or (search and self.search_is_due(frame.time_s)):
+        if self._detection_required() or (search and self.search_is_due(frame.time_s)):
             self.search(frame)
         self._confirm(frame)
-        self._tracks += self._identity.attend(frame.image, self._followed, frame.time_s)
-        self._tracks = [t for t in self._tracks if frame.time_s - t.seen_s <= self.options.remember_s]
+        self._tracks += self._reidentifier.update(frame.image, self._followed, frame.time_s)
+        self._expire(frame.time_s)
         seen = [t for t in self._tracks if t.followed and t.confirmed]
         faces = [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
         return faces if self._expressions is None else self._expressions.update(frame, faces)
 
-    def _cut_off(self) -> None:
-        """Whoever stands there now is not who stood there before, unless they look the same."""
+    def _expire(self, time_s: float) -> None:
+        """End the events of faces that have been lost for MAX_GAP_S, and drop tracks that were lost for longer."""
+        for track in tuple(self._tracks):
+            gone = time_s - track.seen_s > self.options.remember_s
+            if gone:
+                self._tracks.remove(track)
+            if track.signals is not None and not track.followed:
+                self.events += track.signals.interrupt() if gone else track.signals.expire(time_s)
+
+    def _on_scene_cut(self) -> None:
+        """Drop tentative tracks; confirmed ones can only be re-identified by appearance."""
         self._tracks = [t for t in self._tracks if t.confirmed]
         for track in self._tracks:
-            track.cut_off()
+            track.lose_position()
 
     @property
     def _followed(self) -> list[Track]:
         return [t for t in self._tracks if t.followed]
 
     def _follow(self, frame: Frame) -> None:
-        """Read the landmarks of every followed face where it is expected, and of those lost a moment ago where they
-        were; what fails the presence gate counts as lost."""
+        """Read landmarks where each face is predicted, and where faces were lost a moment ago.
+
+        A track whose reading fails the gate is lost.
+        """
         followed = self._followed
-        expected = followed + self._lingering(frame.time_s)[: self.options.max_faces - len(followed)]
+        expected = followed + self._recently_lost(frame.time_s)[: self.options.max_faces - len(followed)]
         readings = self.landmarker(frame.image, [t.crop_at(frame.time_s) for t in expected])
         stay: list[tuple[Track, Reading]] = []
         for track, reading in zip(expected, readings, strict=True):
@@ -155,61 +183,65 @@ class FaceTracker:
                 stay.append((track, reading))
             else:
                 track.restart(reading, frame.time_s)
-                track.doubted = True  # somebody else may stand there by now: a look will tell
-        take_all([track for track, _ in stay], [reading for _, reading in stay], frame.time_s)
-        self._hide_doubles(frame)
+                track.suspect = True  # somebody else may be there by now: embed it soon
+        update_tracks([track for track, _ in stay], [reading for _, reading in stay], frame.time_s)
+        self._resolve_duplicates(frame)
 
-    def _lingering(self, time_s: float) -> list[Track]:
-        """Who was lost a moment ago and whose place nobody else has taken."""
+    def _recently_lost(self, time_s: float) -> list[Track]:
+        """Tracks that were lost a moment ago and whose position no other face has taken."""
         followed = self._followed
         return [
             t for t in self._tracks
-            if not t.followed and not t.hidden and time_s - t.seen_s <= self.LINGER_S
+            if not t.followed and not t.occluded and time_s - t.seen_s <= self.RECOVERY_S
             and all(t.overlap(other.box) < self.SAME_FACE_IOU for other in followed)
         ]  # fmt: skip
 
-    def _hide_doubles(self, frame: Frame) -> None:
-        """Two tracks that have slid onto one face: the one whose it is keeps it, the other is hidden behind it."""
+    def _resolve_duplicates(self, frame: Frame) -> None:
+        """Mark as occluded the one of two tracks on one face that it does not belong to."""
         for track, other in combinations(self._followed, 2):
             if track.followed and other.followed and track.overlap(other.box) > self.SAME_FACE_IOU * 1.5:
-                owner = self._identity.belongs_to(frame.image, track, other)
-                (other if owner is track else track).hide()
+                owner = self._reidentifier.owner_of_duplicate(frame.image, track, other)
+                (other if owner is track else track).occlude()
 
     def _confirm(self, frame: Frame) -> None:
-        """Give a number to whoever has proved to be a face, the old one to those who were lost; forget who was lost
-        before that. Somebody half hidden who may be known shows all of the face first."""
+        """Give IDs to new tracks that have proved to be faces, the old one to people who were lost.
+
+        Tentative tracks that were lost are dropped. While somebody is lost, a new face that is partly occluded waits.
+        """
         self._tracks = [t for t in self._tracks if t.followed or t.confirmed]
         new = [t for t in self._tracks if not t.confirmed and self._gates.is_face(t)]
-        owners = self._identity.owners(frame.image, [t.reading for t in new], self._tracks, frame.time_s)
+        owners = self._reidentifier.match_lost(frame.image, [t.reading for t in new], self._tracks, frame.time_s)
         for track, owner in zip(new, owners, strict=True):
             if owner is not None:
-                track.swap(owner)
+                track.swap_identity(owner)
                 self._tracks.remove(owner)
-            elif self._must_be_new(track, frame):
+            elif self._is_new_person(track, frame):
                 track.confirm(self._next_id, FaceSignals(self.options.signals, self._next_id))
                 self._next_id += 1
 
-    def _must_be_new(self, track: Track, frame: Frame) -> bool:
-        if not any(t.lost for t in self._tracks) or track.readings >= self.WAIT_FOR_WHOLE:
+    def _is_new_person(self, track: Track, frame: Frame) -> bool:
+        if not any(t.lost for t in self._tracks) or track.readings >= self.MAX_OCCLUDED_READINGS:
             return True
-        return is_whole(track, self._followed, frame.image)
+        return is_unoccluded(track, self._followed, frame.image)
 
-    def _must_detect(self) -> bool:
-        """At once when a face was lost in this frame or none is followed."""
+    def _detection_required(self) -> bool:
+        """Return whether the detector must run now: a face was lost in this frame, or none is followed."""
         return not self._followed or any(t.just_lost for t in self._tracks)
 
     def search_is_due(self, time_s: float, interval_s: float | None = None) -> bool:
-        """Whether it is time to look for newcomers, or for those that were lost. interval_s: another one than the
-        options'."""
-        lost_lately = any(t.lost and time_s - t.seen_s <= PLACE_ALONE_S for t in self._tracks)
+        """Return whether the detector is due for new or lost faces. interval_s: another one than the options'."""
+        lost_lately = any(t.lost and time_s - t.seen_s <= MOTION_ONLY_REID_S for t in self._tracks)
         interval_s = self.options.detect_interval_s if interval_s is None else interval_s
         interval_s = min(interval_s, self.SEARCH_INTERVAL_S) if lost_lately else interval_s
         return time_s - self._last_detection_s >= interval_s
 
     def search(self, frame: Frame) -> None:
-        """Run the detector on the frame that was last given to `update`; boxes over no followed face are given to lost
-        tracks, or start new ones. Where the whole picture shows none, one part of it is looked at more closely, another
-        one each time: always while nobody is followed, else in every so-manieth search."""
+        """Run the detector on the frame that was last given to `update`.
+
+        Boxes over no followed face restart lost tracks or start new ones. Where the whole picture shows none, the
+        detector runs on one tile of it, another each time: always while nobody is followed, else in every
+        CLOSER_EVERY-th search.
+        """
         self._last_detection_s = frame.time_s
         for track in self._tracks:
             track.just_lost = False
@@ -224,13 +256,13 @@ class FaceTracker:
         free = free[np.argsort(-rank, kind="stable")[: self.options.max_faces]]
         crops = [crop_from_detection(*found.face(int(i)), self.landmarker.margin) for i in free]
         readings = [r for r in self.landmarker(frame.image, crops) if self._gates.may_enter(r, frame.image, known=True)]
-        owners = self._identity.owners(frame.image, readings, self._tracks, frame.time_s)
+        owners = self._reidentifier.match_lost(frame.image, readings, self._tracks, frame.time_s)
         for reading, owner in zip(readings, owners, strict=True):
             if owner or self._gates.may_enter(reading, frame.image, known=False):
                 self._admit(reading, owner, frame)
 
     def _free(self, found: Detections) -> NDArray[np.intp]:
-        """Indices of the boxes over no followed face."""
+        """Return the indices of the boxes over no followed face."""
         followed = self._followed
         free = np.arange(len(found))
         if followed and len(free):
@@ -238,17 +270,19 @@ class FaceTracker:
         return free
 
     def _admit(self, reading: Reading, track: Track | None, frame: Frame) -> None:
-        """Follow a found face under its old number or a new one, unless it turns out to be one that is followed or all
-        places are taken by those who count more."""
+        """Follow a found face on its lost track or a new one.
+
+        Not if it turns out to be followed already, or max_faces are followed that count more.
+        """
         box = points_box(reading.landmarks.points)
         followed = self._followed
         if any(t.overlap(box) > self.SAME_FACE_IOU for t in followed):
             return
         if len(followed) >= self.options.max_faces:
             rank = self._gates.rank(np.stack([box, *(t.box for t in followed)]), frame.image)
-            if rank[0] < OUTRANKS * rank[1:].min():
+            if rank[0] < REPLACEMENT_RATIO * rank[1:].min():
                 return
-            followed[int(rank[1:].argmin())].hide()
+            followed[int(rank[1:].argmin())].occlude()
         if track is None:
             track = Track(self.landmarker.margin, self.options.smoothing)
             self._tracks.append(track)
@@ -257,23 +291,10 @@ class FaceTracker:
     def _face(self, track: Track, frame: Frame) -> Face:
         points = track.landmarks.points
         height, width = frame.image.shape[:2]
-        pose = head_pose(points, (width, height), self.options.focal_px)
+        pose = head_pose(points, (width, height), self.camera)
         assert track.signals is not None  # confirmed
-        sigma = track.landmarks.sigma
-        signals, events = track.signals.update(
-            Observation(frame.time_s, points, sigma, pose, track.reading.attributes, track.reading.presence)
-        )
+        marks, reading = track.landmarks, track.reading
+        observation = Observation(frame.time_s, points, marks.sigma, pose, reading.attributes, reading.presence)
+        signals, events = track.signals.update(observation)
         self.events += events
-        return Face(track.id, points_box(points), track.landmarks, track.reading.presence, pose, signals)
-
-
-def bundled_detector(
-    threads: int = 1, long_side_px: int = 320, engine: str = "onnx", provider: str = "cpu"
-) -> Detector:
-    """The detector that comes with facetrack. engine, provider: see `engine.choice.open_engine`."""
-    from facetrack.detector.cnn import CnnDetector, DetectorOptions
-    from facetrack.engine.choice import open_engine
-    from facetrack.modelfile import bundled_path
-
-    network = open_engine(bundled_path("detector"), engine, threads, provider)
-    return CnnDetector(network, DetectorOptions(long_side_px))
+        return Face(track.id, points_box(points), marks, reading.presence, pose, signals)

@@ -98,16 +98,15 @@ def render(
     turned: Annotated[Path | None, typer.Option(help="Heads to +-95 degrees; the file of `data teacher`.")] = None,
 ) -> None:
     """Render random 3-D heads with exact points, angles, lids, mouth and gaze, as a pack."""
-    from rich.progress import track
-
     from facetrain.formats.zips import read_zip_images
+    from facetrain.reporting.progress import with_progress
     from facetrain.synth.rendering.head_model import load_head_model
     from facetrain.synth.rendering.heads import write_heads
     from facetrain.synth.rendering.render import Renderer
 
     renderer = Renderer(load_head_model(head_model))
     photographs = [] if backgrounds is None else [image for _, image in read_zip_images(backgrounds)]
-    indices = track(range(count), "heads")
+    indices = with_progress(range(count), "heads")
     if turned is None:
         written = write_heads(renderer, out, indices, seed, photographs)
     else:
@@ -133,14 +132,13 @@ def teacher(
     from facetrack.cli.extras import need_training
 
     need_training()
-    from rich.progress import track
-
     from facetrack.detector.mediapipe_mesh import MediaPipeMesh
     from facetrain.labelling.turned_teacher import fit_teacher
+    from facetrain.reporting.progress import with_progress
     from facetrain.synth.rendering.head_model import load_head_model
 
     with MediaPipeMesh(teacher_model, max_faces=1) as mesh:
-        fitted = fit_teacher(packs, mesh, load_head_model(head_model), lambda samples: track(list(samples), "meshes"))
+        fitted = fit_teacher(packs, mesh, load_head_model(head_model), lambda samples: with_progress(samples, "meshes"))
     fitted.save(out)
     shifts = ", ".join(f"{name} {share:.2%}" for name, share in fitted.shift.items())
     typer.echo(f"wrote {out}; labels lie to the right by {shifts} of the face's extent")
@@ -192,14 +190,14 @@ def crowd(
 
     need_training()
     from rich.console import Console
-    from rich.progress import track
 
+    from facetrain.reporting.progress import with_progress
     from facetrain.synth.crowd import clip, script
 
     scenes = script.script(with_heads=head_model is not None)
     with Console(stderr=True).status("cutting people out"):
         made = clip.make_clip(scenes, pack, clip.read_backgrounds(backgrounds), head_model, fps, seed)
-    truth = clip.write_clip(made, out, lambda indices: track(indices, "frames", console=Console(stderr=True)))
+    truth = clip.write_clip(made, out, lambda indices: with_progress(indices, "frames"))
     typer.echo(f"wrote {len(made)} frames in {len(scenes)} scenes to {out}, their ground truth to {truth}")
 
 
@@ -214,19 +212,16 @@ def _read(path: Path) -> ReadResult:
 
 def _print_counts(statistics: Inspection, path: Path) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table("statistic", "value", title=f"{path}: {statistics.samples} samples in {statistics.groups} groups")
-    for scheme, count in statistics.schemes.items():
-        table.add_row(f"points: {scheme}", str(count))
-    for scheme, counts in statistics.missing.items():
-        table.add_row(f"missing of {scheme}", _missing_text(scheme, counts.tolist()))
-    table.add_row("with a point outside the image", str(statistics.outside))
+    from facetrack.cli.console import print_table
+
+    rows = [[f"points: {scheme}", str(count)] for scheme, count in statistics.schemes.items()]
+    rows += [[f"missing of {scheme}", _missing_text(scheme, n.tolist())] for scheme, n in statistics.missing.items()]
+    rows.append(["with a point outside the image", str(statistics.outside)])
     for name, values in statistics.attributes.items():
-        table.add_row(name, ", ".join(f"{value}: {count:g}" for value, count in values.items()))
-    for name, text in _ranges(statistics):
-        table.add_row(name, text)
-    Console().print(table)
+        rows.append([name, ", ".join(f"{value}: {count:g}" for value, count in values.items())])
+    title = f"{path}: {statistics.samples} samples in {statistics.groups} groups"
+    print_table(Console(), title, ("statistic", "value"), [*rows, *_ranges(statistics)])
 
 
 def _missing_text(scheme: str, counts: list[int]) -> str:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from facetrack.detector.cnn import bundled_detector
 from facetrack.errors import FacetrackError
-from facetrack.tracking.tracker import bundled_detector
-from facetrain.evaluation.landmarks import by_yaw, compare, network, robustness_report
+from facetrain.evaluation.landmarks import compare, network, robustness_report
 from facetrain.evaluation.landmarks import robustness as curves
-from facetrain.evaluation.landmarks.network import Evaluation
-from facetrain.sample import usable
+from facetrain.sample import evenly_spaced, usable
 
 DEFAULT_FACES = 150
 """Number of faces for robustness curves, where each face is processed about forty times."""
@@ -44,7 +40,13 @@ OffsetFrom = Annotated[
 ]
 HeldOut = Annotated[
     float,
-    typer.Option(min=0, max=0.9, help="Only people held out by a training with this validation_share: 0.06."),
+    typer.Option(
+        "--held-out",
+        "--held-aside",
+        min=0,
+        max=0.9,  # the second name is that of 0.1
+        help="Only people held out by a training with this validation_share: 0.06.",
+    ),
 ]
 
 
@@ -54,7 +56,7 @@ def evaluate(
     boxes: Boxes = "",
     out: Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and the plots.")] = None,
     offset_from: OffsetFrom = None,
-    held_aside: HeldOut = 0.0,
+    held_out: HeldOut = 0.0,
     limit: Annotated[int | None, typer.Option(min=1, help="At most N faces, evenly spaced over all.")] = None,
 ) -> None:
     """Measure networks: landmark errors, attribute metrics, duration.
@@ -71,22 +73,20 @@ def evaluate(
     console = Console()
     with ExitStack() as stack:
         comparison = compare.open_methods(models, offset_from, data, stack)
-        samples = compare.read_evaluation_faces(data, held_aside, limit)
-        evaluations = comparison.evaluate(samples, boxes, bundled_detector(), held_aside > 0)
-    _print(evaluations, data.name, console)
+        samples = compare.read_evaluation_faces(data, held_out, limit)
+        evaluations = comparison.evaluate(samples, boxes, bundled_detector(), held_out > 0)
+    compare.report(evaluations, data.name).print(console)
     if out is not None:
-        options = {"--boxes": boxes, "--offset-from": offset_from, "--held-aside": held_aside, "--limit": limit}
-        command = _command(["eval"], models, {"--data": data, **options, "--out": out})
-        compare.save_all(evaluations, out, data.name, command)
+        compare.save_all(evaluations, out, data.name)
         console.print(f"wrote report.md, figures.json and plots to {out}", highlight=False)
 
 
 def robustness(
     models: Models,
     data: Data,
-    out: Annotated[Path, typer.Option(help="Folder for robustness.md, robustness.csv and robustness.png.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.md, figures.json, robustness.csv and robustness.png.")],
     offset_from: OffsetFrom = None,
-    held_aside: HeldOut = 0.0,
+    held_out: HeldOut = 0.0,
     limit: Annotated[int, typer.Option(min=1, help="At most N faces, evenly spaced over all.")] = DEFAULT_FACES,
 ) -> None:
     """Measure the robustness of networks to image and box corruptions.
@@ -98,34 +98,7 @@ def robustness(
     with ExitStack() as stack:
         comparison = compare.open_methods(models, offset_from, data, stack)
         methods = comparison.methods(bundled_detector())
-        samples = compare.evenly_spaced(usable(compare.read_evaluation_faces(data, held_aside)), limit)
+        samples = evenly_spaced(usable(compare.read_evaluation_faces(data, held_out)), limit)
         rows = curves.measure(methods, samples)
-    options = {"--data": data, "--offset-from": offset_from, "--held-aside": held_aside}
-    options |= {"--limit": None if limit == DEFAULT_FACES else limit, "--out": out}
-    command = _command(["eval", "robustness"], models, options)
-    robustness_report.save(rows, samples, out, data.name, command, comparison.robustness_notes())
-    Console().print(f"wrote robustness.md, robustness.csv and robustness.png to {out}", highlight=False)
-
-
-def _print(evaluations: dict[str, Evaluation], data: str, console: Console) -> None:
-    """Print all figures, the errors by yaw, and the notes."""
-
-    boxes = ", ".join(dict.fromkeys(evaluation.boxes for evaluation in evaluations.values()))
-    table = Table("metric", *evaluations, title=f"{', '.join(evaluations)} on {data}, boxes: {boxes}")
-    for name, *values, _ in compare.figure_rows(evaluations):
-        table.add_row(name, *values)
-    console.print(table)
-    head, *rows = by_yaw.cells(compare.yaw_bins(evaluations))
-    if rows:
-        yaw_table = Table(*head, title="NME 68 / inner 51 by yaw, %")
-        for row in rows:
-            yaw_table.add_row(*row)
-        console.print(yaw_table)
-    for note in dict.fromkeys(note for evaluation in evaluations.values() for note in evaluation.notes):
-        console.print(note, highlight=False)
-
-
-def _command(words: list[str], models: list[Path], options: Mapping[str, object]) -> str:
-    """Return the command line that repeats the run; options that are not set are omitted."""
-    option_words = [word for name, value in options.items() if value for word in (name, str(value))]
-    return shlex.join(["facetrack", *words, *map(str, models), *option_words])
+    robustness_report.save(rows, samples, out, data.name, comparison.robustness_notes())
+    Console().print(f"wrote report.md, figures.json, robustness.csv and robustness.png to {out}", highlight=False)

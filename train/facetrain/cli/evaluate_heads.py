@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from facetrack.cli.console import print_table
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.tracking.build import make_tracker, tracker_options
 from facetrain.evaluation.attributes import measure, report
@@ -42,14 +39,4 @@ def heads(
     path = model_path(model)
     tracker = make_tracker(path, tracker_options(), 1)
     result = measure.measure(OnnxEngine(path), tracker, data, head_model, heads, seconds, limit)
-    console = Console()
-    for table in report.tables(result):
-        print_table(console, table.title, table.head, table.rows)
-    for note in result.notes:
-        console.print(note, highlight=False, markup=False)
-    if out is not None:
-        words = ["facetrack", "eval", "heads", str(model), "--data", str(data)]
-        words += ["--head-model", str(head_model), "--heads", str(heads)] if head_model is not None else []
-        words += ["--seconds", f"{seconds:g}"] + (["--limit", str(limit)] if limit else [])
-        report.save(result, out, title_of(model), shlex.join([*words, "--out", str(out)]))
-        console.print(f"wrote report.md, figures.json and {report.PICTURE} to {out}", highlight=False)
+    report.report(result, title_of(model)).output(out)

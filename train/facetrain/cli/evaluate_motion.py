@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
-from facetrack.cli.console import print_table
 from facetrack.cli.options import Model, Smooth
 from facetrack.errors import DataError
 from facetrack.tracking.build import make_tracker, tracker_options
 from facetrain.evaluation.tracking import fast_motion
+from facetrain.reporting.progress import with_progress
 
 SPEEDS = "1,2,3,4,6"
 Speeds = Annotated[
@@ -44,21 +41,13 @@ def motion(
     if not (0 < fps < math.inf and 0 < seconds < math.inf):
         raise DataError(f"--fps is {fps:g} and --seconds {seconds:g}; expected both above 0, such as 30 and 10")
 
-    console, on_screen = Console(), Console(stderr=True)
     tracker = make_tracker(model, tracker_options(smoothing=smooth, max_faces=1), 1)
     motions = []
-    hidden = not on_screen.is_terminal
-    for speed in track(camera_speeds, "tracking", console=on_screen, transient=True, disable=hidden):
+    for speed in with_progress(camera_speeds, "tracking"):
         tracker.reset()
         clip = fast_motion.virtual_camera(speed, fps, seconds, seed)
         motions.append(fast_motion.measure(clip, tracker.update, speed, fps))
-    print_table(console, f"fast motion, {fps:g} frames per second", fast_motion.HEAD, fast_motion.rows(motions))
-    if out is not None:
-        words = ["facetrack", "eval", "motion", "--speeds", speeds, "--fps", f"{fps:g}", "--seconds", f"{seconds:g}"]
-        words += ["--model", str(model)] if model is not None else []
-        words += ["--smooth", smooth, "--seed", str(seed), "--out", str(out)]
-        fast_motion.save(motions, out, shlex.join(words))
-        console.print(f"wrote report.md, figures.json and motion.png to {out}", highlight=False)
+    fast_motion.report(motions).output(out)
 
 
 def positive_numbers(text: str) -> list[float]:

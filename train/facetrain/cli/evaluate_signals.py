@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from facetrack.cli.console import print_table
 from facetrack.cli.options import Model, Smooth
 from facetrack.tracking.build import make_tracker, tracker_options
 from facetrain.evaluation.signals import measure, report
@@ -43,15 +40,4 @@ def signals(
     labelled_clips = read_clip_labels(labels)
     tracker = make_tracker(model, tracker_options(smoothing=smooth), 1)
     result = measure.measure(tracker, labelled_clips, clips, head_model, SUBSAMPLINGS if thinned else (), seeds)
-    console = Console()
-    for table in report.tables(result):
-        print_table(console, table.title, table.head, table.rows)
-    for clip, outcome, kind, frames, why in report.findings(result).rows:
-        console.print(f"{clip}: {outcome} {kind} {frames} ({why})", highlight=False, markup=False)
-    if out is not None:
-        words = ["facetrack", "eval", "signals", "--clips", str(clips), "--labels", str(labels)]
-        words += ["--head-model", str(head_model), "--seeds", str(seeds)] if head_model is not None else []
-        words += [] if thinned else ["--no-thinned"]
-        words += ["--model", str(model)] if model is not None else []
-        report.save(result, out, shlex.join([*words, "--smooth", smooth, "--out", str(out)]))
-        console.print(f"wrote report.md, figures.json and openness.png to {out}", highlight=False)
+    report.report(result).output(out)

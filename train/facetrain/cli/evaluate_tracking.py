@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from facetrack.cli.console import frames_of, print_table
+from facetrack.cli.console import frames_of
 from facetrack.cli.options import Model, Smooth
 from facetrack.tracking.build import make_tracker, tracker_options
 from facetrain.evaluation.tracking import measure, report, timing
@@ -38,17 +37,7 @@ def tracking(
     tracker = make_tracker(model, tracker_options(smoothing=smooth), 1)
     faces = [tracker.update(frame) for frame in frames_of(clip, "tracking")]
     scored = measure.score(ground_truth, faces)
-    console = Console()
-    rows = [[name, *report.cells(row)] for name, row in scored.rows.items()]
-    print_table(console, clip.name, ["scene", *measure.MEANING], rows)
-    for line in report.summary(scored):
-        console.print(line, highlight=False)
-    if out is not None:
-        words = ["facetrack", "eval", "tracking", str(clip), "--truth", str(truth), "--smooth", smooth]
-        words += ["--model", str(model)] if model is not None else []
-        frames = frames_of(clip, "drawing")
-        report.save(scored, faces, ground_truth, frames, out, clip.name, shlex.join([*words, "--out", str(out)]))
-        console.print(f"wrote report.md, figures.json and the scenes' contact sheets to {out}", highlight=False)
+    report.report(scored, faces, ground_truth, frames_of(clip, "drawing"), clip.name).output(out)
 
 
 def crowd(
@@ -60,19 +49,10 @@ def crowd(
 ) -> None:
     """Time a 640x480 frame on one thread with 1 to 16 faces: median and 95th percentile, relative to one face."""
 
-    console = Console()
     with Console(stderr=True).status("rendering and timing"):
         largest_scene = timing.standing_scene(max(timing.COUNTS))
         people = clip.cast([largest_scene], pack, None, seed)
         background = clip.backgrounds(clip.read_backgrounds(backgrounds), 1, seed)[0]
         tracker = make_tracker(model, tracker_options(max_faces=len(people)), 1)
         timings = timing.measure(people, background, tracker)
-    print_table(console, "frame time", timing.HEAD, timing.rows(timings))
-    base_ms, per_face_ms = timing.slope_ms(timings)
-    console.print(f"{base_ms:.2f} ms + {per_face_ms:.2f} ms per face", highlight=False)
-    if out is not None:
-        words = ["facetrack", "eval", "crowd", str(pack), "--seed", str(seed)]
-        words += ["--backgrounds", str(backgrounds)] if backgrounds is not None else []
-        words += ["--model", str(model)] if model is not None else []
-        timing.save(timings, out, shlex.join([*words, "--out", str(out)]))
-        console.print(f"wrote report.md, figures.json and frame_time.png to {out}", highlight=False)
+    timing.report(timings).output(out)

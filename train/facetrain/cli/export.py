@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from facetrack.cli.console import print_table
 from facetrack.errors import FacetrackError
 from facetrain.evaluation.landmarks.network import model_path, title_of
 from facetrain.export import deploy
@@ -57,11 +57,11 @@ def _print(exported: Exported, engine: str) -> None:
     console = Console()
     for name, value in exported.spec.parity.items():
         console.print(f"{name}: {value:g}", highlight=False)
-    title = "latency, interleaved medians, one thread"
-    table = Table("batch", f"{engine}, ms", "ONNX Runtime, ms", "ratio", title=title)
+    rows = []
     for size, medians_ms in exported.latency_ms.items():
         ours, reference = medians_ms[engine], medians_ms["ONNX Runtime"]
-        table.add_row(str(size), f"{ours:.2f}", f"{reference:.2f}", f"{ours / reference:.2f}")
-    console.print(table)
+        rows.append([str(size), f"{ours:.2f}", f"{reference:.2f}", f"{ours / reference:.2f}"])
+    head = ("batch", f"{engine}, ms", "ONNX Runtime, ms", "ratio")
+    print_table(console, "latency, interleaved medians, one thread", head, rows)
     where = f"wrote {exported.path}" if exported.path else "stored in the cache for --engine tensorrt"
     console.print(where, highlight=False)

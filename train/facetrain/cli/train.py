@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 from rich.console import Console
 
 from facetrack.errors import DataError
+from facetrain.reporting.report import command_line
 from facetrain.tasks import catalogue
 from facetrain.training import recipe as recipes
 from facetrain.training.run_folder import train_into
@@ -54,15 +54,7 @@ def train(
     overrides = [*(set_ or []), *([f"init={init}"] if init else [])]
     resolved = recipes.load(entry.kind, path, overrides, quick)
     run_dir = out or Path("runs") / path.stem
-    command = _command(recipe, data, run_dir, set_ or [], init, quick)
-    figures = train_into(run_dir, entry.train, data, resolved, command)
+    figures = train_into(run_dir, entry.train, data, resolved, command_line())
     for name, value in figures.items():
         console.print(f"{name}: {value:.4g}", highlight=False)
     console.print(f"wrote {run_dir / 'report.md'}; `tensorboard --logdir {run_dir}` shows the log", highlight=False)
-
-
-def _command(recipe: str, data: Path, run_dir: Path, settings: list[str], init: str, quick: bool) -> str:
-    """Return the command line of this run."""
-    words = ["facetrack", "train", recipe, "--data", str(data), "--out", str(run_dir)]
-    words += [word for setting in settings for word in ("--set", setting)]
-    return shlex.join([*words, *(["--init", init] if init else []), *(["--quick"] if quick else [])])

@@ -19,11 +19,11 @@ from facetrack import topology
 from facetrack.capture import ImageFiles, open_video
 from facetrack.capture.images import is_image_file
 from facetrack.detector import Detector
+from facetrack.detector.cnn import bundled_detector
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.geometry import CropBox, crop_from_box, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker
 from facetrack.modelfile import bundled_path
-from facetrack.tracking.tracker import bundled_detector
 from facetrack.types import Floats, Image
 from facetrain.formats.open import read_any
 from facetrain.sample import Sample, trimmed

@@ -69,11 +69,9 @@ def save_reliability_diagram(predictions: Mapping[str, tuple[Matrix, Numbers]], 
     predictions: name -> (N, C) probabilities, (N,) labels
     The area of a dot grows with the number of faces in its bin.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 5.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axis = figure.subplots()
     axis.plot([0, 1], [0, 1], color="0.6", linewidth=1)
     for name, (probabilities, labels) in predictions.items():

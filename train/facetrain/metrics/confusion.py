@@ -28,11 +28,9 @@ def save_confusion(
     matrix: NDArray[np.intp], names: Sequence[str], path: Path, title: str = "expressions, validation faces"
 ) -> None:
     """Draw the matrix: counts in the cells, shaded by the share of the row."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 6), layout="constrained")
-    FigureCanvasAgg(figure)
     axis = figure.subplots()
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axis.imshow(share, cmap="Blues", vmin=0, vmax=1)

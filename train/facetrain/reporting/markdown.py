@@ -34,6 +34,11 @@ def number(value: float) -> str:
     return f"{value:.4g}" if math.isfinite(value) else "not a number"
 
 
+def fixed(value: float, digits: int) -> str:
+    """Return the value with this many decimals; "-" for NaN and infinity."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
+
+
 def figures_table(figures: dict[str, float]) -> str:
     """Return a table of names and values."""
     return table(("figure", "value"), [(name, number(value)) for name, value in figures.items()])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from facetrack.cli.console import print_table
 from facetrain.reporting import markdown
+from facetrain.reporting.figures import save_figures
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text below a head, the first column their names."""
+    """Rows of text below a head, the first column their names; `**` around text makes it bold, as in Markdown."""
 
     title: str
     head: Sequence[str]
@@ -32,7 +33,7 @@ class Report:
 
     tables: printed and saved. details: tables that are only saved. figures: what figures.json holds, of dicts, lists,
     numbers, text; NaN and infinities become null. notes: sentences that a reader of the figures must know. meaning:
-    column -> what it is. plots: file name -> function that draws it to a path.
+    name of a column or figure -> what it is. plots: file name -> function that draws it to a path.
     """
 
     title: str
@@ -43,44 +44,45 @@ class Report:
     plots: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
     details: Sequence[Table] = ()
 
+    def output(self, folder: Path | None) -> None:
+        """Print the tables and notes; with a folder, save everything there."""
+        console = Console()
+        self.print(console)
+        if folder is not None:
+            console.print(f"wrote {', '.join(self.save(folder))} to {folder}", highlight=False, markup=False)
+
     def print(self, console: Console) -> None:
         """Print the tables, then the notes."""
         for table in self.tables:
-            print_table(console, table.title, table.head, table.rows)
+            print_table(console, table.title, table.head, [[_bold(text) for text in row] for row in table.rows])
         for note in self.notes:
-            console.print(note, highlight=False)
+            console.print(_bold(note), highlight=False)
 
     def save(self, folder: Path) -> list[str]:
-        """Write report.md, figures.json and the plots; returns the files' names."""
+        """Write report.md, figures.json and the plots; return the names of the files."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, draw in self.plots.items():
             draw(folder / name)
-        (folder / "figures.json").write_text(json.dumps(finite(self.figures), indent=2) + "\n")
+        save_figures(self.figures, folder)
         (folder / "report.md").write_text(self.markdown(folder))
         return ["report.md", "figures.json", *self.plots]
 
     def markdown(self, folder: Path) -> str:
-        """The text of report.md. folder: of the plots."""
+        """Return the text of report.md. folder: of the plots."""
         parts = [f"# {self.title}\n", markdown.code(command_line()), *(f"{note}\n" for note in self.notes)]
         for table in (*self.tables, *self.details):
             body = markdown.table(table.head, table.rows) if table.rows else "None.\n"
             parts += [f"## {table.title[:1].upper()}{table.title[1:]}\n", body]
         if self.meaning:
-            parts += ["## Columns\n", markdown.table(("column", "meaning"), list(self.meaning.items()))]
+            parts += ["## Meaning\n", markdown.table(("name", "meaning"), list(self.meaning.items()))]
         return "\n".join([*parts, markdown.pictures([folder / name for name in self.plots], folder)])
 
 
+def _bold(text: str) -> str:
+    """Return rich's markup of text with Markdown's bold."""
+    return re.sub(r"\*\*(.+?)\*\*", r"[bold]\1[/]", escape(text))
+
+
 def command_line() -> str:
-    """The command of this process, as it can be typed again."""
+    """Return the command of this process, as it can be typed again."""
     return shlex.join(["facetrack", *sys.argv[1:]])
-
-
-def finite(value: Any) -> Any:
-    """`value` as JSON can hold it: numbers that are not finite become None, arrays lists, keys text."""
-    if isinstance(value, Mapping):
-        return {str(name): finite(part) for name, part in value.items()}
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

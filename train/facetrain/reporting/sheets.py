@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,6 @@ PREDICTED = (80, 255, 80)
 """Colour of predicted points, BGR."""
 TRUTH = (60, 60, 255)
 """Colour of ground truth points, BGR."""
-EXTREMES = ("best", "median", "worst")
 
 
 def drawn(crop: Image, predicted: Floats, truth: Floats | None = None, side_px: int = 224, title: str = "") -> Image:
@@ -45,15 +45,24 @@ def save_sheet(cells: list[Image], path: Path, columns: int = 6) -> None:
 
 
 def save_extremes(errors: Floats, cell: Callable[[int], Image], folder: Path, each: int = 24) -> None:
-    """Write best.png, median.png and worst.png: `each` faces of the smallest, middle and largest of the (N,) errors.
+    """Write the sheets of `extreme_sheets` into a folder."""
+    for name, draw in extreme_sheets(errors, cell, each).items():
+        draw(folder / name)
+
+
+def extreme_sheets(errors: Floats, cell: Callable[[int], Image], each: int = 24) -> dict[str, Callable[[Path], None]]:
+    """Return best.png, median.png and worst.png: `each` faces of the smallest, middle and largest of the (N,) errors.
 
     cell: draws face i
-    A face whose error is NaN is in no sheet; if all are NaN, nothing is written.
+    A face whose error is NaN is in no sheet; if all are NaN, there is none.
     """
     order = np.argsort(errors)[: int(np.isfinite(errors).sum())]
     if not len(order):
-        return
+        return {}
     start = max(0, (len(order) - each) // 2)
-    chosen = (order[:each], order[start : start + each], order[::-1][:each])
-    for name, indices in zip(EXTREMES, chosen, strict=True):
-        save_sheet([cell(int(i)) for i in indices], folder / f"{name}.png")
+    chosen = {"best": order[:each], "median": order[start : start + each], "worst": order[::-1][:each]}
+
+    def draw(indices: Iterable[int], path: Path) -> None:
+        save_sheet([cell(int(i)) for i in indices], path)
+
+    return {f"{name}.png": partial(draw, indices) for name, indices in chosen.items()}

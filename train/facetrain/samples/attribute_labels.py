@@ -16,7 +16,7 @@ from facetrack.angles import euler_deg, rotation_from_deg
 from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES
 from facetrack.pose import head_pose
 from facetrack.signals import eye_aspect_ratios, mouth_opening
-from facetrack.types import Floats
+from facetrack.types import CameraModel, Floats
 from facetrain.sample import Sample
 
 COLUMN = {name: index for index, name in enumerate(ATTRIBUTES)}
@@ -108,7 +108,7 @@ def mouth_open(opening: float) -> float:
 
 def pose_deg(points: Floats, side_px: int) -> Floats:
     """Return (3,) yaw, pitch, roll relative to the crop from (68, 2) crop px; NaN where no head pose fits."""
-    pose = head_pose(points, (side_px, side_px), FOCAL * side_px)
+    pose = head_pose(points, (side_px, side_px), CameraModel(fx=FOCAL * side_px))
     angles = (pose.yaw_deg, pose.pitch_deg, pose.roll_deg) if pose is not None else (np.nan,) * 3
     return np.array(angles, np.float32)
 

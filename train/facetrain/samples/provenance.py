@@ -138,7 +138,7 @@ def trained_on(name: str, data: Iterable[str]) -> bool:
 
 
 def terms_of(names: Iterable[str]) -> str:
-    """The terms of use of a network trained on these sets, in one sentence."""
+    """Return the terms of use of a network trained on these sets, in one sentence."""
     known = [DATA_SETS[name] for name in names if name in DATA_SETS]
     if not known:
         return BROUGHT_TERMS

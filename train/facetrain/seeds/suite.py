@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facetrain.reporting import markdown
 from facetrain.reporting.figures import Figures
 from facetrain.seeds.cnn128 import Cnn128Recipe, train_cnn128
 from facetrain.seeds.expression import ExpressionRecipe, train_expression
@@ -102,7 +103,7 @@ def train_suite(data: Path, out: Path, quick: bool) -> str:
     """Train every seed network in a subfolder of `out`; returns the Markdown table, which is also out/seeds.md."""
     rows = [train_one(seed, data, out, quick) for seed in SEEDS]
     kaggle = [out / name for name in ("kaggle-cnn", "kaggle-vgg") if (out / name / "validation.npz").exists()]
-    text = table(rows)
+    text = markdown.table(list(rows[0]), [list(row.values()) for row in rows])
     if len(kaggle) > 1:
         text += f"\nMean of {' and '.join(run.name for run in kaggle)}: RMSE {ensemble_rmse(kaggle):.2f} px.\n"
     (out / "seeds.md").write_text(text)
@@ -145,10 +146,3 @@ def trained_seconds(run_dir: Path, seconds: float) -> float:
     """Return the duration of the training loops, earlier sessions included, or `seconds` if that is more."""
     lines = [line for path in run_dir.rglob("history.jsonl") for line in path.read_text().splitlines()]
     return max(seconds, sum(json.loads(line)["seconds"] for line in lines))
-
-
-def table(rows: list[dict[str, str]]) -> str:
-    """Format the rows as a Markdown table."""
-    names = list(rows[0])
-    lines = [names, ["---"] * len(names), *([entry[name] for name in names] for entry in rows)]
-    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -36,11 +37,7 @@ def log(entry: dict[str, float], folder: Path, epoch: int) -> None:
 
 def save_curves(history: list[dict[str, float]], path: Path) -> None:
     """Plot the losses (left) and the validation figures (right) over the epochs."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(11, 4), layout="constrained")
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     _plot(left, history, "train_", "training loss")
     _plot(right, history, "val_", "validation")

@@ -14,6 +14,7 @@ from facetrack import topology
 from facetrack.errors import OutputError, SettingsError
 from facetrack.signals import FaceSignals, Observation, Profile, SignalOptions, measure, viewed_from_deg
 from facetrack.signals.eyes.openness import EyeMeter
+from facetrack.signals.observation import NOTHING
 from facetrack.types import Event, Floats, Signals
 from poses import pose
 
@@ -21,7 +22,7 @@ REST = np.random.default_rng(0).uniform(0, 300, (68, 2))
 
 
 def points(ear_right: float, ear_left: float) -> Floats:
-    """A face whose eyes are 40 px wide and have these aspect ratios."""
+    """Make a face whose eyes are 40 px wide and have these aspect ratios."""
     found = REST.copy()
     for indices, ear, x in ((topology.EAR_RIGHT, ear_right, 100.0), (topology.EAR_LEFT, ear_left, 200.0)):
         h = 40 * ear / 2
@@ -152,7 +153,7 @@ def test_glasses_with_a_closed_aspect_ratio_of_eleven_hundredths() -> None:
 def test_unknown_is_none(changes: dict[str, float], right: bool, left: bool) -> None:
     estimated = openness(EyeMeter(), seen(0.0, 0.3, 0.97, **changes))
     assert (estimated[0] is not None, estimated[1] is not None) == (right, left)
-    nothing = EyeMeter().update(Observation(0.0, points(0.3, 0.3), np.ones(68, np.float32)), Signals(), None)
+    nothing = EyeMeter().update(Observation(0.0, points(0.3, 0.3), np.ones(68, np.float32)), NOTHING, None)
     assert nothing == (None, None)
 
 
@@ -222,20 +223,20 @@ def test_bad_profiles_are_told(tmp_path: Path, text: str, words: str) -> None:
 
 
 def closing(t: float, start_s: float, duration_s: float) -> float:
-    """Openness of lids that pass half of their way at the start and duration_s later."""
+    """Return the openness of lids that pass half of their way at the start and duration_s later."""
     return 1.0 - max(0.0, min((t - start_s + 0.035) / 0.07, (start_s + duration_s + 0.06 - t) / 0.12, 1.0))
 
 
 def play(
     signals: FaceSignals, lids: Callable[[float], float], seconds: float, fps: int = 30, network: bool = True
 ) -> tuple[list[Signals], list[Event]]:
-    """A network that says more of lids than the points do: .35 open, .22 closed."""
+    """Play a network that says more of lids than the points do: aspect ratios of .35 open, .22 closed."""
     estimated, events = [], []
     for i in range(int(seconds * fps)):
         x = lids(i / fps)
         measured, ended = signals.update(seen(i / fps, 0.22 + 0.13 * x, 0.97 * x if network else None))
         estimated.append(measured)
-        events += ended
+        events += [event for event in ended if event.is_over]
     return estimated, events
 
 
@@ -250,22 +251,22 @@ def test_a_minute_of_one_face(fps: int, network: bool) -> None:
     signals = FaceSignals(track_id=3)
     estimated, events = play(signals, scene, 60, fps, network)
     eyes = [e for e in events if e.closing_speed_per_s is not None]
-    assert [e.kind for e in eyes] == ["blink"] * 10 + ["microsleep"]
+    assert [e.kind for e in eyes] == ["blink"] * 10 + ["long_closure", "microsleep"]
     assert all(e.track_id == 3 for e in events)
     assert eyes[-1].start_s == pytest.approx(40.0, abs=1 / fps)
     assert eyes[-1].end_s == pytest.approx(43.0, abs=1 / fps)
     last = estimated[-1]
-    assert last.blink_rate_per_min == pytest.approx(10.0, rel=0.01)
-    assert last.blink_duration_s == pytest.approx(0.2, abs=1 / fps)
-    assert last.perclos_60 == pytest.approx(3 / 60, abs=2 / fps / 60)
-    assert last.perclos_180 is None  # not a minute known yet
-    assert last.fatigue_parts is not None
-    assert last.fatigue_parts["microsleeps"] == pytest.approx(0.35)
-    assert last.fatigue == pytest.approx(sum(last.fatigue_parts.values()))
-    assert last.fatigue_level == "drowsy"  # .35 and, when it ended, 3 of 43 s: .35; then above .45
-    assert estimated[int(42 * fps)].eyes_closed_s == pytest.approx(2.0, abs=2 / fps)
-    assert estimated[0].eye_right_openness == pytest.approx(1.0, abs=0.05)
-    assert estimated[0].perclos_60 is None
+    assert last.eyes.blink_rate_per_min == pytest.approx(10.0, rel=0.01)
+    assert last.eyes.blink_duration_s == pytest.approx(0.2, abs=1 / fps)
+    assert last.perclos_p80_60s == pytest.approx(3 / 60, abs=2 / fps / 60)
+    assert last.perclos_p80_180s is None  # not a minute known yet
+    assert last.fatigue.parts is not None
+    assert last.fatigue.parts["microsleeps"] == pytest.approx(0.35)
+    assert last.fatigue.score == pytest.approx(sum(last.fatigue.parts.values()))
+    assert last.fatigue.level == "drowsy"  # .35 and, when it ended, 3 of 43 s: .35; then above .45
+    assert estimated[int(42 * fps)].eyes.closed_s == pytest.approx(2.0, abs=2 / fps)
+    assert estimated[0].eyes.right.openness == pytest.approx(1.0, abs=0.05)
+    assert estimated[0].perclos_p80_60s is None
 
 
 def test_reset_of_the_whole_equals_fresh() -> None:

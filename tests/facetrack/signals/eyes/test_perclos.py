@@ -13,14 +13,14 @@ from facetrack.signals import FatigueWeights
 from facetrack.signals.eyes.blink_rate import BlinkRate
 from facetrack.signals.eyes.perclos import Perclos
 from facetrack.signals.fatigue import Fatigue
-from facetrack.types import Event
+from facetrack.types import Event, FatigueSignals
 from places import REPOSITORY
 
 RATES = (10, 15, 30, 60)
 
 
 def share(fps: float, seconds: float, openness: Callable[[float], float | None], closed_below: float = 0.2) -> list:
-    """What a window of 60 s says at each frame."""
+    """Return the share in a window of 60 s at each frame."""
     perclos = Perclos(closed_below, (60.0,))
     return [perclos.update(i / fps, x := openness(i / fps), x)[0] for i in range(1 + int(seconds * fps))]
 
@@ -111,7 +111,7 @@ def test_one_eye_is_enough_and_a_wink_is_none() -> None:
 
 
 def blink(end_s: float, duration_s: float = 0.2, kind: str = "blink") -> Event:
-    return Event(kind, 1, end_s - duration_s, end_s)
+    return Event.completed(kind, 1, end_s - duration_s, end_s)
 
 
 def test_blink_rate_and_duration() -> None:
@@ -151,19 +151,19 @@ def test_reset_equals_fresh() -> None:
     assert all(perclos.update(i / 10, x := float(i % 20 > 9), x) == other.update(i / 10, x, x) for i in range(700))
 
 
-def tired(perclos: float | None, events: list[Event] | None = None, time_s: float = 200.0) -> object:
+def tired(perclos: float | None, events: list[Event] | None = None, time_s: float = 200.0) -> FatigueSignals:
     return Fatigue(FatigueWeights.load()).update(time_s, perclos, events or [])
 
 
 def test_fatigue_by_hand() -> None:
     # The default file: perclos .75 at .15, microsleeps .7 at 2, long blinks .3 from .25 to .5 s, yawns .25 at 3,
     # nodding off .25 at 2.
-    assert tired(None) is None
+    assert tired(None) == FatigueSignals()
     found = tired(0.03)
-    assert (found.value, found.level) == (pytest.approx(0.15), "alert")
+    assert (found.score, found.level) == (pytest.approx(0.15), "alert")
     assert found.parts == pytest.approx({"perclos": 0.15, "microsleeps": 0, "long_blinks": 0, "yawns": 0, "nods": 0})
-    assert (tired(0.08).value, tired(0.08).level) == (pytest.approx(0.4), "tired")
-    assert (tired(0.125).value, tired(0.125).level) == (pytest.approx(0.625), "drowsy")
+    assert (tired(0.08).score, tired(0.08).level) == (pytest.approx(0.4), "tired")
+    assert (tired(0.125).score, tired(0.125).level) == (pytest.approx(0.625), "drowsy")
     assert tired(0.9).parts["perclos"] == pytest.approx(0.75)
     events = [
         blink(150.0, 1.5, "microsleep"),
@@ -175,14 +175,14 @@ def test_fatigue_by_hand() -> None:
     parts = {"perclos": 0.15, "microsleeps": 0.35, "long_blinks": 0.3, "yawns": 0.5 / 3, "nods": 0.125}
     # Together 1.091667: each is cut by that.
     assert found.parts == pytest.approx({name: part / 1.0916667 for name, part in parts.items()})
-    assert (found.value, found.level) == (pytest.approx(1.0), "drowsy")
+    assert (found.score, found.level) == (pytest.approx(1.0), "drowsy")
 
 
 def test_fatigue_forgets() -> None:
     fatigue = Fatigue(FatigueWeights.load())
-    assert fatigue.update(10.0, 0.0, [blink(10.0, 1.5, "microsleep")]).value == pytest.approx(0.35)
-    assert fatigue.update(189.0, 0.0, []).value == pytest.approx(0.35)
-    assert fatigue.update(191.0, 0.0, []).value == 0.0
+    assert fatigue.update(10.0, 0.0, [blink(10.0, 1.5, "microsleep")]).score == pytest.approx(0.35)
+    assert fatigue.update(189.0, 0.0, []).score == pytest.approx(0.35)
+    assert fatigue.update(191.0, 0.0, []).score == 0.0
 
 
 def test_levels_do_not_flicker() -> None:
@@ -201,8 +201,7 @@ def test_weights_can_be_replaced(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(DEFAULT.replace("weight = 0.75", "weight = 0.1"))
     found = Fatigue(FatigueWeights.load(path)).update(0.0, 0.15, [])
-    assert found is not None
-    assert found.value == pytest.approx(0.1)
+    assert found.score == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(

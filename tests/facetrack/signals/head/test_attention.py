@@ -18,12 +18,12 @@ def away_during(*spans, yaw=35.0):
 
 
 def run(times, where, options=None):
-    """(readings, events) of a gaze."""
+    """Return the readings of a gaze, and each event that ended with the time of its report."""
     machine, readings, events = Attention(1, options), [], []
     for t in times:
         reading, ended = machine.update(t, where(t))
         readings.append(reading)
-        events += [(event, t) for event in ended]
+        events += [(event, t) for event in ended if event.is_over]
     return readings, events
 
 
@@ -51,7 +51,9 @@ def test_a_long_glance(fps, seed, seconds, alarms):
     assert len(distractions) == alarms
     for event, line_s in distractions:
         assert event.start_s == glance.start_s
-        assert event.end_s == line_s == pytest.approx(8.0, abs=3.2 / fps)
+        assert event.since_s == pytest.approx(8.0, abs=3.2 / fps)
+        assert event.end_s == glance.end_s
+        assert line_s == pytest.approx(event.end_s + 2.0, abs=3.2 / fps)  # it has to be looked back for so long
     # Distracted from the alarm until 2 s on the target: 8.0 to 10.1.
     on = [t for t, reading in zip(times, readings, strict=True) if reading.distracted]
     if alarms:
@@ -67,7 +69,8 @@ def test_ten_seconds_in_thirty_by_five_glances(fps):
     _, events = run(frames(40, fps), away_during(*spans))
     (event,) = kinds(events, "distraction")
     assert event.start_s == pytest.approx(5.0, abs=1 / fps)
-    assert event.end_s == pytest.approx(26.8, abs=6 / fps)
+    assert event.since_s == pytest.approx(26.8, abs=6 / fps)
+    assert event.end_s == pytest.approx(27.05, abs=1 / fps)
     assert len(kinds(events, "glance_away")) == 5
 
 
@@ -90,29 +93,30 @@ def test_share_of_the_known_part_of_the_last_minute():
 
     for fps in (15, 60):
         readings, _ = run(frames(90, fps), where)
-        assert readings[-1].attention == pytest.approx(35 / 50, abs=0.2 / fps)
-        assert readings[fps * 2].attention is None  # 2 s are too few to tell
-        assert readings[fps * 4].attention == pytest.approx(1.0)
+        assert readings[-1].share == pytest.approx(35 / 50, abs=0.2 / fps)
+        assert readings[fps * 2].share is None  # 2 s are too few to tell
+        assert readings[fps * 4].share == pytest.approx(1.0)
         unknown = readings[fps * 65]
         assert (unknown.on_target, unknown.distracted) == (None, None)
-        assert unknown.attention == pytest.approx(40 / 55, abs=0.2 / fps)  # 5 to 65: 55 s known, 15 away
+        assert unknown.share == pytest.approx(40 / 55, abs=0.2 / fps)  # 5 to 65: 55 s known, 15 away
 
 
-def test_a_glance_into_the_unknown_is_dropped():
+def test_a_glance_into_the_unknown_ends_there():
     def where(t):
         return None if 7 <= t < 8 else away_during((5.0, 10.0))(t)
 
     _, events = run(frames(15, 30), where)
     # From 5 to 7 it was away, then unknown; what was seen from 8 to 10 is a glance of its own, and none is 3 s long.
-    assert [(round(e.start_s, 1), round(e.end_s, 1)) for e, _ in events] == [(8.0, 10.0)]
+    assert [(round(e.start_s, 1), round(e.end_s, 1)) for e, _ in events] == [(5.0, 7.0), (8.0, 10.0)]
     lost = [t for t in frames(15, 30) if not 7 <= t < 8]
-    assert [(round(e.start_s, 1), round(e.end_s, 1)) for e, _ in run(lost, where)[1]] == [(8.0, 10.0)]
+    assert [(round(e.start_s, 1), round(e.end_s, 1)) for e, _ in run(lost, where)[1]] == [(5.0, 7.0), (8.0, 10.0)]
 
 
 def test_a_face_lost_for_long_ends_the_distraction():
     seen = [t for t in frames(80, 30) if not 9 < t < 60]
     readings, events = run(seen, away_during((5.0, 9.0)))
-    assert len(kinds(events, "distraction")) == 1
+    (event,) = kinds(events, "distraction")
+    assert event.end_s == pytest.approx(9.0)
     assert readings[-1].distracted is False
     assert readings[seen.index(next(t for t in seen if t > 60))].distracted is False
 

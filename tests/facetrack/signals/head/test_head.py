@@ -18,7 +18,7 @@ def rotation(yaw=0.0, pitch=0.0, roll=0.0):
 
 
 def pose(turn):
-    """A pose of that rotation; its angles by SciPy's own decomposition."""
+    """Make a pose of that rotation; its angles by SciPy's own decomposition."""
     yaw, pitch, roll = turn.as_euler("YXZ", degrees=True)
     return Pose(turn.as_matrix(), np.array([0.0, 0.0, 600.0]), -yaw, -pitch, roll)
 
@@ -103,7 +103,7 @@ def test_gaze_is_the_heads():
 
 
 def gestures(times, yaw=lambda t: 0.0, pitch=lambda t: 0.0, noise=0.2, seed=0):
-    """Events of a head that moves so, the pose trembling by `noise` (standard deviation) degrees."""
+    """Events of a head that moves so, the pose jitter by `noise` (standard deviation) degrees."""
     machine, rng = Gestures(1), np.random.default_rng(seed)
     return [
         event
@@ -147,7 +147,7 @@ def test_what_is_no_gesture(fps, yaw, pitch):
 
 
 @pytest.mark.parametrize("fps", [30, 60, 120])
-def test_a_trembling_head_does_not_nod(fps):
+def test_a_jitter_head_does_not_nod(fps):
     assert not gestures(np.arange(0, 6, 1 / fps), pitch=wave(7.0, 8, 10))
 
 

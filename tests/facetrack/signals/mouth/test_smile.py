@@ -1,26 +1,33 @@
 """Smiles and their eye part on constructed readings."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
 from facetrack.signals.mouth.smile import Smiles
 
 
+class Reading(NamedTuple):
+    smiling: bool | None
+    eyes: float | None
+
+
 def run(times, smile, eyes=lambda t: 1.0, **levels):
     machine, readings, events = Smiles(1, **levels), [], []
     for t in times:
-        reading, ended = machine.update(t, smile(t), eyes(t), eyes(t))
-        readings.append(reading)
-        events += ended
+        *reading, found = machine.update(t, smile(t), eyes(t), eyes(t))
+        readings.append(Reading(*reading))
+        events += [event for event in found if event.is_over]
     return machine, readings, events
 
 
 def held(smile, *eyes, **levels):
-    """The reading after .5 s of it."""
+    """Return the reading after .5 s of it."""
     machine = Smiles(1, **levels)
     for i in range(6):
-        reading, _ = machine.update(i / 10, smile, *eyes)
-    return reading
+        *reading, _ = machine.update(i / 10, smile, *eyes)
+    return Reading(*reading)
 
 
 def bump(t, low=0.1, high=0.9, start=5.0, end=8.0):
@@ -90,9 +97,11 @@ def test_twitches_flicker_gaps_and_unknowns_are_no_smiles():
     assert not run(times, lambda t: 0.9 if 5 <= t < 5.2 else 0.1)[2]
     assert len(run(times, lambda t: bump(t) + 0.1 * np.sin(40 * t))[2]) == 1
     _, readings, events = run(times, lambda t: None if 6 <= t < 6.1 else bump(t))
-    assert [round(event.start_s, 1) for event in events] == [6.1]  # what was before is dropped
+    # It was known to last until the mouth was hidden; what is seen after that is another one.
+    assert [(round(e.start_s, 1), round(e.end_s, 1)) for e in events] == [(5.3, 6.0), (6.1, 7.8)]
     assert {r.smiling for t, r in zip(times, readings, strict=True) if 6 <= t < 6.1} == {None}
-    assert len(run([t for t in times if not 7.0 < t < 9.0], bump)[2]) == 0
+    (lost,) = run([t for t in times if not 7.0 < t < 9.0], bump)[2]
+    assert lost.end_s == pytest.approx(7.0)  # when it was last seen
 
 
 def test_reset_equals_fresh():

@@ -6,28 +6,28 @@ import numpy as np
 import pytest
 
 from facetrack.signals.windows.fading_quantile import FadingQuantile
-from facetrack.signals.windows.observed_time import ShareWindow, Steps
+from facetrack.signals.windows.observed_time import GapTimer, TimeWeightedWindow
 from facetrack.signals.windows.reversals import Reversals
 
 
 def test_steps_know_gaps():
-    steps = Steps()
-    assert [steps.step(t) for t in (1.0, 1.25, 1.55, 1.65)] == [None, 0.25, None, pytest.approx(0.1)]
-    steps.reset()
-    assert steps.step(1.7) is None
+    timer = GapTimer()
+    assert [timer.step(t) for t in (1.0, 1.25, 1.55, 1.65)] == [None, 0.25, None, pytest.approx(0.1)]
+    timer.reset()
+    assert timer.step(1.7) is None
 
 
 def test_share_window_counts_parts_of_spans():
-    window = ShareWindow(10.0)
+    window = TimeWeightedWindow(10.0)
     window.add(0.0, 4.0, True)
     window.add(4.0, 6.0, False)
     window.add(8.0, 11.0, True)  # 6 to 8 is unknown
     window.advance(11.0)  # what lies before 1 is out: 3 + 3 of the kind, 2 not
-    assert (window.kind_s, window.known_s, window.first_s) == (pytest.approx(6), pytest.approx(8), 1.0)
+    assert (window.true_s, window.known_s, window.first_s) == (pytest.approx(6), pytest.approx(8), 1.0)
     window.advance(15.0)  # from 5 on
-    assert (window.kind_s, window.known_s, window.first_s) == (pytest.approx(3), pytest.approx(4), 8.0)
+    assert (window.true_s, window.known_s, window.first_s) == (pytest.approx(3), pytest.approx(4), 8.0)
     window.advance(30.0)
-    assert (window.kind_s, window.known_s, window.first_s) == (0.0, 0.0, None)
+    assert (window.true_s, window.known_s, window.first_s) == (0.0, 0.0, None)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])

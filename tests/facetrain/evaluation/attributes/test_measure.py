@@ -16,7 +16,7 @@ from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox
 from facetrack.modelfile import ATTRIBUTES, bundled_path
 from facetrack.sinks import VideoSink
-from facetrack.types import Event, Signals
+from facetrack.types import Event
 from facetrain.evaluation.attributes import measure, talking
 from facetrain.evaluation.attributes import report as heads_report
 from facetrain.evaluation.attributes.head_angles import AngleErrors, constant_offset, geodesic_deg, to_image_frame
@@ -26,6 +26,7 @@ from facetrain.evaluation.attributes.talking import Talk
 from facetrain.metrics.binary import BinaryMetrics, bootstrap_interval, reliability_diagram, roc
 from facetrain.synth.rendering.head_model import load_head_model
 from facetrain.synth.rendering.render import Renderer
+from made_signals import signals_with
 from places import HEAD_MODEL
 
 
@@ -170,8 +171,16 @@ def test_yawns_of_a_tracked_clip_are_counted(tmp_path):
 
         def update(self, frame):
             frames.append(frame)
-            self.events = (Event("yawn", 1, 0.0, 0.5), Event("speech", 1, 0.0, 0.5)) if len(frames) == 6 else ()
-            return [SimpleNamespace(signals=Signals(speaking=len(frames) > 5, mouth_opening=len(frames) / 10))]
+            self.events = (
+                (Event.completed("yawn", 1, 0.0, 0.5), Event.completed("speech", 1, 0.0, 0.5))
+                if len(frames) == 6
+                else ()
+            )
+            return [
+                SimpleNamespace(
+                    signals=signals_with(mouth_speaking=len(frames) > 5, mouth_aspect_ratio=len(frames) / 10)
+                )
+            ]
 
     talk = talking.tracked_talk(Tracker(), [tmp_path / "a.mp4"], 0.95)
     assert (talk.yawns, talk.speaking, talk.widest) == (1, 0.5, 1.0)
@@ -200,7 +209,7 @@ def test_the_report_holds_every_figure(tmp_path):
         [HeldOutSet("genki4k", 20, 4, "a hash", 1)], [smile], {"rendered heads, all": [angles]},
         {"by hand": np.array([0.0, 17.0, 0.0])}, [Talk("minute", 0, 60.0, 0.8, 0.5, 1)], ["A note."],
     )  # fmt: skip
-    heads_report.save(result, tmp_path, "net", "facetrack eval heads net")
+    heads_report.report(result, "net").save(tmp_path)
     report = (tmp_path / "report.md").read_text()
     assert "| smile | genki4k test | 4 | 2 | 100.0 | 100.0 - 100.0 | 1.000 | 1.000 | 1.000 | 1.000 | 0.275 |" in report
     assert "+0.0 / +17.0 / +0.0" in report

@@ -108,7 +108,7 @@ def test_expressions_by_hand(tmp_path, channels):
     assert evaluation.figures["expression_accuracy"] == 0.75
     assert evaluation.figures[f"expression_f1_{first}"] == pytest.approx(2 / 3)
     assert evaluation.figures["expression_macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
-    evaluate_network.save(evaluation, tmp_path / "out", "known", "mine", "facetrack eval")
+    evaluate_network.report(evaluation, "known", "mine").save(tmp_path / "out")
     assert cv2.imread(str(tmp_path / "out" / "confusion_expression.png")) is not None
     assert "confusion_expression.png" in (tmp_path / "out" / "report.md").read_text()
 

@@ -20,16 +20,17 @@ from facetrain.evaluation.signals.eyelid_clips import Lids
 from facetrain.evaluation.signals.followed_clips import SUBSAMPLINGS, PredictedEvent, Series, TrackedClip, track_frames
 from facetrain.evaluation.signals.lid_events import event_agreement, score_people, total
 from facetrain.metrics.events import Counts, counts, match
+from made_signals import signals_with
 
 FPS = 10.0
-OPEN = Signals(eye_right_openness=0.9, eye_left_openness=0.8)
-SHUT = Signals(eye_right_openness=0.1, eye_left_openness=0.2)
+OPEN = signals_with(eyes_right_openness=0.9, eyes_left_openness=0.8)
+SHUT = signals_with(eyes_right_openness=0.1, eyes_left_openness=0.2)
 HEADER = "video,fps,frames,person,kind,first_frame,last_frame,onset_frame,end_frame,sure,note\n"
 BLANK = Landmarks(np.zeros((68, 2), np.float32), np.ones(68, np.float32))
 
 
 def predicted(kind, first, last):
-    return PredictedEvent(kind, first, last, Event(kind, 1, first / FPS, last / FPS))
+    return PredictedEvent(kind, first, last, Event.completed(kind, 1, first / FPS, last / FPS))
 
 
 def clip_of(*labels, frames=100):
@@ -100,7 +101,7 @@ def test_unsure_and_partial_labels_are_ignored():
 
 def test_a_wink_or_a_long_closure_predicted_as_a_blink_is_missed_and_false():
     clip = clip_of(blink(10, 14, kind="wink_left"), blink(40, 49, kind="long"), blink(70, 90, kind="long"))
-    events = [predicted("blink", 10, 14), predicted("microsleep", 41, 50), predicted("wink_right", 60, 64)]
+    events = [predicted("blink", 10, 14), predicted("long_closure", 41, 50), predicted("wink_right", 60, 64)]
     (score,) = score_people(tracked_clip(clip, events, dict.fromkeys((11, 12), SHUT)))
     by_kind = {kind: (c.true, c.missed, c.false) for kind, c in score.counts.items()}
     assert by_kind == {"blink": (0, 0, 1), "long": (1, 1, 0), "wink_right": (0, 0, 1), "wink_left": (0, 1, 0)}
@@ -111,7 +112,7 @@ def test_a_wink_or_a_long_closure_predicted_as_a_blink_is_missed_and_false():
 
 
 def test_an_occluded_eye_is_reported_as_unknown():
-    occluded = {index: Signals(eye_right_openness=0.4) for index in (10, 11)}
+    occluded = {index: signals_with(eyes_right_openness=0.4) for index in (10, 11)}
     (score,) = score_people(tracked_clip(clip_of(blink(10, 12)), (), occluded))
     assert score.findings[0].why == "nothing predicted; right down to 0.40, left down to 0.80 (unknown in 2 of 3)"
 
@@ -142,7 +143,9 @@ def test_dropped_frames():
 def test_an_event_has_the_frames_that_lie_inside_it():
     """At 10 fps .16 to .52 s contains frames 2 to 5; .20 s is frame 2; .61 to .69 s contains none and becomes 7."""
     times = np.arange(20) / FPS
-    spans = [PredictedEvent.at(Event("blink", 1, *at), times) for at in ((0.16, 0.52), (0.2, 0.5), (0.61, 0.69))]
+    spans = [
+        PredictedEvent.at(Event.completed("blink", 1, *at), times) for at in ((0.16, 0.52), (0.2, 0.5), (0.61, 0.69))
+    ]
     assert [(span.first, span.last) for span in spans] == [(2, 5), (2, 5), (7, 7)]
 
 
@@ -173,7 +176,10 @@ def test_tracks_are_assigned_to_persons_by_position():
         left = face_at(1, 60 if index == 0 else 20) if index < 3 else face_at(3, 30)
         return [left, face_at(2, 80)]
 
-    ended = {2: (Event("blink", 1, 0.1, 0.2),), 5: (Event("blink", 2, 0.3, 0.4), Event("yawn", 3, 0.3, 0.5))}
+    ended = {
+        2: (Event.completed("blink", 1, 0.1, 0.2),),
+        5: (Event.completed("blink", 2, 0.3, 0.4), Event.completed("yawn", 3, 0.3, 0.5)),
+    }
     used = np.array([1, 1, 1, 1, 0, 1], bool)
     tracked = track_frames(Scripted(faces, ended), clip, iter(frames), used)
     assert {p: [(e.kind, e.first) for e in s.events] for p, s in tracked.persons.items()} == {
@@ -181,7 +187,7 @@ def test_tracks_are_assigned_to_persons_by_position():
     }  # fmt: skip
     assert sorted(tracked.persons["left"].signals) == [0, 1, 2, 3, 5]
     assert tracked.seconds("left") == pytest.approx(0.5)
-    assert tracked.seconds("left", lambda signals: signals.eye_left_openness is None) == 0
+    assert tracked.seconds("left", lambda signals: signals.eyes.left.openness is None) == 0
     with pytest.raises(DataError, match="has 6 frames, its labels 7"):
         track_frames(Scripted(faces, {}), replace(clip, frames=7), iter(frames), np.ones(7, bool))
 
@@ -226,7 +232,7 @@ def test_spans_are_counted_except_their_edges():
     is no edge: 93-99 inside.
     """
     clip = clip_of(blink(20, 39, kind="smile"), blink(60, 69, sure=False, kind="smile"), blink(90, 99, kind="smile"))
-    signals = {index: Signals(smiling=30 <= index < 50) for index in range(100)} | {0: Signals()}
+    signals = {index: signals_with(smile_smiling=30 <= index < 50) for index in range(100)} | {0: Signals()}
     score = labelled_spans.span_score(tracked_clip(clip, (), signals), "1", "smile")
     assert (score.inside, score.predicted_inside) == (14 + 7, 7)
     outside = 100 - 1 - 26 - 16 - 13
@@ -247,7 +253,8 @@ def test_yawns_gestures_and_glances_are_listed_with_overlapping_labels():
 def test_fatigue_over_clips_in_sequence():
     """Two clips of 60 s: awake, then eyes closed for 40 s: 2/3 of the last minute, far above any level."""
     clip = clip_of(frames=600)
-    asleep = tracked_clip(clip, [predicted("microsleep", 100, 500)], dict.fromkeys(range(100, 501), SHUT))
+    slept = [predicted("long_closure", 100, 500), predicted("microsleep", 100, 500)]
+    asleep = tracked_clip(clip, slept, dict.fromkeys(range(100, 501), SHUT))
     score = labelled_spans.fatigue([tracked_clip(clip), asleep])
     assert score.seconds == pytest.approx(2 * 59.9)
     assert score.entered == {"tired": 1, "drowsy": 1}
@@ -260,7 +267,7 @@ def test_fatigue_over_clips_in_sequence():
 
 
 def lid_event(kind, start_s, end_s):
-    return Event(kind, 1, start_s, end_s, 0.9, 5.0)
+    return Event.completed(kind, 1, start_s, end_s, 0.9, 5.0)
 
 
 def test_rendered_lids_are_scored_at_half_closure():
@@ -272,7 +279,7 @@ def test_rendered_lids_are_scored_at_half_closure():
     assert true[0].span_s() == pytest.approx((0.96, 1.18))
     assert true[0].span_s(0.7) == pytest.approx((0.976, 1.148))
     events = [lid_event("blink", 0.97, 1.22), lid_event("wink_left", 2.0, 2.1), lid_event("blink", 3.0, 3.1)]
-    figures = eyelid_clips.score(true, [*events, Event("nod", 1, 4.0, 4.5)], 30.0).figures()
+    figures = eyelid_clips.score(true, [*events, Event.completed("nod", 1, 4.0, 4.5)], 30.0).figures()
     assert [figures[name] for name in ("true", "missed", "false")] == [1, 1, 2]
     assert figures["f1"] == pytest.approx(2 / 5)
     errors = [figures[f"{name}_error"] for name in ("duration", "onset", "duration_70")]
@@ -299,7 +306,7 @@ def test_the_report_names_every_miss(tmp_path):
     eyelids = [eyelid_clips.score([], [], 30.0)]
     listed = labelled_spans.listed(tracked)
     result = measure.SignalsResult([tracked], scores, subsampled, spans, listed, fatigue, eyelids)
-    signals_report.save(result, tmp_path / "new", "facetrack eval signals")
+    signals_report.report(result).save(tmp_path / "new")
     report = (tmp_path / "new" / "report.md").read_text()
     assert "| a | missed | blink | 30-33 |" in report
     assert "| a | false | blink | 80-82 |" in report

@@ -171,7 +171,7 @@ def test_the_whole_measurement_on_a_tracker_of_known_delay(tmp_path):
     rows = measure.table(traces, [late])
     assert rows["late"]["lag, 30 deg/s"] == pytest.approx(2e3 / FPS, abs=1.0)
     assert rows["late"]["missed"] == 1
-    measure.save(rows, traces, tmp_path, "facetrack eval jitter")
+    measure.report(rows, traces).save(tmp_path)
     assert "67 ms" in (tmp_path / "report.md").read_text()
     assert json.loads((tmp_path / "figures.json").read_text())["late"]["missed"] == 1
     assert cv2.imread(str(tmp_path / "trajectories.png")).shape[1] > 500

@@ -81,11 +81,12 @@ MOTIONS = [Motion(1.0, 30.0, 0.074, 300, 0, 1, 2.5), Motion(6.0, 30.0, 0.45, 200
 
 
 def test_the_report_has_a_row_for_each_speed(tmp_path):
-    assert fast_motion.rows(MOTIONS) == [
+    report = fast_motion.report(MOTIONS)
+    assert report.tables[0].rows == [
         ["1", "7", "300", "0", "0.0", "1", "2.50"],
         ["6", "45", "200", "200", "100.0", "0", "-"],
     ]
-    fast_motion.save(MOTIONS, tmp_path, "facetrack eval motion")
+    report.save(tmp_path)
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert [(f["speed"], f["lost"], f["nme"]) for f in figures] == [(1.0, 0, 2.5), (6.0, 200, None)]
     assert "| 6 | 45 | 200 | 200 | 100.0 | 0 | - |" in (tmp_path / "report.md").read_text()

@@ -125,7 +125,7 @@ def test_another_clip_s_ground_truth_is_refused():
 def test_the_report_lists_the_errors(tmp_path):
     truth, faces = hand_made()
     frames = [Frame(np.zeros((48, 64, 3), np.uint8), i / FPS, i) for i in range(6)]
-    report.save(score(truth, faces), faces, truth, frames, tmp_path, "clip.mp4", "facetrack eval")
+    report.report(score(truth, faces), faces, truth, frames, "clip.mp4").save(tmp_path)
     assert "person 1: ID 1 became 3" in (tmp_path / "report.md").read_text()
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["scenes"]["one"]["misses"] == 2
@@ -152,8 +152,9 @@ def test_timings_are_relative_to_one_face(tmp_path):
     """3 ms with one face and 7 ms with three are 1 ms + 2 ms per face."""
     timings = [timing.Timing(1, 1.0, 3.0, 4.0), timing.Timing(3, 2.5, 7.0, 8.0)]
     assert timing.slope_ms(timings) == pytest.approx((1.0, 2.0))
-    assert timing.rows(timings)[1] == ["3", "2.5", "7.00", "8.00", "2.33", "2.00"]
-    timing.save(timings, tmp_path, "facetrack eval crowd")
+    report = timing.report(timings)
+    assert report.tables[0].rows[1] == ["3", "2.5", "7.00", "8.00", "2.33", "2.00"]
+    report.save(tmp_path)
     assert cv2.imread(str(tmp_path / "frame_time.png")) is not None
 
 

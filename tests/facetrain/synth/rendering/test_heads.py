@@ -65,7 +65,7 @@ def test_angles_are_those_that_pose_estimates(renderer, angles):
         pose = head_pose(head.points, CAMERA.size)
         np.testing.assert_allclose((pose.yaw_deg, pose.pitch_deg, pose.roll_deg), angles, atol=3 if seed == 0 else 7)
         if seed == 0:
-            np.testing.assert_allclose(pose.translation, (0, 0, 500), atol=8)  # mm; a larger head counts as nearer
+            np.testing.assert_allclose(pose.translation_mm, (0, 0, 500), atol=8)  # mm; a larger head counts as nearer
 
 
 def test_points_lie_on_the_lips_where_annotators_place_them(renderer):

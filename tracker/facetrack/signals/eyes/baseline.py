@@ -17,7 +17,7 @@ glasses (closed .11: irlume#377); each person's own after a few blinks."""
 CLOSED_SHARE_RANGE = (0.2, 0.8)
 """Past .8 what is left between open and closed is the points' own noise."""
 HEAD_OPEN = 0.95
-"""What the network says of an open eye."""
+"""Network's reading of an open eye."""
 HEAD_OPEN_RANGE = (0.5, 1.0)
 """Under one half it says that the eye is closed: no such reading becomes an open eye's."""
 
@@ -52,13 +52,13 @@ class OpenLevel:
         self.reset()
 
     def reset(self) -> None:
-        """As new."""
+        """Equal to a new one."""
         self._seen.reset()
         self._highest = 0.0 if self._profile is None else self._profile
         self.value = self._bounded(self._prior)
 
     def add(self, value: float, seconds: float) -> None:
-        """What an eye that is taken to be open showed for so long."""
+        """Take what an eye that counts as open showed for so long."""
         if not self._seen.add(value, seconds) or (seen := self._seen.value) is None:
             return
         known_s = self._seen.known_s
@@ -73,12 +73,12 @@ class OpenLevel:
 
 
 class EyeLevels:
-    """Of one eye: what open and closed look like in its aspect ratio and in the network's reading."""
+    """Levels of one eye: open and closed, in its aspect ratio and in the network's reading."""
 
     def __init__(
         self, ear_open: float | None = None, ear_closed: float | None = None, head_open: float | None = None
     ) -> None:
-        """From a profile; None for what it does not say."""
+        """Start from a profile's levels; None for those that it does not have."""
         self._ear = OpenLevel(EAR_OPEN, EAR_OPEN_RANGE, ear_open)
         self._head = OpenLevel(HEAD_OPEN, HEAD_OPEN_RANGE, head_open)
         self._shares: deque[float] = deque(maxlen=MAX_CLOSURES)
@@ -88,7 +88,7 @@ class EyeLevels:
         self.reset()
 
     def reset(self) -> None:
-        """As new."""
+        """Equal to a new one."""
         self._ear.reset()
         self._head.reset()
         self._shares.clear()
@@ -107,8 +107,11 @@ class EyeLevels:
         return self._head.value
 
     def saw(self, ear: float | None, head: float | None, seconds: float) -> None:
-        """Readings that lasted so long, the head held straight. A network's reading of under one half says that the eye
-        is closed: it teaches nothing of open ones, nor does the aspect ratio beside it."""
+        """Take readings that lasted so long, the head held straight.
+
+        A network's reading of under one half says that the eye is closed: it teaches nothing of open ones, nor does
+        the aspect ratio beside it.
+        """
         if head is not None:
             if head < HEAD_OPEN_RANGE[0]:
                 return
@@ -117,7 +120,7 @@ class EyeLevels:
             self._ear.add(ear, seconds)
 
     def closed(self, ear: float) -> None:
-        """The least aspect ratio of a closure that was one."""
+        """Take the least aspect ratio of a closure."""
         low, high = CLOSED_SHARE_RANGE
         self._shares.append(max(low, min(high, ear / self.ear_open)))
         self._closed_share = median([*self._prior, *self._shares])

@@ -1,4 +1,4 @@
-"""How often and for how long somebody blinks."""
+"""Blink rate and mean blink duration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from facetrack.signals.eyes.perclos import KNOWN_SHARE
-from facetrack.signals.windows.observed_time import ShareWindow, Steps
+from facetrack.signals.windows.observed_time import GapTimer, TimeWeightedWindow
 from facetrack.types import Event
 
 WINDOW_S = 60.0
@@ -19,29 +19,32 @@ class BlinkRate:
     """
 
     def __init__(self) -> None:
-        self._window = ShareWindow(WINDOW_S)
-        self._steps = Steps()
-        self._blinks: deque[Event] = deque()
+        self._window = TimeWeightedWindow(WINDOW_S)
+        self._gap_timer = GapTimer()
+        self._blinks: deque[tuple[float, float]] = deque()  # end, duration, s
         self.reset()
 
     def reset(self) -> None:
-        """As new."""
+        """Equal to a new one."""
         self._window.reset()
-        self._steps.reset()
+        self._gap_timer.reset()
         self._blinks.clear()
 
-    def update(self, time_s: float, known: bool, ended: Iterable[Event]) -> tuple[float | None, float | None]:
-        """The next frame: whether an eye's openness is known, and what has ended -> (rate per min, mean duration)."""
+    def update(self, time_s: float, known: bool, events: Iterable[Event]) -> tuple[float | None, float | None]:
+        """Follow the next frame -> (blinks per minute, their mean duration in s).
+
+        known: whether an eye's openness is. events: what began or ended with the frame.
+        """
         if not known:
-            self._steps.reset()
-        elif (step_s := self._steps.step(time_s)) is not None:
+            self._gap_timer.reset()
+        elif (step_s := self._gap_timer.step(time_s)) is not None:
             self._window.add(time_s - step_s, time_s, False)
         self._window.advance(time_s)
-        self._blinks.extend(event for event in ended if event.kind == "blink")
-        while self._blinks and self._blinks[0].end_s <= time_s - WINDOW_S:
+        self._blinks.extend((e.end_s, e.duration_s) for e in events if e.kind == "blink" and e.end_s is not None)
+        while self._blinks and self._blinks[0][0] <= time_s - WINDOW_S:
             self._blinks.popleft()
         count, known_s = len(self._blinks), self._window.known_s
         if known_s < KNOWN_SHARE * WINDOW_S - 1e-6:
             return None, None
-        duration_s = sum(event.end_s - event.start_s for event in self._blinks) / count if count else None
+        duration_s = sum(length_s for _, length_s in self._blinks) / count if count else None
         return 60.0 * count / known_s, duration_s

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 Pair = tuple[float | None, float | None]
-"""Of the person's (right, left) eye; None where unknown."""
+"""Values of the person's (right, left) eye; None where unknown."""
 Trace = Sequence[tuple[float, float]]
 """(time_s, openness 0..1), in order."""
 
@@ -18,8 +18,10 @@ enough that the lids' slow last bit does not either."""
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """start_s, end_s: when the lids passed half of their way, down and up again, which is how a blink's duration is
-    taken (Caffier, Erdmann and Ullsperger, Eur. J. Appl. Physiol. 89, 2003; straight lines between frames). Of the
+    """Measures of one closure.
+
+    start_s, end_s: when the lids passed half of their way, down and up again, which is how a blink's duration is taken
+        (Caffier, Erdmann and Ullsperger, Eur. J. Appl. Physiol. 89, 2003; straight lines between frames). Of the
         openness as it is read, that is: half of it is where rendered lids are some 83 % closed (`facetrack eval
         signals`: .90 is read when they are half closed, .73 at 70 %, .26 at 90 %), so durations are some 70 ms shorter
         than between half and half of the lids' own way, 25 ms shorter than of lids 70 % closed.
@@ -43,10 +45,10 @@ class Measures:
 
 
 def measures(before: Trace, during: Trace, level: float) -> Measures | None:
-    """A closure's measures from what led into it, without a gap, and its own frames, up to the one that shows the eye
-    open again.
+    """Measure a closure; None where its start was not seen.
 
-    level: openness before the closing. None where the start was not seen.
+    before: what led into it, without a gap. during: its own frames, up to the one that shows the eye open again.
+    level: openness before the closing.
     """
     shut = min(x for _, x in during)
     amplitude = level - shut
@@ -72,12 +74,12 @@ def time_below(trace: Trace, threshold: float) -> float:
 
 
 def _passed(trace: Trace, index: int, threshold: float) -> float | None:
-    """When the series last fell through a threshold on its way to the value at index; None if that was not seen."""
+    """Return when the series last fell through a threshold on its way to the value at index; None if not seen."""
     while index >= 0 and trace[index][1] <= threshold:
         index -= 1
     return None if index < 0 else _between(trace[index], trace[index + 1], threshold)
 
 
 def _between(a: tuple[float, float], b: tuple[float, float], threshold: float) -> float:
-    """When the straight line from a to b passes the threshold."""
+    """Return when the straight line from a to b passes the threshold."""
     return a[0] + (b[0] - a[0]) * (threshold - a[1]) / (b[1] - a[1])

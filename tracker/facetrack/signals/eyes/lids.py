@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from facetrack.signals.eyes.closure import Measures, Trace, measures, time_below
 
 MAX_SAMPLES = 4000
-"""Of a closure kept: half a minute at 120 fps. A longer one keeps every second sample of its middle."""
+"""Samples kept of a closure: half a minute at 120 fps. A longer one keeps every second sample of its middle."""
 LEVELS_EVERY_S = 0.1
-"""How often the level is worked out: what it is made of is many times as long."""
+"""How often the level is computed, from many times as long."""
 ROUNDING = 1e-9
 
 
@@ -42,7 +42,7 @@ class Closure:
 
 
 class LidFollower:
-    """Tells each closure of one openness when it is over. One whose beginning was not seen is none.
+    """Closures of one openness, each given out when it is over; one whose beginning was not seen is none.
 
     It begins under closed_below of the level, ends where the lids are open again or rest narrowed. Delay: until then.
     """
@@ -52,13 +52,13 @@ class LidFollower:
         self.reset()
 
     def reset(self) -> None:
-        """As new."""
+        """Equal to a new one."""
         self._before: deque[tuple[float, float]] = deque()
         self.level = 1.0
         self.unknown()
 
     def unknown(self) -> None:
-        """What was going on is dropped; the level stays."""
+        """Drop what was going on; the level stays."""
         if self._before:
             self.level = level_of((x for _, x in self._before), self._span_s, self.level)
         self._before.clear()
@@ -73,8 +73,22 @@ class LidFollower:
         """Whether a closure is going on."""
         return bool(self._during)
 
+    def closing_for_s(self, time_s: float) -> float:
+        """Seconds since the first sample of the closure that is going on; 0 without one."""
+        return time_s - self._during[0][0] if self._during else 0.0
+
+    def so_far(self) -> Closure | None:
+        """Measure the closure that is going on as if it ended now; None without one whose beginning was seen."""
+        if not (self._during and self._whole):
+            return None
+        measured = measures(tuple(self._before), self._during, self.level)
+        return None if measured is None else Closure(measured, time_below(self._during, self._options.deep))
+
     def update(self, time_s: float, openness: float, may_begin: bool = True) -> Closure | None:
-        """The next frame's, 0..1. may_begin: whether a closure may begin with it."""
+        """Follow the next frame; returns the closure that it shows to be over.
+
+        openness: 0..1. may_begin: whether a closure may begin with it.
+        """
         if self._during:
             return self._go_on(time_s, openness)
         if time_s - self._level_at_s >= LEVELS_EVERY_S:
@@ -127,7 +141,7 @@ class LidFollower:
 
 
 def level_of(values: Iterable[float], span_s: float, otherwise: float) -> float:
-    """The upper quartile of what was seen for span_s, cut to .3 and 1; `otherwise` where that was too little."""
+    """Return the upper quartile of what was seen for span_s, within .3 and 1; `otherwise` where that is too little."""
     known = sorted(values)
     if len(known) < 3 or span_s < 0.2 - ROUNDING:
         return otherwise

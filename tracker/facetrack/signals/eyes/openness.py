@@ -1,4 +1,4 @@
-"""How far the eyes are open: from their six points each, and with what the network reads off the picture."""
+"""Openness of the eyes from their six points each and the network's reading."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from numpy.typing import NDArray
 
 from facetrack.signals.eyes.baseline import PRIOR_S, EyeLevels
 from facetrack.signals.eyes.closure import Pair
-from facetrack.signals.observation import Observation
+from facetrack.signals.observation import FrameMeasures, Observation
 from facetrack.signals.profile import NO_PROFILE, Profile
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
-from facetrack.signals.windows.observed_time import Steps
+from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.topology import EAR_LEFT, EAR_RIGHT
-from facetrack.types import Signals
 
 _RIGHT, _LEFT = np.array(EAR_RIGHT), np.array(EAR_LEFT)
 _BOTH, _CORNERS = np.array(EAR_RIGHT + EAR_LEFT), np.array(EAR_RIGHT[::3] + EAR_LEFT[::3])
 PITCH_MEMORY_S = 60.0
 """Known time over which the way the head is usually held fades to 1/e: a new way to sit takes a minute to count."""
 KEEP_S = 3.0
-"""For how long aspect ratios are kept until a closure turns out to have been one; of a longer closure, its end."""
+"""Seconds for which aspect ratios are kept until a closure turns out to have been one; of a longer closure, its end."""
 
 
 def eye_aspect_ratios(points: NDArray[np.floating]) -> tuple[float, float]:
@@ -44,7 +43,7 @@ def _aspect_ratio(eye: list[list[float]]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class EyeOptions:
-    """When an eye's openness is known, and what it is made of.
+    """Limits within which an eye's openness is known, and its weights.
 
     max_yaw_deg: turned further, neither eye is (the far one no further than `measure` allows). min_presence, max_sigma:
         how sure the face and the eye's points must be; the latter as their mean uncertainty over the eye's width: on
@@ -84,27 +83,27 @@ class EyeMeter:
         self.options = options or EyeOptions()
         self.right = EyeLevels(profile.ear_right_open, profile.ear_right_closed, profile.eye_right_open)
         self.left = EyeLevels(profile.ear_left_open, profile.ear_left_closed, profile.eye_left_open)
-        self._steps = Steps()
+        self._gap_timer = GapTimer()
         self._pitch = Level(FadingQuantile(-45.0, 45.0, 90, PITCH_MEMORY_S), 0.5)
         self.reset()
 
     def reset(self) -> None:
-        """As new: only the profile is left."""
+        """Equal to a new one with the same profile."""
         self.right.reset()
         self.left.reset()
-        self._steps.reset()
+        self._gap_timer.reset()
         self._pitch.reset()
         self._ears: deque[tuple[float, Pair]] = deque()
         self.widths: Pair = (None, None)
         self._learns_for_s = 0.0  # how long this frame stands for, 0 where it teaches nothing
 
-    def update(self, observation: Observation, measured: Signals, viewed_deg: tuple[float, float] | None) -> Pair:
-        """Openness of the person's (right, left) eye.
+    def update(self, observation: Observation, measured: FrameMeasures, viewed_deg: tuple[float, float] | None) -> Pair:
+        """Compute the openness of the person's (right, left) eye.
 
         measured: what `measure` found in this frame. viewed_deg: yaw and pitch of the head against the line of sight
         (`viewed_from_deg`), None without a pose.
         """
-        seconds = self._steps.step(observation.time_s)
+        seconds = self._gap_timer.step(observation.time_s)
         if viewed_deg is None or not self._sees_face(observation, viewed_deg[0]):
             self.widths = (None, None)
             return None, None
@@ -115,24 +114,24 @@ class EyeMeter:
             self._pitch.add(pitch_deg, seconds)
             if max(abs(yaw_deg), abs(lowered_deg)) <= self.options.learns_within_deg:
                 self._learns_for_s = seconds
-        right, left = measured.ear_right, measured.ear_left
+        right, left = measured.right_aspect_ratio, measured.left_aspect_ratio
         if lowered_deg > self.options.looks_down_deg:
             right = left = None
         right_unsure, left_unsure = _unsure(observation)
         if right_unsure > self.options.max_sigma:
             right_open = right = None
         else:
-            right_open = self._openness(right, measured.eye_right_open, self.right)
+            right_open = self._openness(right, measured.right_open_prob, self.right)
         if left_unsure > self.options.max_sigma:
             left_open = left = None
         else:
-            left_open = self._openness(left, measured.eye_left_open, self.left)
+            left_open = self._openness(left, measured.left_open_prob, self.left)
         self.widths = (_width(right, self.right), _width(left, self.left))
         self._keep(observation.time_s, (right, left))
         return right_open, left_open
 
     def saw_closure(self, start_s: float, end_s: float) -> None:
-        """The eyes were closed between these moments: what their aspect ratio was then is that of closed eyes."""
+        """Learn the aspect ratio of closed eyes from a closure between these moments."""
         for index, levels in enumerate((self.right, self.left)):
             found = [ears[index] for time_s, ears in self._ears if start_s <= time_s <= end_s]
             if known := [ear for ear in found if ear is not None]:
@@ -148,7 +147,7 @@ class EyeMeter:
         return (self._pitch.value or 0.0) * known_s / (PRIOR_S + known_s)
 
     def _openness(self, ear: float | None, head: float | None, levels: EyeLevels) -> float | None:
-        """Of one eye; None where nothing tells."""
+        """Compute the openness of one eye; None where nothing is known of it."""
         if self._learns_for_s > 0.0:
             levels.saw(ear, head, self._learns_for_s)
         from_head = None if head is None else _cut(head / levels.head_open)
@@ -170,7 +169,7 @@ def _width(ear: float | None, levels: EyeLevels) -> float | None:
 
 
 def _unsure(observation: Observation) -> tuple[float, float]:
-    """Of the (right, left) eye: mean uncertainty of its points over its width."""
+    """Return the mean sigma of each eye's points over its width, (right, left)."""
     right_outer, right_inner, left_inner, left_outer = observation.points.take(_CORNERS, axis=0).tolist()
     sigma_px = observation.sigma.take(_BOTH).tolist()
     return (
@@ -180,7 +179,7 @@ def _unsure(observation: Observation) -> tuple[float, float]:
 
 
 def _share(sigma_px: float, width_px: float) -> float:
-    """A network that gives no uncertainty (NaN) is taken at its word."""
+    """Divide; 0 for the NaN of a network that gives no uncertainty, inf for an eye of no width."""
     if math.isnan(sigma_px):
         return 0.0
     return sigma_px / width_px if width_px > 0.0 else math.inf

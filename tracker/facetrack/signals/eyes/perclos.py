@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from facetrack.signals.windows.observed_time import ShareWindow, Steps
+from facetrack.signals.windows.observed_time import GapTimer, TimeWeightedWindow
 
 SLOW_S = 0.5
 """Only closures from here on count: "slow eyelid closures rather than blinks" (Wierwille et al. 1994; Dinges and Grace,
 FHWA-MCRT-98-006, 1998)."""
 KNOWN_SHARE = 1.0 / 3.0
-"""Of a window: with less of it known, nothing is said."""
+"""Least share of a window that must be known."""
 
 
 class Perclos:
@@ -25,26 +25,26 @@ class Perclos:
     def __init__(self, closed_below: float, windows_s: Sequence[float]) -> None:
         self._closed_below = closed_below
         self._lengths_s = tuple(windows_s)
-        self._windows = [ShareWindow(length_s) for length_s in windows_s]
-        self._steps = Steps()
+        self._windows = [TimeWeightedWindow(length_s) for length_s in windows_s]
+        self._gap_timer = GapTimer()
         self.reset()
 
     def reset(self) -> None:
-        """As new."""
-        self._steps.reset()
+        """Equal to a new one."""
+        self._gap_timer.reset()
         for window in self._windows:
             window.reset()
         self._last_s = 0.0
         self._closed_from_s: float | None = None
 
     def update(self, time_s: float, right: float | None, left: float | None) -> tuple[float | None, ...]:
-        """The next frame's openness of each eye, 0..1 or None -> the share in each window, or None."""
+        """Follow the next frame's openness of each eye, 0..1 or None -> the share in each window, or None."""
         known = [eye for eye in (right, left) if eye is not None]
         if not known:
-            self._steps.reset()
+            self._gap_timer.reset()
             self._closed_from_s = None
         else:
-            step_s = self._steps.step(time_s)
+            step_s = self._gap_timer.step(time_s)
             if step_s is None:
                 self._closed_from_s = None
             else:
@@ -52,7 +52,7 @@ class Perclos:
         for window in self._windows:
             window.advance(time_s)
         return tuple(
-            window.kind_s / window.known_s if window.known_s >= KNOWN_SHARE * length_s - 1e-6 else None
+            window.true_s / window.known_s if window.known_s >= KNOWN_SHARE * length_s - 1e-6 else None
             for window, length_s in zip(self._windows, self._lengths_s, strict=True)
         )
 

@@ -1,4 +1,4 @@
-"""Attention: whether somebody looks at a target, for how long not, and when that becomes a distraction.
+"""Attention: gaze on a target, glances away from it, and distraction.
 
 Not a certified driver-monitoring system: the criteria are those of the rules named here, but nothing was tested
 against them, and the gaze is the head's alone (see `signals.head.gaze`).
@@ -10,13 +10,17 @@ import math
 from dataclasses import dataclass
 
 from facetrack.signals.head.gaze import Gaze
-from facetrack.signals.windows.observed_time import ROUNDING_S, ShareWindow, Steps
+from facetrack.signals.windows.lasting import LastingEvent
+from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer, TimeWeightedWindow
 from facetrack.types import Event
+from facetrack.types.signals import AttentionSignals
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionOptions:
-    """yaw_deg, pitch_deg: the target's zone, (least, most) relative to straight ahead: yaw positive towards the
+    """Target zone and times of attention.
+
+    yaw_deg, pitch_deg: the target's zone, (least, most) relative to straight ahead: yaw positive towards the
     picture's right, pitch up. edge_deg: how far beyond the zone's edge the gaze has to go to leave it, so that a gaze
     on the edge does not flicker.
     min_glance_s: a shorter look away is none: a fixation takes at least .12 s (ISO 15007).
@@ -44,91 +48,107 @@ class AttentionOptions:
                 raise ValueError(f"the zone's {name} reaches from {least} to {most}; expected the smaller angle first")
 
 
-@dataclass(frozen=True, slots=True)
-class AttentionReading:
-    """on_target; attention: share 0..1 of the known part of the last minute; distracted. None while unknown."""
-
-    on_target: bool | None
-    attention: float | None
-    distracted: bool | None
-
-
 class Attention:
     """On target or not, its share of the last minute, events `glance_away` and `distraction`.
 
-    A frame's state holds until the next frame. `glance_away` stands on the line of the frame that looks back;
-    amplitude: the furthest angle from straight ahead, in degrees. `distraction` stands on the line of the frame in
-    which a criterion is fulfilled, and so ends there: it is an alarm, and must not wait for the glance to end, nor get
-    lost with the face. It starts with the glance, or with the first of those that make up the total, and is told once:
-    until the gaze was on the target for recover_s, `distracted` stays true and nothing more is told; after that the
-    counting starts anew. Time in which the gaze is unknown counts on neither side, and a glance that leads into it is
-    dropped.
+    A frame's state holds until the next frame. `glance_away` begins after min_glance_s and ends with the frame that
+    looks back; amplitude: the furthest angle from straight ahead, in degrees. `distraction` begins with the frame that
+    fulfils a criterion: it is an alarm. It starts with the glance, or with the first of those that make up the total,
+    and lasts until the gaze has come back for recover_s, which it ends at the beginning of; after that the counting
+    starts anew. Time in which the gaze is unknown counts on neither side and ends a glance, not a distraction.
     """
 
     def __init__(self, track_id: int, options: AttentionOptions | None = None) -> None:
         self.options, self._track_id = options or AttentionOptions(), track_id
-        self._steps = Steps()
-        self._share = ShareWindow(self.options.share_s)
-        self._away = ShareWindow(self.options.within_s)
+        self._gap_timer = GapTimer()
+        self._share = TimeWeightedWindow(self.options.share_s)
+        self._away = TimeWeightedWindow(self.options.within_s)
+        self._glance = LastingEvent("glance_away", track_id)
+        self._distraction = LastingEvent("distraction", track_id)
         self.reset()
 
-    def _interrupt(self) -> None:
-        """What is going on is not known to go on."""
-        self._steps.reset()
+    def interrupt(self) -> tuple[Event, ...]:
+        """Drop what goes on, the face being lost; returns the ends of what was reported, the last known moment.
+
+        A bout of distraction stays one: it is not reported again before it is over.
+        """
+        return (*self._lose_gaze(), *self._distraction.end(self._last_s))
+
+    def _lose_gaze(self) -> tuple[Event, ...]:
+        """End the glance: it is not known to go on. A distraction goes on without it."""
+        ended = self._glance.end(self._last_s, self._furthest_deg)
+        self._forget()
+        return ended
+
+    def _forget(self) -> None:
+        self._gap_timer.reset()
         self._on_target: bool | None = None
         self._since_s = 0.0
         self._furthest_deg = 0.0
 
     def reset(self) -> None:
+        """Equal to a new one."""
         self._share.reset()
         self._away.reset()
+        self._glance.reset()
+        self._distraction.reset()
         self._distracted = False
-        self._interrupt()
+        self._last_s = 0.0
+        self._forget()
 
-    def update(self, time_s: float, gaze: Gaze | None) -> tuple[AttentionReading, tuple[Event, ...]]:
-        """Returns the reading and what ended."""
+    def update(self, time_s: float, gaze: Gaze | None) -> tuple[AttentionSignals, tuple[Event, ...]]:
+        """Follow the next frame; returns the reading and what began or ended."""
         if gaze is None:
-            self._interrupt()
-            return AttentionReading(None, self._attention(time_s), None), ()
-        step_s = self._steps.step(time_s)
+            ended = self._lose_gaze()
+            return AttentionSignals(None, self._attention(time_s), None), ended
+        ended = ()
+        step_s = self._gap_timer.step(time_s)
         if step_s is None:
-            self._interrupt()
-            self._steps.step(time_s)
+            ended = self._lose_gaze()
+            self._gap_timer.step(time_s)
         elif self._on_target is not None:
             self._share.add(time_s - step_s, time_s, self._on_target)
             self._away.add(time_s - step_s, time_s, not self._on_target)
         self._away.advance(time_s)
-        events = (*self._look(time_s, gaze), *self._judge(time_s))
-        return AttentionReading(self._on_target, self._attention(time_s), self._distracted), events
+        events = (*ended, *self._look(time_s, gaze), *self._judge(time_s))
+        self._last_s = time_s
+        return AttentionSignals(self._on_target, self._attention(time_s), self._distracted), events
 
     def _look(self, time_s: float, gaze: Gaze) -> tuple[Event, ...]:
-        """Where the gaze is now, and the glance away that ends with it."""
+        """Place the gaze in the zone or outside; returns the glance away that begins or ends with it."""
         was_on = self._on_target
         self._on_target = self._inside(gaze, 0.0 if was_on is False else self.options.edge_deg)
         angle_deg = 0.0 if self._on_target else _angle_deg(gaze)
         if self._on_target == was_on:
             self._furthest_deg = max(self._furthest_deg, angle_deg)
-            return ()
-        since_s, furthest_deg = self._since_s, self._furthest_deg
+            return () if self._on_target else self._begin_glance(time_s)
+        began = self._begin_glance(time_s) if was_on is False else ()
+        ended = self._glance.end(time_s, self._furthest_deg)
         self._since_s, self._furthest_deg = time_s, angle_deg
-        if was_on is not False or time_s - since_s < self.options.min_glance_s - ROUNDING_S:
+        return (*began, *ended)
+
+    def _begin_glance(self, time_s: float) -> tuple[Event, ...]:
+        """Report a look away once it is long enough to be a glance."""
+        if time_s - self._since_s < self.options.min_glance_s - ROUNDING_S:
             return ()
-        return (Event("glance_away", self._track_id, since_s, time_s, amplitude=furthest_deg),)
+        return self._glance.begin(self._since_s, time_s, self._furthest_deg)
 
     def _judge(self, time_s: float) -> tuple[Event, ...]:
         """Begin or end a distraction."""
         lasted_s = time_s - self._since_s + ROUNDING_S
         if self._distracted:
-            if self._away.known_s <= 0.0 or (self._on_target and lasted_s >= self.options.recover_s):
+            forgotten = self._away.known_s <= 0.0
+            if forgotten or (self._on_target and lasted_s >= self.options.recover_s):
                 self._distracted = False
                 self._away.reset()
+                return self._distraction.end(self._last_s if forgotten else self._since_s)
             return ()
         is_long = not self._on_target and lasted_s >= self.options.long_glance_s
-        if not is_long and self._away.kind_s + ROUNDING_S < self.options.total_s:
+        if not is_long and self._away.true_s + ROUNDING_S < self.options.total_s:
             return ()
         start_s = self._since_s if is_long else self._away.first_s
         self._distracted = True
-        return (Event("distraction", self._track_id, time_s if start_s is None else start_s, time_s),)
+        return self._distraction.begin(time_s if start_s is None else start_s, time_s)
 
     def _inside(self, gaze: Gaze, edge_deg: float) -> bool:
         (left, right), (down, up) = self.options.yaw_deg, self.options.pitch_deg
@@ -139,7 +159,7 @@ class Attention:
     def _attention(self, time_s: float) -> float | None:
         self._share.advance(time_s)
         known_s = self._share.known_s
-        return self._share.kind_s / known_s if known_s >= self.options.least_known_s - ROUNDING_S else None
+        return self._share.true_s / known_s if known_s >= self.options.least_known_s - ROUNDING_S else None
 
 
 def _angle_deg(gaze: Gaze) -> float:

@@ -1,4 +1,4 @@
-"""Where somebody looks, coarsely."""
+"""Coarse gaze: the direction of the head."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from facetrack.signals.head.neutral import HeadAngles
 
 HEAD = "head"
-"""`Gaze.source`: told from the head alone."""
+"""`Gaze.source` of a gaze that is read from the head alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gaze:
-    """Direction relative to straight ahead (the neutral head's): yaw_deg positive towards the picture's right,
-    pitch_deg up. source: what it was told from."""
+    """Direction relative to straight ahead (the neutral head's).
+
+    yaw_deg: positive towards the picture's right. pitch_deg: positive up. source: what it was read from.
+    """
 
     yaw_deg: float
     pitch_deg: float
@@ -21,7 +23,7 @@ class Gaze:
 
 
 def head_gaze(head: HeadAngles | None) -> Gaze | None:
-    """The direction of the head, taken for that of the eyes; None where the head is unknown.
+    """Take the direction of the head for that of the eyes; None where the head is unknown.
 
     This is all that the 68 points give: none of them is a pupil. People turn their eyes before and beyond the head, so
     a glance that the eyes make alone, of up to some 15 degrees, is not seen, and a turned head may still look ahead.

@@ -7,14 +7,16 @@ from collections import deque
 from dataclasses import dataclass
 
 from facetrack.signals.head.neutral import HeadAngles
-from facetrack.signals.windows.observed_time import ROUNDING_S, Steps
+from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer
 from facetrack.signals.windows.reversals import TOLERANCE, Reversals, Swing
 from facetrack.types import Event
 
 
 @dataclass(frozen=True, slots=True)
 class GestureOptions:
-    """min_swing_deg: from one turning point to the next; the head of somebody who talks bobs by some 3.
+    """Thresholds of gestures.
+
+    min_swing_deg: from one turning point to the next; the head of somebody who talks bobs by some 3.
     slowest_hz, fastest_hz: of the whole movement there and back.
     min_reversals: turning points between swings that count: a nod goes down, up and down at least, and a look at the
     keyboard, with one, is none. side_share: how far the other axis may go in a swing, as a share of it.
@@ -39,21 +41,21 @@ class GestureOptions:
 class Gestures:
     """Events `nod`, `shake` (amplitude: the largest swing, in degrees) and `nod_off` (amplitude: the drop's depth).
 
-    A nod or shake is told when it has stopped: .75 s (of the slowest period) after its last turning point, or with the
-    first swing that does not belong to it. A nod_off is told with the head's return; a head that stays down, or
-    comes back slowly, is none.
+    A nod or shake is reported when it has stopped: .75 s (of the slowest period) after its last turning point, or with
+    the first swing that does not belong to it. A nod_off is reported with the head's return; a head that stays down,
+    or comes back slowly, is none.
     """
 
     def __init__(self, track_id: int, options: GestureOptions | None = None) -> None:
         self.options, self._track_id = options or GestureOptions(), track_id
-        self._steps = Steps()
+        self._gap_timer = GapTimer()
         self._nods = _Oscillation("nod", self.options)
         self._shakes = _Oscillation("shake", self.options)
         self._drops = _Drops(self.options)
         self.reset()
 
     def reset(self) -> None:
-        self._steps.reset()
+        self._gap_timer.reset()
         for part in (self._nods, self._shakes, self._drops):
             part.reset()
 
@@ -62,16 +64,16 @@ class Gestures:
         if head is None:
             self.reset()
             return ()
-        step_s = self._steps.step(time_s)
+        step_s = self._gap_timer.step(time_s)
         if step_s is None:
             self.reset()
-            self._steps.step(time_s)
+            self._gap_timer.step(time_s)
         found = (
             self._nods.update(time_s, head.pitch_deg, head.yaw_deg, step_s or 0.0),
             self._shakes.update(time_s, head.yaw_deg, head.pitch_deg, step_s or 0.0),
             self._drops.update(time_s, head.pitch_deg),
         )
-        return tuple(Event(g.kind, self._track_id, g.start_s, g.end_s, amplitude=g.size_deg) for g in found if g)
+        return tuple(Event.completed(g.kind, self._track_id, g.start_s, g.end_s, g.size_deg) for g in found if g)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,10 @@ class _Oscillation:
         return None
 
     def _belongs(self, swing: Swing, step_s: float, last: bool) -> bool:
-        """Whether it is as fast as a gesture's, and about this axis. A step of grace, since at low frame rates a
-        turning point is only known to half of that at either end."""
+        """Return whether it is as fast as a gesture's, and about this axis.
+
+        A step of grace, since at low frame rates a turning point is only known to half of that at either end.
+        """
         shortest_s = longest_s = swing.end.time_s - swing.start.time_s
         if last or not self._chain:
             # It begins or ends in a rest, whose middle tells nothing, and noise moves where the rest ends: either bound
@@ -168,8 +172,10 @@ class _Drops:
         return _Gesture("nod_off", self._start_s, time_s, -drop.change)
 
     def _leaves_the_top(self, swing: Swing) -> float:
-        """When the head last was in the upper quarter of the fall: where it rested may lie a little under where it was
-        highest, and long after."""
+        """Return when the head last was in the upper quarter of the fall.
+
+        Where it rested may lie a little under where it was highest, and long after.
+        """
         level_deg = swing.start.value + 0.25 * swing.change
         above = [t for t, pitch_deg in self._pitch if t <= swing.end.reached_s and pitch_deg >= level_deg]
         return above[-1] if above else self._pitch[0][0]
@@ -180,6 +186,6 @@ class _Drops:
 
 
 def _sine_s(swing: Swing, tolerance: float) -> float:
-    """How long half a sine takes that goes from within the tolerance of one end to within that of the other as fast."""
+    """Return the time of half a sine that goes from within the tolerance of one end to the other's as fast."""
     phase = math.acos(1.0 - 2.0 * tolerance / abs(swing.change))  # at which it has gone by the tolerance
     return (swing.end.reached_s - swing.start.left_s) / (1.0 - 2.0 * phase / math.pi)

@@ -1,4 +1,4 @@
-"""How the head is turned, relative to how this person holds it when looking straight."""
+"""Angles of the head relative to its neutral pose, which is learnt or calibrated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facetrack.angles import euler_deg, rotation_from_deg
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
-from facetrack.signals.windows.observed_time import ROUNDING_S, Steps
+from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer
 from facetrack.types import Pose
 
 Array = NDArray[np.float64]
@@ -17,10 +17,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class HeadOptions:
-    """learn_s: known time after which the neutral head is told. memory_s: within how much known time the past fades
-    from it. near_deg: a head turned further from the neutral one than this counts with away_weight only, so that a
-    long look aside does not become the new straight ahead, but a neutral head that was learnt wrong does go away (after
-    learn_s aside, some 30 s of looking straight). All choices of this project.
+    """Times and limits of learning the neutral head, all choices of this project.
+
+    learn_s: known time after which it is known.
+    memory_s: within how much known time the past fades from it.
+    near_deg, away_weight: a head turned further from the neutral one counts with away_weight only, so that a long look
+        aside does not become the new straight ahead, but a neutral head that was learnt wrong does go away (after
+        learn_s aside, some 30 s of looking straight).
     """
 
     learn_s: float = 3.0
@@ -31,8 +34,10 @@ class HeadOptions:
 
 @dataclass(frozen=True, slots=True)
 class HeadAngles:
-    """Relative to the neutral head, with the signs of `Pose`: yaw_deg positive towards the picture's right, pitch_deg
-    up, roll_deg clockwise as seen in the picture."""
+    """Angles relative to the neutral head, with the signs of `Pose`.
+
+    yaw_deg: positive towards the picture's right. pitch_deg: up. roll_deg: clockwise as seen in the picture.
+    """
 
     yaw_deg: float
     pitch_deg: float
@@ -52,12 +57,12 @@ class NeutralHead:
         """neutral: `Profile`'s yaw_deg, pitch_deg, roll_deg; None to learn it."""
         self.options = options or HeadOptions()
         self._given = neutral
-        self._steps = Steps()
+        self._gap_timer = GapTimer()
         self._medians = [Level(FadingQuantile(-90.0, 90.0, 720, self.options.memory_s), 0.5) for _ in range(3)]
         self.reset()
 
     def reset(self) -> None:
-        self._steps.reset()
+        self._gap_timer.reset()
         self._known_s = 0.0
         for median in self._medians:
             median.reset()
@@ -69,11 +74,11 @@ class NeutralHead:
         return self._neutral
 
     def update(self, time_s: float, pose: Pose | None) -> HeadAngles | None:
-        """The head relative to its neutral pose; None where either is unknown."""
+        """Return the head relative to its neutral pose; None where either is unknown."""
         if pose is None:
-            self._steps.reset()
+            self._gap_timer.reset()
             return None
-        step_s = self._steps.step(time_s)
+        step_s = self._gap_timer.step(time_s)
         relative = None if self._neutral is None else HeadAngles(*euler_deg(self._to_neutral @ pose.rotation))
         if step_s is not None and self._given is None:
             self._learn(pose, relative, step_s)

@@ -1,4 +1,4 @@
-"""How far the mouth is open, from the inner lips: as a ratio, and relative to this person's closed mouth."""
+"""Openness of the mouth from the inner lips: as a ratio, and relative to this person's closed mouth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facetrack.signals.observation import Observation
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
-from facetrack.signals.windows.observed_time import Steps
+from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.topology import INNER_LIP_CORNERS, INNER_LIP_LOWER, INNER_LIP_UPPER, INNER_LIPS, OUTER_LIPS
 
 _LIPS = np.array(OUTER_LIPS + INNER_LIPS)
@@ -62,15 +62,15 @@ class Mouth:
     """
 
     def __init__(self, options: MouthOptions | None = None, closed: float | None = None) -> None:
-        """closed: `Profile.mouth_closed`; None to learn it."""
+        """Take what a calibration found. closed: `Profile.mouth_closed`; None to learn it."""
         self.options = options or MouthOptions()
         self._set_closed = closed
-        self._steps = Steps()
+        self._gap_timer = GapTimer()
         self._closed = Level(FadingQuantile(0.0, 1.0, 200, self.options.memory_s), self.options.closed_share)
         self.reset()
 
     def reset(self) -> None:
-        self._steps.reset()
+        self._gap_timer.reset()
         self._closed.reset()
         self._closed.add(self.options.prior_closed, self.options.prior_s)
 
@@ -82,11 +82,11 @@ class Mouth:
         return min(self._closed.value or 0.0, self.options.most_closed)
 
     def update(self, time_s: float, opening: float | None) -> float | None:
-        """opening: `Signals.mouth_opening` of a mouth that is not hidden, None where unknown. Returns the openness."""
+        """Return the openness. opening: `mouth_opening` of a mouth that is not occluded, None where unknown."""
         if opening is None:
-            self._steps.reset()
+            self._gap_timer.reset()
             return None
-        step_s = self._steps.step(time_s)
+        step_s = self._gap_timer.step(time_s)
         if step_s is not None:
             self._closed.add(opening, step_s)
         closed = self.closed
@@ -94,8 +94,10 @@ class Mouth:
 
 
 def mouth_hidden(observation: Observation, options: MouthOptions) -> bool:
-    """Whether a hand or a mask covers the lips, as far as the network's own doubt tells: then nothing that is read off
-    the mouth is known. A network without sigma (NaN) is taken at its word."""
+    """Return whether a hand or a mask occludes the lips by their sigma: then nothing of the mouth is known.
+
+    A network without sigma (NaN) counts as certain.
+    """
     if observation.presence < options.min_presence:
         return True
     x_px, y_px = observation.points.T.tolist()

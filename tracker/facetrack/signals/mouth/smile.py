@@ -1,17 +1,20 @@
-"""Smiles, and whether the eyes smile too."""
+"""Smiles and the part of the eyes in them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
-from facetrack.signals.windows.observed_time import ROUNDING_S, Steps
+from facetrack.signals.windows.lasting import LastingEvent
+from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer
 from facetrack.types import Event
 
 
 @dataclass(frozen=True, slots=True)
 class SmileOptions:
-    """begin, end: how far the smile is on the way from this person's rest to a full one, to begin and to end: two
+    """Levels and times of smiles.
+
+    begin, end: how far the smile is on the way from this person's rest to a full one, to begin and to end: two
     levels, so that a smile on the edge does not flicker. hold_s: for how long the reading must be there before either
     is believed. A smile of enjoyment lasts 2/3 to 4 s (Ekman and Friesen, Felt, false, and miserable smiles, J.
     Nonverbal Behavior 6, 1982), while the vowels and pauses of speech, which widen a mouth as a smile does, follow each
@@ -37,17 +40,6 @@ class SmileOptions:
     eyes_shut: float = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class SmileReading:
-    """smiling: None while unknown. eyes: 0..1 (see `Smiles`), 0 while there is no smile, None while unknown."""
-
-    smiling: bool | None
-    eyes: float | None
-
-
-UNKNOWN = SmileReading(None, None)
-
-
 class Smiles:
     """Smiling or not, the eye part of the smile, and a `smile` event when one is over; amplitude: its highest reading.
 
@@ -64,9 +56,16 @@ class Smiles:
         """rest, full: `Profile.smile_rest`, `Profile.smile_full`; None to learn the one and to take 1 for the other."""
         self.options, self._track_id = options or SmileOptions(), track_id
         self._set_rest, self._full = rest, 1.0 if full is None else full
-        self._steps = Steps()
+        self._gap_timer = GapTimer()
         self._rest = Level(FadingQuantile(0.0, 1.0, 100, self.options.memory_s), self.options.rest_share)
+        self._event = LastingEvent("smile", track_id)
         self.reset()
+
+    def interrupt(self) -> tuple[Event, ...]:
+        """Drop what goes on; returns the end of a smile that was reported, the last moment it was seen."""
+        ended = self._event.end(self._last_s if self._end_s is None else self._end_s, self._peak)
+        self._drop()
+        return ended
 
     def _drop(self) -> None:
         self._start_s: float | None = None  # of the smile, or of what may become one
@@ -75,34 +74,42 @@ class Smiles:
         self._smiling = False
 
     def reset(self) -> None:
+        """Equal to a new one."""
         self._drop()
-        self._steps.reset()
+        self._event.reset()
+        self._last_s = 0.0
+        self._gap_timer.reset()
         self._rest.reset()
         self._rest.add(self.options.prior_rest, self.options.prior_s)
 
     @property
     def rest(self) -> float:
-        """What the network reads off this person's face at rest."""
+        """Reading of this person's face at rest."""
         if self._set_rest is not None:
             return self._set_rest
         return min(self._rest.value or 0.0, self.options.highest_rest)
 
     def update(
         self, time_s: float, smile: float | None, eye_right: float | None = None, eye_left: float | None = None
-    ) -> tuple[SmileReading, tuple[Event, ...]]:
-        """smile: the network's, None where it does not tell. eye_right, eye_left: openness, 1 as this person's open
-        eye. Returns the reading and what ended."""
+    ) -> tuple[bool | None, float | None, tuple[Event, ...]]:
+        """Follow the next frame.
+
+        smile: the network's probability, None where unknown. eye_right, eye_left: openness, 1 as this person's open
+        eye. Returns whether the person smiles, how much the eyes
+        narrow with it (0..1, 0 without a smile), both None while unknown, and what began or ended.
+        """
         if smile is None:
-            self._drop()
-            self._steps.reset()
-            return UNKNOWN, ()
-        step_s = self._steps.step(time_s)
+            self._gap_timer.reset()
+            return None, None, self.interrupt()
+        events: tuple[Event, ...] = ()
+        step_s = self._gap_timer.step(time_s)
         if step_s is None:
-            self._drop()
+            events = self.interrupt()
         else:
             self._rest.add(smile, step_s)
-        events = self._follow(time_s, self._relative(smile), smile)
-        return SmileReading(self._smiling, self._eyes(eye_right, eye_left) if self._smiling else 0.0), events
+        self._last_s = time_s
+        events += self._follow(time_s, self._relative(smile), smile)
+        return self._smiling, self._eyes(eye_right, eye_left) if self._smiling else 0.0, events
 
     def _relative(self, smile: float) -> float:
         """0 at rest to 1 at a full smile."""
@@ -110,8 +117,10 @@ class Smiles:
         return (smile - rest) / max(self._full - rest, 0.1)  # a calibration without a smile does not divide by zero
 
     def _follow(self, time_s: float, relative: float, smile: float) -> tuple[Event, ...]:
-        """Either state ends with a reading beyond the far level that for hold_s is not taken back beyond the near one
-        (silero-vad's VADIterator)."""
+        """Follow the reading with two levels, as silero-vad's VADIterator does.
+
+        Either state ends with a reading beyond the far level that for hold_s is not taken back beyond the near one.
+        """
         held_s = self.options.hold_s - ROUNDING_S
         if relative >= self.options.begin:
             self._start_s = time_s if self._start_s is None else self._start_s
@@ -126,15 +135,16 @@ class Smiles:
         if self._end_s is not None:
             return self._ended() if time_s - self._end_s >= held_s else ()
         self._peak = max(self._peak, smile)
-        self._smiling = self._smiling or time_s - self._start_s >= held_s
-        return ()
+        if self._smiling or time_s - self._start_s < held_s:
+            return ()
+        self._smiling = True
+        return self._event.begin(self._start_s, time_s, self._peak)
 
     def _ended(self) -> tuple[Event, ...]:
-        start_s, end_s, peak = self._start_s, self._end_s, self._peak
-        assert start_s is not None  # it smiled
-        assert end_s is not None
+        assert self._end_s is not None
+        ended = self._event.end(self._end_s, self._peak)
         self._drop()
-        return (Event("smile", self._track_id, start_s, end_s, amplitude=peak),)
+        return ended
 
     def _eyes(self, *openness: float | None) -> float | None:
         seen = [value for value in openness if value is not None and value >= self.options.eyes_shut]

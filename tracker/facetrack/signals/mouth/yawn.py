@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facetrack.signals.windows.observed_time import ROUNDING_S, Steps
+from facetrack.signals.windows.lasting import LastingEvent
+from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer
 from facetrack.types import Event
 
 
 @dataclass(frozen=True, slots=True)
 class YawnOptions:
-    """begin, wide, end: levels of the mouth's openness (see `signals.mouth.openness`): above `begin` the mouth has
+    """Levels and times of yawns.
+
+    begin, wide, end: levels of the mouth's openness (see `signals.mouth.openness`): above `begin` the mouth has
     begun to open, above `wide` it may yawn, below `end` it has stopped. `wide` is an opening of .34: 94 % of 95
-    photographs of yawns are above it, none of 87 others (yawn_faces, without those held aside). Speech opens it as far,
+    photographs of yawns are above it, none of 87 others (yawn_faces but the held-out ones). Speech opens it as far,
     but not for seconds. wide_s: how long it has to stay above `end` once it was `wide`. With the slow ways up and down
     this makes the gate of about 3 s of common practice; a yawn lasts some 6 s in the mean (Provine, Yawning as a
     stereotyped action pattern and releasing stimulus, Ethology 72, 1986). rise_s: the way from `begin` to `wide` takes
@@ -44,11 +47,21 @@ class Yawns:
 
     def __init__(self, track_id: int, options: YawnOptions | None = None) -> None:
         self.options, self._track_id = options or YawnOptions(), track_id
-        self._steps = Steps()
+        self._gap_timer = GapTimer()
+        self._event = LastingEvent("yawn", track_id)
         self.reset()
 
+    def interrupt(self) -> tuple[Event, ...]:
+        """Drop what goes on; returns the end of a yawn that was reported, the last moment it was seen."""
+        ended = self._event.end(self._last_s, self._wide.peak if self._wide else None)
+        self.reset()
+        return ended
+
     def reset(self) -> None:
-        self._steps.reset()
+        """Equal to a new one."""
+        self._gap_timer.reset()
+        self._event.reset()
+        self._last_s = 0.0
         self._before: float | None = None  # the last openness
         self._begin_s: float | None = None  # when the mouth began to open
         self._wide: _Wide | None = None
@@ -61,29 +74,39 @@ class Yawns:
         smile: float | None = None,
         mouth_open: float | None = None,
     ) -> tuple[bool | None, tuple[Event, ...]]:
-        """openness: of `Mouth`, None where hidden or unknown; speaking: of `Speech`; smile, mouth_open: as the network
-        reads them, None where it does not. Returns whether the person yawns (None while unknown) and what ended."""
+        """Follow the next frame.
+
+        openness: of `Mouth`, None where hidden or unknown. speaking: of `Speech`. smile, mouth_open: as the network
+        reads them, None where it does not. Returns whether the person yawns (None while unknown) and what began or
+        ended.
+        """
         if openness is None:
-            self.reset()
-            return None, ()
-        step_s = self._steps.step(time_s)
-        if step_s is None:
-            self.reset()
-            self._steps.step(time_s)
+            return None, self.interrupt()
         events: tuple[Event, ...] = ()
+        step_s = self._gap_timer.step(time_s)
+        if step_s is None:
+            events = self.interrupt()
+            self._gap_timer.step(time_s)
         if self._before is not None and step_s is not None:
-            events = self._follow(time_s, openness, step_s)
+            events += self._follow(time_s, openness, step_s)
         if self._wide is not None and step_s is not None:
-            # Speech is judged by a window that by now lies in the wide part alone.
+            # Speech is known from a window that by now lies in the wide part alone.
             rhythm = bool(speaking) and time_s - self._wide.start_s >= self.options.wide_s - ROUNDING_S
             self._wide.see(openness, step_s, rhythm, smile, mouth_open)
-        self._before = openness
+        self._before, self._last_s = openness, time_s
         if self._begin_s is None and openness >= self.options.begin:
             return None, events  # how it came to be open was not seen
-        return self._wide is not None and self._wide.is_yawn(time_s, self.options), events
+        yawning = self._wide is not None and self._wide.is_yawn(time_s, self.options)
+        return yawning, (*events, *self._report(time_s, yawning))
+
+    def _report(self, time_s: float, yawning: bool) -> tuple[Event, ...]:
+        """Begin the event when `yawning` turns true, and end it at the latest when that turns false."""
+        if self._wide is None or self._begin_s is None or not yawning:
+            return self._event.end(time_s, self._wide.peak if self._wide else None)
+        return self._event.begin(self._begin_s, time_s, self._wide.peak)
 
     def _follow(self, time_s: float, openness: float, step_s: float) -> tuple[Event, ...]:
-        """The openness from the last frame to this one, through the levels."""
+        """Follow the openness from the last frame to this one, through the levels."""
         options, before = self.options, self._before
         assert before is not None
 
@@ -106,8 +129,8 @@ class Yawns:
         wide, begin_s = self._wide, self._begin_s
         self._wide = None
         if wide is None or begin_s is None or not wide.is_yawn(end_s, self.options):
-            return ()
-        return (Event("yawn", self._track_id, begin_s, end_s, amplitude=wide.peak),)
+            return self._event.end(end_s, wide.peak if wide else None)
+        return (*self._event.begin(begin_s, end_s, wide.peak), *self._event.end(end_s, wide.peak))
 
 
 class _Wide:

@@ -24,7 +24,7 @@ class FadingQuantile:
 
     def reset(self) -> None:
         self._weights = np.zeros(self._bins)
-        self._gain = 1.0  # newcomers weigh more instead of all the old ones less: the same ratios in one addition
+        self._gain = 1.0  # new values weigh more instead of all the old ones less: the same ratios in one addition
         self._known_s = 0.0
 
     @property
@@ -43,7 +43,7 @@ class FadingQuantile:
             self._gain = 1.0
 
     def value(self, share: float) -> float | None:
-        """The level under which this share (0..1) of the weight lies; None before anything was added."""
+        """Return the level under which this share (0..1) of the weight lies; None before anything was added."""
         below = self._weights.cumsum()
         total = float(below[-1])
         if total <= 0.0:
@@ -56,8 +56,10 @@ class FadingQuantile:
 
 
 class Level:
-    """A FadingQuantile at one share, read anew every READ_EVERY_S of known time: it moves slowly, and reading it costs
-    far more than adding to it."""
+    """A FadingQuantile at one share, read anew every READ_EVERY_S of known time.
+
+    It moves slowly, and reading it costs far more than adding to it.
+    """
 
     READ_EVERY_S = 0.1
 

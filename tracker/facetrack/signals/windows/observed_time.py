@@ -1,4 +1,4 @@
-"""Time that is known: lengths of steps, and shares of a sliding window, weighted by time and not by frames."""
+"""Observed time: lengths of steps, and shares of a sliding window, weighted by time and not by frames."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections import deque
 from facetrack.signals.observation import MAX_GAP_S
 
 ROUNDING_S = 1e-9
-"""Far below a camera's clock, far above the rounding of a day in seconds: 0.25 s told as 0.2500000001 is no gap."""
+"""Far below a camera's clock, far above the rounding of a day in seconds: 0.25 s that reads 0.2500000001 is no gap."""
 
 
-class Steps:
-    """Tells how long each step between two known moments lasted, and where knowledge has a gap."""
+class GapTimer:
+    """Timer of the steps between two observed moments, with None across a gap."""
 
     def __init__(self) -> None:
         self.reset()
@@ -20,15 +20,15 @@ class Steps:
         self._last_s: float | None = None
 
     def step(self, time_s: float) -> float | None:
-        """Seconds since the known moment before; None at the first one and after a gap of more than MAX_GAP_S."""
+        """Return the seconds since the last observed moment; None at the first and after more than MAX_GAP_S."""
         last_s, self._last_s = self._last_s, time_s
         if last_s is None or time_s - last_s > MAX_GAP_S + ROUNDING_S:
             return None
         return time_s - last_s
 
 
-class ShareWindow:
-    """How much of the last window_s, on the clock, is known and how much of that was of a kind.
+class TimeWeightedWindow:
+    """Sliding window of the last window_s: how much of it was observed, and for how much of that something was true.
 
     A span that reaches over the window's old edge counts with the part inside, so that any frame rate gives one answer.
     """
@@ -38,47 +38,47 @@ class ShareWindow:
         self.reset()
 
     def reset(self) -> None:
-        self._spans: deque[tuple[float, float, bool]] = deque()  # start, end, of the kind
+        self._spans: deque[tuple[float, float, bool]] = deque()  # start, end, true
         self._known_s = 0.0
-        self._kind_s = 0.0
+        self._true_s = 0.0
 
-    def add(self, start_s: float, end_s: float, is_kind: bool) -> None:
-        """A known span; spans come in order and do not overlap."""
+    def add(self, start_s: float, end_s: float, is_true: bool) -> None:
+        """Add an observed span; spans come in order and do not overlap."""
         if end_s <= start_s:
             return
         spans = self._spans
-        if spans and spans[-1][2] == is_kind and spans[-1][1] == start_s:
-            spans[-1] = (spans[-1][0], end_s, is_kind)
+        if spans and spans[-1][2] == is_true and spans[-1][1] == start_s:
+            spans[-1] = (spans[-1][0], end_s, is_true)
         else:
-            spans.append((start_s, end_s, is_kind))
-        self._count(end_s - start_s, is_kind)
+            spans.append((start_s, end_s, is_true))
+        self._count(end_s - start_s, is_true)
 
     def advance(self, now_s: float) -> None:
         """Forget what lies before now_s - window_s."""
         edge_s = now_s - self._window_s
         while self._spans and self._spans[0][0] < edge_s:
-            start_s, end_s, is_kind = self._spans.popleft()
-            self._count(start_s - min(end_s, edge_s), is_kind)
+            start_s, end_s, is_true = self._spans.popleft()
+            self._count(start_s - min(end_s, edge_s), is_true)
             if end_s > edge_s:
-                self._spans.appendleft((edge_s, end_s, is_kind))
+                self._spans.appendleft((edge_s, end_s, is_true))
                 break
         if not self._spans:
-            self._known_s = self._kind_s = 0.0  # rounding does not pile up over hours
+            self._known_s = self._true_s = 0.0  # rounding does not pile up over hours
 
     @property
     def known_s(self) -> float:
         return max(0.0, self._known_s)
 
     @property
-    def kind_s(self) -> float:
-        return max(0.0, self._kind_s)
+    def true_s(self) -> float:
+        return max(0.0, self._true_s)
 
     @property
     def first_s(self) -> float | None:
-        """When the oldest span of the kind that is still inside began; None if there is none."""
-        return next((start_s for start_s, _, is_kind in self._spans if is_kind), None)
+        """Start of the oldest true span that is still inside; None if there is none."""
+        return next((start_s for start_s, _, is_true in self._spans if is_true), None)
 
-    def _count(self, length_s: float, is_kind: bool) -> None:
+    def _count(self, length_s: float, is_true: bool) -> None:
         self._known_s += length_s
-        if is_kind:
-            self._kind_s += length_s
+        if is_true:
+            self._true_s += length_s

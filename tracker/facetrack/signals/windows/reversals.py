@@ -1,4 +1,4 @@
-"""Where a series turns round: the swings of a nodding head or a talking mouth."""
+"""Turning points of a series: the swings of a nodding head or a talking mouth."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 
 TOLERANCE = 0.25
-"""Of the least swing that counts: how near an extreme counts as there."""
+"""Share of the least swing within which a value counts as at the extreme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Extreme:
 
 @dataclass(frozen=True, slots=True)
 class Swing:
-    """From one extreme to the next."""
+    """Way from one extreme to the next."""
 
     start: Extreme
     end: Extreme
@@ -43,7 +43,7 @@ class Reversals:
     """Zigzag of a series: an extreme counts once the series has come back from it by at least `swing`.
 
     It stands still when it has neither come back nor gone on by a tolerance (TOLERANCE of the swing) for `still_s`:
-    then it starts afresh, so that slow drift never adds up to a swing. Delay: a swing is told when the next one has
+    then it starts afresh, so that slow drift never adds up to a swing. Delay: a swing is reported when the next one has
     gone by `swing`.
     came_to_rest: the swing that was under way when the last value showed that it stands still; else None.
     """
@@ -67,7 +67,7 @@ class Reversals:
         return Swing(self._before, self._watched[0].extreme)
 
     def update(self, time_s: float, value: float) -> Swing | None:
-        """The swing that this value shows to have ended, if any."""
+        """Return the swing that this value shows to have ended, if any."""
         self.came_to_rest = None
         if self._low is None or self._high is None:
             self._restart(time_s, value)

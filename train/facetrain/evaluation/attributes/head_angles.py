@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from facetrack.landmarker import Landmarker, Reading
 from facetrack.modelfile import POSE_ANGLES
 from facetrack.pose import head_pose
 from facetrack.types import Floats, Image
+from facetrain.reporting.progress import with_progress
 from facetrain.sample import Sample
 from facetrain.samples.attribute_labels import pose_deg, turned_deg
 from facetrain.synth.rendering.accessories import random_style
@@ -122,16 +123,13 @@ class AngleRows:
         return [AngleErrors(name, np.array(rows, np.float64), truth) for name, rows in self.predicted.items()]
 
 
-def rendered(
-    renderer: Renderer, landmarker: Landmarker, detector: Detector, count: int, done: Callable[[], None]
-) -> list[AngleErrors]:
+def rendered(renderer: Renderer, landmarker: Landmarker, detector: Detector, count: int) -> list[AngleErrors]:
     """Measure `count` rendered heads on the optical axis of a webcam.
 
     As in the tracker, the first crop is from the detector and the second from the landmarks of the first.
-    done: called after each head
     """
     rows = AngleRows()
-    for index in range(count):
+    for index in with_progress(range(count), "rendered heads"):
         image, truth = random_turned_head(renderer, index)
         predicted: dict[str, Floats | None] = {
             TRUE_POINTS: _pnp(truth.points, SIZE), PREDICTED_POINTS: None, NETWORK: None
@@ -144,7 +142,6 @@ def rendered(
             predicted[PREDICTED_POINTS] = _pnp(reading.landmarks.points, SIZE)
             predicted[NETWORK] = _network_angles(reading, crop)
         rows.add((truth.yaw_deg, truth.pitch_deg, truth.roll_deg), predicted)
-        done()
     return rows.errors()
 
 

@@ -15,9 +15,9 @@ from facetrack import topology
 from facetrack.detector import Detector
 from facetrack.geometry import CropBox, crop_from_detection, crop_from_points
 from facetrack.landmarker import Landmarker
-from facetrain.evaluation.landmarks.measure import with_progress
 from facetrain.formats import packs
 from facetrain.formats.open import read_any
+from facetrain.reporting.progress import with_progress
 from facetrain.sample import Sample
 from facetrain.samples.attribute_sources import split_three_ways
 from facetrain.samples.locate import MIN_PRESENCE, first_crop

@@ -12,11 +12,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import Progress
 from torch import Tensor
 
-from facetrack.detector import Detector
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import ModelFileError
 from facetrack.geometry import crop_from_points
@@ -87,18 +84,12 @@ def measure(
     angles: dict[str, list[AngleErrors]] = {}
     talks = [talking.tracked_talk(tracker, clips, seconds)]
     if renderer is not None:
-        angles = _by_yaw(_rendered(renderer, landmarker, tracker.detector, heads))
+        angles = _by_yaw(head_angles.rendered(renderer, landmarker, tracker.detector, heads))
         people = [(manner, seed) for manner in talking.JAW_REACH for seed in range(talking.PEOPLE)]
         talks += [talking.rendered_talk(renderer, manner, seed) for manner, seed in people]
     genki, offset_deg = _genki_angles(sets, landmarker)
     binary = [*_smile_and_glasses(engine, sets), *_pasted_features(engine, sets), *_yawns(landmarker, sets)]
     return HeadsResult(sets.held_out, binary, angles | {GENKI: genki}, offset_deg, talks, _notes(engine, sets))
-
-
-def _rendered(renderer: Renderer, landmarker: Landmarker, detector: Detector, heads: int) -> list[AngleErrors]:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("rendered heads", total=heads)
-        return head_angles.rendered(renderer, landmarker, detector, heads, lambda: progress.advance(bar))
 
 
 def _must_have_heads(engine: OnnxEngine) -> None:
@@ -189,9 +180,10 @@ def _yawns(landmarker: Landmarker, sets: HeldOutData) -> list[BinaryMetrics]:
     openings, wide, gated = [], [], []
     for sample in sets.yawns:
         signals = FaceSignals().update(_observe(sample, landmarker))[0]
-        openings.append(np.nan if signals.mouth_opening is None else signals.mouth_opening)
-        wide.append(signals.mouth_openness is not None and signals.mouth_openness >= options.wide)
-        smile, mouth_open = signals.smile or 0.0, 1.0 if signals.mouth_open is None else signals.mouth_open
+        openings.append(np.nan if signals.mouth.aspect_ratio is None else signals.mouth.aspect_ratio)
+        wide.append(signals.mouth.openness is not None and signals.mouth.openness >= options.wide)
+        smile = signals.smile.prob or 0.0
+        mouth_open = 1.0 if signals.mouth.open_prob is None else signals.mouth.open_prob
         gated.append(wide[-1] and smile < options.laughing and mouth_open >= options.shut)
     truth = np.array([sample.attributes["yawn"] == 1 for sample in sets.yawns], bool)
     opening = np.array(openings, np.float64)

@@ -1,19 +1,20 @@
-"""Report of `facetrack eval heads`: tables, report.md, figures.json, plot of ROC curves and reliability diagrams."""
+"""Report of `facetrack eval heads`, with a plot of ROC curves and reliability diagrams."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from facetrack.modelfile import POSE_ANGLES
 from facetrain.evaluation.attributes.measure import HeadsResult
 from facetrain.metrics.binary import BINS, CONFIDENCE_LEVEL, RESAMPLES, BinaryMetrics
-from facetrain.reporting import markdown
+from facetrain.reporting.markdown import fixed
+from facetrain.reporting.report import Report, Table
 
 MEANING = {
     "interval": f"{CONFIDENCE_LEVEL:.0%} percentile bootstrap of the accuracy, {RESAMPLES} resamples of images (of "
@@ -36,54 +37,36 @@ The calibration error includes every bin.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Table of text."""
-
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-def tables(result: HeadsResult) -> list[Table]:
-    """Return the tables for the console and for report.md."""
-    return [_held_out_table(result), _binary_table(result), _angle_table(result), _talk_table(result)]
-
-
-def save(result: HeadsResult, folder: Path, title: str, command: str) -> None:
-    """Write report.md, figures.json and the plot."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_picture(result.binary, folder / PICTURE)
-    (folder / "figures.json").write_text(json.dumps(as_json(result), indent=2) + "\n")
+def report(result: HeadsResult, title: str) -> Report:
+    """Return the report of the network called `title`."""
     offsets = [
         f"genki4k's angles have a constant offset of {' / '.join(f'{x:+.1f}' for x in offset)} degrees (yaw / pitch / "
-        f"roll) from those of {name}, fitted on its training set: a difference of convention, not an error.\n"
+        f"roll) from those of {name}, fitted on its training set: a difference of convention, not an error."
         for name, offset in result.offset_deg.items()
     ]
-    parts = [f"# Attribute heads of {title} on held-out data\n", markdown.code(command)]
-    for table in tables(result):
-        parts += [f"## {table.title[0].upper()}{table.title[1:]}\n", markdown.table(table.head, table.rows)]
-    parts += [*offsets, *(f"{note}\n" for note in result.notes)]
-    parts += ["## Columns\n", markdown.table(("column", "meaning"), list(MEANING.items()))]
-    parts += [markdown.pictures([folder / PICTURE], folder)]
-    (folder / "report.md").write_text("\n".join(parts))
+    return Report(
+        f"Attribute heads of {title} on held-out data",
+        [_held_out_table(result), _binary_table(result), _angle_table(result), _talk_table(result)],
+        _figures(result),
+        [*offsets, *result.notes],
+        MEANING,
+        {PICTURE: partial(save_picture, result.binary)},
+    )
 
 
-def as_json(result: HeadsResult) -> dict[str, object]:
-    """Return every figure, None for NaN and infinity, and the bins of the reliability diagrams."""
+def _figures(result: HeadsResult) -> dict[str, object]:
+    """Return every figure, and the bins of the reliability diagrams."""
     return {
         "held_out": [asdict(data_set) for data_set in result.held_out],
         "binary": [
-            {"name": binary.name, "data": binary.data, "note": binary.note}
-            | {**_finite(binary.figures()), **_bins(binary)}
+            {"name": binary.name, "data": binary.data, "note": binary.note} | binary.figures() | _bins(binary)
             for binary in result.binary
         ],
         "angles": {
-            data: {errors.name: _finite(errors.figures()) for errors in methods}
-            for data, methods in result.angles.items()
+            data: {errors.name: errors.figures() for errors in methods} for data, methods in result.angles.items()
         },
-        "genki4k_offset_deg": {name: offset.tolist() for name, offset in result.offset_deg.items()},
-        "talks": [asdict(talk) | _finite({"speaking": talk.speaking, "widest": talk.widest}) for talk in result.talks],
+        "genki4k_offset_deg": result.offset_deg,
+        "talks": [asdict(talk) for talk in result.talks],
         "notes": result.notes,
     }
 
@@ -92,17 +75,7 @@ def _bins(binary: BinaryMetrics) -> dict[str, object]:
     diagram = binary.reliability_diagram
     if diagram is None:
         return {}
-    shares = {"probability": diagram.probability.tolist(), "share": diagram.share.tolist()}
-    rows = {name: [x if math.isfinite(x) else None for x in values] for name, values in shares.items()}
-    return {"bins": rows | {"count": diagram.count.tolist()}}
-
-
-def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
-
-
-def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
+    return {"bins": {"probability": diagram.probability, "share": diagram.share, "count": diagram.count}}
 
 
 def _held_out_table(result: HeadsResult) -> Table:
@@ -119,10 +92,10 @@ def _binary_table(result: HeadsResult) -> Table:
     rows = []
     for binary in result.binary:
         figures = binary.figures()
-        interval = " - ".join(_number(100 * figures[f"accuracy_{end}"], 1) for end in ("low", "high"))
-        plain = [_number(figures[name], 3) for name in ("precision", "recall", "f1", "roc_area", "calibration_error")]
+        interval = " - ".join(fixed(100 * figures[f"accuracy_{end}"], 1) for end in ("low", "high"))
+        plain = [fixed(figures[name], 3) for name in ("precision", "recall", "f1", "roc_area", "calibration_error")]
         counts = [str(len(binary.truth)), str(int(binary.truth.sum()))]
-        accuracy = _number(100 * figures["accuracy"], 1)
+        accuracy = fixed(100 * figures["accuracy"], 1)
         rows.append([binary.name, binary.data, *counts, accuracy, interval, *plain, binary.note])
     return Table("binary classification", head, rows)
 
@@ -132,8 +105,8 @@ def _angle_table(result: HeadsResult) -> Table:
     for data, methods in result.angles.items():
         for method in methods:
             figures = method.figures()
-            errors = [_number(figures[name], 2) for name in (*POSE_ANGLES, "mean", "geodesic")]
-            bias = " / ".join(_number(figures[f"bias_{name}"], 1) for name in POSE_ANGLES)
+            errors = [fixed(figures[name], 2) for name in (*POSE_ANGLES, "mean", "geodesic")]
+            bias = " / ".join(fixed(figures[f"bias_{name}"], 1) for name in POSE_ANGLES)
             counts = [f"{figures['heads']:.0f}", f"{figures['not_found']:.0f}"]
             rows.append([f"{data}: {method.name}", *counts, *errors, bias])
     head = ("data, method", "heads", "not detected", "yaw", "pitch", "roll", "mean", "geodesic", "bias")
@@ -144,7 +117,7 @@ def _talk_table(result: HeadsResult) -> Table:
     rows = []
     for talk in result.talks:
         detected = "" if talk.control is None else str(talk.control)
-        figures = [f"{talk.faces_s:.0f}", _number(talk.speaking, 2), _number(talk.widest, 2)]
+        figures = [f"{talk.faces_s:.0f}", fixed(talk.speaking, 2), fixed(talk.widest, 2)]
         rows.append([talk.name, str(talk.yawns), *figures, detected])
     head = ("talk", "yawns (all false)", "faces s", "speaking", "widest opening", "detected after")
     return Table("a minute of talking", head, rows)
@@ -152,11 +125,7 @@ def _talk_table(result: HeadsResult) -> Table:
 
 def save_picture(binary: Sequence[BinaryMetrics], path: Path) -> None:
     """Draw ROC curves on the left, reliability diagrams of the probabilities on the right."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(13, 6), layout="constrained")
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     _plot_roc(left, binary)
     _plot_reliability(right, binary)

@@ -93,9 +93,9 @@ def rendered_talk(renderer: Renderer, manner: str, seed: int) -> Talk:
         signals, ended = face.update(_observation(time_s, face_points, actor))
         events += ended
         if talks:
-            speaking.append(bool(signals.speaking))
-            widest = max(widest, signals.mouth_opening or 0.0)
-    predicted = [event for event in events if event.kind == "yawn"]
+            speaking.append(bool(signals.mouth.speaking))
+            widest = max(widest, signals.mouth.aspect_ratio or 0.0)
+    predicted = [event for event in events if event.kind == "yawn" and event.is_over]
     false = sum(event.start_s < SECONDS for event in predicted)
     return Talk(f"rendered, {manner}", false, SECONDS, float(np.mean(speaking)), widest, len(predicted) - false)
 
@@ -149,10 +149,10 @@ def tracked_talk(tracker: FaceTracker, paths: Sequence[Path], seconds: float = S
         events += tracker.events
         faces_s += len(faces) * (frame.time_s - before_s)
         before_s = frame.time_s
-        known_speaking: list[bool] = [f.signals.speaking for f in faces if f.signals.speaking is not None]
+        known_speaking: list[bool] = [f.signals.mouth.speaking for f in faces if f.signals.mouth.speaking is not None]
         speaking += known_speaking
-        widest = max([widest, *(face.signals.mouth_opening or 0.0 for face in faces)])
-    yawns = sum(event.kind == "yawn" for event in events)
+        widest = max([widest, *(face.signals.mouth.aspect_ratio or 0.0 for face in faces)])
+    yawns = sum(event.kind == "yawn" and event.is_over for event in events)
     share = float(np.mean(speaking)) if speaking else float("nan")
     return Talk(f"{', '.join(path.stem for path in paths)} in a row, {seconds:.0f} s", yawns, faces_s, share, widest)
 

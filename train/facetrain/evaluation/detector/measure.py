@@ -7,7 +7,7 @@ include the forehead, are converted to that convention (`facetrack.detector.yune
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +25,8 @@ from facetrain.evaluation.detector import placed_faces as trials
 from facetrain.evaluation.detector.methods import YUNET, DetectorMethod
 from facetrain.metrics import detection as metrics
 from facetrain.metrics.detection import Matches
+from facetrain.reporting.progress import with_progress
+from facetrain.sample import evenly_spaced
 from facetrain.samples import pictures
 from facetrain.samples.detector_scenes import FACE, IGNORED
 from facetrain.samples.pictures import FacePicture
@@ -50,8 +52,6 @@ NO_BOXES = np.zeros((0, 4), np.float32)
 
 Labelled = Iterable[tuple[Image, Floats, Floats]]
 """Items (image, ground truth boxes, ignored boxes)."""
-Progress = Callable[[Iterable, str, int], Iterable]
-"""Function of (items, title, count) that yields the items with a progress bar on a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +72,19 @@ class Row:
     best: int = 1
 
 
-def without_progress(items: Iterable, title: str, total: int) -> Iterable:
-    """Return the items without a progress bar."""
-    return items
-
-
 class Comparison:
     """Detectors and the thresholds at which they are compared."""
 
-    def __init__(self, methods: list[DetectorMethod], watch: Progress = without_progress) -> None:
+    def __init__(self, methods: list[DetectorMethod]) -> None:
         cv2.setNumThreads(1)  # YuNet runs in OpenCV
-        self.methods, self.watch = methods, watch
+        self.methods = methods
         self.detectors: dict[str, Detector] = {method.name: method.make(MIN_SCORE) for method in methods}
         self.thresholds = dict.fromkeys(self.detectors, 0.5)
 
     def matches(self, labelled: Labelled, title: str, total: int) -> dict[str, list[Matches]]:
         """Match the detections of every method; each image is made only once."""
         matches: dict[str, list[Matches]] = {name: [] for name in self.detectors}
-        for image, truth, ignored in self.watch(labelled, title, total):
+        for image, truth, ignored in with_progress(labelled, title, total):
             for name, detector in self.detectors.items():
                 detections = detector(image)
                 matches[name].append(metrics.match(detections.boxes, detections.scores, truth, ignored))
@@ -136,7 +131,7 @@ class Comparison:
         items = evenly_spaced(validation.items, limit)
         scenes = [_labelled(item) for item in items]
         detections: dict[str, list[Detections]] = {name: [] for name in self.detectors}
-        for image, _, _ in self.watch(scenes, SCENES_GROUP, len(scenes)):
+        for image, _, _ in with_progress(scenes, SCENES_GROUP, len(scenes)):
             for name, detector in self.detectors.items():
                 detections[name].append(detector(image))
         rows = []
@@ -152,7 +147,7 @@ class Comparison:
         every = clips.EVERY if limit is None else clips.EVERY * 5
         counts: dict[str, dict[str, clips.ClipCount]] = {}
         paths = sorted(folder.glob("*.mp4"))
-        for path in self.watch(paths, "clips", len(paths)):
+        for path in with_progress(paths, "clips", len(paths)):
             each = counts[path.stem] = dict.fromkeys(self.detectors, clips.ClipCount())
             for frame in clips.reference_frames(path, reference, every):
                 for name, detector in self.detectors.items():
@@ -169,7 +164,7 @@ class Comparison:
         """
         detectors = {method.name: method.make(method.default) for method in self.methods}
         durations_ms: dict[str, list[float]] = {name: [] for name in detectors}
-        for _ in self.watch(range(repeats), TIME_GROUP, repeats):
+        for _ in with_progress(range(repeats), TIME_GROUP, repeats):
             for name, detector in detectors.items():
                 started = time.process_time()
                 detector(image)
@@ -182,9 +177,7 @@ class Comparison:
         return rows
 
 
-def measure(
-    methods: list[DetectorMethod], data: Path, limit: int | None = None, watch: Progress = without_progress
-) -> Iterator[Row]:
+def measure(methods: list[DetectorMethod], data: Path, limit: int | None = None) -> Iterator[Row]:
     """Yield all rows as they are measured, on held-out people and images of the detector's training.
 
     limit: maximum number of faces per row, for a trial
@@ -192,7 +185,7 @@ def measure(
     """
     recipe = DetectorRecipe()
     held_out = read_held_out(data, recipe)
-    comparison = Comparison(methods, watch)
+    comparison = Comparison(methods)
     yield from comparison.set_thresholds(held_out.empties)
     if (data / "helen_test.zip").is_file():
         yield from comparison.helen_330(data, limit)
@@ -251,13 +244,6 @@ def precision_between(
         kept = matches_in_range | (~matches_other & _between(detected.boxes, low, high))
         matches.append(metrics.match(detected.boxes[kept], detected.scores[kept], truth[in_range], ignored))
     return metrics.average_precision(matches) if any(len(m.found_at) for m in matches) else float("nan")
-
-
-def evenly_spaced(items: list, limit: int | None) -> list:
-    """Return at most `limit` evenly spaced items; all of them for None."""
-    if limit is None or len(items) <= limit:
-        return items
-    return [items[i] for i in np.linspace(0, len(items) - 1, limit).round().astype(int)]
 
 
 def _labelled(item: dict) -> tuple[Image, Floats, Floats]:

@@ -1,22 +1,21 @@
-"""Report of a comparison of detectors: report.md, figures.json, recall.png."""
+"""Report of a comparison of detectors."""
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from facetrain.evaluation.detector import placed_faces as trials
 from facetrain.evaluation.detector.clips import REFERENCE_NOTE
 from facetrain.evaluation.detector.measure import EXTRA_GROUP, TIME_GROUP, Row
 from facetrain.reporting import markdown
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from facetrain.reporting.report import Report, Table, command_line
 
 CAVEATS = (
     "All rows except the first five and the scenes' are at the threshold of one false positive in 20 held-out images "
@@ -33,15 +32,6 @@ CAVEATS = (
 )
 
 
-def cell(row: Row, value: float) -> str:
-    """Format a value with the significant digits of its group; "-" for NaN."""
-    if not math.isfinite(value):
-        return "-"
-    if row.group == EXTRA_GROUP:
-        return f"{value:.0f}"
-    return f"{value:.2f}" if row.group == TIME_GROUP else f"{value:.3f}"
-
-
 def best(row: Row) -> set[str]:
     """Return the names of the best methods of a row; empty if all are equal or no direction is better."""
     known = {name: row.best * value for name, value in row.values.items() if math.isfinite(value)}
@@ -50,42 +40,25 @@ def best(row: Row) -> set[str]:
     return {name for name, value in known.items() if value == max(known.values())}
 
 
-def report(rows: list[Row], command: str, notes: list[str]) -> str:
-    """Return the Markdown of one run; the best value of a row is bold."""
-    names = list(rows[0].values)
-    parts = ["# Detectors\n", markdown.code(command), *(f"{note}\n" for note in (*notes, *CAVEATS))]
-    for group in dict.fromkeys(row.group for row in rows):
-        lines = []
-        for row in (row for row in rows if row.group == group):
-            best_names = best(row)
-            cells = [f"**{cell(row, v)}**" if name in best_names else cell(row, v) for name, v in row.values.items()]
-            lines.append([row.name, str(row.count), *cells])
-        parts += [f"## {group[0].upper()}{group[1:]}\n", markdown.table([group, "count", *names], lines)]
-    return "\n".join([*parts, "![recall](recall.png)\n"])
+def report(rows: list[Row], notes: list[str]) -> Report:
+    """Return the report of one run; the best value of a row is bold."""
+    figures = [asdict(row) | {"values": {name: round(value, 5) for name, value in row.values.items()}} for row in rows]
+    tables = [
+        Table(group, (group, "count", *rows[0].values), [_cells(row) for row in rows if row.group == group])
+        for group in dict.fromkeys(row.group for row in rows)
+    ]
+    figures_json = {"command": command_line(), "rows": figures}
+    return Report("Detectors", tables, figures_json, [*notes, *CAVEATS], plots={"recall.png": partial(draw, rows)})
 
 
-def save(rows: list[Row], folder: Path, command: str, notes: list[str]) -> None:
-    """Write report.md, figures.json and recall.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    draw(rows, folder / "recall.png")
-    plain = [{key: _plain(value) for key, value in asdict(row).items()} for row in rows]
-    (folder / "figures.json").write_text(json.dumps({"command": command, "rows": plain}, indent=1) + "\n")
-    (folder / "report.md").write_text(report(rows, command, notes))
-
-
-def _plain(value: object) -> object:
-    """Replace NaN and infinity by None, for JSON, and round to five digits."""
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, float):
-        return round(value, 5) if math.isfinite(value) else None
-    return value
+def _cells(row: Row) -> list[str]:
+    digits, bold = {EXTRA_GROUP: 0, TIME_GROUP: 2}.get(row.group, 3), best(row)
+    texts = {name: markdown.fixed(value, digits) for name, value in row.values.items()}
+    return [row.name, str(row.count), *(f"**{text}**" if name in bold else text for name, text in texts.items())]
 
 
 def draw(rows: list[Row], path: Path) -> None:
     """Draw recall over size, in-plane rotation and corruption."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(16, 5), layout="constrained")
     by_size, by_turn, by_corruption = figure.subplots(1, 3)
     sizes = [row for row in rows if row.group == trials.SIZE_GROUP]

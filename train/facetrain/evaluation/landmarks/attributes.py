@@ -6,8 +6,9 @@ Each on the samples that have the label.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,10 @@ from facetrack.geometry import CropBox, crop_matrix, cut, transform
 from facetrack.modelfile import ModelSpec
 from facetrack.types import Image
 from facetrain.evaluation.landmarks.framing import centre_crop, frame, grey
-from facetrain.evaluation.landmarks.measure import with_progress
 from facetrain.metrics.binary import binary_figures
 from facetrain.metrics.confusion import confusion_matrix, f1_scores, save_confusion
 from facetrain.models.eac import mark, region_centres
+from facetrain.reporting.progress import with_progress
 from facetrain.sample import Sample
 from facetrain.samples.task_labels import TASKS, UNKNOWN, label_of
 
@@ -149,10 +150,12 @@ def class_figures(matrix: NDArray[np.intp], names: tuple[str, ...]) -> dict[str,
     return {"macro_f1": float(scores[present].mean()), "accuracy": float(np.trace(matrix) / matrix.sum()), **each}
 
 
-def save_confusions(result: Attributes, folder: Path) -> None:
-    """Write confusion_OUTPUT.png of each multi-class output."""
-    for task, matrix in result.confusions.items():
-        save_confusion(matrix, CLASS_NAMES[task], folder / f"confusion_{task}.png", task)
+def confusion_plots(result: Attributes) -> dict[str, Callable[[Path], None]]:
+    """Return confusion_OUTPUT.png of each multi-class output, with the function that draws it."""
+    return {
+        f"confusion_{task}.png": partial(save_confusion, matrix, CLASS_NAMES[task], title=task)
+        for task, matrix in result.confusions.items()
+    }
 
 
 def required_labels(spec: ModelSpec) -> str:

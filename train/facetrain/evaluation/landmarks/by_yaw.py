@@ -13,15 +13,17 @@ from facetrack.pose import head_pose
 from facetrack.types import Floats
 from facetrain.evaluation.landmarks.measure import Measured
 from facetrain.metrics import landmarks as metrics
-from facetrain.reporting import markdown
+from facetrain.reporting.report import Table
 from facetrain.sample import Sample
 
 EDGES_DEG = (0.0, 15.0, 30.0, 45.0, math.inf)
 UNKNOWN = "unknown"
-SOURCE = (
-    "NME of the 68 points / the inner 51, means over the detected faces. Yaw is computed from the labelled points "
-    "(facetrack.pose): error about 2 degrees on heads of other shapes, more for an unknown focal length."
-)
+YAW = "absolute yaw, degrees"
+MEANING = {
+    YAW: "computed from the labelled points (facetrack.pose): error about 2 degrees on heads of other shapes, more for "
+    "an unknown focal length",
+    "NME 68 / inner 51": "means over the detected faces",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,35 +78,23 @@ def _bin(name: str, chosen: np.ndarray, missed: int, nme: Floats, inner: Floats)
     """Return the errors of the chosen ones of the (N,) detected faces."""
     count = int(chosen.sum())
     failed = metrics.failure_rate(nme[chosen]) if count else math.nan
-    return YawBin(
-        name,
-        count + missed,
-        missed,
-        float(metrics.known_mean(nme[chosen])),
-        float(metrics.known_mean(inner[chosen])),
-        failed,
-    )
+    mean, inner_mean = (float(metrics.known_mean(errors[chosen])) for errors in (nme, inner))
+    return YawBin(name, count + missed, missed, mean, inner_mean, failed)
 
 
-def section(bins: dict[str, list[YawBin]]) -> str:
-    """Return the Markdown table of the bins by network: a row per bin, a column per network; "" without bins."""
-    head, *rows = cells(bins)
-    return f"{markdown.table(head, rows)}\n{SOURCE}\n" if rows else ""
-
-
-def cells(bins: dict[str, list[YawBin]]) -> list[tuple[str, ...]]:
-    """Return the rows of the table as text, its head first.
+def tables(bins: dict[str, list[YawBin]]) -> list[Table]:
+    """Return the table of the bins: a row per bin, a column per network; empty without bins.
 
     The number of faces is that of the first network; a cell of another network with a different number states it.
     """
     by_network = {network: {b.name: b for b in network_bins} for network, network_bins in bins.items() if network_bins}
     names = list(dict.fromkeys(name for by_name in by_network.values() for name in by_name))
-    rows = [("absolute yaw, degrees", "faces", *by_network)]
+    rows = []
     for name in names:
         row_bins = [by_name.get(name) for by_name in by_network.values()]
         faces = next(b.faces for b in row_bins if b is not None)
-        rows.append((name, f"{faces}", *(_cell(b, faces) for b in row_bins)))
-    return rows
+        rows.append([name, f"{faces}", *(_cell(b, faces) for b in row_bins)])
+    return [Table("NME 68 / inner 51 by yaw, %", (YAW, "faces", *by_network), rows)] if rows else []
 
 
 def _cell(yaw_bin: YawBin | None, faces: int) -> str:

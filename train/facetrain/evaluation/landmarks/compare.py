@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,7 @@ from facetrack.modelfile import ModelSpec, fits_tracker
 from facetrain.evaluation.landmarks import by_yaw, network
 from facetrain.evaluation.landmarks import measure as evaluate
 from facetrain.evaluation.landmarks.attributes import Attributes
-from facetrain.evaluation.landmarks.by_yaw import YawBin
-from facetrain.evaluation.landmarks.measure import Measured, with_progress
+from facetrain.evaluation.landmarks.measure import Measured
 from facetrain.evaluation.landmarks.methods import (
     CachedDetector,
     CachedMethod,
@@ -39,7 +38,9 @@ from facetrain.formats.open import read_labelled
 from facetrain.formats.reading import print_skipped
 from facetrain.labelling.teacher import MEDIAPIPE_SUFFIX
 from facetrain.reporting import markdown
-from facetrain.sample import Sample, usable
+from facetrain.reporting.progress import with_progress
+from facetrain.reporting.report import Report, Table
+from facetrain.sample import Sample, evenly_spaced, usable
 
 OFFSET_FACES = 150
 """Number of faces on which MediaPipe's constant offset is fitted."""
@@ -152,13 +153,6 @@ def _unique_name(used_names: Collection[str], name: str) -> str:
     return next(numbered for i in range(2, len(used_names) + 3) if (numbered := f"{name} ({i})") not in used_names)
 
 
-def evenly_spaced(samples: list[Sample], limit: int | None) -> list[Sample]:
-    """Return at most `limit` evenly spaced samples; all of them for None."""
-    if limit is None or limit >= len(samples):
-        return samples
-    return [samples[i] for i in np.linspace(0, len(samples) - 1, limit).round().astype(int)]
-
-
 def read_evaluation_faces(data: Path, held_out: float = 0.0, limit: int | None = None) -> list[Sample]:
     """Read the labelled faces and print what was skipped.
 
@@ -207,25 +201,17 @@ def measure_method(method: Method, samples: list[Sample]) -> Measured:
     return Measured(kept, crops, np.stack(points), truth, unknown, unknown[:, 0], missed)
 
 
-def save_all(evaluations: dict[str, Evaluation], folder: Path, data: str, command: str) -> None:
-    """Write the report of a single network into the folder; of several, each into a subfolder, and the comparison.
-
-    The comparison is report.md, figures.json and ced.png.
-    """
+def save_all(evaluations: dict[str, Evaluation], folder: Path, data: str) -> None:
+    """Write the report of a single network into the folder; of several, each into a subfolder, and the comparison."""
     if len(evaluations) == 1:
         ((name, only),) = evaluations.items()
-        network.save(only, folder, name, data, command)
+        network.report(only, name, data).save(folder)
         return
-    folder.mkdir(parents=True, exist_ok=True)
     for name, evaluation in evaluations.items():
-        network.save(evaluation, folder / slug(name), name, data, command)
-    by_name = {name: evaluation.measured for name, evaluation in evaluations.items() if evaluation.measured is not None}
-    schemes = {measured.scheme for measured in by_name.values()}
-    if len(schemes) == 1:  # errors in different normalisations share no axis
-        save_ced(by_name, folder / "ced.png")
-    values = {name: network.as_json(evaluation) for name, evaluation in evaluations.items()}
-    (folder / "figures.json").write_text(json.dumps(values, indent=2) + "\n")
-    (folder / "report.md").write_text(_report(evaluations, folder, data, command))
+        network.report(evaluation, name, data).save(folder / slug(name))
+    links = ", ".join(f"[{name}]({slug(name)}/report.md)" for name in evaluations)
+    comparison = report(evaluations, data)
+    replace(comparison, notes=[*comparison.notes, f"Report of each network: {links}."]).save(folder)
 
 
 def slug(name: str) -> str:
@@ -233,38 +219,19 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-")
 
 
-def _report(evaluations: dict[str, Evaluation], folder: Path, data: str, command: str) -> str:
-    notes = [
-        f"**{name}:** boxes: {evaluation.boxes}. {' '.join(evaluation.notes)}\n"
-        for name, evaluation in evaluations.items()
-    ]
-    parts = [
-        f"# {', '.join(evaluations)} on {data}\n",
-        markdown.code(command),
-        *notes,
-        markdown.table(("metric", *evaluations, "meaning"), figure_rows(evaluations)),
-        by_yaw.section(yaw_bins(evaluations)),
-        "Report of each network: " + ", ".join(f"[{name}]({slug(name)}/report.md)" for name in evaluations) + ".\n",
-        markdown.pictures([path for path in [folder / "ced.png"] if path.is_file()], folder),
-    ]
-    return "\n".join(part for part in parts if part)
-
-
-def yaw_bins(evaluations: dict[str, Evaluation]) -> dict[str, list[YawBin]]:
-    """Return the errors by yaw of the networks whose landmarks were measured."""
-    by_name = {name: evaluation.measured for name, evaluation in evaluations.items()}
-    return {name: by_yaw.by_yaw(measured) for name, measured in by_name.items() if measured is not None}
-
-
-def figure_rows(evaluations: dict[str, Evaluation]) -> list[tuple[str, ...]]:
-    """Return rows of (metric, its value for each network, its meaning)."""
+def report(evaluations: dict[str, Evaluation], data: str) -> Report:
+    """Return the report of the comparison: a column for each network."""
     all_figures = [evaluation.figures for evaluation in evaluations.values()]
     names = list(dict.fromkeys(name for figures in all_figures for name in figures))
-    return [
-        (
-            name,
-            *(markdown.number(figures[name]) if name in figures else "-" for figures in all_figures),
-            network.MEANING.get(name, ""),
-        )
-        for name in names
-    ]
+    rows = [(name, *(markdown.number(f[name]) if name in f else "-" for f in all_figures)) for name in names]
+    by_name = {name: evaluation.measured for name, evaluation in evaluations.items() if evaluation.measured is not None}
+    yaw_tables = by_yaw.tables({name: by_yaw.by_yaw(measured) for name, measured in by_name.items()})
+    one_scheme = len({measured.scheme for measured in by_name.values()}) == 1  # else the errors share no axis
+    return Report(
+        f"{', '.join(evaluations)} on {data}",
+        [Table(f"metrics on {data}", ("metric", *evaluations), rows), *yaw_tables],
+        {name: network.figures(evaluation) for name, evaluation in evaluations.items()},
+        [" ".join([f"**{name}:** boxes: {e.boxes}.", *e.notes]) for name, e in evaluations.items()],
+        network.meaning(names),
+        {"ced.png": partial(save_ced, by_name)} if one_scheme else {},
+    )

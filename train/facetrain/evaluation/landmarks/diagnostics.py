@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from facetrack.geometry import CropBox
@@ -96,11 +97,7 @@ def _nme(reader: PointReader, samples: list[Sample], shift: float, scale: float)
 
 def save_box_jitter(curves: dict[str, BoxJitter], path: Path) -> None:
     """Draw NME over shift and over scale, one line for each network."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True)
     for name, jitter in curves.items():
         left.plot(list(jitter.shifts), list(jitter.shifts.values()), "o-", label=name)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from facetrack import topology, topology_maps
 from facetrack.detector import Detector
@@ -19,6 +17,7 @@ from facetrack.types import Detections, Floats, Image
 from facetrain.evaluation.landmarks.framing import PointReader, frame
 from facetrain.formats.public.kaggle import FRAME_SIZE
 from facetrain.metrics import landmarks as metrics
+from facetrain.reporting.progress import with_progress
 from facetrain.sample import Sample, as_scheme, face_extent
 
 FOUND_IOU = 0.4
@@ -121,12 +120,6 @@ def comparable(network: str, samples: list[Sample]) -> tuple[list[Sample], str]:
         )
     best = str(count.most_common(1)[0][0])
     return [sample for sample in samples if sample.scheme and target[sample.scheme] == best], best
-
-
-def with_progress(samples: Iterable[Sample], title: str) -> Iterable[Sample]:
-    """Yield the samples, with a progress bar on a terminal."""
-    console = Console(stderr=True)
-    return track(samples, title, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _detected(reader: PointReader, detector: Detector, sample: Sample) -> CropBox | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,20 +16,19 @@ from facetrack.detector import Detector
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import DataError, ModelFileError
 from facetrack.modelfile import ModelSpec, fits_tracker
-from facetrain.evaluation.landmarks import by_yaw as evaluate_yaw
-from facetrain.evaluation.landmarks import diagnostics, measure
+from facetrain.evaluation.landmarks import by_yaw, diagnostics, measure
 from facetrain.evaluation.landmarks.attributes import (
     Attributes,
     attributes_of,
+    confusion_plots,
     measure_attributes,
     required_labels,
-    save_confusions,
 )
-from facetrain.evaluation.landmarks.diagnostics import BoxJitter
 from facetrain.evaluation.landmarks.framing import PointReader, open_points
 from facetrain.evaluation.landmarks.measure import Measured
-from facetrain.evaluation.landmarks.pictures import save_pictures
+from facetrain.evaluation.landmarks.pictures import face_sheets, save_ced
 from facetrain.reporting import markdown
+from facetrain.reporting.report import Report, Table
 from facetrain.sample import Sample
 from facetrain.samples.provenance import trained_on
 
@@ -55,7 +54,6 @@ MEANING = {
     "ms_per_crop": "median duration of cutting a crop and running the network, one thread",
     "missed": "faces that were not detected, or could not be cropped; excluded from all other metrics",
 }
-CURVES = ("ced", "box_jitter", "best", "median", "worst")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,12 +126,12 @@ def evaluate_network(
         raise DataError(
             f"none of the {len(samples)} samples has the labels that network '{spec.name}' is measured on: {required}"
         )
-    figures = ({} if measured is None else measure.figures(measured)) | attributes.figures
+    values = ({} if measured is None else measure.figures(measured)) | attributes.figures
     if reader is not None and measured is not None:
-        figures["ms_per_crop"] = measure.milliseconds_per_crop(reader, measured.samples[0].image, measured.crops[0])
+        values["ms_per_crop"] = measure.milliseconds_per_crop(reader, measured.samples[0].image, measured.crops[0])
     elif attributes.ms_per_crop is not None:
-        figures["ms_per_crop"] = attributes.ms_per_crop
-    return Evaluation(spec, reader, samples, measured, attributes, figures, notes, _boxes(spec, boxes))
+        values["ms_per_crop"] = attributes.ms_per_crop
+    return Evaluation(spec, reader, samples, measured, attributes, values, notes, _boxes(spec, boxes))
 
 
 def _boxes(spec: ModelSpec, boxes: str) -> str:
@@ -165,73 +163,55 @@ def _measurable(spec: ModelSpec, samples: list[Sample], held_out: bool) -> tuple
     return samples, notes
 
 
-def save(evaluation: Evaluation, folder: Path, title: str, data: str, command: str) -> None:
-    """Write report.md, figures.json and the plots.
+def report(evaluation: Evaluation, title: str, data: str) -> Report:
+    """Return the report of one network; this measures the error under shifted and scaled boxes, too.
 
     Plots: ced, best, median, worst and box_jitter for landmarks, a confusion matrix for each multi-class output.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    measured, jitter = evaluation.measured, None
+    spec, measured, values = evaluation.spec, evaluation.measured, figures(evaluation)
+    rows = [(name, markdown.number(value)) for name, value in evaluation.figures.items()]
+    tables = [Table("metrics", ("metric", "value"), rows)]
+    plots: dict[str, Callable[[Path], None]] = {}
     if measured is not None:
-        save_pictures(measured, folder, title)
-    if measured is not None and evaluation.reader is not None:
-        jitter = diagnostics.box_jitter(evaluation.reader, measured.samples)
+        plots["ced.png"] = partial(save_ced, {title: measured})
+        tables += by_yaw.tables({title: by_yaw.by_yaw(measured)})
+        jitter = None if evaluation.reader is None else diagnostics.box_jitter(evaluation.reader, measured.samples)
         if jitter is not None:
-            diagnostics.save_box_jitter({evaluation.spec.name: jitter}, folder / "box_jitter.png")
-    save_confusions(evaluation.attributes, folder)
-    curves = {} if jitter is None else {"nme_by_box_shift": jitter.shifts, "nme_by_box_scale": jitter.scales}
-    (folder / "figures.json").write_text(json.dumps(as_json(evaluation) | curves, indent=2) + "\n")
-    (folder / "report.md").write_text(_report(evaluation, folder, title, data, command, jitter))
+            plots["box_jitter.png"] = partial(diagnostics.save_box_jitter, {spec.name: jitter})
+            values |= {"nme_by_box_shift": jitter.shifts, "nme_by_box_scale": jitter.scales}
+            tables.append(_jitter_table("box shifted, share of its side", jitter.shifts))
+            tables.append(_jitter_table("box scaled", jitter.scales))
+        plots |= face_sheets(measured)
+        tables.append(_worst_table(measured))
+    notes = [
+        f"Boxes: {evaluation.boxes}. Training data of the network: {'; '.join(spec.data)}. {spec.terms}",
+        *(f"**{note}**" for note in evaluation.notes),
+        "Contact sheets: predicted points green, labels red, the error of each face in its title.",
+    ]
+    plots |= confusion_plots(evaluation.attributes)
+    return Report(f"{title} on {data}", tables, values, notes, meaning(evaluation.figures), plots)
 
 
-def as_json(evaluation: Evaluation) -> dict[str, object]:
-    """Return the metrics, those by yaw, the names of missed faces, and the notes; None for NaN and infinity."""
+def figures(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the metrics, those by yaw, the names of missed faces, and the notes."""
     measured = evaluation.measured
     missed = [] if measured is None else [sample.name for sample in measured.missed]
-    bins = [] if measured is None else [asdict(yaw_bin) for yaw_bin in evaluate_yaw.by_yaw(measured)]
-    by_yaw = {yaw_bin.pop("name"): _finite(yaw_bin) for yaw_bin in bins}
-    return {**_finite(evaluation.figures), "by_yaw": by_yaw, "missed_names": missed, "notes": evaluation.notes}
+    bins = [] if measured is None else [asdict(yaw_bin) for yaw_bin in by_yaw.by_yaw(measured)]
+    yaw = {yaw_bin.pop("name"): yaw_bin for yaw_bin in bins}
+    return {**evaluation.figures, "by_yaw": yaw, "missed_names": missed, "notes": evaluation.notes}
 
 
-def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+def meaning(names: Collection[str]) -> dict[str, str]:
+    """Return the meaning of these metrics, and of the table by yaw if it is there."""
+    return {name: MEANING[name] for name in names if name in MEANING} | (by_yaw.MEANING if "nme" in names else {})
 
 
-def _report(evaluation: Evaluation, folder: Path, title: str, data: str, command: str, jitter: BoxJitter | None) -> str:
-    spec, measured = evaluation.spec, evaluation.measured
-    rows = [(name, markdown.number(value), MEANING.get(name, "")) for name, value in evaluation.figures.items()]
-    confusions = (f"confusion_{output}" for output in evaluation.attributes.confusions)
-    plots = [folder / f"{name}.png" for name in (*CURVES, *confusions)]
-    parts = [
-        f"# {title} on {data}\n",
-        markdown.code(command),
-        f"Boxes: {evaluation.boxes}. Training data of the network: {'; '.join(spec.data)}. {spec.terms}\n",
-        *(f"**{note}**\n" for note in evaluation.notes),
-        markdown.table(("metric", "value", "meaning"), rows),
-        "" if measured is None else evaluate_yaw.section({title: evaluate_yaw.by_yaw(measured)}),
-        _jitter_tables(jitter),
-        _worst(measured),
-        "Contact sheets: predicted points green, labels red, the error of each face in its title.\n",
-        markdown.pictures([path for path in plots if path.is_file()], folder),
-    ]
-    return "\n".join(part for part in parts if part)
+def _jitter_table(name: str, nme: dict[float, float]) -> Table:
+    return Table(f"exact {name}", (name, *(f"{x:g}" for x in nme)), [("NME, %", *map(markdown.number, nme.values()))])
 
 
-def _jitter_tables(jitter: BoxJitter | None) -> str:
-    if jitter is None:
-        return ""
-    curves = (("box shifted, share of its side", jitter.shifts), ("box scaled", jitter.scales))
-    tables = [
-        markdown.table((name, *(f"{x:g}" for x in values)), [("NME, %", *map(markdown.number, values.values()))])
-        for name, values in curves
-    ]
-    return "Exact boxes, shifted and scaled:\n\n" + "\n".join(tables)
-
-
-def _worst(measured: Measured | None) -> str:
-    if measured is None:
-        return ""
+def _worst_table(measured: Measured) -> Table:
     nme = measured.nme
     order = [i for i in np.argsort(nme)[::-1] if np.isfinite(nme[i])][:WORST_NAMED]
     rows = [(measured.samples[i].name, markdown.number(float(nme[i]))) for i in order]
-    return markdown.table(("worst faces", "NME, %"), rows)
+    return Table("worst faces", ("face", "NME, %"), rows)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from facetrack import topology
 from facetrack.geometry import crop_matrix, cut, transform
@@ -14,18 +16,13 @@ from facetrain.evaluation.landmarks.measure import Measured
 from facetrain.metrics import landmarks as metrics
 from facetrain.reporting import sheets
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 CELL_PX = 224
 
 
-def save_pictures(measured: Measured, folder: Path, title: str) -> None:
-    """Write ced.png, best.png, median.png and worst.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_ced({title: measured}, folder / "ced.png")
+def face_sheets(measured: Measured) -> dict[str, Callable[[Path], None]]:
+    """Return the sheets of the best, median and worst faces, with the functions that draw them."""
     nme = measured.nme
-    sheets.save_extremes(nme, lambda i: _cell(measured, i, f"{nme[i]:.1f} %"), folder)
+    return sheets.extreme_sheets(nme, lambda i: _cell(measured, i, f"{nme[i]:.1f} %"))
 
 
 def save_ced(curves: dict[str, Measured], path: Path, limit: float = 10.0) -> None:
@@ -34,13 +31,9 @@ def save_ced(curves: dict[str, Measured], path: Path, limit: float = 10.0) -> No
     A second plot without the jaw if all are of the 68 points. Missed faces count as above every x; the mean in the
     legend is over the detected faces.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     inner = all(measured.scheme == topology.SCHEME for measured in curves.values())
     titles = ("68 points", "inner 51, without the jaw") if inner else ("",)
     figure = Figure(figsize=(6 * len(titles), 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
     for axis, title, of_inner in zip(axes, titles, (False, True), strict=False):
         for name, measured in curves.items():

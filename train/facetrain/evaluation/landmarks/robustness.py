@@ -9,9 +9,9 @@ import numpy as np
 from facetrack import topology
 from facetrack.types import Floats
 from facetrain.evaluation.landmarks.corruptions import ALL, Corruption
-from facetrain.evaluation.landmarks.measure import with_progress
 from facetrain.evaluation.landmarks.methods import Method
 from facetrain.metrics import landmarks as metrics
+from facetrain.reporting.progress import with_progress
 from facetrain.sample import Sample
 
 FAILURE_NME = 8.0

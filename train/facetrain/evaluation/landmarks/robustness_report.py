@@ -1,75 +1,59 @@
-"""Report of a robustness measurement: robustness.md, robustness.csv, robustness.png."""
+"""Report of a robustness measurement: tables, curves, robustness.csv."""
 
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable
-from dataclasses import astuple, fields
+from dataclasses import asdict, astuple, fields
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from facetrain.evaluation.landmarks.corruptions import ALL, Corruption
 from facetrain.evaluation.landmarks.robustness import FAILURE_NME, Row
-from facetrain.reporting import markdown
+from facetrain.reporting.figures import finite
+from facetrain.reporting.report import Report, Table
 from facetrain.sample import Sample, face_extent
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 NME_SHOWN = 12.0
 """Maximum of the error axes, %: larger errors are useless in practice and would flatten the rest."""
 TITLES = ("NME, 68 points, %", "NME, inner 51, %", f"missed or above {FAILURE_NME:g} %, % of faces")
 
 
-def save(rows: list[Row], samples: list[Sample], folder: Path, data: str, command: str, notes: list[str]) -> None:
-    """Write robustness.md, robustness.csv and robustness.png."""
-    text = report(rows, samples, data, command, notes)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_curves(rows, folder / "robustness.png")
-    (folder / "robustness.csv").write_text(as_csv(rows))
-    (folder / "robustness.md").write_text(text)
+def save(rows: list[Row], samples: list[Sample], folder: Path, data: str, notes: list[str]) -> None:
+    """Write report.md, figures.json, robustness.csv and robustness.png."""
+    report(rows, samples, data, notes).save(folder)
+    with (folder / "robustness.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(field.name for field in fields(Row))
+        writer.writerows([f"{x:.5g}" if isinstance(x, float) else x for x in finite(astuple(row))] for row in rows)
 
 
-def as_csv(rows: list[Row]) -> str:
-    """Return the rows as CSV; NaN is empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Row))
-    for row in rows:
-        writer.writerow(_plain(value) for value in astuple(row))
-    return out.getvalue()
-
-
-def _plain(value: object) -> object:
-    if not isinstance(value, float):
-        return value
-    return "" if np.isnan(value) else f"{value:.5g}"
-
-
-def report(rows: list[Row], samples: list[Sample], data: str, command: str, notes: list[str]) -> str:
-    """Return the Markdown of one run.
+def report(rows: list[Row], samples: list[Sample], data: str, notes: list[str]) -> Report:
+    """Return the report of one run.
 
     samples: samples that were measured
     notes: remarks for the reader of the report
     """
     side = float(np.median([face_extent(sample.points) for sample in samples]))
-    parts = [
-        f"# Robustness on {data}\n",
-        markdown.code(command),
+    intro = (
         f"{len(samples)} faces of {side:.0f} px (median of the longer sides). In each cell: NME, normalised by the "
         "distance of the outer eye corners, 68 points / inner 51, %, mean over the detected faces; then the share of "
         f"failed faces: missed, or above {FAILURE_NME:g} %. If faces were missed, their number follows, and the mean "
-        "is over the remaining, easier ones.\n",
+        "is over the remaining, easier ones.",
         "Box shifted and scaled: the network gets the exact box, shifted or scaled. All other corruptions change the "
-        "image, in which each method's own detector detects the face.\n",
-        *(f"{note}\n" for note in notes),
-        *(_table(corruption, rows) for corruption in _measured(rows)),
-        "![robustness](robustness.png)\n",
-    ]
-    return "\n".join(parts)
+        "image, in which each method's own detector detects the face.",
+    )
+    return Report(
+        f"Robustness on {data}",
+        [_table(corruption, rows) for corruption in _measured(rows)],
+        [asdict(row) for row in rows],
+        [*intro, *notes],
+        plots={"robustness.png": partial(save_curves, rows)},
+    )
 
 
 def _measured(rows: list[Row]) -> list[Corruption]:
@@ -81,12 +65,12 @@ def _methods(rows: list[Row]) -> list[str]:
     return list(dict.fromkeys(row.method for row in rows))
 
 
-def _table(corruption: Corruption, rows: list[Row]) -> str:
+def _table(corruption: Corruption, rows: list[Row]) -> Table:
     cells = {(row.method, row.amount): _cell(row) for row in rows if row.corruption == corruption.name}
     amounts = list(dict.fromkeys(amount for _, amount in cells))
     head = (f"{corruption.name}, {corruption.unit}", *(f"{amount:g}" for amount in amounts))
-    lines = ((name, *(cells[name, amount] for amount in amounts)) for name in _methods(rows))
-    return markdown.table(head, lines)
+    lines = [(name, *(cells[name, amount] for amount in amounts)) for name in _methods(rows)]
+    return Table(corruption.name, head, lines)
 
 
 def _cell(row: Row) -> str:
@@ -98,12 +82,8 @@ def _cell(row: Row) -> str:
 
 def save_curves(rows: list[Row], path: Path) -> None:
     """Draw a row of three plots for each corruption, a colour for each method."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     corruptions, names = _measured(rows), _methods(rows)
     figure = Figure(figsize=(11, 2 * len(corruptions) + 1), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(len(corruptions), len(TITLES), squeeze=False)
     for row_axes, corruption in zip(axes, corruptions, strict=True):
         for name in names:

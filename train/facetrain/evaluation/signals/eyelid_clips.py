@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Event, Frame, Image
+from facetrain.reporting.progress import with_progress
 from facetrain.synth.rendering.clips import CLOSING_S, OPENING_S, Actor, lid_closure, random_actor
 from facetrain.synth.rendering.head_model import HeadModel, load_head_model
 from facetrain.synth.rendering.render import Renderer
@@ -129,26 +130,22 @@ class Blinker:
         return self._images[step]
 
 
-def measure(
-    tracker: FaceTracker, head_model: Path, seeds: int = 3, done: Callable[[], None] = lambda: None
-) -> list[EyelidScore]:
+def measure(tracker: FaceTracker, head_model: Path, seeds: int = 3) -> list[EyelidScore]:
     """Return one score per frame rate, over `seeds` persons.
 
-    done: called after each clip
     Raises DataError if the file is no head model.
     """
     model: HeadModel = load_head_model(head_model)
     scores = {fps: EyelidScore(fps) for fps in RATES}
-    for seed in range(seeds):
+    for seed in with_progress(range(seeds), "rendered eyelids"):
         blinker, lids = Blinker(Renderer(model), seed), blinks(seed)
         for fps in RATES:
             tracker.reset()
             events: list[Event] = []
             for frame in blinker.frames(lids, fps, seed):
                 tracker.update(frame)
-                events += tracker.events
+                events += [event for event in tracker.events if event.is_over]
             scores[fps] += score(lids, events, fps)
-            done()
     return list(scores.values())
 
 
@@ -159,14 +156,14 @@ def score(true: list[Lids], events: list[Event], fps: float) -> EyelidScore:
     for row, lids in enumerate(true):
         start_s, end_s = lids.span_s()
         for column, event in enumerate(predicted):
-            shared = min(end_s, event.end_s) - max(start_s, event.start_s)
+            shared = min(end_s, event.until_s) - max(start_s, event.start_s)
             gain[row, column] = max(0.0, shared) if event.kind == "blink" else 0.0
     pairs = [(r, c) for r, c in zip(*linear_sum_assignment(gain, maximize=True), strict=True) if gain[r, c] > 0]
     return EyelidScore(
         fps,
-        tuple(predicted[c].end_s - predicted[c].start_s - true[r].duration_s() for r, c in pairs),
+        tuple(predicted[c].duration_s - true[r].duration_s() for r, c in pairs),
         tuple(predicted[c].start_s - true[r].span_s()[0] for r, c in pairs),
-        tuple(predicted[c].end_s - predicted[c].start_s - true[r].duration_s(LABELLED) for r, c in pairs),
+        tuple(predicted[c].duration_s - true[r].duration_s(LABELLED) for r, c in pairs),
         len(true) - len(pairs),
         len(predicted) - len(pairs),
     )

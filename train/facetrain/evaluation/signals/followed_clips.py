@@ -35,7 +35,7 @@ class PredictedEvent:
     @classmethod
     def at(cls, event: Event, times: Times) -> PredictedEvent:
         """Convert an event's times to frames; times: (frames,) s of all frames of the clip."""
-        start, end = np.interp([event.start_s, event.end_s], times, np.arange(len(times)))
+        start, end = np.interp([event.start_s, event.until_s], times, np.arange(len(times)))
         first = int(np.ceil(start - ROUNDING))
         return cls(event.kind, first, max(first, int(np.floor(end + ROUNDING))), event)
 
@@ -51,7 +51,7 @@ class Series:
         """Return the (frames, 2) openness of the right and left eye, NaN where unknown or not tracked."""
         eyes = np.full((frames, 2), np.nan)
         for index, signals in self.signals.items():
-            right, left = signals.eye_right_openness, signals.eye_left_openness
+            right, left = signals.eyes.right.openness, signals.eyes.left.openness
             eyes[index] = (np.nan if right is None else right, np.nan if left is None else left)
         return eyes
 
@@ -153,7 +153,8 @@ def track_frames(tracker: FaceTracker, clip: LabelledClip, frames: Iterator[Fram
         if index < len(used) and used[index]:
             width = frame.image.shape[1]
             faces += [(index, float(face.box[0] + face.box[2]) / 2 / width, face) for face in tracker.update(frame)]
-            events += tracker.events
+            # What still lasts at the end of the clip is not scored: its end was not seen.
+            events += [event for event in tracker.events if event.is_over]
     if len(times) != clip.frames:
         raise DataError(f"{clip.video} has {len(times)} frames, its labels {clip.frames}; give the clip as labelled")
     return TrackedClip(clip, np.array(times), used, _by_person(clip, faces, events, np.array(times)))

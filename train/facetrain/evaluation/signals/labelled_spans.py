@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from facetrack.types import Event
 from facetrain.evaluation.signals.followed_clips import PredictedEvent, TrackedClip
 from facetrain.metrics.events import overlaps
 
-FLAGS = {"talking": ("speaking", 10), "smile": ("smiling", 3)}
+FLAGS = {"talking": ("mouth.speaking", 10), "smile": ("smile.smiling", 3)}
 """Kinds of labelled spans: (the signal that predicts them, margin in frames around the edges, which is excluded).
 
 The margin is the accuracy of an edge according to docs/labels.
@@ -68,7 +69,7 @@ def span_score(tracked: TrackedClip, person: str, kind: str) -> SpanScore:
         inside[label.first : label.last + 1] = False
     counts = {True: [0, 0], False: [0, 0]}  # [predicted negatives, predicted positives] inside and outside
     for index, signals in tracked.persons[person].signals.items():
-        predicted = getattr(signals, name)
+        predicted = attrgetter(name)(signals)
         if predicted is not None and (inside[index] or not uncertain[index]):
             counts[bool(inside[index])][bool(predicted)] += 1
     return SpanScore(sum(counts[True]), counts[True][1], sum(counts[False]), counts[False][1])
@@ -146,21 +147,21 @@ def fatigue(clips: Sequence[TrackedClip]) -> FatigueScore:
         for person, series in clip.persons.items():
             seconds += clip.seconds(person)
             microsleeps += sum(e.kind == "microsleep" for e in series.events)
-            pending = sorted((_shifted(e.event, offset_s) for e in series.events), key=lambda event: event.end_s)
+            pending = sorted((_shifted(e.event, offset_s) for e in series.events), key=lambda event: event.until_s)
             for index, signals in sorted(series.signals.items()):
                 now_s = offset_s + float(clip.times[index])
-                perclos_60, perclos_180 = perclos.update(now_s, signals.eye_right_openness, signals.eye_left_openness)
+                perclos_60, perclos_180 = perclos.update(now_s, signals.eyes.right.openness, signals.eyes.left.openness)
                 share = perclos_60 if perclos_180 is None else perclos_180
-                ended = [event for event in pending if event.end_s <= now_s]
+                ended = [event for event in pending if event.until_s <= now_s]
                 pending = pending[len(ended) :]
                 state = tired.update(now_s, share, ended)
-                if state is None or share is None:
+                if state.score is None or state.level is None or state.parts is None or share is None:
                     level = 0
                     continue
                 known_s += 1 / clip.clip.fps
                 highest_perclos = max(highest_perclos, share)
-                if state.value > highest:
-                    highest, parts = state.value, {name: part for name, part in state.parts.items() if part > 0}
+                if state.score > highest:
+                    highest, parts = state.score, {name: part for name, part in state.parts.items() if part > 0}
                 new_level = LEVELS.index(state.level)
                 for passed in range(level + 1, new_level + 1):
                     entered[LEVELS[passed]] += 1
@@ -170,4 +171,5 @@ def fatigue(clips: Sequence[TrackedClip]) -> FatigueScore:
 
 
 def _shifted(event: Event, seconds: float) -> Event:
-    return replace(event, start_s=event.start_s + seconds, end_s=event.end_s + seconds)
+    start_s, since_s, end_s = (at_s + seconds for at_s in (event.start_s, event.since_s, event.until_s))
+    return replace(event, start_s=start_s, since_s=since_s, end_s=end_s)

@@ -13,11 +13,12 @@ from facetrain.evaluation.signals.followed_clips import PredictedEvent, TrackedC
 from facetrain.metrics.events import Counts, counts, match, overlaps
 
 EVENTS_OF_LABEL = {
-    "blink": ("blink",), "long": ("long_closure", "microsleep"),
+    "blink": ("blink",), "long": ("long_closure",),
     "wink_right": ("wink_right",), "wink_left": ("wink_left",),
 }  # fmt: skip
 """Kinds of labels, and the kinds of events that match them."""
 LID_EVENTS = tuple(kind for kinds in EVENTS_OF_LABEL.values() for kind in kinds)
+"""A microsleep is a long closure as well, and is counted as that."""
 EYE_LABELS = (*EVENTS_OF_LABEL, "partial", "eyes_hidden", "looking_down")
 """Kinds of labels of the lids: where one of these is unsure, events are ignored."""
 
@@ -97,7 +98,7 @@ def _score_person(tracked: TrackedClip, person: str) -> PersonScore:
 
 
 def _any_eye_known(signals: Signals) -> bool:
-    return signals.eye_right_openness is not None or signals.eye_left_openness is not None
+    return signals.eyes.right.openness is not None or signals.eyes.left.openness is not None
 
 
 def _missed(tracked: TrackedClip, label: Label) -> Finding:

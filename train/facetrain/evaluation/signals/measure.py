@@ -10,9 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-
 from facetrack.tracking.tracker import FaceTracker
 from facetrain.evaluation.signals import eyelid_clips, lid_events
 from facetrain.evaluation.signals.clip_labels import LabelledClip
@@ -35,6 +32,7 @@ from facetrain.evaluation.signals.labelled_spans import (
     span_score,
 )
 from facetrain.evaluation.signals.lid_events import Agreement, PersonScore
+from facetrain.reporting.progress import with_progress
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,22 +75,13 @@ def measure(
     """
     for clip in clips:
         clip_path(folder, clip)  # first, so that a missing clip fails early
-    rendered = seeds * len(eyelid_clips.RATES) if head_model is not None else 0
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("tracking", total=len(clips) * (1 + len(subsamplings)) + rendered)
 
-        def run(subsampling: FrameSubsampling) -> list[TrackedClip]:
-            tracked = []
-            for clip in clips:
-                tracked.append(track_clip(tracker, clip, folder, subsampling))
-                progress.advance(bar)
-            return tracked
+    def run(subsampling: FrameSubsampling) -> list[TrackedClip]:
+        title = f"tracking, {subsampling.name}"
+        return [track_clip(tracker, clip, folder, subsampling) for clip in with_progress(clips, title)]
 
-        whole = run(ALL)
-        subsampled = [_subsampled_run(subsampling.name, whole, run(subsampling)) for subsampling in subsamplings]
-        eyelids = []
-        if head_model is not None:
-            eyelids = eyelid_clips.measure(tracker, head_model, seeds, lambda: progress.advance(bar))
+    whole = run(ALL)
+    subsampled = [_subsampled_run(subsampling.name, whole, run(subsampling)) for subsampling in subsamplings]
     return SignalsResult(
         whole,
         [score for clip in whole for score in lid_events.score_people(clip)],
@@ -100,7 +89,7 @@ def measure(
         {kind: _spans(whole, kind) for kind in FLAGS},
         [event for clip in whole for event in listed(clip)],
         {"all clips": fatigue(whole), "without acted long closures": fatigue(_without_long_closures(whole))},
-        eyelids,
+        [] if head_model is None else eyelid_clips.measure(tracker, head_model, seeds),
     )
 
 

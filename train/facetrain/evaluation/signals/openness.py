@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from rich.progress import Progress
 
 from facetrack.capture import VideoFile
 from facetrack.errors import DataError, ModelFileError
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Floats
+from facetrain.reporting.progress import with_progress
 
 COLUMNS = ("video", "first_closed_frame", "last_closed_frame")
 BLINK_BELOW = 0.5
@@ -103,13 +104,9 @@ def traces(table: Path, landmarks: Path | None = None) -> list[Trace]:
     spec = tracker.landmarker.spec
     if "attributes" not in spec.outputs:
         raise ModelFileError(f"network '{spec.name}' has no output for the eyes; give one with attribute heads")
-    with Progress() as progress:
-        bar = progress.add_task("tracking", total=len(clips))
-        clip_traces = []
-        for video, blinks in clips.items():
-            clip_traces.append(Trace(video, _eyes(table.with_name(video), tracker), blinks))
-            progress.update(bar, advance=1)
-    return clip_traces
+    return [
+        Trace(video, _eyes(table.with_name(video), tracker), clips[video]) for video in with_progress(clips, "tracking")
+    ]
 
 
 def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
@@ -122,9 +119,8 @@ def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
         for frame in source:
             count = frame.index + 1
             for face in tracker.update(frame):
-                right, left = (
-                    np.nan if eye is None else eye for eye in (face.signals.eye_right_open, face.signals.eye_left_open)
-                )
+                both = face.signals.eyes
+                right, left = (np.nan if x is None else x for x in (both.right.open_prob, both.left.open_prob))
                 readings.setdefault(face.track_id, {})[frame.index] = (right, left)
                 area = float(np.prod(face.box[2:] - face.box[:2]))
                 total_area[face.track_id] = total_area.get(face.track_id, 0.0) + area
@@ -137,11 +133,7 @@ def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
 
 def save_picture(clip_traces: list[Trace], path: Path) -> None:
     """Draw a row per clip: both eyes, mean, threshold, and the labelled blinks, green if visible, else red."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(12, 2.4 * len(clip_traces)), layout="constrained")
-    FigureCanvasAgg(figure)
     for axis, trace in zip(figure.subplots(len(clip_traces), 1, squeeze=False)[:, 0], clip_traces, strict=True):
         _plot(axis, trace)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from facetrain.evaluation.signals.followed_clips import TrackedClip
@@ -25,12 +26,8 @@ def save_picture(result: SignalsResult, path: Path) -> None:
 
     Labels are red if missed, events are red if false.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     clips = {tracked.clip.video: tracked for tracked in result.tracked}
     figure = Figure(figsize=(16, 2.2 * len(result.scores) + 0.6), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(len(result.scores), 1, squeeze=False)[:, 0]
     for axis, score in zip(axes, result.scores, strict=True):
         _plot(axis, clips[score.video], score)

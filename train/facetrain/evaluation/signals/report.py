@@ -1,19 +1,18 @@
-"""Report of `facetrack eval signals`: tables, report.md, figures.json, and a plot of every clip."""
+"""Report of `facetrack eval signals`, and a plot of every clip."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import partial
 
 from facetrain.evaluation.signals.labelled_spans import FLAGS, LISTED, SpanScore
-from facetrain.evaluation.signals.lid_events import EVENTS_OF_LABEL, Finding, PersonScore, total
+from facetrain.evaluation.signals.lid_events import EVENTS_OF_LABEL, PersonScore, total
 from facetrain.evaluation.signals.measure import SignalsResult
 from facetrain.evaluation.signals.picture import save_picture
 from facetrain.metrics.events import TOLERANCE, Counts
 from facetrain.reporting import markdown
+from facetrain.reporting.report import Report, Table
 
 MEANING = {
     "precision, recall, f1": "true / (true + false), true / (true + missed), 2 true / (2 true + false + missed)",
@@ -25,62 +24,29 @@ MEANING = {
     "ignored": f"labels that are unsure or `partial`, and events that overlap only such (within {TOLERANCE} frames)",
 }
 
+SUBSAMPLED = ("precision", "recall", "f1", "true", "missed", "false")
 COLUMNS = ("true", "missed", "false", "precision", "recall", "f1", "onset", "end", "false/h", "minutes")
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Table of text."""
-
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-def tables(result: SignalsResult) -> list[Table]:
-    """Return the tables for the console and for report.md."""
+def report(result: SignalsResult) -> Report:
+    """Return the report; the last table has every miss and false alarm with its frames."""
     wink_rows = _kind_rows(result.scores, ("wink_right", "wink_left", "long"))
-    out = [
-        Table("blinks", ("clip", *COLUMNS), _count_rows(result.scores, "blink")),
+    blink_rows = [[score.name, *_cells(score.counts["blink"])] for score in result.scores]
+    blink_rows.append(["all", *_cells(total(result.scores, "blink"))])
+    tables = [
+        Table("blinks", ("clip", *COLUMNS), blink_rows),
         Table("winks and long closures", ("kind", *COLUMNS), wink_rows),
+        *([_subsampled_table(result)] if result.subsampled else []),
+        _span_table(result), _listed_table(result), _fatigue_table(result),
+        *([_eyelid_table(result)] if result.eyelids else []),
+        _finding_table(result),
+    ]  # fmt: skip
+    details = [
+        Table(f"{run.name}: events predicted in one run only", ("event",), [[line] for line in run.agreement.lines])
+        for run in result.subsampled
     ]
-    if result.subsampled:
-        out.append(_subsampled_table(result))
-    out += [_span_table(result), _listed_table(result), _fatigue_table(result)]
-    if result.eyelids:
-        out.append(_eyelid_table(result))
-    return out
-
-
-def findings(result: SignalsResult) -> Table:
-    """Return the table of every miss and false alarm with all frames."""
-    rows = [_finding_row(finding) for scores in result.scores for finding in scores.findings]
-    return Table("misses and false alarms", ("clip", "error", "kind", "frames", "explanation"), rows)
-
-
-def save(result: SignalsResult, folder: Path, command: str) -> None:
-    """Write report.md, figures.json and openness.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_picture(result, folder / "openness.png")
-    (folder / "figures.json").write_text(json.dumps(_finite(_figures(result)), indent=2) + "\n")
-    parts = ["# Signals against labels\n", markdown.code(command)]
-    for table in [*tables(result), findings(result)]:
-        body = markdown.table(table.head, table.rows) if table.rows else "None.\n"
-        parts += [f"## {table.title.capitalize()}\n", body]
-    for subsampled in result.subsampled:
-        lines = "".join(f"- {line}\n" for line in subsampled.agreement.lines) or "- no difference\n"
-        parts += [f"### {subsampled.name.capitalize()}: events predicted in one run only\n", lines]
-    parts += [
-        "## Columns\n",
-        markdown.table(("column", "meaning"), list(MEANING.items())),
-        markdown.pictures([folder / "openness.png"], folder),
-    ]
-    (folder / "report.md").write_text("\n".join(parts))
-
-
-def _count_rows(scores: list[PersonScore], kind: str) -> list[list[str]]:
-    rows = [[score.name, *_cells(score.counts[kind])] for score in scores]
-    return [*rows, ["all", *_cells(total(scores, kind))]]
+    plots = {"openness.png": partial(save_picture, result)}
+    return Report("Signals against labels", tables, _figures(result), (), MEANING, plots, details)
 
 
 def _kind_rows(scores: list[PersonScore], kinds: Iterable[str]) -> list[list[str]]:
@@ -95,25 +61,12 @@ def _cells(counts: Counts) -> list[str]:
 
 
 def _number(name: str, value: float) -> str:
-    if not math.isfinite(value):
-        return "-"
     digits = {"true": 0, "missed": 0, "false": 0, "false_per_hour": 0, "precision": 3, "recall": 3, "f1": 3}
-    return f"{value:.{digits.get(name, 2)}f}"
+    return markdown.fixed(value, digits.get(name, 2))
 
 
 def _subsampled_table(result: SignalsResult) -> Table:
-    head = (
-        "frames used",
-        "precision",
-        "recall",
-        "f1",
-        "true",
-        "missed",
-        "false",
-        "in_both",
-        "only_all",
-        "only_subsampled",
-    )
+    head = ("frames used", *SUBSAMPLED, "in_both", "only_all", "only_subsampled")
     rows = [["all", *_blink_cells(result.scores), "", "", ""]]
     for run in result.subsampled:
         agreement = run.agreement
@@ -124,7 +77,7 @@ def _subsampled_table(result: SignalsResult) -> Table:
 
 def _blink_cells(scores: list[PersonScore]) -> list[str]:
     figures = total(scores, "blink").figures()
-    return [_number(name, figures[name]) for name in ("precision", "recall", "f1", "true", "missed", "false")]
+    return [_number(name, figures[name]) for name in SUBSAMPLED]
 
 
 def _span_table(result: SignalsResult) -> Table:
@@ -134,7 +87,7 @@ def _span_table(result: SignalsResult) -> Table:
             inside, outside = (_number("share", share) for share in score.shares)
             if score.inside or score.predicted_outside:
                 row = [name, str(score.inside), inside, str(score.outside), outside]
-                rows.append([f"{kind} ({FLAGS[kind][0]})", *row])
+                rows.append([f"{kind} ({FLAGS[kind][0].rpartition('.')[2]})", *row])
     head = ("label (signal)", "clip", "frames_inside", "predicted_inside", "frames_outside", "predicted_outside")
     return Table("speech and smiles, frame by frame", head, rows)
 
@@ -157,17 +110,8 @@ def _fatigue_table(result: SignalsResult) -> Table:
         numbers = [f"{score.seconds:.0f}", f"{score.known_s:.0f}", f"{score.highest_perclos:.3f}"]
         parts = ", ".join(f"{part} {share:.2f}" for part, share in score.parts.items())
         rows.append([name, *numbers, f"{score.highest:.3f}", parts, *entered, microsleeps])
-    head = (
-        "clips",
-        "seconds",
-        "known_s",
-        "highest_perclos",
-        "highest_fatigue",
-        "components",
-        "tired",
-        "drowsy",
-        "microsleeps",
-    )
+    highest = ("highest_perclos", "highest_fatigue", "components")
+    head = ("clips", "seconds", "known_s", *highest, "tired", "drowsy", "microsleeps")
     return Table("fatigue over the clips in sequence, all awake: false alarms (per hour)", head, rows)
 
 
@@ -180,8 +124,10 @@ def _eyelid_table(result: SignalsResult) -> Table:
     return Table("rendered eyelids, exact ground truth: errors in frames", head, rows)
 
 
-def _finding_row(finding: Finding) -> list[str]:
-    return [finding.clip, finding.what, finding.kind, f"{finding.first}-{finding.last}", finding.why]
+def _finding_table(result: SignalsResult) -> Table:
+    findings = [finding for scores in result.scores for finding in scores.findings]
+    rows = [[f.clip, f.what, f.kind, f"{f.first}-{f.last}", f.why] for f in findings]
+    return Table("misses and false alarms", ("clip", "error", "kind", "frames", "explanation"), rows)
 
 
 def _figures(result: SignalsResult) -> dict[str, object]:
@@ -202,12 +148,3 @@ def _figures(result: SignalsResult) -> dict[str, object]:
         "eyelids": {f"{score.fps:.0f} fps": score.figures() for score in result.eyelids},
         "findings": [asdict(finding) for person in result.scores for finding in person.findings],
     }
-
-
-def _finite(value: object) -> object:
-    """Replace NaN and infinity by None, for JSON."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

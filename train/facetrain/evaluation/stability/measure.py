@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facetrack import topology
@@ -17,7 +18,7 @@ from facetrack.types import Floats, Frame
 from facetrain.evaluation.stability import metrics
 from facetrain.evaluation.stability.clips import Clip, eye_distance_px
 from facetrain.evaluation.stability.methods import PointTracker, TrackingMethod
-from facetrain.reporting import markdown
+from facetrain.reporting.report import Report, Table
 
 CAPTION = (
     "jitter: mean over points and frames of |p(t) - p(t - 1)| of a still face, % of the distance of the outer eye "
@@ -96,37 +97,29 @@ def _figure(trace: Trace, method: TrackingMethod) -> float:
     return metrics.blink_amplitude_ratio(predicted, trace.predicted[method.unsmoothed], trace.times_s)
 
 
-def cells(row: dict[str, float]) -> list[str]:
-    """Format a row: jitter in % with three digits, lag in whole ms, shares with two digits; "-" for NaN."""
-    forms = {"jitter": "{:.3f} %", "lag": "{:.0f} ms", "blink": "{:.2f}", "missed": "{:.0f}"}
-    return [forms[name.split(",")[0]].format(v) if math.isfinite(v) else "-" for name, v in row.items()]
+def report(rows: dict[str, dict[str, float]], traces: Iterable[Trace]) -> Report:
+    """Return the report: a row per metric, a column per method."""
+    plotted = [trace for trace in traces if trace.clip.name in PLOTTED]
+    names = next(iter(rows.values()))
+    cells = [[name, *(_cell(name, row[name]) for row in rows.values())] for name in names]
+    return Report(
+        "Jitter and lag",
+        [Table("jitter and lag", ("metric", *rows), cells)],
+        rows,
+        [CAPTION],
+        plots={"trajectories.png": partial(_plot, plotted)},
+    )
 
 
-def save(rows: dict[str, dict[str, float]], traces: Iterable[Trace], folder: Path, command: str) -> None:
-    """Write report.md, figures.json and trajectories.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    values = {n: {k: v if math.isfinite(v) else None for k, v in row.items()} for n, row in rows.items()}
-    (folder / "figures.json").write_text(json.dumps(values, indent=2) + "\n")
-    picture = folder / "trajectories.png"
-    _plot([trace for trace in traces if trace.clip.name in PLOTTED], picture)
-    columns = list(next(iter(rows.values())))
-    parts = [
-        "# Jitter and lag\n",
-        markdown.code(command, "sh"),
-        markdown.table(("", *columns), [(name, *cells(row)) for name, row in rows.items()]),
-        CAPTION + "\n",
-        markdown.pictures([picture], folder),
-    ]
-    (folder / "report.md").write_text("\n".join(parts))
+def _cell(name: str, value: float) -> str:
+    """Format a value: jitter in % with three digits, lag in whole ms, shares with two digits; "-" for NaN."""
+    form = {"jitter": "{:.3f} %", "lag": "{:.0f} ms", "blink": "{:.2f}", "missed": "{:.0f}"}[name.split(",")[0]]
+    return form.format(value) if math.isfinite(value) else "-"
 
 
 def _plot(traces: list[Trace], path: Path) -> None:
     """Draw one coordinate of one point over time: ground truth, and every method minus its own mean error."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(11, 4.5 * len(traces)), layout="constrained")
-    FigureCanvasAgg(figure)
     for axis, trace in zip(figure.subplots(len(traces), 1, squeeze=False)[:, 0], traces, strict=True):
         point, side = PLOTTED[trace.clip.name]
         truth = trace.truth[:, point, side]

@@ -5,19 +5,20 @@ A virtual camera (`facetrack.demo_clip.clip`) sweeps over a photograph.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.geometry import box_iou, points_box
 from facetrack.types import Face, Floats, Frame
 from facetrain.metrics.landmarks import face_error
 from facetrain.reporting import markdown
+from facetrain.reporting.report import Report, Table
 
 SPEEDS = (1.0, 2.0, 3.0, 4.0, 6.0)
 """Speeds of the camera, as multiples of `facetrack demo`'s."""
@@ -25,13 +26,14 @@ FOUND_IOU = 0.5
 """Minimum IoU of a tracked box with the ground truth."""
 MIN_VISIBLE = 0.5
 """Minimum share of a face's points in the image for the face to count."""
-HEAD = ("speed", "fastest step, % of the face", "faces in frames", "lost", "lost, %", "track IDs", "NME, %")
-CAPTION = (
-    "Speed: of the camera, as a multiple of `facetrack demo`'s. Fastest step: of the face from one frame to the next, "
-    f"relative to its longer side. Lost: frames in which no box overlaps the face's with an IoU of {FOUND_IOU:.0%}; "
-    f"frames with less than {MIN_VISIBLE:.0%} of its points in the image do not count. Track IDs: number of IDs "
-    "assigned in the clip; 1 is correct. NME: of the tracked faces, normalised by the outer eye corners' distance."
-)
+MEANING = {
+    "speed": "of the camera, as a multiple of `facetrack demo`'s",
+    "fastest step": "of the face from one frame to the next, relative to its longer side",
+    "lost": f"frames in which no box overlaps the face's with an IoU of {FOUND_IOU:.0%}; frames with less than "
+    f"{MIN_VISIBLE:.0%} of its points in the image do not count",
+    "track IDs": "number of IDs assigned in the clip; 1 is correct",
+    "NME": "of the tracked faces, normalised by the outer eye corners' distance",
+}
 Clip = Iterable[tuple[Frame, Sequence[tuple[Floats, float]]]]
 """Frames with (points (68, 2) px, share of them that is visible) of each face."""
 TrackFunction = Callable[[Frame], list[Face]]
@@ -100,44 +102,27 @@ def _step(before: Floats, after: Floats) -> float:
     return float(np.hypot(*displacement) / (before[2:] - before[:2]).max())
 
 
-def rows(motions: Sequence[Motion]) -> list[list[str]]:
-    """Return the rows of the table as text, its head being HEAD."""
-    return [
+def report(motions: Sequence[Motion]) -> Report:
+    """Return the report; a row per speed."""
+    rows = [
         [
             f"{m.speed:g}", f"{100 * m.fastest:.0f}", str(m.faces), str(m.lost), f"{_lost_percent(m):.1f}",
-            str(m.numbers), f"{m.nme:.2f}" if math.isfinite(m.nme) else "-",
+            str(m.numbers), markdown.fixed(m.nme, 2),
         ]
         for m in motions
     ]  # fmt: skip
+    head = ("speed", "fastest step, % of the face", "faces in frames", "lost", "lost, %", "track IDs", "NME, %")
+    title, plots = f"fast motion, {motions[0].fps:g} frames per second", {"motion.png": partial(plot, motions)}
+    return Report(title, [Table(title, head, rows)], [asdict(m) for m in motions], meaning=MEANING, plots=plots)
 
 
 def _lost_percent(motion: Motion) -> float:
     return 100 * motion.lost / motion.faces if motion.faces else 0.0
 
 
-def save(motions: Sequence[Motion], folder: Path, command: str) -> None:
-    """Write report.md, figures.json and motion.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    plot(motions, folder / "motion.png")
-    figures = [{k: v if math.isfinite(v) else None for k, v in asdict(motion).items()} for motion in motions]
-    (folder / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
-    parts = [
-        f"# Fast motion, {motions[0].fps:g} frames per second\n",
-        markdown.code(command, "sh"),
-        markdown.table(HEAD, rows(motions)),
-        CAPTION + "\n",
-        markdown.pictures([folder / "motion.png"], folder),
-    ]
-    (folder / "report.md").write_text("\n".join(parts))
-
-
 def plot(motions: Sequence[Motion], path: Path) -> None:
     """Draw the share of lost frames, and below it the error, over the speed."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(6, 6), layout="constrained")
-    FigureCanvasAgg(figure)
     lost, error = figure.subplots(2, 1, sharex=True)
     speeds = [m.speed for m in motions]
     lost.plot(speeds, [_lost_percent(m) for m in motions], "o-")

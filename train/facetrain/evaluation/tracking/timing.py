@@ -7,18 +7,19 @@ appearance embeddings (twice per second and person) and the search for untracked
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
+from matplotlib.figure import Figure
 
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Frame, Image
-from facetrain.reporting import markdown
+from facetrain.reporting.report import Report, Table
 from facetrain.synth.crowd.compose import CrowdClip
 from facetrain.synth.crowd.script import Scene, standing
 from facetrain.synth.crowd.sprites import Person
@@ -98,45 +99,31 @@ def slope_ms(timings: Sequence[Timing]) -> tuple[float, float]:
     return float(base_ms), float(per_face_ms)
 
 
-HEAD = ("faces", "tracked", "median, ms", "p95, ms", "median, relative to one face", "p95, relative to one face")
-
-
-def rows(timings: Sequence[Timing]) -> list[list[str]]:
-    """Return the rows of the table as text, its head being HEAD; relative to the first count."""
+def report(timings: Sequence[Timing]) -> Report:
+    """Return the report; a row per number of faces, relative to the first."""
     first = timings[0]
-    return [
+    rows = [
         [
             str(t.faces), f"{t.followed:.1f}", f"{t.median_ms:.2f}", f"{t.p95_ms:.2f}",
             f"{t.median_ms / first.median_ms:.2f}", f"{t.p95_ms / first.p95_ms:.2f}",
         ]
         for t in timings
     ]  # fmt: skip
-
-
-def save(timings: Sequence[Timing], folder: Path, command: str) -> None:
-    """Write report.md, figures.json and frame_time.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    plot(timings, folder / "frame_time.png")
-    (folder / "figures.json").write_text(json.dumps([asdict(t) for t in timings], indent=2) + "\n")
     base_ms, per_face_ms = slope_ms(timings)
-    parts = [
-        "# Frame time and number of faces\n",
-        markdown.code(command),
-        markdown.table(HEAD, rows(timings)),
-        f"Linear fit of the medians: {base_ms:.2f} ms + {per_face_ms:.2f} ms per face.\n",
-        markdown.pictures([folder / "frame_time.png"], folder),
-    ]
-    (folder / "report.md").write_text("\n".join(parts))
+    head = ("faces", "tracked", "median, ms", "p95, ms", "median, relative to one face", "p95, relative to one face")
+    return Report(
+        "Frame time and number of faces",
+        [Table("frame time", head, rows)],
+        [asdict(t) for t in timings],
+        [f"linear fit of the medians: {base_ms:.2f} ms + {per_face_ms:.2f} ms per face"],
+        plots={"frame_time.png": partial(plot, timings)},
+    )
 
 
 def plot(timings: Sequence[Timing], path: Path) -> None:
     """Draw median and 95th percentile over the number of faces, relative to the median of the first count."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     first = timings[0]
     figure = Figure(figsize=(6, 4), layout="constrained")
-    FigureCanvasAgg(figure)
     axis = figure.subplots()
     faces = [t.faces for t in timings]
     axis.plot(faces, [t.median_ms / first.median_ms for t in timings], "o-", label="median")

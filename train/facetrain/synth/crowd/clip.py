@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from facetrack.detector.cnn import bundled_detector
 from facetrack.errors import DataError, OutputError
 from facetrack.sinks.lines import Lines
 from facetrack.sinks.video import VideoSink
-from facetrack.tracking.tracker import bundled_detector
 from facetrack.types import Image
 from facetrain.formats.open import read_any
 from facetrain.samples.pictures import read_empty_pictures, split_by_group

@@ -1,0 +1,60 @@
+"""Records of the loops begin with a header and end what still lasts, on the last line or on one more."""
+
+from pathlib import Path
+
+import pytest
+from rich.progress import Progress
+
+import facetrack
+from facetrack.loops.live import LiveLoop
+from facetrack.loops.recorded import follow
+from facetrack.sinks import CsvSink, JsonLinesSink
+from poses import pose
+from staged import Stage, actor, frame
+
+FRAMES = 40
+
+
+class Clip:
+    """A source whose staged face smiles from its first frame to its last."""
+
+    path, size, fps, n_frames, live = Path("some/where/a.mp4"), (640, 480), 30.0, FRAMES, False
+
+    def __iter__(self):
+        return iter([frame(i) for i in range(FRAMES)])
+
+
+@pytest.fixture
+def tracker(monkeypatch):
+    monkeypatch.setattr("facetrack.tracking.tracker.head_pose", lambda *_: pose())
+    stage = Stage()
+    stage.attributes = {"smile": 0.9}
+    stage.cast(ann=actor(200, 200))
+    return stage.tracker(looks=False)
+
+
+def test_a_recording_ends_its_events_on_the_line_of_the_last_frame(tracker, tmp_path):
+    with JsonLinesSink(tmp_path / "a.jsonl") as lines, CsvSink(tmp_path / "a.csv") as table, Progress() as progress:
+        follow(Clip(), tracker, None, [lines, table], progress)
+    found = facetrack.read_jsonl(tmp_path / "a.jsonl")
+    assert (found.header.source, found.header.fps) == ("a.mp4", 30.0)
+    records = list(found)
+    assert [record.index for record in records] == list(range(FRAMES))
+    assert [event.phase for event in records[-1].events] == ["ended"]
+    assert len(records[-1].faces) == 1
+    assert [event.phase for record in records[:-1] for event in record.events] == ["began"]
+    assert (tmp_path / "a.csv").read_text().count("smile 0.000-1.300") == 1
+
+
+def test_a_live_run_ends_its_events_on_one_more_line_without_faces(tracker, tmp_path):
+    with JsonLinesSink(tmp_path / "a.jsonl") as lines:
+        loop = LiveLoop(Clip(), tracker, [lines], None, None, False)
+        loop.begin("rtsp://me:secret@host/cam")
+        loop.run()
+        loop.finish()
+    found = facetrack.read_jsonl(tmp_path / "a.jsonl")
+    assert found.header.source == "rtsp://host/cam"
+    *_, last, closing = found
+    assert (last.index, closing.index) == (FRAMES - 1, FRAMES - 1)
+    assert (closing.time_s, closing.faces) == (last.time_s, ())
+    assert [event.phase for event in closing.events] == ["ended"]

@@ -1,0 +1,64 @@
+"""Events: something that one face does from one moment to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BEGAN, ENDED = "began", "ended"
+"""Phases of an event."""
+LASTING_KINDS = ("long_closure", "microsleep", "yawn", "speech", "smile", "glance_away", "distraction")
+"""Kinds of events that are reported when they begin and when they end."""
+EVENT_KINDS = ("blink", "wink_right", "wink_left", "nod", "shake", "nod_off", *LASTING_KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that one face does from one moment to another.
+
+    A kind that lasts (LASTING_KINDS) is reported twice: "began" as soon as its criterion is met, and "ended" when it is
+    over, the face is lost, or the tracker ends. Both have the same kind, track_id and since_s; there is one "ended" for
+    each "began". Every other kind is known only when it is over and is reported once, as "ended".
+
+    kind: "blink", "wink_right", "wink_left", "long_closure", "microsleep" (see `signals.eyes.blink`); "yawn", "speech",
+        "smile"; "nod", "shake", "nod_off"; "glance_away", "distraction".
+    phase: "began" or "ended". Counts are counts of the ended ones.
+    start_s: when the movement began; an ended one may correct it.
+    since_s: when it became this event, its criterion being met; start_s <= since_s <= end_s. Of a kind that is known
+        only when it is over, end_s.
+    end_s: when it ended; None while it lasts. Where the face was lost, the last moment at which it was known to last.
+    amplitude: how far it went (until now), in the unit of its signal: openness of eyes and mouth (0..1), the reading of
+        a smile (0..1), degrees of head and glances; None where that says nothing.
+    closing_speed_per_s: openness per second by which the lids closed; None for what is no closure.
+    """
+
+    kind: str
+    track_id: int
+    phase: str
+    start_s: float
+    since_s: float
+    end_s: float | None
+    amplitude: float | None = None
+    closing_speed_per_s: float | None = None
+
+    @classmethod
+    def completed(
+        cls, kind: str, track_id: int, start_s: float, end_s: float, amplitude: float | None = None,
+        closing_speed_per_s: float | None = None,
+    ) -> Event:  # fmt: skip
+        """Make an event that is known only now that it is over."""
+        return cls(kind, track_id, ENDED, start_s, end_s, end_s, amplitude, closing_speed_per_s)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.phase == ENDED
+
+    @property
+    def until_s(self) -> float:
+        """Its end; of one that lasts, when its criterion was met."""
+        return self.since_s if self.end_s is None else self.end_s
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from its start to `until_s`."""
+        return self.until_s - self.start_s

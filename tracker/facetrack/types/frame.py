@@ -1,0 +1,51 @@
+"""Frames of a source and the faces that a detector finds in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a source.
+
+    image: (H, W, 3) uint8, BGR.
+    time_s: seconds on the source's own monotonic clock; strictly increasing from frame to frame.
+    index: counts the source's frames from 0; a gap means dropped frames.
+    name: the picture's file name where the source is a folder of pictures, else None.
+    """
+
+    image: Image
+    time_s: float
+    index: int
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Faces found in one image, best first.
+
+    boxes: (N, 4) float32, x0 y0 x1 y1 in px: the extent of the 68 landmarks, from the brows to the chin and from ear
+    to ear.
+    scores: (N,) float32 in 0..1.
+    keypoints: (N, 5, 2) float32 px, right eye, left eye, nose tip, right and left mouth corner as the person has
+        them (so the first eye is the one on the picture's left in a face seen from the front); None if the detector
+        gives none.
+    """
+
+    boxes: Floats
+    scores: Floats
+    keypoints: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def face(self, index: int) -> tuple[Floats, Floats | None]:
+        """(4,) box and (5, 2) keypoints of one face."""
+        return self.boxes[index], None if self.keypoints is None else self.keypoints[index]

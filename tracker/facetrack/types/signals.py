@@ -1,0 +1,195 @@
+"""Values of the signals of one face: frozen groups whose fields carry their unit, range and meaning.
+
+This is the one table of signals. JSON lines, CSV columns, `read_jsonl`, schema.json and docs/signals.md are derived
+from it (`sinks.fields`), so a field that is added here appears in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+"""Ekman's six and neutral, by the alphabet: the columns of an expression network's `probabilities`."""
+FATIGUE_LEVELS = ("alert", "tired", "drowsy")
+FATIGUE_PARTS = ("perclos", "microsleeps", "long_blinks", "yawns", "nods")
+INFO = "facetrack"
+"""Key of a field's `SignalInfo` in its dataclass metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalInfo:
+    """Description of one signal.
+
+    meaning: what it measures.
+    null: when it is None.
+    was: its name in schema 1; `{side}` stands for right and left.
+    unit: "" for shares, ratios, flags and words.
+    low, high: its range; None where it has no bound.
+    names: the values of a word, or the keys of a mapping.
+    """
+
+    meaning: str
+    null: str
+    was: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    names: tuple[str, ...] = ()
+
+
+def _signal(meaning: str, null: str, was: str, **more: Any) -> Any:
+    """Declare a dataclass field that is None where it cannot be known."""
+    return field(default=None, metadata={INFO: SignalInfo(meaning, null, was, **more)})
+
+
+def _share(meaning: str, null: str, was: str) -> Any:
+    return _signal(meaning, null, was, low=0.0, high=1.0)
+
+
+def _degrees(meaning: str, null: str, was: str) -> Any:
+    return _signal(meaning, null, was, unit="deg", low=-180.0, high=180.0)
+
+
+@dataclass(frozen=True, slots=True)
+class EyeSignals:
+    """One eye, right or left as the person has it."""
+
+    openness: float | None = _share(
+        "0 closed, 1 as open as this person's open eye", "eye turned away, covered or unsure", "eye_{side}_openness"
+    )
+    aspect_ratio: float | None = _signal(
+        "eye aspect ratio: about .3 open, under .15 closed", "eye turned away", "ear_{side}", low=0.0
+    )
+    open_prob: float | None = _share(
+        "how open the network reads it: 0 closed, 1 open", "eye turned away, or network without it", "eye_{side}_open"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EyesSignals:
+    """Both eyes, and what they do together."""
+
+    right: EyeSignals = field(default_factory=EyeSignals)
+    left: EyeSignals = field(default_factory=EyeSignals)
+    closed_s: float | None = _signal(
+        "time for which both have been closed, 0 while open", "no eye known", "eyes_closed_s", unit="s", low=0.0
+    )
+    blink_rate_per_min: float | None = _signal(
+        "blinks per minute of known time, last 60 s", "under 20 s known", "blink_rate_per_min", unit="1/min", low=0.0
+    )
+    blink_duration_s: float | None = _signal(
+        "mean duration of those blinks", "no blink, or under 20 s known", "blink_duration_s", unit="s", low=0.0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MouthSignals:
+    """The mouth and what it does."""
+
+    openness: float | None = _share(
+        "0 as closed as this person's mouth closes, 1 wide open", "mouth turned away or hidden", "mouth_openness"
+    )
+    aspect_ratio: float | None = _signal(
+        "inner lip gap over mouth width: 0 closed, over .6 wide open", "mouth turned away", "mouth_opening", low=0.0
+    )
+    open_prob: float | None = _share(
+        "how open the network reads it", "mouth turned away, or network without it", "mouth_open"
+    )
+    speaking: bool | None = _signal("the mouth moves at the rhythm of speech", "hidden, or under 2 s known", "speaking")
+    yawning: bool | None = _signal("a yawn is going on", "hidden, or came into view open", "yawning")
+
+
+@dataclass(frozen=True, slots=True)
+class SmileSignals:
+    """The smile, and whether the eyes take part in it."""
+
+    prob: float | None = _share("network's probability of a smile", "mouth turned away, or network without it", "smile")
+    smiling: bool | None = _signal("smiles, compared with this face at rest", "mouth hidden", "smiling")
+    eye_narrowing: float | None = _share(
+        "narrowing of the eyes by the smile, 0 without one", "mouth hidden, or eyes unknown in a smile", "smile_eyes"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSignals:
+    """Angles of the head relative to its neutral pose, with the signs of `types.Pose`."""
+
+    yaw_deg: float | None = _degrees(
+        "turn from straight ahead, positive to the picture's right", "neutral head not yet learnt", "head_yaw_deg"
+    )
+    pitch_deg: float | None = _degrees(
+        "the same up and down, positive up", "neutral head not yet learnt", "head_pitch_deg"
+    )
+    roll_deg: float | None = _degrees(
+        "the same, positive clockwise in the picture", "neutral head not yet learnt", "head_roll_deg"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GazeSignals:
+    """Direction of the gaze relative to straight ahead, with the signs of `types.Pose`."""
+
+    yaw_deg: float | None = _degrees(
+        "direction of the gaze, positive to the picture's right", "head angles unknown", "gaze_yaw_deg"
+    )
+    pitch_deg: float | None = _degrees("the same, positive up", "head angles unknown", "gaze_pitch_deg")
+    source: str | None = _signal('what it is read from: "head"', "gaze unknown", "gaze_source")
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionSignals:
+    """Attention to a target zone; no certified driver monitoring."""
+
+    on_target: bool | None = _signal("the gaze lies in the target zone", "gaze unknown", "on_target")
+    share: float | None = _share("share of the known last 60 s on target", "under 3 s known", "attention")
+    distracted: bool | None = _signal("a distraction lasts", "gaze unknown", "distracted")
+
+
+@dataclass(frozen=True, slots=True)
+class FatigueSignals:
+    """Fatigue and what it is made of."""
+
+    score: float | None = _share("sum of its parts, at most 1", "PERCLOS unknown", "fatigue")
+    level: str | None = _signal(
+        "alert, tired or drowsy, with hysteresis", "PERCLOS unknown", "fatigue_level", names=FATIGUE_LEVELS
+    )
+    parts: Mapping[str, float] | None = _signal(
+        "contribution of each part", "PERCLOS unknown", "fatigue_parts", low=0.0, high=1.0, names=FATIGUE_PARTS
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Everything that is measured of one face in one frame, in groups; None where it cannot be known."""
+
+    eyes: EyesSignals = field(default_factory=EyesSignals)
+    mouth: MouthSignals = field(default_factory=MouthSignals)
+    smile: SmileSignals = field(default_factory=SmileSignals)
+    head: HeadSignals = field(default_factory=HeadSignals)
+    gaze: GazeSignals = field(default_factory=GazeSignals)
+    attention: AttentionSignals = field(default_factory=AttentionSignals)
+    fatigue: FatigueSignals = field(default_factory=FatigueSignals)
+    perclos_p80_60s: float | None = _share(
+        "share of the known last 60 s with eyes 80 % closed, blinks left out", "under 20 s known", "perclos_60"
+    )
+    perclos_p70_60s: float | None = _share("the same, 70 % closed", "under 20 s known", "perclos70_60")
+    perclos_p80_180s: float | None = _share("80 % closed, over 180 s", "under 60 s known", "perclos_180")
+    glasses_prob: float | None = _share(
+        "network's probability of glasses", "face turned away, or network without it", "glasses"
+    )
+    expression: Mapping[str, float] | None = _signal(
+        "probabilities that sum to 1",
+        "not asked for; face turned away, small or unsure",
+        "expression",
+        low=0.0,
+        high=1.0,
+        names=EXPRESSIONS,
+    )
+
+    @property
+    def likeliest_expression(self) -> str | None:
+        """Name of the most probable expression."""
+        found = self.expression
+        return None if found is None else max(found, key=lambda name: found[name])
