@@ -132,14 +132,13 @@ def teacher(
     from facetrack.cli.extras import need_training
 
     need_training()
-    from rich.progress import track
-
     from facetrack.detector.mediapipe_mesh import MediaPipeMesh
     from facetrain.labelling.turned_teacher import fit_teacher
+    from facetrain.reporting.progress import with_progress
     from facetrain.synth.rendering.head_model import load_head_model
 
     with MediaPipeMesh(teacher_model, max_faces=1) as mesh:
-        fitted = fit_teacher(packs, mesh, load_head_model(head_model), lambda samples: track(list(samples), "meshes"))
+        fitted = fit_teacher(packs, mesh, load_head_model(head_model), lambda samples: with_progress(samples, "meshes"))
     fitted.save(out)
     shifts = ", ".join(f"{name} {share:.2%}" for name, share in fitted.shift.items())
     typer.echo(f"wrote {out}; labels lie to the right by {shifts} of the face's extent")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
 
 from facetrack.cli.console import print_table
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
@@ -18,6 +18,7 @@ from facetrain.evaluation.landmarks import turned as benchmark
 from facetrain.evaluation.landmarks.network import model_path, title_of
 from facetrain.evaluation.landmarks.turned_methods import MeshMethod, Method, Network
 from facetrain.formats.turned_packs import read_aflw2000
+from facetrain.reporting.progress import with_progress
 
 DETECTOR_PX = 640
 PEER_SUFFIX = ".task"
@@ -48,10 +49,11 @@ def turned(
 ) -> None:
     """Measure points and head angles by yaw on AFLW2000-3D. Never choose anything by these figures."""
     samples = read_aflw2000(data, labels)
+    faces = partial(with_progress, title="faces")
     finder = make_detector(detector, detector_model, 1, DETECTOR_PX)
     console, results, notes = Console(), [], [f"Labels: {labels}. Boxes: {boxes}."]
     if boxes == "detector":
-        cells = benchmark.recall_by_yaw(finder, samples, track)
+        cells = benchmark.recall_by_yaw(finder, samples, faces)
         print_table(console, "Faces found by the detector alone", ("detector", *benchmark.BINS), [[detector, *cells]])
         notes.append(f"The detector {detector} alone finds {' / '.join(cells)} of the faces by yaw.")
     for model in models:
@@ -59,10 +61,10 @@ def turned(
         if model.suffix == PEER_SUFFIX:
             with MediaPipeMesh(model) as mesh:
                 method: Method = MeshMethod(mesh)
-                results.append(benchmark.measure(title, method, samples, boxes == "detector", track))
+                results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
             continue
         method = Network(OnnxEngine(model_path(model)), finder, passes, roll)
-        results.append(benchmark.measure(title, method, samples, boxes == "detector", track))
+        results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
     points, angles = benchmark.tables(results)
     print_table(console, f"NME by yaw, labels {labels}", benchmark.HEAD, points)
     print_table(console, "Head angles", benchmark.ANGLE_HEAD, angles)

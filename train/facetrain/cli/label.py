@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
 
 from facetrack.cli.extras import need_training
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
@@ -17,6 +16,7 @@ from facetrain.formats.packs import write_pack
 from facetrain.labelling.self_label import ViewOptions, read_unlabelled, relabel, self_teacher
 from facetrain.labelling.teacher import TeacherOptions, gather
 from facetrain.labelling.teacher import label as label_faces
+from facetrain.reporting.progress import with_progress
 
 MEDIAPIPE = "mediapipe"
 ENSEMBLE = "ensemble"
@@ -91,6 +91,6 @@ def _label_by_ensemble(
         TeacherFile.load(teacher_file),
         load_head_model(head_model),
         self_teacher(network, options),
-        lambda samples: track(samples, f"labelling {source.name}"),
+        lambda samples: with_progress(samples, f"labelling {source.name}"),
     )
     typer.echo(f"wrote labels of {len(table.names)} faces to {write_labels(table, out)}")
