@@ -4,7 +4,7 @@ import pytest
 
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.modelfile import bundled_path
-from facetrain.samples.provenance import BROUGHT_TERMS, DATA_SETS, describe, terms_of, trained_on
+from facetrain.samples.provenance import BROUGHT_TERMS, DATA_SETS, describe, merge_data, terms_of, trained_on
 
 
 def test_a_description_begins_with_the_name_and_ends_with_the_terms():
@@ -30,6 +30,11 @@ def test_new_and_former_descriptions_are_recognised():
         assert all(trained_on(name, [line]) for line in data_set.former)
     assert trained_on("mine", ["mine: 12 faces, brought by the user"])
     assert not trained_on("mtfl", [describe("mtfl_self")])
+
+
+def test_a_set_described_in_two_ways_is_named_once():
+    old, new = DATA_SETS["mtfl"].former
+    assert merge_data([old, "mine: 3 faces"], [new, describe("mtfl")]) == [describe("mtfl"), "mine: 3 faces"]
 
 
 @pytest.mark.parametrize("network", ["landmarks68", "landmarks68-large", "detector", "appearance", "expression"])

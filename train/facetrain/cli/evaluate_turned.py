@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from facetrack.cli.console import print_table
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.tracking.build import make_detector
@@ -18,10 +15,11 @@ from facetrain.evaluation.landmarks import turned as benchmark
 from facetrain.evaluation.landmarks.network import model_path, title_of
 from facetrain.evaluation.landmarks.turned_methods import MeshMethod, Method, Network
 from facetrain.formats.turned_packs import read_aflw2000
+from facetrain.labelling.teacher import MEDIAPIPE_SUFFIX
 from facetrain.reporting.progress import with_progress
+from facetrain.reporting.report import Table
 
 DETECTOR_PX = 640
-PEER_SUFFIX = ".task"
 
 Models = Annotated[
     list[Path], typer.Argument(help="Landmark networks (.onnx or run folders), or face_landmarker.task.")
@@ -51,26 +49,17 @@ def turned(
     samples = read_aflw2000(data, labels)
     faces = partial(with_progress, title="faces")
     finder = make_detector(detector, detector_model, 1, DETECTOR_PX)
-    console, results, notes = Console(), [], [f"Labels: {labels}. Boxes: {boxes}."]
+    results, notes, details = [], [f"Labels: {labels}. Boxes: {boxes}."], []
     if boxes == "detector":
-        cells = benchmark.recall_by_yaw(finder, samples, faces)
-        print_table(console, "Faces found by the detector alone", ("detector", *benchmark.BINS), [[detector, *cells]])
-        notes.append(f"The detector {detector} alone finds {' / '.join(cells)} of the faces by yaw.")
+        recall = benchmark.recall_by_yaw(finder, samples, faces)
+        details.append(Table("recall of the detector alone", ("detector", *benchmark.BINS), [[detector, *recall]]))
     for model in models:
         title = f"{title_of(model)}, {boxes}, {passes} pass{'es' * (passes > 1)}"
-        if model.suffix == PEER_SUFFIX:
+        if model.suffix == MEDIAPIPE_SUFFIX:
             with MediaPipeMesh(model) as mesh:
                 method: Method = MeshMethod(mesh)
                 results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
             continue
         method = Network(OnnxEngine(model_path(model)), finder, passes, roll)
         results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
-    points, angles = benchmark.tables(results)
-    print_table(console, f"NME by yaw, labels {labels}", benchmark.HEAD, points)
-    print_table(console, "Head angles", benchmark.ANGLE_HEAD, angles)
-    if out is not None:
-        words = ["facetrack", "eval", "turned", *map(str, models), "--data", str(data), "--labels", labels]
-        words += ["--boxes", boxes, "--passes", str(passes), "--roll", roll, "--detector", detector]
-        words += ["--detector-model", str(detector_model)] if detector_model is not None else []
-        benchmark.save(results, out, shlex.join([*words, "--out", str(out)]), notes)
-        console.print(f"wrote report.md and figures.json to {out}", highlight=False)
+    benchmark.report(results, notes, details).output(out)

@@ -130,6 +130,12 @@ def describe(name: str) -> str:
     return f"{name}: {known.title}" + (f" ({terms})" if terms else "")
 
 
+def merge_data(*lists: Iterable[str]) -> list[str]:
+    """Return the lines of several networks' metadata, each data set once and as this table describes it."""
+    now = {line: describe(name) for name, known in DATA_SETS.items() for line in known.former}
+    return list(dict.fromkeys(now.get(line, line) for lines in lists for line in lines))
+
+
 def trained_on(name: str, data: Iterable[str]) -> bool:
     """Whether a network's metadata `data` names this set, also as networks exported before this table do."""
     known = DATA_SETS.get(name)

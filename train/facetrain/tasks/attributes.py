@@ -30,7 +30,7 @@ from facetrain.samples.attribute_crops import (
 )
 from facetrain.samples.attribute_sources import AttributeSources, read_attribute_sources
 from facetrain.samples.locate import Locator
-from facetrain.samples.provenance import describe, terms_of
+from facetrain.samples.provenance import describe, merge_data, terms_of
 from facetrain.tasks.landmarks import export_landmarks, outputs_of, start_from, weights_path, with_parent
 from facetrain.training.cached_features import CachedFeatures, extract_features
 from facetrain.training.calibration import likelihood_gain, platt_scaling
@@ -252,7 +252,7 @@ def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: d
         topology=topology.SCHEME,
         margin=recipe.crops.margin,
         outputs=outputs,
-        data=list(dict.fromkeys([*(parent.data if parent else []), *map(describe, own)])),
+        data=merge_data(parent.data if parent else [], map(describe, own)),
         terms=with_parent(terms_of(own), parent),
         reproduce=recipe.reproduce,
         metrics=(parent.metrics if parent else {}) | metrics,

@@ -25,6 +25,7 @@ from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.reporting.sheets import drawn, save_extremes
 from facetrain.sample import Sample
 from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops, TruthCrops
+from facetrain.samples.provenance import merge_data
 from facetrain.samples.sources import read_sources
 from facetrain.training.calibration import label_offset, scale_sigma, sigma_factor
 from facetrain.training.checkpoint import load_weights, read_weights
@@ -159,8 +160,7 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
     examples = torch.cat([items["crop"] for items in held_out.sets.values()])[:64]
     spec = landmark_spec(recipe, sources, {f"validation/{name}": round(value, 3) for name, value in figures.items()})
     if parent is not None:
-        both = list(dict.fromkeys([*spec.data, *parent.data]))
-        spec = dataclasses.replace(spec, data=both, terms=with_parent(spec.terms, parent))
+        spec = dataclasses.replace(spec, data=merge_data(spec.data, parent.data), terms=with_parent(spec.terms, parent))
     export_landmarks(model, spec, examples, run_dir / "model.onnx")
     return before | figures
 

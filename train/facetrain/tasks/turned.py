@@ -16,6 +16,7 @@ from facetrain.models.attributes import HEADS
 from facetrain.models.growth import widen_to
 from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions
 from facetrain.samples.landmark_crops import CropOptions, TruthCrops
+from facetrain.samples.provenance import merge_data
 from facetrain.samples.turned.crops import TurnedCrops
 from facetrain.samples.turned.held_out import held_out
 from facetrain.samples.turned.sources import TurnedSources, read_turned_sources
@@ -130,8 +131,7 @@ def finish(
     named = {f"validation/{name}": round(value, 3) for name, value in figures.items()}
     spec = landmark_spec(base, sources, named)
     if parent is not None:
-        both = list(dict.fromkeys([*spec.data, *parent.data]))
-        spec = dataclasses.replace(spec, data=both, terms=with_parent(spec.terms, parent))
+        spec = dataclasses.replace(spec, data=merge_data(spec.data, parent.data), terms=with_parent(spec.terms, parent))
     export_landmarks(model, spec, examples, run_dir / "model.onnx")
     return figures
 

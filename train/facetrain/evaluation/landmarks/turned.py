@@ -6,11 +6,9 @@ Alignment Across Large Poses, CVPR 2016).
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +20,7 @@ from facetrack.geometry import box_iou, points_box
 from facetrain.evaluation.landmarks.turned_methods import LEAST_IOU, Found, Method, matching
 from facetrain.formats.turned_packs import MAX_TABLED_DEG
 from facetrain.metrics.landmarks import box_size
-from facetrain.reporting import markdown
+from facetrain.reporting.report import Report, Table
 from facetrain.sample import Sample
 
 Array = NDArray[np.float64]
@@ -113,7 +111,7 @@ def tabled_angles(angles_deg: Array) -> Array:
 
 
 def recall_by_yaw(detector: Detector, samples: Sequence[Sample], progress: Progress) -> list[str]:
-    """Share of the faces that a detector finds by itself, by |yaw|, as cells of BINS.
+    """Share of the faces that a detector finds by itself, by |yaw|, as cells of the columns BINS.
 
     Found: one of its boxes, without the forehead, overlaps the true points' box by half.
     """
@@ -164,38 +162,20 @@ def angle_bias(result: Result) -> list[float]:
     return [float(value) for value in np.median(off, axis=0)] if len(off) else [math.nan] * 3
 
 
-def tables(results: Sequence[Result]) -> tuple[list[list[str]], list[list[str]]]:
-    """Rows of the points' table (see HEAD) and of the angles' table (see ANGLE_HEAD)."""
+def report(results: Sequence[Result], notes: Sequence[str], details: Sequence[Table] = ()) -> Report:
+    """Build the report: NME and head angles by method. details: tables before them."""
     points, angles = [], []
     for result in results:
-        rows = by_yaw(result)
-        cells = [f"{row.nme:.2f} / {row.nme_51:.2f} ({row.missed} of {row.faces} missed)" for row in rows]
+        cells = [f"{row.nme:.2f} / {row.nme_51:.2f} ({row.missed} of {row.faces} missed)" for row in by_yaw(result)]
         points.append([result.title, *cells, f"{result.shift_x:+.2f}"])
         errors = angle_errors(result)
         bias = " / ".join(f"{value:+.1f}" for value in angle_bias(result))
         angles.append([result.title, *(f"{errors[name]:.2f}" for name in (*ANGLES, "mean_deg")), bias])
-    return points, angles
-
-
-BINS = tuple(f"yaw {low:g}-{high:g}" for low, high in YAW_BINS_DEG)
-HEAD = ("method", *BINS, "shift to the right")
-ANGLE_HEAD = ("method", "yaw", "pitch", "roll", "mean, degrees", "median signed error")
-
-
-def save(results: Sequence[Result], folder: Path, command: str, notes: Sequence[str]) -> None:
-    """report.md and figures.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    points, angles = tables(results)
-    text = [
-        "# Turned heads: AFLW2000-3D\n",
-        markdown.code(command),
-        "NME of the 68 points / the inner 51 in % of sqrt(w h) of the true points' box, means over the faces found.\n",
-        markdown.table(HEAD, points),
-        "Head angles, mean absolute error without the rows beyond 99 degrees:\n",
-        markdown.table(ANGLE_HEAD, angles),
-        *(f"{note}\n" for note in (*notes, LITERATURE)),
+    tables = [
+        *details,
+        Table("NME by yaw", ("method", *BINS, "shift to the right"), points),
+        Table("head angles", ("method", "yaw", "pitch", "roll", "mean, degrees", "median signed error"), angles),
     ]
-    (folder / "report.md").write_text("\n".join(text))
     figures = {
         result.title: {
             "by_yaw": {
@@ -206,4 +186,12 @@ def save(results: Sequence[Result], folder: Path, command: str, notes: Sequence[
         }
         for result in results
     }
-    (folder / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
+    return Report("Turned heads: AFLW2000-3D", tables, figures, [*notes, LITERATURE], MEANING)
+
+
+BINS = tuple(f"yaw {low:g}-{high:g}" for low, high in YAW_BINS_DEG)
+MEANING = {
+    "NME by yaw": "68 points / inner 51, % of sqrt(w h) of the true points' box, means over the faces found",
+    "shift to the right": "median over the faces of the points' mean shift along x, %",
+    "head angles": f"mean absolute errors, without the faces with an angle beyond {MAX_TABLED_DEG:g} degrees",
+}
