@@ -37,7 +37,17 @@ def test_a_set_described_in_two_ways_is_named_once():
     assert merge_data([old, "mine: 3 faces"], [new, describe("mtfl")]) == [describe("mtfl"), "mine: 3 faces"]
 
 
-@pytest.mark.parametrize("network", ["landmarks68", "landmarks68-large", "detector", "appearance", "expression"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        "landmarks68",
+        "landmarks68-large",
+        "landmarks68-turned",
+        "detector",
+        "appearance",
+        "expression",
+    ],
+)
 def test_every_line_in_the_bundled_networks_is_one_of_the_table(network):
     lines = OnnxEngine(bundled_path(network)).spec.data
     unknown = [line for line in lines if not any(trained_on(name, [line]) for name in DATA_SETS)]
