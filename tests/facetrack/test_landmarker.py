@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_matrix, transform
@@ -31,6 +32,16 @@ class PlantedEngine:
         }
 
 
+class WithOutputs:
+    """An engine with further outputs."""
+
+    def __init__(self, engine, **outputs):
+        self.spec, self.engine, self.outputs = engine.spec, engine, outputs
+
+    def __call__(self, batch):
+        return self.engine(batch) | self.outputs
+
+
 def test_points_are_mapped_to_the_frame():
     frame_points = np.random.default_rng(0).uniform(60, 140, (68, 2)).astype(np.float32)
     crop = CropBox(100, 100, 224, 0.2)
@@ -39,6 +50,16 @@ def test_points_are_mapped_to_the_frame():
     np.testing.assert_allclose(reading.landmarks.points, frame_points, atol=1e-3)
     np.testing.assert_allclose(reading.landmarks.sigma, 4.0)  # the crop is half the frame's scale
     assert reading.presence == pytest.approx(0.5)
+
+
+def test_visibility_is_a_probability_and_none_from_a_network_without_it():
+    engine = PlantedEngine(np.zeros((68, 2), np.float32))
+    image, crop = np.zeros((100, 100, 3), np.uint8), CropBox(50, 50, 20)
+    assert Landmarker(engine)(image, [crop])[0].landmarks.visibility is None
+    logits = np.linspace(-4, 4, 68, dtype=np.float32)[None]
+    visible = Landmarker(WithOutputs(engine, visibility=logits))(image, [crop])[0].landmarks.visibility
+    assert visible.dtype == np.float32
+    np.testing.assert_allclose(visible, expit(logits[0]), rtol=1e-5)
 
 
 def test_one_batch_for_all_and_none_for_nothing():

@@ -13,7 +13,7 @@ from facetrack.engine import Engine, FromFrame
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, cut, frame_matrices, transform
 from facetrack.modelfile import ATTRIBUTES
-from facetrack.types import Image, Landmarks
+from facetrack.types import Floats, Image, Landmarks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,10 +80,17 @@ class Landmarker:
         scale = np.array([crop.size_px / self._input_px for crop in crops], np.float32)
         sigma = outputs["sigma"] * scale[:, None]
         presence = (1 / (1 + np.exp(-outputs["presence"].astype(np.float64)))).tolist()
-        return [
-            Reading(Landmarks(points[i], sigma[i]), presence[i], _attributes(outputs, i), _pose_deg(outputs, i))
-            for i in range(len(crops))
-        ]
+        readings = []
+        for i in range(len(crops)):
+            landmarks = Landmarks(points[i], sigma[i], _visibility(outputs, i))
+            readings.append(Reading(landmarks, presence[i], _attributes(outputs, i), _pose_deg(outputs, i)))
+        return readings
+
+
+def _visibility(outputs: Mapping[str, np.ndarray], index: int) -> Floats | None:
+    if "visibility" not in outputs:
+        return None
+    return np.float32(1) / (np.float32(1) + np.exp(-outputs["visibility"][index]))
 
 
 def _attributes(outputs: Mapping[str, np.ndarray], index: int) -> dict[str, float]:

@@ -15,7 +15,7 @@ from facetrack.landmarker import Reading
 from facetrack.signals import FaceSignals
 from facetrack.smoothing.landmarks import SMOOTHING, FaceSmoother, smooth_together
 from facetrack.smoothing.one_euro import OneEuro, OneEuroOptions
-from facetrack.types import Floats, Landmarks
+from facetrack.types import Floats
 
 
 class CropFilter:
@@ -177,7 +177,7 @@ class Track:
         """Take what `update_tracks` computed. points: the reading's, smoothed. box, crop: around the reading's own."""
         self.reading = reading
         self.readings += 1
-        self.landmarks = Landmarks(points, reading.landmarks.sigma)
+        self.landmarks = replace(reading.landmarks, points=points)
         self._velocity.update(complex(crop.x, crop.y), time_s)
         self.last_seen = LastSeen(box, time_s, self._velocity.px_per_s)
         self._crop: CropBox = self._crop_filter(crop, time_s)
