@@ -12,6 +12,7 @@ from typing import Any
 
 from facetrack.bench.figures import LiveFigures, MethodFigures, Percentiles, ratio
 from facetrack.bench.session import cores
+from facetrack.engine.cache import cpu_name
 
 PERCENTILES = "50 / 95 / 99 %"
 METHOD_HEAD = ("method", "faces", f"CPU ms, {PERCENTILES}", f"wall ms, {PERCENTILES}", "frames/s", "CPU s/s", "ratio")
@@ -37,14 +38,7 @@ class Machine:
 
 def this_machine() -> Machine:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return Machine(_processor(), platform.system(), platform.python_version(), cores(), load)
-
-
-def _processor() -> str:
-    listing = Path("/proc/cpuinfo")
-    lines = listing.read_text().splitlines() if listing.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    return Machine(cpu_name(), platform.system(), platform.python_version(), cores(), load)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import zipfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -20,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack import topology
-from facetrack.errors import DataError
 from facetrack.geometry import below_forehead, box_iou, points_box
 from facetrack.types import Floats, Image
-from facetrain.formats.packs import person_of
+from facetrain.formats.packs import load_labels, person_of
+from facetrain.formats.zips import read_zip_bytes
 
 TEACHER_FACE_SCORE = 0.8
 """Score from which a teacher's detection becomes a pseudo-label."""
@@ -73,13 +72,13 @@ def ellipse_outline(boxes: Floats) -> Floats:
 
 def read_points_pack(folder: Path, name: str) -> list[FacePicture]:
     """Read a pack with one 68-point face per image: helen_train, helen_test, ytfaces_train."""
-    labels = _labels(folder / f"{name}.npz")
+    labels = load_labels(folder / f"{name}.npz", None)
     return _single_faces(folder, name, labels["names"].tolist(), labels["points"].astype(np.float32))
 
 
 def read_mesh_pictures(folder: Path, name: str = "expressions") -> list[FacePicture]:
     """Read the face images labelled by the 478-point mesh, averaged into the 68-point scheme."""
-    labels = _labels(folder / f"{name}.npz")
+    labels = load_labels(folder / f"{name}.npz", None)
     groups = json.loads((folder / "mesh478_to_68.json").read_text())
     mesh = labels["mesh478"].astype(np.float32)
     points = np.stack([mesh[:, group].mean(axis=1) for group in groups], axis=1)
@@ -94,7 +93,7 @@ def read_box_pictures(folder: Path, name: str = "wider_scenes") -> list[FacePict
         for row in csv.DictReader(lines):
             by_name.setdefault(row["file"], []).append([float(row[key]) for key in ("x0", "y0", "x1", "y1")])
     crowds = []
-    for file, data in _zip_bytes(folder / f"{name}.zip"):
+    for file, data in read_zip_bytes(folder / f"{name}.zip"):
         boxes = below_forehead(np.array(by_name.get(file, []), np.float32).reshape(-1, 4))
         large = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= MIN_FACE_PX
         if large.any():
@@ -105,7 +104,7 @@ def read_box_pictures(folder: Path, name: str = "wider_scenes") -> list[FacePict
 
 def read_empty_pictures(folder: Path, name: str = "no_faces") -> list[FacePicture]:
     """Read the images without a face."""
-    return [_without_faces(name, file, file, data) for file, data in _zip_bytes(folder / f"{name}.zip")]
+    return [_without_faces(name, file, file, data) for file, data in read_zip_bytes(folder / f"{name}.zip")]
 
 
 def read_unlabelled_faces(folder: Path, model: Path, name: str = "mtfl") -> list[FacePicture]:
@@ -122,7 +121,7 @@ def read_bare_faces(folder: Path, name: str = "mtfl") -> list[FacePicture]:
         turned = {row["path"] for row in csv.DictReader(lines) if row["pose_1..5"] in ("1", "5")}
     return [
         _without_faces(f"{name}_turned" if file in turned else name, file, person_of(file), data)
-        for file, data in _zip_bytes(folder / f"{name}.zip")
+        for file, data in read_zip_bytes(folder / f"{name}.zip")
     ]
 
 
@@ -196,23 +195,5 @@ def _single_faces(folder: Path, name: str, files: list[str], points: Floats) -> 
             file, person_of(file), name, data, by_name[file][None],
             topology.five_from_68(by_name[file])[None].astype(np.float32), np.zeros((0, 4), np.float32),
         )
-        for file, data in _zip_bytes(folder / f"{name}.zip") if file in by_name
+        for file, data in read_zip_bytes(folder / f"{name}.zip") if file in by_name
     ]  # fmt: skip
-
-
-def _zip_bytes(path: Path) -> list[tuple[str, bytes]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [(name, archive.read(name)) for name in archive.namelist() if not name.endswith("/")]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: expected a zip of images, got {error}; check the path of the data folder") from error
-
-
-def _labels(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path}: expected the labels of a pack, got {error}; check the path of the data folder"
-        ) from error
