@@ -71,6 +71,13 @@ def test_intrinsics_hold_for_their_size_and_are_scaled_to_others():
     assert CameraModel(fx=700).intrinsics(SIZE) == (700, 700, 319.5, 239.5)
 
 
+def test_intrinsics_of_another_aspect_ratio_and_of_a_camera_turned_upright():
+    camera = CameraModel(fx=1000, fy=990, cx=649.5, cy=359.5, width=1280, height=720)
+    # A square of 360 is the middle of 640x360: half the scale, the principal point 5 px right of the middle.
+    assert camera.intrinsics((360, 360)) == pytest.approx((500, 495, 184.5, 179.5))
+    assert camera.intrinsics((720, 1280)) == pytest.approx((990, 1000, 359.5, 639.5))
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -172,6 +172,26 @@ def test_a_data_frame_has_the_columns_of_the_csv(tmp_path: Path) -> None:
     assert pandas.isna(row["eyes_left_openness"])
 
 
+def test_broken_numbers_and_nesting_are_named(tmp_path: Path) -> None:
+    bent = face_line(pose=face_line()["pose"] | {"quaternion": [0, 0, 0, 0]})
+    lines = ({"frame": 1, "time_s": 0.1, "faces": [bent], "events": []}, '{"frame": ' + "[" * 100_000)
+    for line in lines:
+        with pytest.raises(DataError, match="line 2"):
+            list(facetrack.read_jsonl(written(tmp_path, HEADER_LINE, line)))
+
+
+def test_a_group_of_signals_that_a_file_lacks_is_unknown_in_both_forms(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    older = face_line(signals={"mouth": {"openness": 0.5}})
+    recording = facetrack.read_jsonl(
+        written(tmp_path, HEADER_LINE, {"frame": 1, "time_s": 0.1, "faces": [older], "events": []})
+    )
+    assert [face.signals.eyes.left.openness for frame in recording for face in frame.faces] == [None]
+    row = recording.to_dataframe().iloc[0]
+    assert row["mouth_openness"] == 0.5
+    assert row["eyes_left_openness"] is None or row["eyes_left_openness"] != row["eyes_left_openness"]
+
+
 def test_without_pandas_the_package_to_install_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
     with pytest.raises(MissingExtraError, match="pip install pandas"):

@@ -52,6 +52,10 @@ def calibrate(
     from facetrack.capture import open_source, open_video
 
     console = Console(stderr=True)
+    if video is not None and out.exists() and video.exists() and out.samefile(video):
+        raise OutputError(
+            f"{out} is the recording itself and would be overwritten; choose another name for the profile"
+        )
     if not out.resolve().parent.is_dir():
         raise OutputError(f"{out} cannot be written: its folder does not exist; make it or give another place")
     with ExitStack() as stack:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from facetrack.cli.options import Json, Tracking, takes_tracking
+from facetrack.cli.video import check_distinct
 
 DETECTOR_PX = 640
 """Detector resolution, twice that of a video: there are no further frames, and latency does not matter."""
@@ -34,6 +35,7 @@ def image(
     from facetrack.types import Frame
 
     console = Console(stderr=True)
+    check_distinct(json, out)
     frame = Frame(read_image(photo), 0.0, 0)
     if out is None and json is None:
         out = Path(f"{photo.stem}_faces.png")

@@ -11,6 +11,7 @@ import typer
 
 from facetrack.cli.options import Csv, Json, Tracking, takes_tracking
 from facetrack.cli.video import check_distinct
+from facetrack.errors import SourceError
 from facetrack.loops.live import LiveLoop, Record
 
 if TYPE_CHECKING:
@@ -47,36 +48,42 @@ def live(
         check_display()
     with ExitStack() as stack:
         tracker = tracking.tracker()
-        records = _records(stack, json, csv)
+        records = _records(stack, json, csv, camera)
         source = stack.enter_context(open_source(camera, width=width, height=height, fps=fps))
-        recording = _recording(stack, record, source) if record else None
+        recording = _recording(stack, record, source, camera) if record else None
         shown = stack.enter_context(Window()) if window else None
         console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
         loop = LiveLoop(source, tracker, records, recording, shown, mirror)
         loop.begin(camera)
-        with suppress(KeyboardInterrupt):  # Ctrl-C is the regular end of a live run: all outputs are completed
-            loop.run()
+        failure: SourceError | None = None
+        try:
+            with suppress(KeyboardInterrupt):  # Ctrl-C is the regular end of a live run: all outputs are completed
+                loop.run()
+        except SourceError as error:  # the source fails: what was recorded until then is kept, too
+            failure = error
         loop.finish()
     console.print(loop.summary(), highlight=False)
+    if failure is not None:
+        raise failure
 
 
-def _records(stack: ExitStack, json: str | None, csv: Path | None) -> list[JsonLinesSink | CsvSink]:
+def _records(stack: ExitStack, json: str | None, csv: Path | None, camera: str) -> list[JsonLinesSink | CsvSink]:
     """Open the records that were asked for; the stack finishes them."""
     from facetrack.sinks import CsvSink, JsonLinesSink
 
     found: list[JsonLinesSink | CsvSink] = []
     if json is not None:
-        found.append(stack.enter_context(JsonLinesSink(json)))
+        found.append(stack.enter_context(JsonLinesSink(json, source=camera)))
     if csv is not None:
-        found.append(stack.enter_context(CsvSink(csv)))
+        found.append(stack.enter_context(CsvSink(csv, source=camera)))
     return found
 
 
-def _recording(stack: ExitStack, path: Path, source: Source) -> Record:
+def _recording(stack: ExitStack, path: Path, source: Source, camera: str) -> Record:
     """Return a writer of annotated frames that encodes in a background thread; the stack completes the file."""
     from facetrack.loops.threads import BackgroundWriter
     from facetrack.sinks import VideoSink
 
-    sink = stack.enter_context(VideoSink(path, source.size, fps=source.fps))
+    sink = stack.enter_context(VideoSink(path, source.size, fps=source.fps, source=Path(camera)))
     behind = stack.enter_context(BackgroundWriter())
     return lambda picture, time_s: behind.submit(partial(sink.write, picture, time_s))

@@ -53,10 +53,11 @@ def video(
 
 def check_distinct(*paths: Path | str | None) -> None:
     """Raise OutputError if two outputs have the same path."""
-    given = [Path(path).resolve() for path in paths if path is not None]
+    given = [path if str(path) == "-" else Path(path).resolve() for path in paths if path is not None]
     for path in given:
         if given.count(path) > 1:
-            raise OutputError(f"{path} is given for two outputs; choose a name for each")
+            name = "standard output" if str(path) == "-" else path
+            raise OutputError(f"{name} is given for two outputs; choose a name for each")
 
 
 def open_sinks(

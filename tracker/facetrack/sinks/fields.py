@@ -39,8 +39,8 @@ class Leaf:
     def cells(self, signals: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         """Column and value out of the JSON object of `Signals`."""
         value: Any = signals
-        for name in self.path:
-            value = value[name]
+        for name in self.path:  # a file by an earlier version may lack it
+            value = None if value is None else value.get(name)
         if self.kind != MAPPING:
             yield self.columns[0], value
         elif value is not None:
@@ -176,7 +176,8 @@ _POSE_NULL = "no pose fits the points"
 FIELDS = (
     FieldRow("frame", "frame", "frame.index", "frame", "", "0 ..", "never"),
     FieldRow("time_s", "time_s", "frame.time_s", "time_s", "s", "0 ..", "never"),
-    FieldRow("", "image", "frame.name", "image", "", "file name", "no such key: source is no folder of pictures"),
+    FieldRow("", "image", "frame.name", "image", "", "file name",
+             "no such key: source is no folder of pictures"),
     FieldRow("id", "id", "face.track_id", "id", "", "1 ..", "never"),
     FieldRow("box", "box", "face.box", "box_x0, box_y0, box_x1, box_y1", "px", "x0, y0, x1, y1", "never"),
     FieldRow("score", "score", "face.score", "score", "", "0 .. 1", "network without it"),

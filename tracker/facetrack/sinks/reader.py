@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import pandas
 
 
+BROKEN = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""Errors of values that are not those of a frame."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameRecord:
     """One frame's line: what `FaceTracker.update` and `events` gave for it.
@@ -79,7 +83,7 @@ class JsonLines:
         for number, line in self._frames():
             try:
                 yield _frame(line)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except BROKEN as error:
                 reason = f"no {error}" if isinstance(error, KeyError) else str(error)
                 raise self._broken(number, f"a line that is no frame ({reason})") from error
 
@@ -96,7 +100,7 @@ class JsonLines:
         for number, line in self._frames():
             try:
                 found += list(rows(line))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except BROKEN as error:
                 raise self._broken(number, f"a line that is no frame ({error})") from error
         table = pandas.DataFrame(found, columns=list(COLUMNS))
         return table.astype({"frame": "int64", "id": "Int64"})
@@ -121,7 +125,7 @@ class JsonLines:
     def _object(self, number: int, text: str) -> dict[str, Any]:
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._broken(number, f"no JSON: {text.strip()[:40]!r}") from error
         if not isinstance(found, dict):
             raise self._broken(number, f"{text.strip()[:40]!r}")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from facetrack.errors import OutputError
 
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+
 
 class StagedFile:
     """A name to write under, and the rename that publishes it.
@@ -45,6 +47,11 @@ class StagedFile:
             self.temporary.unlink(missing_ok=True)
 
 
+def _is_picture_of(path: Path, source: Path) -> bool:
+    """Return whether `path` is an existing picture of the folder `source`."""
+    return path.suffix.lower() in PICTURES and path.is_file() and source.is_dir() and path.parent.samefile(source)
+
+
 def _check(path: Path, given: str | Path, source: str | Path | None) -> None:
     if path.is_dir():
         raise OutputError(f"{given} is a folder; give the name of a file in it.")
@@ -54,5 +61,7 @@ def _check(path: Path, given: str | Path, source: str | Path | None) -> None:
         raise OutputError(f"{given} is a device or pipe, not a file; give the name of a file.")
     if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
         raise OutputError(f"{given} is the input itself and would be overwritten; choose another name for the output.")
+    if source is not None and _is_picture_of(path, Path(source)):
+        raise OutputError(f"{given} is one of the input's pictures; choose another name for the output.")
     if path.exists() and not os.access(path, os.W_OK):
         raise OutputError(f"{given} is there already and may not be overwritten; delete it, or choose another name.")

@@ -17,7 +17,8 @@ class CameraModel:
         webcam's is assumed: DEFAULT_FOV_DEG across the longer side, so that a camera held upright keeps its lens.
     fx, fy: focal lengths, px; fy is taken from fx where it is left out.
     cx, cy: principal point, px, pixel centres at integers; the picture's centre where it is left out.
-    width, height: px of the pictures for which those hold; left out, of whatever picture comes. Others are scaled.
+    width, height: px of the pictures for which those hold; left out, of whatever picture comes. Others are scaled, and
+        of another aspect ratio taken for the middle of those, cut off; of a camera turned upright, axes are swapped.
     Raises ValueError where these do not make a camera.
     """
 
@@ -48,13 +49,16 @@ class CameraModel:
             across = (max(width, height), DEFAULT_FOV_DEG) if self.fov_deg is None else (width, self.fov_deg)
             focal = across[0] / 2.0 / math.tan(math.radians(across[1]) / 2.0)
             return focal, focal, centre_x, centre_y
-        scale_x = 1.0 if self.width is None else width / self.width
-        scale_y = scale_x if self.height is None else height / self.height
-        fx, fy = scale_x * self.fx, scale_y * (self.fx if self.fy is None else self.fy)
-        # A pixel's centre lies half a pixel from its edge, whatever the scale.
-        cx = centre_x if self.cx is None else (self.cx + 0.5) * scale_x - 0.5
-        cy = centre_y if self.cy is None else (self.cy + 0.5) * scale_y - 0.5
-        return fx, fy, cx, cy
+        fx, fy = self.fx, self.fx if self.fy is None else self.fy
+        own_width, own_height = self.width or width, self.height or height
+        if self.width and self.height and (width - height) * (self.width - self.height) < 0:
+            # Which way it was turned is unknown: the principal point is taken in the middle.
+            scale = max(width / own_height, height / own_width)
+            return scale * fy, scale * fx, centre_x, centre_y
+        scale = width / own_width if self.height is None else max(width / own_width, height / own_height)
+        cx = centre_x if self.cx is None else centre_x + scale * (self.cx - (own_width - 1) / 2.0)
+        cy = centre_y if self.cy is None else centre_y + scale * (self.cy - (own_height - 1) / 2.0)
+        return scale * fx, scale * fy, cx, cy
 
     def horizontal_fov_deg(self, size: tuple[int, int]) -> float:
         """Degrees across the width of pictures of this size."""
