@@ -159,9 +159,7 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
     save_predictions(model, held_out, run_dir)
     examples = torch.cat([items["crop"] for items in held_out.sets.values()])[:64]
     spec = landmark_spec(recipe, sources, {f"validation/{name}": round(value, 3) for name, value in figures.items()})
-    if parent is not None:
-        spec = dataclasses.replace(spec, data=merge_data(spec.data, parent.data), terms=with_parent(spec.terms, parent))
-    export_landmarks(model, spec, examples, run_dir / "model.onnx")
+    export_landmarks(model, inherit(spec, parent), examples, run_dir / "model.onnx")
     return before | figures
 
 
@@ -170,16 +168,24 @@ def calibrate(
 ) -> dict[str, float]:
     """Set the network's offset and scale its sigma (see `training.calibration`); returns both."""
     of_convention = [s for s in _complete(training) if not recipe.convention or s.source == recipe.convention]
+    offset_px = set_offset(model, of_convention, crops)
+    factor = sigma_factor(held_out.sigma_ratios(model), recipe.loss.likelihood)
+    scale_sigma(model, factor)
+    return {"offset_x_px": offset_px, "sigma_factor": factor}
+
+
+def set_offset(model: nn.Module, samples: list[Sample], crops: CropOptions) -> float:
+    """Add to every point what the labels of `samples` lie to the right of it (see `training.calibration`).
+
+    Returns it in crop px; 0 without samples.
+    """
     offset = model.get_buffer("offset").zero_()
-    if of_convention:
-        step = max(1, len(of_convention) // OFFSET_FACES)
-        measured = TruthCrops(of_convention[::step], crops)
+    if samples:
+        measured = TruthCrops(samples[:: max(1, len(samples) // OFFSET_FACES)], crops)
         items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
         predicted = predict(model, items["crop"], torch.device("cpu"))["points"]
         offset.copy_(torch.from_numpy(label_offset(predicted, items["points"].numpy())))
-    factor = sigma_factor(held_out.sigma_ratios(model), recipe.loss.likelihood)
-    scale_sigma(model, factor)
-    return {"offset_x_px": float(offset[0]), "sigma_factor": factor}
+    return float(offset[0])
 
 
 def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
@@ -240,6 +246,13 @@ def landmark_spec(recipe: LandmarkRecipe, sources: Described, figures: dict[str,
 def outputs_of(network: LandmarkNetOptions) -> dict[str, str]:
     """Name and meaning of each output of a landmark network."""
     return POINT_OUTPUTS | TURNED_OUTPUTS if network.turned else POINT_OUTPUTS
+
+
+def inherit(spec: ModelSpec, parent: ModelSpec | None) -> ModelSpec:
+    """Return the metadata with the data and terms of the network that it was initialised from."""
+    if parent is None:
+        return spec
+    return dataclasses.replace(spec, data=merge_data(spec.data, parent.data), terms=with_parent(spec.terms, parent))
 
 
 def with_parent(terms: str, parent: ModelSpec | None) -> str:

@@ -15,24 +15,23 @@ from facetrain.formats.packs import read_landmark_pack
 from facetrain.models.attributes import HEADS
 from facetrain.models.growth import widen_to
 from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions
-from facetrain.samples.landmark_crops import CropOptions, TruthCrops
-from facetrain.samples.provenance import merge_data
+from facetrain.sample import Sample
+from facetrain.samples.landmark_crops import CropOptions
 from facetrain.samples.turned.crops import TurnedCrops
 from facetrain.samples.turned.held_out import held_out
 from facetrain.samples.turned.sources import TurnedSources, read_turned_sources
 from facetrain.tasks.landmarks import (
-    OFFSET_FACES,
     LandmarkRecipe,
     export_landmarks,
+    inherit,
     landmark_spec,
     network_of,
     parent_spec,
-    predict,
+    set_offset,
     weights_path,
-    with_parent,
 )
 from facetrain.tasks.turned_validation import HAND_LABELLED, TurnedValidation
-from facetrain.training.calibration import label_offset, scale_sigma, sigma_factor
+from facetrain.training.calibration import scale_sigma, sigma_factor
 from facetrain.training.checkpoint import load_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.turned_losses import TurnedLoss
@@ -123,29 +122,18 @@ def finish(
     scale_sigma(model, angle_factor, f"{TURNED}log_rotation_sigma.bias")
     figures = held(model)  # before the offset: the label tables have the packs' shifts taken out
     figures |= {
-        "offset_x_px": set_offset(model, data, crops) if CONVENTION in held.sets else 0.0,
+        "offset_x_px": set_offset(model, convention_samples(data) if CONVENTION in held.sets else [], crops),
         "sigma_factor": factor,
         "angle_sigma_factor": angle_factor,
     }
     examples = next(iter(held.sets[name] for name in (HAND_LABELLED, *held.sets) if name in held.sets))["crop"][:64]
     named = {f"validation/{name}": round(value, 3) for name, value in figures.items()}
     spec = landmark_spec(base, sources, named)
-    if parent is not None:
-        spec = dataclasses.replace(spec, data=merge_data(spec.data, parent.data), terms=with_parent(spec.terms, parent))
-    export_landmarks(model, spec, examples, run_dir / "model.onnx")
+    export_landmarks(model, inherit(spec, parent), examples, run_dir / "model.onnx")
     return figures
 
 
-def set_offset(model: nn.Module, data: Path, crops: CropOptions) -> float:
-    """Add to every point what the labels of CONVENTION lie to the right of it, measured on the training part.
-
-    Returns it in crop px.
-    """
-    offset = model.get_buffer("offset").zero_()
+def convention_samples(data: Path) -> list[Sample]:
+    """Read the training part of CONVENTION."""
     samples = read_landmark_pack(data, CONVENTION)
-    samples = [s for s, out in zip(samples, held_out(CONVENTION, samples), strict=True) if not out]
-    measured = TruthCrops(samples[:: max(1, len(samples) // OFFSET_FACES)], crops)
-    items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
-    points = predict(model, items["crop"], torch.device("cpu"))["points"]
-    offset.copy_(torch.from_numpy(label_offset(points, items["points"].numpy())))
-    return float(offset[0])
+    return [s for s, out in zip(samples, held_out(CONVENTION, samples), strict=True) if not out]
