@@ -241,7 +241,12 @@ class LandmarkNet(nn.Module):
         nn.init.normal_(self.heatmaps.weight, std=0.05)
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
-        return self.read(self.features(crops))
+        features = self.features(crops)
+        if not torch.is_autocast_enabled(crops.device.type):
+            return self.read(features)
+        # bfloat16 has 8 bits of precision: positions over 64 px would be rounded to half a pixel.
+        with torch.autocast(crops.device.type, enabled=False):
+            return self.read(Features(*(value.float() for value in features)))
 
     def features(self, crops: Tensor) -> Features:
         """Compute the features that all heads share."""
