@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facetrack.appearance import Appearance
 from facetrack.geometry import box_iou, points_box, touching
 from facetrack.landmarker import Reading
+from facetrack.tracking.confidence import DEFAULT, Confidence
 from facetrack.tracking.track import Track
 from facetrack.types import Floats, Image
 
@@ -26,13 +27,9 @@ MIN_COSINE_NEAR = 0.5
 """Least cosine similarity to a face that was lost at this very position. Of pairs of two held-out people 5 % are more
 similar than .58, 1 % than .72, .1 % than .85."""
 MIN_COSINE_FAR = 0.75
-"""The same at the end of its reach or beyond, or of a reading as uncertain as MAX_RELATIVE_SIGMA."""
+"""The same at the end of its reach or beyond, or of a reading that only just passes as a face."""
 MIN_COSINE_AFTER_CUT = 0.9
 """The same after a scene cut."""
-MAX_RELATIVE_SIGMA = 0.05
-"""Relative sigma of a reading that is as little evidence as one far away: an ear resembles its owner a little."""
-CLEAR_RELATIVE_SIGMA = 0.03
-"""Relative sigma up to which an embedding is worth keeping."""
 MAX_DISTANCE = 10.0
 """Distance in sizes of the face beyond which all positions are equally far."""
 MIN_COSINE_SAME = 0.3
@@ -54,10 +51,12 @@ class Reidentifier:
     """Gives lost tracks back to faces that are found again, and collects embeddings of those that are followed.
 
     appearance: the embedding network; None leaves the position as the only evidence.
+    confidence: the landmark network's: an uncertain reading is little evidence (an ear resembles its owner a little),
+        and only certain ones are worth keeping.
     """
 
-    def __init__(self, appearance: Appearance | None) -> None:
-        self._appearance = appearance
+    def __init__(self, appearance: Appearance | None, confidence: Confidence = DEFAULT) -> None:
+        self._appearance, self._confidence = appearance, confidence
         self.reset()
 
     def reset(self) -> None:
@@ -91,9 +90,7 @@ class Reidentifier:
         if track.last_seen.known and distance > JUMP + MAX_SPEED_PER_S * away_s:
             return -np.inf
         similarity = track.embeddings.similarity(vector)
-        span = MAX_RELATIVE_SIGMA - CLEAR_RELATIVE_SIGMA
-        uncertainty = float(np.clip((reading.relative_sigma() - CLEAR_RELATIVE_SIGMA) / span, 0, 1))
-        doubt = max(farness, uncertainty)
+        doubt = max(farness, self._confidence.doubt(self._confidence(reading)))
         least = MIN_COSINE_NEAR + doubt * (MIN_COSINE_FAR - MIN_COSINE_NEAR)
         if similarity < (least if track.last_seen.known else MIN_COSINE_AFTER_CUT):
             return -np.inf
@@ -112,7 +109,7 @@ class Reidentifier:
                 track.set_unoccluded(unoccluded=True)
         if self._appearance is None:
             return []
-        due = [t for t in followed if t.unoccluded and _is_due(t, time_s) and _embeddable(t, image)]
+        due = [t for t in followed if t.unoccluded and _is_due(t, time_s) and self._embeddable(t, image)]
         if not due:
             return []
         track = min(due, key=lambda t: t.embedded_s)
@@ -171,6 +168,11 @@ class Reidentifier:
         alike = [t.embeddings.similarity(vector) if len(t.embeddings) else MIN_COSINE_FAR for t in (one, other)]
         return one if alike[0] > alike[1] else other
 
+    def _embeddable(self, track: Track, image: Image) -> bool:
+        """Return whether all of it is in the picture, and clear unless it is the first: half a face resembles nobody."""
+        is_clear = not len(track.embeddings) or self._confidence(track.reading) >= self._confidence.clear
+        return is_clear and _is_inside(track, image)
+
     def _embed(self, image: Image, points: Sequence[Floats]) -> list[Floats | None]:
         if self._appearance is None:
             return [None] * len(points)
@@ -180,12 +182,6 @@ class Reidentifier:
 def _is_due(track: Track, time_s: float) -> bool:
     interval_s = MOVING_EMBEDDING_INTERVAL_S if track.last_seen.speed > MOVING_SPEED else EMBEDDING_INTERVAL_S
     return time_s - track.embedded_s >= interval_s or track.suspect
-
-
-def _embeddable(track: Track, image: Image) -> bool:
-    """Return whether all of it is in the picture, and clear unless it is the first: half a face resembles nobody."""
-    is_clear = not len(track.embeddings) or track.reading.relative_sigma() <= CLEAR_RELATIVE_SIGMA
-    return is_clear and _is_inside(track, image)
 
 
 def is_unoccluded(track: Track, followed: Sequence[Track], image: Image) -> bool:

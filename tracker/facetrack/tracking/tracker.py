@@ -14,6 +14,7 @@ from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import head_pose
 from facetrack.signals import FaceSignals, Observation
+from facetrack.tracking.confidence import Confidence
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
 from facetrack.tracking.scene_cut import SceneCut
@@ -58,8 +59,9 @@ class FaceTracker:
         self.detector = detector
         self.landmarker = landmarker
         self.options = options or TrackerOptions()
-        self._reidentifier = Reidentifier(appearance)
-        self._gates = Gates(self.options)
+        confidence = Confidence.of(landmarker.spec)
+        self._reidentifier = Reidentifier(appearance, confidence)
+        self._gates = Gates(self.options, confidence)
         self._tiles = Tiles()
         self._cut = SceneCut()
         self._expressions = expressions
