@@ -70,7 +70,7 @@ class Confidence:
         return min((self.clear - log_odds) / max(self.clear - self.enter, 1e-6), 1.0)
 
 
-DEFAULT = Confidence(presence=0.459, log_sigma=-4.294, bias=-13.155, enter=1.15, keep=-1.02, clear=3.15)
+DEFAULT = Confidence(presence=0.459, log_sigma=-4.294, bias=-13.155, enter=1.0, keep=-1.34, clear=3.0)
 """For a network without a calibration of its own: that of landmarks68."""
 
 

@@ -31,8 +31,8 @@ class TrackerOptions:
     max_faces: how many faces are followed at most.
     priority: which ones, the "largest" or the most "central"; see REPLACEMENT_RATIO.
     smoothing: off, low, medium or high (see `smoothing`).
-    confirmations: a new face that is not certain (`Confidence.clear`) is shown once it passed the gate in so many frames
-        on end, which a wall that resembles a face seldom does.
+    confirmations: a new face that is not certain (`Confidence.clear`) is shown once it passed the gate in so many
+        frames on end, which a wall that resembles a face seldom does.
     detect_interval_s: how often to search for new faces while all known ones are followed.
     remember_s: how long a lost face can be re-identified by its appearance; see MOTION_ONLY_REID_S for its position.
     camera: its lens, for the head's pose; None takes the one in the profile of `signals`, else assumes a webcam's.

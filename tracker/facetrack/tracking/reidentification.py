@@ -38,7 +38,7 @@ face was lost."""
 EMBEDDING_INTERVAL_S = 0.5
 MOVING_SPEED, MOVING_EMBEDDING_INTERVAL_S = 0.5, 0.15
 """Interval between embeddings of a face; shorter for one that moves by more than half its size a second, since its
-points may have slid onto somebody who walks past."""
+points may have slid onto somebody who walks past, and for one seen from a side that is not in its gallery yet."""
 HEAD_MARGIN = 0.15
 """Room around the points' box, over its longer side, for hair and chin."""
 APART_IOU = 0.1
@@ -125,7 +125,9 @@ class Reidentifier:
             self._undo_id_swaps(image, followed, overlap)
 
     def _add_embedding(self, track: Track, vector: Floats) -> list[Track]:
-        if len(track.embeddings) and track.embeddings.similarity(vector) < MIN_COSINE_SAME:
+        # A head that is followed while it turns shows a side that resembles its front but little.
+        comparable = track.embeddings.has_view(track.yaw_deg)
+        if comparable and track.embeddings.similarity(vector) < MIN_COSINE_SAME:
             if not track.suspect:
                 track.suspect = True  # embedded again in the next frame
                 return []
@@ -169,7 +171,7 @@ class Reidentifier:
         return one if alike[0] > alike[1] else other
 
     def _embeddable(self, track: Track, image: Image) -> bool:
-        """Return whether all of it is in the picture, and clear unless it is the first: half a face resembles nobody."""
+        """Return whether all of it is shown, and clear unless it is the first: half a face resembles nobody."""
         is_clear = not len(track.embeddings) or self._confidence(track.reading) >= self._confidence.clear
         return is_clear and _is_inside(track, image)
 
@@ -180,7 +182,8 @@ class Reidentifier:
 
 
 def _is_due(track: Track, time_s: float) -> bool:
-    interval_s = MOVING_EMBEDDING_INTERVAL_S if track.last_seen.speed > MOVING_SPEED else EMBEDDING_INTERVAL_S
+    is_short = track.last_seen.speed > MOVING_SPEED or not track.embeddings.has_view(track.yaw_deg)
+    interval_s = MOVING_EMBEDDING_INTERVAL_S if is_short else EMBEDDING_INTERVAL_S
     return time_s - track.embedded_s >= interval_s or track.suspect
 
 

@@ -15,7 +15,7 @@ from facetrack.landmarker import Reading
 from facetrack.signals import FaceSignals
 from facetrack.smoothing.landmarks import SMOOTHING, FaceSmoother, smooth_together
 from facetrack.smoothing.one_euro import OneEuro, OneEuroOptions
-from facetrack.types import Floats
+from facetrack.types import Floats, Image
 
 
 class CropFilter:
@@ -137,6 +137,7 @@ class Track:
     unoccluded: whether no other box overlaps it.
     embeddings: the person's, the last one taken at embedded_s.
     suspect: whether that one was somebody else's.
+    yaw_deg: of the head when it was last shown; None where unknown.
     """
 
     BRIEF_S = 0.1
@@ -152,6 +153,7 @@ class Track:
         self._crop_filter = CropFilter()
         self._velocity = Velocity()
         self.embeddings, self.embedded_s, self.suspect = EmbeddingGallery(), -math.inf, False
+        self.yaw_deg: float | None = None
         self.followed = self.just_lost = self.occluded = False
         self.unoccluded = True
         self.last_seen = LastSeen(np.zeros(4, np.float32), -math.inf, 0j)
@@ -214,9 +216,16 @@ class Track:
         """Stop following it: not seen in this frame, but remembered."""
         self.followed, self.just_lost = False, self.followed
 
+    def may_face_away(self, image: Image) -> bool:
+        """Return whether only a turn of the head explains the loss: it was in the picture, and behind no other face."""
+        if self.occluded or not self.last_seen.known:
+            return False
+        x0, y0, x1, y1 = self.box.tolist()
+        return x0 > 0 and y0 > 0 and x1 < image.shape[1] - 1 and y1 < image.shape[0] - 1
+
     def add_embedding(self, vector: Floats) -> None:
         """Add the embedding of its current reading."""
-        self.embeddings.add(vector)
+        self.embeddings.add(vector, self.yaw_deg)
         self.embedded_s, self.suspect = self.seen_s, False
         self._last_embedded = self.last_seen
 

@@ -145,19 +145,21 @@ class FaceTracker:
             self.search(frame)
         self._confirm(frame)
         self._tracks += self._reidentifier.update(frame.image, self._followed, frame.time_s)
-        self._expire(frame.time_s)
+        self._expire(frame)
         seen = [t for t in self._tracks if t.followed and t.confirmed]
         faces = [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
         return faces if self._expressions is None else self._expressions.update(frame, faces)
 
-    def _expire(self, time_s: float) -> None:
+    def _expire(self, frame: Frame) -> None:
         """End the events of faces that have been lost for MAX_GAP_S, and drop tracks that were lost for longer."""
+        time_s = frame.time_s
         for track in tuple(self._tracks):
             gone = time_s - track.seen_s > self.options.remember_s
             if gone:
                 self._tracks.remove(track)
             if track.signals is not None and not track.followed:
-                self.events += track.signals.interrupt() if gone else track.signals.expire(time_s)
+                turned_away = track.may_face_away(frame.image)
+                self.events += track.signals.interrupt() if gone else track.signals.expire(time_s, turned_away)
 
     def _on_scene_cut(self) -> None:
         """Drop tentative tracks; confirmed ones can only be re-identified by appearance."""
@@ -294,9 +296,11 @@ class FaceTracker:
         points = track.landmarks.points
         height, width = frame.image.shape[:2]
         pose = head_pose(points, (width, height), self.camera)
+        track.yaw_deg = None if pose is None else pose.yaw_deg
         assert track.signals is not None  # confirmed
         marks, reading = track.landmarks, track.reading
-        observation = Observation(frame.time_s, points, marks.sigma, pose, reading.attributes, reading.presence)
+        known = (marks.sigma, pose, reading.attributes, reading.presence, marks.visibility)
+        observation = Observation(frame.time_s, points, *known)
         signals, events = track.signals.update(observation)
         self.events += events
         return Face(track.id, points_box(points), marks, reading.presence, pose, signals)

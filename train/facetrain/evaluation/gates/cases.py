@@ -111,7 +111,7 @@ def _of_sample(sample: Sample, margin: float, rng: Rng) -> Iterator[Case]:
 
 
 def heads(renderer: Renderer, margin: float, photographs: Sequence[Image], seed: int = 31_000) -> Iterator[Case]:
-    """Rendered heads with a face, from profile to profile, and from behind."""
+    """Render heads with a face, from profile to profile, and heads from behind."""
     for index in range(HEADS + BACKS):
         rng = np.random.default_rng((seed, index))
         yaw = rng.uniform(-90, 90) if index < HEADS else rng.uniform(*BACK_YAW_DEG)
@@ -121,7 +121,9 @@ def heads(renderer: Renderer, margin: float, photographs: Sequence[Image], seed:
         outline = state.in_camera(model, model.points68(shaped)).astype(np.float64)
         camera = framing_camera(outline, SIDE_PX, SIDE_PX * float(rng.uniform(*EXTENT)), rng.normal(0, 4, 2))
         background = random_background(rng, SIDE_PX, photographs)
-        drawn, truth = renderer.render(state, random_look(rng), random_style(rng), random_light(rng), camera, background)
+        drawn, truth = renderer.render(
+            state, random_look(rng), random_style(rng), random_light(rng), camera, background
+        )
         image, points = developed(drawn, rng), truth.fixed_points
         crop = jittered(crop_from_box(points_box(points), margin), rng)
         if index < HEADS:
