@@ -1,6 +1,7 @@
 """The calibrated confidence of a reading, against values worked out by hand."""
 
 import math
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def test_doubt_falls_from_the_gate_to_certainty():
 
 
 def test_a_face_half_of_which_is_outside_is_none():
-    gates = Gates(TrackerOptions(), GATES)
+    gates = Gates(TrackerOptions(), replace(SPEC, gates=asdict(GATES)))
     assert gates.may_enter(reading(), BLACK, known=False)
     assert not gates.may_enter(reading(x=-20.0), BLACK, known=True)
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from facetrack.geometry import points_box
 from facetrack.landmarker import Reading
+from facetrack.modelfile import ModelSpec
 from facetrack.pose import WEBCAM
 from facetrack.signals import SignalOptions
 from facetrack.smoothing.landmarks import SMOOTHING
-from facetrack.tracking.confidence import DEFAULT, Confidence
+from facetrack.tracking.confidence import Confidence
 from facetrack.tracking.track import Track
 from facetrack.types import CameraModel, Floats, Image
 
@@ -67,8 +68,9 @@ class TrackerOptions:
 class Gates:
     """Tests of a reading: which count as faces, by the network's calibrated confidence."""
 
-    def __init__(self, options: TrackerOptions, confidence: Confidence = DEFAULT) -> None:
-        self.options, self.confidence = options, confidence
+    def __init__(self, options: TrackerOptions, spec: ModelSpec) -> None:
+        """spec: the landmark network's, with its calibration. Raises ModelFileError for a malformed one."""
+        self.options, self.confidence = options, Confidence.of(spec)
 
     def may_enter(self, reading: Reading, image: Image, known: bool) -> bool:
         """Return whether a reading may start or restart a track; a lost face needs less certainty than a new one.

@@ -157,6 +157,13 @@ class Reidentifier:
         changed = one.embeddings.similarity(second) + other.embeddings.similarity(first)
         return changed > kept + SWAP_MARGIN
 
+    def resolve_duplicates(self, image: Image, followed: Sequence[Track], same_face_iou: float) -> None:
+        """Mark as occluded the one of two tracks on one face that it does not belong to."""
+        for track, other in combinations(followed, 2):
+            if track.followed and other.followed and track.overlap(other.box) > same_face_iou:
+                owner = self.owner_of_duplicate(image, track, other)
+                (other if owner is track else track).occlude()
+
     def owner_of_duplicate(self, image: Image, one: Track, other: Track) -> Track:
         """Return which of two tracks that were read on one face it belongs to.
 
