@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facetrack.appearance import Appearance
 from facetrack.geometry import box_iou, points_box, touching
 from facetrack.landmarker import Reading
+from facetrack.pose import head_pose
 from facetrack.tracking.confidence import DEFAULT, Confidence
 from facetrack.tracking.track import Track
 from facetrack.types import Floats, Image
@@ -73,15 +74,22 @@ class Reidentifier:
             return owners
         vectors = self._embed(image, [reading.landmarks.points for reading in readings])
         found = list(zip(readings, vectors, strict=True))
-        fit = np.array([[self._score(*one, track, time_s) for track in lost] for one in found])
+        height, width = image.shape[:2]
+        size = width, height
+        fit = np.array([[self._score(*one, track, time_s, size) for track in lost] for one in found])
         while np.isfinite(fit).any():
             row, column = np.unravel_index(int(fit.argmax()), fit.shape)
             owners[int(row)] = lost[int(column)]
             fit[row, :] = fit[:, column] = -np.inf
         return owners
 
-    def _score(self, reading: Reading, vector: Floats | None, track: Track, time_s: float) -> float:
-        """Return how well a face fits a lost track, larger is better; -inf where it cannot be that person."""
+    def _score(
+        self, reading: Reading, vector: Floats | None, track: Track, time_s: float, size: tuple[int, int]
+    ) -> float:
+        """Return how well a face fits a lost track, larger is better; -inf where it cannot be that person.
+
+        size: (width, height) px of the picture.
+        """
         box = points_box(reading.landmarks.points)
         away_s, distance = time_s - track.seen_s, track.last_seen.distance(box, time_s)
         farness = min(distance / (REACH + REACH_PER_S * away_s), 1.0)
@@ -90,6 +98,10 @@ class Reidentifier:
         if track.last_seen.known and distance > JUMP + MAX_SPEED_PER_S * away_s:
             return -np.inf
         similarity = track.embeddings.similarity(vector)
+        if distance <= JUMP and away_s <= MOTION_ONLY_REID_S and similarity >= MIN_COSINE_SAME:
+            pose = head_pose(reading.landmarks.points, size)
+            if pose is not None and not track.embeddings.has_view(pose.yaw_deg):
+                return similarity - 0.05 * distance  # from a side not seen yet: its place speaks for it
         doubt = max(farness, self._confidence.doubt(self._confidence(reading)))
         least = MIN_COSINE_NEAR + doubt * (MIN_COSINE_FAR - MIN_COSINE_NEAR)
         if similarity < (least if track.last_seen.known else MIN_COSINE_AFTER_CUT):

@@ -57,10 +57,18 @@ def test_it_ends_with_the_last_frame_of_a_face_that_does_not_come_back():
         ([0.0] * 15, 2.0, True),
         ([*TURN, 60.0, 40.0, 20.0], 2.0, True),
         ([0.0] * 10 + [50.0] * 5, 2.0, True),
+        ([70.0, 75.0] * 15, 2.0, True),
         (TURN, 2.0, False),
         (TURN, 0.2, True),
     ],
-    ids=["lost from the front", "turning back", "turned too little", "at the edge or behind somebody", "a moment"],
+    ids=[
+        "lost from the front",
+        "turning back",
+        "turned too little",
+        "in profile all the time",
+        "at the edge or behind somebody",
+        "a moment",
+    ],
 )
 def test_what_is_no_head_turned_away(yaws, unseen_s, turned_away):
     assert play(yaws, unseen_s, turned_away) == []

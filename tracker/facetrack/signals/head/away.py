@@ -14,21 +14,24 @@ class AwayOptions:
     """Limits of a head that turned away, choices of this project.
 
     turned_deg: angle of the head against the line of sight from which the face disappears by turning: beyond 60 degrees
-        one eye is hidden. before_s: how long before the loss it may have been reached, a fast turn being lost between
-        two frames. still_deg: how far it still has to be turned in the last frame that shows it.
+        one eye is hidden. before_s: how long before the loss it may have been reached. still_deg: how far it still has
+        to be turned in the last frame that shows it. grows_deg, within_s: by how much the angle must have grown before
+        the loss: a steady profile that is lost went behind something.
     """
 
     turned_deg: float = 60.0
     still_deg: float = 45.0
     before_s: float = 0.3
+    grows_deg: float = 20.0
+    within_s: float = 1.0
 
 
 class FacingAway:
     """Event `facing_away`: the head was there, turned beyond `turned_deg`, and no face is seen any more.
 
-    Begins when the face has been unseen for `observation.MAX_GAP_S`, from the moment at which it was seen last; ends
-    with the frame that shows it again, or with the last frame before it is forgotten. amplitude: the furthest angle
-    seen, in degrees. A face that left the picture or went behind another is not turned away (`lost`).
+    Begins when the face, which was turning, has been unseen for `observation.MAX_GAP_S`, from the moment at which it
+    was seen last; ends with the frame that shows it again, or with the last frame before it is forgotten. amplitude:
+    the furthest angle seen, in degrees. A face that left the picture or went behind another is not turned away.
     """
 
     def __init__(self, track_id: int, options: AwayOptions | None = None) -> None:
@@ -48,7 +51,7 @@ class FacingAway:
         if turn_deg is None:
             self._seen = []
             return ended
-        self._seen = [(t, turn) for t, turn in self._seen if time_s - t <= self.options.before_s]
+        self._seen = [(t, turn) for t, turn in self._seen if time_s - t <= self.options.within_s]
         self._seen.append((time_s, abs(turn_deg)))
         return ended
 
@@ -56,9 +59,11 @@ class FacingAway:
         """Take the moment at which the face counts as lost; returns the beginning, if it turned away."""
         if not self._seen:
             return ()
-        (last_s, last_deg), furthest_deg = self._seen[-1], max(turn for _, turn in self._seen)
+        options, (last_s, last_deg) = self.options, self._seen[-1]
+        furthest_deg = max(turn for t, turn in self._seen if last_s - t <= options.before_s)
+        grown_deg = furthest_deg - min(turn for _, turn in self._seen)
         self._seen, self._until_s = [], time_s
-        if furthest_deg < self.options.turned_deg or last_deg < self.options.still_deg:
+        if furthest_deg < options.turned_deg or last_deg < options.still_deg or grown_deg < options.grows_deg:
             return ()
         return self._event.begin(last_s, time_s, furthest_deg)
 
