@@ -81,7 +81,7 @@ def measure_viewed(
         attributes.get("eye_left_open") if left_seen else None,
         attributes.get("mouth_open") if face_seen else None,
         attributes.get("smile") if face_seen else None,
-        attributes.get("glasses") if face_seen else None,
+        attributes.get("glasses") if turned <= NEAR_EYE_MAX_YAW_DEG else None,
     )
 
 
