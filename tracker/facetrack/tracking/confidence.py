@@ -63,6 +63,11 @@ class Confidence:
         presence, log_sigma = features(reading, inside)
         return self.presence * presence + self.log_sigma * log_sigma + self.bias
 
+    @property
+    def known(self) -> float:
+        """Log-odds that a face needs which may be one that was lost: midway, since its look has to fit, too."""
+        return (self.keep + self.enter) / 2
+
     def doubt(self, log_odds: float) -> float:
         """Return 0 for a certain reading, 1 for one that only just passes as a new face's."""
         if log_odds >= self.clear:
@@ -70,7 +75,7 @@ class Confidence:
         return min((self.clear - log_odds) / max(self.clear - self.enter, 1e-6), 1.0)
 
 
-DEFAULT = Confidence(presence=0.459, log_sigma=-4.294, bias=-13.155, enter=1.0, keep=-1.34, clear=3.0)
+DEFAULT = Confidence(presence=0.459, log_sigma=-4.294, bias=-13.155, enter=1.0, keep=-0.82, clear=3.0)
 """For a network without a calibration of its own: that of landmarks68."""
 
 

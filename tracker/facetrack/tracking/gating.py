@@ -77,7 +77,7 @@ class Gates:
 
         known: whether it may be a lost face.
         """
-        level = self.confidence.keep if known else self.confidence.enter
+        level = self.confidence.known if known else self.confidence.enter
         return self.log_odds(reading, image) >= level
 
     def may_stay(self, track: Track, reading: Reading, image: Image) -> bool:

@@ -23,7 +23,7 @@ USABLE_ERROR, WRONG_ERROR = 0.10, 0.16
 wrong; a reading in between teaches nothing."""
 WEIGHT_USABLE, WEIGHT_FACELESS, WEIGHT_WRONG = 0.5, 0.4, 0.1
 """Shares of the loss: usable points, pictures without a face, wrong points on a face."""
-FALSE_ENTER, FALSE_KEEP = 0.0005, 0.005
+FALSE_ENTER, FALSE_KEEP = 0.0005, 0.003
 """Shares of the readings without a face that may pass as a new face's and as a followed one's."""
 TAIL = 0.02
 """Share of the readings without a face whose log-odds give the levels."""
