@@ -18,8 +18,8 @@ SHAPE[36:42], SHAPE[42:48] = [-0.25, -0.2], [0.25, -0.2]
 SHAPE /= np.ptp(SHAPE, axis=0)
 SHAPE -= (SHAPE.max(axis=0) + SHAPE.min(axis=0)) / 2
 GATES = {"presence": 1.0, "log_sigma": -20.0, "bias": -68.97, "enter": 0.0, "keep": -8.1, "clear": 5.75}
-"""With the actors' presence of .99: a relative sigma of .04 for a new face, .049 for a lost one, .06 for a followed one,
-.03 for a clear one (4.595 - 20 ln .04 - 68.97 = 0)."""
+"""With the actors' presence of .99: a relative sigma of .04 for a new face, .049 for a lost one, .06 for a followed
+one, .03 for a clear one (4.595 - 20 ln .04 - 68.97 = 0)."""
 SPEC = ModelSpec("stage", "landmarks", 112, 0.0, 1.0, SCHEME, {}, [], "", "", gates=GATES)
 BLACK = np.zeros((480, 640, 3), np.uint8)
 
