@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.topology import EDGES, NOSE_TIP
-from facetrack.types import Face, Image, Landmarks, Pose
+from facetrack.types import Face, Image, Pose
 
 Colour = tuple[int, int, int]
 
@@ -36,10 +36,6 @@ _AXIS_COLOURS: tuple[Colour, ...] = ((70, 70, 255), (80, 220, 80), (255, 140, 60
 RIM_FROM_PX = 140
 """Faces smaller than this get thin lines alone: rims and dots would cover the eyes that they mark."""
 AXES_FROM_PX = 40
-LEAST_VISIBLE = 0.5
-UNSURE_SIGMA = 0.1
-"""A point that is less visible, or whose sigma is more of the face's longer side, is drawn dim, without a dot."""
-DIM = 0.45
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _FONT_CAP_PX = 22.0
@@ -58,7 +54,7 @@ def draw_faces(
     """
     canvas = image.copy()
     for face in faces:
-        _draw_mesh(canvas, face.landmarks, identity_colour(face.track_id))
+        _draw_mesh(canvas, face.landmarks.points, identity_colour(face.track_id))
         if axes and face.pose is not None:
             _draw_axes(canvas, face, face.pose)
     if mirrored:
@@ -108,27 +104,16 @@ def identity_colour(track_id: int) -> Colour:
     return IDENTITY_COLOURS[(track_id - 1) % len(IDENTITY_COLOURS)]
 
 
-def _draw_mesh(canvas: Image, landmarks: Landmarks, colour: Colour) -> None:
-    """Lines with a dark rim below them, then dots; all as thick as the face is large. What is unsure is dim."""
-    points = landmarks.points
+def _draw_mesh(canvas: Image, points: NDArray[np.floating], colour: Colour) -> None:
+    """Lines with a dark rim below them, then dots; all as thick as the face is large."""
     known = np.isfinite(points).all(axis=1)
     size_px = _face_size_px(points)
-    sure = known & sure_points(landmarks, size_px)
     width = max(1, round(size_px / 160))
-    unsure = [_fixed(points[[a, b]]) for a, b in EDGES if known[a] and known[b] and not (sure[a] and sure[b])]
-    lines = [_fixed(points[[a, b]]) for a, b in EDGES if sure[a] and sure[b]]
-    blue, green, red = (round(DIM * channel) for channel in colour)
-    _draw_lines(canvas, unsure, (blue, green, red), 1, rim=False)
+    lines = [_fixed(points[[a, b]]) for a, b in EDGES if known[a] and known[b]]
     _draw_lines(canvas, lines, colour, width, rim=size_px >= RIM_FROM_PX)
     if size_px >= RIM_FROM_PX:
-        for centre in _fixed(points[sure]):
+        for centre in _fixed(points[known]):
             _draw_dot(canvas, centre, size_px / 130)
-
-
-def sure_points(landmarks: Landmarks, size_px: float) -> NDArray[np.bool_]:
-    """(68,) whether a point is visible, where the network tells that, and not as good as guessed by its sigma."""
-    sure = ~(landmarks.sigma > UNSURE_SIGMA * size_px)  # a network without sigma (NaN) is believed
-    return np.asarray(sure if landmarks.visibility is None else sure & (landmarks.visibility >= LEAST_VISIBLE))
 
 
 def _draw_lines(canvas: Image, lines: list[NDArray[np.int32]], colour: Colour, width: int, rim: bool) -> None:
