@@ -113,7 +113,9 @@ class FaceSignals:
         eyes, perclos, from_eyes = self._follow_eyes(observation, measured, viewed_deg)
         mouth, smile, from_mouth = self._follow_mouth(observation, measured, eyes)
         head, gaze, attention, from_head = self._follow_head(observation)
-        returned = self._away.update(observation.time_s, None if viewed_deg is None else viewed_deg[0])
+        # A network that knows no profiles loses them: then a lost face says nothing of where the head looks.
+        knows_turn = viewed_deg is not None and observation.visibility is not None
+        returned = self._away.update(observation.time_s, viewed_deg[0] if viewed_deg and knows_turn else None)
         events = in_order((*from_eyes, *from_mouth, *from_head, *returned))
         p80_60s, p70_60s, p80_180s = perclos
         # Over three minutes, or one until those are known.

@@ -10,7 +10,7 @@ from facetrack.types import Pose
 
 FPS = 20.0
 POINTS = np.random.default_rng(0).uniform(100, 200, (68, 2)).astype(np.float32)
-SIGMA = np.ones(68, np.float32)
+SIGMA = SEEN = np.ones(68, np.float32)
 
 
 def pose(yaw_deg, sigma_deg=None):
@@ -18,16 +18,20 @@ def pose(yaw_deg, sigma_deg=None):
     return Pose(rotation, np.array([0.0, 0.0, 600.0]), yaw_deg, 0.0, 0.0, sigma_deg)
 
 
-def play(yaws_deg, unseen_s, turned_away=True, back=True):
+def seen_at(time_s, yaw_deg, visibility=SEEN):
+    return Observation(time_s, POINTS, SIGMA, pose(yaw_deg), visibility=visibility)
+
+
+def play(yaws_deg, unseen_s, turned_away=True, back=True, visibility=SEEN):
     """Return the events `facing_away` of a head with these angles, frame by frame, that is then not seen."""
     signals, events, index = FaceSignals(track_id=7), [], 0
     for yaw in yaws_deg:
-        events += signals.update(Observation(index / FPS, POINTS, SIGMA, pose(yaw)))[1]
+        events += signals.update(seen_at(index / FPS, yaw, visibility))[1]
         index += 1
     for _ in range(round(unseen_s * FPS)):
         events += signals.expire(index / FPS, turned_away)
         index += 1
-    events += signals.update(Observation(index / FPS, POINTS, SIGMA, pose(70.0)))[1] if back else signals.interrupt()
+    events += signals.update(seen_at(index / FPS, 70.0))[1] if back else signals.interrupt()
     return [event for event in events if event.kind == "facing_away"]
 
 
@@ -56,7 +60,7 @@ def test_it_ends_with_the_last_frame_of_a_face_that_does_not_come_back():
     [
         ([0.0] * 15, 2.0, True),
         ([*TURN, 60.0, 40.0, 20.0], 2.0, True),
-        ([0.0] * 10 + [50.0] * 5, 2.0, True),
+        ([0.0] * 10 + [65.0] * 5, 2.0, True),
         ([70.0, 75.0] * 15, 2.0, True),
         (TURN, 2.0, False),
         (TURN, 0.2, True),
@@ -72,6 +76,10 @@ def test_it_ends_with_the_last_frame_of_a_face_that_does_not_come_back():
 )
 def test_what_is_no_head_turned_away(yaws, unseen_s, turned_away):
     assert play(yaws, unseen_s, turned_away) == []
+
+
+def test_a_network_that_knows_no_profiles_cannot_tell():
+    assert play(TURN, 2.0, visibility=None) == []
 
 
 def test_a_guessed_pose_is_no_direction_of_the_head():

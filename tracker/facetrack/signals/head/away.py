@@ -13,13 +13,15 @@ from facetrack.types import Event
 class AwayOptions:
     """Limits of a head that turned away, choices of this project.
 
-    turned_deg: angle of the head against the line of sight from which the face disappears by turning: beyond 60 degrees
-        one eye is hidden. before_s: how long before the loss it may have been reached. still_deg: how far it still has
-        to be turned in the last frame that shows it. grows_deg, within_s: by how much the angle must have grown before
-        the loss: a steady profile that is lost went behind something.
+    turned_deg: angle of the head against the line of sight from which the face disappears by turning: a network that
+        knows profiles follows a head to some 90 degrees.
+    still_deg: how far it still has to be turned in the last frame that shows it.
+    before_s: how long before the loss it may have been turned furthest.
+    grows_deg, within_s: by how much the angle must have grown before the loss: a steady profile that is lost went
+        behind something.
     """
 
-    turned_deg: float = 60.0
+    turned_deg: float = 70.0
     still_deg: float = 45.0
     before_s: float = 0.3
     grows_deg: float = 20.0
