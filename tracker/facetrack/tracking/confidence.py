@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class Confidence:
     @classmethod
     def from_values(cls, values: Mapping[str, float], name: str) -> Confidence:
         """Read what a network's file holds. name: the network's, for the message."""
-        wanted = tuple(cls.__slots__)
+        wanted = [item.name for item in fields(cls)]
         try:
             found = cls(**{key: float(values[key]) for key in wanted})
         except (KeyError, TypeError, ValueError) as error:
