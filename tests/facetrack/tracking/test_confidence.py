@@ -30,6 +30,13 @@ def test_the_log_odds_by_hand():
     assert GATES(reading(np.nan)) == pytest.approx(-4 * math.log(TYPICAL_SIGMA) - 13)
 
 
+def test_a_limit_of_sigma_holds_whatever_the_presence():
+    """5 px of 80 are .0625."""
+    assert DEFAULT(reading(5.0, presence=1.0)) == -math.inf
+    assert DEFAULT(reading(4.7, presence=1.0)) > DEFAULT.enter
+    assert DEFAULT(reading(4.7, presence=0.25)) >= DEFAULT.keep
+
+
 def test_hidden_points_may_be_as_uncertain_as_they_like():
     sigma, hidden = np.full(68, 2.0), np.arange(68) % 2 == 0
     sigma[hidden] = 40.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ class Confidence:
 
     presence, log_sigma, bias: coefficients, fitted by `facetrack eval gates` and kept in the network's file.
     enter, keep, clear: log-odds that a new face needs, that a followed one needs, and from which a reading is certain.
+    most_sigma: relative sigma from which no reading counts. Of a network that tells no visibility a large sigma is the
+        only sign of a profile whose points are wrong (in the generated clips 33 to 48 frames in each of three).
     """
 
     presence: float
@@ -37,6 +39,7 @@ class Confidence:
     enter: float
     keep: float
     clear: float
+    most_sigma: float = math.inf
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Confidence:
@@ -46,9 +49,10 @@ class Confidence:
     @classmethod
     def from_values(cls, values: Mapping[str, float], name: str) -> Confidence:
         """Read what a network's file holds. name: the network's, for the message."""
-        wanted = [item.name for item in fields(cls)]
+        wanted = [item.name for item in fields(cls) if item.default is MISSING]
         try:
-            found = cls(**{key: float(values[key]) for key in wanted})
+            numbers = {key: float(values[key]) for key in wanted}
+            found = cls(**numbers, most_sigma=float(values.get("most_sigma", math.inf)))
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
                 f"network '{name}' has gates {dict(values)}; expected the numbers {', '.join(wanted)}: run "
@@ -61,6 +65,8 @@ class Confidence:
     def __call__(self, reading: Reading, inside: NDArray[np.bool_] | None = None) -> float:
         """Return the log-odds. inside: (68,) points in the picture; None if all are."""
         presence, log_sigma = features(reading, inside)
+        if log_sigma > math.log(self.most_sigma):
+            return -math.inf
         return self.presence * presence + self.log_sigma * log_sigma + self.bias
 
     @property
@@ -75,8 +81,9 @@ class Confidence:
         return min((self.clear - log_odds) / max(self.clear - self.enter, 1e-6), 1.0)
 
 
-DEFAULT = Confidence(presence=0.459, log_sigma=-4.294, bias=-13.155, enter=1.0, keep=-0.82, clear=3.0)
-"""For a network without a calibration of its own: that of landmarks68."""
+DEFAULT = Confidence(presence=0.459, log_sigma=-4.294, bias=-13.155, enter=1.0, keep=-1.7, clear=3.0, most_sigma=0.06)
+"""For a network without a calibration of its own: that of landmarks68. `keep` lets a presence of .2 pass at the largest
+sigma."""
 
 
 def features(reading: Reading, inside: NDArray[np.bool_] | None = None) -> tuple[float, float]:

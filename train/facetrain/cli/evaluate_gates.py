@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from facetrack.detector.cnn import bundled_detector
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.landmarker import Landmarker
-from facetrack.tracking.confidence import Confidence
+from facetrack.tracking.confidence import DEFAULT, Confidence
 from facetrain.evaluation.gates import cases, fit
 from facetrain.evaluation.gates.report import report
 from facetrain.evaluation.landmarks.network import model_path, title_of
@@ -45,7 +46,8 @@ def gates(model: Model, data: Data, head_model: Head = None, write: Write = Fals
         renderer = Renderer(load_head_model(head_model))
         given = itertools.chain(given, cases.heads(renderer, margin, photographs))
     readings = fit.read(landmarker, with_progress(given, "readings", total=None))
-    fitted = fit.fit(readings)
+    most_sigma = math.inf if "visibility" in landmarker.spec.outputs else DEFAULT.most_sigma
+    fitted = fit.fit(readings, most_sigma)
     models = {"in the file" if landmarker.spec.gates else "default": Confidence.of(landmarker.spec), "fitted": fitted}
     report(readings, models, title_of(model)).output(out)
     if write:

@@ -52,7 +52,8 @@ class Readings:
     def log_odds(self, confidence: Confidence) -> Array:
         """Return (N,) the log-odds."""
         weights = np.array([confidence.presence, confidence.log_sigma])
-        return np.asarray(self.inputs @ weights + confidence.bias)
+        odds = self.inputs @ weights + confidence.bias
+        return np.where(np.exp(self.inputs[:, 1]) > confidence.most_sigma, -np.inf, odds)
 
 
 def read(landmarker: Landmarker, cases: Iterable[Case], seed: int = 0) -> Readings:
@@ -83,8 +84,11 @@ def _usable(error: float) -> float:
     return 0.0 if error >= WRONG_ERROR else np.nan
 
 
-def fit(readings: Readings) -> Confidence:
-    """Fit the logistic model on the readings that may be seen, and set its levels by the shares that pass falsely."""
+def fit(readings: Readings, most_sigma: float = math.inf) -> Confidence:
+    """Fit the logistic model on the readings that may be seen, and set its levels by the shares that pass falsely.
+
+    most_sigma: see `Confidence`; of a network that tells no visibility.
+    """
     seen = readings.fitted & np.isfinite(readings.usable)
     usable, faceless = readings.usable[seen] == 1, readings.faceless[seen]
     wrong = ~usable & ~faceless
@@ -95,7 +99,7 @@ def fit(readings: Readings) -> Confidence:
     odds = readings.inputs[seen] @ [presence, log_sigma] + bias
     keep, enter = (passed_by(odds[faceless], share) for share in (FALSE_KEEP, FALSE_ENTER))
     values = (presence, log_sigma, bias, enter, keep, enter + CLEARLY)
-    return Confidence(*(round(value, 3) for value in values))
+    return Confidence(*(round(value, 3) for value in values), most_sigma=most_sigma)
 
 
 def passed_by(odds: Array, share: float) -> float:
@@ -129,5 +133,5 @@ def logistic(inputs: Array, truth: Array, weight: Array, ridge: float = 1e-3, st
 
 
 def stored(confidence: Confidence) -> dict[str, float]:
-    """Return what a network's file keeps as `ModelSpec.gates`."""
-    return asdict(confidence)
+    """Return what a network's file keeps as `ModelSpec.gates`; JSON knows no infinity."""
+    return {name: value for name, value in asdict(confidence).items() if math.isfinite(value)}
