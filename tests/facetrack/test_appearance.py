@@ -24,6 +24,17 @@ def test_the_first_embedding_stays_and_the_oldest_other_goes():
     assert kept == [0, 4, 5, 6, 7, 8, 9]
 
 
+def test_views_from_the_side_stay_beside_the_frontal_ones():
+    gallery = EmbeddingGallery()
+    for index, yaw_deg in enumerate((0, 70, 75, 80, -70, 0, 0)):
+        gallery.add(unit(index), yaw_deg)
+    kept = [index for index in range(7) if gallery.similarity(unit(index)) == pytest.approx(1)]
+    assert kept == [0, 2, 3, 4, 5, 6], "the oldest of three from one side goes"
+    assert [gallery.has_view(yaw) for yaw in (None, 10, 70, -70, 35)] == [True, True, True, True, False]
+    gallery.add(alike(0.95, 0, 1), 35)
+    assert gallery.has_view(35), "the first view from a side is kept, however similar"
+
+
 def test_an_embedding_similar_to_a_known_one_is_not_added():
     gallery = EmbeddingGallery()
     gallery.add(unit(0))

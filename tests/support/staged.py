@@ -8,6 +8,8 @@ import numpy as np
 
 from facetrack.geometry import CropBox, box_iou, crop_from_box, points_box
 from facetrack.landmarker import Reading
+from facetrack.modelfile import ModelSpec
+from facetrack.topology import SCHEME
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Detections, Face, Floats, Frame, Image, Landmarks
 
@@ -15,6 +17,10 @@ SHAPE = np.random.default_rng(0).uniform(-0.5, 0.5, (68, 2))
 SHAPE[36:42], SHAPE[42:48] = [-0.25, -0.2], [0.25, -0.2]
 SHAPE /= np.ptp(SHAPE, axis=0)
 SHAPE -= (SHAPE.max(axis=0) + SHAPE.min(axis=0)) / 2
+GATES = {"presence": 1.0, "log_sigma": -20.0, "bias": -68.97, "enter": 0.0, "keep": -8.1, "clear": 5.75}
+"""With the actors' presence of .99: a relative sigma of .04 for a new face, .049 for a lost one, .06 for a followed
+one, .03 for a clear one (4.595 - 20 ln .04 - 68.97 = 0)."""
+SPEC = ModelSpec("stage", "landmarks", 112, 0.0, 1.0, SCHEME, {}, [], "", "", gates=GATES)
 BLACK = np.zeros((480, 640, 3), np.uint8)
 
 
@@ -46,6 +52,7 @@ class Stage:
     """
 
     margin = 1.3
+    spec = SPEC
     NEAR_IOU = 0.4
     """Smallest IoU with the exact crop at which a crop shows the face: an offset of at most 56 % of the face's size."""
 
@@ -85,7 +92,8 @@ class Stage:
         exact = [_square(crop_from_box(points_box(points), self.margin)) for points in self.actors]
         overlaps = box_iou(_square(crop)[None], np.array(exact).reshape(-1, 4))[0]
         if not len(overlaps) or overlaps.max() < self.NEAR_IOU:
-            return Reading(Landmarks(actor(crop.x, crop.y, crop.size_px / 2), np.ones(68, np.float32)), 0.05)
+            sigma = np.full(68, 0.1 * crop.size_px, np.float32)
+            return Reading(Landmarks(actor(crop.x, crop.y, crop.size_px / 2), sigma), 0.05)
         points = self.actors[int(overlaps.argmax())]
         return Reading(Landmarks(points, np.full(68, self.sigma_px, np.float32)), 0.99, self.attributes)
 

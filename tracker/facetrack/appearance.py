@@ -6,6 +6,7 @@ one scene, not one person among thousands, and embeddings are only held in memor
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,29 +39,47 @@ class Appearance:
 
 
 class EmbeddingGallery:
-    """Gallery of one person's embeddings: the first and up to MAX_EMBEDDINGS others, each dissimilar to the others.
+    """Gallery of one person's embeddings by the head's yaw, each dissimilar to the others.
 
-    With several views a head that left in profile can be re-identified from the front.
+    With several views a head that left in profile can be re-identified in profile and from the front: what is seen of
+    a turned head is gathered beside the frontal views and does not push them out.
     """
 
-    MAX_EMBEDDINGS = 6
+    MAX_EMBEDDINGS, MAX_TURNED = 6, 2
+    """Frontal views beside the first one, and views of each bin of turned heads; the oldest goes."""
     NOVEL_BELOW = 0.9
     """Largest cosine similarity to the gallery at which an embedding is added to it."""
+    BIN_EDGES_DEG = (-50.0, -20.0, 20.0, 50.0)
+    """Yaw angles between the bins."""
+    FRONTAL = 2
 
     def __init__(self) -> None:
-        self._vectors: list[Floats] = []
+        self._views: list[tuple[int, Floats]] = []
 
     def __len__(self) -> int:
-        return len(self._vectors)
+        return len(self._views)
 
-    def add(self, vector: Floats) -> None:
-        """Add an embedding, (D,) of unit length, unless it is similar to a known one; the oldest but the first goes."""
-        if len(self) and self.similarity(vector) >= self.NOVEL_BELOW:
+    def has_view(self, yaw_deg: float | None) -> bool:
+        """Return whether it holds a view of about this yaw; None counts as frontal."""
+        wanted = self._bin(yaw_deg)
+        return any(view == wanted for view, _ in self._views)
+
+    def add(self, vector: Floats, yaw_deg: float | None = None) -> None:
+        """Add an embedding, (D,) of unit length, unless it is similar to a known one; the oldest of its bin goes.
+
+        The very first one stays.
+        """
+        view = self._bin(yaw_deg)
+        if self.has_view(yaw_deg) and self.similarity(vector) >= self.NOVEL_BELOW:
             return
-        if len(self) > self.MAX_EMBEDDINGS:
-            del self._vectors[1]
-        self._vectors.append(vector)
+        others = [index for index, (other, _) in enumerate(self._views) if other == view and index > 0]
+        if len(others) >= (self.MAX_EMBEDDINGS if view == self.FRONTAL else self.MAX_TURNED):
+            del self._views[others[0]]
+        self._views.append((view, vector))
 
     def similarity(self, vector: Floats) -> float:
         """Return the largest cosine similarity to the gallery, -1..1. Raises ValueError if the gallery is empty."""
-        return max(float(known @ vector) for known in self._vectors)
+        return max(float(known @ vector) for _, known in self._views)
+
+    def _bin(self, yaw_deg: float | None) -> int:
+        return self.FRONTAL if yaw_deg is None else bisect(self.BIN_EDGES_DEG, yaw_deg)

@@ -104,8 +104,7 @@ class ExpressionOptions:
     forget_s: time without a prediction after which the smoothing restarts.
     max_turn_deg: largest angle between the facing direction and the line of sight; hardly any training face is larger.
     min_px: smallest crop; training degrades crops down to 24 px.
-    max_sigma: largest mean uncertainty of the points as a share of their extent, the same as for the immediate
-        confirmation of a new face (`tracking.gating.TrackerOptions.clear_sigma`).
+    max_sigma: largest mean uncertainty of the points as a share of their extent.
     """
 
     interval_s: float = 0.2

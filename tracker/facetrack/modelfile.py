@@ -40,6 +40,8 @@ class ModelSpec:
     margin: side of the crop over the longer side of the face's box (landmarks and appearance).
     metrics: figures by name; the name includes the data they were measured on.
     parity: largest difference of each output between the export and torch.
+    gates: what the tracker takes for a face in a landmark network's outputs, see `tracking.confidence`; empty if nobody
+        has calibrated it.
     """
 
     name: str
@@ -56,6 +58,7 @@ class ModelSpec:
     margin: float = 1.0
     metrics: dict[str, float] = field(default_factory=dict)
     parity: dict[str, float] = field(default_factory=dict)
+    gates: dict[str, float] = field(default_factory=dict)
     format: int = FORMAT
 
     def to_metadata(self) -> dict[str, str]:

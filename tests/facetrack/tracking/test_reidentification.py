@@ -53,12 +53,12 @@ def test_the_farther_away_the_more_alike(similarity, x, number):
 
 
 def test_an_uncertain_face_must_be_more_similar():
-    """4 px of 80 are .05: uncertain enough to need .75 at its old position; .055 is too uncertain for a new face."""
+    """3.8 px of 80 are .0475: too uncertain for a new face (.04), and to pass as a lost one with less than .75."""
     play = Play()
     play(1.0, anna=actor(150, 200))
     play(1.0)
     play.stage.looks["anna"] = alike(0.7, 0, 14)
-    play.stage.sigma_px = 4.0
+    play.stage.sigma_px = 3.8
     assert play(0.3, anna=actor(150, 200)) == {}
     play.stage.sigma_px = 1.0
     assert play(anna=actor(150, 200)) == {"anna": 1}

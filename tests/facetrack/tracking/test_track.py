@@ -7,7 +7,8 @@ import pytest
 
 from facetrack.geometry import crop_from_points, points_box
 from facetrack.landmarker import Reading
-from facetrack.tracking.track import LastSeen, Track, Velocity
+from facetrack.tracking.motion import LastSeen, Velocity
+from facetrack.tracking.track import Track
 from facetrack.types import Landmarks
 from staged import actor, alike
 

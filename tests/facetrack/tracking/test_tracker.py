@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facetrack.tracking.track import Velocity
+from facetrack.tracking.motion import Velocity
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Frame, Pose
 from staged import Stage, actor, frame, ids

@@ -10,6 +10,7 @@ import torch
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import DataError, ModelFileError
 from facetrack.modelfile import METADATA_KEY, ModelSpec, bundled_path
+from facetrain.export.metadata import rewrite_spec
 from facetrain.export.onnx import ParityError
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions, SoftArgmax
 from facetrain.samples.sources import LandmarkSources
@@ -144,3 +145,17 @@ def test_an_unknown_bundled_name_is_an_error():
 def test_metadata_survives_a_round_trip(tmp_path):
     spec = landmark_spec(LandmarkRecipe(), {"a": 1.0})
     assert ModelSpec.from_metadata(spec.to_metadata(), tmp_path) == spec
+
+
+def test_changed_metadata_leave_the_network_as_it_is(tmp_path):
+    path = model_file(tmp_path, spec_json())
+    graph = onnx.load(path).graph.SerializeToString()
+    gates = {"presence": 0.5, "log_sigma": -4.0, "bias": -13.0, "enter": 1.0, "keep": -1.0, "clear": 3.0}
+    assert rewrite_spec(path, gates=gates).gates == gates
+    back = onnx.load(path)
+    assert back.graph.SerializeToString() == graph
+    stored = json.loads({p.key: p.value for p in back.metadata_props}[METADATA_KEY])
+    assert stored == json.loads(spec_json()[METADATA_KEY]) | {"gates": gates}
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"], "no part is left"
+    with pytest.raises(ModelFileError, match="not facetrack's"):
+        rewrite_spec(model_file(tmp_path, {}), gates=gates)

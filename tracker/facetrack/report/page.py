@@ -115,7 +115,7 @@ def _event(shown: Shown, track_id: int) -> str:
     picture = element("span", text=UNKNOWN)
     if shown.picture is not None:
         picture = _picture(shown.picture, f"Person {track_id} at {shown.picture_s:.2f} s: {kind}", "thumb")
-    degrees = event.kind in ("nod", "shake", "nod_off", "glance_away", "distraction")
+    degrees = event.kind in ("nod", "shake", "nod_off", "glance_away", "distraction", "facing_away")
     amplitude = (
         UNKNOWN if event.amplitude is None else f"{event.amplitude:.0f}°" if degrees else f"{event.amplitude:.2f}"
     )

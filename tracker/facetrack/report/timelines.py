@@ -83,7 +83,7 @@ def rows(person: Person) -> list[Row]:
         Row("Attention", 0, 1, (0, 0.5, 1), [Line("attention.share", "c1", "share on target, 60 s")],
             [[Strip("attention.on_target", True, "good", "on target"),
               Strip("attention.on_target", False, "warn", "away")]],
-            ("glance_away", "distraction")),
+            ("glance_away", "distraction", "facing_away")),
         Row("Fatigue", 0, 1, (0, 0.3, 0.6, 1), [Line("fatigue.score", "c1", "value")],
             [[Strip("fatigue.level", "alert", "good", "alert"), Strip("fatigue.level", "tired", "warn", "tired"),
               Strip("fatigue.level", "drowsy", "bad", "drowsy")]]),

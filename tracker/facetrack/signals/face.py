@@ -11,6 +11,7 @@ from facetrack.signals.eyes.openness import EyeMeter, EyeOptions
 from facetrack.signals.eyes.perclos import Perclos
 from facetrack.signals.fatigue import Fatigue, FatigueWeights
 from facetrack.signals.head.attention import Attention, AttentionOptions
+from facetrack.signals.head.away import AwayOptions, FacingAway
 from facetrack.signals.head.gaze import head_gaze
 from facetrack.signals.head.gestures import GestureOptions, Gestures
 from facetrack.signals.head.neutral import HeadAngles, HeadOptions, NeutralHead
@@ -22,7 +23,7 @@ from facetrack.signals.observation import MAX_GAP_S, FrameMeasures, Observation
 from facetrack.signals.per_frame import measure_viewed, viewed_from_deg
 from facetrack.signals.profile import NO_PROFILE, Profile
 from facetrack.signals.windows.observed_time import ROUNDING_S
-from facetrack.types import Event, Signals
+from facetrack.types import Event, Pose, Signals
 from facetrack.types.signals import (
     AttentionSignals,
     EyeSignals,
@@ -41,6 +42,8 @@ TEACHES_FROM = 0.7
 """Amplitude of a closure that shows what closed eyes look like: lids that came half way down do not."""
 BLINK_NOT_SMILE_OPENNESS = 0.5
 """An eye less open than this is closing: its narrowness says nothing of a smile."""
+MAX_ANGLE_SIGMA_DEG = 15.0
+"""Standard deviation of yaw and pitch above which the head's direction is unknown: the target zone's half width."""
 NO_HEAD, NO_GAZE = HeadSignals(), GazeSignals()
 
 
@@ -64,6 +67,7 @@ class SignalOptions:
     head: HeadOptions = field(default_factory=HeadOptions)
     gestures: GestureOptions = field(default_factory=GestureOptions)
     attention: AttentionOptions = field(default_factory=AttentionOptions)
+    away: AwayOptions = field(default_factory=AwayOptions)
 
 
 class FaceSignals:
@@ -88,6 +92,7 @@ class FaceSignals:
         self._head = NeutralHead(options.head, _neutral(profile))
         self._gestures = Gestures(track_id, options.gestures)
         self._attention = Attention(track_id, options.attention)
+        self._away = FacingAway(track_id, options.away)
         self._fatigue = Fatigue(options.fatigue_weights)
         self._last_s = -math.inf
 
@@ -95,7 +100,7 @@ class FaceSignals:
         """Equal to a new one; `interrupt` it first for the ends of what was reported."""
         for part in (
             *(self._eyes, self._blinks, self._blink_rate, self._p80, self._p70, self._mouth, self._speech),
-            *(self._yawns, self._smiles, self._head, self._gestures, self._attention, self._fatigue),
+            *(self._yawns, self._smiles, self._head, self._gestures, self._attention, self._away, self._fatigue),
         ):
             part.reset()
         self._last_s = -math.inf
@@ -104,11 +109,14 @@ class FaceSignals:
         """Follow the next frame; returns its signals and what began or ended with it, in order of time."""
         self._last_s = observation.time_s
         viewed_deg = None if observation.pose is None else viewed_from_deg(observation.pose)
-        measured = measure_viewed(observation.points, viewed_deg, observation.attributes)
+        measured = measure_viewed(observation.points, viewed_deg, observation.attributes, observation.visibility)
         eyes, perclos, from_eyes = self._follow_eyes(observation, measured, viewed_deg)
         mouth, smile, from_mouth = self._follow_mouth(observation, measured, eyes)
         head, gaze, attention, from_head = self._follow_head(observation)
-        events = in_order((*from_eyes, *from_mouth, *from_head))
+        # A network that knows no profiles loses them: then a lost face says nothing of where the head looks.
+        knows_turn = viewed_deg is not None and observation.visibility is not None
+        returned = self._away.update(observation.time_s, viewed_deg[0] if viewed_deg and knows_turn else None)
+        events = in_order((*from_eyes, *from_mouth, *from_head, *returned))
         p80_60s, p70_60s, p80_180s = perclos
         # Over three minutes, or one until those are known.
         fatigue = self._fatigue.update(observation.time_s, p80_60s if p80_180s is None else p80_180s, events)
@@ -117,23 +125,31 @@ class FaceSignals:
         ), events
 
     def interrupt(self) -> tuple[Event, ...]:
-        """End what lasts, the face being lost or the video over; returns those events, each at its last known moment.
+        """End what lasts, the face being forgotten or the video over; returns those events, each at its last moment.
 
         Levels, windows and the neutral head stay, for a face that comes back.
         """
-        return in_order(
-            (
-                *(*self._blinks.interrupt(), *self._speech.interrupt(), *self._yawns.interrupt()),
-                *(*self._smiles.interrupt(), *self._attention.interrupt()),
-            )
+        return in_order((*self._interrupt_seen(), *self._away.interrupt()))
+
+    def _interrupt_seen(self) -> tuple[Event, ...]:
+        """End what only a face that is seen can do."""
+        return (
+            *(*self._blinks.interrupt(), *self._speech.interrupt(), *self._yawns.interrupt()),
+            *(*self._smiles.interrupt(), *self._attention.interrupt()),
         )
 
-    def expire(self, time_s: float) -> tuple[Event, ...]:
-        """`interrupt` once the face has not been seen for MAX_GAP_S at time_s; nothing before or again."""
+    def expire(self, time_s: float, turned_away: bool = False) -> tuple[Event, ...]:
+        """Take a frame without the face: once that has lasted for MAX_GAP_S, end what lasts; nothing before or again.
+
+        turned_away: nothing else than a turn explains it: the face was in the picture, and not behind another one. Then
+            `facing_away` may begin.
+        """
+        if math.isinf(self._last_s):
+            self._away.unseen(time_s)
         if time_s - self._last_s <= MAX_GAP_S + ROUNDING_S:
             return ()
         self._last_s = math.inf  # until it is seen again
-        return self.interrupt()
+        return in_order((*self._interrupt_seen(), *(self._away.lost(time_s) if turned_away else ())))
 
     def _follow_eyes(
         self, observation: Observation, measured: FrameMeasures, viewed_deg: tuple[float, float] | None
@@ -178,7 +194,7 @@ class FaceSignals:
     def _follow_head(
         self, observation: Observation
     ) -> tuple[HeadSignals, GazeSignals, AttentionSignals, tuple[Event, ...]]:
-        angles = self._head.update(observation.time_s, observation.pose)
+        angles = self._head.update(observation.time_s, sure_pose(observation.pose))
         gestures = self._gestures.update(observation.time_s, angles)
         direction = head_gaze(angles)
         attention, glances = self._attention.update(observation.time_s, direction)
@@ -188,6 +204,13 @@ class FaceSignals:
         if direction is not None:
             gaze = GazeSignals(direction.yaw_deg, direction.pitch_deg, direction.source)
         return head, gaze, attention, (*gestures, *glances)
+
+
+def sure_pose(pose: Pose | None) -> Pose | None:
+    """Return the pose unless its own uncertainty says that yaw or pitch are a guess."""
+    if pose is None or pose.sigma_deg is None:
+        return pose
+    return pose if max(pose.sigma_deg[:2]) <= MAX_ANGLE_SIGMA_DEG else None
 
 
 def in_order(events: tuple[Event, ...]) -> tuple[Event, ...]:

@@ -25,6 +25,7 @@ class Observation:
     attributes: what the network reads off the picture, by the names of `modelfile.ATTRIBUTES`; empty from a network
         that reads nothing.
     presence: 0..1, the network's belief that this is a face.
+    visibility: (68,) 0..1 of each point; None from a network without it.
     """
 
     time_s: float
@@ -33,6 +34,7 @@ class Observation:
     pose: Pose | None = None
     attributes: Mapping[str, float] = field(default_factory=lambda: NO_ATTRIBUTES)
     presence: float = 1.0
+    visibility: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)

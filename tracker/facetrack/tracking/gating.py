@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facetrack.geometry import points_box
 from facetrack.landmarker import Reading
+from facetrack.modelfile import ModelSpec
 from facetrack.pose import WEBCAM
 from facetrack.signals import SignalOptions
 from facetrack.smoothing.landmarks import SMOOTHING
+from facetrack.tracking.confidence import Confidence
 from facetrack.tracking.track import Track
 from facetrack.types import CameraModel, Floats, Image
 
@@ -28,12 +32,8 @@ class TrackerOptions:
     max_faces: how many faces are followed at most.
     priority: which ones, the "largest" or the most "central"; see REPLACEMENT_RATIO.
     smoothing: off, low, medium or high (see `smoothing`).
-    enter_presence, enter_sigma: a new face needs at least this presence and at most this relative sigma.
-    keep_presence, keep_sigma: the same of a face that is followed (and keep_sigma of a lost one). Of held-out crops
-        without a face .05 to .2 % pass the second pair in a frame, where presence alone lets .5 to .8 % pass
-        (docs/experiments.md).
-    clear_sigma, confirmations: a new face whose relative sigma is no larger is shown at once, another once it passed
-        the gate in so many frames on end, which a wall that resembles a face seldom does.
+    confirmations: a new face that is not certain (`Confidence.clear`) is shown once it passed the gate in so many
+        frames on end, which a wall that resembles a face seldom does.
     detect_interval_s: how often to search for new faces while all known ones are followed.
     remember_s: how long a lost face can be re-identified by its appearance; see MOTION_ONLY_REID_S for its position.
     camera: its lens, for the head's pose; None takes the one in the profile of `signals`, else assumes a webcam's.
@@ -43,11 +43,6 @@ class TrackerOptions:
     max_faces: int = 16
     priority: str = "largest"
     smoothing: str = "medium"
-    enter_presence: float = 0.7
-    enter_sigma: float = 0.04
-    keep_presence: float = 0.2
-    keep_sigma: float = 0.06
-    clear_sigma: float = 0.03
     confirmations: int = 3
     detect_interval_s: float = 0.2
     remember_s: float = 10.0
@@ -71,29 +66,33 @@ class TrackerOptions:
 
 
 class Gates:
-    """Tests of a reading by the tracker's options."""
+    """Tests of a reading: which count as faces, by the network's calibrated confidence."""
 
-    def __init__(self, options: TrackerOptions) -> None:
-        self.options = options
+    def __init__(self, options: TrackerOptions, spec: ModelSpec) -> None:
+        """spec: the landmark network's, with its calibration. Raises ModelFileError for a malformed one."""
+        self.options, self.confidence = options, Confidence.of(spec)
 
     def may_enter(self, reading: Reading, image: Image, known: bool) -> bool:
         """Return whether a reading may start or restart a track; a lost face needs less certainty than a new one.
 
         known: whether it may be a lost face.
         """
-        sigma = self.options.keep_sigma if known else self.options.enter_sigma
-        return is_plausible(reading, image, self.options.enter_presence, sigma)
+        level = self.confidence.known if known else self.confidence.enter
+        return self.log_odds(reading, image) >= level
 
     def may_stay(self, track: Track, reading: Reading, image: Image) -> bool:
-        """Return whether a face is still seen where predicted; an unconfirmed one must be as clear as a new one."""
-        options = self.options
-        presence = options.keep_presence if track.followed and track.confirmed else options.enter_presence
-        return is_plausible(reading, image, presence, options.keep_sigma if track.confirmed else options.enter_sigma)
+        """Return whether a face is still seen where predicted; a lost or unconfirmed one must be clear as a new one."""
+        level = self.confidence.keep if track.followed and track.confirmed else self.confidence.enter
+        return self.log_odds(reading, image) >= level
 
     def is_face(self, track: Track) -> bool:
         """Return whether a new face is clear enough, or was seen often enough, to be confirmed."""
-        unclear = track.reading.relative_sigma() > self.options.clear_sigma
-        return not unclear or track.readings >= self.options.confirmations
+        return track.readings >= self.options.confirmations or self.confidence(track.reading) >= self.confidence.clear
+
+    def log_odds(self, reading: Reading, image: Image) -> float:
+        """Return the log-odds of a face with usable points; -inf for one too small, or of which half is not shown."""
+        shown, inside = shown_points(reading.landmarks.points, image)
+        return self.confidence(reading, inside) if shown else -math.inf
 
     def rank(self, boxes: Floats, image: Image) -> Floats:
         """(N, 4) px -> (N,) how much each face counts: its area, or how near the picture's middle it is."""
@@ -104,19 +103,16 @@ class Gates:
         return (1 / (0.05 + aside)).astype(np.float32)
 
 
-def is_plausible(reading: Reading, image: Image, presence: float, sigma: float) -> bool:
-    """Return whether the network sees a face, half of it in the picture, with certain points there.
+def shown_points(points: Floats, image: Image) -> tuple[bool, NDArray[np.bool_] | None]:
+    """Return whether a face is large enough and at least half in the picture, and (68,) which points are.
 
-    presence: the least. sigma: the largest relative sigma; a network that gives none (NaN) passes.
+    None instead of the latter where all are.
     """
-    if reading.presence < presence:
-        return False
-    points = reading.landmarks.points
     low_x, low_y, high_x, high_y = points_box(points).tolist()
     if max(high_x - low_x, high_y - low_y) < SMALLEST_PX:
-        return False
+        return False, None
     height, width = image.shape[:2]
     if low_x >= 0 and low_y >= 0 and high_x <= width - 1 and high_y <= height - 1:  # as nearly always
-        return not reading.relative_sigma() > sigma
+        return True, None
     inside = np.asarray(((points >= 0) & (points <= [width - 1, height - 1])).all(axis=1))
-    return bool(inside.mean() >= 0.5) and not reading.relative_sigma(inside) > sigma
+    return bool(inside.mean() >= 0.5), inside

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from facetrack.appearance import Appearance
 from facetrack.geometry import box_iou, points_box, touching
 from facetrack.landmarker import Reading
+from facetrack.pose import head_pose
+from facetrack.tracking.confidence import DEFAULT, Confidence
 from facetrack.tracking.track import Track
 from facetrack.types import Floats, Image
 
@@ -26,13 +28,9 @@ MIN_COSINE_NEAR = 0.5
 """Least cosine similarity to a face that was lost at this very position. Of pairs of two held-out people 5 % are more
 similar than .58, 1 % than .72, .1 % than .85."""
 MIN_COSINE_FAR = 0.75
-"""The same at the end of its reach or beyond, or of a reading as uncertain as MAX_RELATIVE_SIGMA."""
+"""The same at the end of its reach or beyond, or of a reading that only just passes as a face."""
 MIN_COSINE_AFTER_CUT = 0.9
 """The same after a scene cut."""
-MAX_RELATIVE_SIGMA = 0.05
-"""Relative sigma of a reading that is as little evidence as one far away: an ear resembles its owner a little."""
-CLEAR_RELATIVE_SIGMA = 0.03
-"""Relative sigma up to which an embedding is worth keeping."""
 MAX_DISTANCE = 10.0
 """Distance in sizes of the face beyond which all positions are equally far."""
 MIN_COSINE_SAME = 0.3
@@ -41,7 +39,7 @@ face was lost."""
 EMBEDDING_INTERVAL_S = 0.5
 MOVING_SPEED, MOVING_EMBEDDING_INTERVAL_S = 0.5, 0.15
 """Interval between embeddings of a face; shorter for one that moves by more than half its size a second, since its
-points may have slid onto somebody who walks past."""
+points may have slid onto somebody who walks past, and for one seen from a side that is not in its gallery yet."""
 HEAD_MARGIN = 0.15
 """Room around the points' box, over its longer side, for hair and chin."""
 APART_IOU = 0.1
@@ -54,10 +52,12 @@ class Reidentifier:
     """Gives lost tracks back to faces that are found again, and collects embeddings of those that are followed.
 
     appearance: the embedding network; None leaves the position as the only evidence.
+    confidence: the landmark network's: an uncertain reading is little evidence (an ear resembles its owner a little),
+        and only certain ones are worth keeping.
     """
 
-    def __init__(self, appearance: Appearance | None) -> None:
-        self._appearance = appearance
+    def __init__(self, appearance: Appearance | None, confidence: Confidence = DEFAULT) -> None:
+        self._appearance, self._confidence = appearance, confidence
         self.reset()
 
     def reset(self) -> None:
@@ -74,15 +74,22 @@ class Reidentifier:
             return owners
         vectors = self._embed(image, [reading.landmarks.points for reading in readings])
         found = list(zip(readings, vectors, strict=True))
-        fit = np.array([[self._score(*one, track, time_s) for track in lost] for one in found])
+        height, width = image.shape[:2]
+        size = width, height
+        fit = np.array([[self._score(*one, track, time_s, size) for track in lost] for one in found])
         while np.isfinite(fit).any():
             row, column = np.unravel_index(int(fit.argmax()), fit.shape)
             owners[int(row)] = lost[int(column)]
             fit[row, :] = fit[:, column] = -np.inf
         return owners
 
-    def _score(self, reading: Reading, vector: Floats | None, track: Track, time_s: float) -> float:
-        """Return how well a face fits a lost track, larger is better; -inf where it cannot be that person."""
+    def _score(
+        self, reading: Reading, vector: Floats | None, track: Track, time_s: float, size: tuple[int, int]
+    ) -> float:
+        """Return how well a face fits a lost track, larger is better; -inf where it cannot be that person.
+
+        size: (width, height) px of the picture.
+        """
         box = points_box(reading.landmarks.points)
         away_s, distance = time_s - track.seen_s, track.last_seen.distance(box, time_s)
         farness = min(distance / (REACH + REACH_PER_S * away_s), 1.0)
@@ -91,9 +98,11 @@ class Reidentifier:
         if track.last_seen.known and distance > JUMP + MAX_SPEED_PER_S * away_s:
             return -np.inf
         similarity = track.embeddings.similarity(vector)
-        span = MAX_RELATIVE_SIGMA - CLEAR_RELATIVE_SIGMA
-        uncertainty = float(np.clip((reading.relative_sigma() - CLEAR_RELATIVE_SIGMA) / span, 0, 1))
-        doubt = max(farness, uncertainty)
+        if distance <= JUMP and away_s <= MOTION_ONLY_REID_S and similarity >= MIN_COSINE_SAME:
+            pose = head_pose(reading.landmarks.points, size)
+            if pose is not None and not track.embeddings.has_view(pose.yaw_deg):
+                return similarity - 0.05 * distance  # from a side not seen yet: its place speaks for it
+        doubt = max(farness, self._confidence.doubt(self._confidence(reading)))
         least = MIN_COSINE_NEAR + doubt * (MIN_COSINE_FAR - MIN_COSINE_NEAR)
         if similarity < (least if track.last_seen.known else MIN_COSINE_AFTER_CUT):
             return -np.inf
@@ -112,7 +121,7 @@ class Reidentifier:
                 track.set_unoccluded(unoccluded=True)
         if self._appearance is None:
             return []
-        due = [t for t in followed if t.unoccluded and _is_due(t, time_s) and _embeddable(t, image)]
+        due = [t for t in followed if t.unoccluded and _is_due(t, time_s) and self._embeddable(t, image)]
         if not due:
             return []
         track = min(due, key=lambda t: t.embedded_s)
@@ -128,7 +137,9 @@ class Reidentifier:
             self._undo_id_swaps(image, followed, overlap)
 
     def _add_embedding(self, track: Track, vector: Floats) -> list[Track]:
-        if len(track.embeddings) and track.embeddings.similarity(vector) < MIN_COSINE_SAME:
+        # A head that is followed while it turns shows a side that resembles its front but little.
+        comparable = track.embeddings.has_view(track.yaw_deg)
+        if comparable and track.embeddings.similarity(vector) < MIN_COSINE_SAME:
             if not track.suspect:
                 track.suspect = True  # embedded again in the next frame
                 return []
@@ -158,6 +169,13 @@ class Reidentifier:
         changed = one.embeddings.similarity(second) + other.embeddings.similarity(first)
         return changed > kept + SWAP_MARGIN
 
+    def resolve_duplicates(self, image: Image, followed: Sequence[Track], same_face_iou: float) -> None:
+        """Mark as occluded the one of two tracks on one face that it does not belong to."""
+        for track, other in combinations(followed, 2):
+            if track.followed and other.followed and track.overlap(other.box) > same_face_iou:
+                owner = self.owner_of_duplicate(image, track, other)
+                (other if owner is track else track).occlude()
+
     def owner_of_duplicate(self, image: Image, one: Track, other: Track) -> Track:
         """Return which of two tracks that were read on one face it belongs to.
 
@@ -171,6 +189,11 @@ class Reidentifier:
         alike = [t.embeddings.similarity(vector) if len(t.embeddings) else MIN_COSINE_FAR for t in (one, other)]
         return one if alike[0] > alike[1] else other
 
+    def _embeddable(self, track: Track, image: Image) -> bool:
+        """Return whether all of it is shown, and clear unless it is the first: half a face resembles nobody."""
+        is_clear = not len(track.embeddings) or self._confidence(track.reading) >= self._confidence.clear
+        return is_clear and _is_inside(track, image)
+
     def _embed(self, image: Image, points: Sequence[Floats]) -> list[Floats | None]:
         if self._appearance is None:
             return [None] * len(points)
@@ -178,14 +201,9 @@ class Reidentifier:
 
 
 def _is_due(track: Track, time_s: float) -> bool:
-    interval_s = MOVING_EMBEDDING_INTERVAL_S if track.last_seen.speed > MOVING_SPEED else EMBEDDING_INTERVAL_S
+    is_short = track.last_seen.speed > MOVING_SPEED or not track.embeddings.has_view(track.yaw_deg)
+    interval_s = MOVING_EMBEDDING_INTERVAL_S if is_short else EMBEDDING_INTERVAL_S
     return time_s - track.embedded_s >= interval_s or track.suspect
-
-
-def _embeddable(track: Track, image: Image) -> bool:
-    """Return whether all of it is in the picture, and clear unless it is the first: half a face resembles nobody."""
-    is_clear = not len(track.embeddings) or track.reading.relative_sigma() <= CLEAR_RELATIVE_SIGMA
-    return is_clear and _is_inside(track, image)
 
 
 def is_unoccluded(track: Track, followed: Sequence[Track], image: Image) -> bool:

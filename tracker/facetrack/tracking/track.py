@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +14,8 @@ from facetrack.landmarker import Reading
 from facetrack.signals import FaceSignals
 from facetrack.smoothing.landmarks import SMOOTHING, FaceSmoother, smooth_together
 from facetrack.smoothing.one_euro import OneEuro, OneEuroOptions
-from facetrack.types import Floats
+from facetrack.tracking.motion import LastSeen, Velocity
+from facetrack.types import Event, Floats, Frame, Image, Pose
 
 
 class CropFilter:
@@ -48,85 +48,6 @@ class CropFilter:
         return CropBox(centre.real, centre.imag, size_px, self._roll(roll, time_s))
 
 
-class Velocity:
-    """Constant-velocity prediction with a dead band, from the last two positions.
-
-    No delay: a head that starts to move is late by one frame, then met where it goes. The dead band takes off what
-    jitter alone moves, so a head at rest is predicted where it is.
-    """
-
-    SMOOTHING_WEIGHT = 0.7
-    """Weight of the newest step in the velocity."""
-    DEAD_BAND = 0.02
-    MAX_PREDICTION = 0.8
-    """Shares of the face's size: a shift that counts as none, and the longest one that is predicted."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self._last: tuple[complex, float] | None = None
-        self.px_per_s = 0j
-
-    def update(self, centre: complex, time_s: float) -> None:
-        """Take the next position. centre: x + iy px at time_s, later than the last."""
-        if self._last is not None:
-            newest = (centre - self._last[0]) / (time_s - self._last[1])
-            self.px_per_s = self.SMOOTHING_WEIGHT * newest + (1 - self.SMOOTHING_WEIGHT) * self.px_per_s
-        self._last = centre, time_s
-
-    def shift_px(self, ahead_s: float, size_px: float) -> complex:
-        """Return the predicted shift, x + iy px, from the last position to the one `ahead_s` later."""
-        shift = self.px_per_s * ahead_s
-        length = abs(shift) / size_px
-        if length <= self.DEAD_BAND:
-            return 0j
-        return shift * (min(length - self.DEAD_BAND, self.MAX_PREDICTION) / length)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LastSeen:
-    """Last position of a face.
-
-    box: (4,) px. time_s: when. px_per_s: velocity of its centre, x + iy.
-    known: whether it still predicts anything; after a scene cut it does not.
-    """
-
-    box: Floats
-    time_s: float
-    px_per_s: complex
-    known: bool = True
-
-    MOTION_HORIZON_S: ClassVar[float] = 0.5
-    """Seconds for which an unseen face is predicted to go on."""
-
-    @property
-    def size_px(self) -> float:
-        """Longer side of the box."""
-        x0, y0, x1, y1 = self.box.tolist()
-        return max(x1 - x0, y1 - y0)
-
-    @property
-    def speed(self) -> float:
-        """Speed in sizes of the face per second."""
-        return abs(self.px_per_s) / self.size_px
-
-    def distance(self, box: Floats, time_s: float) -> float:
-        """Return the distance to another box at a later time; inf if this position is not known.
-
-        Between the centres, in units of this box's longer side, as if the face had stood or gone on, whichever is
-        nearer, plus the log of the ratio of their sizes.
-        """
-        if not self.known:
-            return math.inf
-        x0, y0, x1, y1 = box.tolist()
-        left, top, right, bottom = self.box.tolist()
-        way = complex(x0 + x1 - left - right, y0 + y1 - top - bottom) / 2
-        gone = self.px_per_s * min(time_s - self.time_s, self.MOTION_HORIZON_S)
-        gap = min(abs(way), abs(way - gone))
-        return gap / self.size_px + abs(math.log(max(x1 - x0, y1 - y0) / self.size_px))
-
-
 class Track:
     """Track of one face, followed or lost.
 
@@ -137,6 +58,7 @@ class Track:
     unoccluded: whether no other box overlaps it.
     embeddings: the person's, the last one taken at embedded_s.
     suspect: whether that one was somebody else's.
+    pose: of the head when it was last shown; None where unknown.
     """
 
     BRIEF_S = 0.1
@@ -152,6 +74,7 @@ class Track:
         self._crop_filter = CropFilter()
         self._velocity = Velocity()
         self.embeddings, self.embedded_s, self.suspect = EmbeddingGallery(), -math.inf, False
+        self.pose: Pose | None = None
         self.followed = self.just_lost = self.occluded = False
         self.unoccluded = True
         self.last_seen = LastSeen(np.zeros(4, np.float32), -math.inf, 0j)
@@ -187,6 +110,11 @@ class Track:
         return self.last_seen.box
 
     @property
+    def yaw_deg(self) -> float | None:
+        """Of the head when it was last shown."""
+        return None if self.pose is None else self.pose.yaw_deg
+
+    @property
     def seen_s(self) -> float:
         return self.last_seen.time_s
 
@@ -214,9 +142,24 @@ class Track:
         """Stop following it: not seen in this frame, but remembered."""
         self.followed, self.just_lost = False, self.followed
 
+    def end_events(self, frame: Frame, forgotten: bool) -> tuple[Event, ...]:
+        """Return the events that end, or begin, because the face is not in this frame, or is forgotten with it."""
+        if self.signals is None:
+            return ()
+        if forgotten:
+            return self.signals.interrupt()
+        return self.signals.expire(frame.time_s, self.may_face_away(frame.image))
+
+    def may_face_away(self, image: Image) -> bool:
+        """Return whether only a turn of the head explains the loss: it was in the picture, and behind no other face."""
+        if self.occluded or not self.last_seen.known:
+            return False
+        x0, y0, x1, y1 = self.box.tolist()
+        return x0 > 0 and y0 > 0 and x1 < image.shape[1] - 1 and y1 < image.shape[0] - 1
+
     def add_embedding(self, vector: Floats) -> None:
         """Add the embedding of its current reading."""
-        self.embeddings.add(vector)
+        self.embeddings.add(vector, self.yaw_deg)
         self.embedded_s, self.suspect = self.seen_s, False
         self._last_embedded = self.last_seen
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,8 +57,8 @@ class FaceTracker:
         self.detector = detector
         self.landmarker = landmarker
         self.options = options or TrackerOptions()
-        self._reidentifier = Reidentifier(appearance)
-        self._gates = Gates(self.options)
+        self._gates = Gates(self.options, landmarker.spec)
+        self._reidentifier = Reidentifier(appearance, self._gates.confidence)
         self._tiles = Tiles()
         self._cut = SceneCut()
         self._expressions = expressions
@@ -143,19 +142,19 @@ class FaceTracker:
             self.search(frame)
         self._confirm(frame)
         self._tracks += self._reidentifier.update(frame.image, self._followed, frame.time_s)
-        self._expire(frame.time_s)
+        self._expire(frame)
         seen = [t for t in self._tracks if t.followed and t.confirmed]
         faces = [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
         return faces if self._expressions is None else self._expressions.update(frame, faces)
 
-    def _expire(self, time_s: float) -> None:
+    def _expire(self, frame: Frame) -> None:
         """End the events of faces that have been lost for MAX_GAP_S, and drop tracks that were lost for longer."""
         for track in tuple(self._tracks):
-            gone = time_s - track.seen_s > self.options.remember_s
+            gone = frame.time_s - track.seen_s > self.options.remember_s
             if gone:
                 self._tracks.remove(track)
-            if track.signals is not None and not track.followed:
-                self.events += track.signals.interrupt() if gone else track.signals.expire(time_s)
+            if not track.followed:
+                self.events += track.end_events(frame, gone)
 
     def _on_scene_cut(self) -> None:
         """Drop tentative tracks; confirmed ones can only be re-identified by appearance."""
@@ -185,7 +184,7 @@ class FaceTracker:
                 track.restart(reading, frame.time_s)
                 track.suspect = True  # somebody else may be there by now: embed it soon
         update_tracks([track for track, _ in stay], [reading for _, reading in stay], frame.time_s)
-        self._resolve_duplicates(frame)
+        self._reidentifier.resolve_duplicates(frame.image, self._followed, self.SAME_FACE_IOU * 1.5)
 
     def _recently_lost(self, time_s: float) -> list[Track]:
         """Tracks that were lost a moment ago and whose position no other face has taken."""
@@ -195,13 +194,6 @@ class FaceTracker:
             if not t.followed and not t.occluded and time_s - t.seen_s <= self.RECOVERY_S
             and all(t.overlap(other.box) < self.SAME_FACE_IOU for other in followed)
         ]  # fmt: skip
-
-    def _resolve_duplicates(self, frame: Frame) -> None:
-        """Mark as occluded the one of two tracks on one face that it does not belong to."""
-        for track, other in combinations(self._followed, 2):
-            if track.followed and other.followed and track.overlap(other.box) > self.SAME_FACE_IOU * 1.5:
-                owner = self._reidentifier.owner_of_duplicate(frame.image, track, other)
-                (other if owner is track else track).occlude()
 
     def _confirm(self, frame: Frame) -> None:
         """Give IDs to new tracks that have proved to be faces, the old one to people who were lost.
@@ -292,9 +284,10 @@ class FaceTracker:
         points = track.landmarks.points
         height, width = frame.image.shape[:2]
         pose = head_pose(points, (width, height), self.camera)
+        track.pose = pose
         assert track.signals is not None  # confirmed
-        marks, reading = track.landmarks, track.reading
-        observation = Observation(frame.time_s, points, marks.sigma, pose, reading.attributes, reading.presence)
-        signals, events = track.signals.update(observation)
+        marks, read = track.landmarks, track.reading
+        known = (marks.sigma, pose, read.attributes, read.presence, marks.visibility)
+        signals, events = track.signals.update(Observation(frame.time_s, points, *known))
         self.events += events
-        return Face(track.id, points_box(points), marks, reading.presence, pose, signals)
+        return Face(track.id, points_box(points), marks, read.presence, pose, signals)

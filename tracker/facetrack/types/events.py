@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 BEGAN, ENDED = "began", "ended"
 """Phases of an event."""
-LASTING_KINDS = ("long_closure", "microsleep", "yawn", "speech", "smile", "glance_away", "distraction")
+LASTING_KINDS = ("long_closure", "microsleep", "yawn", "speech", "smile", "glance_away", "distraction", "facing_away")
 """Kinds of events that are reported when they begin and when they end."""
 EVENT_KINDS = ("blink", "wink_right", "wink_left", "nod", "shake", "nod_off", *LASTING_KINDS)
 
@@ -20,14 +20,14 @@ class Event:
     each "began". Every other kind is known only when it is over and is reported once, as "ended".
 
     kind: "blink", "wink_right", "wink_left", "long_closure", "microsleep" (see `signals.eyes.blink`); "yawn", "speech",
-        "smile"; "nod", "shake", "nod_off"; "glance_away", "distraction".
+        "smile"; "nod", "shake", "nod_off"; "glance_away", "distraction", "facing_away".
     phase: "began" or "ended". Counts are counts of the ended ones.
     start_s: when the movement began; an ended one may correct it.
     since_s: when it became this event, its criterion being met; start_s <= since_s <= end_s. Of a kind that is known
         only when it is over, end_s.
     end_s: when it ended; None while it lasts. Where the face was lost, the last moment at which it was known to last.
     amplitude: how far it went (until now), in the unit of its signal: openness of eyes and mouth (0..1), the reading of
-        a smile (0..1), degrees of head and glances; None where that says nothing.
+        a smile (0..1), degrees of head, glances and a head turned away; None where that says nothing.
     closing_speed_per_s: openness per second by which the lids closed; None for what is no closure.
     """
 

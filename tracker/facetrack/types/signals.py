@@ -60,10 +60,12 @@ class EyeSignals:
         "0 closed, 1 as open as this person's open eye", "eye turned away, covered or unsure", "eye_{side}_openness"
     )
     aspect_ratio: float | None = _signal(
-        "eye aspect ratio: about .3 open, under .15 closed", "eye turned away", "ear_{side}", low=0.0
+        "eye aspect ratio: about .3 open, under .15 closed", "eye turned away or covered", "ear_{side}", low=0.0
     )
     open_prob: float | None = _share(
-        "how open the network reads it: 0 closed, 1 open", "eye turned away, or network without it", "eye_{side}_open"
+        "how open the network reads it: 0 closed, 1 open",
+        "eye turned away or covered, or network without it",
+        "eye_{side}_open",
     )
 
 
@@ -92,10 +94,13 @@ class MouthSignals:
         "0 as closed as this person's mouth closes, 1 wide open", "mouth turned away or hidden", "mouth_openness"
     )
     aspect_ratio: float | None = _signal(
-        "inner lip gap over mouth width: 0 closed, over .6 wide open", "mouth turned away", "mouth_opening", low=0.0
+        "inner lip gap over mouth width: 0 closed, over .6 wide open",
+        "mouth turned away or covered",
+        "mouth_opening",
+        low=0.0,
     )
     open_prob: float | None = _share(
-        "how open the network reads it", "mouth turned away, or network without it", "mouth_open"
+        "how open the network reads it", "mouth turned away or covered, or network without it", "mouth_open"
     )
     speaking: bool | None = _signal("the mouth moves at the rhythm of speech", "hidden, or under 2 s known", "speaking")
     yawning: bool | None = _signal("a yawn is going on", "hidden, or came into view open", "yawning")
@@ -105,7 +110,9 @@ class MouthSignals:
 class SmileSignals:
     """The smile, and whether the eyes take part in it."""
 
-    prob: float | None = _share("network's probability of a smile", "mouth turned away, or network without it", "smile")
+    prob: float | None = _share(
+        "network's probability of a smile", "mouth turned away or covered, or network without it", "smile"
+    )
     smiling: bool | None = _signal("smiles, compared with this face at rest", "mouth hidden", "smiling")
     eye_narrowing: float | None = _share(
         "narrowing of the eyes by the smile, 0 without one", "mouth hidden, or eyes unknown in a smile", "smile_eyes"
@@ -117,13 +124,15 @@ class HeadSignals:
     """Angles of the head relative to its neutral pose, with the signs of `types.Pose`."""
 
     yaw_deg: float | None = _degrees(
-        "turn from straight ahead, positive to the picture's right", "neutral head not yet learnt", "head_yaw_deg"
+        "turn from straight ahead, positive to the picture's right",
+        "neutral head not yet learnt, or pose unsure",
+        "head_yaw_deg",
     )
     pitch_deg: float | None = _degrees(
-        "the same up and down, positive up", "neutral head not yet learnt", "head_pitch_deg"
+        "the same up and down, positive up", "neutral head not yet learnt, or pose unsure", "head_pitch_deg"
     )
     roll_deg: float | None = _degrees(
-        "the same, positive clockwise in the picture", "neutral head not yet learnt", "head_roll_deg"
+        "the same, positive clockwise in the picture", "neutral head not yet learnt, or pose unsure", "head_roll_deg"
     )
 
 

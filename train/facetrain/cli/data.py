@@ -184,6 +184,9 @@ def crowd(
     ] = None,
     fps: Annotated[float, typer.Option(min=5, max=120, help="Frames per second.")] = 30.0,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same people.")] = 1,
+    turns: Annotated[
+        bool, typer.Option("--turns", help="Only heads that turn to profile and show their backs (--head-model).")
+    ] = False,
 ) -> None:
     """Make a clip of people who cross, leave, return, are occluded, grow and turn away, with its ground truth."""
     from facetrack.cli.extras import need_training
@@ -194,7 +197,7 @@ def crowd(
     from facetrain.reporting.progress import with_progress
     from facetrain.synth.crowd import clip, script
 
-    scenes = script.script(with_heads=head_model is not None)
+    scenes = script.turns() if turns else script.script(with_heads=head_model is not None)
     with Console(stderr=True).status("cutting people out"):
         made = clip.make_clip(scenes, pack, clip.read_backgrounds(backgrounds), head_model, fps, seed)
     truth = clip.write_clip(made, out, lambda indices: with_progress(indices, "frames"))

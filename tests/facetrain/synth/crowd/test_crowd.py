@@ -26,6 +26,7 @@ from facetrain.synth.crowd.script import (
     return_after_3_s,
     script,
     standing,
+    turns,
 )
 from facetrain.synth.crowd.sprites import Photographed, Sprite, head_mask, is_suitable, select_people
 from facetrain.synth.crowd.truth import FaceTruth, frame_line, header_line, read_truth
@@ -114,6 +115,19 @@ def test_an_occluded_face_is_not_present():
     assert face.present
     _, (face,) = clip(still_role(200, 150), Occluder((Key(0, 200, 150),), (100, 100))).render(0)
     assert (face.visible, face.present) == (0.0, False)
+
+
+@pytest.mark.parametrize(("limit_deg", "present"), [(60.0, False), (90.0, True)])
+def test_a_turned_head_is_present_up_to_the_scene_s_limit(limit_deg, present):
+    scene = Scene("turned", 0.1, (Role((Key(0, 320, 240, 60, yaw_deg=75.0),)),), limit_deg)
+    (_, (face,)), *_ = CrowdClip([scene], [person()], [GREY], 30.0, 1)
+    assert face.present is present
+
+
+@pytest.mark.parametrize("with_heads", [turns(), script(with_heads=True)])
+def test_only_the_clip_of_turning_heads_asks_for_profiles(with_heads):
+    limits = {scene.present_yaw_deg for scene in with_heads}
+    assert limits == ({90.0} if len(with_heads) == 3 else {60.0})
 
 
 @pytest.mark.parametrize(("x", "share"), [(-0.5, 0.5), (14.5, 0.75), (-15.5, 0.25), (639.5, 0.5)])

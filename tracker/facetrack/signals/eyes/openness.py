@@ -45,7 +45,8 @@ def _aspect_ratio(eye: list[list[float]]) -> float:
 class EyeOptions:
     """Limits within which an eye's openness is known, and its weights.
 
-    max_yaw_deg: turned further, neither eye is (the far one no further than `measure` allows). min_presence, max_sigma:
+    max_yaw_deg: turned further, neither eye is (the far one no further than `measure` allows); max_seen_yaw_deg: the
+        same for a network that tells which points are visible. min_presence, max_sigma:
         how sure the face and the eye's points must be; the latter as their mean uncertainty over the eye's width: on
         290 faces of helen_train .12 (95 %) at open eyes and .19 at closed ones, .13 to .23 at painted-over ones, whose
         network reading is .3 to .6: neither open nor closed, so that no event and no PERCLOS comes of it.
@@ -56,6 +57,7 @@ class EyeOptions:
     """
 
     max_yaw_deg: float = 30.0
+    max_seen_yaw_deg: float = 45.0
     min_presence: float = 0.5
     max_sigma: float = 0.22
     head_weight: float = 0.9
@@ -138,7 +140,9 @@ class EyeMeter:
                 levels.closed(min(known))
 
     def _sees_face(self, observation: Observation, yaw_deg: float) -> bool:
-        return abs(yaw_deg) <= self.options.max_yaw_deg and observation.presence >= self.options.min_presence
+        options = self.options
+        limit_deg = options.max_yaw_deg if observation.visibility is None else options.max_seen_yaw_deg
+        return abs(yaw_deg) <= limit_deg and observation.presence >= options.min_presence
 
     @property
     def _usual_pitch_deg(self) -> float:

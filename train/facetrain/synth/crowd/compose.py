@@ -14,7 +14,7 @@ from facetrack.types import Floats, Frame, Image
 from facetrain.synth.crowd import script
 from facetrain.synth.crowd.script import SIZE, Key, Occluder, Role, Scene
 from facetrain.synth.crowd.sprites import Person, Sprite
-from facetrain.synth.crowd.truth import PRESENT_SHARE, PRESENT_YAW_DEG, FaceTruth, Span
+from facetrain.synth.crowd.truth import PRESENT_SHARE, FaceTruth, Span
 
 NOISE_SIGMA = 2.0
 """Standard deviation of the sensor noise, in grey levels."""
@@ -105,7 +105,10 @@ class CrowdClip:
             faces.append((len(layers), person, sprite, key, transform(sprite.points, matrix)))
         image = self._composite(self._backgrounds[number], layers, index)
         # Of each face: the number of layers up to it (those after it are in front), and its data.
-        truths = (_face_truth(person, sprite, key, points, layers[n:]) for n, person, sprite, key, points in faces)
+        truths = (
+            _face_truth(person, sprite, key, points, layers[n:], scene.present_yaw_deg)
+            for n, person, sprite, key, points in faces
+        )
         return Frame(image, index / self.fps, index), tuple(truth for truth in truths if _overlaps_frame(truth))
 
     def _sway(self, role: Role, person: int, time_s: float) -> NDArray[np.float64]:
@@ -172,10 +175,12 @@ def _occluder_layer(occluder: Occluder, key: Key) -> Layer | None:
     return Layer(int(x0), int(y0), plate)
 
 
-def _face_truth(person: int, sprite: Sprite, key: Key, points: Floats, in_front: Sequence[Layer | None]) -> FaceTruth:
-    visible = sprite.shown * visible_share(points, [layer for layer in in_front if layer is not None])
-    present = visible >= PRESENT_SHARE and abs(key.yaw_deg) <= PRESENT_YAW_DEG
-    return FaceTruth(person, points, visible, bool(present))
+def _face_truth(
+    person: int, sprite: Sprite, key: Key, points: Floats, in_front: Sequence[Layer | None], present_yaw_deg: float
+) -> FaceTruth:
+    unoccluded = visible_share(points, [layer for layer in in_front if layer is not None])
+    present = unoccluded >= PRESENT_SHARE and abs(key.yaw_deg) <= present_yaw_deg
+    return FaceTruth(person, points, sprite.shown * unoccluded, bool(present))
 
 
 def visible_share(points: Floats, in_front: Sequence[Layer]) -> float:

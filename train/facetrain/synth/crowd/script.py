@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from facetrain.synth.crowd.truth import PRESENT_YAW_DEG, PROFILE_YAW_DEG
+
 WIDTH, HEIGHT = SIZE = (640, 480)
 
 
@@ -54,11 +56,13 @@ class Scene:
     """Scene of a clip.
 
     layers: from back to front; a later layer occludes the earlier ones.
+    present_yaw_deg: yaw beyond which a face need not be tracked.
     """
 
     name: str
     seconds: float
     layers: tuple[Role | Occluder, ...]
+    present_yaw_deg: float = PRESENT_YAW_DEG
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -161,6 +165,36 @@ def turning() -> Scene:
         4.2,
         tuple(Role(tuple(Key(t, x, 240, 120, yaw) for t, yaw in way), rendered=True) for x, way in heads),
     )
+
+
+def turns() -> tuple[Scene, ...]:
+    """Return the scenes of the clip of turning heads, which are present up to PROFILE_YAW_DEG."""
+    return profiles(), backs(), passing_in_profile()
+
+
+def profiles() -> Scene:
+    """One head turns to both profiles and back, the other, a photograph, looks on."""
+    way = [(0.8, 0), (1.6, 90), (2.2, 90), (3.4, -90), (4.0, -90), (4.8, 0)]
+    turns = Role(tuple(Key(t, 190, 240, 120, yaw) for t, yaw in way), rendered=True)
+    return Scene("profiles", 5.6, (turns, Role((Key(0, 460, 230, 110),))), PROFILE_YAW_DEG)
+
+
+def backs() -> Scene:
+    """Two heads show their backs for two seconds; one of them walks meanwhile."""
+    away = [(0.8, 0), (1.6, 180), (3.6, 180), (4.4, 0)]
+    stays = Role(tuple(Key(t, 170, 240, 120, yaw) for t, yaw in away), rendered=True)
+    walks = Role(
+        tuple(Key(t, x, 235, 115, -yaw) for (t, yaw), x in zip(away, (500, 500, 400, 400), strict=True)), rendered=True
+    )
+    return Scene("backs", 5.6, (stays, walks), PROFILE_YAW_DEG)
+
+
+def passing_in_profile() -> Scene:
+    """One head walks past two others in profile and turns to the camera at the end."""
+    others = Role((Key(0, 200, 190, 90),)), Role((Key(0, 430, 190, 90),))
+    way = [(0.6, 90, 0), (1.2, 90, 85), (3.2, 550, 85), (4.0, 550, 0)]
+    walks = Role(tuple(Key(t, x, 300, 110, yaw) for t, x, yaw in way), rendered=True)
+    return Scene("passing", 4.8, (*others, walks), PROFILE_YAW_DEG)
 
 
 def sway(role: Role, rng: np.random.Generator, times_s: np.ndarray) -> np.ndarray:

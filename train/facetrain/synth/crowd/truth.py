@@ -26,6 +26,8 @@ PRESENT_SHARE = 0.5
 """Visible share from which a face counts as present."""
 PRESENT_YAW_DEG = 60.0
 """Yaw beyond which a face need not be tracked: 300-W has hardly any labels there (its faces end near profile)."""
+PROFILE_YAW_DEG = 90.0
+"""The same in the clip of turning heads: until there one eye is seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

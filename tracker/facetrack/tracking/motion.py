@@ -1,0 +1,88 @@
+"""Motion of a face: where it was seen last, and where it is expected next."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from facetrack.types import Floats
+
+
+class Velocity:
+    """Constant-velocity prediction with a dead band, from the last two positions.
+
+    No delay: a head that starts to move is late by one frame, then met where it goes. The dead band takes off what
+    jitter alone moves, so a head at rest is predicted where it is.
+    """
+
+    SMOOTHING_WEIGHT = 0.7
+    """Weight of the newest step in the velocity."""
+    DEAD_BAND = 0.02
+    MAX_PREDICTION = 0.8
+    """Shares of the face's size: a shift that counts as none, and the longest one that is predicted."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._last: tuple[complex, float] | None = None
+        self.px_per_s = 0j
+
+    def update(self, centre: complex, time_s: float) -> None:
+        """Take the next position. centre: x + iy px at time_s, later than the last."""
+        if self._last is not None:
+            newest = (centre - self._last[0]) / (time_s - self._last[1])
+            self.px_per_s = self.SMOOTHING_WEIGHT * newest + (1 - self.SMOOTHING_WEIGHT) * self.px_per_s
+        self._last = centre, time_s
+
+    def shift_px(self, ahead_s: float, size_px: float) -> complex:
+        """Return the predicted shift, x + iy px, from the last position to the one `ahead_s` later."""
+        shift = self.px_per_s * ahead_s
+        length = abs(shift) / size_px
+        if length <= self.DEAD_BAND:
+            return 0j
+        return shift * (min(length - self.DEAD_BAND, self.MAX_PREDICTION) / length)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LastSeen:
+    """Last position of a face.
+
+    box: (4,) px. time_s: when. px_per_s: velocity of its centre, x + iy.
+    known: whether it still predicts anything; after a scene cut it does not.
+    """
+
+    box: Floats
+    time_s: float
+    px_per_s: complex
+    known: bool = True
+
+    MOTION_HORIZON_S: ClassVar[float] = 0.5
+    """Seconds for which an unseen face is predicted to go on."""
+
+    @property
+    def size_px(self) -> float:
+        """Longer side of the box."""
+        x0, y0, x1, y1 = self.box.tolist()
+        return max(x1 - x0, y1 - y0)
+
+    @property
+    def speed(self) -> float:
+        """Speed in sizes of the face per second."""
+        return abs(self.px_per_s) / self.size_px
+
+    def distance(self, box: Floats, time_s: float) -> float:
+        """Return the distance to another box at a later time; inf if this position is not known.
+
+        Between the centres, in units of this box's longer side, as if the face had stood or gone on, whichever is
+        nearer, plus the log of the ratio of their sizes.
+        """
+        if not self.known:
+            return math.inf
+        x0, y0, x1, y1 = box.tolist()
+        left, top, right, bottom = self.box.tolist()
+        way = complex(x0 + x1 - left - right, y0 + y1 - top - bottom) / 2
+        gone = self.px_per_s * min(time_s - self.time_s, self.MOTION_HORIZON_S)
+        gap = min(abs(way), abs(way - gone))
+        return gap / self.size_px + abs(math.log(max(x1 - x0, y1 - y0) / self.size_px))

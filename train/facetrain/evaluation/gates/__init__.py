@@ -1,0 +1,1 @@
+"""Gates of the tracker: which readings of a landmark network are faces with usable points?"""
