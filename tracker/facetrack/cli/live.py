@@ -9,28 +9,35 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Csv, Json, Tracking, takes_tracking
+from facetrack.cli.apps.options import Apps
+from facetrack.cli.options import Csv, Json, Tracking, takes, takes_tracking
 from facetrack.cli.video import check_distinct
 from facetrack.errors import SourceError
 from facetrack.loops.live import LiveLoop, Record
+from facetrack.loops.pacing import OwnPace
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
-    from facetrack.sinks import CsvSink, JsonLinesSink
+    from facetrack.sinks.sink import FrameSink
 
 
 @takes_tracking(max_faces=4)
+@takes("apps", Apps)
 def live(
     tracking: Tracking,
+    apps: Apps,
     camera: Annotated[
         str, typer.Option(help="A camera's index or device path, or a stream's URL (RTSP, HTTP MJPEG).")
     ] = "0",
-    window: Annotated[bool, typer.Option(help="Show a window: q or Esc quits, s saves an image, m mirrors.")] = True,
+    window: Annotated[
+        bool,
+        typer.Option(help="Show a window: q or Esc quits, s saves an image, m mirrors, n neutral, p pauses sending."),
+    ] = True,
     json: Json = None,
     csv: Csv = None,
     record: Annotated[Path | None, typer.Option(help="Output file of the annotated video.")] = None,
     mirror: Annotated[
-        bool, typer.Option(help="Mirror the displayed image (points in the data are not mirrored).")
+        bool, typer.Option(help="Mirror the displayed image and what avatars get (JSON and CSV are not mirrored).")
     ] = False,
     width: Annotated[int | None, typer.Option(help="Frame width to request from the camera, px.")] = None,
     height: Annotated[int | None, typer.Option(help="Frame height to request from the camera, px.")] = None,
@@ -49,11 +56,17 @@ def live(
     with ExitStack() as stack:
         tracker = tracking.tracker()
         records = _records(stack, json, csv, camera)
+        broadcast = apps.open(stack, mirror=mirror)
         source = stack.enter_context(open_source(camera, width=width, height=height, fps=fps))
         recording = _recording(stack, record, source, camera) if record else None
         shown = stack.enter_context(Window()) if window else None
         console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
-        loop = LiveLoop(source, tracker, records, recording, shown, mirror)
+        keys = {}
+        if broadcast is not None:
+            records.append(broadcast)
+            keys = {"n": broadcast.take_neutral, "p": broadcast.pause}
+        paced = source if source.live or broadcast is None else OwnPace(source)
+        loop = LiveLoop(paced, tracker, records, recording, shown, mirror, keys)
         loop.begin(camera)
         failure: SourceError | None = None
         try:
@@ -67,11 +80,11 @@ def live(
         raise failure
 
 
-def _records(stack: ExitStack, json: str | None, csv: Path | None, camera: str) -> list[JsonLinesSink | CsvSink]:
+def _records(stack: ExitStack, json: str | None, csv: Path | None, camera: str) -> list[FrameSink]:
     """Open the records that were asked for; the stack finishes them."""
     from facetrack.sinks import CsvSink, JsonLinesSink
 
-    found: list[JsonLinesSink | CsvSink] = []
+    found: list[FrameSink] = []
     if json is not None:
         found.append(stack.enter_context(JsonLinesSink(json, source=camera)))
     if csv is not None:

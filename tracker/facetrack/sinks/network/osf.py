@@ -1,0 +1,132 @@
+"""OpenSeeFace's UDP packets: 1785 bytes a face, the faces of a frame in one datagram.
+
+Layout and signs after emilianavt/OpenSeeFace (facetracker.py, tracker.py, Unity/OpenSee.cs).
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from itertools import islice
+
+import numpy as np
+
+from facetrack.angles import quaternion
+from facetrack.sinks.avatar.head import HEAD_MODEL_MM, Array, eyeballs_mm
+from facetrack.sinks.avatar.scene import Actor, Scene
+from facetrack.sinks.network.osf_features import features
+from facetrack.sinks.network.output import Output
+from facetrack.sinks.transport.address import parse_address
+from facetrack.sinks.transport.udp import UdpSender
+from facetrack.topology import INNER_LIPS, LEFT_EYE, MOUTH_LEFT, MOUTH_RIGHT, NOSE_TIP, OUTER_LIPS, RIGHT_EYE
+from facetrack.types import Pose
+
+PORT = 11573
+MAX_FACES = 36
+"""Faces that fit into a datagram."""
+UNIT_MM = 141.0
+"""Millimetres to one unit of OpenSeeFace's model."""
+FAILED_ERROR = 99_999.0
+NO_FIT = (0.0,) * 10
+POINTS = np.array(
+    [
+        *range(OUTER_LIPS[0]),
+        *(i for i in OUTER_LIPS if i not in (MOUTH_RIGHT, MOUTH_LEFT)),
+        MOUTH_RIGHT, *INNER_LIPS[1:4], MOUTH_LEFT, *INNER_LIPS[5:],
+    ]
+)  # fmt: skip
+"""(66,) 300-W index of each of OpenSeeFace's points: the inner lips' corners are missing there."""
+CERTAIN = 0.1
+"""Standard deviation of a point, as a share of the face's size, at which its confidence is 0."""
+_HEAD = struct.Struct("<di4fBf10f")
+
+
+class OsfOutput(Output):
+    """OpenSeeFace's sender. The main face is face 0, others keep their track's number; without a face it is silent."""
+
+    everyone = True
+
+    def __init__(self, address: str = "default") -> None:
+        self._socket = UdpSender(parse_address(address, PORT, "--osf"), "--osf")
+        self._eyes: dict[int, tuple[float, float]] = {}
+
+    def send(self, scene: Scene) -> None:
+        """Send every face of the frame."""
+        faces = [] if scene.main is None else [(0, scene.main)]
+        faces += [(other.face.track_id, other) for other in scene.others]
+        if faces:
+            self._socket.send(b"".join(self._face(scene, i, actor) for i, actor in islice(faces, MAX_FACES)))
+        self._eyes = {actor.face.track_id: self._eyes[actor.face.track_id] for _, actor in faces[:MAX_FACES]}
+
+    def _face(self, scene: Scene, face_id: int, actor: Actor) -> bytes:
+        face, known = actor.face, actor.face.signals.eyes
+        last = self._eyes.get(face.track_id, (1.0, 1.0))
+        eyes = tuple(
+            before if eye.openness is None else eye.openness
+            for eye, before in zip((known.right, known.left), last, strict=True)
+        )
+        self._eyes[face.track_id] = eyes[0], eyes[1]
+        fitted = actor.pose is not None and actor.points is not None and face.pose is not None
+        error = actor.points.error_px if actor.points is not None else FAILED_ERROR
+        fit = wire_pose(actor.pose, face.pose) if fitted else NO_FIT  # type: ignore[arg-type]
+        width, height = scene.size
+        head = _HEAD.pack(scene.unix_s, face_id, width, height, *eyes, fitted, error, *fit)
+        marks = np.empty(68 + 2 * 68, "<f4")
+        marks[:66] = _confidence(actor)
+        marks[66:68] = 0.0  # of pupils, which are not measured
+        places = marks[68:].reshape(68, 2)
+        places[:66] = face.landmarks.points[POINTS]
+        places[66] = face.landmarks.points[list(RIGHT_EYE)].mean(axis=0)
+        places[67] = face.landmarks.points[list(LEFT_EYE)].mean(axis=0)
+        solid = wire_points(HEAD_MODEL_MM if actor.points is None else actor.points.points_mm)
+        return b"".join((head, marks.tobytes(), solid.tobytes(), features(actor, eyes[0], eyes[1]).tobytes()))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def wire_pose(turned: Pose, placed: Pose) -> tuple[float, ...]:
+    """Quaternion x, y, z, w, Euler angles (degrees) and translation, as OpenSeeFace's solver gives them.
+
+    turned: the rotation to send. placed: the pose in the camera's axes, for the nose tip's place. That solver works on
+    (row, column) and finds a head behind the camera, hence the odd neutral.
+    """
+    rotation = turned.rotation
+    matrix = np.stack((rotation[1], rotation[0], -rotation[2]))
+    x, y, z, w = quaternion(matrix.T)
+    first = next(part for part in (x, y, z, w) if abs(part) > 1e-9)
+    sign = math.copysign(1.0, first)
+    angles = (
+        math.atan2(matrix[2, 1], matrix[2, 2]),
+        math.asin(max(-1.0, min(1.0, -matrix[2, 0]))),
+        math.atan2(matrix[1, 0], matrix[0, 0]),
+    )
+    right, down, away = (placed.rotation @ HEAD_MODEL_MM[NOSE_TIP] + placed.translation_mm).tolist()
+    return (
+        *(sign * part for part in (x, y, z, w)), *map(math.degrees, angles),
+        -down / UNIT_MM, -right / UNIT_MM, -away / UNIT_MM,
+    )  # fmt: skip
+
+
+def wire_points(points_mm: Array) -> np.ndarray:
+    """(70, 3) little-endian float32: the points from the nose tip, the pupils and the eyeballs' centres.
+
+    Axes: the person's right, down, away from the camera. Pupils are where eyes look that look straight ahead.
+    """
+    balls = eyeballs_mm(points_mm)
+    lids = np.stack([points_mm[list(eye)].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE)])
+    pupils = balls.copy()
+    pupils[:, 2] = lids[:, 2]
+    solid = np.concatenate((points_mm[POINTS], pupils, balls)) - points_mm[NOSE_TIP]
+    return np.asarray(solid * (-1.0 / UNIT_MM, 1.0 / UNIT_MM, 1.0 / UNIT_MM), "<f4")
+
+
+def _confidence(actor: Actor) -> Array:
+    """(66,) 0..1: the visibility where the network gives it, else by the uncertainty, else the face's score."""
+    marks, box = actor.face.landmarks, actor.face.box
+    if marks.visibility is not None:
+        share = np.asarray(marks.visibility, np.float64)
+    else:
+        share = 1.0 - np.asarray(marks.sigma, np.float64) / (CERTAIN * max(float(np.ptp(box[[1, 3]])), 1.0))
+        share[~np.isfinite(share)] = actor.face.score if math.isfinite(actor.face.score) else 0.0
+    return np.clip(share, 0.0, 1.0)[POINTS]
