@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,6 +26,14 @@ IFacialMocap = Annotated[str | None, _address("--ifacialmocap", "Send iFacialMoc
 IFacialMocapVersion = Annotated[str, typer.Option("--ifacialmocap-version", help="v1, which all read, or v2.")]
 LiveLink = Annotated[str | None, _address("--livelink", "Send Live Link Face's packets (Unreal); default: 11111.")]
 Opentrack = Annotated[str | None, _address("--opentrack", "Send to opentrack's input UDP over network; default: 4242.")]
+Mqtt = Annotated[
+    str | None,
+    typer.Option(
+        "--mqtt", metavar="URL", envvar="FACETRACK_MQTT",
+        help="Publish to a broker, with Home Assistant's discovery: mqtt://[user:password@]host[:port][/name].",
+    ),
+]  # fmt: skip
+Control = Annotated[str | None, _address("--control", "Listen for `facetrack neutral`; default: port 39541.")]
 MainFace = Annotated[str, typer.Option("--face", help="Face of protocols for one face: largest, longest or an ID.")]
 Flip = Annotated[
     list[str] | None,
@@ -47,13 +56,15 @@ class Apps:
     ifacialmocap_version: IFacialMocapVersion = "v1"
     livelink: LiveLink = None
     opentrack: Opentrack = None
+    mqtt: Mqtt = None
+    control: Control = None
     face: MainFace = "longest"
     flip: Flip = None
 
     @property
     def asked_for(self) -> bool:
         """Whether anything is sent in real time."""
-        return any(value is not None for name, value in self._values() if name in PROTOCOLS)
+        return any(value is not None for name, value in self._values() if name in CLASSES)
 
     def _values(self) -> list[tuple[str, Any]]:
         return [(item.name, getattr(self, item.name)) for item in fields(self)]
@@ -66,7 +77,7 @@ class Apps:
         choice, flips = FaceChoice(self.face), self._flips()
         outputs: list[Output] = []
         with ExitStack() as opened:
-            for name in PROTOCOLS:
+            for name in CLASSES:
                 address = getattr(self, name)
                 if address is not None:
                     outputs.append(_open(name, address, self, flips.get(name, frozenset())))
@@ -88,28 +99,25 @@ class Apps:
         return found
 
 
-PROTOCOLS = ("osf", "vmc", "ifacialmocap", "livelink", "opentrack")
-"""Options that each open a protocol."""
+CLASSES = {
+    "osf": "osf:OsfOutput",
+    "vmc": "vmc:VmcOutput",
+    "ifacialmocap": "ifacialmocap:IFacialMocapOutput",
+    "livelink": "livelink:LiveLinkOutput",
+    "opentrack": "opentrack:OpentrackOutput",
+    "mqtt": "mqtt:MqttOutput",
+    "control": "control:ControlInput",
+}
+"""Module and class behind each option that opens a protocol."""
 
 
 def _open(name: str, address: str, apps: Apps, flip: frozenset[str]) -> Output:
     """Open one protocol; its module is imported when it is asked for."""
-    if name == "osf":
-        from facetrack.sinks.network.osf import OsfOutput
-
-        return OsfOutput(address)
+    module, _, kind = CLASSES[name].partition(":")
+    more: dict[str, Any] = {"flip": flip} if name in FLIPPED else {}
     if name == "vmc":
-        from facetrack.sinks.network.vmc import VmcOutput
-
-        return VmcOutput(address, bundle=not apps.vmc_no_bundle)
+        more["bundle"] = not apps.vmc_no_bundle
     if name == "ifacialmocap":
-        from facetrack.sinks.network.ifacialmocap import IFacialMocapOutput
-
-        return IFacialMocapOutput(address, version=apps.ifacialmocap_version, flip=flip)
-    if name == "livelink":
-        from facetrack.sinks.network.livelink import LiveLinkOutput
-
-        return LiveLinkOutput(address, flip=flip)
-    from facetrack.sinks.network.opentrack import OpentrackOutput
-
-    return OpentrackOutput(address)
+        more["version"] = apps.ifacialmocap_version
+    found: Output = getattr(import_module(f"facetrack.sinks.network.{module}"), kind)(address, **more)
+    return found
