@@ -25,6 +25,8 @@ VmcNoBundle = Annotated[bool, typer.Option("--vmc-no-bundle", help="Send each VM
 IFacialMocap = Annotated[str | None, _address("--ifacialmocap", "Send iFacialMocap's packets; default: 49983.")]
 IFacialMocapVersion = Annotated[str, typer.Option("--ifacialmocap-version", help="v1, which all read, or v2.")]
 LiveLink = Annotated[str | None, _address("--livelink", "Send Live Link Face's packets (Unreal); default: 11111.")]
+Vts = Annotated[str | None, _address("--vts", "Send to VTube Studio's plugin API; default: localhost:8001.")]
+VtsPhone = Annotated[str | None, _address("--vts-phone", "Answer as VTube Studio's phone; default: port 21412.")]
 Opentrack = Annotated[str | None, _address("--opentrack", "Send to opentrack's input UDP over network; default: 4242.")]
 Mqtt = Annotated[
     str | None,
@@ -41,7 +43,7 @@ Flip = Annotated[
         "--flip", metavar="PROTOCOL:AXES", help="Change the sign of head angles, such as livelink:yaw,roll; repeatable."
     ),
 ]
-FLIPPED = ("ifacialmocap", "livelink")
+FLIPPED = ("ifacialmocap", "livelink", "vts", "vts_phone")
 AXES = ("yaw", "pitch", "roll")
 
 
@@ -55,6 +57,8 @@ class Apps:
     ifacialmocap: IFacialMocap = None
     ifacialmocap_version: IFacialMocapVersion = "v1"
     livelink: LiveLink = None
+    vts: Vts = None
+    vts_phone: VtsPhone = None
     opentrack: Opentrack = None
     mqtt: Mqtt = None
     control: Control = None
@@ -88,11 +92,11 @@ class Apps:
     def _flips(self) -> dict[str, frozenset[str]]:
         found = {}
         for text in self.flip or ():
-            protocol, _, axes = text.partition(":")
+            protocol, _, axes = text.replace("-", "_").partition(":")
             names = frozenset(axes.split(","))
             if protocol not in FLIPPED or not names <= set(AXES):
                 raise OutputError(
-                    f"--flip is '{text}'; expected one of {', '.join(FLIPPED)}, a colon and some of {', '.join(AXES)}: "
+                    f"--flip is '{text}'; expected {', '.join(FLIPPED)}, a colon and some of {', '.join(AXES)}: "
                     "livelink:yaw,roll"
                 )
             found[protocol] = names
@@ -104,6 +108,8 @@ CLASSES = {
     "vmc": "vmc:VmcOutput",
     "ifacialmocap": "ifacialmocap:IFacialMocapOutput",
     "livelink": "livelink:LiveLinkOutput",
+    "vts": "vts:VtsOutput",
+    "vts_phone": "vts_phone:VtsPhoneOutput",
     "opentrack": "opentrack:OpentrackOutput",
     "mqtt": "mqtt:MqttOutput",
     "control": "control:ControlInput",

@@ -23,12 +23,14 @@ class Actor:
     """One face, mirrored where that was asked for.
 
     pose: rotation and angles from the neutral, position from the camera; None where the face has none. moved_mm: (3,)
-    position from the neutral. shapes: `blendshapes`. seen, rest: its measures, None turned away.
+    position from the neutral. is_centred: whether a neutral was taken, and that position is from it. shapes:
+    `blendshapes`. seen, rest: its measures, None turned away.
     """
 
     face: Face
     pose: Pose | None
     moved_mm: Array | None
+    is_centred: bool
     points: HeadPoints | None
     seen: Measures | None
     rest: Measures | None
@@ -103,7 +105,8 @@ class SceneMaker:
             rest.take(seen)
         pose = face.pose if neutral is None or face.pose is None else neutral.turned(face.pose)
         moved_mm = None if neutral is None or face.pose is None else neutral.moved_mm(face.pose)
-        return Actor(face, pose, moved_mm, points, seen, rest.value, blendshapes(face, seen, rest.value))
+        is_centred = neutral is not None and neutral.position_mm is not None
+        return Actor(face, pose, moved_mm, is_centred, points, seen, rest.value, blendshapes(face, seen, rest.value))
 
     def _forget(self, time_s: float) -> None:
         gone = [track_id for track_id, (last_s, _) in self._rests.items() if time_s - last_s > FORGOTTEN_S]

@@ -51,8 +51,8 @@ def parse_broker(text: str) -> Broker:
     if not port or not parts.hostname or not name.replace("_", "").replace("-", "").isalnum():
         shown = text.rpartition("@")[2]
         raise OutputError(
-            f"--mqtt is '{shown}'; expected mqtt://host, mqtt://user:password@host:1883/name or mqtts://.., the name of "
-            "letters, digits, - and _"
+            f"--mqtt is '{shown}'; expected mqtt://host, mqtt://user:password@host:1883/name or mqtts://.., the name "
+            "of letters, digits, - and _"
         )
     user, password = (None if part is None else unquote(part) for part in (parts.username, parts.password))
     return Broker(parts.hostname, port, name, parts.scheme == "mqtts", user, password)
