@@ -35,6 +35,7 @@ Json = Annotated[
     str | None, typer.Option("--json", help="Output file of one JSON object per frame; - is standard output.")
 ]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Output file of one row per face and frame.")]
+CsvStyle = Annotated[str, typer.Option("--csv-style", help="Columns of --csv: facetrack or openface.")]
 
 ProfileFile = Annotated[
     Path | None,

@@ -82,7 +82,7 @@ class LiveLoop:
                     return
             if any(sink.closed for sink in self.records):
                 return
-            self._search(since_start)
+            self.pacer.search(self.tracker, since_start)
 
     def finish(self) -> None:
         """Write the ends of what still lasts: one more record of the last frame, without faces, where there are any."""
@@ -90,13 +90,6 @@ class LiveLoop:
         if events and self.last is not None:
             for sink in self.records:
                 sink.write(self.last, (), events)
-
-    def _search(self, frame: Frame) -> None:
-        """Run the detector for new faces after the frame's result is output, so that it adds no latency."""
-        if self.tracker.search_is_due(frame.time_s, self.pacer.interval_s):
-            started_s = time.perf_counter()
-            self.tracker.search(frame)
-            self.pacer.add_duration(time.perf_counter() - started_s)
 
     def _count(self, captured_s: float) -> None:
         now = time.perf_counter()

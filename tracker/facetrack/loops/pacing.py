@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
+    from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Frame
 
 
@@ -36,6 +37,13 @@ class SearchPacer:
             if self._cost_s is None
             else self.WEIGHT_OF_NEWEST * cost_s + (1 - self.WEIGHT_OF_NEWEST) * self._cost_s
         )
+
+    def search(self, tracker: FaceTracker, frame: Frame) -> None:
+        """Run a tracker's detector for new faces if it is due, after the frame's result is out: it adds no latency."""
+        if tracker.search_is_due(frame.time_s, self.interval_s):
+            started_s = time.perf_counter()
+            tracker.search(frame)
+            self.add_duration(time.perf_counter() - started_s)
 
     @property
     def interval_s(self) -> float:

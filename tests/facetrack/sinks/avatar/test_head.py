@@ -109,7 +109,7 @@ def test_expressions_of_a_head_model_are_found_by_their_names(stem, turn):
     face = solved(mean + moved, turn)
     found = blendshapes(face, measures(face), rest)
     for name in EXPECTED[stem]:
-        assert found[name] > 0.45, (name, found[name])
+        assert found[name] > 0.35, (name, found[name])
     others = {n: v for n, v in found.items() if v > 0.4}.keys() - set(EXPECTED[stem]) - BESIDE.get(stem, set())
     assert others == set()
 

@@ -35,7 +35,15 @@ Mqtt = Annotated[
         help="Publish to a broker, with Home Assistant's discovery: mqtt://[user:password@]host[:port][/name].",
     ),
 ]  # fmt: skip
+Lsl = Annotated[
+    str | None,
+    typer.Option("--lsl", metavar="NAME", help="Stream over the Lab Streaming Layer; default: facetrack."),
+]
 Control = Annotated[str | None, _address("--control", "Listen for `facetrack neutral`; default: port 39541.")]
+VirtualCamera = Annotated[
+    str | None,
+    typer.Option("--virtual-camera", metavar="DEVICE", help="Show the annotated picture as a camera; default: any."),
+]
 MainFace = Annotated[str, typer.Option("--face", help="Face of protocols for one face: largest, longest or an ID.")]
 Flip = Annotated[
     list[str] | None,
@@ -61,6 +69,7 @@ class Apps:
     vts_phone: VtsPhone = None
     opentrack: Opentrack = None
     mqtt: Mqtt = None
+    lsl: Lsl = None
     control: Control = None
     face: MainFace = "longest"
     flip: Flip = None
@@ -112,6 +121,7 @@ CLASSES = {
     "vts_phone": "vts_phone:VtsPhoneOutput",
     "opentrack": "opentrack:OpentrackOutput",
     "mqtt": "mqtt:MqttOutput",
+    "lsl": "lsl:LslOutput",
     "control": "control:ControlInput",
 }
 """Module and class behind each option that opens a protocol."""

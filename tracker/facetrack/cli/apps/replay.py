@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps
-from facetrack.cli.options import Csv, Json, takes
+from facetrack.cli.options import Csv, CsvStyle, Json, takes
 from facetrack.cli.video import check_distinct
 from facetrack.errors import OutputError
 
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 
 
 @takes("apps", Apps)
+@takes("alarms", Alarms)
 def replay(
     apps: Apps,
+    alarms: Alarms,
     points: Annotated[Path, typer.Argument(help="A file of JSON lines by `facetrack video` or `live`.")],
     video: Annotated[Path | None, typer.Option(help="The video they were found in, to draw on.")] = None,
     out: Annotated[Path | None, typer.Option(help="Annotated video; on black without --video.")] = None,
     json: Json = None,
     csv: Csv = None,
+    csv_style: CsvStyle = "facetrack",
     mirror: Annotated[bool, typer.Option(help="Mirror what avatars get, and --out.")] = False,
 ) -> None:
     """Send what a run found to other programs, at its own times, or write it to other files, as fast as it goes."""
@@ -36,7 +40,7 @@ def replay(
     from facetrack.loops.replay import replay as feed
     from facetrack.sinks import read_jsonl
 
-    if not apps.asked_for and out is None and json is None and csv is None:
+    if not apps.asked_for and alarms.alarm is None and out is None and json is None and csv is None:
         raise OutputError("nothing to do: give a protocol such as --osf default, --out, --json or --csv")
     check_distinct(points, out, json, csv)
     console = Console(stderr=True)
@@ -45,29 +49,31 @@ def replay(
         frames: VideoFile | ImageFiles | None = None
         if video is not None:
             frames = stack.enter_context(open_video(video))  # type: ignore[assignment]
-        sinks = _files(stack, points, json, csv)
-        broadcast = apps.open(stack, mirror=mirror)
+        sinks = _files(stack, points, json, csv, csv_style)
+        broadcast, alarm = apps.open(stack, mirror=mirror), alarms.open(stack)
+        in_time: list[FrameSink] = [sink for sink in (broadcast, alarm) if sink is not None]
         pictures = _pictures(stack, out, video, frames, lines) if out is not None else None
-        if broadcast is not None:
-            sinks.append(broadcast)
+        if in_time:
             console.print(f"replaying {points}; Ctrl-C stops", highlight=False)
         count = 0
         with suppress(KeyboardInterrupt):  # as of a live run, Ctrl-C is the regular end
             count = feed(
-                lines, sinks, frames=frames, recording=None if pictures is None else pictures.write,
-                paced=broadcast is not None, mirror=mirror,
+                lines, [*sinks, *in_time], frames=frames, recording=None if pictures is None else pictures.write,
+                paced=bool(in_time), mirror=mirror,
             )  # fmt: skip
     console.print(f"{count} frames replayed", highlight=False)
+    exit_after(alarm)
 
 
-def _files(stack: ExitStack, points: Path, json: str | None, csv: Path | None) -> list[FrameSink]:
-    from facetrack.sinks import CsvSink, JsonLinesSink
+def _files(stack: ExitStack, points: Path, json: str | None, csv: Path | None, csv_style: str) -> list[FrameSink]:
+    from facetrack.sinks import JsonLinesSink
+    from facetrack.sinks.tables import csv_sink
 
     found: list[FrameSink] = []
     if json is not None:
         found.append(stack.enter_context(JsonLinesSink(json, source=points)))
     if csv is not None:
-        found.append(stack.enter_context(CsvSink(csv, source=points)))
+        found.append(stack.enter_context(csv_sink(csv_style)(csv, source=points)))
     return found
 
 

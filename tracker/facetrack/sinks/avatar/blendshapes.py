@@ -5,7 +5,7 @@ from __future__ import annotations
 from facetrack.sinks.avatar.measures import Measures
 from facetrack.types import Face
 
-BROW_INNER_UP_MM, BROW_OUTER_UP_MM, BROW_DOWN_MM = 5.2, 6.4, 2.5
+BROW_INNER_UP_MM, BROW_OUTER_UP_MM, BROW_DOWN_MM = 5.2, 6.4, 4.0
 INNER_BY_OUTER_MM = 3.5
 EYE_WIDE = 0.33
 CHIN_DOWN_MM = 27.0
@@ -14,7 +14,7 @@ PUCKER_MM, FUNNEL_MM, FUNNEL_GAP_MM, STRETCH_MM, WIDTH_BY_SMILE_MM, WIDTH_BY_JAW
 MOUTH_BY_MOUTH_MM, MOUTH_BY_JAW_MM, CHIN_BY_JAW_MM, CHIN_BY_MOUTH_MM = 7.8, 3.8, 7.7, -4.7
 """How far the blendshapes of ICT-FaceKit (Li et al., CVPR 2020), whose names are ARKit's, move these lengths of its
 mean face (see `measures.Measures`) when they are at 1, FUNNEL_MM less what its chin adds; EYE_WIDE is a share of the
-eye's aspect ratio."""
+eye's aspect ratio. BROW_DOWN_MM is 2.5 there and larger here, since landmarks jitter by a third of that."""
 DEAD = 0.15
 """Share of that way that counts as none: the points of a still face move as far."""
 EYE_REACH_DEG = (30.0, 25.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,28 +64,32 @@ def head_points(face: Face) -> HeadPoints | None:
         return None
     place = HEAD_MODEL_MM @ pose.rotation.T + pose.translation_mm
     depth = place[:, 2:]
-    if depth.min() <= 0.0:
+    if not depth.min() > 0.0:
         return None
-    slope = place[:, :2] / depth
-    points = np.asarray(face.landmarks.points, np.float64)
-    rigid_slope, rigid_points = slope.take(_RIGID, axis=0), points.take(_RIGID, axis=0)
-    mean_slope, mean_point = rigid_slope.mean(axis=0), rigid_points.mean(axis=0)
-    spread = rigid_slope - mean_slope
-    focal_px = float(np.vdot(spread, rigid_points - mean_point)) / max(float(np.vdot(spread, spread)), 1e-12)
+    both = np.empty((len(place), 4))  # slopes of the lines of sight to the model, and the points
+    np.divide(place[:, :2], depth, out=both[:, :2])
+    both[:, 2:] = face.landmarks.points
+    rigid = both.take(_RIGID, axis=0)
+    means = np.add.reduce(rigid) / len(_RIGID)
+    rigid -= means
+    slopes, points = rigid[:, :2], rigid[:, 2:]
+    spread = max(float(np.vdot(slopes, slopes)), 1e-12)
+    focal_px = float(np.vdot(slopes, points)) / spread
     if not focal_px > 1e-6:
         return None
-    off_px = (points - mean_point) / focal_px + mean_slope
-    seen = np.concatenate((off_px * depth, depth), axis=1)
-    residual = rigid_points - mean_point - focal_px * spread
-    error_px = (float(np.vdot(residual, residual)) / len(_RIGID)) ** 0.5
-    return HeadPoints((seen - pose.translation_mm) @ pose.rotation, error_px)
+    seen = np.empty_like(place)
+    seen[:, 2:] = depth
+    np.multiply((both[:, 2:] - means[2:]) / focal_px + means[:2], depth, out=seen[:, :2])
+    # What the least squares leave over.
+    rest = max(float(np.vdot(points, points)) - focal_px * focal_px * spread, 0.0)
+    return HeadPoints((seen - pose.translation_mm) @ pose.rotation, math.sqrt(rest / len(_RIGID)))
 
 
 def eyeballs_mm(points_mm: Array) -> Array:
     """(2, 3) mm: centres of the right and the left eyeball, in the axes of `points_mm`, behind the eyes' corners."""
     centres = np.empty((2, 3))
     for row, (a, b) in enumerate(_CORNERS):
-        first, second = points_mm[a], points_mm[b]
-        centres[row] = (first + second) / 2.0
-        centres[row, 2] += EYE_DEPTH * float(np.linalg.norm(first - second))
+        (ax, ay, az), (bx, by, bz) = points_mm[a].tolist(), points_mm[b].tolist()
+        behind = EYE_DEPTH * math.dist((ax, ay, az), (bx, by, bz))
+        centres[row] = (ax + bx) / 2.0, (ay + by) / 2.0, (az + bz) / 2.0 + behind
     return centres

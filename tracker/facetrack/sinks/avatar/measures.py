@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Any
-
-import numpy as np
 
 from facetrack.sinks.avatar.head import HeadPoints, head_points
 from facetrack.topology import (
@@ -35,6 +34,8 @@ MAX_YAW_DEG = 40.0
 LEARNING_S = 20.0
 """Time constant with which the rest follows; a face that has just come is learnt faster."""
 FIRST_S = 1.0
+STEP_S, LONGEST_STEP_S = 0.095, 0.2
+"""Time between two steps of the learning: ten a second are enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,11 @@ def measures(face: Face, found: HeadPoints | None = None) -> Measures | None:
     if face.pose is None or abs(face.pose.yaw_deg) > MAX_YAW_DEG:
         return None
     found = found or head_points(face)
-    if found is None or not np.isfinite(found.points_mm).all():
+    if found is None:
         return None
-    points = found.points_mm.tolist()
-    x, y = [point[0] for point in points], [point[1] for point in points]
+    x, y, z = found.points_mm.T.tolist()
+    if not math.isfinite(sum(x) + sum(y) + sum(z)):
+        return None
     eyes = face.signals.eyes
     right, left = _brow(y, "right"), _brow(y, "left")
     return Measures(
@@ -120,13 +122,16 @@ class Rest:
 
     def update(self, time_s: float, seen: Measures | None) -> None:
         """Learn from a frame. seen: its measures; None where there are none."""
-        last_s, self._last_s = self._last_s, time_s
         if seen is None or self.fixed:
             return
+        last_s = self._last_s
+        if last_s is not None and 0.0 <= time_s - last_s < STEP_S:
+            return
+        self._last_s = time_s
         if self.value is None:
             self.value = seen
             return
-        step_s = 0.0 if last_s is None else min(max(time_s - last_s, 0.0), 0.2)
+        step_s = 0.0 if last_s is None else min(max(time_s - last_s, 0.0), LONGEST_STEP_S)
         self._known_s += step_s
         share = step_s / min(max(self._known_s, FIRST_S), LEARNING_S)
         self.value = Measures(*(self._moved(name, seen, share) for name in NAMES))  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from typing import Any
 from facetrack.types.signals import FATIGUE_LEVELS
 
 STATUS_TOPIC = "homeassistant/status"
-"""Where Home Assistant says that it has started, and wants to be told again."""
+"""Where Home Assistant says that it has started, and wants the description again."""
 PERCENT = {"unit_of_measurement": "%", "state_class": "measurement", "suggested_display_precision": 0}
 COUNT = {"state_class": "total_increasing"}
 ENTITIES: dict[str, tuple[str, str, dict[str, Any]]] = {

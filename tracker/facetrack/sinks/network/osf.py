@@ -38,6 +38,9 @@ POINTS = np.array(
 """(66,) 300-W index of each of OpenSeeFace's points: the inner lips' corners are missing there."""
 CERTAIN = 0.1
 """Standard deviation of a point, as a share of the face's size, at which its confidence is 0."""
+_EYES = np.array((RIGHT_EYE, LEFT_EYE))
+_ROWS, _SIGNS = np.array((1, 0, 2)), np.array(((1.0,), (1.0,), (-1.0,)))
+_TO_UNITS = np.array((-1.0, 1.0, 1.0)) / UNIT_MM
 _HEAD = struct.Struct("<di4fBf10f")
 
 
@@ -76,10 +79,9 @@ class OsfOutput(Output):
         marks[66:68] = 0.0  # of pupils, which are not measured
         places = marks[68:].reshape(68, 2)
         places[:66] = face.landmarks.points[POINTS]
-        places[66] = face.landmarks.points[list(RIGHT_EYE)].mean(axis=0)
-        places[67] = face.landmarks.points[list(LEFT_EYE)].mean(axis=0)
+        places[66:] = np.add.reduce(face.landmarks.points[_EYES], axis=1) / _EYES.shape[1]
         solid = wire_points(HEAD_MODEL_MM if actor.points is None else actor.points.points_mm)
-        return b"".join((head, marks.tobytes(), solid.tobytes(), features(actor, eyes[0], eyes[1]).tobytes()))
+        return b"".join((head, marks.tobytes(), solid.tobytes(), features(actor, eyes[0], eyes[1])))
 
     def close(self) -> None:
         self._socket.close()
@@ -92,7 +94,7 @@ def wire_pose(turned: Pose, placed: Pose) -> tuple[float, ...]:
     (row, column) and finds a head behind the camera, hence the odd neutral.
     """
     rotation = turned.rotation
-    matrix = np.stack((rotation[1], rotation[0], -rotation[2]))
+    matrix = rotation[_ROWS] * _SIGNS
     x, y, z, w = quaternion(matrix.T)
     first = next(part for part in (x, y, z, w) if abs(part) > 1e-9)
     sign = math.copysign(1.0, first)
@@ -114,11 +116,10 @@ def wire_points(points_mm: Array) -> np.ndarray:
     Axes: the person's right, down, away from the camera. Pupils are where eyes look that look straight ahead.
     """
     balls = eyeballs_mm(points_mm)
-    lids = np.stack([points_mm[list(eye)].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE)])
     pupils = balls.copy()
-    pupils[:, 2] = lids[:, 2]
+    pupils[:, 2] = np.add.reduce(points_mm[_EYES, 2], axis=1) / _EYES.shape[1]  # as deep as the lids
     solid = np.concatenate((points_mm[POINTS], pupils, balls)) - points_mm[NOSE_TIP]
-    return np.asarray(solid * (-1.0 / UNIT_MM, 1.0 / UNIT_MM, 1.0 / UNIT_MM), "<f4")
+    return (solid * _TO_UNITS).astype("<f4")
 
 
 def _confidence(actor: Actor) -> Array:
@@ -127,6 +128,8 @@ def _confidence(actor: Actor) -> Array:
     if marks.visibility is not None:
         share = np.asarray(marks.visibility, np.float64)
     else:
-        share = 1.0 - np.asarray(marks.sigma, np.float64) / (CERTAIN * max(float(np.ptp(box[[1, 3]])), 1.0))
-        share[~np.isfinite(share)] = actor.face.score if math.isfinite(actor.face.score) else 0.0
-    return np.clip(share, 0.0, 1.0)[POINTS]
+        _, top, _, bottom = box.tolist()
+        share = 1.0 - np.asarray(marks.sigma, np.float64) / (CERTAIN * max(bottom - top, 1.0))
+        if not math.isfinite(float(np.add.reduce(share))):
+            share[~np.isfinite(share)] = actor.face.score if math.isfinite(actor.face.score) else 0.0
+    return np.minimum(np.maximum(share[POINTS], 0.0), 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+import struct
 
 from facetrack.sinks.avatar.blendshapes import BROW_INNER_UP_MM, BROW_OUTER_UP_MM, CORNER_UP_MM, PUCKER_MM
 from facetrack.sinks.avatar.measures import Measures
@@ -15,13 +15,14 @@ NAMES = (
     *("mouth_open", "mouth_wide"),
 )
 """The features in the packet's order."""
+_LAYOUT = struct.Struct("<14f")
 BEND_MM = 3.0
 """Bend of a brow that is a quirk of 1: a choice of this project."""
 
 
-def features(actor: Actor, right_open: float, left_open: float) -> np.ndarray:
-    """(14,) little-endian float32. right_open, left_open: of the eyes, 0..1. What cannot be known is 0."""
-    found = np.zeros(14, "<f4")
+def features(actor: Actor, right_open: float, left_open: float) -> bytes:
+    """14 little-endian float32. right_open, left_open: of the eyes, 0..1. What cannot be known is 0."""
+    found = [0.0] * 14
     found[:2] = left_open - 1.0, right_open - 1.0
     found[12] = actor.face.signals.mouth.openness or 0.0
     seen, rest = actor.seen, actor.rest
@@ -31,7 +32,7 @@ def features(actor: Actor, right_open: float, left_open: float) -> np.ndarray:
         wide = (seen.width - rest.width) / PUCKER_MM
         found[8:12] = left_mm / CORNER_UP_MM, wide, right_mm / CORNER_UP_MM, wide
         found[13] = wide
-    return np.clip(found, -1.0, 1.0)
+    return _LAYOUT.pack(*(min(max(value, -1.0), 1.0) for value in found))
 
 
 def _brow(seen: Measures, rest: Measures, side: str) -> tuple[float, float, float]:

@@ -19,7 +19,7 @@ NEUTRAL_COMMANDS = ("/VMC/Ext/Set/Calib/Exec", "/VMC/Ext/Set/Calib/Ready")
 PRESETS = {"Blink_L": "eyeBlinkLeft", "Blink_R": "eyeBlinkRight", "A": "jawOpen"}
 """VRM 0 presets that equal one blendshape; Joy is the mean of both smiles."""
 CALIBRATED, TRACKED, LOST = 3, 1, 0
-_FLOAT = struct.Struct(">f")
+_FLOAT, _QUATERNION = struct.Struct(">f"), struct.Struct(">4f")
 
 
 def _value_prefix(name: str) -> bytes:
@@ -30,6 +30,10 @@ def _value_prefix(name: str) -> bytes:
 _PREFIXES = {name: _value_prefix(name) for name in (*map(pascal, ARKIT_52), *PRESETS, "Joy")}
 _PASCAL = {name: pascal(name) for name in ARKIT_52}
 _APPLY = message("/VMC/Ext/Blend/Apply")
+_OK, _OK_LOST = (message("/VMC/Ext/OK", 1, CALIBRATED, 0, state) for state in (TRACKED, LOST))
+_TIME = message("/VMC/Ext/T", 0.0)[:-4]
+_HEAD = message("/VMC/Ext/Bone/Pos", "Head", *([0.0] * 7))[: -_QUATERNION.size]
+"""Everything of a head bone's message before its rotation."""
 
 
 class VmcOutput(Output):
@@ -47,11 +51,7 @@ class VmcOutput(Output):
         """Send the main face's head, blendshapes, state and time."""
         actor = scene.main
         messages = [] if actor is None else [*_head(actor), *_blends(actor)]
-        tracked = LOST if actor is None else TRACKED
-        messages += (
-            message("/VMC/Ext/OK", 1, CALIBRATED, 0, tracked),
-            message("/VMC/Ext/T", float(scene.time_s)),
-        )
+        messages += (_OK_LOST if actor is None else _OK, _TIME + _FLOAT.pack(scene.time_s))
         for packet in bundles(messages) if self._bundle else messages:
             self._socket.send(packet)
 
@@ -68,7 +68,7 @@ def _head(actor: Actor) -> list[bytes]:
     """Head bone against the neutral, in Unity's axes: those of the pose with every axis turned round."""
     if actor.pose is None:
         return []
-    return [message("/VMC/Ext/Bone/Pos", "Head", 0.0, 0.0, 0.0, *map(float, quaternion(actor.pose.rotation)))]
+    return [_HEAD + _QUATERNION.pack(*quaternion(actor.pose.rotation))]
 
 
 def _blends(actor: Actor) -> list[bytes]:
