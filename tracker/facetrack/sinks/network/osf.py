@@ -26,6 +26,8 @@ MAX_FACES = 36
 """Faces that fit into a datagram."""
 UNIT_MM = 141.0
 """Millimetres to one unit of OpenSeeFace's model."""
+EYEBALL_MM = 12.0
+"""Radius of an eyeball."""
 FAILED_ERROR = 99_999.0
 NO_FIT = (0.0,) * 10
 POINTS = np.array(
@@ -115,11 +117,13 @@ def wire_points(points_mm: Array) -> np.ndarray:
 
     Axes: the person's right, down, away from the camera. Pupils are where eyes look that look straight ahead.
     """
-    balls = eyeballs_mm(points_mm)
-    pupils = balls.copy()
-    pupils[:, 2] = np.add.reduce(points_mm[_EYES, 2], axis=1) / _EYES.shape[1]  # as deep as the lids
-    solid = np.concatenate((points_mm[POINTS], pupils, balls)) - points_mm[NOSE_TIP]
-    return (solid * _TO_UNITS).astype("<f4")
+    solid = np.empty((70, 3))
+    points_mm.take(POINTS, axis=0, out=solid[:66], mode="clip")
+    solid[66:68] = solid[68:] = eyeballs_mm(points_mm)
+    solid[66:68, 2] -= EYEBALL_MM
+    solid -= points_mm[NOSE_TIP]
+    solid *= _TO_UNITS
+    return solid.astype("<f4")
 
 
 def _confidence(actor: Actor) -> Array:

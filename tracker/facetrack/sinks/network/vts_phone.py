@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
-from facetrack.sinks.avatar.arkit import pascal
+from facetrack.sinks.avatar.arkit import ARKIT_52, pascal
 from facetrack.sinks.avatar.scene import Scene
 from facetrack.sinks.network.output import Output
 from facetrack.sinks.transport.address import parse_address
@@ -17,6 +16,7 @@ PORT = 21412
 AXES = ("yaw", "pitch", "roll")
 LONGEST_S = 10.0
 MOST_PORTS, MOST_PEERS = 16, 8
+_STARTS = {name: f'{{"k":"{pascal(name)}","v":' for name in ARKIT_52}
 
 
 class VtsPhoneOutput(Output):
@@ -37,7 +37,7 @@ class VtsPhoneOutput(Output):
             self._take(data, host, scene.clock_s)
         self._peers = {peer: until_s for peer, until_s in self._peers.items() if until_s >= scene.clock_s}
         if self._peers:
-            data = json.dumps(self._message(scene), separators=(",", ":")).encode()
+            data = self._message(scene).encode("ascii")
             for peer in self._peers:
                 self._socket.send(data, peer)
 
@@ -54,25 +54,28 @@ class VtsPhoneOutput(Output):
             if (host, port) in self._peers or len(self._peers) < MOST_PEERS * MOST_PORTS:
                 self._peers[host, port] = now_s + min(seconds, LONGEST_S)
 
-    def _message(self, scene: Scene) -> dict[str, Any]:
-        actor, zero = scene.main, {"x": 0.0, "y": 0.0, "z": 0.0}
-        shapes: Mapping[str, float] = {} if actor is None else actor.shapes
-        found = {
-            "Timestamp": int(1000 * scene.unix_s), "Hotkey": -1, "FaceFound": actor is not None, "Rotation": zero,
-            "Position": zero, "EyeLeft": zero, "EyeRight": zero,
-            "BlendShapes": [{"k": pascal(name), "v": round(value, 4)} for name, value in shapes.items()],
-        }  # fmt: skip
+    def _message(self, scene: Scene) -> str:
+        """Return the frame's JSON; written by hand, since it is sent for every frame."""
+        actor, turn, place = scene.main, _ZERO, _ZERO
         if actor is not None and actor.pose is not None:
-            yaw, pitch, roll = self._signs
-            pose = actor.pose
-            found["Rotation"] = _axes(yaw * pose.yaw_deg, pitch * pose.pitch_deg, -roll * pose.roll_deg)
+            (yaw, pitch, roll), pose = self._signs, actor.pose
+            turn = _axes(yaw * pose.yaw_deg, pitch * pose.pitch_deg, -roll * pose.roll_deg)
             x_mm, y_mm, z_mm = pose.translation_mm.tolist()
-            found["Position"] = _axes(x_mm / 10.0, -y_mm / 10.0, -z_mm / 10.0)
-        return found
+            place = _axes(x_mm / 10.0, -y_mm / 10.0, -z_mm / 10.0)
+        shapes = () if actor is None else actor.shapes.items()
+        values = ",".join([f"{_STARTS[name]}{value:.4f}}}" for name, value in shapes])
+        found = "false" if actor is None else "true"
+        return (
+            f'{{"Timestamp":{int(1000 * scene.unix_s)},"Hotkey":-1,"FaceFound":{found},"Rotation":{turn},'
+            f'"Position":{place},"EyeLeft":{_ZERO},"EyeRight":{_ZERO},"BlendShapes":[{values}]}}'
+        )
 
     def close(self) -> None:
         self._socket.close()
 
 
-def _axes(x: float, y: float, z: float) -> dict[str, float]:
-    return {"x": round(x, 4), "y": round(y, 4), "z": round(z, 4)}
+def _axes(x: float, y: float, z: float) -> str:
+    return f'{{"x":{x:.4f},"y":{y:.4f},"z":{z:.4f}}}'
+
+
+_ZERO = _axes(0.0, 0.0, 0.0)
