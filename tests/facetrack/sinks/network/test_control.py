@@ -22,6 +22,6 @@ def test_the_command_takes_the_neutral():
         done = CliRunner().invoke(app, ["neutral", address])
         assert done.exit_code == 0, done.output
         time.sleep(0.05)
-        sink.write(frame(1), [made_face(posed(20))])
+        sink.write(frame(10), [made_face(posed(20))])
         packets = receiver.wait(2)
     assert struct.unpack("<6d", packets[1]) == pytest.approx((0.0,) * 6, abs=1e-9)

@@ -140,7 +140,7 @@ def test_the_button_takes_the_neutral(broker):
         sink.write(frame(0), [made_face(posed(20))])
         broker.tell("facetrack/camera/calibrate/set", "PRESS")
         broker.wait(lambda: output._asked.is_set())
-        for i in (1, 2):
+        for i in (10, 20):
             sink.write(frame(i), [made_face(posed(20))])
     assert [round(scene.main.pose.yaw_deg, 6) for scene in scenes] == [20, 0, 0]
 

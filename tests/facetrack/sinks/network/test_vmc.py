@@ -89,7 +89,7 @@ def test_the_receivers_calibration_takes_the_neutral():
     order.add_arg(0)
     with Receiver() as receiver, Broadcast([VmcOutput(receiver.address)]) as sink:
         for i in range(4):
-            sink.write(frame(i), [made_face(posed(20, 15, -10))])
+            sink.write(frame(10 * i), [made_face(posed(20, 15, -10))])
             receiver.wait(i + 1)
             if i == 1:
                 receiver.answer(order.build().dgram)

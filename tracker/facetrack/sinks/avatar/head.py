@@ -62,27 +62,44 @@ def head_points(face: Face) -> HeadPoints | None:
     pose = face.pose
     if pose is None:
         return None
-    place = HEAD_MODEL_MM @ pose.rotation.T + pose.translation_mm
+    place = _turned(HEAD_MODEL_MM, pose.rotation)
+    place += pose.translation_mm
     depth = place[:, 2:]
     if not depth.min() > 0.0:
         return None
-    both = np.empty((len(place), 4))  # slopes of the lines of sight to the model, and the points
-    np.divide(place[:, :2], depth, out=both[:, :2])
-    both[:, 2:] = face.landmarks.points
-    rigid = both.take(_RIGID, axis=0)
-    means = np.add.reduce(rigid) / len(_RIGID)
-    rigid -= means
-    slopes, points = rigid[:, :2], rigid[:, 2:]
-    spread = max(float(np.vdot(slopes, slopes)), 1e-12)
-    focal_px = float(np.vdot(slopes, points)) / spread
+    place[:, :2] /= depth  # now the slopes of the lines of sight
+    marks = np.asarray(face.landmarks.points, np.float64)
+    fit = _fit(place.take(_RIGID, axis=0).tolist(), marks.take(_RIGID, axis=0).tolist())
+    if fit is None:
+        return None
+    focal_px, offset, error_px = fit
+    np.multiply(marks / focal_px + offset, depth, out=place[:, :2])
+    place -= pose.translation_mm
+    return HeadPoints(_turned(place, pose.rotation.T), error_px)
+
+
+def _turned(points: Array, rotation: Array) -> Array:
+    """(N, 3) points, each times a (3, 3) rotation. Without BLAS, whose start costs more than so few numbers."""
+    return np.asarray(np.add.reduce(points[:, None, :] * rotation, axis=2))
+
+
+def _fit(sights: list[list[float]], points: list[list[float]]) -> tuple[float, tuple[float, float], float] | None:
+    """Fit points = focal x (slopes - offset) by least squares.
+
+    Returns the focal length (px), the offset to add to points / focal, and the rms error (px); None for one spot.
+    """
+    n, u, v, x, y, sight, both, point = len(sights), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for (a, b, _), (c, d) in zip(sights, points, strict=True):
+        u, v, x, y = u + a, v + b, x + c, y + d
+        sight += a * a + b * b
+        both += a * c + b * d
+        point += c * c + d * d
+    sight, both, point = sight - (u * u + v * v) / n, both - (u * x + v * y) / n, point - (x * x + y * y) / n
+    focal_px = both / max(sight, 1e-12)
     if not focal_px > 1e-6:
         return None
-    seen = np.empty_like(place)
-    seen[:, 2:] = depth
-    np.multiply((both[:, 2:] - means[2:]) / focal_px + means[:2], depth, out=seen[:, :2])
-    # What the least squares leave over.
-    rest = max(float(np.vdot(points, points)) - focal_px * focal_px * spread, 0.0)
-    return HeadPoints((seen - pose.translation_mm) @ pose.rotation, math.sqrt(rest / len(_RIGID)))
+    offset = u / n - x / n / focal_px, v / n - y / n / focal_px
+    return focal_px, offset, math.sqrt(max(point - focal_px * both, 0.0) / n)
 
 
 def eyeballs_mm(points_mm: Array) -> Array:

@@ -11,6 +11,9 @@ from facetrack.sinks.network.output import Output
 from facetrack.sinks.sink import Sink
 from facetrack.types import Event, Face, Frame
 
+ASK_EVERY_S = 0.09
+"""Time between two looks at what peers ask for: a look costs as much as a datagram."""
+
 
 class Broadcast(Sink):
     """The protocols of a run.
@@ -23,6 +26,7 @@ class Broadcast(Sink):
 
     def __init__(self, outputs: Sequence[Output], choice: FaceChoice | None = None, *, mirror: bool = False) -> None:
         self.outputs, self.paused = tuple(outputs), False
+        self._asked_s = -ASK_EVERY_S
         everyone = any(output.everyone for output in self.outputs)
         self._scenes = SceneMaker(choice or FaceChoice(), mirror=mirror, everyone=everyone)
 
@@ -45,8 +49,10 @@ class Broadcast(Sink):
 
     def write(self, frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> None:
         """Send one frame."""
-        for output in self.outputs:
-            if output.wants_neutral():
+        if not 0.0 <= frame.time_s - self._asked_s < ASK_EVERY_S:
+            self._asked_s = frame.time_s
+            asked = [output.wants_neutral() for output in self.outputs]  # of all, so that none asks again
+            if any(asked):
                 self.take_neutral()
         if self.paused:
             return

@@ -14,7 +14,7 @@ import numpy as np
 from facetrack.angles import quaternion
 from facetrack.sinks.avatar.head import HEAD_MODEL_MM, Array, eyeballs_mm
 from facetrack.sinks.avatar.scene import Actor, Scene
-from facetrack.sinks.network.osf_features import features
+from facetrack.sinks.network.osf_features import NAMES, features
 from facetrack.sinks.network.output import Output
 from facetrack.sinks.transport.address import parse_address
 from facetrack.sinks.transport.udp import UdpSender
@@ -41,8 +41,11 @@ POINTS = np.array(
 CERTAIN = 0.1
 """Standard deviation of a point, as a share of the face's size, at which its confidence is 0."""
 _EYES = np.array((RIGHT_EYE, LEFT_EYE))
-_ROWS, _SIGNS = np.array((1, 0, 2)), np.array(((1.0,), (1.0,), (-1.0,)))
+_NOSE = HEAD_MODEL_MM[NOSE_TIP].tolist()
 _TO_UNITS = np.array((-1.0, 1.0, 1.0)) / UNIT_MM
+_COUNTS = (68, 2 * 68, 3 * 70, len(NAMES))
+"""Numbers of confidences, points, 3-D points and features."""
+_HALF = math.sqrt(0.5)
 _HEAD = struct.Struct("<di4fBf10f")
 
 
@@ -54,6 +57,12 @@ class OsfOutput(Output):
     def __init__(self, address: str = "default") -> None:
         self._socket = UdpSender(parse_address(address, PORT, "--osf"), "--osf")
         self._eyes: dict[int, tuple[float, float]] = {}
+        self._numbers = np.zeros(sum(_COUNTS), "<f4")  # of one face, from the confidences on; pupils' stay 0
+        ends = np.cumsum(_COUNTS).tolist()
+        self._confidence = self._numbers[: len(POINTS)]
+        self._points = self._numbers[ends[0] : ends[1]].reshape(-1, 2)
+        self._solid = self._numbers[ends[1] : ends[2]].reshape(-1, 3)
+        self._features = self._numbers[ends[2] :]
 
     def send(self, scene: Scene) -> None:
         """Send every face of the frame."""
@@ -76,14 +85,13 @@ class OsfOutput(Output):
         fit = wire_pose(actor.pose, face.pose) if fitted else NO_FIT  # type: ignore[arg-type]
         width, height = scene.size
         head = _HEAD.pack(scene.unix_s, face_id, width, height, *eyes, fitted, error, *fit)
-        marks = np.empty(68 + 2 * 68, "<f4")
-        marks[:66] = _confidence(actor)
-        marks[66:68] = 0.0  # of pupils, which are not measured
-        places = marks[68:].reshape(68, 2)
-        places[:66] = face.landmarks.points[POINTS]
-        places[66:] = np.add.reduce(face.landmarks.points[_EYES], axis=1) / _EYES.shape[1]
-        solid = wire_points(HEAD_MODEL_MM if actor.points is None else actor.points.points_mm)
-        return b"".join((head, marks.tobytes(), solid.tobytes(), features(actor, eyes[0], eyes[1])))
+        self._confidence[:] = _confidence(actor)
+        points = face.landmarks.points
+        self._points[: len(POINTS)] = points.take(POINTS, axis=0)
+        self._points[len(POINTS) :] = np.add.reduce(points[_EYES], axis=1) / _EYES.shape[1]
+        self._solid[:] = wire_points(HEAD_MODEL_MM if actor.points is None else actor.points.points_mm)
+        self._features[:] = features(actor, eyes[0], eyes[1])
+        return head + self._numbers.tobytes()
 
     def close(self) -> None:
         self._socket.close()
@@ -95,20 +103,18 @@ def wire_pose(turned: Pose, placed: Pose) -> tuple[float, ...]:
     turned: the rotation to send. placed: the pose in the camera's axes, for the nose tip's place. That solver works on
     (row, column) and finds a head behind the camera, hence the odd neutral.
     """
-    rotation = turned.rotation
-    matrix = rotation[_ROWS] * _SIGNS
-    x, y, z, w = quaternion(matrix.T)
-    first = next(part for part in (x, y, z, w) if abs(part) > 1e-9)
-    sign = math.copysign(1.0, first)
+    x, y, z, w = (_HALF * part for part in quaternion(turned.rotation))
+    wire = (w + z, w - z, y - x, x + y)  # times a half turn about (1, 1, 0), and inverted
+    sign = math.copysign(1.0, next(part for part in wire if abs(part) > 1e-9))
+    right, down, away = turned.rotation.tolist()
     angles = (
-        math.atan2(matrix[2, 1], matrix[2, 2]),
-        math.asin(max(-1.0, min(1.0, -matrix[2, 0]))),
-        math.atan2(matrix[1, 0], matrix[0, 0]),
-    )
-    right, down, away = (placed.rotation @ HEAD_MODEL_MM[NOSE_TIP] + placed.translation_mm).tolist()
+        math.atan2(-away[1], -away[2]), math.asin(max(-1.0, min(1.0, away[0]))), math.atan2(right[0], down[0]),
+    )  # fmt: skip
+    nose = [sum(a * b for a, b in zip(row, _NOSE, strict=True)) for row in placed.rotation.tolist()]
+    right_mm, down_mm, away_mm = (a + b for a, b in zip(nose, placed.translation_mm.tolist(), strict=True))
     return (
-        *(sign * part for part in (x, y, z, w)), *map(math.degrees, angles),
-        -down / UNIT_MM, -right / UNIT_MM, -away / UNIT_MM,
+        *(sign * part for part in wire), *map(math.degrees, angles),
+        -down_mm / UNIT_MM, -right_mm / UNIT_MM, -away_mm / UNIT_MM,
     )  # fmt: skip
 
 

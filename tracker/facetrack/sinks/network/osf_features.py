@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 from facetrack.sinks.avatar.blendshapes import BROW_INNER_UP_MM, BROW_OUTER_UP_MM, CORNER_UP_MM, PUCKER_MM
 from facetrack.sinks.avatar.measures import Measures
 from facetrack.sinks.avatar.scene import Actor
@@ -15,13 +13,12 @@ NAMES = (
     *("mouth_open", "mouth_wide"),
 )
 """The features in the packet's order."""
-_LAYOUT = struct.Struct("<14f")
 BEND_MM = 3.0
 """Bend of a brow that is a quirk of 1: a choice of this project."""
 
 
-def features(actor: Actor, right_open: float, left_open: float) -> bytes:
-    """14 little-endian float32. right_open, left_open: of the eyes, 0..1. What cannot be known is 0."""
+def features(actor: Actor, right_open: float, left_open: float) -> list[float]:
+    """Return the 14 numbers. right_open, left_open: of the eyes, 0..1. What cannot be known is 0."""
     found = [0.0] * 14
     found[:2] = left_open - 1.0, right_open - 1.0
     found[12] = actor.face.signals.mouth.openness or 0.0
@@ -32,7 +29,7 @@ def features(actor: Actor, right_open: float, left_open: float) -> bytes:
         wide = (seen.width - rest.width) / PUCKER_MM
         found[8:12] = left_mm / CORNER_UP_MM, wide, right_mm / CORNER_UP_MM, wide
         found[13] = wide
-    return _LAYOUT.pack(*(min(max(value, -1.0), 1.0) for value in found))
+    return [min(max(value, -1.0), 1.0) for value in found]
 
 
 def _brow(seen: Measures, rest: Measures, side: str) -> tuple[float, float, float]:
