@@ -13,7 +13,7 @@ ENTRIES = dict(
     line.split("->") for line in (REPOSITORY / "tests" / "support" / "words.txt").read_text().splitlines() if line
 )
 PHRASES = {wrong: right for wrong, right in ENTRIES.items() if re.search("[ -]", wrong)}
-FOLDERS = ("tracker", "train", "tests", "docs", "weights")
+FOLDERS = ("tracker", "train", "tests", "docs", "examples", "weights")
 SUFFIXES = (".py", ".md", ".toml")
 
 

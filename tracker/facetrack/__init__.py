@@ -19,6 +19,7 @@ from facetrack.types import CameraModel, Detections, Event, Face, Frame, Landmar
 
 if TYPE_CHECKING:
     from facetrack.capture import open_source, open_video
+    from facetrack.loops.stream import stream
     from facetrack.sinks import read_jsonl
     from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 
@@ -38,6 +39,7 @@ __all__ = [
     "open_source",
     "open_video",
     "read_jsonl",
+    "stream",
 ]
 
 _LAZY = {
@@ -46,6 +48,7 @@ _LAZY = {
     "open_source": "facetrack.capture",
     "open_video": "facetrack.capture",
     "read_jsonl": "facetrack.sinks",
+    "stream": "facetrack.loops.stream",
 }
 
 

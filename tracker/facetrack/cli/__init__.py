@@ -10,6 +10,7 @@ import typer
 
 from facetrack import __version__
 from facetrack.cli import bench, calibrate, demo, devices, image, info, live, report, video
+from facetrack.cli.apps import neutral, replay
 from facetrack.cli.training import WithTraining
 from facetrack.errors import FacetrackError
 
@@ -23,6 +24,8 @@ app = typer.Typer(
 )
 app.command("live")(live.live)
 app.command("video")(video.video)
+app.command("replay")(replay.replay)
+app.command("neutral")(neutral.neutral)
 app.command("report")(report.report)
 app.command("image")(image.image)
 app.command("calibrate")(calibrate.calibrate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -9,28 +10,43 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Csv, Json, Tracking, takes_tracking
+from facetrack.cli.apps.alarms import Alarms, exit_after
+from facetrack.cli.apps.options import Apps, VirtualCamera
+from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, takes, takes_tracking
 from facetrack.cli.video import check_distinct
 from facetrack.errors import SourceError
 from facetrack.loops.live import LiveLoop, Record
+from facetrack.loops.pacing import OwnPace
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
-    from facetrack.sinks import CsvSink, JsonLinesSink
+    from facetrack.sinks.alarms import AlarmSink
+    from facetrack.sinks.network import Broadcast
+    from facetrack.sinks.sink import FrameSink
+    from facetrack.types import Image
 
 
 @takes_tracking(max_faces=4)
+@takes("apps", Apps)
+@takes("alarms", Alarms)
 def live(
     tracking: Tracking,
+    apps: Apps,
+    alarms: Alarms,
     camera: Annotated[
         str, typer.Option(help="A camera's index or device path, or a stream's URL (RTSP, HTTP MJPEG).")
     ] = "0",
-    window: Annotated[bool, typer.Option(help="Show a window: q or Esc quits, s saves an image, m mirrors.")] = True,
+    window: Annotated[
+        bool,
+        typer.Option(help="Show a window: q or Esc quits, s saves an image, m mirrors, n neutral, p pauses sending."),
+    ] = True,
     json: Json = None,
     csv: Csv = None,
+    csv_style: CsvStyle = "facetrack",
     record: Annotated[Path | None, typer.Option(help="Output file of the annotated video.")] = None,
+    virtual_camera: VirtualCamera = None,
     mirror: Annotated[
-        bool, typer.Option(help="Mirror the displayed image (points in the data are not mirrored).")
+        bool, typer.Option(help="Mirror the displayed image and what avatars get (JSON and CSV are not mirrored).")
     ] = False,
     width: Annotated[int | None, typer.Option(help="Frame width to request from the camera, px.")] = None,
     height: Annotated[int | None, typer.Option(help="Frame height to request from the camera, px.")] = None,
@@ -48,12 +64,17 @@ def live(
         check_display()
     with ExitStack() as stack:
         tracker = tracking.tracker()
-        records = _records(stack, json, csv, camera)
+        records = _records(stack, json, csv, csv_style, camera)
+        broadcast, alarm = apps.open(stack, mirror=mirror), alarms.open(stack)
         source = stack.enter_context(open_source(camera, width=width, height=height, fps=fps))
         recording = _recording(stack, record, source, camera) if record else None
+        if virtual_camera is not None:
+            recording = _with_virtual_camera(stack, virtual_camera, source, recording)
         shown = stack.enter_context(Window()) if window else None
         console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
-        loop = LiveLoop(source, tracker, records, recording, shown, mirror)
+        in_time = [sink for sink in (broadcast, alarm) if sink is not None]
+        paced = OwnPace(source) if in_time and not source.live else source
+        loop = LiveLoop(paced, tracker, [*records, *in_time], recording, shown, mirror, _keys(broadcast, alarm))
         loop.begin(camera)
         failure: SourceError | None = None
         try:
@@ -65,17 +86,30 @@ def live(
     console.print(loop.summary(), highlight=False)
     if failure is not None:
         raise failure
+    exit_after(alarm)
 
 
-def _records(stack: ExitStack, json: str | None, csv: Path | None, camera: str) -> list[JsonLinesSink | CsvSink]:
+def _keys(broadcast: Broadcast | None, alarm: AlarmSink | None) -> dict[str, Callable[[], None]]:
+    """Return what the window's keys do: n takes the neutral, p pauses everything that other programs notice."""
+
+    def pause() -> None:
+        for sink in (broadcast, alarm):
+            if sink is not None:
+                sink.pause()
+
+    return {"p": pause} if broadcast is None else {"p": pause, "n": broadcast.take_neutral}
+
+
+def _records(stack: ExitStack, json: str | None, csv: Path | None, csv_style: str, camera: str) -> list[FrameSink]:
     """Open the records that were asked for; the stack finishes them."""
-    from facetrack.sinks import CsvSink, JsonLinesSink
+    from facetrack.sinks import JsonLinesSink
+    from facetrack.sinks.tables import csv_sink
 
-    found: list[JsonLinesSink | CsvSink] = []
+    found: list[FrameSink] = []
     if json is not None:
         found.append(stack.enter_context(JsonLinesSink(json, source=camera)))
     if csv is not None:
-        found.append(stack.enter_context(CsvSink(csv, source=camera)))
+        found.append(stack.enter_context(csv_sink(csv_style)(csv, source=camera)))
     return found
 
 
@@ -87,3 +121,18 @@ def _recording(stack: ExitStack, path: Path, source: Source, camera: str) -> Rec
     sink = stack.enter_context(VideoSink(path, source.size, fps=source.fps, source=Path(camera)))
     behind = stack.enter_context(BackgroundWriter())
     return lambda picture, time_s: behind.submit(partial(sink.write, picture, time_s))
+
+
+def _with_virtual_camera(stack: ExitStack, device: str, source: Source, recording: Record | None) -> Record:
+    """Return a writer of annotated frames to a virtual camera, and to the recording if there is one."""
+    from facetrack.sinks.virtual_camera import VirtualCameraSink
+
+    sink = VirtualCameraSink(source.size, source.fps, None if device == "default" else device)
+    stack.enter_context(sink)
+
+    def write(picture: Image, time_s: float) -> None:
+        sink.write(picture, time_s)
+        if recording is not None:
+            recording(picture, time_s)
+
+    return write

@@ -35,6 +35,7 @@ Json = Annotated[
     str | None, typer.Option("--json", help="Output file of one JSON object per frame; - is standard output.")
 ]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Output file of one row per face and frame.")]
+CsvStyle = Annotated[str, typer.Option("--csv-style", help="Columns of --csv: facetrack or openface.")]
 
 ProfileFile = Annotated[
     Path | None,
@@ -97,27 +98,38 @@ def takes_tracking(*names: str, **defaults: Any) -> Callable[[Callable[..., None
 
     names: the options that the command takes, all of them if none is given. defaults: those that differ here.
     """
+    return takes("tracking", Tracking, *names, **defaults)
+
+
+def takes(
+    parameter: str, group: type, *names: str, **defaults: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Replace a parameter of a command by the options of a dataclass, each a parameter of its own.
+
+    parameter: its name. group: the dataclass, whose fields are annotated options with defaults. names: the options that
+    the command takes, all of them if none is given. defaults: those that differ here.
+    """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(Tracking, include_extras=True)
-        usual = {item.name: item.default for item in fields(Tracking)} | defaults
+        hints = get_type_hints(group, include_extras=True)
+        usual = {item.name: item.default for item in fields(group)} | defaults
         taken = [name for name in usual if not names or name in names]
         spliced = [
             Parameter(name, Parameter.KEYWORD_ONLY, default=usual[name], annotation=hints[name]) for name in taken
         ]
         own = [
-            parameter.replace(kind=Parameter.KEYWORD_ONLY)
-            for name, parameter in signature(command, eval_str=True).parameters.items()
-            if name != "tracking"
+            found.replace(kind=Parameter.KEYWORD_ONLY)
+            for name, found in signature(command, eval_str=True).parameters.items()
+            if name != parameter
         ]
 
         @wraps(command)
         def run(**values: Any) -> None:
-            tracking = Tracking(**(defaults | {name: values.pop(name) for name in taken}))
-            command(tracking=tracking, **values)
+            options = group(**(defaults | {name: values.pop(name) for name in taken}))
+            command(**{parameter: options}, **values)
 
         run.__signature__ = Signature([*own, *spliced])  # type: ignore[attr-defined]
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *spliced)}
+        run.__annotations__ = {found.name: found.annotation for found in (*own, *spliced)}
         return run
 
     return decorate

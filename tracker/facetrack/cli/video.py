@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Csv, Json, Tracking, takes_tracking
+from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, takes_tracking
 from facetrack.errors import OutputError
 from facetrack.loops.recorded import follow
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from facetrack.capture import ImageFiles, VideoFile
-    from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
+    from facetrack.sinks import VideoSink
+    from facetrack.sinks.sink import FrameSink
 
 
 @takes_tracking()
@@ -26,6 +27,7 @@ def video(
     out: Annotated[Path | None, typer.Option(help="Annotated video: .mp4, .mov or .mkv.")] = None,
     json: Json = None,
     csv: Csv = None,
+    csv_style: CsvStyle = "facetrack",
 ) -> None:
     """Track the faces of a video; writes an annotated video, JSON lines, CSV, or any of them.
 
@@ -41,7 +43,7 @@ def video(
     console = Console(stderr=True)
     with ExitStack() as stack:
         frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
-        pictures, records = open_sinks(stack, frames, source, out, json, csv)
+        pictures, records = open_sinks(stack, frames, source, out, json, csv, csv_style)
         tracker = tracking.tracker()
         with progress_bar(console) as progress:
             followed = follow(frames, tracker, pictures, records, progress)
@@ -61,13 +63,15 @@ def check_distinct(*paths: Path | str | None) -> None:
 
 
 def open_sinks(
-    stack: ExitStack, frames: VideoFile | ImageFiles, source: Path, out: Path | None, json: str | None, csv: Path | None
-) -> tuple[VideoSink | None, list[JsonLinesSink | CsvSink]]:
+    stack: ExitStack, frames: VideoFile | ImageFiles, source: Path, out: Path | None, json: str | None,
+    csv: Path | None, csv_style: str = "facetrack",
+) -> tuple[VideoSink | None, list[FrameSink]]:  # fmt: skip
     """Open the requested outputs: the annotated video, if any, and the records.
 
     The stack completes the files, or discards them after an error.
     """
-    from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
+    from facetrack.sinks import JsonLinesSink, VideoSink
+    from facetrack.sinks.tables import csv_sink
 
     pictures = None
     if out is not None:
@@ -76,11 +80,11 @@ def open_sinks(
             start_s=frames.start_s, pixel_aspect=frames.pixel_aspect,
         )  # fmt: skip
         stack.enter_context(pictures)
-    records: list[JsonLinesSink | CsvSink] = []
+    records: list[FrameSink] = []
     if json is not None:
         records.append(stack.enter_context(JsonLinesSink(json, source=source)))
     if csv is not None:
-        records.append(stack.enter_context(CsvSink(csv, source=source)))
+        records.append(stack.enter_context(csv_sink(csv_style)(csv, source=source)))
     return pictures, records
 
 

@@ -6,7 +6,7 @@ import sys
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,7 +19,7 @@ from facetrack.loops.run_header import run_header
 if TYPE_CHECKING:
     from facetrack.capture import Source
     from facetrack.loops.window import Window
-    from facetrack.sinks import CsvSink, JsonLinesSink
+    from facetrack.sinks.sink import FrameSink
     from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Face, Frame, Image
 
@@ -37,15 +37,18 @@ class LiveLoop:
         self,
         source: Source,
         tracker: FaceTracker,
-        records: list[JsonLinesSink | CsvSink],
+        records: Sequence[FrameSink],
         recording: Record | None,
         window: Window | None,
         mirror: bool,
+        keys: Mapping[str, Callable[[], None]] | None = None,
     ) -> None:
+        """keys: what is called when a key is pressed in the window, besides q, Esc, s and m."""
         from facetrack.drawing.signals import SignalOverlay
 
         self.source, self.tracker, self.records = source, tracker, records
         self.recording, self.window, self.mirror = recording, window, mirror
+        self.keys = keys or {}
         self.pacer, self.overlay = SearchPacer(), SignalOverlay()
         self.done_s: deque[float] = deque(maxlen=self.RATE_WINDOW)
         self.latency_ms = array("f")  # of every frame; 10 MB a day at 30 fps
@@ -61,7 +64,10 @@ class LiveLoop:
         """Follow every frame until there is none, the window is closed, or nobody reads the records."""
         first_s: float | None = None
         for frame in self.source:
-            first_s = frame.time_s if first_s is None else first_s
+            if first_s is None:
+                first_s = frame.time_s
+                for sink in self.records:
+                    sink.start(first_s if self.source.live else time.perf_counter())
             since_start = replace(frame, time_s=frame.time_s - first_s)
             faces = self.tracker.update(since_start, search=False)
             self.last = since_start
@@ -76,7 +82,7 @@ class LiveLoop:
                     return
             if any(sink.closed for sink in self.records):
                 return
-            self._search(since_start)
+            self.pacer.search(self.tracker, since_start)
 
     def finish(self) -> None:
         """Write the ends of what still lasts: one more record of the last frame, without faces, where there are any."""
@@ -84,13 +90,6 @@ class LiveLoop:
         if events and self.last is not None:
             for sink in self.records:
                 sink.write(self.last, (), events)
-
-    def _search(self, frame: Frame) -> None:
-        """Run the detector for new faces after the frame's result is output, so that it adds no latency."""
-        if self.tracker.search_is_due(frame.time_s, self.pacer.interval_s):
-            started_s = time.perf_counter()
-            self.tracker.search(frame)
-            self.pacer.add_duration(time.perf_counter() - started_s)
 
     def _count(self, captured_s: float) -> None:
         now = time.perf_counter()
@@ -119,6 +118,8 @@ class LiveLoop:
             self.mirror = not self.mirror
         elif key == "s":
             self._save(picture)
+        elif key in self.keys:
+            self.keys[key]()
         return key not in ("q", "esc") and not self.window.closed
 
     def _save(self, picture: Image) -> None:

@@ -1,6 +1,15 @@
-"""Detection interval of a live loop, adapted to the detector's cost."""
+"""Detection interval of a live loop, adapted to the detector's cost; recorded frames at the pace of their times."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from facetrack.capture import Source
+    from facetrack.tracking.tracker import FaceTracker
+    from facetrack.types import Frame
 
 
 class SearchPacer:
@@ -29,9 +38,49 @@ class SearchPacer:
             else self.WEIGHT_OF_NEWEST * cost_s + (1 - self.WEIGHT_OF_NEWEST) * self._cost_s
         )
 
+    def search(self, tracker: FaceTracker, frame: Frame) -> None:
+        """Run a tracker's detector for new faces if it is due, after the frame's result is out: it adds no latency."""
+        if tracker.search_is_due(frame.time_s, self.interval_s):
+            started_s = time.perf_counter()
+            tracker.search(frame)
+            self.add_duration(time.perf_counter() - started_s)
+
     @property
     def interval_s(self) -> float:
         """Interval between two searches."""
         if self._cost_s is None:
             return self.MIN_INTERVAL_S
         return min(max(self._cost_s / self.SHARE, self.MIN_INTERVAL_S), self.MAX_INTERVAL_S)
+
+
+class Timed(Protocol):
+    """Anything with a time in seconds."""
+
+    @property
+    def time_s(self) -> float: ...
+
+
+AnyTimed = TypeVar("AnyTimed", bound=Timed)
+
+
+def at_own_pace(items: Iterable[AnyTimed]) -> Iterator[AnyTimed]:
+    """Yield the items when their times come, the first at once; one that is late is yielded at once, too."""
+    start_s: float | None = None
+    for item in items:
+        if start_s is None:
+            start_s = time.perf_counter() - item.time_s
+        time.sleep(max(start_s + item.time_s - time.perf_counter(), 0.0))
+        yield item
+
+
+class OwnPace:
+    """A recorded source whose frames come at the pace of their times, as from a camera."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[Frame]:
+        return at_own_pace(self._source)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)

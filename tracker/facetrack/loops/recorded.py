@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from facetrack.capture import ImageFiles, VideoFile
-    from facetrack.report import ReportSink
-    from facetrack.sinks import CsvSink, JsonLinesSink, VideoSink
+    from facetrack.sinks import VideoSink
+    from facetrack.sinks.sink import FrameSink
     from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Event, Face, Frame
 
@@ -45,7 +45,7 @@ def follow(
     frames: VideoFile | ImageFiles,
     tracker: FaceTracker,
     pictures: VideoSink | None,
-    records: Sequence[JsonLinesSink | CsvSink | ReportSink],
+    records: Sequence[FrameSink],
     progress: Progress,
 ) -> RunTotals:
     """Run each frame through the tracker and write the results to every output.

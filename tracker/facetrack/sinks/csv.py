@@ -45,12 +45,15 @@ class CsvSink(Sink):
 
     An event of a face that is gone from the frame has a row of its own: its id, and no measurements.
     target: a file, or "-" for standard output. source: a file that must not be overwritten. Raises OutputError.
+    columns: the header.
     """
+
+    columns: tuple[str, ...] = COLUMNS
 
     def __init__(self, target: str | Path, *, source: str | Path | None = None) -> None:
         self._lines = Lines(target, source)
         self._row = io.StringIO()
-        self._writer = csv.DictWriter(self._row, COLUMNS, restval="", lineterminator="\n")
+        self._writer = csv.DictWriter(self._row, self.columns, restval="", lineterminator="\n")
         self._writer.writeheader()
         self._flush_row()
 

@@ -18,7 +18,7 @@ def record(frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) ->
     if frame.name is not None:
         line["image"] = frame.name
     line["faces"] = [_face(face) for face in faces]
-    line["events"] = [_event(event) for event in events]
+    line["events"] = [event_record(event) for event in events]
     return line
 
 
@@ -47,7 +47,8 @@ def _pose(pose: Pose) -> dict[str, Any]:
     }
 
 
-def _event(event: Event) -> dict[str, Any]:
+def event_record(event: Event) -> dict[str, Any]:
+    """Return the JSON object of one event."""
     return {
         "kind": event.kind,
         "id": int(event.track_id),

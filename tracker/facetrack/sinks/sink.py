@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from facetrack.sinks.header import Header
+from facetrack.types import Event, Face, Frame
+
+
+class FrameSink(Protocol):
+    """A sink that takes every frame with its faces. closed: nobody takes any more; stop, or go on for the others."""
+
+    @property
+    def closed(self) -> bool: ...
+    def begin(self, header: Header) -> None: ...
+    def start(self, clock_s: float) -> None: ...
+    def write(self, frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> None: ...
 
 
 class Sink(ABC):
@@ -14,6 +26,9 @@ class Sink(ABC):
 
     def begin(self, header: Header) -> None:  # noqa: B027  (most sinks have no use for it)
         """Take the description of the run, before the first frame."""
+
+    def start(self, clock_s: float) -> None:  # noqa: B027
+        """Take the time.perf_counter() of the frames' time 0, with the first frame."""
 
     @abstractmethod
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""Results on their way to other programs: the options of `live` and `replay`, and the commands for them."""

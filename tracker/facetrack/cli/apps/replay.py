@@ -1,0 +1,93 @@
+"""`facetrack replay`: what a run found, once more: into files, or at its own times into other programs."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facetrack.cli.apps.alarms import Alarms, exit_after
+from facetrack.cli.apps.options import Apps
+from facetrack.cli.options import Csv, CsvStyle, Json, takes
+from facetrack.cli.video import check_distinct
+from facetrack.errors import OutputError
+
+if TYPE_CHECKING:
+    from facetrack.capture import ImageFiles, VideoFile
+    from facetrack.sinks import JsonLines, VideoSink
+    from facetrack.sinks.sink import FrameSink
+
+
+@takes("apps", Apps)
+@takes("alarms", Alarms)
+def replay(
+    apps: Apps,
+    alarms: Alarms,
+    points: Annotated[Path, typer.Argument(help="A file of JSON lines by `facetrack video` or `live`.")],
+    video: Annotated[Path | None, typer.Option(help="The video they were found in, to draw on.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Annotated video; on black without --video.")] = None,
+    json: Json = None,
+    csv: Csv = None,
+    csv_style: CsvStyle = "facetrack",
+    mirror: Annotated[bool, typer.Option(help="Mirror what avatars get, and --out.")] = False,
+) -> None:
+    """Send what a run found to other programs, at its own times, or write it to other files, as fast as it goes."""
+    from rich.console import Console
+
+    from facetrack.capture import open_video
+    from facetrack.loops.replay import replay as feed
+    from facetrack.sinks import read_jsonl
+
+    if not apps.asked_for and alarms.alarm is None and out is None and json is None and csv is None:
+        raise OutputError("nothing to do: give a protocol such as --osf default, --out, --json or --csv")
+    check_distinct(points, out, json, csv)
+    console = Console(stderr=True)
+    lines = read_jsonl(points)
+    with ExitStack() as stack:
+        frames: VideoFile | ImageFiles | None = None
+        if video is not None:
+            frames = stack.enter_context(open_video(video))  # type: ignore[assignment]
+        sinks = _files(stack, points, json, csv, csv_style)
+        broadcast, alarm = apps.open(stack, mirror=mirror), alarms.open(stack)
+        in_time: list[FrameSink] = [sink for sink in (broadcast, alarm) if sink is not None]
+        pictures = _pictures(stack, out, video, frames, lines) if out is not None else None
+        if in_time:
+            console.print(f"replaying {points}; Ctrl-C stops", highlight=False)
+        count = 0
+        with suppress(KeyboardInterrupt):  # as of a live run, Ctrl-C is the regular end
+            count = feed(
+                lines, [*sinks, *in_time], frames=frames, recording=None if pictures is None else pictures.write,
+                paced=bool(in_time), mirror=mirror,
+            )  # fmt: skip
+    console.print(f"{count} frames replayed", highlight=False)
+    exit_after(alarm)
+
+
+def _files(stack: ExitStack, points: Path, json: str | None, csv: Path | None, csv_style: str) -> list[FrameSink]:
+    from facetrack.sinks import JsonLinesSink
+    from facetrack.sinks.tables import csv_sink
+
+    found: list[FrameSink] = []
+    if json is not None:
+        found.append(stack.enter_context(JsonLinesSink(json, source=points)))
+    if csv is not None:
+        found.append(stack.enter_context(csv_sink(csv_style)(csv, source=points)))
+    return found
+
+
+def _pictures(
+    stack: ExitStack, out: Path, video: Path | None, frames: VideoFile | ImageFiles | None, lines: JsonLines
+) -> VideoSink:
+    from facetrack.loops.replay import ASSUMED_SIZE
+    from facetrack.sinks import VideoSink
+
+    if frames is None:
+        size = lines.header.width or ASSUMED_SIZE[0], lines.header.height or ASSUMED_SIZE[1]
+        return stack.enter_context(VideoSink(out, size, fps=lines.header.fps, source=lines.path))
+    sink = VideoSink(
+        out, frames.size, fps=frames.fps, time_base=frames.time_base, source=video, sound=frames.has_audio,
+        start_s=frames.start_s, pixel_aspect=frames.pixel_aspect,
+    )  # fmt: skip
+    return stack.enter_context(sink)
