@@ -7,12 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from facetrack.geometry import CropBox, box_iou, crop_from_box, points_box
+from facetrack.head_model import RIGID_MODEL_MM
 from facetrack.landmarker import Reading
+from facetrack.topology import RIGID
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Detections, Face, Floats, Frame, Image, Landmarks
 
 SHAPE = np.random.default_rng(0).uniform(-0.5, 0.5, (68, 2))
 SHAPE[36:42], SHAPE[42:48] = [-0.25, -0.2], [0.25, -0.2]
+SHAPE[list(RIGID)] = RIGID_MODEL_MM[:, :2] / 160 - [0, 0.2]  # an upright head's, so that the crop is upright
 SHAPE /= np.ptp(SHAPE, axis=0)
 SHAPE -= (SHAPE.max(axis=0) + SHAPE.min(axis=0)) / 2
 BLACK = np.zeros((480, 640, 3), np.uint8)
