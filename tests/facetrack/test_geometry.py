@@ -18,11 +18,11 @@ from facetrack.geometry import (
     face_roll,
     frame_matrices,
     points_box,
-    rotation_roll,
     touching,
     transform,
 )
 from facetrack.head_model import KEYPOINT_MODEL_MM, RIGID_MODEL_MM
+from facetrack.types import HeadRotation
 
 
 def test_upright_crop_by_hand():
@@ -136,7 +136,7 @@ def test_roll_is_the_vertical_axis_from_profile_to_profile(yaw_deg, pitch_deg, r
     points = np.zeros((68, 2))
     points[list(topology.RIGID)] = rigid
     assert np.degrees(face_roll(points)) == pytest.approx(axis_deg(rotation), abs=0.01)
-    assert np.degrees(rotation_roll(rotation)) == pytest.approx(axis_deg(rotation), abs=1e-6)
+    assert np.degrees(HeadRotation(rotation, np.eye(3)).roll_rad) == pytest.approx(axis_deg(rotation), abs=1e-6)
     keypoints, _ = turned_head(yaw_deg, pitch_deg, roll_deg, KEYPOINT_MODEL_MM)
     crop = crop_from_detection(points_box(keypoints), keypoints, 1.3)
     assert np.degrees(crop.roll_rad) == pytest.approx(axis_deg(rotation), abs=0.01)

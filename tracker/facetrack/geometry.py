@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.head_model import KEYPOINTS_FIT, POINTS_FIT, axis_roll, roll_from_slopes
+from facetrack.head_model import KEYPOINTS_FIT, POINTS_FIT, roll_from_slopes
 from facetrack.types import Floats, Image
 
 FOREHEAD = 0.24
@@ -177,11 +177,6 @@ def face_roll(points: NDArray[np.floating]) -> float:
     the eyes is off by 10 to 40 degrees (docs/experiments.md).
     """
     return roll_from_slopes((POINTS_FIT @ points).tolist())
-
-
-def rotation_roll(rotation: NDArray[np.floating]) -> float:
-    """Return the clockwise roll of the head's vertical axis in the image, in radians, from its (3, 3) rotation."""
-    return axis_roll(float(rotation[0, 1]), float(rotation[1, 1]))
 
 
 def crop_from_points(points: NDArray[np.floating], margin: float, roll_rad: float | None = None) -> CropBox:

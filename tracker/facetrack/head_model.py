@@ -63,15 +63,6 @@ def orthogonal_rows(slopes: Sequence[Sequence[float]]) -> tuple[list[float], lis
     return x, y, (length_a + length_b) / 2.0
 
 
-def axis_roll(across: float, down: float) -> float:
-    """Clockwise roll in radians of the head's vertical axis in the image, from the rotation's elements (0, 1), (1, 1).
-
-    A profile's eyes lie one behind the other and have no direction in the image; this axis has one up to a pitch of 90
-    degrees.
-    """
-    return math.atan2(-across, down)
-
-
 POINTS_FIT: Array = np.zeros((3, N_POINTS))
 POINTS_FIT[:, list(RIGID)] = linear_fit(RIGID_MODEL_MM)[:3]
 """(3, 68): the slopes from all 68 points."""
@@ -80,6 +71,10 @@ KEYPOINTS_FIT: Array = linear_fit(KEYPOINT_MODEL_MM)[:3]
 
 
 def roll_from_slopes(slopes: Sequence[Sequence[float]]) -> float:
-    """Return the head's clockwise roll in the image in radians, from slopes (3, 2); 0 if they do not define one."""
+    """Return the clockwise roll of the head's vertical axis in the image, radians, from slopes (3, 2); 0 without one.
+
+    A profile's eyes lie one behind the other and have no direction in the image; this axis has one up to a pitch of 90
+    degrees.
+    """
     rows = orthogonal_rows(slopes)
-    return 0.0 if rows is None else axis_roll(rows[0][1], rows[1][1])
+    return 0.0 if rows is None else math.atan2(-rows[0][1], rows[1][1])

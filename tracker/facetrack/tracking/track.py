@@ -11,7 +11,7 @@ import numpy as np
 
 from facetrack.angles import between
 from facetrack.appearance import EmbeddingGallery
-from facetrack.geometry import CropBox, box_iou, crops_from_points, points_box, rotation_roll
+from facetrack.geometry import CropBox, box_iou, crops_from_points, points_box
 from facetrack.landmarker import Reading
 from facetrack.signals import FaceSignals
 from facetrack.smoothing.landmarks import SMOOTHING, FaceSmoother, smooth_together
@@ -278,7 +278,7 @@ def update_tracks(tracks: Sequence[Track], readings: Sequence[Reading], time_s: 
     points = np.stack([reading.landmarks.points for reading in readings])
     sigma = np.stack([reading.landmarks.sigma for reading in readings])
     smoothed = smooth_together([track.smoother for track in tracks], points, sigma, time_s)
-    rolls = [None if reading.head is None else rotation_roll(reading.head.rotation) for reading in readings]
+    rolls = [None if reading.head is None else reading.head.roll_rad for reading in readings]
     boxes, crops = points_box(points), crops_from_points(points, tracks[0].margin, rolls)
     for i, track in enumerate(tracks):
         track._apply(readings[i], smoothed[i], boxes[i], crops[i], time_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,6 +39,11 @@ class HeadRotation:
 
     rotation: NDArray[np.float64]
     precision: NDArray[np.float64]
+
+    @property
+    def roll_rad(self) -> float:
+        """Clockwise roll of the head's vertical axis in the image; see `geometry.face_roll`."""
+        return math.atan2(-float(self.rotation[0, 1]), float(self.rotation[1, 1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
