@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from facetrack import topology
 from facetrack.geometry import (
@@ -12,6 +13,7 @@ from facetrack.geometry import (
     crop_from_detection,
     crop_from_points,
     crop_matrix,
+    crops_from_points,
     cut,
     face_roll,
     frame_matrices,
@@ -19,6 +21,8 @@ from facetrack.geometry import (
     touching,
     transform,
 )
+from facetrack.head_model import KEYPOINT_MODEL_MM, RIGID_MODEL_MM
+from facetrack.types import HeadRotation
 
 
 def test_upright_crop_by_hand():
@@ -86,10 +90,9 @@ def test_iou_by_hand():
 
 
 def face(roll_deg=0.0, centre=(200.0, 150.0)):
-    """Return 68 random points with eyes, rotated clockwise by roll_deg."""
+    """Return 68 random points, the rigid ones those of a head that faces the camera, rotated clockwise by roll_deg."""
     points = np.random.default_rng(3).uniform(-40, 40, (68, 2))
-    points[list(topology.RIGHT_EYE)] = [-20, -15]
-    points[list(topology.LEFT_EYE)] = [20, -15]
+    points[list(topology.RIGID)] = RIGID_MODEL_MM[:, :2] * 0.5 - [0, 15]
     angle = np.deg2rad(roll_deg)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return points @ rotation.T + centre
@@ -114,14 +117,56 @@ def test_upright_points_and_their_box_give_one_crop():
     )
 
 
-def test_a_detected_face_is_cropped_along_its_eyes():
+def turned_head(yaw_deg, pitch_deg, roll_deg, model=RIGID_MODEL_MM):
+    """Project a model's points from far away: (K, 2) px, turned by the angles of types.Pose."""
+    rotation = Rotation.from_euler("YXZ", [-yaw_deg, -pitch_deg, roll_deg], degrees=True).as_matrix()
+    return (model @ rotation.T)[:, :2] + [200, 150], rotation
+
+
+def axis_deg(rotation):
+    """Direction in the image of the head's downward axis, as a clockwise roll: straight down is 0."""
+    x, y, _ = rotation @ [0, 1, 0]
+    return np.degrees(np.arctan2(-x, y))
+
+
+@pytest.mark.parametrize("yaw_deg", range(-90, 91, 15))
+@pytest.mark.parametrize(("pitch_deg", "roll_deg"), [(0, 0), (20, 0), (-25, 10), (0, 35), (15, -60)])
+def test_roll_is_the_vertical_axis_from_profile_to_profile(yaw_deg, pitch_deg, roll_deg):
+    rigid, rotation = turned_head(yaw_deg, pitch_deg, roll_deg)
+    points = np.zeros((68, 2))
+    points[list(topology.RIGID)] = rigid
+    assert np.degrees(face_roll(points)) == pytest.approx(axis_deg(rotation), abs=0.01)
+    assert np.degrees(HeadRotation(rotation, np.eye(3)).roll_rad) == pytest.approx(axis_deg(rotation), abs=1e-6)
+    keypoints, _ = turned_head(yaw_deg, pitch_deg, roll_deg, KEYPOINT_MODEL_MM)
+    crop = crop_from_detection(points_box(keypoints), keypoints, 1.3)
+    assert np.degrees(crop.roll_rad) == pytest.approx(axis_deg(rotation), abs=0.01)
+
+
+def test_roll_does_not_jump_while_a_noisy_head_turns():
+    """From profile to profile in steps of half a degree, points off by 2 % of the head: along the eyes it spins."""
+    rng, rolls, eyes = np.random.default_rng(0), [], []
+    for yaw_deg in np.arange(-90, 90.1, 0.5):
+        points = np.zeros((68, 2))
+        points[list(topology.RIGID)] = turned_head(yaw_deg, 10, 5)[0] + rng.normal(0, 2, (13, 2))
+        rolls.append(np.degrees(face_roll(points)))
+        across = points[[topology.LEFT_EYE_OUTER, topology.LEFT_EYE_INNER]].mean(axis=0)
+        across -= points[[topology.RIGHT_EYE_OUTER, topology.RIGHT_EYE_INNER]].mean(axis=0)
+        eyes.append(np.degrees(np.arctan2(across[1], across[0])))
+    assert np.abs(np.diff(rolls)).max() < 10
+    assert np.abs(np.diff(eyes)).max() > 45
+
+
+def test_points_that_define_no_head_are_cropped_upright():
+    assert face_roll(np.full((68, 2), 7.0)) == 0.0
+    assert face_roll(np.full((68, 2), np.nan)) == 0.0
     box = points_box(face())
     assert crop_from_detection(box, None, 1.3) == crop_from_box(box, 1.3)
-    keypoints = np.array([[100, 100], [130, 130], [115, 120], [100, 140], [110, 150]])  # eyes fall by 45 degrees
-    crop = crop_from_detection(box, keypoints, 1.3)
-    assert crop.roll_rad == pytest.approx(np.pi / 4)
-    upright = crop_from_box(box, 1.3)
-    assert (crop.x, crop.y, crop.size_px) == (upright.x, upright.y, upright.size_px)
+
+
+def test_a_known_roll_replaces_the_one_of_the_points():
+    first, second = crops_from_points(np.stack([face(), face(30)]), 1.3, [0.5, None])
+    assert first.roll_rad == 0.5
+    assert np.degrees(second.roll_rad) == pytest.approx(30, abs=1e-4)
 
 
 def test_flip_permutation_is_an_involution_and_swaps_sides():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
 from facetrack.errors import ModelFileError
@@ -60,6 +61,26 @@ def test_visibility_is_a_probability_and_none_from_a_network_without_it():
     visible = Landmarker(WithOutputs(engine, visibility=logits))(image, [crop])[0].landmarks.visibility
     assert visible.dtype == np.float32
     np.testing.assert_allclose(visible, expit(logits[0]), rtol=1e-5)
+
+
+def test_the_heads_rotation_is_the_pictures_and_its_precision_turns_with_the_crop():
+    """SciPy's rotations; the precision against errors drawn with the network's sigma."""
+    rng, engine = np.random.default_rng(0), PlantedEngine(np.zeros((68, 2), np.float32))
+    image, crop, sigma = np.zeros((100, 100, 3), np.uint8), CropBox(50, 50, 20, 0.7), np.float32([6, 4, 2])
+    assert Landmarker(engine)(image, [crop])[0].head is None
+
+    def in_crop(yaw, pitch, roll):
+        return Rotation.from_euler("YXZ", [-yaw, -pitch, roll], degrees=True)
+
+    exact, turn = in_crop(40, 15, -20), Rotation.from_rotvec([0, 0, 0.7])  # clockwise: x right, y down
+    outputs = {"rotation": exact.as_matrix()[None].astype(np.float32), "rotation_sigma": sigma[None]}
+    head = Landmarker(WithOutputs(engine, **outputs))(image, [crop])[0].head
+    np.testing.assert_allclose(head.rotation, (turn * exact).as_matrix(), atol=1e-6)
+    drawn = [in_crop(*(np.array([40, 15, -20]) + rng.normal(0, 0.1 * sigma))) for _ in range(4000)]
+    errors = np.array([(turn * one * (turn * exact).inv()).as_rotvec() for one in drawn])
+    covariance = np.cov(errors.T) * 100  # drawn with a tenth of sigma, where rotations add
+    scale = np.abs(covariance).max()
+    np.testing.assert_allclose(np.linalg.inv(head.precision), covariance, atol=0.1 * scale)
 
 
 def test_one_batch_for_all_and_none_for_nothing():

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from facetrack.geometry import CropBox, box_iou, crop_from_box, points_box
+from facetrack.head_model import RIGID_MODEL_MM
 from facetrack.landmarker import Reading
 from facetrack.modelfile import ModelSpec
-from facetrack.topology import SCHEME
+from facetrack.topology import RIGID, SCHEME
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Detections, Face, Floats, Frame, Image, Landmarks
 
 SHAPE = np.random.default_rng(0).uniform(-0.5, 0.5, (68, 2))
 SHAPE[36:42], SHAPE[42:48] = [-0.25, -0.2], [0.25, -0.2]
+SHAPE[list(RIGID)] = RIGID_MODEL_MM[:, :2] / 160 - [0, 0.2]  # an upright head's, so that the crop is upright
 SHAPE /= np.ptp(SHAPE, axis=0)
 SHAPE -= (SHAPE.max(axis=0) + SHAPE.min(axis=0)) / 2
 GATES = {"presence": 1.0, "log_sigma": -20.0, "bias": -68.97, "enter": 0.0, "keep": -8.1, "clear": 5.75}

@@ -35,6 +35,37 @@ def rotation_from_deg(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Arra
     return np.asarray(yaw @ pitch @ roll)
 
 
+def angle_rates(rotation: Array) -> Array:
+    """(3, 3) rotation -> (3, 3), rows: by how much yaw, pitch and roll grow per rotation about each camera axis.
+
+    After a small rotation with the vector v, on the left of `rotation`, the angles have changed by
+    `angle_rates(rotation) @ v`, in v's unit. Singular only for a head facing straight up or down.
+    """
+    x, y, z = rotation[:, 2].tolist()  # the facing direction, about which roll turns; yaw turns about (0, -1, 0)
+    square = max(x * x + z * z, 1e-12)
+    level = math.sqrt(square)
+    return np.array(
+        ((x * y / square, -1.0, y * z / square), (-z / level, 0.0, x / level), (x / square, 0.0, z / square))
+    )
+
+
+def between(first: Array, second: Array, share: float) -> Array:
+    """Return the rotation `share` of the way from the first to the second, 1 for the second.
+
+    By the normalised mean of their quaternions, which differs from the shortest way's (Shoemake's slerp, SIGGRAPH 1985)
+    by its speed alone.
+    """
+    if share >= 1.0:
+        return second
+    start, end = quaternion(first), quaternion(second)
+    if sum(a * b for a, b in zip(start, end, strict=True)) < 0.0:
+        share, keep = -share, 1.0 - share  # -end is the same rotation
+    else:
+        keep = 1.0 - share
+    x, y, z, w = (keep * a + share * b for a, b in zip(start, end, strict=True))
+    return rotation_from_quaternion(x, y, z, w)
+
+
 def quaternion(rotation: Array) -> tuple[float, float, float, float]:
     """(3, 3) rotation -> unit quaternion (x, y, z, w) with w >= 0.
 

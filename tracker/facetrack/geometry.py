@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack import topology
+from facetrack.head_model import KEYPOINTS_FIT, POINTS_FIT, roll_from_slopes
 from facetrack.types import Floats, Image
 
 FOREHEAD = 0.24
@@ -161,41 +161,40 @@ def crop_from_box(box: NDArray[np.floating], margin: float, roll_rad: float = 0.
 
 
 def crop_from_detection(box: NDArray[np.floating], keypoints: NDArray[np.floating] | None, margin: float) -> CropBox:
-    """Return the crop for a detected face: its box, rotated to the line of the eyes if there are keypoints.
+    """Return the crop for a detected face: its box, rotated to the head's vertical axis if there are keypoints.
 
-    keypoints: (5, 2), the eyes first; None for an upright crop. An upright crop of a head with 45 degrees of roll costs
-        a third of the accuracy.
+    keypoints: (5, 2), in the order of topology.FIVE_POINTS; None for an upright crop. An upright crop of a head with 45
+        degrees of roll costs a third of the accuracy.
     """
-    if keypoints is None:
-        return crop_from_box(box, margin)
-    between_eyes = keypoints[1] - keypoints[0]
-    return crop_from_box(box, margin, float(np.arctan2(between_eyes[1], between_eyes[0])))
-
-
-_EYE_TO_EYE = np.zeros(topology.N_POINTS)
-_EYE_TO_EYE[list(topology.LEFT_EYE)], _EYE_TO_EYE[list(topology.RIGHT_EYE)] = 1 / 6, -1 / 6
+    roll_rad = 0.0 if keypoints is None else roll_from_slopes((KEYPOINTS_FIT @ keypoints).tolist())
+    return crop_from_box(box, margin, roll_rad)
 
 
 def face_roll(points: NDArray[np.floating]) -> float:
-    """Return the clockwise roll of the line between the eyes, in radians, from the 68 points.
+    """Return the clockwise roll of the head's vertical axis in the image, in radians, from (68, 2) points.
 
-    It uses the mean of each eye's six points: the corners alone are noisier.
+    The axis of the weak-perspective attitude (`head_model`): continuous from profile to profile, where the line between
+    the eyes is off by 10 to 40 degrees (docs/experiments.md).
     """
-    x, y = (_EYE_TO_EYE @ points).tolist()
-    return math.atan2(y, x)
+    return roll_from_slopes((POINTS_FIT @ points).tolist())
 
 
-def crop_from_points(points: NDArray[np.floating], margin: float) -> CropBox:
-    """Return the roll-aligned crop around (68, 2) points: their bounding box along the face's own axes.
+def crop_from_points(points: NDArray[np.floating], margin: float, roll_rad: float | None = None) -> CropBox:
+    """Return the roll-aligned crop around (68, 2) points: their bounding box along the head's own axes.
 
+    roll_rad: as far as it is known; `face_roll` of the points by default.
     For an upright face it equals `crop_from_box(points_box(points), margin)`, as in the network's training.
     """
-    return crops_from_points(points[None], margin)[0]
+    return crops_from_points(points[None], margin, (roll_rad,))[0]
 
 
-def crops_from_points(points: NDArray[np.floating], margin: float) -> list[CropBox]:
-    """Return `crop_from_points` of each face of (N, 68, 2) points."""
-    rolls = [math.atan2(y, x) for x, y in (_EYE_TO_EYE @ points).tolist()]
+def crops_from_points(
+    points: NDArray[np.floating], margin: float, known_rolls: Sequence[float | None] = ()
+) -> list[CropBox]:
+    """Return `crop_from_points` of each face of (N, 68, 2) points. known_rolls: N, or none at all."""
+    known = known_rolls or [None] * len(points)
+    slopes = (POINTS_FIT @ points).tolist() if None in known else known
+    rolls = [roll_from_slopes(slope) if roll is None else roll for slope, roll in zip(slopes, known, strict=True)]
     rotations = np.array([[(math.cos(roll), -math.sin(roll)), (math.sin(roll), math.cos(roll))] for roll in rolls])
     upright = points @ rotations
     low, high = upright.min(axis=1), upright.max(axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack import topology
+from facetrack.angles import angle_rates
 from facetrack.engine import Engine, FromFrame
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, cut, frame_matrices, transform
 from facetrack.modelfile import ATTRIBUTES
-from facetrack.types import Floats, Image, Landmarks
+from facetrack.types import Floats, HeadRotation, Image, Landmarks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,12 +27,14 @@ class Reading:
     attributes: by the names of `modelfile.ATTRIBUTES`, each 0..1; empty for a network without this output.
     pose_deg: (yaw, pitch, roll) with the signs of `types.Pose`, relative to the crop and the line of sight to it (the
         roll in the image is this one plus the crop's own); None for a network without this output.
+    head: rotation relative to the line of sight, in the image's axes; None for a network without this output.
     """
 
     landmarks: Landmarks
     presence: float
     attributes: Mapping[str, float] = field(default_factory=dict)
     pose_deg: tuple[float, float, float] | None = None
+    head: HeadRotation | None = None
 
     def relative_sigma(self, selection: NDArray[np.bool_] | slice = slice(None)) -> float:
         """Return the mean uncertainty of the points as a share of the face's size; NaN if the network has none.
@@ -83,7 +87,8 @@ class Landmarker:
         readings = []
         for i in range(len(crops)):
             landmarks = Landmarks(points[i], sigma[i], _visibility(outputs, i))
-            readings.append(Reading(landmarks, presence[i], _attributes(outputs, i), _pose_deg(outputs, i)))
+            head = _head(outputs, i, crops[i].roll_rad)
+            readings.append(Reading(landmarks, presence[i], _attributes(outputs, i), _pose_deg(outputs, i), head))
         return readings
 
 
@@ -104,3 +109,15 @@ def _pose_deg(outputs: Mapping[str, np.ndarray], index: int) -> tuple[float, flo
         return None
     yaw, pitch, roll = outputs["pose"][index].tolist()
     return yaw, pitch, roll
+
+
+def _head(outputs: Mapping[str, np.ndarray], index: int, roll_rad: float) -> HeadRotation | None:
+    """Rotate what a crop shows that is itself turned clockwise by roll_rad in the image."""
+    if "rotation" not in outputs:
+        return None
+    rotation = outputs["rotation"][index].astype(np.float64)
+    rates = angle_rates(rotation) / np.radians(outputs["rotation_sigma"][index].astype(np.float64))[:, None]
+    cos, sin = math.cos(roll_rad), math.sin(roll_rad)
+    turn = np.array(((cos, -sin, 0.0), (sin, cos, 0.0), (0.0, 0.0, 1.0)))
+    rates = rates @ turn.T
+    return HeadRotation(turn @ rotation, rates.T @ rates)

@@ -115,6 +115,25 @@ def bundled_path(name: str) -> Path:
     return path
 
 
+def network_path(network: str | Path) -> Path:
+    """Return a network's path as it is, or that of a bundled one by its name. Raises ModelFileError as `bundled_path`.
+
+    A name is a word without a folder or an ending that is no file here.
+    """
+    path = Path(network)
+    return bundled_path(path.name) if path.name == str(network) and not path.suffix and not path.exists() else path
+
+
+def int8_sibling(path: Path) -> Path | None:
+    """Return the file of the same network in int8, NAME-int8.onnx beside NAME.onnx; None if there is none.
+
+    Dense convolutions in int8 are faster than the network's own file on processors with VNNI or AMX, and slower on
+    others: `engine.choice` measures which one to open.
+    """
+    sibling = path.with_name(f"{path.stem}-int8.onnx")
+    return sibling if sibling.is_file() else None
+
+
 def fits_tracker(spec: ModelSpec) -> bool:
     """Return whether the tracker can use this network."""
     return spec.kind == "landmarks" and spec.topology == topology.SCHEME and set(spec.outputs) >= TRACKER_OUTPUTS

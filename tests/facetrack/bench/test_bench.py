@@ -108,8 +108,8 @@ def test_the_trackers_parts_count_for_their_stages_and_are_restored(images, monk
     detector = tracker.detector = Slow(tracker.detector, clock, 50)
     network = tracker.landmarker.engine = Slow(tracker.landmarker.engine, clock, 20)
     appearance = tracker._reidentifier._appearance = Slow(tracker._reidentifier._appearance, clock, 6)
-    pose = Slow(tracker_module.head_pose, clock, 3)
-    monkeypatch.setattr(tracker_module, "head_pose", pose)
+    pose = Slow(tracker_module.fused_pose, clock, 3)
+    monkeypatch.setattr(tracker_module, "fused_pose", pose)
     monkeypatch.setattr(landmarker_module, "cut", Slow(landmarker_module.cut, clock, 2))
     owners = [
         (Landmarker, "__call__"),

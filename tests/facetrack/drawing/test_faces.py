@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,3 +130,29 @@ def test_a_contact_sheet_fits_other_shapes_and_writes_titles() -> None:
     assert (sheet[27, 102 + 10] < 50).all()
     with pytest.raises(ValueError, match="at least one"):
         contact_sheet([])
+
+
+def occluded(subject: Face, hidden: np.ndarray) -> Face:
+    visibility = np.where(hidden, 0.1, 0.9).astype(np.float32)
+    return replace(subject, landmarks=replace(subject.landmarks, visibility=visibility))
+
+
+def test_an_occluded_point_is_hollow_and_its_lines_are_faint() -> None:
+    image, hidden = blank(0), np.arange(68) < 17  # the jaw
+    plain = face(280, (60, 10))
+    subjects = {"plain": plain, "seen": occluded(plain, hidden & False), "hidden": occluded(plain, hidden)}
+    drawn = {name: draw_faces(image, [subject], labels=False) for name, subject in subjects.items()}
+    np.testing.assert_array_equal(drawn["plain"], drawn["seen"])
+    middle = (plain.landmarks.points[1] + plain.landmarks.points[2]) / 2
+    x, y = np.round(middle).astype(int)
+    brightness = {name: picture[y - 2 : y + 3, x - 2 : x + 3].max() for name, picture in drawn.items()}
+    assert 20 < brightness["hidden"] < 0.7 * brightness["plain"]
+    x, y = np.round(plain.landmarks.points[0]).astype(int)
+    assert drawn["plain"][y, x].min() > 200
+    assert drawn["hidden"][y, x].min() < drawn["plain"][y, x].min()
+
+
+def test_occluded_points_of_a_small_face_are_drawn_faintly() -> None:
+    image, subject = blank(0), face(60)
+    hidden = draw_faces(image, [occluded(subject, np.ones(68, bool))], labels=False)
+    assert 20 < hidden.max() < 0.6 * draw_faces(image, [subject], labels=False).max()

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from facetrack.cli import app
 from facetrack.engine import cache, choice
-from facetrack.engine.choice import Choice, check, choose, open_engine, start_with_fallback
+from facetrack.engine.choice import Candidate, Choice, check, choose, open_engine, start_with_fallback
 from facetrack.errors import FacetrackError, ModelFileError
 from facetrack.modelfile import bundled_path
 
@@ -31,8 +31,8 @@ class Trial:
     def __init__(self, onnx, openvino):
         self.latency_ms, self.runs = {"onnx": onnx, "openvino": openvino}, []
 
-    def __call__(self, path, threads):
-        self.runs.append((path, threads))
+    def __call__(self, candidates, threads):
+        self.runs.append((candidates[0].path, threads))
         return self.latency_ms
 
 
@@ -66,7 +66,8 @@ def test_it_is_run_again_for_other_weights_threads_processors_or_versions(instal
 @pytest.mark.parametrize("damage", ["", "{}", '{"onnx": "fast", "openvino": 1}'])
 def test_a_damaged_record_is_measured_again(installed_packages, damage):
     choose(WEIGHTS, 1, Trial(2, 1))
-    path = choice.choice_key(WEIGHTS, 1).path(".json")
+    candidates = [Candidate(WEIGHTS, name, name) for name in ("onnx", "openvino")]
+    path = choice.choice_key(candidates, 1).path(".json")
     path.write_text(damage)
     again = Trial(1, 2)
     assert choose(WEIGHTS, 1, again).engine == "onnx"
@@ -88,7 +89,7 @@ def test_without_a_writable_cache_no_trial_is_run(installed_packages, tmp_path, 
 
 
 def test_a_failure_of_openvino_is_not_fatal(installed_packages):
-    def broken(path, threads):
+    def broken(candidates, threads):
         raise RuntimeError("no such plugin: CPU\nat plugin.cpp:12")
 
     assert choose(WEIGHTS, 1, broken) == Choice("onnx", "openvino could not be tried: no such plugin: CPU")
@@ -115,7 +116,7 @@ class Starts:
     def __init__(self, *names):
         self.names, self.calls = names, []
 
-    def __call__(self, name):
+    def __call__(self, name, path):
         self.calls.append(name)
         if name not in self.names:
             raise RuntimeError(f"{name} is broken\nat line 3")
@@ -123,7 +124,7 @@ class Starts:
 
 
 def test_onnx_runtime_takes_over_where_the_chosen_engine_does_not_start(installed_packages, monkeypatch):
-    monkeypatch.setattr(choice, "choose", lambda path, threads: Choice("openvino", "faster"))
+    monkeypatch.setattr(choice, "choose", lambda path, threads, alternatives: Choice("openvino", "faster"))
     start = Starts("onnx")
     running, chosen = start_with_fallback(WEIGHTS, start)
     assert running == "running onnx"

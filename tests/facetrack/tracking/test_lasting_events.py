@@ -14,7 +14,7 @@ FPS = 30
 @pytest.fixture
 def smiling(monkeypatch):
     """Somebody who smiles from the first frame on, which is known after half a second."""
-    monkeypatch.setattr("facetrack.tracking.tracker.head_pose", lambda *_: pose())
+    monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: pose())
     stage = Stage()
     stage.attributes = {"smile": 0.9}
     stage.cast(ann=actor(200, 200))

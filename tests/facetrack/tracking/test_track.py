@@ -1,15 +1,19 @@
 """One track: where it is expected next, and what of it belongs to the person rather than to the place."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from facetrack.geometry import crop_from_points, points_box
+from facetrack.head_model import RIGID_MODEL_MM
 from facetrack.landmarker import Reading
+from facetrack.topology import RIGID
 from facetrack.tracking.motion import LastSeen, Velocity
 from facetrack.tracking.track import Track
-from facetrack.types import Landmarks
+from facetrack.types import HeadRotation, Landmarks
 from staged import actor, alike
 
 MARGIN = 1.3
@@ -162,3 +166,47 @@ def test_who_was_replaced_can_be_found_hidden_and_replaced_again():
     found = track_at(300)
     found.swap_identity(again)
     assert middle(found.detach_identity()) == pytest.approx(300)
+
+
+def test_the_crop_is_turned_by_the_networks_rotation_and_else_by_the_points():
+    head = HeadRotation(Rotation.from_euler("YXZ", [-80, 0, 25], degrees=True).as_matrix(), np.eye(3))
+    x, y, _ = head.rotation @ [0, 1, 0]
+    track = track_at(100)
+    assert track.crop_at(0.0).roll_rad == pytest.approx(0, abs=1e-6)
+    track.restart(replace(reading(100), head=head), 5.0)
+    assert track.crop_at(5.0).roll_rad == pytest.approx(np.arctan2(-x, y))
+    assert track.head is head
+
+
+@pytest.mark.parametrize("yaw_deg", range(-90, 91, 30))
+@pytest.mark.parametrize("known", [True, False])
+def test_feedback_of_the_crops_roll_settles(yaw_deg, known):
+    """A network whose rotation and points are off by a quarter of what its crop is turned wrong: passes undo it."""
+    exact = Rotation.from_euler("YXZ", [-yaw_deg, -10, 15], degrees=True)
+    x, y, _ = exact.as_matrix() @ [0, 1, 0]
+    true_roll, track = np.arctan2(-x, y), Track(MARGIN, "off")
+    crop_roll = true_roll + 0.6
+    for i in range(3):
+        turned = Rotation.from_rotvec([0, 0, (crop_roll - true_roll) / 4]) * exact
+        points = actor(100, 100)
+        points[list(RIGID)] = (RIGID_MODEL_MM @ turned.as_matrix().T)[:, :2] / 2 + 100
+        head = HeadRotation(turned.as_matrix(), np.eye(3)) if known else None
+        track.restart(Reading(Landmarks(points, np.ones(68, np.float32)), 0.9, head=head), float(i))
+        crop_roll = track.crop_at(float(i)).roll_rad
+    assert crop_roll == pytest.approx(true_roll, abs=0.6 / 4**3 + 1e-3)
+
+
+def test_the_rotation_is_smoothed_as_the_points_are():
+    """At rest at medium smoothing a trembling rotation comes out calmer; without smoothing it passes unchanged."""
+    rng, spreads = np.random.default_rng(0), {}
+    for smoothing in ("off", "medium"):
+        track, yaws = Track(MARGIN, smoothing), []
+        for i in range(90):
+            jitter = Rotation.from_rotvec([0, np.radians(rng.normal(0, 1)), 0]).as_matrix()
+            marks = Landmarks(actor(100, 100) + rng.normal(0, 0.2, (68, 2)).astype(np.float32), np.ones(68, np.float32))
+            seen = Reading(marks, 0.9, head=HeadRotation(jitter, np.eye(3)))
+            (track.update if i else track.restart)(seen, i / 30)
+            yaws.append(np.degrees(Rotation.from_matrix(track.head.rotation).as_rotvec()[1]))
+        spreads[smoothing] = np.std(yaws[30:])
+    assert spreads["off"] == pytest.approx(1, abs=0.25)
+    assert spreads["medium"] < 0.5

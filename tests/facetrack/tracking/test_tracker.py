@@ -24,7 +24,7 @@ def test_nothing_there_is_an_empty_list(stage):
 
 def test_what_the_network_reads_of_a_face_stands_in_its_signals(stage, monkeypatch):
     ahead = Pose(np.eye(3), np.array([0.0, 0.0, 600.0]), 0.0, 0.0, 0.0)
-    monkeypatch.setattr("facetrack.tracking.tracker.head_pose", lambda *_: ahead)
+    monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: ahead)
     tracker = tracker_on(stage)
     stage.actors = [actor(200, 200)]
     for i, eyes in enumerate([(0.9, 0.8), (0.1, 0.7)]):

@@ -154,7 +154,7 @@ def test_a_detector_has_no_pt2(tmp_path):
 def test_int8_is_validated_on_labelled_faces(source, tmp_path, monkeypatch):
     """The increase of the error on drawn faces is in the metadata; too large an increase is an error."""
     done = deploy.export(source, "onnx", "int8", (1,), Path("synthetic:40"), tmp_path / "q.onnx")
-    assert set(done.spec.parity) == {"nme_float", "nme_int8"}
+    assert set(done.spec.parity) == {"nme_float", "nme_int8", "sigma", "presence"}
     proto = onnx.load(tmp_path / "q.onnx")
     assert any(node.op_type == "QuantizeLinear" for node in proto.graph.node)
     props = {p.key: p.value for p in proto.metadata_props}

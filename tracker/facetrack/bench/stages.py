@@ -113,7 +113,7 @@ def _parts(tracker: FaceTracker) -> list[tuple[str, Any, str]]:
         ("landmarks", landmarker.Landmarker, "__call__"),
         ("smoothing", track, "smooth_together"),
         ("smoothing", track.CropFilter, "__call__"),
-        ("pose", loop, "head_pose"),
+        ("pose", loop, "fused_pose"),
         ("signals", FaceSignals, "update"),
         ("identity", Reidentifier, "match_lost"),
         ("identity", Reidentifier, "update"),

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from facetrack.signals import SignalOptions
     from facetrack.tracking.tracker import FaceTracker
 
-Model = Annotated[Path | None, typer.Option(help="A landmark network (.onnx) instead of the bundled one.")]
+Model = Annotated[
+    Path | None, typer.Option(help="A landmark network (.onnx), or a bundled one's name, instead of the default.")
+]
 DetectorName = Annotated[
     str, typer.Option("--detector", help="Face detector: own (bundled), yunet or mediapipe (downloaded once).")
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.topology import EDGES, NOSE_TIP
-from facetrack.types import Face, Image, Pose
+from facetrack.types import Face, Image, Landmarks, Pose
 
 Colour = tuple[int, int, int]
 
@@ -36,7 +36,11 @@ _AXIS_COLOURS: tuple[Colour, ...] = ((70, 70, 255), (80, 220, 80), (255, 140, 60
 RIM_FROM_PX = 140
 """Faces smaller than this get thin lines alone: rims and dots would cover the eyes that they mark."""
 AXES_FROM_PX = 40
+HIDDEN_BELOW = 0.5
+"""Visibility below which a point counts as occluded: its dot is hollow, its lines are faint."""
 
+FAINT = 0.4
+"""Opacity of the lines to occluded points."""
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _FONT_CAP_PX = 22.0
 """Height of this font's capitals at scale 1 (measured; cv2.getTextSize says 21 in OpenCV 4, 28 in OpenCV 5)."""
@@ -54,7 +58,7 @@ def draw_faces(
     """
     canvas = image.copy()
     for face in faces:
-        _draw_mesh(canvas, face.landmarks.points, identity_colour(face.track_id))
+        _draw_mesh(canvas, face.landmarks, identity_colour(face.track_id))
         if axes and face.pose is not None:
             _draw_axes(canvas, face, face.pose)
     if mirrored:
@@ -104,16 +108,26 @@ def identity_colour(track_id: int) -> Colour:
     return IDENTITY_COLOURS[(track_id - 1) % len(IDENTITY_COLOURS)]
 
 
-def _draw_mesh(canvas: Image, points: NDArray[np.floating], colour: Colour) -> None:
-    """Lines with a dark rim below them, then dots; all as thick as the face is large."""
+def _draw_mesh(canvas: Image, landmarks: Landmarks, colour: Colour) -> None:
+    """Lines with a dark rim below them, then dots; all as thick as the face is large. Occluded ones first and faint."""
+    points, visibility = landmarks.points, landmarks.visibility
     known = np.isfinite(points).all(axis=1)
+    seen = known if visibility is None else known & ~(visibility < HIDDEN_BELOW)
     size_px = _face_size_px(points)
-    width = max(1, round(size_px / 160))
-    lines = [_fixed(points[[a, b]]) for a, b in EDGES if known[a] and known[b]]
-    _draw_lines(canvas, lines, colour, width, rim=size_px >= RIM_FROM_PX)
-    if size_px >= RIM_FROM_PX:
-        for centre in _fixed(points[known]):
+    width, large = max(1, round(size_px / 160)), size_px >= RIM_FROM_PX
+    lines = [(a, b) for a, b in EDGES if known[a] and known[b]]
+    faint = [_fixed(points[[a, b]]) for a, b in lines if not (seen[a] and seen[b])]
+    if faint:
+        layer = canvas.copy()
+        _draw_lines(layer, faint, colour, width, rim=False)
+        cv2.addWeighted(layer, FAINT, canvas, 1.0 - FAINT, 0.0, dst=canvas)
+    _draw_lines(canvas, [_fixed(points[[a, b]]) for a, b in lines if seen[a] and seen[b]], colour, width, rim=large)
+    if large:
+        for centre in _fixed(points[seen]):
             _draw_dot(canvas, centre, size_px / 130)
+        for x, y in _fixed(points[known & ~seen]).tolist():
+            radius = round(size_px / 130 * 2**_SHIFT)
+            cv2.circle(canvas, (x, y), radius, WHITE, max(1, round(size_px / 400)), cv2.LINE_AA, _SHIFT)
 
 
 def _draw_lines(canvas: Image, lines: list[NDArray[np.int32]], colour: Colour, width: int, rim: bool) -> None:

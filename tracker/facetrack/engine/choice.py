@@ -1,20 +1,22 @@
-"""Choice of the runtime for a network: the requested one, or the fastest on this machine."""
+"""Choice of the runtime for a network, and between files of one network: as requested, or the fastest here."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from facetrack.engine import Engine, cache
 from facetrack.engine.trial import interleaved_ms
-from facetrack.errors import FacetrackError
+from facetrack.errors import FacetrackError, ModelFileError
+from facetrack.modelfile import bundled_path, int8_sibling, network_path
 
 T = TypeVar("T")
 ENGINES = ("onnx", "openvino", "torch", "tensorrt")
@@ -25,20 +27,35 @@ OWN_FORMAT = {".xml": "openvino", ".pt2": "torch"}
 """File formats that only one engine reads."""
 TRIAL_S = 1.0
 """Duration of the speed comparison."""
-Trial = Callable[[Path, int], dict[str, float]]
-"""Speed comparison: path and number of threads -> latency in ms by engine."""
+TRIED = ("onnx", "openvino")
+"""Engines of the speed comparison."""
+DEFAULT_NETWORK = "landmarks68"
+
+
+class Candidate(NamedTuple):
+    """A network's file in one engine. label: for people, and unique within a comparison."""
+
+    path: Path
+    engine: str
+    label: str
+
+
+Trial = Callable[[Sequence[Candidate], int], dict[str, float]]
+"""Speed comparison: candidates and number of threads -> latency in ms by label."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Chosen engine.
+    """Chosen engine and file.
 
     engine: one of ENGINES.
     reason: explanation to print; empty if there was nothing to choose.
+    path: the chosen one of the alternatives; None for the network's own file.
     """
 
     engine: str
     reason: str = ""
+    path: Path | None = None
 
 
 def open_engine(path: Path | str, engine: str = "onnx", threads: int = 1, provider: str = "cpu") -> Engine:
@@ -53,7 +70,9 @@ def open_engine(path: Path | str, engine: str = "onnx", threads: int = 1, provid
     path = Path(path)
     check(engine, provider)
     if engine == AUTO:
-        return start_with_fallback(path, lambda name: open_engine(path, name, threads, provider), threads, provider)[0]
+        return start_with_fallback(path, lambda name, _: open_engine(path, name, threads, provider), threads, provider)[
+            0
+        ]
     if engine == "onnx":
         from facetrack.engine.onnx import OnnxEngine
 
@@ -88,77 +107,130 @@ def check(engine: str, provider: str) -> None:
 
 
 def start_with_fallback(
-    path: Path, start: Callable[[str], T], threads: int = 1, provider: str = "cpu"
+    path: Path,
+    start: Callable[[str, Path], T],
+    threads: int = 1,
+    provider: str = "cpu",
+    alternatives: Sequence[Path] = (),
 ) -> tuple[T, Choice]:
-    """Start the engine chosen for the network at `path`, falling back to ONNX Runtime.
+    """Start the engine chosen for the network at `path`, falling back to ONNX Runtime and that file.
 
-    start: engine name -> whatever it opens.
-    provider: any but cpu selects ONNX Runtime without a comparison.
-    Exceptions of `start("onnx")` pass through.
+    start: engine name and file -> whatever it opens.
+    provider: any but cpu selects ONNX Runtime and `path` without a comparison.
+    alternatives: see `choose`.
+    Exceptions of `start("onnx", path)` pass through.
     """
-    choice = Choice("onnx") if provider != "cpu" else choose(path, threads)
-    if choice.engine == "onnx" or path.suffix in OWN_FORMAT:
-        return start(choice.engine), choice
+    choice = Choice("onnx") if provider != "cpu" else choose(path, threads, alternatives=alternatives)
+    if (choice.engine == "onnx" and choice.path is None) or path.suffix in OWN_FORMAT:
+        return start(choice.engine, path), choice
     try:
-        return start(choice.engine), choice
+        return start(choice.engine, choice.path or path), choice
     except Exception as error:  # a broken package, a missing driver, no GPU memory: ONNX Runtime needs none of them
-        return start("onnx"), Choice("onnx", f"{choice.engine} does not start: {_first_line(error)}")
+        return start("onnx", path), Choice("onnx", f"{choice.engine} does not start: {_first_line(error)}")
 
 
-def choose(path: Path, threads: int = 1, trial: Trial | None = None) -> Choice:
-    """Choose the engine for the network at `path`. Raises nothing.
+def default_alternatives() -> list[Path]:
+    """Return the other bundled files of the default network: its int8 sibling, if there is one."""
+    sibling = int8_sibling(bundled_path(DEFAULT_NETWORK))
+    return [] if sibling is None else [sibling]
 
-    TensorRT if there are an NVIDIA GPU and torch-tensorrt; else OpenVINO if it is installed and faster than ONNX
-    Runtime in an interleaved comparison of one second; else ONNX Runtime.
+
+def landmark_network(
+    network: str | Path | None, engine: str | None, threads: int = 1, provider: str = "cpu"
+) -> tuple[Path, str]:
+    """Return the file and the engine of a landmark network.
+
+    network: path, or a bundled one's name; None for the default network: its int8 sibling where a trial found it to be
+        faster here, unless an engine or a provider is named.
+    engine: one of ENGINES, AUTO, or None for ONNX Runtime.
+    """
+    if network is not None:
+        return network_path(network), engine or "onnx"
+    path = bundled_path(DEFAULT_NETWORK)
+    if engine in (None, AUTO) and provider == "cpu":
+        engines = TRIED if engine == AUTO else ("onnx",)
+        path = choose(path, threads, alternatives=default_alternatives(), engines=engines).path or path
+    return path, engine or "onnx"
+
+
+def choose(
+    path: Path,
+    threads: int = 1,
+    trial: Trial | None = None,
+    alternatives: Sequence[Path] = (),
+    engines: Sequence[str] = TRIED,
+) -> Choice:
+    """Choose the engine for the network at `path`, and its file if there are alternatives. Raises nothing.
+
+    TensorRT and `path` if there are an NVIDIA GPU and torch-tensorrt; else the fastest in an interleaved comparison of
+    one second in ONNX Runtime and, if it is installed, OpenVINO; without anything to compare, ONNX Runtime and `path`.
 
     The latencies are cached by weights, processor, package versions and threads. If the cache cannot be written there
     is no comparison, as it would run every time.
     trial: the comparison; `measure` by default.
+    alternatives: other files of the same network, such as one in int8, which is faster only on some processors.
+    engines: those to compare.
     """
     if path.suffix in OWN_FORMAT:
         return Choice(OWN_FORMAT[path.suffix], f"the only engine that reads {path.suffix}")
-    if _tensorrt_available():
+    if len(engines) > 1 and _tensorrt_available():
         return Choice("tensorrt", "an NVIDIA GPU and torch-tensorrt are available")
-    if find_spec("openvino") is None or not path.is_file():
+    installed = [name for name in engines if name != "openvino" or find_spec("openvino") is not None]
+    candidates = [Candidate(path, name, name) for name in installed]
+    candidates += [Candidate(other, name, f"{name} ({other.stem})") for other in alternatives for name in installed]
+    if len(candidates) < 2 or not path.is_file():
         return Choice("onnx")
     try:
-        latency_ms = _cached_trial(path, threads, trial or measure)
+        latency_ms = _cached_trial(candidates, threads, trial or measure)
     except Exception as error:  # ONNX Runtime needs neither OpenVINO nor the cache, so no failure of theirs is fatal
+        if alternatives:
+            reason = f"{', '.join(other.stem for other in alternatives)} could not be tried: {_first_line(error)}"
+            return replace(choose(path, threads, trial, engines=engines), reason=reason)
         return Choice("onnx", f"openvino could not be tried: {_first_line(error)}")
-    fastest = "openvino" if latency_ms["openvino"] < latency_ms["onnx"] else "onnx"
-    return Choice(
-        fastest, f"latency per face: {latency_ms['onnx']:.2f} ms in onnx, {latency_ms['openvino']:.2f} ms in openvino"
-    )
+    fastest = min(candidates, key=lambda candidate: latency_ms[candidate.label])  # the first of equals
+    listed = ", ".join(f"{latency_ms[candidate.label]:.2f} ms in {candidate.label}" for candidate in candidates)
+    return Choice(fastest.engine, f"latency per face: {listed}", None if fastest.path == path else fastest.path)
 
 
-def measure(path: Path, threads: int) -> dict[str, float]:
-    """Measure the median latency of ONNX Runtime and OpenVINO in ms, interleaved for TRIAL_S.
+def measure(candidates: Sequence[Candidate], threads: int) -> dict[str, float]:
+    """Measure the median latency of each candidate in ms, interleaved for TRIAL_S.
 
-    The batch is one random crop; for a detector, one random image of 320x320 px.
+    The batch is one random crop; for a detector, one random image of 320x320 px. Raises ModelFileError for a file that
+    is of another kind than the first, or lacks one of its outputs.
     """
-    onnx, openvino = open_engine(path, "onnx", threads), open_engine(path, "openvino", threads)
-    side = onnx.spec.input_px or 320
-    crop = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
-    calls = {"onnx": lambda: onnx(crop), "openvino": lambda: openvino(crop)}
+    calls: dict[str, Callable[[], object]] = {}
+    opened = {candidate.label: open_engine(candidate.path, candidate.engine, threads) for candidate in candidates}
+    first = opened[candidates[0].label].spec
+    for candidate in candidates:
+        engine = opened[candidate.label]
+        missing = set(first.outputs) - set(engine.spec.outputs)
+        if missing or engine.spec.kind != first.kind:
+            raise ModelFileError(
+                f"{candidate.path.name} is a {engine.spec.kind} network without {', '.join(sorted(missing)) or 'use'}; "
+                f"expected one like {candidates[0].path.name}"
+            )
+        side = engine.spec.input_px or 320
+        crop = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), dtype=np.uint8)
+        calls[candidate.label] = partial(engine, crop)
     return interleaved_ms(calls, TRIAL_S, time.process_time if threads == 1 else time.perf_counter)
 
 
-def _cached_trial(path: Path, threads: int, trial: Trial) -> dict[str, float]:
+def _cached_trial(candidates: Sequence[Candidate], threads: int, trial: Trial) -> dict[str, float]:
     def write(file: Path) -> None:
-        file.write_text(json.dumps(trial(path, threads)))
+        file.write_text(json.dumps(trial(candidates, threads)))
 
-    return cache.load_or_build(choice_key(path, threads).path(".json"), _read, write)
+    def read(file: Path) -> dict[str, float]:
+        latency_ms = json.loads(file.read_text())
+        return {candidate.label: float(latency_ms[candidate.label]) for candidate in candidates}
+
+    return cache.load_or_build(choice_key(candidates, threads).path(".json"), read, write)
 
 
-def choice_key(path: Path, threads: int) -> cache.CacheKey:
+def choice_key(candidates: Sequence[Candidate], threads: int) -> cache.CacheKey:
+    """Return the key of a comparison's figures."""
     versions = tuple(cache.version(package) for package in ("facetrack", "onnxruntime", "openvino"))
-    device = f"{cache.cpu_name()}, {threads} threads"
-    return cache.CacheKey("choice", cache.weights_hash(path), device, versions)
-
-
-def _read(file: Path) -> dict[str, float]:
-    latency_ms = json.loads(file.read_text())
-    return {name: float(latency_ms[name]) for name in ("onnx", "openvino")}
+    weights = " ".join(f"{cache.weights_hash(candidate.path)} {candidate.engine}" for candidate in candidates)
+    return cache.CacheKey("choice", weights, f"{cache.cpu_name()}, {threads} threads", versions)
 
 
 def _tensorrt_available() -> bool:

@@ -22,8 +22,11 @@ SIZES = (1, 2, 3, 5, 8)
 SIZED_CROPS = 16
 """Crops that the batches of SIZES are taken from."""
 DETECTOR_PX = 320
-FP32 = {"points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2, "embedding": 1e-4}
-"""Tolerances of a float32 export: crop px, logits, shares, degrees, components of a unit vector."""
+FP32 = {
+    "points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2, "visibility": 1e-3,
+    "rotation": 1e-4, "rotation_sigma": 1e-2, "embedding": 1e-4,
+}  # fmt: skip
+"""Tolerances of a float32 export: crop px, logits, shares, degrees, elements of a matrix or a unit vector."""
 OTHER = 1e-3
 """Tolerance of all other outputs: the detector's raw maps."""
 FP16_FACTOR = 100.0

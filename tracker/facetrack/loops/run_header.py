@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facetrack.modelfile import weights_folder
 from facetrack.sinks.header import Header, source_name
 
 if TYPE_CHECKING:
@@ -24,13 +25,16 @@ def run_header(tracker: FaceTracker, source: str | Path, size: tuple[int, int], 
 
 
 def networks_of(tracker: FaceTracker) -> dict[str, str]:
-    """Short hash of each network's file by the network's name; what has no file, as in a test, is left out."""
+    """Short hash of each network's file by its name; what has no file, as in a test, is left out.
+
+    A bundled file's own name, since two files may hold one network.
+    """
     found = {}
     for part in tracker.network_parts:
         engine = getattr(part, "engine", None)
         path = getattr(part if engine is None else engine, "path", None)
         if path is not None:
-            name = path.stem if engine is None else engine.spec.name
+            name = path.stem if engine is None or path.parent == weights_folder() else engine.spec.name
             found[name] = _file_hash(path)
     return found
 

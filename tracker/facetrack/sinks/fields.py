@@ -198,7 +198,7 @@ FIELDS = (
              _POSE_NULL),
     FieldRow("", "pose.sigma_deg", "face.pose.sigma_deg",
              "pose_sigma_deg_yaw, pose_sigma_deg_pitch, pose_sigma_deg_roll", "deg", "yaw, pitch, roll",
-             "not estimated"),
+             "network without a rotation"),
     *map(_signal_row, LEAVES),
     FieldRow("events.kind", "events.kind", "event.kind", "events", "", "word", "never"),
     FieldRow("events.id", "events.id", "event.track_id", "id", "", "1 ..", "never"),

@@ -56,6 +56,7 @@ class FaceSmoother:
     Delay: 1 / (2 pi (min_cutoff_hz + beta * speed above the noise)), at rest options.delay_at_rest_s. Each output lies
     between the last one and the new points, so it never overshoots.
 
+    share: mean weight of the newest points in the last output, 1 for the first.
     noise_px: (68,) standard deviation per coordinate of each point's noise, a running mean over NOISE_S; 0 for the
     first two frames. White noise is estimated from each point's deviation from the linear extrapolation of its last two
     positions, in which smooth motion nearly cancels: for measurements of variance s^2, x - (1 + r) x' + r x'' has the
@@ -71,6 +72,7 @@ class FaceSmoother:
         """Reset to the initial state."""
         self.time_s: float | None = None
         self.noise_px: Array = np.zeros(N_POINTS)
+        self.share = 1.0
         self.steps, self.last_step_s = 0, math.nan
         # Rows of (68,) complex numbers x + iy: the last output; the last measurement and its step from the one before;
         # the filtered velocities of the common motion and of each point's own motion.
@@ -148,8 +150,9 @@ def _advance(smoothers: list[FaceSmoother], exact: Complex, sigma: Floats | None
     # In this order, not as value + alpha * difference, so that alpha = 1 returns the raw points exactly.
     state[_VALUE] = alpha * exact + (1.0 - alpha) * state[_VALUE]
     state[_LAST], state[_LAST_STEP] = exact, measured_step
+    shares = (np.add.reduce(alpha, axis=-1) / N_POINTS).tolist()
     for i, smoother in enumerate(smoothers):
-        smoother.state, smoother.noise_px = state[:, i], noise[i]
+        smoother.state, smoother.noise_px, smoother.share = state[:, i], noise[i], shares[i]
         smoother.last_step_s = step_s
         smoother.steps += 1
     return np.asarray(state[_VALUE])

@@ -36,24 +36,27 @@ def make_tracker(
     expressions: bool = False,
 ) -> FaceTracker:  # fmt: skip
     """Build a tracker from command-line values. What `auto` chose is printed on standard error."""
-    from facetrack.engine.choice import AUTO, check, start_with_fallback
-    from facetrack.modelfile import bundled_path
+    from facetrack.engine.choice import AUTO, DEFAULT_NETWORK, check, default_alternatives, start_with_fallback
+    from facetrack.modelfile import network_path
     from facetrack.tracking.tracker import FaceTracker
 
     check(engine, provider)
+    path = network_path(model or DEFAULT_NETWORK)
     chosen = None
     if detector != "own" or detector_model is not None:
         chosen = make_detector(detector, detector_model, threads, detector_px)
 
-    def start(name: str) -> FaceTracker:
-        return FaceTracker.from_weights(model, options, threads, detector_px, name, provider, chosen, expressions)
+    def start(name: str, network: Path) -> FaceTracker:
+        return FaceTracker.from_weights(network, options, threads, detector_px, name, provider, chosen, expressions)
 
     if engine != AUTO:
-        return start(engine)
+        return start(engine, path)
     # Decided for the landmark network, which runs in every frame.
-    tracker, choice = start_with_fallback(model or bundled_path("landmarks68"), start, threads, provider)
+    alternatives = default_alternatives() if model is None else []
+    tracker, choice = start_with_fallback(path, start, threads, provider, alternatives)
     if choice.reason:
-        print(f"engine: {choice.engine} ({choice.reason})", file=sys.stderr)
+        file = "" if choice.path is None else f", {choice.path.stem}"
+        print(f"engine: {choice.engine}{file} ({choice.reason})", file=sys.stderr)
     return tracker
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from facetrack.angles import between
 from facetrack.appearance import EmbeddingGallery
 from facetrack.geometry import CropBox, box_iou, crops_from_points, points_box
 from facetrack.landmarker import Reading
@@ -15,7 +16,7 @@ from facetrack.signals import FaceSignals
 from facetrack.smoothing.landmarks import SMOOTHING, FaceSmoother, smooth_together
 from facetrack.smoothing.one_euro import OneEuro, OneEuroOptions
 from facetrack.tracking.motion import LastSeen, Velocity
-from facetrack.types import Event, Floats, Frame, Image, Pose
+from facetrack.types import Event, Floats, Frame, HeadRotation, Image, Pose
 
 
 class CropFilter:
@@ -54,6 +55,7 @@ class Track:
     id: track ID from 1, 0 until the track is confirmed.
     signals: the person's, from then on.
     readings: how often it was read since it was last lost.
+    head: the network's rotation, smoothed; None from a network without it.
     last_seen: box of its last points; of an occluded one, of the last that no other box overlapped.
     unoccluded: whether no other box overlaps it.
     embeddings: the person's, the last one taken at embedded_s.
@@ -73,6 +75,7 @@ class Track:
         self.smoother = FaceSmoother(SMOOTHING[smoothing])
         self._crop_filter = CropFilter()
         self._velocity = Velocity()
+        self.head: HeadRotation | None = None
         self.embeddings, self.embedded_s, self.suspect = EmbeddingGallery(), -math.inf, False
         self.pose: Pose | None = None
         self.followed = self.just_lost = self.occluded = False
@@ -83,6 +86,7 @@ class Track:
         """Begin, or begin again after a loss, with fresh filters."""
         self.smoother.reset()
         self._crop_filter.reset()
+        self.head = None
         new = math.isinf(self.seen_s)
         if time_s - self.seen_s > self.BRIEF_S:
             self._velocity.reset()
@@ -99,11 +103,18 @@ class Track:
     def _apply(self, reading: Reading, points: Floats, box: Floats, crop: CropBox, time_s: float) -> None:
         """Take what `update_tracks` computed. points: the reading's, smoothed. box, crop: around the reading's own."""
         self.reading = reading
+        self.head = self._smoothed_head(reading.head)
         self.readings += 1
         self.landmarks = replace(reading.landmarks, points=points)
         self._velocity.update(complex(crop.x, crop.y), time_s)
         self.last_seen = LastSeen(box, time_s, self._velocity.px_per_s)
         self._crop: CropBox = self._crop_filter(crop, time_s)
+
+    def _smoothed_head(self, head: HeadRotation | None) -> HeadRotation | None:
+        """Smooth the rotation as its points are, so that neither lags behind the other."""
+        if head is None or self.head is None:
+            return head
+        return replace(head, rotation=between(self.head.rotation, head.rotation, self.smoother.share))
 
     @property
     def box(self) -> Floats:
@@ -210,6 +221,7 @@ def update_tracks(tracks: Sequence[Track], readings: Sequence[Reading], time_s: 
     points = np.stack([reading.landmarks.points for reading in readings])
     sigma = np.stack([reading.landmarks.sigma for reading in readings])
     smoothed = smooth_together([track.smoother for track in tracks], points, sigma, time_s)
-    boxes, crops = points_box(points), crops_from_points(points, tracks[0].margin)
+    rolls = [None if reading.head is None else reading.head.roll_rad for reading in readings]
+    boxes, crops = points_box(points), crops_from_points(points, tracks[0].margin, rolls)
     for i, track in enumerate(tracks):
         track._apply(readings[i], smoothed[i], boxes[i], crops[i], time_s)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facetrack.detector.tiles import Tiles, shifted
 from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
-from facetrack.pose import head_pose
+from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
@@ -74,27 +74,28 @@ class FaceTracker:
         options: TrackerOptions | None = None,
         threads: int = 1,
         detector_px: int = 320,
-        engine: str = "onnx",
+        engine: str | None = None,
         provider: str = "cpu",
         detector: Detector | None = None,
         expressions: bool = False,
     ) -> FaceTracker:
         """Build a tracker on the bundled networks.
 
-        landmarks: path of another landmark network.
+        landmarks: path of another landmark network, or a bundled one's name.
         detector_px: the detector sees the frame reduced to this longer side; faces under about 16 px in there are
             missed, and twice the size costs four times the time.
-        engine, provider: what runs them, see `engine.choice.open_engine`.
+        engine, provider: what runs them, see `engine.choice.landmark_network`.
         detector: another one instead of the bundled.
         expressions: also classify expressions (see `expression`); the network for them is opened only then.
         Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
         """
         from facetrack.appearance import Appearance
         from facetrack.detector.cnn import bundled_detector
-        from facetrack.engine.choice import open_engine
+        from facetrack.engine.choice import landmark_network, open_engine
         from facetrack.modelfile import bundled_path
 
-        landmarker = Landmarker(open_engine(landmarks or bundled_path("landmarks68"), engine, threads, provider))
+        path, engine = landmark_network(landmarks, engine, threads, provider)
+        landmarker = Landmarker(open_engine(path, engine, threads, provider))
         appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
         detector = detector or bundled_detector(threads, detector_px, engine, provider)
         if not expressions:
@@ -281,13 +282,12 @@ class FaceTracker:
         track.restart(reading, frame.time_s)
 
     def _face(self, track: Track, frame: Frame) -> Face:
-        points = track.landmarks.points
+        marks, points, reading = track.landmarks, track.landmarks.points, track.reading
         height, width = frame.image.shape[:2]
-        pose = head_pose(points, (width, height), self.camera)
+        pose = fused_pose(marks, track.head, (width, height), self.camera)
         track.pose = pose
         assert track.signals is not None  # confirmed
-        marks, read = track.landmarks, track.reading
-        known = (marks.sigma, pose, read.attributes, read.presence, marks.visibility)
+        known = (marks.sigma, pose, reading.attributes, reading.presence, marks.visibility)
         signals, events = track.signals.update(Observation(frame.time_s, points, *known))
         self.events += events
-        return Face(track.id, points_box(points), marks, read.presence, pose, signals)
+        return Face(track.id, points_box(points), marks, reading.presence, pose, signals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +29,24 @@ class Landmarks:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class HeadRotation:
+    """Head rotation as a network predicts it, relative to the line of sight to the face.
+
+    rotation: (3, 3) float64, head to the axes of the line of sight: x to the picture's right, y down, z away. The
+        identity is a head that looks along this line into the camera.
+    precision: (3, 3) float64 rad^-2, inverse covariance of the error, a small rotation about those axes.
+    """
+
+    rotation: NDArray[np.float64]
+    precision: NDArray[np.float64]
+
+    @property
+    def roll_rad(self) -> float:
+        """Clockwise roll of the head's vertical axis in the image; see `geometry.face_roll`."""
+        return math.atan2(-float(self.rotation[0, 1]), float(self.rotation[1, 1]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Pose:
     """Attitude and position of the head relative to the camera.
 
@@ -38,7 +57,7 @@ class Pose:
     yaw_deg: positive when the head turns towards the picture's right.
     pitch_deg: positive when it looks up.
     roll_deg: positive when it tilts clockwise as seen in the picture.
-    sigma_deg: one standard deviation of (yaw, pitch, roll); None where it is unknown.
+    sigma_deg: one standard deviation of (yaw, pitch, roll); None from a network that predicts no rotation.
     """
 
     rotation: NDArray[np.float64]

@@ -10,25 +10,34 @@ import typer
 
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.engine.onnx import OnnxEngine
-from facetrack.tracking.build import make_detector
+from facetrack.errors import FacetrackError
+from facetrack.landmarker import Landmarker
+from facetrack.tracking.build import make_detector, make_tracker, tracker_options
+from facetrain.evaluation.attributes import turning
 from facetrain.evaluation.landmarks import turned as benchmark
 from facetrain.evaluation.landmarks.network import model_path, title_of
-from facetrain.evaluation.landmarks.turned_methods import MeshMethod, Method, Network
+from facetrain.evaluation.landmarks.turned_methods import ROLLS, MeshMethod, Method, Network
 from facetrain.formats.turned_packs import read_aflw2000
 from facetrain.labelling.teacher import MEDIAPIPE_SUFFIX
 from facetrain.reporting.progress import with_progress
 from facetrain.reporting.report import Table
+from facetrain.synth.rendering.head_model import load_head_model
+from facetrain.synth.rendering.render import Renderer
 
 DETECTOR_PX = 640
 
 Models = Annotated[
     list[Path], typer.Argument(help="Landmark networks (.onnx or run folders), or face_landmarker.task.")
 ]
-Data = Annotated[Path, typer.Option(help="The pack: aflw2000, without ending.")]
+Data = Annotated[Path | None, typer.Option(help="The pack: aflw2000, without ending.")]
+Head = Annotated[
+    Path | None,
+    typer.Option(help="A morphable head (.npz): instead, two rendered heads that turn from profile to profile."),
+]
 Labels = Annotated[str, typer.Option(help="Its labels: points, or points_reannotated.")]
 Boxes = Annotated[str, typer.Option(help="truth: the true points' boxes; detector: the method's own.")]
 Passes = Annotated[int, typer.Option(min=1, help="How often a network runs, on crops around its own points.")]
-Roll = Annotated[str, typer.Option(help="How those crops are turned: eyes, upright or head.")]
+Roll = Annotated[str, typer.Option(help="How those crops are turned: tracker, eyes or upright.")]
 Detector = Annotated[str, typer.Option(help="With --boxes detector: own, yunet or mediapipe.")]
 DetectorModel = Annotated[Path | None, typer.Option(help="Its file; the bundled one, or its maker's.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report.md and figures.json.")]
@@ -36,16 +45,27 @@ Out = Annotated[Path | None, typer.Option(help="Folder for report.md and figures
 
 def turned(
     models: Models,
-    data: Data,
+    data: Data = None,
+    head_model: Head = None,
     labels: Labels = "points",
     boxes: Boxes = "truth",
     passes: Passes = 1,
-    roll: Roll = "eyes",
+    roll: Roll = "tracker",
     detector: Detector = "own",
     detector_model: DetectorModel = None,
     out: Out = None,
 ) -> None:
-    """Measure points and head angles by yaw on AFLW2000-3D. Never choose anything by these figures."""
+    """Measure points and head angles by yaw on AFLW2000-3D, or yaw against the truth on rendered heads.
+
+    Never choose anything by the former.
+    """
+    if head_model is not None:
+        _rendered(models, head_model, out)
+        return
+    if data is None:
+        raise FacetrackError("neither --data nor --head-model is given; expected the pack aflw2000 or a morphable head")
+    if roll not in ROLLS:
+        raise FacetrackError(f"--roll is '{roll}'; expected one of {', '.join(ROLLS)}")
     samples = read_aflw2000(data, labels)
     faces = partial(with_progress, title="faces")
     finder = make_detector(detector, detector_model, 1, DETECTOR_PX)
@@ -63,3 +83,12 @@ def turned(
         method = Network(OnnxEngine(model_path(model)), finder, passes, roll)
         results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
     benchmark.report(results, notes, details).output(out)
+
+
+def _rendered(models: list[Path], head_model: Path, out: Path | None) -> None:
+    renderer = Renderer(load_head_model(head_model))
+    for model in models:
+        path = model_path(model)
+        sweeps = turning.measure(renderer, Landmarker(OnnxEngine(path)), make_tracker(path, tracker_options(), 1))
+        folder = None if out is None else out / title_of(model) if len(models) > 1 else out
+        turning.report(sweeps, title_of(model)).output(folder)

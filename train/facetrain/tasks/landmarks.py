@@ -13,6 +13,7 @@ from torch import nn
 
 from facetrack import topology
 from facetrack.engine.onnx import OnnxEngine
+from facetrack.engine.parity import tolerances
 from facetrack.errors import DataError
 from facetrack.modelfile import ModelSpec, bundled_path
 from facetrack.types import Image
@@ -32,12 +33,6 @@ from facetrain.training.checkpoint import load_weights, read_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.losses import LandmarkLoss
 
-PARITY = {
-    "points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2, "visibility": 1e-3,
-    "rotation": 1e-4, "rotation_sigma": 1e-2,
-}  # fmt: skip
-"""Largest difference between an exported network's outputs and torch's: crop px, logits, probabilities, matrix entries,
-degrees."""
 POINT_OUTPUTS = {
     "points": "(N, 68, 2) x y in crop px, pixel centres at integers",
     "sigma": "(N, 68) one standard deviation of a point's error per coordinate, crop px",
@@ -263,9 +258,9 @@ def with_parent(terms: str, parent: ModelSpec | None) -> str:
 
 
 def export_landmarks(model: nn.Module, spec: ModelSpec, crops: torch.Tensor, path: Path) -> ModelSpec:
-    """Write the .onnx, with attribute heads or without, after checking it on real crops to within PARITY."""
+    """Write the .onnx, with attribute heads or without, after checking it on real crops to the engines' tolerances."""
     axes = {name: {0: "faces"} for name in ("crops", *spec.outputs)}
-    return export_onnx(model, spec, crops, path, {name: PARITY[name] for name in spec.outputs}, axes)
+    return export_onnx(model, spec, crops, path, tolerances(spec, "fp32"), axes)
 
 
 def save_predictions(model: nn.Module, validation: Validation, folder: Path, each: int = 24) -> None:

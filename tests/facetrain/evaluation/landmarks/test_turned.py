@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from facetrack.types import Detections
 from facetrain.evaluation.landmarks import turned as benchmark
-from facetrain.evaluation.landmarks.turned_methods import Found, Network, axis_roll_rad, crop_at, matching, to_picture
+from facetrain.evaluation.landmarks.turned_methods import POINTS, ROTATION, Found, Network, matching
 from facetrain.sample import Sample
 
 
@@ -84,36 +84,11 @@ def test_a_face_elsewhere_is_a_miss():
     assert matching([], box) is None
 
 
-@pytest.mark.parametrize("yaw", [-90, -60, 0, 45, 90])
-@pytest.mark.parametrize("pitch", [-25, 0, 30])
-@pytest.mark.parametrize("roll", [-40, 0, 20])
-def test_the_roll_of_a_crop_follows_the_projected_vertical_axis(yaw, pitch, roll):
-    turn = Rotation.from_euler("YXZ", [-yaw, -pitch, roll], degrees=True).as_matrix()
-    across, down = turn[:2, 1]
-    expected = math.atan2(-across, down)
-    assert axis_roll_rad((yaw, pitch, roll)) == pytest.approx(expected, abs=1e-9)
-
-
-def test_a_crops_roll_is_added_to_the_heads():
-    head = Rotation.from_euler("Z", 20, degrees=True).as_matrix()
-    in_picture = to_picture(head, math.radians(30))
-    assert Rotation.from_matrix(in_picture).as_euler("ZYX", degrees=True)[0] == pytest.approx(50)
-
-
-def test_a_turned_crop_holds_the_points_at_its_centre():
-    angle = 0.6
-    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-    upright = np.float32([[-30, -40], [30, 40], [0, 0]])
-    crop = crop_at((upright @ turn + [200, 150]).astype(np.float32), 1.5, angle)
-    assert (crop.x, crop.y) == pytest.approx((200, 150), abs=1e-3)
-    assert crop.size_px == pytest.approx(1.5 * 80, rel=1e-4)
-
-
 class StagedEngine:
     """Points at a face that stands still in the picture, whatever crop it is shown; counts its runs."""
 
     class Spec:
-        margin, input_px = 1.3, 50
+        name, kind, topology, margin, input_px = "staged", "landmarks", "300w-68", 1.3, 50
 
     spec = Spec()
 
@@ -131,7 +106,7 @@ class StagedEngine:
         return out
 
 
-@pytest.mark.parametrize("roll", ["eyes", "upright", "head"])
+@pytest.mark.parametrize("roll", ["tracker", "eyes", "upright"])
 def test_passes_are_counted_and_outputs_are_read(roll):
     engine = StagedEngine(np.eye(3, dtype=np.float32))
     method = Network(engine, None, passes=3, roll=roll)
@@ -139,7 +114,8 @@ def test_passes_are_counted_and_outputs_are_read(roll):
     assert engine.runs == 3
     assert found.visibility is not None
     assert found.visibility[0] == pytest.approx(0.5)
-    assert found.angles_deg[1] == pytest.approx(0)
+    assert found.angles_by_source[ROTATION][1] == pytest.approx(0)
+    assert set(found.angles_by_source) == {POINTS, ROTATION}
 
 
 def test_without_a_rotation_the_pose_is_fitted_to_the_points():

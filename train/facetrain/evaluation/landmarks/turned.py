@@ -7,8 +7,8 @@ Alignment Across Large Poses, CVPR 2016).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,7 @@ class Result:
     found: (N,) whether the face was found. error: (N, 68) px over the box's root, %, NaN where it was not.
     angles_off: (N, 3) degrees, NaN where unknown. yaw: (N,) |true yaw| in degrees. tabled: (N,) whether all true angles
     are within MAX_TABLED_DEG. shift_x: median over the faces of the points' mean shift to the right of the labels, %.
+    by_source: angles_off of a network's points and rotation alone.
     """
 
     title: str
@@ -51,6 +52,12 @@ class Result:
     yaw: Array
     tabled: NDArray[np.bool_]
     shift_x: float
+    by_source: Mapping[str, Array] = field(default_factory=dict)
+
+    def from_sources(self) -> list[Result]:
+        """Return the results with each source's angles instead of the tracker's."""
+        named = self.by_source.items()
+        return [replace(self, title=f"{self.title}, {name}", angles_off=off, by_source={}) for name, off in named]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +82,16 @@ def measure(title: str, method: Method, samples: Sequence[Sample], detected: boo
     for sample in progress(samples):
         box = points_box(sample.points)
         found.append(matching(method.detected(sample.image), box) if detected else method.through(sample.image, box))
+    by_source: dict[str, Array] = {}
     error, off = np.full(truth.shape[:2], np.nan), np.full((len(samples), 3), np.nan)
     shift = np.full(len(samples), np.nan)
     angles = np.array([[float(sample.attributes[name]) for name in ANGLES] for sample in samples])
     for index, one in enumerate(found):
         if one is not None:
             error[index] = 100 * np.linalg.norm(one.points - truth[index], axis=1) / size[index]
-            off[index] = (tabled_angles(one.angles_deg) - angles[index] + 180) % 360 - 180
+            off[index] = _apart_deg(one.angles_deg, angles[index])
+            for name, alone in one.angles_by_source.items():
+                by_source.setdefault(name, np.full_like(off, np.nan))[index] = _apart_deg(alone, angles[index])
             shift[index] = 100 * float((one.points - truth[index])[:, 0].mean()) / size[index]
     return Result(
         title,
@@ -91,7 +101,13 @@ def measure(title: str, method: Method, samples: Sequence[Sample], detected: boo
         np.abs(angles[:, 0]),
         (np.abs(angles) <= MAX_TABLED_DEG).all(axis=1),
         float(np.nanmedian(shift)) if np.isfinite(shift).any() else math.nan,
+        by_source,
     )
+
+
+def _apart_deg(angles_deg: Array, tabled: Array) -> Array:
+    """(3,) angles of `types.Pose` minus (3,) of the labels, from -180 to 180."""
+    return np.asarray((tabled_angles(angles_deg) - tabled + 180) % 360 - 180)
 
 
 def tabled_angles(angles_deg: Array) -> Array:
@@ -168,9 +184,7 @@ def report(results: Sequence[Result], notes: Sequence[str], details: Sequence[Ta
     for result in results:
         cells = [f"{row.nme:.2f} / {row.nme_51:.2f} ({row.missed} of {row.faces} missed)" for row in by_yaw(result)]
         points.append([result.title, *cells, f"{result.shift_x:+.2f}"])
-        errors = angle_errors(result)
-        bias = " / ".join(f"{value:+.1f}" for value in angle_bias(result))
-        angles.append([result.title, *(f"{errors[name]:.2f}" for name in (*ANGLES, "mean_deg")), bias])
+        angles += [_angle_row(one) for one in (result, *result.from_sources())]
     tables = [
         *details,
         Table("NME by yaw", ("method", *BINS, "shift to the right"), points),
@@ -182,11 +196,18 @@ def report(results: Sequence[Result], notes: Sequence[str], details: Sequence[Ta
                 row.name: {"nme": row.nme, "nme_51": row.nme_51, "missed": row.missed} for row in by_yaw(result)
             },
             "angles_deg": angle_errors(result),
+            "angles_deg_by_source": {one.title: angle_errors(one) for one in result.from_sources()},
             "shift_x": result.shift_x,
         }
         for result in results
     }
     return Report("Turned heads: AFLW2000-3D", tables, figures, [*notes, LITERATURE], MEANING)
+
+
+def _angle_row(result: Result) -> list[str]:
+    errors = angle_errors(result)
+    bias = " / ".join(f"{value:+.1f}" for value in angle_bias(result))
+    return [result.title, *(f"{errors[name]:.2f}" for name in (*ANGLES, "mean_deg")), bias]
 
 
 BINS = tuple(f"yaw {low:g}-{high:g}" for low, high in YAW_BINS_DEG)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -20,19 +20,18 @@ from facetrack.geometry import (
     crop_from_box,
     crop_from_detection,
     crop_from_points,
-    cut,
-    frame_matrices,
     points_box,
-    transform,
 )
-from facetrack.pose import head_pose
-from facetrack.types import Floats, Image
+from facetrack.landmarker import Landmarker, Reading
+from facetrack.pose import fused_pose, head_pose
+from facetrack.types import Floats, Image, Pose
 
 Array = NDArray[np.float64]
 
-ROLLS = ("eyes", "upright", "head")
-"""How the crop of a further pass is turned: along the eyes as the tracker does, not at all, or by the predicted head's
-vertical axis, which stays in the picture's plane up to profile."""
+ROLLS = ("tracker", "eyes", "upright")
+"""How the crop of a further pass is turned: by the head's vertical axis as the tracker does, along the eyes, or not."""
+FUSED, POINTS, ROTATION = "fused", "points alone", "rotation alone"
+"""Where a network's angles come from: as in the tracker, from its points (PnP), from its rotation."""
 
 LEAST_IOU = 0.5
 """Intersection over union from which a face is found."""
@@ -43,7 +42,8 @@ class Found:
     """One face.
 
     points: (68, 2) px of the picture.
-    angles_deg: (3,) yaw, pitch, roll with the signs of `types.Pose`, NaN where unknown.
+    angles_deg: (3,) yaw, pitch, roll with the signs of `types.Pose`, NaN where unknown; of a network, the tracker's.
+    angles_by_source: those from its points and its rotation alone, where it gives both.
     visibility: (68,) 0..1, sigma: (68,) px, sigma_deg: (3,); None from methods that give none.
     """
 
@@ -52,6 +52,7 @@ class Found:
     visibility: Floats | None = None
     sigma: Floats | None = None
     sigma_deg: Floats | None = None
+    angles_by_source: Mapping[str, Array] = field(default_factory=dict)
 
 
 class Method(Protocol):
@@ -71,12 +72,11 @@ class Network:
     one of ROLLS, says.
     """
 
-    def __init__(self, engine: Engine, detector: Detector | None, passes: int = 1, roll: str = "eyes") -> None:
+    def __init__(self, engine: Engine, detector: Detector | None, passes: int = 1, roll: str = "tracker") -> None:
         assert roll in ROLLS
-        assert engine.spec.input_px is not None
-        self._engine, self._detector = engine, detector
+        self._landmarker, self._detector = Landmarker(engine), detector
         self._passes, self._roll = passes, roll
-        self._margin, self._px = engine.spec.margin, engine.spec.input_px
+        self._margin = engine.spec.margin
 
     def through(self, image: Image, box: Floats) -> Found | None:
         return self._passed(image, crop_from_box(box, self._margin))
@@ -88,58 +88,43 @@ class Network:
         return [self._passed(image, crop) for crop in crops]
 
     def _passed(self, image: Image, crop: CropBox) -> Found:
-        found = self._run(image, crop)
+        (reading,) = self._landmarker(image, [crop])
         for _ in range(self._passes - 1):
-            found = self._run(image, self._next_crop(found))
-        return found
+            (reading,) = self._landmarker(image, [self._next_crop(reading)])
+        return read(reading, image)
 
-    def _next_crop(self, found: Found) -> CropBox:
-        if self._roll == "eyes" or not np.isfinite(found.angles_deg).all():  # no pose fits the points
-            return crop_from_points(found.points, self._margin)
+    def _next_crop(self, reading: Reading) -> CropBox:
+        points = reading.landmarks.points
         if self._roll == "upright":
-            return crop_from_box(points_box(found.points), self._margin)
-        return crop_at(found.points, self._margin, axis_roll_rad(found.angles_deg))
-
-    def _run(self, image: Image, crop: CropBox) -> Found:
-        out = self._engine(cut(image, crop, self._px)[None])
-        points = transform(out["points"], frame_matrices([crop], self._px))[0]
-        sigma = np.asarray(out["sigma"][0] * (crop.size_px / self._px), np.float32)
-        if "rotation" not in out:
-            pose = head_pose(points, (image.shape[1], image.shape[0]))
-            nothing = np.full(3, np.nan)
-            angles = nothing if pose is None else np.array([pose.yaw_deg, pose.pitch_deg, pose.roll_deg])
-            return Found(points, angles, None, sigma)
-        angles = np.array(euler_deg(to_picture(out["rotation"][0].astype(np.float64), crop.roll_rad)))
-        visibility = 1 / (1 + np.exp(-out["visibility"][0]))
-        return Found(points, angles, visibility, sigma, out["rotation_sigma"][0])
+            return crop_from_box(points_box(points), self._margin)
+        if self._roll == "eyes":
+            return crop_from_points(points, self._margin, eye_roll_rad(points))
+        return crop_from_points(points, self._margin, None if reading.head is None else reading.head.roll_rad)
 
 
-def to_picture(rotation: Array, roll_rad: float) -> Array:
-    """(3, 3) the head's rotation relative to a crop turned clockwise by roll_rad -> relative to the picture."""
-    cos, sin = math.cos(roll_rad), math.sin(roll_rad)
-    return np.asarray(np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]]) @ rotation)
+def read(reading: Reading, image: Image) -> Found:
+    """Return a reading's points and angles, the latter from all that the network gives and from each source alone."""
+    marks, size = reading.landmarks, (image.shape[1], image.shape[0])
+    pose = fused_pose(marks, reading.head, size)
+    if reading.head is None:
+        return Found(marks.points, angles_of(pose), None, marks.sigma)
+    sources = {
+        POINTS: angles_of(head_pose(marks.points, size)),
+        ROTATION: np.array(euler_deg(reading.head.rotation)),
+    }
+    sigma_deg = None if pose is None or pose.sigma_deg is None else np.array(pose.sigma_deg, np.float32)
+    return Found(marks.points, angles_of(pose), marks.visibility, marks.sigma, sigma_deg, sources)
 
 
-def axis_roll_rad(angles_deg: Sequence[float] | Array) -> float:
-    """How far the head's vertical axis, as projected into the picture, is turned clockwise.
-
-    With R = Ry(-yaw) Rx(-pitch) Rz(roll) (`facetrack.angles`) the axis's projection is (R01, R11); a profile's eyes lie
-    one behind the other and have no direction, this axis has.
-    """
-    yaw, pitch, roll = (math.radians(float(angle)) for angle in angles_deg)
-    across = -math.sin(roll) * math.cos(yaw) + math.sin(yaw) * math.sin(pitch) * math.cos(roll)
-    down = math.cos(pitch) * math.cos(roll)
-    return math.atan2(-across, down)
+def angles_of(pose: Pose | None) -> Array:
+    """(3,) yaw, pitch, roll in degrees, NaN without a pose."""
+    return np.full(3, np.nan) if pose is None else np.array([pose.yaw_deg, pose.pitch_deg, pose.roll_deg])
 
 
-def crop_at(points: Floats, margin: float, roll_rad: float) -> CropBox:
-    """Place the crop around the points' box in axes turned clockwise by roll_rad."""
-    cos, sin = math.cos(roll_rad), math.sin(roll_rad)
-    turn = np.array([[cos, -sin], [sin, cos]])
-    upright = points @ turn
-    low, high = upright.min(axis=0), upright.max(axis=0)
-    x, y = turn @ ((low + high) / 2)
-    return CropBox(float(x), float(y), margin * max(float((high - low).max()), 1.0), roll_rad)
+def eye_roll_rad(points: Floats) -> float:
+    """Return the clockwise roll of the line between the eyes."""
+    x, y = points[list(topology.LEFT_EYE)].mean(axis=0) - points[list(topology.RIGHT_EYE)].mean(axis=0)
+    return math.atan2(float(y), float(x))
 
 
 class MeshMethod:
