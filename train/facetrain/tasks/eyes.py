@@ -15,6 +15,7 @@ from facetrack.modelfile import EYE_STATES, EYES_COLUMNS, EYES_OUTPUT, ModelSpec
 from facetrack.types import Floats
 from facetrain.export.onnx import export_onnx
 from facetrain.metrics.eyes import contour_error, iris_error, roc_area, shut_log_odds
+from facetrain.models.eyes.labels import unpack
 from facetrain.models.eyes.loss import EyeLoss
 from facetrain.models.eyes.network import EyeNet, EyeNetOptions
 from facetrain.models.predict import predict
@@ -22,6 +23,7 @@ from facetrain.samples.eyes.crops import EyeCropOptions, EyeCrops, PlainEyes
 from facetrain.samples.eyes.split import held_out, read_frames, read_photographs
 from facetrain.samples.eyes.table import EyeTable, read_table
 from facetrain.samples.provenance import describe, terms_of
+from facetrain.training.checkpoint import load_weights
 from facetrain.training.fit import FitOptions, fit
 
 EYES_OUTPUTS = {
@@ -38,6 +40,7 @@ class EyesRecipe:
     name, reproduce: for the network's metadata.
     eyes: the table of eyes (`facetrack data eyes`), "" for DATA/eyes.
     fold: the part of the clips' people and of the read photographs that is held out (`samples.eyes.split`); -1: none.
+    init: a run's model.safetensors or an exported eye network to start from; "" for random weights.
     network, crops, loss, fit: size, augmentation, weights of the loss, training loop.
     """
 
@@ -45,6 +48,7 @@ class EyesRecipe:
     reproduce: str = "facetrack train eyes --data DATA --set eyes=EYES"
     eyes: str = ""
     fold: int = -1
+    init: str = ""
     network: EyeNetOptions = field(default_factory=EyeNetOptions)
     crops: EyeCropOptions = field(default_factory=EyeCropOptions)
     loss: EyeLoss = field(default_factory=EyeLoss)
@@ -57,15 +61,18 @@ class EyesValidation:
     def __init__(self, table: EyeTable, rows: np.ndarray, columns: int) -> None:
         self.table, self.rows = table, rows
         items = PlainEyes(table, rows, columns)
-        batch = torch.utils.data.default_collate([items[i] for i in range(len(items))]) if len(items) else {}
-        self.labels = {name: value.numpy() for name, value in batch.items()}
+        self.crops, self.labels = np.empty(0, np.uint8), dict[str, Floats]()
+        if len(items):
+            batch = torch.utils.data.default_collate([items[i] for i in range(len(items))])
+            self.crops = batch["crop"].numpy()
+            self.labels = {name: value.numpy() for name, value in unpack(batch["labels"]).items()}
         self.sources = table.sources[rows]
         self.read = {"clips": read_frames(table)[rows], "photographs": read_photographs(table)[rows]}
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         if not len(self.rows):
             return {}
-        outputs = predict(model, self.labels["crop"], 256)[EYES_OUTPUT][:, 0]
+        outputs = predict(model, self.crops, 256)[EYES_OUTPUT][:, 0]
         figures = {f"lowered_shut_{name}": self._area(outputs, chosen) for name, chosen in self.read.items()}
         hand = np.isin(self.sources, ("helen_train", "lfpw_train"))
         contour = self.labels["contour"]
@@ -105,7 +112,10 @@ def train_eyes(data: Path, run_dir: Path, recipe: EyesRecipe) -> dict[str, float
     dataset = EyeCrops(table, np.flatnonzero(~out), columns, recipe.crops, recipe.fit.seed)
     validation = EyesValidation(table, np.flatnonzero(out), columns)
     torch.manual_seed(recipe.fit.seed)
-    model = fit(EyeNet(recipe.network), dataset, recipe.loss, validation, recipe.fit, run_dir).eval().cpu()
+    network = EyeNet(recipe.network)
+    if recipe.init:
+        load_weights(network, Path(recipe.init))
+    model = fit(network, dataset, recipe.loss, validation, recipe.fit, run_dir).eval().cpu()
     figures = validation(model)
     pairs = torch.stack([dataset[i]["crop"] for i in range(64)]).reshape(-1, columns, columns, 3)
     spec = eyes_spec(recipe, sorted(set(table.sources.tolist())), figures)

@@ -155,7 +155,7 @@ def six_of_eight(lids: Floats) -> Floats:
 
 
 SINGLE = {"eyes": ("file", 0.62, 0.54), "eyes_nir": ("image", 0.62, 0.54)}
-"""Packs of single eyes: column of the picture's name, the eye's width and its middle's height, as shares of the picture."""
+"""Packs of single eyes: column of the picture's name; the eye's width and the height of its middle, as shares."""
 
 
 def single(folder: Path, name: str) -> Iterator[Eye]:

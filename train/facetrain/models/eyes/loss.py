@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from facetrack.modelfile import EYES_COLUMNS, EYES_OUTPUT
+from facetrain.models.eyes.labels import unpack
 
 LEAST_LOG_PX, LEAST_LOG_GAP = -2.5, -5.0
 """Least logarithm of a scale in the loss: .08 px, .007 of the eye's width."""
@@ -29,6 +30,7 @@ class EyeLoss:
     covered: float = 0.5
 
     def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        batch = unpack(batch["labels"])
         eyes = {name: outputs[EYES_OUTPUT][:, 0, columns] for name, columns in EYES_COLUMNS.items()}
         contour = _laplace(eyes["contour"].unflatten(1, (6, 2)), batch["contour"], eyes["contour_scale"], LEAST_LOG_PX)
         iris = _laplace(eyes["iris"][:, None], batch["iris"][:, None, :2], eyes["iris_scale"], LEAST_LOG_PX)

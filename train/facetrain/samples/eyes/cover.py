@@ -57,7 +57,7 @@ def _shape(image: Image, eye_px: float, rng: Rng, size: tuple[float, float], awa
 
 
 def _patch(image: Image, eye_px: float, rng: Rng) -> tuple[Image, Floats]:
-    """A hand, hair or a cup: the crop's own colour, or any, with coarse or striped texture."""
+    """Draw a hand, hair or a cup: the crop's own colour, or any, with coarse or striped texture."""
     rows, columns = image.shape[:2]
     opacity = _shape(image, eye_px, rng, (0.3, 2.6), 0.4)
     own = image.reshape(-1, 3)[int(rng.integers(rows * columns))].astype(np.float32)
@@ -69,7 +69,7 @@ def _patch(image: Image, eye_px: float, rng: Rng) -> tuple[Image, Floats]:
 
 
 def _dark_lens(image: Image, eye_px: float, rng: Rng) -> tuple[Image, Floats]:
-    """A tinted lens with its rim; from an opacity of .9 the eye behind it cannot be made out."""
+    """Draw a tinted lens with its rim; from an opacity of .9 the eye behind it cannot be made out."""
     inside = _shape(image, eye_px, rng, (1.5, 2.4), 0.1)
     opacity = inside * float(rng.choice([rng.uniform(0.3, 0.7), rng.uniform(0.9, 1.0)]))
     colour = rng.uniform(0, 45, 3) * rng.uniform(0.2, 1)
@@ -81,7 +81,7 @@ def _dark_lens(image: Image, eye_px: float, rng: Rng) -> tuple[Image, Floats]:
 
 
 def _reflection(image: Image, eye_px: float, rng: Rng) -> tuple[Image, Floats]:
-    """A window or a lamp in glasses."""
+    """Draw a window or a lamp in glasses."""
     strong = rng.random() < 0.5
     opacity = _shape(image, eye_px, rng, (0.15, 1.8 if strong else 0.8), 0.35)
     opacity = opacity * float(rng.uniform(0.85, 1.0) if strong else rng.uniform(0.15, 0.6))
@@ -91,7 +91,7 @@ def _reflection(image: Image, eye_px: float, rng: Rng) -> tuple[Image, Floats]:
 
 
 def _rim(image: Image, eye_px: float, rng: Rng) -> tuple[Image, Floats]:
-    """The frame of glasses around the eye."""
+    """Draw the frame of glasses around the eye."""
     rows, columns = image.shape[:2]
     mask = np.zeros((rows, columns), np.float32)
     middle = np.array([columns, rows]) / 2 + rng.normal(0, 0.15 * eye_px, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,8 +15,9 @@ from torch import Tensor
 from facetrack.eyes import EYE_WIDTHS
 from facetrack.types import Floats, Image
 from facetrain.augment import webcam
+from facetrain.models.eyes.labels import SHAPES, pack
 from facetrain.samples.eyes.cover import CLEAR, HIDDEN, overlay
-from facetrain.samples.eyes.table import COLUMNS, ROWS, SHAPES, WIDTHS, EyeTable
+from facetrain.samples.eyes.table import COLUMNS, ROWS, WIDTHS, EyeTable
 from facetrain.samples.sampling import EpochItems, Rng
 
 Numbers = NDArray[np.intp]
@@ -60,7 +62,7 @@ class EyeCropOptions:
 class EyeCrops(EpochItems):
     """Augmented eyes.
 
-    Item: crop (S / 2, S, 3) uint8 and the labels of `table.SHAPES`, positions in px of the crop.
+    Item: crop (S / 2, S, 3) uint8; labels (K,) as of `models.eyes.labels`, positions in px of the crop.
     rows: of the table, those to train on. With fewer than two sources the shares do not matter.
     """
 
@@ -78,7 +80,7 @@ class EyeCrops(EpochItems):
             image, hidden = overlay(image, self.columns / EYE_WIDTHS, rng)
             _hide(labels, hidden)
         image = corrupted(image, options, rng)
-        return {"crop": torch.from_numpy(image), **{name: torch.from_numpy(value) for name, value in labels.items()}}
+        return {"crop": torch.from_numpy(image), "labels": torch.from_numpy(pack(labels))}
 
 
 class PlainEyes(EpochItems):
@@ -92,7 +94,7 @@ class PlainEyes(EpochItems):
         row, matrix = int(self.rows[index]), crop_map(self.columns)
         image = cv2.warpAffine(self.table.crops[row], matrix, (self.columns, self.columns // 2))
         labels = in_crop({name: self.table.labels[name][row] for name in SHAPES}, matrix)
-        return {"crop": torch.from_numpy(image), **{name: torch.from_numpy(value) for name, value in labels.items()}}
+        return {"crop": torch.from_numpy(image), "labels": torch.from_numpy(pack(labels))}
 
 
 def drawn_rows(table: EyeTable, rows: Numbers, options: EyeCropOptions) -> Numbers:
@@ -161,12 +163,24 @@ def corrupted(image: Image, options: EyeCropOptions, rng: Rng) -> Image:
     if rng.random() < options.low_resolution:
         image = _coarse(image, rng)
     if rng.random() < options.noise:
-        noisy = image + float(rng.uniform(1, 14)) * rng.standard_normal(image.shape, np.float32)
-        image = np.clip(noisy, 0, 255).astype(np.uint8)
+        image = _noisy(image, float(rng.uniform(1, 14)), rng)
     if rng.random() < options.jpeg:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return image
+
+
+@functools.cache
+def _noise() -> Floats:
+    """Draw standard normal noise, once: drawing it anew takes longer than all other corruptions."""
+    return np.random.default_rng(0).standard_normal((256, 256, 3), np.float32)
+
+
+def _noisy(image: Image, sigma: float, rng: Rng) -> Image:
+    rows, columns = image.shape[:2]
+    y, x = (int(rng.integers(256 - size)) for size in (rows, columns))
+    noise = _noise()[y : y + rows, x : x + columns]
+    return np.asarray(cv2.addWeighted(image, 1.0, noise, sigma, 0.0, dtype=cv2.CV_8U), np.uint8)
 
 
 def _coarse(image: Image, rng: Rng) -> Image:

@@ -26,7 +26,7 @@ def held_out(table: EyeTable, fold: int = -1) -> Flags:
     """Return (N,) whether an eye is held out from training.
 
     fold: below FOLDS, a part of the people of the clips and of those photographs whose lids were read is held out, too;
-        -1 for none of them: then all people of the clips are trained on.
+        FOLDS for all of them; -1 for none: then all people of the clips are trained on.
     """
     share = np.array([HELD_OUT.get(name, 0.0 if name in CLIPS else OTHERS) for name in table.sources])
     value = np.array([zlib.crc32(group.encode()) / 2**32 for group in table.groups])
@@ -35,7 +35,9 @@ def held_out(table: EyeTable, fold: int = -1) -> Flags:
 
 
 def in_fold(table: EyeTable, fold: int) -> Flags:
-    """Return (N,) whether an eye is of the people that this fold holds out."""
+    """Return (N,) whether an eye is of the people that this fold holds out; FOLDS: of any fold."""
+    if fold == FOLDS:
+        return np.asarray(np.logical_or.reduce([in_fold(table, one) for one in range(FOLDS)]))
     clips = np.isin(table.sources, CLIPS)
     people = sorted(set(table.groups[clips].tolist()))
     own = {person for index, person in enumerate(people) if index % FOLDS == fold}

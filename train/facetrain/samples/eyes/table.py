@@ -17,19 +17,12 @@ from facetrack.eyes import ORDER, cut_eye, eye_matrices
 from facetrack.geometry import transform
 from facetrack.modelfile import EYE_STATES
 from facetrack.types import Floats, Image
+from facetrain.models.eyes.labels import SHAPES
 
 COLUMNS, ROWS = 112, 68
 """Size of a stored crop, px."""
 WIDTHS = 3.5
 """Its width in widths of the eye."""
-CONTOUR, IRIS, GAP, STATE, COVERED = "contour", "iris", "gap", "state", "covered"
-SHAPES: dict[str, tuple[int, ...]] = {
-    "contour": (6, 2), "contour_weight": (6,), "iris": (3,), "iris_weight": (), "radius_weight": (), "gap": (),
-    "gap_weight": (), "state": (len(EYE_STATES),), "state_weight": (), "covered": (), "covered_weight": (),
-}  # fmt: skip
-"""Label -> shape of one eye's. contour: x y of the six points in stored px, in the right eye's order. iris: x y of its
-centre and its radius. gap: lid gap over the eye's width. state: 1 for each of EYE_STATES that is possible. covered: 1
-where the eye cannot be seen. Weights are 0 where a label is unknown."""
 
 
 @dataclass(slots=True)
@@ -56,7 +49,7 @@ class Eye:
 
     def set_state(self, *possible: str, weight: float = 1.0) -> None:
         """Set the states that are possible."""
-        self.set(STATE, [float(name in possible) for name in EYE_STATES], weight)
+        self.set("state", [float(name in possible) for name in EYE_STATES], weight)
 
 
 def stored_matrices(points: Floats) -> NDArray[np.float64]:
