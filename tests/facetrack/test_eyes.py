@@ -15,7 +15,7 @@ SIDE = 64
 
 
 def face(width=20.0, gap=60.0, at=(100.0, 80.0), turn_deg=0.0):
-    """Return a face whose eyes are `width` px wide, their middles `gap` apart, turned about its middle; the nose far down."""
+    """Return a face whose eyes are `width` px wide, their middles `gap` apart, turned about its middle."""
     points = np.zeros((topology.N_POINTS, 2))
     x = np.array([-0.5, -1 / 6, 1 / 6, 0.5, 1 / 6, -1 / 6]) * width
     y = np.array([0, -3, -3, 0, 3, 3.0])

@@ -1,4 +1,4 @@
-"""Lowered, shut or open, on people that the network did not see: clips and photographs by folds, infrared by subject."""
+"""Lowered, shut or open, on people the network did not see: clips and photographs by folds, infrared by subject."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facetrack.modelfile import EYE_STATES, EYES_COLUMNS, EYES_OUTPUT
 from facetrack.types import Floats
 from facetrain.metrics.eyes import roc_area, shut_log_odds
 from facetrain.samples.eyes.crops import PlainEyes
-from facetrain.samples.eyes.split import held_out, in_fold, read_frames, read_photographs
+from facetrain.samples.eyes.split import held_out, in_fold
 from facetrain.samples.eyes.table import EyeTable
 
 BATCH = 128

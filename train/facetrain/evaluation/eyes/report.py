@@ -18,7 +18,7 @@ from facetrain.reporting.report import Report, Table
 
 MEANING = {
     "area": "ROC area of shut against lowered eyes: probability that a shut one scores higher",
-    "first, second": "NME in % of the outer eye corners: the landmark network's points, and with the eyes' twelve replaced",
+    "first, second": "NME, % of the outer eye corners: the landmark network's points; the eyes' twelve replaced",
     "state": "log odds of shut against lowered",
     "gap": "the predicted lid gap over the eye's width",
     "contour": "the same from the six predicted points",
@@ -77,8 +77,9 @@ def iris_figures(error: Floats) -> dict[str, float]:
     if not known.size:
         return {"eyes": 0.0}
     return {
-        "mean": float(known.mean()), "median": float(np.median(known)), "90th percentile": float(np.quantile(known, 0.9)),
-        "eyes": float(known.size), "missed": float((~np.isfinite(error)).sum()),
+        "mean": float(known.mean()), "median": float(np.median(known)),
+        "90th percentile": float(np.quantile(known, 0.9)), "eyes": float(known.size),
+        "missed": float((~np.isfinite(error)).sum()),
     }  # fmt: skip
 
 
