@@ -22,7 +22,19 @@ ATTRIBUTES = ("eye_right_open", "eye_left_open", "mouth_open", "smile", "glasses
 """Columns of a landmark network's optional output `attributes`, each 0..1; right and left are the person's own."""
 POSE_ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
 """Columns of its optional output `pose`, with the signs of `types.Pose`, relative to the crop."""
-KINDS = ("landmarks", "detector", "appearance", "expression")
+KINDS = ("landmarks", "detector", "appearance", "expression", "eyes")
+EYES_OUTPUT = "eyes"
+"""The only output of an eye network, (N, 2, EYES_SIZE): right eye and mirrored left eye of each face."""
+EYES_COLUMNS = {
+    "contour": slice(0, 12), "iris": slice(12, 14), "iris_radius": slice(14, 15), "gap": slice(15, 16),
+    "contour_scale": slice(16, 22), "iris_scale": slice(22, 23), "gap_scale": slice(23, 24),
+    "state": slice(24, 27), "covered": slice(27, 28),
+}  # fmt: skip
+"""Columns of that output: x y of the six points in the right eye's order and of the iris's centre, px of the eye's half
+of the crop; the iris's radius, px; the lid gap over the eye's width; the logarithms of the scales of their Laplace
+densities; the logits of open, lowered and shut, and of covered."""
+EYES_SIZE = 28
+EYE_STATES = ("open", "lowered", "shut")
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,16 @@ def scheme_of_count(n_points: int) -> str:
 
 AFLW_EARS = (12, 16)
 """AFLW's points on the ear lobes, right and left, which no combination of the 68 gives."""
+AFLW_EYES = ((6, 8), (9, 11))
+"""Of AFLW's 21 points: the corners of the right and of the left eye."""
+MESH_LIDS = (
+    ((33, 133), ((160, 144), (159, 145), (158, 153))),
+    ((263, 362), ((387, 373), (386, 374), (385, 380))),
+)
+"""Of the mesh's right and left eye: its outer and inner corner, and pairs of opposite points of the upper and lower
+lid."""
+MESH_IRISES = ((468, (469, 470, 471, 472)), (473, (474, 475, 476, 477)))
+"""Of the mesh's right and left eye: the iris's centre and four points on its edge."""
 AFLW_EYE_CORNERS: tuple[tuple[int, int], ...] = ((6, 36), (8, 39), (9, 42), (11, 45))
 """(AFLW's point, the one of the 68 that it is)."""
 _AFLW_RIGHT_AND_MIDDLE: dict[int, dict[int, float]] = {

@@ -145,6 +145,31 @@ def teacher(
 
 
 @app.command()
+def eyes(
+    packs: Annotated[Path, typer.Argument(help="The folder of the packs.")],
+    labels: Annotated[Path, typer.Option(help="Their label tables: `facetrack label --teacher ensemble`.")],
+    teacher_model: Annotated[Path, typer.Option(help="MediaPipe's file: face_landmarker.task.")],
+    out: Annotated[Path, typer.Option(help="The folder to write, for `facetrack train eyes --set eyes=..`.")],
+    clips: Annotated[Path | None, typer.Option(help="A folder of clips with lids_frames.csv.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Their table of events, with people.csv beside it.")] = None,
+    head_model: Annotated[Path | None, typer.Option(help="A morphable head as .npz, for rendered eyes.")] = None,
+    heads: Annotated[int, typer.Option(min=0, help="Number of rendered heads.")] = 600,
+) -> None:
+    """Label the eyes of the packs, the clips and rendered heads: lids, irises, states, covered."""
+    if (clips is None) != (events is None):
+        raise DataError("the clips and their table of events belong together; give --clips and --events, or neither")
+    from facetrack.detector.mediapipe_mesh import MediaPipeMesh
+    from facetrain.labelling.eyes.build import EyeSources, build
+    from facetrain.reporting.progress import with_progress
+
+    frames = None if clips is None else clips / "lids_frames.csv"
+    sources = EyeSources(packs, labels, events, frames, head_model, heads)
+    with MediaPipeMesh(teacher_model, max_faces=1) as mesh:
+        table = build(sources, mesh, out, lambda samples: with_progress(samples, "eyes"))
+    typer.echo(f"wrote {len(table)} eyes to {out}")
+
+
+@app.command()
 def blinks(
     table: Annotated[
         Path, typer.Argument(help="CSV in the folder of its clips: video, first_closed_frame, last_closed_frame.")

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from facetrain.cli import (
     evaluate,
     evaluate_detector,
+    evaluate_eyes,
     evaluate_gates,
     evaluate_heads,
     evaluate_jitter,
@@ -41,6 +42,7 @@ app.command("motion")(evaluate_motion.motion)
 app.command("jitter")(evaluate_jitter.jitter)
 app.command("turned")(evaluate_turned.turned)
 app.command("gates")(evaluate_gates.gates)
+app.command("eyes")(evaluate_eyes.eyes)
 app.command("heads")(evaluate_heads.heads)
 app.command("signals")(evaluate_signals.signals)
 app.command("crowd")(evaluate_tracking.crowd)

@@ -12,6 +12,7 @@ from facetrain.models.appearance import AppearanceNet, AppearanceNetOptions
 from facetrain.models.attributes import HEADS, AttributeNet
 from facetrain.models.detector import DetectorNet
 from facetrain.models.expression import OUTPUT, ExpressionNet, ExpressionNetOptions
+from facetrain.models.eyes.network import EyeNet, EyeNetOptions
 from facetrain.models.growth import infer_options
 from facetrain.models.landmarks import LandmarkNet
 from facetrain.training.checkpoint import load_weights, read_weights
@@ -38,10 +39,12 @@ def _empty(path: Path, spec: ModelSpec) -> nn.Module:
         return AppearanceNet(AppearanceNetOptions(input_px=spec.input_px))
     if spec.kind == "expression" and OUTPUT in spec.outputs and spec.input_px is not None:
         return ExpressionNet(ExpressionNetOptions(input_px=spec.input_px))
+    if spec.kind == "eyes" and spec.input_px is not None:
+        return EyeNet(EyeNetOptions(input_px=spec.input_px))
     if not fits_tracker(spec) or spec.input_px is None:
         raise ModelFileError(
             f"network '{spec.name}' is a {spec.kind} network with topology {spec.topology}; expected one that the "
-            "tracker runs: 68 points with sigma and presence, a detector, appearance, or expression probabilities"
+            "tracker runs: 68 points with sigma and presence, a detector, appearance, eyes, or expression probabilities"
         )
     state = read_weights(path)
     try:

@@ -94,6 +94,20 @@ DATA_SETS = {
         "1155 photographs of single eyes, open or closed, pasted into the faces", "the eye photographs", UNSTATED,
         former=("1155 photographs of single eyes, open or closed, laid into the faces (no terms stated)",),
     ),
+    "eyes_nir": DataSet(
+        "5526 infrared photographs of single eyes of 39 people, open or closed", "the MRL eye data set", RESEARCH,
+    ),
+    "scut_eyes": DataSet(
+        "SCUT, 3008 pictures of eyes and brows with lids and pupils labelled by hand", "SCUT", RESEARCH,
+    ),
+    "clips": DataSet(
+        "frames of ten short clips, lids and irises by MediaPipe's face mesh, closures read by a vision model",
+        "the clips", licence="MIT and Pexels",
+    ),
+    "lids_frames": DataSet(
+        "154 frames of these clips, eyes shut, lowered or open, read by a vision model", "this project",
+    ),
+    "rendered": DataSet("rendered eyes of USC-ICT's morphable model", "USC-ICT", licence="MIT"),
     "mouths": DataSet(
         "2881 photographs of mouths, open or closed, pasted into the faces", "the mouth photographs", UNSTATED,
         former=("2881 photographs of mouths, open or closed, laid into the faces (no terms stated)",),

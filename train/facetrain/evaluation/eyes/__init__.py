@@ -1,0 +1,1 @@
+"""How well the eye network places lids and irises, and tells lowered from shut eyes."""

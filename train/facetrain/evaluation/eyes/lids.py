@@ -1,0 +1,117 @@
+"""Lowered, shut or open, on people the network did not see: clips and photographs by folds, infrared by subject."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facetrack.engine import Engine
+from facetrack.modelfile import EYE_STATES, EYES_COLUMNS, EYES_OUTPUT
+from facetrack.types import Floats
+from facetrain.metrics.eyes import roc_area, shut_log_odds
+from facetrain.samples.eyes.crops import PlainEyes
+from facetrain.samples.eyes.split import held_out, in_fold
+from facetrain.samples.eyes.table import EyeTable
+
+BATCH = 128
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """Outputs (N, EYES_SIZE) for rows of the table, each by a network that did not see its person."""
+
+    rows: NDArray[np.intp]
+    outputs: Floats
+
+
+def read_rows(engine: Engine, table: EyeTable, rows: NDArray[np.intp]) -> Floats:
+    """Return the (N, EYES_SIZE) outputs for stored eyes, cut where they were placed."""
+    columns = engine.spec.input_px
+    assert columns is not None
+    items = PlainEyes(table, rows, columns)
+    crops = np.stack([items[i]["crop"].numpy() for i in range(len(items))])
+    padded = np.concatenate([crops, crops[-1:]]) if len(crops) % 2 else crops
+    faces = padded.reshape(-1, columns, columns, 3)
+    parts = [engine(faces[start : start + BATCH])[EYES_OUTPUT] for start in range(0, len(faces), BATCH)]
+    return np.asarray(np.concatenate(parts).reshape(len(padded), -1)[: len(crops)], np.float32)
+
+
+def by_folds(engines: Sequence[Engine], table: EyeTable, chosen: Flags) -> Read:
+    """Read the chosen eyes, those of each fold's people by the network trained without them."""
+    rows, outputs = [], []
+    for fold, engine in enumerate(engines):
+        own = np.flatnonzero(chosen & in_fold(table, fold))
+        if len(own):
+            rows.append(own)
+            outputs.append(read_rows(engine, table, own))
+    return Read(np.concatenate(rows), np.concatenate(outputs))
+
+
+def states(table: EyeTable, rows: NDArray[np.intp]) -> NDArray[np.str_]:
+    """Return the labelled state of each row."""
+    return np.array(EYE_STATES)[table.labels["state"][rows].argmax(axis=1)]
+
+
+def lid_figures(table: EyeTable, read: Read) -> dict[str, float]:
+    """Return ROC areas of shut against lowered by several scores, and shares of errors of the likeliest state, %."""
+    state, outputs = states(table, read.rows), read.outputs
+    shut, lowered = state == "shut", state == "lowered"
+    scores = {
+        "state": shut_log_odds(outputs),
+        "gap": -outputs[:, EYES_COLUMNS["gap"]][:, 0],
+        "contour": -_contour_gap(outputs),
+        "state and gap": shut_log_odds(outputs) - 20 * outputs[:, EYES_COLUMNS["gap"]][:, 0],
+    }
+    likeliest = np.array(EYE_STATES)[outputs[:, EYES_COLUMNS["state"]].argmax(axis=1)]
+    figures = {f"area, {name}": roc_area(score[shut], score[lowered]) for name, score in scores.items()}
+    figures |= {
+        "lowered taken for shut, %": _share(likeliest[lowered] == "shut"),
+        "shut not taken for shut, %": _share(likeliest[shut] != "shut"),
+        "open taken for shut, %": _share(likeliest[state == "open"] == "shut"),
+    }
+    return figures | {f"{name} eyes": float((state == name).sum()) for name in EYE_STATES}
+
+
+def _contour_gap(outputs: Floats) -> Floats:
+    points = outputs[:, EYES_COLUMNS["contour"]].reshape(-1, 6, 2)
+    lids = np.linalg.norm(points[:, [1, 2]] - points[:, [5, 4]], axis=2).mean(axis=1)
+    return np.asarray(lids / np.linalg.norm(points[:, 3] - points[:, 0], axis=1))
+
+
+def by_clip(table: EyeTable, read: Read) -> list[tuple[str, float, float, float]]:
+    """Return of each person of the clips: name, area of the state, and of the gap, number of eyes lowered or shut."""
+    out = []
+    state, groups = states(table, read.rows), table.groups[read.rows]
+    for group in sorted(set(groups.tolist())):
+        own = groups == group
+        shut, lowered = own & (state == "shut"), own & (state == "lowered")
+        odds, gap = shut_log_odds(read.outputs), -read.outputs[:, EYES_COLUMNS["gap"]][:, 0]
+        areas = [roc_area(score[shut], score[lowered]) for score in (odds, gap)]
+        out.append((group, areas[0], areas[1], float(shut.sum() + lowered.sum())))
+    return out
+
+
+def infrared(engine: Engine, table: EyeTable, glasses: dict[str, bool]) -> dict[str, float]:
+    """Return the accuracy, open or closed, in % on infrared eyes of held-out subjects, with glasses apart.
+
+    glasses: by the picture's name.
+    """
+    rows = np.flatnonzero((table.sources == "eyes_nir") & held_out(table))
+    shut = states(table, rows) == "shut"
+    logits = read_rows(engine, table, rows)[:, EYES_COLUMNS["state"]].astype(np.float64)
+    is_shut = logits[:, 2] > np.logaddexp(logits[:, 0], logits[:, 1])
+    worn = np.array([glasses[name.rpartition(":")[0]] for name in table.names[rows]])
+    right = is_shut == shut
+    return {
+        "all": _share(right), "without glasses": _share(right[~worn]), "with glasses": _share(right[worn]),
+        "open taken for shut": _share(is_shut[~shut]), "shut taken for open": _share(~is_shut[shut]),
+        "eyes": float(len(rows)), "subjects": float(len(set(table.groups[rows].tolist()))),
+    }  # fmt: skip
+
+
+def _share(values: Flags) -> float:
+    return 100 * float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,1 @@
+"""Labels of single eyes from packs, clips, a mesh teacher and rendered heads."""

@@ -1,0 +1,93 @@
+"""Rendered eyes: lids and gaze drawn independently, with exact points, irises, gaps and states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from facetrack.geometry import transform
+from facetrack.types import Floats, Image
+from facetrain.samples.eyes.table import ORDER, Eye, contour_of, eyes_of
+from facetrain.synth.rendering.accessories import random_style
+from facetrain.synth.rendering.camera import Camera
+from facetrain.synth.rendering.head_model import EYEBALL_MATERIALS
+from facetrain.synth.rendering.light import random_light
+from facetrain.synth.rendering.people import developed, framing_camera, random_background, random_state
+from facetrain.synth.rendering.render import Renderer
+from facetrain.synth.rendering.skin import Rng, random_look
+from facetrain.synth.rendering.truth import HeadState, HeadTruth, closing_blink
+
+SIDE_PX = 256
+EXTENT = (0.5, 0.9)
+SHUT_BELOW, LOWERED_BELOW, OPEN_ABOVE = 0.06, 0.6, 0.75
+"""Lid gap over the person's open one: below which an eye is shut, below which it is lowered, from which it is open."""
+IRIS_CM = 0.59
+"""Radius of an iris: the visible iris is 11.8 mm wide (Ruefer et al., Cornea 2005: 11.7)."""
+SEEN = 0.5
+"""Share of an eye's points that are visible, below which it is covered."""
+OPEN_GAP = 0.31
+"""Median gap of open eyes over the eye's width in photographs, to which the person's open gap is set."""
+
+
+def rendered_eyes(
+    renderer: Renderer, indices: Iterable[int], seed: int = 0, photographs: Sequence[Image] = ()
+) -> Iterator[Eye]:
+    """Yield the eyes of rendered heads, a function of (seed, index) and the photographs alone."""
+    for index in indices:
+        rng = np.random.default_rng((seed, index, 16))
+        state = _with_lids(random_state(renderer.model, rng), renderer, rng)
+        shaped = renderer.model.shaped(state.identity, state.expression, state.gaze_deg)
+        landmarks = state.in_camera(renderer.model, renderer.model.points68(shaped)).astype(np.float64)
+        extent = SIDE_PX * float(rng.uniform(*EXTENT))
+        camera = framing_camera(landmarks, SIDE_PX, extent, rng.normal(0, 0.02 * SIDE_PX, 2))
+        background = random_background(rng, SIDE_PX, photographs)
+        image, truth = renderer.render(
+            state, random_look(rng), random_style(rng), random_light(rng), camera, background
+        )
+        irises = _irises(renderer, state, shaped, camera)
+        yield from _labelled(developed(image, rng), truth, irises, f"head_{index:06d}", state)
+
+
+def _with_lids(state: HeadState, renderer: Renderer, rng: Rng) -> HeadState:
+    """Draw the lids and the gaze independently: half of the heads look down, by any amount, with any closure."""
+    down = float(rng.uniform(-34, -6)) if rng.random() < 0.5 else float(rng.uniform(-8, 14))
+    kind = rng.random()
+    shut = 0.0 if kind < 0.35 else 1.0 if kind < 0.55 else float(rng.uniform(0, 1))
+    closing = closing_blink(renderer.model, state.identity)
+    lids = {f"eyeBlink_{side}": shut * full for side, full in zip("RL", closing, strict=True)}
+    return replace(state, expression={**state.expression, **lids}, gaze_deg=(float(rng.uniform(-24, 24)), down))
+
+
+def _irises(renderer: Renderer, state: HeadState, shaped: Floats, camera: Camera) -> list[Floats]:
+    """Return (3,) centre and radius in px of the right and left iris."""
+    out = []
+    for names in EYEBALL_MATERIALS.values():
+        vertices = state.in_camera(renderer.model, shaped[renderer.model.vertices_of(names[1])])
+        centre = vertices.mean(axis=0)
+        radius = camera.focal_px * IRIS_CM / centre[2]
+        out.append(np.array([*camera.project(centre), radius], np.float32))
+    return out
+
+
+def _labelled(image: Image, truth: HeadTruth, irises: list[Floats], name: str, state: HeadState) -> Iterator[Eye]:
+    for side, (eye, matrix) in enumerate(eyes_of(image, truth.points, name, name, "rendered")):
+        contour, opening = contour_of(truth.points, side, matrix), truth.lid_opening[side]
+        visible = truth.visible[list(ORDER[side])].mean()
+        seen = visible >= SEEN
+        eye.set("contour", contour, 0.25 * seen)
+        scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+        centre = transform(irises[side][None, :2], matrix)[0]
+        trust = float(np.clip((opening - 0.15) / 0.3, 0, 1)) * seen
+        eye.set("iris", [*centre, scale * irises[side][2]], 0.5 * trust)
+        eye.labels["radius_weight"] = np.float32(0.2 * trust)
+        eye.set("gap", OPEN_GAP * min(opening, 1.3), 0.3 * seen)
+        if opening < SHUT_BELOW:
+            eye.set_state("shut", weight=0.5 * seen)
+        elif opening < LOWERED_BELOW:
+            eye.set_state("lowered", weight=0.5 * seen)
+        elif opening > OPEN_ABOVE and state.gaze_deg[1] > -12:
+            eye.set_state("open", weight=0.5 * seen)
+        eye.set("covered", float(visible < 0.2), 0.5 * (visible < 0.2 or visible > 0.8))
+        yield eye

@@ -1,0 +1,1 @@
+"""Eye network and its loss."""

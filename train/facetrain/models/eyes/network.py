@@ -1,0 +1,72 @@
+"""Eye network: three strided convolutions and a dense layer for each eye."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from facetrack.modelfile import EYES_COLUMNS, EYES_OUTPUT, EYES_SIZE
+from facetrain.models.landmarks import ConvNorm
+
+FIRST_SCALE_LOG_PX, FIRST_SCALE_LOG_GAP = 0.5, -2.5
+"""Logarithms of the scales before training."""
+OPEN_EYE = ((-0.217, 0.0), (-0.07, -0.065), (0.08, -0.065), (0.217, 0.0), (0.08, 0.06), (-0.07, 0.06))
+"""x, y of an open right eye's points in widths of its crop, from the crop's centre: the start of the training."""
+
+
+@dataclass(frozen=True, slots=True)
+class EyeNetOptions:
+    """Size of the network.
+
+    input_px: width of an eye's crop, which is half as high.
+    widths: channels at strides 2, 4 and 8.
+    hidden: width of the dense layer.
+    """
+
+    input_px: int = 64
+    widths: tuple[int, int, int] = (16, 32, 48)
+    hidden: int = 64
+
+
+class EyeNet(nn.Module):
+    """(N, S, S, 3) uint8 BGR, a right eye above a mirrored left one -> {"eyes": (N, 2, EYES_SIZE)}.
+
+    In training also (N, S / 2, S, 3), one eye each -> (N, 1, EYES_SIZE). The columns are `modelfile.EYES_COLUMNS`.
+    """
+
+    MEAN, SCALE = 127.5, 64.0
+
+    def __init__(self, options: EyeNetOptions | None = None) -> None:
+        super().__init__()
+        self.options = options = options or EyeNetOptions()
+        a, b, c = options.widths
+        self.trunk = nn.Sequential(ConvNorm(3, a, stride=2), ConvNorm(a, b, stride=2), ConvNorm(b, c, stride=2))
+        side = options.input_px
+        self.hidden = nn.Linear(c * (side // 16) * (side // 8), options.hidden)
+        self.dropout = nn.Dropout(0.1)
+        self.out = nn.Linear(options.hidden, EYES_SIZE)
+        unit, start = torch.ones(EYES_SIZE), torch.zeros(EYES_SIZE)
+        at = EYES_COLUMNS
+        placed = slice(0, at["iris_radius"].stop)
+        unit[placed], unit[at["gap"]] = side / 8, 0.15
+        middle = torch.tensor([(side - 1) / 2, (side // 2 - 1) / 2])
+        start[at["contour"]] = (torch.tensor(OPEN_EYE) * side + middle).flatten()
+        start[at["iris"]], start[at["iris_radius"]], start[at["gap"]] = middle, 0.08 * side, 0.3
+        start[at["contour_scale"]], start[at["iris_scale"]] = FIRST_SCALE_LOG_PX, FIRST_SCALE_LOG_PX
+        start[at["gap_scale"]] = FIRST_SCALE_LOG_GAP
+        self.register_buffer("unit", unit)
+        self.register_buffer("start", start)
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        side = self.options.input_px
+        eyes = crops.shape[1] // (side // 2)
+        x = crops.reshape(-1, side // 2, side, 3).permute(0, 3, 1, 2).float()
+        x = self.trunk((x - self.MEAN) / self.SCALE)
+        x = self.dropout(F.relu(self.hidden(x.flatten(1))))
+        unit, start = self.get_buffer("unit"), self.get_buffer("start")
+        # The units are part of the last layer's weights: constants that every runtime folds.
+        out = F.linear(x, self.out.weight * unit[:, None], self.out.bias * unit + start)
+        return {EYES_OUTPUT: out.reshape(-1, eyes, EYES_SIZE)}

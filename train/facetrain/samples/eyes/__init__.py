@@ -1,0 +1,1 @@
+"""Crops of single eyes with their labels, and their augmentation."""
