@@ -1,0 +1,30 @@
+"""Reading of both eyes of one face by the eye network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from facetrack.types.frame import Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EyesReading:
+    """Both eyes of one face as the eye network sees them; row 0 the person's right eye, row 1 the left.
+
+    contour: (2, 6, 2) float32 px in the frame, the eye's points of the 68 in their order (36-41, 42-47)
+    contour_sigma: (2, 6) px
+    iris: (2, 2) px, centre; iris_radius: (2,) px; iris_sigma: (2,) px
+    gap: (2,) lid gap over eye width (distance of the corners), 0 shut; gap_sigma: (2,)
+    state: (2, 3) probabilities of open, lowered, shut
+    covered: (2,) probability that the eye cannot be seen (hand, hair, dark glasses, glare, turned away)
+    """
+
+    contour: Floats
+    contour_sigma: Floats
+    iris: Floats
+    iris_radius: Floats
+    iris_sigma: Floats
+    gap: Floats
+    gap_sigma: Floats
+    state: Floats
+    covered: Floats
