@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from facetrack.types import Floats, Pose
+from facetrack.types import EyesReading, Floats, Pose
 
 NO_ATTRIBUTES: Mapping[str, float] = MappingProxyType({})
 MAX_GAP_S = 0.25
@@ -25,6 +25,7 @@ class Observation:
     attributes: what the network reads off the picture, by the names of `modelfile.ATTRIBUTES`; empty from a network
         that reads nothing.
     presence: 0..1, the network's belief that this is a face.
+    eyes: both eyes as an eye network sees them; None without one, or where it saw nothing.
     """
 
     time_s: float
@@ -33,6 +34,7 @@ class Observation:
     pose: Pose | None = None
     attributes: Mapping[str, float] = field(default_factory=lambda: NO_ATTRIBUTES)
     presence: float = 1.0
+    eyes: EyesReading | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Reading of both eyes of one face by the eye network."""
+"""Both eyes of one face, as the eye network reads them."""
 
 from __future__ import annotations
 
