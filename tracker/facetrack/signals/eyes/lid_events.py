@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from facetrack.signals.eyes.blink import EYES
 from facetrack.signals.eyes.closure import Measures, Pair
 from facetrack.signals.eyes.lid_gap import LidFrame
-from facetrack.signals.eyes.lids import Closure, LidFollower, LidOptions
 from facetrack.signals.eyes.lid_options import LidEventOptions
+from facetrack.signals.eyes.lids import Closure, LidFollower
 from facetrack.signals.eyes.lowered import LOWERED, OPEN, SHUT, Lowered
 from facetrack.signals.windows.lasting import LastingEvent
 from facetrack.signals.windows.observed_time import GapTimer

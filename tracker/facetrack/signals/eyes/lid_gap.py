@@ -184,7 +184,7 @@ class GapMeter:
         gap, sigma = float(reading.gap[index]), float(reading.gap_sigma[index])
         if not math.isfinite(gap) or float(reading.covered[index]) > options.max_covered:
             return None
-        gap = straight_gap(gap, yaw_deg if is_far else -yaw_deg, viewed_deg)
+        gap = straight_gap(gap, yaw_deg if index == 1 else -yaw_deg, viewed_deg)
         # A NaN (a network that gives no uncertainty) passes.
         return None if sigma > options.max_sigma * self._levels[index].open else gap
 

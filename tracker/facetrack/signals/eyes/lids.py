@@ -27,8 +27,8 @@ class LidOptions:
     level_s: the level before is the upper quartile of so long a time: not what the closing itself has made of it.
     deep: an openness at which eyes are closed and not narrowed; 80 % closed, as in PERCLOS.
     narrow_s: open less than half but not that far closed for so long: eyes narrowed, a level of its own.
-    slit, slit_s: lids that were deeply closed for narrow_s and then open further than this for so long have opened to a
-        slit, which ends the closure; None: they do not.
+    slit, slit_s: lids that were deeply closed and are then half open for so long, or that were for narrow_s and are
+        then open further than `slit` for so long, rest there, which ends the closure; None: they do not.
     """
 
     open_above: float = 0.65
@@ -72,7 +72,8 @@ class LidFollower:
         self._shut = 1.0
         self._deep_at = -1  # index of the last sample of the closure that was deep
         self._whole = False  # whether its beginning was seen
-        self._slit_from_s = float("inf")  # last moment of the closure at which the lids were no slit
+        # The last moments of the closure at which the lids were less open than a slit, and than half.
+        self._slit_from_s = self._half_from_s = float("inf")
         self._level_at_s = float("-inf")
 
     @property
@@ -104,6 +105,7 @@ class LidFollower:
         if may_begin and openness < self._closed_below * self.level:
             self._whole = bool(self._before)
             self._shut, self._deep_at = 1.0, -1
+            self._slit_from_s = self._half_from_s = time_s
             self._add(time_s, openness)
             return None
         before = self._before
@@ -127,25 +129,31 @@ class LidFollower:
         self._add(time_s, openness)
         if openness >= self.level * max(options.open_above, (1.0 + self._shut) / 2.0):
             return self._end(during, [during[-1]])
-        if self._opened_to_slit(time_s, openness):
-            first = next(i for i in range(len(during) - 1, -1, -1) if i == 0 or during[i - 1][0] <= self._slit_from_s)
-            slit = during[first:]
-            ended = self._end(during[: first + 1], slit)
-            self.level, self._level_at_s = max(LEAST_LEVEL, max(x for _, x in slit)), time_s
+        if (rests_s := self._rests_open(time_s, openness)) is not None:
+            first = next(i for i in range(len(during) - 1, -1, -1) if i == 0 or during[i - 1][0] <= rests_s)
+            rest = during[first:]
+            ended = self._end(during[: first + 1], rest)
+            self.level, self._level_at_s = max(LEAST_LEVEL, max(x for _, x in rest)), time_s
             return ended
         narrow_since = min(self._deep_at + 1, len(during) - 1)
         if time_s - during[narrow_since][0] > options.narrow_s:
             return self._end(during[: narrow_since + 1] if self._deep_at >= 0 else [], during[narrow_since:])
         return None
 
-    def _opened_to_slit(self, time_s: float, openness: float) -> bool:
-        slit = self._options.slit
-        if slit is None or openness <= slit:
+    def _rests_open(self, time_s: float, openness: float) -> float | None:
+        """Return the last moment before the lids rested short of open, if they do (`LidOptions.slit`)."""
+        options = self._options
+        if options.slit is None:
+            return None
+        if openness <= options.slit:
             self._slit_from_s = time_s
-            return False
-        if self._deep_at < 0 or time_s - self._slit_from_s < self._options.slit_s - ROUNDING:
-            return False
-        return time_below(self._during, self._options.deep) >= self._options.narrow_s
+        if openness < self.level / 2.0:
+            self._half_from_s = time_s
+        rested = options.slit_s - ROUNDING
+        if self._deep_at >= 0 and time_s - self._half_from_s >= rested:
+            return self._half_from_s
+        was_long = time_s - self._slit_from_s >= rested and time_below(self._during, options.deep) >= options.narrow_s
+        return self._slit_from_s if was_long else None
 
     def _end(self, closure: Trace, after: Trace) -> Closure | None:
         """closure: what is to be measured, with the sample that ended it; after: what the next level begins with."""
