@@ -12,6 +12,7 @@ from facetrain.cli import (
     evaluate_detector,
     evaluate_heads,
     evaluate_jitter,
+    evaluate_lids,
     evaluate_motion,
     evaluate_signals,
     evaluate_tracking,
@@ -40,5 +41,6 @@ app.command("motion")(evaluate_motion.motion)
 app.command("jitter")(evaluate_jitter.jitter)
 app.command("turned")(evaluate_turned.turned)
 app.command("heads")(evaluate_heads.heads)
+app.command("lids")(evaluate_lids.lids)
 app.command("signals")(evaluate_signals.signals)
 app.command("crowd")(evaluate_tracking.crowd)

@@ -26,11 +26,12 @@ class LidEvents:
     a short one during which an eye was unknown.
 
     Closed or lowered? Lids that come down slowly (`fast_s`), that fall from a lowered look, that the network calls
-    lowered, or that a smile narrows, are not asleep: they make no microsleep and `openness_known` is None for PERCLOS
-    while they are that far down. What is missed by this: who dozes off from a lowered look, or so slowly that the lids
-    take longer than `fast_s` over the middle of their way, has no microsleep and no PERCLOS; a fall from a lowered look
-    down to `lowered_deep` is told as a "long_closure", and all of it as "eyes_down".
-    A fast fall and return inside a lowered look is a blink.
+    lowered, that the head follows down at once, or that a smile narrows, are not asleep: they make no microsleep, and
+    `openness_known` is None for PERCLOS while they are that far down. What is missed by this: who dozes off from a
+    lowered look, with a head that falls at once, or so slowly that the lids take longer than `fast_s` over the middle
+    of their way, has no microsleep and no PERCLOS. From a lowered look or with the head, a fall by `lowered_amplitude`
+    down to `lowered_deep` is told as a "long_closure", and all of it as "eyes_down". A fast fall and return inside a
+    lowered look is a blink.
 
     Delay: a blink is reported with the frame that shows the eyes open again, some .1 s after its end_s; a long closure
     and a microsleep begin with the first frame that shows the eyes closed for long_s and microsleep_s.
@@ -146,7 +147,7 @@ class LidEvents:
         if found.fall_s > self.options.fast_s or self._from_lowered:
             return False
         during = self._during(found)
-        return not (self._says_lowered(during) or self._laughs(during))
+        return not (self._says_lowered(during) or self._laughs(during) or self._head_follows(found))
 
     def _during(self, found: Measures) -> list[LidFrame]:
         return [frame for frame in self._seen if frame.time_s >= found.start_s]
@@ -168,7 +169,16 @@ class LidEvents:
         during = self._during(found)
         if self._says_lowered(during) or self._laughs(during):
             return False
-        return not self._from_lowered or found.level - found.amplitude <= options.lowered_deep
+        return not (self._from_lowered or self._head_follows(found)) or (
+            found.amplitude >= options.lowered_amplitude and _deepest(during) <= options.lowered_deep
+        )
+
+    def _head_follows(self, found: Measures) -> bool:
+        """Return whether the head goes down with the lids, within a second, as in a look down."""
+        after = [f.pitch_deg for f in self._seen if found.start_s < f.time_s <= found.start_s + HEAD_FOLLOWS_S]
+        before = _mean([f.pitch_deg for f in self._before(found)])
+        known = [pitch for pitch in after if pitch is not None]
+        return before is not None and bool(known) and min(known) <= before - self.options.lowered.pitch_down_deg
 
     def _begun(self, so_far: Closure | None, openness: float) -> tuple[Event, ...]:
         """Report a long closure or microsleep as soon as the closure that is going on is one."""
@@ -241,9 +251,12 @@ class LidEvents:
         level = max(self._single[other].level, 1e-6)
         return 1.0 - known[len(known) // 2] / level < options.other_fall * found.completeness
 
+    def _before(self, found: Measures) -> list[LidFrame]:
+        return [f for f in self._seen if found.start_s - BEFORE_S <= f.time_s < found.start_s - found.closing_s]
+
     def _evidence(self, found: Measures) -> Mapping[str, float]:
         """Return what an event of the lids rests on, by the names of `Event.evidence`."""
-        before = [f for f in self._seen if found.start_s - BEFORE_S <= f.time_s < found.start_s - found.closing_s]
+        before = self._before(found)
         parts = {
             "completeness": found.completeness,
             "fall_s": found.fall_s,
@@ -263,6 +276,16 @@ FELL_TO = 0.35
 """Openness under which lids have come as far down as shut ones (see `closure.FAST_TO`)."""
 BEFORE_S = 0.6
 """Seconds before a closure over which the head and the gaze are taken as its evidence."""
+
+
+HEAD_FOLLOWS_S = 1.0
+"""A head that goes down within so long of the lids looks down with them; one that nods off follows later."""
+
+
+def _deepest(during: list[LidFrame]) -> float:
+    """Return the median openness of all eyes in a closure, the lower half of it: what it rests at, without noise."""
+    known = sorted(sum(x for x in f.eyes if x is not None) / sum(x is not None for x in f.eyes) for f in during)
+    return known[len(known) // 3]
 
 
 def _mean(values: list[float | None]) -> float | None:

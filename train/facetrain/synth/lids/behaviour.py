@@ -21,8 +21,8 @@ CHANNELS = {
     "covered": 0.03,
     "noise": 1.0,
 }
-"""What a script sets, and where each begins. lids: openness 0..1. down_deg: eyes in the head, positive down. noise: factor
-of the gap's error."""
+"""What a script sets, and where each begins. lids: openness 0..1. down_deg: eyes in the head, positive down. noise:
+factor of the gap's error."""
 Rng = np.random.Generator
 
 
@@ -184,9 +184,10 @@ def dark_glasses(script: Script, rng: Rng) -> None:
 
 
 def sun_flicker(script: Script, rng: Rng) -> None:
-    """Drive along an avenue: light and shade change at 1 to 6 Hz, the gap is read three times as badly, half of the
-    flashes cover the eyes, and the eyes narrow meanwhile.
-    """  # fmt: skip
+    """Drive along an avenue, light and shade changing at 1 to 6 Hz.
+
+    The gap is read three times as badly, half of the flashes cover the eyes, and the eyes narrow meanwhile.
+    """
     time_s = rng.uniform(1, 4)
     while time_s < script.seconds:
         until_s, period_s = time_s + rng.uniform(4, 20), rng.uniform(0.16, 1.0)
