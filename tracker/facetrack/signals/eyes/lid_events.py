@@ -110,7 +110,7 @@ class LidEvents:
         if closure is None and not self._both.closing:
             events += self._end_long(None)
         is_slow = so_far is not None and so_far.measured.fall_s > self.options.fast_s and openness <= FELL_TO
-        is_shut = self._both.closing and so_far is not None and not is_slow
+        is_shut = so_far is not None and not is_slow and openness <= self.options.lids.deep
         resting = self._lowered.update(frame, openness, is_shut, is_slow)
         self._judge(frame, openness, so_far)
         return (*lost, *events, *self._of_one(frame), *resting)
@@ -169,16 +169,16 @@ class LidEvents:
         during = self._during(found)
         if self._says_lowered(during) or self._laughs(during):
             return False
-        return not (self._from_lowered or self._head_follows(found)) or (
-            found.amplitude >= options.lowered_amplitude and _deepest(during) <= options.lowered_deep
-        )
+        if not (self._from_lowered or self._head_follows(found)):
+            return _deepest(during) <= options.shut
+        return found.amplitude >= options.lowered_amplitude and _deepest(during) <= options.lowered_deep
 
     def _head_follows(self, found: Measures) -> bool:
         """Return whether the head goes down with the lids, within a second, as in a look down."""
         after = [f.pitch_deg for f in self._seen if found.start_s < f.time_s <= found.start_s + HEAD_FOLLOWS_S]
         before = _mean([f.pitch_deg for f in self._before(found)])
         known = [pitch for pitch in after if pitch is not None]
-        return before is not None and bool(known) and min(known) <= before - self.options.lowered.pitch_down_deg
+        return before is not None and bool(known) and min(known) <= before - self.options.head_follows_deg
 
     def _begun(self, so_far: Closure | None, openness: float) -> tuple[Event, ...]:
         """Report a long closure or microsleep as soon as the closure that is going on is one."""

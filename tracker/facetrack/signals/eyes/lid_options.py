@@ -19,6 +19,8 @@ class LidEventOptions:
     min_s: a shorter dip is a frame's error: one frame at 60 per second, none at 30, where a whole blink may be one
         frame long. min_amplitude: less is noise of eyes that are nearly shut.
     long_s, microsleep_s: as in `BlinkOptions`.
+    shut: where lids rest that are shut for long, noise taken off.
+    head_follows_deg: a head that goes down by so much with the lids looks down.
     lowered_amplitude, lowered_deep: lowered lids are shut only when they fall so far, and rest as deep as this.
     wink_s, min_wink_s, wink_fall_s: longest and shortest wink, and its slowest fall. wink_amplitude: its least
         completeness. other_fall: the other eye falls less than so much of the winking one's way (it squeezes along).
@@ -36,6 +38,8 @@ class LidEventOptions:
     min_amplitude: float = 0.2
     long_s: float = 0.5
     microsleep_s: float = 1.0
+    shut: float = 0.16
+    head_follows_deg: float = 5.0
     lowered_amplitude: float = 0.25
     lowered_deep: float = 0.13
     wink_s: float = 3.0

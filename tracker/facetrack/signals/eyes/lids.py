@@ -12,6 +12,8 @@ MAX_SAMPLES = 4000
 """Samples kept of a closure: half a minute at 120 fps. A longer one keeps every second sample of its middle."""
 LEVELS_EVERY_S = 0.1
 """How often the level is computed, from many times as long."""
+RESTS_WITHIN = 0.1
+"""Range of the openness of lids that rest; those that open slowly cross more in `LidOptions.slit_s`."""
 LEAST_LEVEL = 0.3
 """No openness under this is a level of its own."""
 ROUNDING = 1e-9
@@ -152,8 +154,10 @@ class LidFollower:
         rested = options.slit_s - ROUNDING
         if self._deep_at >= 0 and time_s - self._half_from_s >= rested:
             return self._half_from_s
-        was_long = time_s - self._slit_from_s >= rested and time_below(self._during, options.deep) >= options.narrow_s
-        return self._slit_from_s if was_long else None
+        if time_s - self._slit_from_s < rested or time_below(self._during, options.deep) < options.narrow_s:
+            return None
+        rest = [x for t, x in self._during if t > self._slit_from_s]
+        return self._slit_from_s if max(rest) - min(rest) <= RESTS_WITHIN else None
 
     def _end(self, closure: Trace, after: Trace) -> Closure | None:
         """closure: what is to be measured, with the sample that ended it; after: what the next level begins with."""

@@ -20,6 +20,7 @@ ALARM_COLUMNS = (
     "kind", "hours", "microsleep/h", "long_closure/h", "eyes_down/h", "tired/h", "drowsy/h", "longest_s",
     "highest_perclos", "lowered", "unknown", "blink_f1", "blinks", "false_blinks/h",
 )  # fmt: skip
+SLEEP_COLUMNS = ("kind", "sleeps", "microsleep", "long", "eyes_down", *ALARM_COLUMNS[5:11])
 RATE_COLUMNS = ("rate", "blinks", "f1", "missed", "false", "duration_ms", "duration_frames", "completeness")
 
 
@@ -31,7 +32,7 @@ def report(result: LidResult) -> Report:
     ]
     tables = [
         Table("awake: false alarms", ALARM_COLUMNS, _alarm_rows(result.awake)),
-        Table("falling asleep: what is told", ("kind", "sleeps", "microsleep", "long", "eyes_down", *ALARM_COLUMNS[5:11]),
+        Table("falling asleep: what is told", SLEEP_COLUMNS,
               [[name, *_sleep_cells(found)] for name, found in result.asleep.items()]),
         Table("distractions per hour by target zone", ("kind", "zone", "distraction/h", "hours"), zones),
         Table("blinks by frame rate", RATE_COLUMNS, [_rate_row(f"{s.fps:.0f} fps", s) for s in result.rates]),

@@ -15,8 +15,8 @@ from facetrack.types import EyesReading, Pose
 from facetrain.synth.lids.behaviour import Script
 
 WHITE, SLOW, SLOW_S, SHARED = 0.015, 0.03, 0.8, 0.8
-"""Error of a gap as shares of the open one: from frame to frame, and drifting over SLOW_S; SHARED of the variance is the
-same in both eyes. MediaPipe's mesh on the project's clips: .004 to .023 from frame to frame, correlated by .68 to
+"""Error of a gap as shares of the open one: from frame to frame, and drifting over SLOW_S; SHARED of the variance is
+the same in both eyes. MediaPipe's mesh on the project's clips: .004 to .023 from frame to frame, correlated by .68 to
 .91 between the eyes; open eyes vary by .045 to .137 in all, gaze and expression included."""
 GAZE_NOISE_DEG, POSE_NOISE_DEG = 1.5, 0.6
 EYE_PX = 24.0
