@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from facetrack.signals.eyes.blink import EYES
 from facetrack.signals.eyes.closure import Measures, Pair
+from facetrack.signals.eyes.lid_frames import BEFORE_S, HEAD_FOLLOWS_S, deepest, frames_before, mean, rested
 from facetrack.signals.eyes.lid_gap import LidFrame
 from facetrack.signals.eyes.lid_options import LidEventOptions
 from facetrack.signals.eyes.lids import Closure, LidFollower
@@ -15,6 +16,9 @@ from facetrack.signals.eyes.lowered import LOWERED, OPEN, SHUT, Lowered
 from facetrack.signals.windows.lasting import LastingEvent
 from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.types import Event
+
+FELL_TO = 0.35
+"""Openness under which lids have come as far down as shut ones (see `closure.FAST_TO`)."""
 
 
 class LidEvents:
@@ -29,7 +33,7 @@ class LidEvents:
     lowered, that the head follows down at once, or that a smile narrows, are not asleep: they make no microsleep, and
     `openness_known` is None for PERCLOS while they are that far down. What is missed by this: who dozes off from a
     lowered look, with a head that falls at once, or so slowly that the lids take longer than `fast_s` over the middle
-    of their way, has no microsleep and no PERCLOS. From a lowered look or with the head, a fall by `lowered_amplitude`
+    of their way, has no microsleep and no PERCLOS. From a lowered look or with the head, a fall by `lowered_fall`
     down to `lowered_deep` is told as a "long_closure", and all of it as "eyes_down". A fast fall and return inside a
     lowered look is a blink.
 
@@ -63,6 +67,7 @@ class LidEvents:
         self._together_s: deque[float] = deque()  # frames in which both were closing
         self._used = (True, True)
         self._from_lowered = False
+        self._start: list[LidFrame] = []  # of the closure of both eyes, with what led into it
         self._closed_since_s: float | None = None
         self.closed_s: float | None = None
         self.lids: str | None = None
@@ -103,6 +108,9 @@ class LidEvents:
         closure = self._both.update(frame.time_s, openness)
         if not was_closing and self._both.closing:
             self._from_lowered = self.looks_down
+            self._start = [f for f in self._seen if f.time_s >= frame.time_s - BEFORE_S - HEAD_FOLLOWS_S]
+        elif self._both.closing and frame.time_s - self._start[0].time_s <= BEFORE_S + 2.0 * HEAD_FOLLOWS_S:
+            self._start.append(frame)
         if self._both.closing or closure is not None:
             self._together_s.append(frame.time_s)
         so_far = self._both.so_far()
@@ -170,13 +178,14 @@ class LidEvents:
         if self._says_lowered(during) or self._laughs(during):
             return False
         if not (self._from_lowered or self._head_follows(found)):
-            return _deepest(during) <= options.shut
-        return found.amplitude >= options.lowered_amplitude and _deepest(during) <= options.lowered_deep
+            return deepest(during) <= options.shut
+        fell = rested(self._start, found) - deepest(during)
+        return fell >= options.lowered_fall and deepest(during) <= options.lowered_deep
 
     def _head_follows(self, found: Measures) -> bool:
         """Return whether the head goes down with the lids, within a second, as in a look down."""
-        after = [f.pitch_deg for f in self._seen if found.start_s < f.time_s <= found.start_s + HEAD_FOLLOWS_S]
-        before = _mean([f.pitch_deg for f in self._before(found)])
+        after = [f.pitch_deg for f in self._start if found.start_s < f.time_s <= found.start_s + HEAD_FOLLOWS_S]
+        before = mean([f.pitch_deg for f in frames_before(self._start, found)])
         known = [pitch for pitch in after if pitch is not None]
         return before is not None and bool(known) and min(known) <= before - self.options.head_follows_deg
 
@@ -251,17 +260,14 @@ class LidEvents:
         level = max(self._single[other].level, 1e-6)
         return 1.0 - known[len(known) // 2] / level < options.other_fall * found.completeness
 
-    def _before(self, found: Measures) -> list[LidFrame]:
-        return [f for f in self._seen if found.start_s - BEFORE_S <= f.time_s < found.start_s - found.closing_s]
-
     def _evidence(self, found: Measures) -> Mapping[str, float]:
         """Return what an event of the lids rests on, by the names of `Event.evidence`."""
-        before = self._before(found)
+        before = frames_before(self._start, found) or frames_before(self._seen, found)
         parts = {
             "completeness": found.completeness,
             "fall_s": found.fall_s,
-            "pitch_deg": _mean([f.pitch_deg for f in before]),
-            "gaze_down_deg": _mean([f.gaze_down_deg for f in before]),
+            "pitch_deg": mean([f.pitch_deg for f in before]),
+            "gaze_down_deg": mean([f.gaze_down_deg for f in before]),
         }
         return {name: value for name, value in parts.items() if value is not None and math.isfinite(value)}
 
@@ -270,24 +276,3 @@ class LidEvents:
             kind, self._track_id, found.start_s, found.end_s, found.amplitude, found.closing_speed_per_s,
             self._evidence(found),
         )  # fmt: skip
-
-
-FELL_TO = 0.35
-"""Openness under which lids have come as far down as shut ones (see `closure.FAST_TO`)."""
-BEFORE_S = 0.6
-"""Seconds before a closure over which the head and the gaze are taken as its evidence."""
-
-
-HEAD_FOLLOWS_S = 1.0
-"""A head that goes down within so long of the lids looks down with them; one that nods off follows later."""
-
-
-def _deepest(during: list[LidFrame]) -> float:
-    """Return the median openness of all eyes in a closure, the lower half of it: what it rests at, without noise."""
-    known = sorted(sum(x for x in f.eyes if x is not None) / sum(x is not None for x in f.eyes) for f in during)
-    return known[len(known) // 3]
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None

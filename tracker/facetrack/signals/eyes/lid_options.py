@@ -21,7 +21,7 @@ class LidEventOptions:
     long_s, microsleep_s: as in `BlinkOptions`.
     shut: where lids rest that are shut for long, noise taken off.
     head_follows_deg: a head that goes down by so much with the lids looks down.
-    lowered_amplitude, lowered_deep: lowered lids are shut only when they fall so far, and rest as deep as this.
+    lowered_fall, lowered_deep: lowered lids are shut only when they fall so far, and rest as deep as this.
     wink_s, min_wink_s, wink_fall_s: longest and shortest wink, and its slowest fall. wink_amplitude: its least
         completeness. other_fall: the other eye falls less than so much of the winking one's way (it squeezes along).
     """
@@ -40,7 +40,7 @@ class LidEventOptions:
     microsleep_s: float = 1.0
     shut: float = 0.16
     head_follows_deg: float = 5.0
-    lowered_amplitude: float = 0.25
+    lowered_fall: float = 0.15
     lowered_deep: float = 0.13
     wink_s: float = 3.0
     min_wink_s: float = 0.1
