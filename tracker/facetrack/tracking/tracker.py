@@ -72,16 +72,10 @@ class FaceTracker:
 
     @classmethod
     def from_weights(
-        cls,
-        landmarks: str | Path | None = None,
-        options: TrackerOptions | None = None,
-        threads: int = 1,
-        detector_px: int = 320,
-        engine: str = "onnx",
-        provider: str = "cpu",
-        detector: Detector | None = None,
+        cls, landmarks: str | Path | None = None, options: TrackerOptions | None = None, threads: int = 1,
+        detector_px: int = 320, engine: str = "onnx", provider: str = "cpu", detector: Detector | None = None,
         expressions: bool = False,
-    ) -> FaceTracker:
+    ) -> FaceTracker:  # fmt: skip
         """Build a tracker on the bundled networks.
 
         landmarks: path of another landmark network.

@@ -19,6 +19,10 @@ FAST_FROM, FAST_TO = 0.25, 0.65
 """Shares of the way from the level down between which `fall_s` is taken: of lids that shut, from .75 to .35 of the open
 gap, which tells a blink (.07 s, 90 % under .40 s) from a look down (1.1 to 1.6 s) in the project's clips."""
 
+SEEN_FROM = 0.65
+"""Share of the level from which a fall counts from the highest point seen, where what lies above was not: a face that
+has just come into sight."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measures:
@@ -85,6 +89,9 @@ def _fall_s(way: Trace, first: int, level: float, amplitude: float) -> float:
     """Return `Measures.fall_s`; first: index of the closure's own first sample in `way`."""
     under = next(i for i in range(first, len(way)) if way[i][1] <= level - FAST_TO * amplitude)
     from_s, to_s = _passed(way, under, level - FAST_FROM * amplitude), _passed(way, under, level - FAST_TO * amplitude)
+    if from_s is None and first > 0:
+        highest, at_s = max((x, t) for t, x in way[:first])
+        from_s = at_s if highest >= SEEN_FROM * level else None
     return math.inf if from_s is None or to_s is None else to_s - from_s
 
 

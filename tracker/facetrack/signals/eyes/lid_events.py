@@ -54,8 +54,10 @@ class LidEvents:
 
     def reset(self) -> None:
         """Equal to a new one."""
-        for part in (self._gap_timer, self._both, *self._single, self._lowered, self._long, self._microsleep):
+        for part in (self._gap_timer, self._lowered, self._long, self._microsleep):
             part.reset()
+        for lids in (self._both, *self._single):
+            lids.reset()
         self._last_s = 0.0
         self._unknown()
 

@@ -149,7 +149,7 @@ class LidFollower:
             return None
         if openness <= options.slit:
             self._slit_from_s = time_s
-        if openness < self.level / 2.0:
+        if openness < max(self.level / 2.0, options.slit):
             self._half_from_s = time_s
         rested = options.slit_s - ROUNDING
         if self._deep_at >= 0 and time_s - self._half_from_s >= rested:

@@ -97,7 +97,7 @@ def _match(found: Minutes, script: Script, ended: Sequence[Event]) -> None:
     matched = _pairs(script.blinks, blinks)
     found.blinks += len(script.blinks)
     found.found += len(matched)
-    # A blink that falls into another closure (a laugh's, a sleep's) may be told or not.
+    # A blink that falls into another closure (a laugh's, a sleep's) counts neither way.
     found.false_blinks += sum(
         i not in set(matched.values()) and not any(_overlap(s, e) for s in script.sleeps) for i, e in enumerate(blinks)
     )

@@ -77,7 +77,10 @@ class Script:
 
     def at(self, times: np.ndarray) -> dict[str, np.ndarray]:
         """Sample every channel, (N,) each."""
-        found = {name: np.interp(times, *zip(*keys, strict=True)) for name, keys in self.keys.items()}
+        found = {}
+        for name, keys in self.keys.items():
+            key_s, values = np.array(keys).T
+            found[name] = np.interp(times, key_s, values)
         for closure in (*self.blinks, *self.sleeps):
             near = slice(*np.searchsorted(times, (closure.start_s, closure.end_s)))
             found["lids"][near] = found["lids"][near] * closure.at(times[near])
