@@ -15,7 +15,7 @@ from facetrack.engine import Engine, FromFrame
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, cut, frame_matrices, transform
 from facetrack.modelfile import ATTRIBUTES
-from facetrack.types import Floats, HeadRotation, Image, Landmarks
+from facetrack.types import EyesReading, Floats, HeadRotation, Image, Landmarks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +28,7 @@ class Reading:
     pose_deg: (yaw, pitch, roll) with the signs of `types.Pose`, relative to the crop and the line of sight to it (the
         roll in the image is this one plus the crop's own); None for a network without this output.
     head: rotation relative to the line of sight, in the image's axes; None for a network without this output.
+    eyes: both eyes as an eye network sees them; None without one (see `tracking.eyes`).
     """
 
     landmarks: Landmarks
@@ -35,6 +36,7 @@ class Reading:
     attributes: Mapping[str, float] = field(default_factory=dict)
     pose_deg: tuple[float, float, float] | None = None
     head: HeadRotation | None = None
+    eyes: EyesReading | None = None
 
     def relative_sigma(self, selection: NDArray[np.bool_] | slice = slice(None)) -> float:
         """Return the mean uncertainty of the points as a share of the face's size; NaN if the network has none.

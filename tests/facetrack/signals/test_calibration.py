@@ -176,8 +176,10 @@ def test_options_reach_the_signals(tmp_path):
     assert options.profile.ear_right_open == 0.31
     assert (options.attention.yaw_deg, options.attention.pitch_deg) == ((-30.0, 30.0), (-10.5, 10.5))
     assert signal_options().attention.yaw_deg == (-20.0, 20.0)
+    assert signal_options(target_zone="desk").attention.down_is_target
+    assert signal_options(target_zone="driver").attention.long_down_s == 2.0
     for zone in ("a,b", "1,2,3", "0,5", "5,-5", "nan,5", "100,5", ""):
-        with pytest.raises(FacetrackError, match="expected two angles"):
+        with pytest.raises(FacetrackError, match="or two angles"):
             signal_options(target_zone=zone)
 
 

@@ -99,7 +99,7 @@ def test_what_was_written_comes_back(tmp_path: Path) -> None:
     assert record.events == events
     back, other = record.faces
     assert back.signals == known
-    assert len(every) == 34
+    assert len(every) == 40
     np.testing.assert_allclose(back.landmarks.points, points, atol=0.005001)
     np.testing.assert_allclose(back.landmarks.sigma, marks.sigma, atol=0.0005001)
     assert back.landmarks.points.dtype == np.float32

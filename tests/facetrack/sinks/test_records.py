@@ -62,24 +62,27 @@ def face(track_id: int = 1, *, known: bool = True) -> Face:
     )
 
 
-BLINK = Event.completed("blink", 1, 0.36, 0.52, amplitude=0.912345, closing_speed_per_s=8.1)
+BLINK = Event.completed("blink", 1, 0.36, 0.52, amplitude=0.912345, closing_speed_per_s=8.1, evidence={"fall_s": 0.07})
 ALARM = Event("microsleep", 1, "began", 0.1, 1.3, None, amplitude=0.9)
 MEASURED = Signals(
-    eyes=EyesSignals(EyeSignals(0.91239, 0.31234567, 0.98765), EyeSignals(None, 0.299, None)),
+    eyes=EyesSignals(EyeSignals(0.91239, 0.31234567, 0.98765, 0.27), EyeSignals(None, 0.299, None), "open"),
     mouth=MouthSignals(aspect_ratio=0.05, yawning=False),
     smile=SmileSignals(prob=0.0),
     gaze=GazeSignals(source="head"),
     attention=AttentionSignals(distracted=True),
     fatigue=FatigueSignals(
-        0.44, "tired", {"perclos": 0.400004, "microsleeps": 0.0, "long_blinks": 0.0, "yawns": 0.04, "nods": 0.0}
+        0.44,
+        "tired",
+        {"perclos": 0.400004, "microsleeps": 0.0, "long_blinks": 0.0, "yawns": 0.04, "nods": 0.0, "awake": -0.02},
     ),
     perclos_p80_60s=0.12,
 )
-PARTS = {"perclos": 0.4, "microsleeps": 0.0, "long_blinks": 0.0, "yawns": 0.04, "nods": 0.0}
+PARTS = {"perclos": 0.4, "microsleeps": 0.0, "long_blinks": 0.0, "yawns": 0.04, "nods": 0.0, "awake": -0.02}
 KNOWN = {
     "eyes": {
-        "right": {"openness": 0.9124, "aspect_ratio": 0.3123, "open_prob": 0.9877},
-        "left": {"openness": None, "aspect_ratio": 0.299, "open_prob": None},
+        "right": {"openness": 0.9124, "aspect_ratio": 0.3123, "open_prob": 0.9877, "gap": 0.27, "covered_prob": None},
+        "left": {"openness": None, "aspect_ratio": 0.299, "open_prob": None, "gap": None, "covered_prob": None},
+        "lids": "open",
         "closed_s": None, "blink_rate_per_min": None, "blink_duration_s": None,
     },
     "mouth": {"openness": None, "aspect_ratio": 0.05, "open_prob": None, "speaking": None, "yawning": False},
@@ -88,8 +91,8 @@ KNOWN = {
     "gaze": {"yaw_deg": None, "pitch_deg": None, "source": "head"},
     "attention": {"on_target": None, "share": None, "distracted": True},
     "fatigue": {"score": 0.44, "level": "tired", "parts": PARTS},
-    "perclos_p80_60s": 0.12, "perclos_p70_60s": None, "perclos_p80_180s": None, "glasses_prob": None,
-    "expression": None,
+    "perclos_p80_60s": 0.12, "perclos_p70_60s": None, "perclos_p80_180s": None,
+    "perclos_unknown_60s": None, "glasses_prob": None, "expression": None,
 }  # fmt: skip
 """What MEASURED is in JSON, written by hand."""
 HEADER = Header("a.mp4", 640, 480, 29.97, {"landmarks68": "0123456789ab"}, {"smoothing": "medium", "profile": None})
@@ -125,9 +128,9 @@ def test_a_record_holds_what_was_measured() -> None:
     assert written["signals"] == KNOWN
     assert line["events"] == [
         {"kind": "blink", "id": 1, "phase": "ended", "start_s": 0.36, "since_s": 0.52, "end_s": 0.52,
-         "amplitude": 0.9123, "closing_speed_per_s": 8.1},
+         "amplitude": 0.9123, "closing_speed_per_s": 8.1, "evidence": {"fall_s": 0.07}},
         {"kind": "microsleep", "id": 1, "phase": "began", "start_s": 0.1, "since_s": 1.3, "end_s": None,
-         "amplitude": 0.9, "closing_speed_per_s": None},
+         "amplitude": 0.9, "closing_speed_per_s": None, "evidence": {}},
     ]  # fmt: skip
 
 
@@ -225,7 +228,7 @@ def test_csv_rows_agree_with_the_record(tmp_path: Path) -> None:
     assert [float(rows[1][name]) for name in ("box_x0", "box_y0", "box_x1", "box_y1")] == written["box"]
     some = (rows[1]["pose_yaw_deg"], rows[1]["eyes_right_aspect_ratio"], rows[1]["score"])
     assert some == ("1.23", "0.3123", "0.9877")
-    assert rows[1]["events"] == "blink 0.360-0.520 amplitude=0.9123 closing_speed_per_s=8.1"
+    assert rows[1]["events"] == "blink 0.360-0.520 amplitude=0.9123 closing_speed_per_s=8.1 fall_s=0.07"
     yes_no = (rows[1]["mouth_yawning"], rows[1]["attention_distracted"], rows[1]["mouth_speaking"])
     assert yes_no == ("0", "1", "")
     parts = (rows[1]["fatigue_parts_perclos"], rows[1]["fatigue_parts_yawns"], rows[1]["fatigue_parts_nods"])
@@ -240,7 +243,7 @@ def test_csv_header_is_unique_and_constant(tmp_path: Path) -> None:
         pass
     header = (tmp_path / "out.csv").read_text().strip().split(",")
     assert tuple(header) == COLUMNS
-    assert len(set(header)) == len(header) == 9 + 13 + 44 + 1 + 4 * 68  # frame and box, pose, signals, events, points
+    assert len(set(header)) == len(header) == 9 + 13 + 51 + 1 + 4 * 68  # frame and box, pose, signals, events, points
 
 
 def test_csv_keeps_the_event_of_a_face_that_is_gone(tmp_path: Path) -> None:
@@ -249,7 +252,7 @@ def test_csv_keeps_the_event_of_a_face_that_is_gone(tmp_path: Path) -> None:
     rows = read_rows(tmp_path / "out.csv")
     assert [(row["id"], row["events"], row["score"]) for row in rows] == [
         ("2", "", "0.9877"),
-        ("1", "blink 0.360-0.520 amplitude=0.9123 closing_speed_per_s=8.1; yawn 0.000-0.500", ""),
+        ("1", "blink 0.360-0.520 amplitude=0.9123 closing_speed_per_s=8.1 fall_s=0.07; yawn 0.000-0.500", ""),
     ]
 
 

@@ -16,6 +16,7 @@ from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
     from facetrack.signals import SignalOptions
+    from facetrack.signals.head.attention import AttentionOptions
     from facetrack.tracking.tracker import FaceTracker
 
 Model = Annotated[
@@ -48,7 +49,10 @@ FatigueFile = Annotated[
 ]
 TargetZone = Annotated[
     str | None,
-    typer.Option(help="YAW,PITCH in degrees: limits of an on-target gaze around straight ahead; 20,15 by default."),
+    typer.Option(
+        help="Target of the gaze: screen (the default), desk (reading is on target) or driver (a look down of 2 s is a "
+        "distraction); or YAW,PITCH: limits in degrees around straight ahead."
+    ),
 ]
 Fov = Annotated[
     float | None,
@@ -142,22 +146,27 @@ def signal_options(
 ) -> SignalOptions:
     """Return the options of the signals. Raises SettingsError for a bad file, FacetrackError for a bad zone."""
     from facetrack.signals import FatigueWeights, Profile, SignalOptions
-    from facetrack.signals.head.attention import AttentionOptions
     from facetrack.signals.profile import NO_PROFILE
 
     return SignalOptions(
         profile=NO_PROFILE if profile is None else Profile.load(profile),
         fatigue_weights=FatigueWeights.load(fatigue_weights),
-        attention=AttentionOptions() if target_zone is None else AttentionOptions(*_zone(target_zone)),
+        attention=_zone("screen" if target_zone is None else target_zone),
     )
 
 
-def _zone(text: str) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Parse "20,15" to ((-20, 20), (-15, 15)) degrees."""
+def _zone(text: str) -> AttentionOptions:
+    """Look up a zone's name, or parse "20,15" to 20 degrees to either side and 15 up and down."""
+    from facetrack.signals.head.attention import ZONES, AttentionOptions
+
+    if text in ZONES:
+        return ZONES[text]
     try:
         yaw_deg, pitch_deg = (float(part) for part in text.split(","))
     except ValueError:
         yaw_deg = pitch_deg = 0.0
     if not (0.0 < yaw_deg <= 90.0 and 0.0 < pitch_deg <= 90.0):
-        raise FacetrackError(f"--target-zone is '{text}'; expected two angles up to 90 degrees, such as 20,15")
-    return (-yaw_deg, yaw_deg), (-pitch_deg, pitch_deg)
+        raise FacetrackError(
+            f"--target-zone is '{text}'; expected {', '.join(ZONES)}, or two angles up to 90 degrees, such as 20,15"
+        )
+    return AttentionOptions((-yaw_deg, yaw_deg), (-pitch_deg, pitch_deg))

@@ -120,6 +120,8 @@ def _event(shown: Shown, track_id: int) -> str:
         UNKNOWN if event.amplitude is None else f"{event.amplitude:.0f}°" if degrees else f"{event.amplitude:.2f}"
     )
     speed = UNKNOWN if event.closing_speed_per_s is None else f"{event.closing_speed_per_s:.1f} /s"
+    if event.evidence:
+        speed += "; " + ", ".join(f"{name} {value:.2f}" for name, value in event.evidence.items())
     cells = (f"{event.start_s:.2f} s", f"{event.duration_s:.2f} s", amplitude, speed)
     return element(
         "tr", element("td", picture), element("th", text=kind, scope="row"),

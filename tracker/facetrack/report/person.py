@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from statistics import fmean
@@ -44,6 +45,8 @@ class Person:
         self.states = {name: Spans() for name in STATES}
         self.seen, self.eyes_known, self.expression = Spans(), Spans(), Spans()
         self.events: list[Shown] = []
+        self.fatigue_parts: Mapping[str, float] = {}  # when fatigue was highest
+        self._highest = 0.0
         self.portrait: bytes | None = None
         self._portrait_turn_deg = float("inf")
         self._crops = RecentCrops()
@@ -57,6 +60,9 @@ class Person:
         for spans, value in zip(self.states.values(), _STATE_VALUES(signals), strict=True):
             spans.add(time_s, value)
         self.seen.add(time_s, True)
+        fatigue = signals.fatigue
+        if fatigue.score is not None and fatigue.parts is not None and fatigue.score > self._highest:
+            self._highest, self.fatigue_parts = fatigue.score, fatigue.parts
         self.expression.add(time_s, signals.likeliest_expression)
         eyes = signals.eyes.right.openness, signals.eyes.left.openness
         self.eyes_known.add(time_s, True if any(eye is not None for eye in eyes) else None)
@@ -147,7 +153,12 @@ def _fatigue(person: Person) -> Total:
     if extremes is None:
         return Total("Fatigue", UNKNOWN, "needs PERCLOS")
     level = next((name for name in ("drowsy", "tired", "alert") if person.states["fatigue.level"].total_s(name)), "")
-    return Total("Fatigue", f"{extremes[1]:.2f}", f"at most; level {level}" if level else "at most")
+    parts = [
+        f"{name.replace('_', ' ')} {value:+.2f}" for name, value in person.fatigue_parts.items() if abs(value) >= 0.005
+    ]
+    return Total(
+        "Fatigue", f"{extremes[1]:.2f}", ", ".join([f"at most; level {level}" if level else "at most", *parts])
+    )
 
 
 def _expressions(person: Person) -> list[Total]:

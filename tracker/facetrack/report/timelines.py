@@ -66,7 +66,8 @@ def rows(person: Person) -> list[Row]:
     closures = ("blink", "wink_right", "wink_left", "long_closure", "microsleep")
     return [
         Row("Eye openness", 0, 1, (0, 0.5, 1),
-            [Line("eyes.right.openness", "c1", "right"), Line("eyes.left.openness", "c2", "left")], kinds=closures),
+            [Line("eyes.right.openness", "c1", "right"), Line("eyes.left.openness", "c2", "left")],
+            kinds=(*closures, "eyes_down")),
         Row("PERCLOS P80, 60 s", 0, top_perclos, (0, DROWSY_PERCLOS, top_perclos),
             [Line("perclos_p80_60s", "c1", "share of time closed")], unit="%",
             limits=((TIRED_PERCLOS, "warn"), (DROWSY_PERCLOS, "bad"))),

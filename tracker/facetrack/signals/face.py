@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 
 from facetrack.signals.eyes.blink import BlinkDetector, BlinkOptions
 from facetrack.signals.eyes.blink_rate import BlinkRate
+from facetrack.signals.eyes.closure import Pair
+from facetrack.signals.eyes.lid_events import LidEvents
+from facetrack.signals.eyes.lid_gap import GapMeter, GapOptions
+from facetrack.signals.eyes.lid_options import LidEventOptions
 from facetrack.signals.eyes.openness import EyeMeter, EyeOptions
 from facetrack.signals.eyes.perclos import Perclos
 from facetrack.signals.fatigue import Fatigue, FatigueWeights
@@ -39,7 +43,8 @@ P80, P70 = 0.2, 0.3
 CLOSURES = ("blink", "long_closure")
 """Each closure of both eyes once: a microsleep is a long closure, too."""
 TEACHES_FROM = 0.7
-"""Amplitude of a closure that shows what closed eyes look like: lids that came half way down do not."""
+"""Amplitude, or completeness with an eye network, of a closure that shows what closed eyes look like: lids that came
+half way down do not."""
 BLINK_NOT_SMILE_OPENNESS = 0.5
 """An eye less open than this is closing: its narrowness says nothing of a smile."""
 MAX_ANGLE_SIGMA_DEG = 15.0
@@ -60,6 +65,8 @@ class SignalOptions:
     fatigue_weights: FatigueWeights = field(default_factory=FatigueWeights.load)
     eyes: EyeOptions = field(default_factory=EyeOptions)
     blink: BlinkOptions = field(default_factory=BlinkOptions)
+    gap: GapOptions = field(default_factory=GapOptions)
+    lids: LidEventOptions = field(default_factory=LidEventOptions)
     mouth: MouthOptions = field(default_factory=MouthOptions)
     speech: SpeechOptions = field(default_factory=SpeechOptions)
     yawn: YawnOptions = field(default_factory=YawnOptions)
@@ -76,6 +83,9 @@ class FaceSignals:
     Feed it every frame in which the face was seen, in order, and no others: where more than MAX_GAP_S lies between two
     frames nothing is known, and what was going on is dropped, or ended where it had been reported. Each signal's own
     class states its delay.
+
+    Eyes that an eye network reads (`Observation.eyes`) are followed by their lid gap from the first such reading on;
+    until then, and without such a network, by the landmark network's reading of their openness.
     """
 
     def __init__(self, options: SignalOptions | None = None, track_id: int = 1) -> None:
@@ -83,6 +93,7 @@ class FaceSignals:
         profile = options.profile
         self._eyes = EyeMeter(options.eyes, profile)
         self._blinks = BlinkDetector(track_id, options.blink)
+        self._gaps, self._lids, self._by_gap = GapMeter(options.gap), LidEvents(track_id, options.lids), False
         self._blink_rate = BlinkRate()
         self._p80, self._p70 = Perclos(P80, (60.0, 180.0)), Perclos(P70, (60.0,))
         self._mouth = Mouth(options.mouth, profile.mouth_closed)
@@ -99,11 +110,12 @@ class FaceSignals:
     def reset(self) -> None:
         """Equal to a new one; `interrupt` it first for the ends of what was reported."""
         for part in (
-            *(self._eyes, self._blinks, self._blink_rate, self._p80, self._p70, self._mouth, self._speech),
-            *(self._yawns, self._smiles, self._head, self._gestures, self._attention, self._away, self._fatigue),
+            *(self._gaps, self._lids, self._eyes, self._blinks, self._blink_rate, self._p80, self._p70, self._mouth),
+            *(self._speech, self._yawns, self._smiles, self._head, self._gestures, self._attention, self._away),
+            self._fatigue,
         ):
             part.reset()
-        self._last_s = -math.inf
+        self._last_s, self._by_gap = -math.inf, False
 
     def update(self, observation: Observation) -> tuple[Signals, tuple[Event, ...]]:
         """Follow the next frame; returns its signals and what began or ended with it, in order of time."""
@@ -119,10 +131,13 @@ class FaceSignals:
         events = in_order((*from_eyes, *from_mouth, *from_head, *returned))
         p80_60s, p70_60s, p80_180s = perclos
         # Over three minutes, or one until those are known.
-        fatigue = self._fatigue.update(observation.time_s, p80_60s if p80_180s is None else p80_180s, events)
+        fatigue = self._fatigue.update(
+            observation.time_s, p80_60s if p80_180s is None else p80_180s, events, self._p80.slow_closures
+        )
         return Signals(
-            eyes, mouth, smile, head, gaze, attention, fatigue, p80_60s, p70_60s, p80_180s, measured.glasses_prob
-        ), events
+            eyes, mouth, smile, head, gaze, attention, fatigue, p80_60s, p70_60s, p80_180s,
+            self._p80.unknown_share(observation.time_s), measured.glasses_prob,
+        ), events  # fmt: skip
 
     def interrupt(self) -> tuple[Event, ...]:
         """End what lasts, the face being forgotten or the video over; returns those events, each at its last moment.
@@ -134,8 +149,8 @@ class FaceSignals:
     def _interrupt_seen(self) -> tuple[Event, ...]:
         """End what only a face that is seen can do."""
         return (
-            *(*self._blinks.interrupt(), *self._speech.interrupt(), *self._yawns.interrupt()),
-            *(*self._smiles.interrupt(), *self._attention.interrupt()),
+            *(*self._blinks.interrupt(), *self._lids.interrupt(), *self._speech.interrupt()),
+            *(*self._yawns.interrupt(), *self._smiles.interrupt(), *self._attention.interrupt()),
         )
 
     def expire(self, time_s: float, turned_away: bool = False) -> tuple[Event, ...]:
@@ -155,21 +170,53 @@ class FaceSignals:
         self, observation: Observation, measured: FrameMeasures, viewed_deg: tuple[float, float] | None
     ) -> tuple[EyesSignals, tuple[float | None, float | None, float | None], tuple[Event, ...]]:
         """Follow the eyes; returns them, PERCLOS (P80 over 60 s, P70 over 60 s, P80 over 180 s), and events."""
-        time_s = observation.time_s
-        right, left = self._eyes.update(observation, measured, viewed_deg)
-        events = self._blinks.update(time_s, right, left, self._eyes.widths)
+        time_s, reading = observation.time_s, observation.eyes
+        if reading is None and not self._by_gap:
+            known, events = self._follow_openness(observation, measured, viewed_deg)
+            openness, closed_s, lids = known, self._blinks.closed_s, None
+        else:
+            openness, known, events = self._follow_lids(observation, viewed_deg)
+            closed_s, lids = self._lids.closed_s, self._lids.lids
+        p80_60s, p80_180s = self._p80.update(time_s, *known)
+        (p70_60s,) = self._p70.update(time_s, *known)
+        seen = openness[0] is not None or openness[1] is not None
+        rate, duration_s = self._blink_rate.update(time_s, seen, events)
+        covered = (None, None) if reading is None else (float(reading.covered[0]), float(reading.covered[1]))
+        right, left = (
+            EyeSignals(openness[i], ratio, prob, self._gaps.gaps[i], covered[i])
+            for i, (ratio, prob) in enumerate(
+                (
+                    (measured.right_aspect_ratio, measured.right_open_prob),
+                    (measured.left_aspect_ratio, measured.left_open_prob),
+                )
+            )
+        )
+        return EyesSignals(right, left, lids, closed_s, rate, duration_s), (p80_60s, p70_60s, p80_180s), events
+
+    def _follow_openness(
+        self, observation: Observation, measured: FrameMeasures, viewed_deg: tuple[float, float] | None
+    ) -> tuple[Pair, tuple[Event, ...]]:
+        """Follow the openness that the landmark network reads; returns it and what began or ended."""
+        eyes = self._eyes.update(observation, measured, viewed_deg)
+        events = self._blinks.update(observation.time_s, *eyes, self._eyes.widths)
         for event in events:
             if event.end_s is not None and event.kind in CLOSURES and (event.amplitude or 0.0) >= TEACHES_FROM:
                 self._eyes.saw_closure(event.start_s, event.end_s)
-        p80_60s, p80_180s = self._p80.update(time_s, right, left)
-        (p70_60s,) = self._p70.update(time_s, right, left)
-        rate, duration_s = self._blink_rate.update(time_s, right is not None or left is not None, events)
-        eyes = EyesSignals(
-            EyeSignals(right, measured.right_aspect_ratio, measured.right_open_prob),
-            EyeSignals(left, measured.left_aspect_ratio, measured.left_open_prob),
-            self._blinks.closed_s, rate, duration_s,
-        )  # fmt: skip
-        return eyes, (p80_60s, p70_60s, p80_180s), events
+        return eyes, events
+
+    def _follow_lids(
+        self, observation: Observation, viewed_deg: tuple[float, float] | None
+    ) -> tuple[Pair, Pair, tuple[Event, ...]]:
+        """Follow the lid gaps; returns the openness, what PERCLOS may know of it, and what began or ended."""
+        ended = () if self._by_gap else self._blinks.interrupt()
+        self._by_gap = True
+        frame = self._gaps.update(observation, viewed_deg)
+        events = self._lids.update(frame)
+        for event in events:
+            shown = event.evidence.get("completeness", 0.0)
+            if event.end_s is not None and event.kind in CLOSURES and shown >= TEACHES_FROM:
+                self._gaps.saw_closure(event.start_s, event.end_s)
+        return frame.eyes, self._lids.openness_known, (*ended, *events)
 
     def _follow_mouth(
         self, observation: Observation, measured: FrameMeasures, eyes: EyesSignals
@@ -188,7 +235,7 @@ class FaceSignals:
         return mouth, SmileSignals(measured.smile_prob, smiling, eye_narrowing), (*spoken, *yawned, *smiled)
 
     def _widths_of_open_eyes(self, eyes: EyesSignals) -> tuple[float | None, float | None]:
-        right, left = self._eyes.widths
+        right, left = self._gaps.widths if self._by_gap else self._eyes.widths
         return _open(right, eyes.right.openness), _open(left, eyes.left.openness)
 
     def _follow_head(
@@ -197,7 +244,7 @@ class FaceSignals:
         angles = self._head.update(observation.time_s, sure_pose(observation.pose))
         gestures = self._gestures.update(observation.time_s, angles)
         direction = head_gaze(angles)
-        attention, glances = self._attention.update(observation.time_s, direction)
+        attention, glances = self._attention.update(observation.time_s, direction, self._lids.down_since_s)
         head, gaze = NO_HEAD, NO_GAZE
         if angles is not None:
             head = HeadSignals(angles.yaw_deg, angles.pitch_deg, angles.roll_deg)

@@ -1,9 +1,8 @@
-"""Fatigue: a sum of parts, with the contribution of each."""
+"""Fatigue: a sum of parts that fade, less for signs of being awake, with the contribution of each."""
 
 from __future__ import annotations
 
 import tomllib
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -16,25 +15,40 @@ from facetrack.types.signals import FATIGUE_LEVELS as LEVELS
 from facetrack.types.signals import FATIGUE_PARTS as PARTS
 from facetrack.types.signals import FatigueSignals
 
-KINDS = {
-    "microsleeps": ("microsleep",), "long_blinks": ("blink", "long_closure"), "yawns": ("yawn",), "nods": ("nod_off",)
-}  # fmt: skip
-"""Parts that are made of events, and of which kinds."""
+KINDS: Mapping[str, Mapping[str, float]] = {
+    "microsleeps": {"microsleep": 1.0},
+    "long_blinks": {"blink": 1.0, "long_closure": 1.0},
+    "yawns": {"yawn": 1.0},
+    "nods": {"nod_off": 1.0},
+    "awake": {"blink": 0.25, "speech": 1.0, "smile": 1.0, "glance_away": 1.0, "nod": 1.0, "shake": 1.0},
+}
+"""Parts that are made of events: of which kinds, and what one of each counts. A sleepy person blinks, too."""
+WHEN_BEGUN = ("speech", "smile")
+"""Signs of being awake that count when they begin as well: they may last."""
+NORMAL_BLINK_S = 0.25
+"""A longer blink is no sign of being awake."""
+LONGEST_S = 1.0
+"""Longer closures count as this much in the mean duration: one of them is no statement about all."""
+PRIOR_BLINKS = 3.0
+"""The mean duration begins as if so many blinks had lasted as long as adds nothing."""
+CONFIRMED = 2
+"""Fewer slow closures than this are one event, whose PERCLOS counts SINGLE_SHARE."""
+SINGLE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """Weighting of one part of fatigue.
 
-    weight: the most it adds to fatigue.
+    weight: the most it adds to fatigue; of `awake`, the largest share by which it lowers what is not confirmed.
     none, full: values that add nothing, and the whole weight.
-    window_s: over which its events are taken, 0 for a part that has its own.
+    half_life_s: after which an event counts half, and after twice that a quarter; 0 for PERCLOS, which has its window.
     """
 
     weight: float
     none: float
     full: float
-    window_s: float = 0.0
+    half_life_s: float = 0.0
 
     def adds(self, value: float) -> float:
         """Return the share of fatigue, 0..weight, of a value."""
@@ -86,49 +100,58 @@ UNKNOWN = FatigueSignals()
 class Fatigue:
     """Score, level and parts of fatigue; all None until PERCLOS is known, and while it is not.
 
-    Where the parts sum to more than 1 each is cut by the same ratio. Delay: that of the events and windows it is made
-    of, so up to minutes.
+    Events fade with their part's half-life, so that one microsleep alone holds a level for about a minute and repeated
+    ones add up. PERCLOS of a single slow closure counts half. Signs of being awake (short blinks, speech, smiles,
+    glances, nods that say yes) lower everything but the PERCLOS of two closures and more by up to the weight of
+    `awake`, whose part is negative, so that the parts sum to the score. Where the others sum to more than 1 each is cut
+    by the same ratio. Delay: that of the events and windows it is made of, so up to minutes.
     """
 
     def __init__(self, weights: FatigueWeights) -> None:
         self._weights = weights
-        self._counts = {
-            name: _Recent(KINDS[name], part.window_s) for name, part in weights.parts.items() if name in KINDS
+        self._fading = {
+            name: _Fading(KINDS[name], part.half_life_s) for name, part in weights.parts.items() if name in KINDS
         }
         self.reset()
 
     def reset(self) -> None:
         """Equal to a new one."""
-        for recent in self._counts.values():
-            recent.events.clear()
+        for fading in self._fading.values():
+            fading.reset()
         self._level = 0
 
-    def update(self, time_s: float, perclos: float | None, events: Iterable[Event]) -> FatigueSignals:
+    def update(
+        self, time_s: float, perclos: float | None, events: Iterable[Event], slow_closures: int = CONFIRMED
+    ) -> FatigueSignals:
         """Follow the next frame.
 
-        perclos: P80, 0..1 or None. events: of the face, all kinds; those that are over count.
+        perclos: P80, 0..1 or None. events: of the face, all kinds. slow_closures: how many made the PERCLOS.
         """
+        events = tuple(events)
         ended = _counted(events)
-        for recent in self._counts.values():
-            recent.update(time_s, ended)
+        for name, fading in self._fading.items():
+            fading.update(time_s, _awake(events) if name == "awake" else ended)
         if perclos is None:
             self._level = 0
             return UNKNOWN
-        adds = {
-            name: part.adds(perclos if name == "perclos" else self._value(name))
-            for name, part in self._weights.parts.items()
-        }
-        total = sum(adds.values())
-        parts = {name: share / max(1.0, total) for name, share in adds.items()}
-        value = min(1.0, total)
+        parts = self._parts(perclos, slow_closures >= CONFIRMED)
+        value = max(0.0, sum(parts.values()))
         self._level = self._next_level(value)
         return FatigueSignals(value, LEVELS[self._level], parts)
 
-    def _value(self, name: str) -> float:
-        events = self._counts[name].events
-        if name != "long_blinks":
-            return float(len(events))
-        return sum(length_s for _, length_s in events) / len(events) if events else 0.0
+    def _parts(self, perclos: float, confirmed: bool) -> dict[str, float]:
+        weights = self._weights.parts
+        values = {name: fading.value for name, fading in self._fading.items()}
+        values["perclos"] = perclos
+        values["long_blinks"] = self._fading["long_blinks"].mean_s(weights["long_blinks"].none)
+        adds = {name: part.adds(values[name]) for name, part in weights.items()}
+        if not confirmed:
+            adds["perclos"] *= SINGLE_SHARE
+        awake = adds.pop("awake")
+        total = max(1.0, sum(adds.values()))
+        parts = {name: share / total for name, share in adds.items()}
+        lowered = sum(parts.values()) - (parts["perclos"] if confirmed else 0.0)
+        return {**parts, "awake": -awake * lowered}
 
     def _next_level(self, value: float) -> int:
         weights = self._weights
@@ -137,19 +160,49 @@ class Fatigue:
         return 2 if drowsy else 1 if tired else 0
 
 
-class _Recent:
-    """The events of some kinds that ended within the last window_s."""
+class _Fading:
+    """Sum and mean duration of the events of some kinds, each halved with every half-life since it ended."""
 
-    def __init__(self, kinds: tuple[str, ...], window_s: float) -> None:
-        self._kinds, self._window_s = kinds, window_s
-        self.events: deque[tuple[float, float]] = deque()  # end, duration, s
+    def __init__(self, counts: Mapping[str, float], half_life_s: float) -> None:
+        self._counts, self._half_life_s = counts, half_life_s
+        self.reset()
 
-    def update(self, time_s: float, ended: tuple[Event, ...]) -> None:
-        for event in ended:
-            if event.kind in self._kinds and event.end_s is not None:
-                self.events.append((event.end_s, event.duration_s))
-        while self.events and self.events[0][0] <= time_s - self._window_s:
-            self.events.popleft()
+    def reset(self) -> None:
+        self.value = 0.0
+        self._durations_s = 0.0
+        self._last_s: float | None = None
+
+    def update(self, time_s: float, events: Iterable[Event]) -> None:
+        if self._last_s is not None:
+            self._fade(time_s - self._last_s)
+        self._last_s = time_s
+        for event in events:
+            count = self._counts.get(event.kind, 0.0)
+            if count > 0.0:  # reported some time after its end
+                count *= self._left_of(max(0.0, time_s - event.until_s))
+                self.value += count
+                self._durations_s += count * min(LONGEST_S, event.duration_s)
+
+    def mean_s(self, prior_s: float) -> float:
+        """Return the mean duration, with PRIOR_BLINKS of prior_s."""
+        return (self._durations_s + PRIOR_BLINKS * prior_s) / (self.value + PRIOR_BLINKS)
+
+    def _left_of(self, age_s: float) -> float:
+        return float(0.5 ** (age_s / self._half_life_s))
+
+    def _fade(self, step_s: float) -> None:
+        left = self._left_of(step_s)
+        self.value *= left
+        self._durations_s *= left
+
+
+def _awake(events: Iterable[Event]) -> tuple[Event, ...]:
+    """Select the signs of being awake."""
+    return tuple(
+        event
+        for event in events
+        if (event.is_over or event.kind in WHEN_BEGUN) and (event.kind != "blink" or event.duration_s <= NORMAL_BLINK_S)
+    )
 
 
 def _counted(events: Iterable[Event]) -> tuple[Event, ...]:
@@ -176,10 +229,12 @@ def _numbers(where: str, found: Any, names: tuple[str, ...]) -> list[float]:
 
 
 def _part(where: str, name: str, found: Any) -> Part:
-    names = ("weight", "none", "full") if name == "perclos" else ("weight", "none", "full", "window_s")
+    names = ("weight", "none", "full") if name == "perclos" else ("weight", "none", "full", "half_life_s")
     part = Part(*_numbers(where, found, names))
     if part.weight > 1.0:
         raise SettingsError(f"{where}: weight is {part.weight}; expected one from 0 to 1")
+    if name != "perclos" and part.half_life_s <= 0.0:
+        raise SettingsError(f"{where}: half_life_s is {part.half_life_s}; expected seconds above 0")
     if part.full <= part.none:
         raise SettingsError(f"{where}: full is {part.full} and none {part.none}; expected full to be the larger")
     return part

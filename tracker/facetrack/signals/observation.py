@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from facetrack.types import Floats, Pose
+from facetrack.types import EyesReading, Floats, Pose
 
 NO_ATTRIBUTES: Mapping[str, float] = MappingProxyType({})
 MAX_GAP_S = 0.25
@@ -26,6 +26,7 @@ class Observation:
         that reads nothing.
     presence: 0..1, the network's belief that this is a face.
     visibility: (68,) 0..1 of each point; None from a network without it.
+    eyes: both eyes as an eye network sees them; None without one, or where it saw nothing.
     """
 
     time_s: float
@@ -35,6 +36,7 @@ class Observation:
     attributes: Mapping[str, float] = field(default_factory=lambda: NO_ATTRIBUTES)
     presence: float = 1.0
     visibility: Floats | None = None
+    eyes: EyesReading | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,4 +117,5 @@ def _events(ended: list[dict[str, Any]], face_id: int) -> str:
 def _event(event: dict[str, Any]) -> str:
     words = [event["kind"], f"{event['start_s']:.3f}-{event['end_s']:.3f}"]
     words += [f"{name}={event[name]}" for name in ("amplitude", "closing_speed_per_s") if event[name] is not None]
+    words += [f"{name}={value}" for name, value in event.get("evidence", {}).items()]
     return " ".join(words)

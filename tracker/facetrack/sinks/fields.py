@@ -210,6 +210,8 @@ FIELDS = (
              "speech, distraction"),
     FieldRow("events.closing_speed_per_s", "events.closing_speed_per_s", "event.closing_speed_per_s", "events", "1/s",
              "0 ..", "no closure of the eyes"),
+    FieldRow("", "events.evidence", "event.evidence", "events", "", "each of completeness, fall_s, pitch_deg, "
+             "gaze_down_deg that is known", "never; empty without an eye network"),
 )  # fmt: skip
 """Every field: `signals`, `pose` and what a face has stand in each of `faces`. CSV has the events that ended."""
 

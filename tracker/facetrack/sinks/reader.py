@@ -170,7 +170,7 @@ def _pose(found: Mapping[str, Any]) -> Pose:
 def _event(found: Mapping[str, Any]) -> Event:
     return Event(
         found["kind"], int(found["id"]), found["phase"], found["start_s"], found["since_s"], found["end_s"],
-        found.get("amplitude"), found.get("closing_speed_per_s"),
+        found.get("amplitude"), found.get("closing_speed_per_s"), found.get("evidence", {}),
     )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def event_record(event: Event) -> dict[str, Any]:
         "end_s": rounded(event.end_s, 6),
         "amplitude": rounded(event.amplitude, 4),
         "closing_speed_per_s": rounded(event.closing_speed_per_s, 4),
+        "evidence": {name: rounded(value, 4) for name, value in event.evidence.items()},
     }
 
 

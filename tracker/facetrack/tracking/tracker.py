@@ -13,6 +13,7 @@ from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
+from facetrack.tracking.eyes import EyeReader, LandmarksAndEyes, bundled_eyes
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
 from facetrack.tracking.scene_cut import SceneCut
@@ -47,15 +48,16 @@ class FaceTracker:
 
     def __init__(
         self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None,
-        appearance: Appearance | None = None, expressions: Expressions | None = None,
+        appearance: Appearance | None = None, expressions: Expressions | None = None, eyes: EyeReader | None = None,
     ) -> None:  # fmt: skip
         """Build a tracker from its parts.
 
         appearance: without it, lost faces are re-identified by their position alone.
-        expressions: without it, `signals.expression` stays unknown.
+        expressions, eyes: without them, `signals.expression` and the lids' gaps and states stay unknown.
         """
         self.detector = detector
         self.landmarker = landmarker
+        self._read = landmarker if eyes is None else LandmarksAndEyes(landmarker, eyes)
         self.options = options or TrackerOptions()
         self._gates = Gates(self.options, landmarker.spec)
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
@@ -63,29 +65,22 @@ class FaceTracker:
         self._cut = SceneCut()
         self._expressions = expressions
         self.camera, self.camera_from = self.options.chosen_camera()
-        self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None))
+        self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None), eyes)
         self._tracks: list[Track] = []
         self.reset()
 
     @classmethod
     def from_weights(
-        cls,
-        landmarks: str | Path | None = None,
-        options: TrackerOptions | None = None,
-        threads: int = 1,
-        detector_px: int = 320,
-        engine: str | None = None,
-        provider: str = "cpu",
-        detector: Detector | None = None,
+        cls, landmarks: str | Path | None = None, options: TrackerOptions | None = None, threads: int = 1,
+        detector_px: int = 320, engine: str | None = None, provider: str = "cpu", detector: Detector | None = None,
         expressions: bool = False,
-    ) -> FaceTracker:
+    ) -> FaceTracker:  # fmt: skip
         """Build a tracker on the bundled networks.
 
         landmarks: path of another landmark network, or a bundled one's name.
         detector_px: the detector sees the frame reduced to this longer side; faces under about 16 px in there are
             missed, and twice the size costs four times the time.
-        engine, provider: what runs them, see `engine.choice.landmark_network`.
-        detector: another one instead of the bundled.
+        engine, provider: what runs them, see `engine.choice.landmark_network`. detector: instead of the bundled.
         expressions: also classify expressions (see `expression`); the network for them is opened only then.
         Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
         """
@@ -97,13 +92,14 @@ class FaceTracker:
         path, engine = landmark_network(landmarks, engine, threads, provider)
         landmarker = Landmarker(open_engine(path, engine, threads, provider))
         appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
+        eyes = bundled_eyes(open_engine, engine, threads, provider)
         detector = detector or bundled_detector(threads, detector_px, engine, provider)
         if not expressions:
-            return cls(detector, landmarker, options, appearance)
+            return cls(detector, landmarker, options, appearance, eyes=eyes)
         from facetrack.expression import Expression, Expressions
 
-        network = Expression(open_engine(bundled_path("expression"), engine, threads, provider))
-        return cls(detector, landmarker, options, appearance, Expressions(network))
+        network = Expressions(Expression(open_engine(bundled_path("expression"), engine, threads, provider)))
+        return cls(detector, landmarker, options, appearance, network, eyes)
 
     def finish(self) -> tuple[Event, ...]:
         """End what still lasts, after the last frame; returns those events and keeps them in `events`."""
@@ -174,7 +170,7 @@ class FaceTracker:
         """
         followed = self._followed
         expected = followed + self._recently_lost(frame.time_s)[: self.options.max_faces - len(followed)]
-        readings = self.landmarker(frame.image, [t.crop_at(frame.time_s) for t in expected])
+        readings = self._read(frame.image, [t.crop_at(frame.time_s) for t in expected])
         stay: list[tuple[Track, Reading]] = []
         for track, reading in zip(expected, readings, strict=True):
             if not self._gates.may_stay(track, reading, frame.image):
@@ -248,7 +244,7 @@ class FaceTracker:
         rank = self._gates.rank(found.boxes[free], frame.image)
         free = free[np.argsort(-rank, kind="stable")[: self.options.max_faces]]
         crops = [crop_from_detection(*found.face(int(i)), self.landmarker.margin) for i in free]
-        readings = [r for r in self.landmarker(frame.image, crops) if self._gates.may_enter(r, frame.image, known=True)]
+        readings = [r for r in self._read(frame.image, crops) if self._gates.may_enter(r, frame.image, known=True)]
         owners = self._reidentifier.match_lost(frame.image, readings, self._tracks, frame.time_s)
         for reading, owner in zip(readings, owners, strict=True):
             if owner or self._gates.may_enter(reading, frame.image, known=False):
@@ -282,12 +278,12 @@ class FaceTracker:
         track.restart(reading, frame.time_s)
 
     def _face(self, track: Track, frame: Frame) -> Face:
-        marks, points, reading = track.landmarks, track.landmarks.points, track.reading
+        marks, reading, points = track.landmarks, track.reading, track.landmarks.points
         height, width = frame.image.shape[:2]
         pose = fused_pose(marks, track.head, (width, height), self.camera)
         track.pose = pose
         assert track.signals is not None  # confirmed
-        known = (marks.sigma, pose, reading.attributes, reading.presence, marks.visibility)
+        known = (marks.sigma, pose, reading.attributes, reading.presence, marks.visibility, reading.eyes)
         signals, events = track.signals.update(Observation(frame.time_s, points, *known))
         self.events += events
         return Face(track.id, points_box(points), marks, reading.presence, pose, signals)

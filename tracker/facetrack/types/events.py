@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 BEGAN, ENDED = "began", "ended"
 """Phases of an event."""
-LASTING_KINDS = ("long_closure", "microsleep", "yawn", "speech", "smile", "glance_away", "distraction", "facing_away")
+LASTING_KINDS = (
+    "long_closure", "microsleep", "eyes_down", "yawn", "speech", "smile", "glance_away", "distraction", "facing_away"
+)  # fmt: skip
 """Kinds of events that are reported when they begin and when they end."""
+NO_EVIDENCE: Mapping[str, float] = MappingProxyType({})
 EVENT_KINDS = ("blink", "wink_right", "wink_left", "nod", "shake", "nod_off", *LASTING_KINDS)
 
 
@@ -19,8 +24,9 @@ class Event:
     over, the face is lost, or the tracker ends. Both have the same kind, track_id and since_s; there is one "ended" for
     each "began". Every other kind is known only when it is over and is reported once, as "ended".
 
-    kind: "blink", "wink_right", "wink_left", "long_closure", "microsleep" (see `signals.eyes.blink`); "yawn", "speech",
-        "smile"; "nod", "shake", "nod_off"; "glance_away", "distraction", "facing_away".
+    kind: "blink", "wink_right", "wink_left", "long_closure", "microsleep" (see `signals.eyes.blink`; with an eye
+        network, which also tells "eyes_down", `signals.eyes.lid_events`); "yawn", "speech", "smile"; "nod", "shake",
+        "nod_off"; "glance_away", "distraction", "facing_away".
     phase: "began" or "ended". Counts are counts of the ended ones.
     start_s: when the movement began; an ended one may correct it.
     since_s: when it became this event, its criterion being met; start_s <= since_s <= end_s. Of a kind that is known
@@ -29,6 +35,10 @@ class Event:
     amplitude: how far it went (until now), in the unit of its signal: openness of eyes and mouth (0..1), the reading of
         a smile (0..1), degrees of head, glances and a head turned away; None where that says nothing.
     closing_speed_per_s: openness per second by which the lids closed; None for what is no closure.
+    evidence: what an event of the lids rests on, with an eye network only, by these names, each left out where unknown:
+        completeness, 0..1 of the way from open to shut that the lids went; fall_s, the time they took from .75 to .35
+        of the open gap; pitch_deg, the head against how it is usually held, positive up, before the lids fell; and
+        gaze_down_deg, the eyes in the head against how they usually look, positive down, before the lids fell.
     """
 
     kind: str
@@ -39,14 +49,15 @@ class Event:
     end_s: float | None
     amplitude: float | None = None
     closing_speed_per_s: float | None = None
+    evidence: Mapping[str, float] = field(default_factory=lambda: NO_EVIDENCE)
 
     @classmethod
     def completed(
         cls, kind: str, track_id: int, start_s: float, end_s: float, amplitude: float | None = None,
-        closing_speed_per_s: float | None = None,
+        closing_speed_per_s: float | None = None, evidence: Mapping[str, float] = NO_EVIDENCE,
     ) -> Event:  # fmt: skip
         """Make an event that is known only now that it is over."""
-        return cls(kind, track_id, ENDED, start_s, end_s, end_s, amplitude, closing_speed_per_s)
+        return cls(kind, track_id, ENDED, start_s, end_s, end_s, amplitude, closing_speed_per_s, evidence)
 
     @property
     def is_over(self) -> bool:

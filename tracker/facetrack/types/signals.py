@@ -13,7 +13,9 @@ from typing import Any
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 """Ekman's six and neutral, by the alphabet: the columns of an expression network's `probabilities`."""
 FATIGUE_LEVELS = ("alert", "tired", "drowsy")
-FATIGUE_PARTS = ("perclos", "microsleeps", "long_blinks", "yawns", "nods")
+FATIGUE_PARTS = ("perclos", "microsleeps", "long_blinks", "yawns", "nods", "awake")
+LIDS = ("open", "narrowed", "lowered", "shut")
+"""States of the lids of both eyes, from the eye network's lid gap (see `signals.eyes.lid_events`)."""
 INFO = "facetrack"
 """Key of a field's `SignalInfo` in its dataclass metadata."""
 
@@ -67,6 +69,11 @@ class EyeSignals:
         "eye turned away or covered, or network without it",
         "eye_{side}_open",
     )
+    gap: float | None = _signal(
+        "lid gap over eye width, seen straight from ahead: 0 shut, about .3 open",
+        "no eye network; eye turned away, covered or unsure", "", low=0.0,
+    )  # fmt: skip
+    covered_prob: float | None = _share("probability that the eye cannot be seen", "no eye network", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,10 @@ class EyesSignals:
 
     right: EyeSignals = field(default_factory=EyeSignals)
     left: EyeSignals = field(default_factory=EyeSignals)
+    lids: str | None = _signal(
+        "open, narrowed (a squint, a laugh), lowered over a look down, or shut", "no eye network, or no eye known", "",
+        names=LIDS,
+    )  # fmt: skip
     closed_s: float | None = _signal(
         "time for which both have been closed, 0 while open", "no eye known", "eyes_closed_s", unit="s", low=0.0
     )
@@ -165,8 +176,9 @@ class FatigueSignals:
         "alert, tired or drowsy, with hysteresis", "PERCLOS unknown", "fatigue_level", names=FATIGUE_LEVELS
     )
     parts: Mapping[str, float] | None = _signal(
-        "contribution of each part", "PERCLOS unknown", "fatigue_parts", low=0.0, high=1.0, names=FATIGUE_PARTS
-    )
+        "contribution of each part, that of `awake` negative", "PERCLOS unknown", "fatigue_parts",
+        low=-1.0, high=1.0, names=FATIGUE_PARTS,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +197,9 @@ class Signals:
     )
     perclos_p70_60s: float | None = _share("the same, 70 % closed", "under 20 s known", "perclos70_60")
     perclos_p80_180s: float | None = _share("80 % closed, over 180 s", "under 60 s known", "perclos_180")
+    perclos_unknown_60s: float | None = _share(
+        "share of the last 60 s that PERCLOS leaves out: eyes lowered, covered, turned away or not seen", "never", ""
+    )
     glasses_prob: float | None = _share(
         "network's probability of glasses", "face turned away, or network without it", "glasses"
     )

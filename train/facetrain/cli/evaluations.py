@@ -14,6 +14,7 @@ from facetrain.cli import (
     evaluate_gates,
     evaluate_heads,
     evaluate_jitter,
+    evaluate_lids,
     evaluate_motion,
     evaluate_signals,
     evaluate_tracking,
@@ -44,5 +45,6 @@ app.command("turned")(evaluate_turned.turned)
 app.command("gates")(evaluate_gates.gates)
 app.command("eyes")(evaluate_eyes.eyes)
 app.command("heads")(evaluate_heads.heads)
+app.command("lids")(evaluate_lids.lids)
 app.command("signals")(evaluate_signals.signals)
 app.command("crowd")(evaluate_tracking.crowd)

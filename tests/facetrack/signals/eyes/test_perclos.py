@@ -156,12 +156,13 @@ def tired(perclos: float | None, events: list[Event] | None = None, time_s: floa
 
 
 def test_fatigue_by_hand() -> None:
-    # The default file: perclos .75 at .15, microsleeps .7 at 2, long blinks .3 from .25 to .5 s, yawns .25 at 3,
-    # nodding off .25 at 2.
+    # The default file: perclos .75 at .15, microsleeps .7 at 2 (45 s), long blinks .3 from .25 to .5 s (60 s), yawns
+    # .25 at 3 (120 s), nodding off .25 at 2 (60 s); three blinks of .25 s before any.
     assert tired(None) == FatigueSignals()
     found = tired(0.03)
     assert (found.score, found.level) == (pytest.approx(0.15), "alert")
-    assert found.parts == pytest.approx({"perclos": 0.15, "microsleeps": 0, "long_blinks": 0, "yawns": 0, "nods": 0})
+    none = dict.fromkeys(("microsleeps", "long_blinks", "yawns", "nods", "awake"), 0)
+    assert found.parts == pytest.approx({"perclos": 0.15, **none})
     assert (tired(0.08).score, tired(0.08).level) == (pytest.approx(0.4), "tired")
     assert (tired(0.125).score, tired(0.125).level) == (pytest.approx(0.625), "drowsy")
     assert tired(0.9).parts["perclos"] == pytest.approx(0.75)
@@ -172,17 +173,66 @@ def test_fatigue_by_hand() -> None:
         blink(160.0, 2.0, "nod_off"), blink(170.0, 1.0, "nod"),
     ]  # fmt: skip
     found = tired(0.03, events)
-    parts = {"perclos": 0.15, "microsleeps": 0.35, "long_blinks": 0.3, "yawns": 0.5 / 3, "nods": 0.125}
-    # Together 1.091667: each is cut by that.
-    assert found.parts == pytest.approx({name: part / 1.0916667 for name, part in parts.items()})
-    assert (found.score, found.level) == (pytest.approx(1.0), "drowsy")
+    blinks = [(0.5 ** ((200 - end_s) / 60), s) for end_s, s in ((190.0, 0.3), (195.0, 0.5), (196.0, 0.7))]
+    mean_s = (3 * 0.25 + sum(w * s for w, s in blinks)) / (3 + sum(w for w, _ in blinks))
+    parts = {
+        "perclos": 0.15, "microsleeps": 0.35 * 0.5 ** (50 / 45), "long_blinks": 0.3 * (mean_s - 0.25) / 0.25,
+        "yawns": 0.25 / 3 * (0.5 ** (180 / 120) + 0.5 ** (100 / 120)), "nods": 0.125 * 0.5 ** (40 / 60),
+    }  # fmt: skip
+    # The nod that says yes ended 30 s ago: .5 ** (30 / 20) of one sign, of four that halve what is not confirmed.
+    awake = -0.5 * 0.5**1.5 / 4 * (sum(parts.values()) - parts["perclos"])
+    assert found.parts == pytest.approx({**parts, "awake": awake})
+    assert found.score == pytest.approx(sum(parts.values()) + awake)
 
 
 def test_fatigue_forgets() -> None:
     fatigue = Fatigue(FatigueWeights.load())
     assert fatigue.update(10.0, 0.0, [blink(10.0, 1.5, "microsleep")]).score == pytest.approx(0.35)
-    assert fatigue.update(189.0, 0.0, []).score == pytest.approx(0.35)
-    assert fatigue.update(191.0, 0.0, []).score == 0.0
+    assert fatigue.update(55.0, 0.0, []).score == pytest.approx(0.175)
+    assert fatigue.update(100.0, 0.0, []).score == pytest.approx(0.0875)
+
+
+def test_one_microsleep_holds_a_level_for_less_than_a_minute_and_two_are_drowsy() -> None:
+    fatigue = Fatigue(FatigueWeights.load())
+    slept = [blink(10.0, 2.0, "microsleep")]
+    # 2 s of a minute: PERCLOS .033, one slow closure.
+    levels = {10 + i: fatigue.update(10.0 + i, 2 / 60, slept if i == 0 else [], 1).level for i in range(90)}
+    assert levels[10] == "tired"
+    assert sum(level != "alert" for level in levels.values()) <= 80
+    fatigue.reset()
+    fatigue.update(10.0, 2 / 60, slept, 1)
+    assert fatigue.update(20.0, 4 / 60, [blink(20.0, 2.0, "microsleep")], 2).level == "drowsy"
+
+
+def test_signs_of_being_awake_lower_what_is_not_confirmed() -> None:
+    weights = FatigueWeights.load()
+    slept = blink(10.0, 2.0, "microsleep")
+    signs = [blink(10.0, 1.0, "speech"), blink(10.0, 1.0, "smile"), blink(10.0, 1.0, "glance_away"), blink(10.0, 0.1)]
+    plain, awake = Fatigue(weights).update(10.0, 0.1, [slept]), Fatigue(weights).update(10.0, 0.1, [slept, *signs])
+    # 3.25 of 4 signs, so 40.6 % less of all but the PERCLOS of two closures, which stays.
+    assert plain.parts["perclos"] == awake.parts["perclos"] == pytest.approx(0.5)
+    assert awake.parts["awake"] == pytest.approx(-0.5 * 3.25 / 4 * 0.35)
+    assert awake.score == pytest.approx(plain.score + awake.parts["awake"])
+
+
+@pytest.mark.parametrize("fps", [10, 15, 60])
+def test_fading_does_not_depend_on_the_frame_rate(fps: int) -> None:
+    fatigue = Fatigue(FatigueWeights.load())
+    for i in range(40 * fps + 1):
+        found = fatigue.update(i / fps, 0.0, [blink(10.0, 1.5, "microsleep")] if i == 10 * fps else [])
+    assert found.score == pytest.approx(0.35 * 0.5 ** (30 / 45))
+
+
+def test_slow_closures_are_counted_and_unknown_time_is_stated() -> None:
+    perclos = Perclos(0.2, (60.0, 180.0))
+    for i in range(1001):
+        x = None if 300 <= i < 600 else closed_at((5, 7), (70, 72), (80, 80.3))(i / 10)
+        perclos.update(i / 10, x, x)
+        if i == 60:
+            assert perclos.slow_closures == 1
+    assert perclos.slow_closures == 2
+    # Of the last minute, 40 to 100 s, unknown until 60 s (and the step into sight).
+    assert perclos.unknown_share(100.0) == pytest.approx(20.1 / 60, abs=0.01)
 
 
 def test_levels_do_not_flicker() -> None:
@@ -211,7 +261,7 @@ def test_weights_can_be_replaced(tmp_path: Path) -> None:
         ("weight = 0.75", "weight = 7", "from 0 to 1"),
         ("weight = 0.75", 'weight = "much"', "expected a number"),
         ("full = 0.15", "full = 0", "full to be the larger"),
-        ("window_s = 300", "", "window_s"),
+        ("half_life_s = 120", "", "half_life_s"),
         ("until = 0.2 ", "until = 0.5 ", "until to be the smaller"),
         ("from = 0.3,", "from = 0.9,", "swap"),
         ("[levels]", "[levels", "TOML"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facetrack.signals.head.attention import Attention, AttentionOptions
+from facetrack.signals.head.attention import ZONES, Attention, AttentionOptions
 from facetrack.signals.head.gaze import Gaze
 
 RATES = [15, 30, 60, 120]
@@ -147,3 +147,20 @@ def test_reset_equals_fresh():
     fresh = Attention(1)
     for t in frames(30, 30):
         assert used.update(t, away_during((1.0, 5.0), (8, 9))(t)) == fresh.update(t, away_during((1.0, 5.0), (8, 9))(t))
+
+
+@pytest.mark.parametrize(("zone", "wanted"), [("driver", 1), ("screen", 0), ("desk", 0)])
+def test_lowered_eyes_are_a_distraction_after_two_seconds_for_a_driver(zone, wanted):
+    machine, events, on_target = Attention(1, ZONES[zone]), [], {}
+    for t in frames(10, 30):
+        # The lids fall at 4.0, which is known at 4.5; they open at 6.5.
+        reading, found = machine.update(t, gaze(0, 0), 4.0 if 4.5 <= t < 6.5 else None)
+        on_target[round(t, 3)] = reading.on_target
+        events += found
+    began = [event for event in events if event.kind == "distraction" and not event.is_over]
+    assert len(began) == wanted
+    if wanted:
+        assert (began[0].start_s, began[0].since_s) == pytest.approx((4.0, 6.0), abs=0.04)
+    assert on_target[5.0] is (zone == "desk")
+    glances = kinds([(event, 0) for event in events if event.is_over], "glance_away")
+    assert [event.start_s for event in glances] == ([] if zone == "desk" else [4.0])

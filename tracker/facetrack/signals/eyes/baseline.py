@@ -45,8 +45,10 @@ class OpenLevel:
     level = (prior_s * prior + known_s * quantile) / (prior_s + known_s), known_s at most MEMORY_S, kept within limits.
     """
 
-    def __init__(self, population: float, limits: tuple[float, float], profile: float | None) -> None:
-        self._prior, self._prior_s = (population, PRIOR_S) if profile is None else (profile, PROFILE_S)
+    def __init__(
+        self, population: float, limits: tuple[float, float], profile: float | None, prior_s: float = PRIOR_S
+    ) -> None:
+        self._prior, self._prior_s = (population, prior_s) if profile is None else (profile, PROFILE_S)
         self._limits, self._profile = limits, profile
         self._seen = Level(FadingQuantile(0.0, max(limits), 100, MEMORY_S), OPEN_QUANTILE)
         self.reset()
@@ -56,6 +58,11 @@ class OpenLevel:
         self._seen.reset()
         self._highest = 0.0 if self._profile is None else self._profile
         self.value = self._bounded(self._prior)
+
+    @property
+    def seen(self) -> float | None:
+        """The person's own level, without the prior; None before anything was seen."""
+        return self._seen.value
 
     def add(self, value: float, seconds: float) -> None:
         """Take what an eye that counts as open showed for so long."""

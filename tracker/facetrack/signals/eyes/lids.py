@@ -12,6 +12,10 @@ MAX_SAMPLES = 4000
 """Samples kept of a closure: half a minute at 120 fps. A longer one keeps every second sample of its middle."""
 LEVELS_EVERY_S = 0.1
 """How often the level is computed, from many times as long."""
+RESTS_WITHIN = 0.1
+"""Range of the openness of lids that rest; those that open slowly cross more in `LidOptions.slit_s`."""
+LEAST_LEVEL = 0.3
+"""No openness under this is a level of its own."""
 ROUNDING = 1e-9
 
 
@@ -25,12 +29,16 @@ class LidOptions:
     level_s: the level before is the upper quartile of so long a time: not what the closing itself has made of it.
     deep: an openness at which eyes are closed and not narrowed; 80 % closed, as in PERCLOS.
     narrow_s: open less than half but not that far closed for so long: eyes narrowed, a level of its own.
+    slit, slit_s: lids that were deeply closed and are then half open for so long, or that were for narrow_s and are
+        then open further than `slit` for so long, rest there, which ends the closure; None: they do not.
     """
 
     open_above: float = 0.65
     level_s: float = 1.5
     deep: float = 0.2
     narrow_s: float = 0.5
+    slit: float | None = None
+    slit_s: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,8 @@ class LidFollower:
         self._shut = 1.0
         self._deep_at = -1  # index of the last sample of the closure that was deep
         self._whole = False  # whether its beginning was seen
+        # The last moments of the closure at which the lids were less open than a slit, and than half.
+        self._slit_from_s = self._half_from_s = float("inf")
         self._level_at_s = float("-inf")
 
     @property
@@ -97,6 +107,7 @@ class LidFollower:
         if may_begin and openness < self._closed_below * self.level:
             self._whole = bool(self._before)
             self._shut, self._deep_at = 1.0, -1
+            self._slit_from_s = self._half_from_s = time_s
             self._add(time_s, openness)
             return None
         before = self._before
@@ -120,10 +131,33 @@ class LidFollower:
         self._add(time_s, openness)
         if openness >= self.level * max(options.open_above, (1.0 + self._shut) / 2.0):
             return self._end(during, [during[-1]])
+        if (rests_s := self._rests_open(time_s, openness)) is not None:
+            first = next(i for i in range(len(during) - 1, -1, -1) if i == 0 or during[i - 1][0] <= rests_s)
+            rest = during[first:]
+            ended = self._end(during[: first + 1], rest)
+            self.level, self._level_at_s = max(LEAST_LEVEL, max(x for _, x in rest)), time_s
+            return ended
         narrow_since = min(self._deep_at + 1, len(during) - 1)
         if time_s - during[narrow_since][0] > options.narrow_s:
             return self._end(during[: narrow_since + 1] if self._deep_at >= 0 else [], during[narrow_since:])
         return None
+
+    def _rests_open(self, time_s: float, openness: float) -> float | None:
+        """Return the last moment before the lids rested short of open, if they do (`LidOptions.slit`)."""
+        options = self._options
+        if options.slit is None:
+            return None
+        if openness <= options.slit:
+            self._slit_from_s = time_s
+        if openness < max(self.level / 2.0, options.slit):
+            self._half_from_s = time_s
+        rested = options.slit_s - ROUNDING
+        if self._deep_at >= 0 and time_s - self._half_from_s >= rested:
+            return self._half_from_s
+        if time_s - self._slit_from_s < rested or time_below(self._during, options.deep) < options.narrow_s:
+            return None
+        rest = [x for t, x in self._during if t > self._slit_from_s]
+        return self._slit_from_s if max(rest) - min(rest) <= RESTS_WITHIN else None
 
     def _end(self, closure: Trace, after: Trace) -> Closure | None:
         """closure: what is to be measured, with the sample that ended it; after: what the next level begins with."""
@@ -141,8 +175,8 @@ class LidFollower:
 
 
 def level_of(values: Iterable[float], span_s: float, otherwise: float) -> float:
-    """Return the upper quartile of what was seen for span_s, within .3 and 1; `otherwise` where that is too little."""
+    """Return the upper quartile of what was seen for span_s, from LEAST_LEVEL to 1; `otherwise` if too little."""
     known = sorted(values)
     if len(known) < 3 or span_s < 0.2 - ROUNDING:
         return otherwise
-    return min(1.0, max(0.3, known[(3 * len(known)) // 4]))
+    return min(1.0, max(LEAST_LEVEL, known[(3 * len(known)) // 4]))

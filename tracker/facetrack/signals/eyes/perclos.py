@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 from facetrack.signals.windows.observed_time import GapTimer, TimeWeightedWindow
@@ -20,6 +21,8 @@ class Perclos:
     is the mean of the eyes that are known. Time counts, not frames: the step that leads to a frame has its value.
     A closure counts from SLOW_S on, and then from its beginning; until that is clear it is left out, as it is for good
     when the eyes get out of sight before. Delay: up to SLOW_S while the eyes are closed, else none.
+    What is unknown (eyes not seen, or lowered, where the lids say nothing of sleep) is left out of the share;
+    `unknown_share` says how much that is.
     """
 
     def __init__(self, closed_below: float, windows_s: Sequence[float]) -> None:
@@ -35,10 +38,16 @@ class Perclos:
         for window in self._windows:
             window.reset()
         self._last_s = 0.0
+        self._began_s: float | None = None
+        self._slow_s: deque[float] = deque()  # when each slow closure was last going on
         self._closed_from_s: float | None = None
 
     def update(self, time_s: float, right: float | None, left: float | None) -> tuple[float | None, ...]:
         """Follow the next frame's openness of each eye, 0..1 or None -> the share in each window, or None."""
+        if self._began_s is None:
+            self._began_s = time_s
+        while self._slow_s and self._slow_s[0] <= time_s - max(self._lengths_s):
+            self._slow_s.popleft()
         known = [eye for eye in (right, left) if eye is not None]
         if not known:
             self._gap_timer.reset()
@@ -56,6 +65,17 @@ class Perclos:
             for window, length_s in zip(self._windows, self._lengths_s, strict=True)
         )
 
+    @property
+    def slow_closures(self) -> int:
+        """How many slow closures the longest window holds."""
+        return len(self._slow_s)
+
+    def unknown_share(self, time_s: float) -> float:
+        """Return the share of the shortest window, as far as anything was followed, that is unknown; time_s: now."""
+        index = self._lengths_s.index(min(self._lengths_s))
+        lasted_s = min(self._lengths_s[index], time_s - (time_s if self._began_s is None else self._began_s))
+        return min(1.0, max(0.0, 1.0 - self._windows[index].known_s / lasted_s)) if lasted_s > 0.0 else 1.0
+
     def _add(self, start_s: float, end_s: float, closed: bool) -> None:
         if closed and self._closed_from_s is None:
             self._closed_from_s = self._last_s = start_s
@@ -63,6 +83,9 @@ class Perclos:
             self._span(start_s, end_s, False)
         elif closed:
             if end_s - self._closed_from_s >= SLOW_S - 1e-6:  # what was held back comes with it
+                if self._last_s > self._closed_from_s and self._slow_s:
+                    self._slow_s.pop()
+                self._slow_s.append(end_s)
                 self._span(self._last_s, end_s, True)
                 self._last_s = end_s
         else:

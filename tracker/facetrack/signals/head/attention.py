@@ -25,19 +25,23 @@ class AttentionOptions:
     on the edge does not flicker.
     min_glance_s: a shorter look away is none: a fixation takes at least .12 s (ISO 15007).
     share_s: window of `attention`; least_known_s: how much of it has to be known.
+    down_is_target: whether lids lowered over a look down (known with an eye network only) look at the target, as over a
+        book on a desk, or away from it.
     long_glance_s, total_s, within_s: distraction is one glance of 3 s, or 10 s in all within 30 s (Euro NCAP; EU
-    2023/2590 warns after 3.5 s above 50 km/h). recover_s: it is over after so long on the target; a choice of this
-    project.
+    2023/2590 warns after 3.5 s above 50 km/h). long_down_s: the same of a look down under lowered lids. recover_s: it
+    is over after so long on the target; a choice of this project.
     Raises ValueError for a zone without room.
     """
 
     yaw_deg: tuple[float, float] = (-20.0, 20.0)
     pitch_deg: tuple[float, float] = (-15.0, 15.0)
+    down_is_target: bool = False
     edge_deg: float = 2.0
     min_glance_s: float = 0.12
     share_s: float = 60.0
     least_known_s: float = 3.0
     long_glance_s: float = 3.0
+    long_down_s: float = 3.0
     total_s: float = 10.0
     within_s: float = 30.0
     recover_s: float = 2.0
@@ -46,6 +50,15 @@ class AttentionOptions:
         for name, (least, most) in (("yaw_deg", self.yaw_deg), ("pitch_deg", self.pitch_deg)):
             if not least < most:
                 raise ValueError(f"the zone's {name} reaches from {least} to {most}; expected the smaller angle first")
+
+
+ZONES = {
+    "screen": AttentionOptions(),
+    "desk": AttentionOptions((-30.0, 30.0), (-45.0, 15.0), down_is_target=True),
+    "driver": AttentionOptions(long_down_s=2.0),
+}
+"""Zones by name, choices of this project: a screen ahead (as without a name); a desk, where reading and writing are on
+target; a driver's road, where 2 s of lowered eyes are a distraction."""
 
 
 class Attention:
@@ -96,8 +109,13 @@ class Attention:
         self._last_s = 0.0
         self._forget()
 
-    def update(self, time_s: float, gaze: Gaze | None) -> tuple[AttentionSignals, tuple[Event, ...]]:
-        """Follow the next frame; returns the reading and what began or ended."""
+    def update(
+        self, time_s: float, gaze: Gaze | None, down_since_s: float | None = None
+    ) -> tuple[AttentionSignals, tuple[Event, ...]]:
+        """Follow the next frame; returns the reading and what began or ended.
+
+        down_since_s: when lids that are lowered over a look down began to fall; None while they are not.
+        """
         if gaze is None:
             ended = self._lose_gaze()
             return AttentionSignals(None, self._attention(time_s), None), ended
@@ -110,14 +128,15 @@ class Attention:
             self._share.add(time_s - step_s, time_s, self._on_target)
             self._away.add(time_s - step_s, time_s, not self._on_target)
         self._away.advance(time_s)
-        events = (*ended, *self._look(time_s, gaze), *self._judge(time_s))
+        events = (*ended, *self._look(time_s, gaze, down_since_s), *self._judge(time_s, down_since_s is not None))
         self._last_s = time_s
         return AttentionSignals(self._on_target, self._attention(time_s), self._distracted), events
 
-    def _look(self, time_s: float, gaze: Gaze) -> tuple[Event, ...]:
+    def _look(self, time_s: float, gaze: Gaze, down_since_s: float | None) -> tuple[Event, ...]:
         """Place the gaze in the zone or outside; returns the glance away that begins or ends with it."""
         was_on = self._on_target
-        self._on_target = self._inside(gaze, 0.0 if was_on is False else self.options.edge_deg)
+        looks_down = down_since_s is not None and not self.options.down_is_target
+        self._on_target = not looks_down and self._inside(gaze, 0.0 if was_on is False else self.options.edge_deg)
         angle_deg = 0.0 if self._on_target else _angle_deg(gaze)
         if self._on_target == was_on:
             self._furthest_deg = max(self._furthest_deg, angle_deg)
@@ -125,6 +144,8 @@ class Attention:
         began = self._begin_glance(time_s) if was_on is False else ()
         ended = self._glance.end(time_s, self._furthest_deg)
         self._since_s, self._furthest_deg = time_s, angle_deg
+        if looks_down and down_since_s is not None:  # it is known only some time after they fell
+            self._since_s = down_since_s
         return (*began, *ended)
 
     def _begin_glance(self, time_s: float) -> tuple[Event, ...]:
@@ -133,7 +154,7 @@ class Attention:
             return ()
         return self._glance.begin(self._since_s, time_s, self._furthest_deg)
 
-    def _judge(self, time_s: float) -> tuple[Event, ...]:
+    def _judge(self, time_s: float, looks_down: bool) -> tuple[Event, ...]:
         """Begin or end a distraction."""
         lasted_s = time_s - self._since_s + ROUNDING_S
         if self._distracted:
@@ -143,7 +164,8 @@ class Attention:
                 self._away.reset()
                 return self._distraction.end(self._last_s if forgotten else self._since_s)
             return ()
-        is_long = not self._on_target and lasted_s >= self.options.long_glance_s
+        long_s = self.options.long_down_s if looks_down else self.options.long_glance_s
+        is_long = not self._on_target and lasted_s >= long_s
         if not is_long and self._away.true_s + ROUNDING_S < self.options.total_s:
             return ()
         start_s = self._since_s if is_long else self._away.first_s

@@ -1,0 +1,73 @@
+"""A second look at the eyes of every face that the landmark network reads, by an eye network."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from facetrack import topology
+from facetrack.geometry import CropBox
+from facetrack.landmarker import Landmarker, Reading
+from facetrack.modelfile import weights_folder
+from facetrack.types import EyesReading, Floats, Image, Landmarks
+
+EyeReader = Callable[[Image, Sequence[Floats]], Sequence[EyesReading | None]]
+"""(H, W, 3) BGR and the (68, 2) points px of each face -> both eyes of each, None where nothing can be said."""
+EYES = np.array((*topology.RIGHT_EYE, *topology.LEFT_EYE))
+LEAST_PRESENCE = 0.2
+"""Crops that hold a face with less than this have no eyes worth reading (`TrackerOptions.keep_presence`)."""
+MAX_COVERED = 0.5
+
+
+class LandmarksAndEyes:
+    """Landmarker whose readings carry both eyes, and whose twelve eye points are fused with the eye network's."""
+
+    def __init__(self, landmarker: Landmarker, eyes: EyeReader) -> None:
+        self._landmarker, self._eyes = landmarker, eyes
+
+    def __call__(self, image: Image, crops: Sequence[CropBox]) -> list[Reading]:
+        """Return one Reading per crop, in order, as the landmarker does."""
+        readings = self._landmarker(image, crops)
+        faces = [i for i, reading in enumerate(readings) if reading.presence >= LEAST_PRESENCE]
+        if not faces:
+            return readings
+        found = self._eyes(image, [readings[i].landmarks.points for i in faces])
+        for i, eyes in zip(faces, found, strict=True):
+            if eyes is not None:
+                readings[i] = replace(readings[i], landmarks=fused(readings[i].landmarks, eyes), eyes=eyes)
+        return readings
+
+
+def fused(landmarks: Landmarks, eyes: EyesReading) -> Landmarks:
+    """Fuse the twelve eye points with the eye network's contour, each weighted by 1 / sigma^2.
+
+    The smaller sigma of the two stays: both networks see one picture, so their errors are not independent. The points
+    of an eye that is covered, and those whose contour is not finite, stay as they were; where the landmark network
+    gives no sigma (NaN) the contour alone counts.
+    """
+    points, sigma = landmarks.points.copy(), landmarks.sigma.copy()
+    contour, contour_sigma = eyes.contour.reshape(12, 2), eyes.contour_sigma.reshape(12)
+    seen = np.repeat(eyes.covered <= MAX_COVERED, 6) & np.isfinite(contour).all(axis=1) & (contour_sigma > 0)
+    own = sigma[EYES]
+    known = np.isfinite(own)
+    share = np.where(known, own**2 / np.maximum(own**2 + contour_sigma**2, 1e-12), 1.0)  # of the contour
+    mixed = points[EYES] + share[:, None] * (contour - points[EYES])
+    least = np.where(known, np.minimum(own, contour_sigma), contour_sigma)
+    points[EYES[seen]], sigma[EYES[seen]] = mixed[seen], least[seen]
+    return replace(landmarks, points=points, sigma=sigma)
+
+
+def bundled_eyes(open_engine: Callable[..., Any], engine: str, threads: int, provider: str) -> EyeReader | None:
+    """Open the bundled eye network; None where none is bundled, and eyes are read by the landmark network alone."""
+    path = weights_folder() / "eyes.onnx"
+    if not path.is_file():
+        return None
+    # By name: a package without the network need not have its reader.
+    reader: EyeReader = importlib.import_module("facetrack.eyes").EyeReader(
+        open_engine(path, engine, threads, provider)
+    )
+    return reader

@@ -1,0 +1,1 @@
+"""Simulated minutes of lids, gaze and head of people who are awake, and of some who are not."""
