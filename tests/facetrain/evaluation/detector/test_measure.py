@@ -205,10 +205,11 @@ def test_the_command(data, tmp_path):
 
 
 def test_only_held_out_people_are_read(data):
+    from facetrain.samples.detector.scenes import SceneOptions
     from facetrain.tasks.detector import DetectorRecipe, read_sources
 
-    recipe = DetectorRecipe(teacher="")
-    recipe.scenes.shares.pop("mtfl", None)
+    shares = {"helen_train": 0.4, "ytfaces_train": 0.4, "expressions": 0.2}
+    recipe = DetectorRecipe(teacher="", scenes=SceneOptions(shares=shares))
     training, validation = read_sources(data, recipe)
     held_out = measure.read_held_out(data, recipe)
     for name in ("faces", "crowds", "empties"):
