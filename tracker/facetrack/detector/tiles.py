@@ -19,8 +19,8 @@ SURE_SCORE = 0.5
 HINT_SCORE = 0.2
 """Score from which a small detection is a hint to look closer.
 
-Of held-out faces of 24 px in 640x480, 12 px in an input of 320, .48 score over .5, .90 over this, beside 1.9 false hints
-a picture; in the part around them .97 score over .5 (docs/experiments.md).
+Of held-out faces of 24 px in 640x480, 12 px in an input of 320, .48 score over .5, .90 over this, beside 1.9 false
+hints a picture; in the part around them .97 score over .5 (docs/experiments.md).
 """
 
 Free = Callable[[Detections], NDArray[np.intp]]
