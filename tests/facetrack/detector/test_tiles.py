@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facetrack.detector.tiles import Tiles, shifted
+from facetrack.detector.tiles import CoarseToFine, Tiles, shifted
 from facetrack.geometry import points_box
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Detections, Frame
@@ -72,6 +72,7 @@ class LowResolutionStage(Stage):
     def __init__(self, width, height):
         super().__init__()
         self.sigma_px = 0.3
+        self.hinting = False  # whether faces of 5 to 16 px are detected with a low score
         y, x = np.mgrid[:height, :width]
         self.image = np.stack([x & 255, y & 255, (x >> 8) | (y >> 8) << 4], axis=2).astype(np.uint8)
 
@@ -82,9 +83,9 @@ class LowResolutionStage(Stage):
         height, width = image.shape[:2]
         boxes = np.array([points_box(points) - [x, y, x, y] for points in self.actors], np.float32).reshape(-1, 4)
         inside = (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= [width - 1, height - 1]).all(axis=1)
-        large = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) * 320 / max(width, height) >= 16
-        boxes = boxes[inside & large]
-        return Detections(boxes, np.full(len(boxes), 0.9, np.float32))
+        size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) * 320 / max(320, width, height)
+        seen = inside & (size >= (5 if self.hinting else 16))
+        return Detections(boxes[seen], np.where(size[seen] >= 16, 0.9, 0.3).astype(np.float32))
 
     def tracker(self):
         return FaceTracker(self.detect, self, TrackerOptions(smoothing="off"))
@@ -115,6 +116,40 @@ def test_beside_a_near_face_a_far_one_is_found_in_a_round_of_intervals():
     ]
     assert ids_by_frame[0] == [1]
     assert ids_by_frame[-1] == [1, 2]
+
+
+def test_beside_a_near_face_a_far_one_is_found_at_once_where_the_whole_image_hints_at_it():
+    stage = LowResolutionStage(1280, 720)
+    stage.hinting = True
+    stage.actors = [actor(300, 300, 150)]
+    tracker = stage.tracker()
+    assert ids(tracker.update(Frame(stage.image, 0.0, 0))) == [1]
+    stage.actors.append(actor(1265, 700, 24))
+    assert ids(tracker.update(Frame(stage.image, 0.5, 1))) == [1, 2]
+    assert stage.detector_calls == 3, "expected the whole image in both frames, and one part of it in the second"
+
+
+def test_hints_take_turns_with_each_other_and_with_the_tiles():
+    """Two weak boxes that nothing comes of, and a third that is large enough as it is."""
+    image = np.zeros((480, 640, 3), np.uint8)
+    weak = np.float32([[100, 100, 124, 124], [400, 300, 424, 324], [0, 0, 200, 200]])
+    searched = []
+
+    def detect(part):
+        whole = part.shape == image.shape
+        if not whole:
+            offset = part.__array_interface__["data"][0] - image.__array_interface__["data"][0]
+            searched.append((offset // 3 % 640, offset // 3 // 640, *part.shape[1::-1]))
+        boxes = weak if whole else np.zeros((0, 4), np.float32)
+        return Detections(boxes, np.float32([0.4, 0.3, 0.2])[: len(boxes)])
+
+    search = CoarseToFine()
+    for everywhere in (True, True, True, True, False, False):
+        free = search(detect, image, lambda found: np.arange(len(found)), everywhere)[1]
+        assert len(free) == 0
+    # Around the middles (112, 112) and (412, 312), the next tile, and again.
+    first, second, tile = (0, 0, 320, 240), (252, 192, 320, 240), (0, 0, 448, 336)
+    assert searched == [first, second, tile, first, first, second]
 
 
 def test_a_small_image_is_searched_once():

@@ -23,6 +23,7 @@ SMALL = [
     'teacher=""', "validation_share=0.3", "validation_scenes=8", "network.stem=8", "network.widths=[8, 16, 16, 16]",
     "network.depths=[0, 1, 1, 1]", "network.neck=16", "scenes.scenes_per_epoch=8", "scenes.side_px=128",
     "fit.epochs=1", "fit.batch=4", "fit.workers=0",
+    "scenes.shares={helen_train=0.4, ytfaces_train=0.4, expressions=0.2}",
 ]  # fmt: skip
 
 

@@ -124,11 +124,11 @@ def _strides_of(outputs: dict[str, str]) -> dict[str, int]:
 
 
 def bundled_detector(
-    threads: int = 1, long_side_px: int = 320, engine: str = "onnx", provider: str = "cpu"
+    threads: int = 1, long_side_px: int = 320, engine: str = "onnx", provider: str = "cpu", threshold: float = 0.5
 ) -> CnnDetector:
     """Open the bundled detector. engine, provider: see `engine.choice.open_engine`."""
     from facetrack.engine.choice import open_engine
     from facetrack.modelfile import bundled_path
 
     network = open_engine(bundled_path("detector"), engine, threads, provider)
-    return CnnDetector(network, DetectorOptions(long_side_px))
+    return CnnDetector(network, DetectorOptions(long_side_px, threshold))

@@ -36,6 +36,7 @@ def make_tracker(
     expressions: bool = False,
 ) -> FaceTracker:  # fmt: skip
     """Build a tracker from command-line values. What `auto` chose is printed on standard error."""
+    from facetrack.detector.tiles import HINT_SCORE
     from facetrack.engine.choice import AUTO, DEFAULT_NETWORK, check, default_alternatives, start_with_fallback
     from facetrack.modelfile import network_path
     from facetrack.tracking.tracker import FaceTracker
@@ -44,7 +45,7 @@ def make_tracker(
     path = network_path(model or DEFAULT_NETWORK)
     chosen = None
     if detector != "own" or detector_model is not None:
-        chosen = make_detector(detector, detector_model, threads, detector_px)
+        chosen = make_detector(detector, detector_model, threads, detector_px, HINT_SCORE)
 
     def start(name: str, network: Path) -> FaceTracker:
         return FaceTracker.from_weights(network, options, threads, detector_px, name, provider, chosen, expressions)
@@ -60,27 +61,29 @@ def make_tracker(
     return tracker
 
 
-def make_detector(name: str, model: Path | None, threads: int, long_side_px: int) -> Detector:
+def make_detector(name: str, model: Path | None, threads: int, long_side_px: int, threshold: float = 0.5) -> Detector:
     """Build the detector of that name from its file; without one its maker's is fetched, unless it was before.
 
-    long_side_px: of what own and yunet see; mediapipe sees 128 px always. Raises FacetrackError for another name.
+    long_side_px: of what own and yunet see; mediapipe sees 128 px always. threshold: lowest score of its boxes.
+    Raises FacetrackError for another name.
     """
     from facetrack.detector.cnn import CnnDetector, DetectorOptions
 
+    options = DetectorOptions(long_side_px, threshold)
     if name == "own":
         from facetrack.engine.onnx import OnnxEngine
         from facetrack.modelfile import bundled_path
 
-        return CnnDetector(OnnxEngine(model or bundled_path("detector"), threads), DetectorOptions(long_side_px))
+        return CnnDetector(OnnxEngine(model or bundled_path("detector"), threads), options)
     from facetrack.download import fetch
 
     if name == "yunet":
         from facetrack.detector import yunet
 
-        return yunet.YunetDetector(model or fetch(yunet.FILE), DetectorOptions(long_side_px))
+        return yunet.YunetDetector(model or fetch(yunet.FILE), options)
     if name == "mediapipe":
         from facetrack.detector import mediapipe
 
         mediapipe.need_package()  # before a file is fetched for it
-        return mediapipe.MediaPipeDetector(model or fetch(mediapipe.FILE))
+        return mediapipe.MediaPipeDetector(model or fetch(mediapipe.FILE), threshold)
     raise FacetrackError(f"--detector is '{name}'; expected one of {', '.join(DETECTORS)}")

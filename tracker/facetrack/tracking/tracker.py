@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.detector.tiles import Tiles, shifted
+from facetrack.detector.tiles import HINT_SCORE, CoarseToFine
 from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import fused_pose
@@ -44,7 +44,7 @@ class FaceTracker:
     SEARCH_INTERVAL_S = 0.1
     """Interval at which the detector runs for a lost face while others are followed."""
     CLOSER_EVERY = 3
-    """While somebody is followed, every CLOSER_EVERY-th search also runs the detector on a tile of the picture."""
+    """While somebody is followed, every CLOSER_EVERY-th search may look at the next tile of the picture."""
 
     def __init__(
         self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None,
@@ -61,7 +61,7 @@ class FaceTracker:
         self.options = options or TrackerOptions()
         self._gates = Gates(self.options, landmarker.spec)
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
-        self._tiles = Tiles()
+        self._finder = CoarseToFine()
         self._cut = SceneCut()
         self._expressions = expressions
         self.camera, self.camera_from = self.options.chosen_camera()
@@ -93,7 +93,7 @@ class FaceTracker:
         landmarker = Landmarker(open_engine(path, engine, threads, provider))
         appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
         eyes = bundled_eyes(open_engine, engine, threads, provider)
-        detector = detector or bundled_detector(threads, detector_px, engine, provider)
+        detector = detector or bundled_detector(threads, detector_px, engine, provider, HINT_SCORE)
         if not expressions:
             return cls(detector, landmarker, options, appearance, eyes=eyes)
         from facetrack.expression import Expression, Expressions
@@ -111,7 +111,7 @@ class FaceTracker:
         ended = self.finish()
         self._cut.reset()
         self._reidentifier.reset()
-        self._tiles.reset()
+        self._finder.reset()
         if self._expressions is not None:
             self._expressions.reset()
         self._tracks = []
@@ -228,19 +228,15 @@ class FaceTracker:
         """Run the detector on the frame that was last given to `update`.
 
         Boxes over no followed face restart lost tracks or start new ones. Where the whole picture shows none, the
-        detector runs on one tile of it, another each time: always while nobody is followed, else in every
-        CLOSER_EVERY-th search.
+        detector also runs on one part of it: around a weak detection, or on the next tile in turn, that while nobody is
+        followed or in every CLOSER_EVERY-th search.
         """
         self._last_detection_s = frame.time_s
         for track in self._tracks:
             track.just_lost = False
-        found = self.detector(frame.image)
-        free = self._free(found)
         self._searches += 1
-        closer = not self._followed or self._searches % self.CLOSER_EVERY == 0
-        if closer and not len(free) and (tile := self._tiles.next(frame.image)) is not None:
-            found = shifted(self.detector(tile[0]), tile[1])
-            free = self._free(found)
+        everywhere = not self._followed or self._searches % self.CLOSER_EVERY == 0
+        found, free = self._finder(self.detector, frame.image, self._free, everywhere)
         rank = self._gates.rank(found.boxes[free], frame.image)
         free = free[np.argsort(-rank, kind="stable")[: self.options.max_faces]]
         crops = [crop_from_detection(*found.face(int(i)), self.landmarker.margin) for i in free]

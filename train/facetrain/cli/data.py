@@ -96,6 +96,7 @@ def render(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same heads.")] = 0,
     backgrounds: Annotated[Path | None, typer.Option(help="A zip of background photographs without faces.")] = None,
     turned: Annotated[Path | None, typer.Option(help="Heads to +-95 degrees; the file of `data teacher`.")] = None,
+    behind: Annotated[bool, typer.Option("--behind", help="With --turned: heads from behind, without a face.")] = False,
 ) -> None:
     """Render random 3-D heads with exact points, angles, lids, mouth and gaze, as a pack."""
     from facetrain.formats.zips import read_zip_images
@@ -110,11 +111,12 @@ def render(
     if turned is None:
         written = write_heads(renderer, out, indices, seed, photographs)
     else:
-        from facetrain.labelling.turned_heads import write_turned_heads
+        from facetrain.labelling.turned_heads import BEHIND_YAW_DEG, YAW_DEG, write_turned_heads
         from facetrain.labelling.turned_teacher import TeacherFile
 
         offset = TeacherFile.load(turned).jaw_offset
-        written = write_turned_heads(renderer, out, offset, indices, seed, photographs)
+        yaw_deg = BEHIND_YAW_DEG if behind else YAW_DEG
+        written = write_turned_heads(renderer, out, offset, indices, seed, photographs, yaw_deg)
     typer.echo(f"wrote {written} heads to {out}.zip and {out}.npz")
 
 

@@ -25,15 +25,17 @@ from facetrain.synth.rendering.skin import random_look
 Array = NDArray[np.float64]
 
 SOURCE = "heads_turned"
-MAX_YAW_DEG = 95.0
+YAW_DEG, BEHIND_YAW_DEG = (-95.0, 95.0), (130.0, 230.0)
+"""Range of the yaw from profile to profile, and of heads that show only hair."""
 PITCH_DEG, ROLL_DEG = (14.0, 40.0), (12.0, 40.0)
 """Standard deviation and limit."""
 ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
 
 
 def random_turned_head(
-    renderer: Renderer, jaw_offset: Array, seed: int, index: int, photographs: Sequence[Image] = ()
-) -> Sample:
+    renderer: Renderer, jaw_offset: Array, seed: int, index: int, photographs: Sequence[Image] = (),
+    yaw_deg: tuple[float, float] = YAW_DEG,
+) -> Sample:  # fmt: skip
     """Render one head of a person of its own, (SIDE_PX, SIDE_PX) px; a function of its arguments alone.
 
     jaw_offset: (17, 3) cm, see `labelling.jaw`. The jaw's points stay on the head where it hides them, unlike those of
@@ -41,7 +43,7 @@ def random_turned_head(
     """
     rng = np.random.default_rng((seed, index))
     model = renderer.model
-    yaw = float(rng.uniform(-MAX_YAW_DEG, MAX_YAW_DEG))
+    yaw = float(rng.uniform(*yaw_deg))
     pitch, roll = (float(np.clip(rng.normal(0, s), -limit, limit)) for s, limit in (PITCH_DEG, ROLL_DEG))
     state = replace(random_state(model, rng), yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll)
     shaped = model.shaped(state.identity, state.expression, state.gaze_deg)
@@ -65,9 +67,10 @@ def write_turned_heads(
     indices: Iterable[int],
     seed: int = 0,
     photographs: Sequence[Image] = (),
+    yaw_deg: tuple[float, float] = YAW_DEG,
 ) -> int:
     """Render a head per index and write them as a pack, NAME.zip and NAME.npz; returns how many."""
-    samples = [random_turned_head(renderer, jaw_offset, seed, index, photographs) for index in indices]
+    samples = [random_turned_head(renderer, jaw_offset, seed, index, photographs, yaw_deg) for index in indices]
     write_pack(samples, path)
     return len(samples)
 

@@ -115,14 +115,15 @@ def read_unlabelled_faces(folder: Path, model: Path, name: str = "mtfl") -> list
 def read_bare_faces(folder: Path, name: str = "mtfl") -> list[FacePicture]:
     """Read tight face crops without box labels: all head poses, hats, glasses, low resolution.
 
+    Only the pack's training part: some pictures of its testing part are also in the benchmark AFLW2000.
     Heads turned by 60 degrees and more (the pack's pose bins 1 and 5), which are rare, get the source name mtfl_turned.
     """
     with (folder / f"{name}.csv").open(newline="") as lines:
-        turned = {row["path"] for row in csv.DictReader(lines) if row["pose_1..5"] in ("1", "5")}
+        rows = {row["path"]: row["pose_1..5"] for row in csv.DictReader(lines) if row["split"] == "training"}
     return [
-        _without_faces(f"{name}_turned" if file in turned else name, file, person_of(file), data)
-        for file, data in read_zip_bytes(folder / f"{name}.zip")
-    ]
+        _without_faces(f"{name}_turned" if rows[file] in ("1", "5") else name, file, person_of(file), data)
+        for file, data in read_zip_bytes(folder / f"{name}.zip") if file in rows
+    ]  # fmt: skip
 
 
 def with_teacher_only(bare: list[FacePicture], model: Path) -> list[FacePicture]:

@@ -119,6 +119,9 @@ DATA_SETS = {
     "heads_turned": DataSet(
         "rendered heads of USC-ICT's morphable model, turned up to 95 degrees", "USC-ICT", licence="MIT"
     ),
+    "heads_backs": DataSet(
+        "rendered heads of USC-ICT's morphable model, seen from behind", "USC-ICT", licence="MIT"
+    ),
     "lids": DataSet(
         "eyelids of some 500 of these faces, shut, lowered or open, labelled for this project by a vision model",
         "this project",

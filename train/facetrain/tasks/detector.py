@@ -18,8 +18,10 @@ from facetrain.metrics import detection as metrics
 from facetrain.models.detector import OUTPUTS, STRIDES, DetectorNet, DetectorNetOptions, decode
 from facetrain.reporting.sheets import PREDICTED, TRUTH, save_sheet
 from facetrain.samples import pictures
-from facetrain.samples.detector_scenes import FACE, IGNORED, SceneOptions, Scenes
-from facetrain.samples.hard_examples import HardExample, mine_false_positives
+from facetrain.samples.detector import turned
+from facetrain.samples.detector.hard_examples import HardExample, mine_false_positives
+from facetrain.samples.detector.placing import FACE, IGNORED
+from facetrain.samples.detector.scenes import SceneOptions, Scenes
 from facetrain.samples.pictures import FacePicture
 from facetrain.samples.provenance import DATA_SETS, NEGATIVES, describe, terms_of
 from facetrain.training.checkpoint import load_weights
@@ -30,6 +32,8 @@ YUNET_TERMS = "Faces without labels were labelled by YuNet (MIT)."
 SECOND_STAGE = ", then facetrack train train/facetrain/recipes/detector_hard.toml --data DATA (see the card)"
 PARITY = 1e-3
 """Largest difference between an exported network's raw maps and torch's."""
+WHOLE_SCENES = ("helen_train", turned.POINTED)
+"""Packs of photographs of whole scenes, in which false positives are mined."""
 VALIDATION_SEED = 987_654_321
 NMS_IOU = 0.4
 
@@ -41,8 +45,11 @@ class DetectorRecipe:
     start: initial weights (a run's model.safetensors, or an exported .onnx); the false positives of that network are
         mined first and sampled more often. "" for random weights without hard examples
     teacher: YuNet's file, relative to the folder above the data; it labels the unlabelled faces. "" for none
-    validation_share: held-out fraction of the people, scenes and crowds
+    labels: folder of the label tables (`facetrack label --teacher ensemble`), "" for DATA/labels; only aflw21 needs one
+    validation_share: held-out fraction of the people, scenes and crowds; of the packs of turned heads it is fixed by
+        `samples.turned.held_out`
     empty_share: held-out fraction of the images without faces; larger, because false alarms are rare
+    backs: also sample the pack heads_backs (`facetrack data render --behind`), heads without a face, as false positives
     validation_scenes: number of composed validation scenes
     network: size of the network
     scenes: composition and augmentation of the scenes
@@ -52,8 +59,10 @@ class DetectorRecipe:
 
     start: str = ""
     teacher: str = "models/face_detection_yunet_2026may.onnx"
+    labels: str = ""
     validation_share: float = 0.05
     empty_share: float = 0.2
+    backs: bool = False
     validation_scenes: int = 256
     network: DetectorNetOptions = field(default_factory=DetectorNetOptions)
     scenes: SceneOptions = field(default_factory=SceneOptions)
@@ -82,6 +91,7 @@ class Sources:
 def read_sources(data: Path, recipe: DetectorRecipe) -> tuple[Sources, Sources]:
     """Read the labelled images and split them by person or scene; returns (training, validation)."""
     faces = pictures.read_points_pack(data, "helen_train") + pictures.read_points_pack(data, "ytfaces_train")
+    turned_faces, turned_held_out = read_turned(data, recipe)
     if recipe.teacher:
         teacher = _teacher(data, recipe.teacher)
         faces = pictures.with_teacher(faces, teacher)
@@ -92,7 +102,24 @@ def read_sources(data: Path, recipe: DetectorRecipe) -> tuple[Sources, Sources]:
     training_faces, validation_faces = pictures.split_by_group(faces, recipe.validation_share)
     crowds, validation_crowds = pictures.split_by_group(pictures.read_box_pictures(data), recipe.validation_share)
     empties, validation_empties = pictures.split_by_group(pictures.read_empty_pictures(data), recipe.empty_share)
-    return Sources(training_faces, crowds, empties), Sources(validation_faces, validation_crowds, validation_empties)
+    return (
+        Sources(training_faces + turned_faces, crowds, empties),
+        Sources(validation_faces + turned_held_out, validation_crowds, validation_empties),
+    )
+
+
+def read_turned(data: Path, recipe: DetectorRecipe) -> tuple[list[FacePicture], list[FacePicture]]:
+    """Read the packs of turned heads that the recipe has shares of; returns (training, held-out)."""
+    labels = Path(recipe.labels) if recipe.labels else data / "labels"
+    training, held = list[FacePicture](), list[FacePicture]()
+    for name in (turned.TABLED, turned.POINTED, turned.BOXED, turned.RENDERED):
+        if name in recipe.scenes.shares:
+            kept, aside = turned.read_turned_pictures(data, labels, name)
+            if recipe.teacher and name in WHOLE_SCENES:
+                teacher = _teacher(data, recipe.teacher)
+                kept, aside = pictures.with_teacher(kept, teacher), pictures.with_teacher(aside, teacher)
+            training, held = training + kept, held + aside
+    return training, held
 
 
 def _teacher(data: Path, name: str) -> Path:
@@ -160,6 +187,8 @@ def train_detector(data: Path, run_dir: Path, recipe: DetectorRecipe) -> dict[st
     if recipe.start:
         load_weights(model, Path(recipe.start))
         hard = mine_false_alarms(model.eval(), training)
+    if recipe.backs:
+        hard += turned.read_backs(data)
     dataset = Scenes(training.faces, training.crowds, training.empties, recipe.scenes, recipe.fit.seed, hard)
 
     def loss(outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -180,14 +209,15 @@ def mine_false_alarms(model: nn.Module, training: Sources) -> list[HardExample]:
     def find(image: Image) -> tuple[Floats, Floats]:
         return predict(model, torch.from_numpy(image)[None])[0]
 
-    return mine_false_positives(find, training.empties + [p for p in training.faces if p.source == "helen_train"])
+    return mine_false_positives(find, training.empties + [p for p in training.faces if p.source in WHOLE_SCENES])
 
 
 def detector_spec(recipe: DetectorRecipe, figures: dict[str, float]) -> ModelSpec:
     cell = (
         "(N, 15, H/{0}, W/{0}) raw cells: score logit, box middle x y and log sides, 5 points x y, in units of {0} px"
     )
-    names = [name for name in (*recipe.scenes.shares, "wider_scenes", NEGATIVES) if name in DATA_SETS]
+    backs = (turned.BACKS,) if recipe.backs else ()
+    names = [name for name in (*recipe.scenes.shares, "wider_scenes", NEGATIVES, *backs) if name in DATA_SETS]
     return ModelSpec(
         name="detector",
         kind="detector",

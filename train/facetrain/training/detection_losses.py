@@ -81,7 +81,7 @@ class Assignment:
 def detection_loss(
     maps: dict[str, Tensor], batch: dict[str, Tensor], options: DetectionLossOptions | None = None
 ) -> dict[str, Tensor]:
-    """Compute the loss of DetectorNet's maps on a batch of `samples.detector_scenes`.
+    """Compute the loss of DetectorNet's maps on a batch of `samples.detector.scenes`.
 
     Returns the terms by name, "total" among them.
     """

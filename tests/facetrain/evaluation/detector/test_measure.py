@@ -18,7 +18,7 @@ from facetrack.cli import app
 from facetrack.errors import DataError, FacetrackError
 from facetrack.modelfile import bundled_path
 from facetrack.types import Detections
-from facetrain.evaluation.detector import clips, measure, methods, placed_faces, report
+from facetrain.evaluation.detector import clips, measure, methods, placed_faces, report, turned_faces
 from facetrain.evaluation.detector.measure import Comparison, Row
 from facetrain.evaluation.detector.methods import DetectorMethod
 from facetrain.samples.pictures import FacePicture
@@ -205,10 +205,11 @@ def test_the_command(data, tmp_path):
 
 
 def test_only_held_out_people_are_read(data):
+    from facetrain.samples.detector.scenes import SceneOptions
     from facetrain.tasks.detector import DetectorRecipe, read_sources
 
-    recipe = DetectorRecipe(teacher="")
-    recipe.scenes.shares.pop("mtfl", None)
+    shares = {"helen_train": 0.4, "ytfaces_train": 0.4, "expressions": 0.2}
+    recipe = DetectorRecipe(teacher="", scenes=SceneOptions(shares=shares))
     training, validation = read_sources(data, recipe)
     held_out = measure.read_held_out(data, recipe)
     for name in ("faces", "crowds", "empties"):
@@ -230,3 +231,25 @@ def test_mistakes_are_one_sentence(data, tmp_path):
 def test_names_of_runs_must_differ(tmp_path):
     with pytest.raises(DataError, match="different names"):
         methods.open_methods([bundled_path("detector")] * 2, tmp_path, 320)
+
+
+def test_bins_of_yaw_by_hand():
+    yaw = np.array([-90.0, -60.0, -59.9, -30.0, 0.0, 29.9, 30.0, 60.0, 95.0])
+    assert turned_faces.in_bins(yaw) == [
+        ("0 to 30 degrees", [4, 5]),
+        ("30 to 60 degrees", [2, 3, 6]),
+        ("60 to 90 degrees", [0, 1, 7, 8]),
+    ]
+
+
+def test_turned_faces_are_placed_at_every_size_and_empty_bins_are_left_out():
+    points = np.float32(np.random.default_rng(1).uniform(30, 90, (68, 2)))
+    encoded = cv2.imencode(".jpg", np.full((120, 120, 3), 90, np.uint8))[1].tobytes()
+    none = np.zeros((0, 4), np.float32)
+    face = FacePicture("a", "a", "aflw21", encoded, points[None], points[None, :5], none)
+    conditions = list(turned_faces.placed([("0 to 30 degrees", []), ("60 to 90 degrees", [face])], [face], 3))
+    assert [condition.name for condition, _ in conditions] == ["120 px, 60 to 90 degrees", "60 px, 60 to 90 degrees"]
+    for (_, labelled), size in zip(conditions, (120, 60), strict=True):
+        boxes = [box for _, box, _ in labelled]
+        assert len(boxes) == 3
+        assert all((box[0, 2:] - box[0, :2]).max() == pytest.approx(size, rel=0.02) for box in boxes)

@@ -7,8 +7,8 @@ include the forehead, are converted to that convention (`facetrack.detector.yune
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,15 +20,16 @@ from facetrack.detector.yunet import FILE as YUNET_FILE
 from facetrack.errors import DataError
 from facetrack.geometry import box_iou, points_box
 from facetrack.types import Detections, Floats, Image
-from facetrain.evaluation.detector import clips
+from facetrain.evaluation.detector import clips, turned_faces
 from facetrain.evaluation.detector import placed_faces as trials
 from facetrain.evaluation.detector.methods import YUNET, DetectorMethod
+from facetrain.evaluation.detector.rows import NO_BOXES, Labelled, Row
 from facetrain.metrics import detection as metrics
 from facetrain.metrics.detection import Matches
 from facetrain.reporting.progress import with_progress
 from facetrain.sample import evenly_spaced
 from facetrain.samples import pictures
-from facetrain.samples.detector_scenes import FACE, IGNORED
+from facetrain.samples.detector.placing import FACE, IGNORED
 from facetrain.samples.pictures import FacePicture
 from facetrain.tasks.detector import DetectorRecipe, Sources, Validation
 
@@ -48,28 +49,6 @@ CLIPS_GROUP = "clips, recall"
 EXTRA_GROUP = "clips, extra detections"
 TIME_GROUP = "duration of a call at 320x240, one thread"
 PACKS = ("helen_train", "ytfaces_train")
-NO_BOXES = np.zeros((0, 4), np.float32)
-
-Labelled = Iterable[tuple[Image, Floats, Floats]]
-"""Items (image, ground truth boxes, ignored boxes)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Row of a group's table.
-
-    count: number of faces, images or calls measured
-    values: value of each method
-    amount: position on the group's axis, NaN without
-    best: 1 if higher is better, -1 if lower is better, 0 if neither
-    """
-
-    group: str
-    name: str
-    count: int
-    values: dict[str, float]
-    amount: float = float("nan")
-    best: int = 1
 
 
 class Comparison:
@@ -126,6 +105,19 @@ class Comparison:
             recall = self.recall(trials.frames(condition, faces, empties, count), condition.name, count)
             yield Row(condition.group, condition.name, count, recall, condition.amount)
 
+    def turned(
+        self, bins: list[tuple[str, list[FacePicture]]], empties: list[FacePicture], count: int
+    ) -> Iterator[Row]:
+        """Measure the recall of placed turned faces by yaw."""
+        for condition, labelled in turned_faces.placed(bins, empties, count):
+            recall = self.recall(labelled, condition.name, count)
+            yield Row(condition.group, condition.name, count, recall)
+
+    def benchmark(self, data: Path, limit: int | None) -> Iterator[Row]:
+        """Measure the recall on AFLW2000-3D by yaw."""
+        for name, count, labelled in turned_faces.benchmark(data, limit):
+            yield Row(turned_faces.BENCHMARK_GROUP, name, count, self.recall(labelled, name, count))
+
     def scenes(self, validation: Validation, limit: int | None) -> list[Row]:
         """Measure average precision on synthetic scenes: all faces, and ranges of their longer side in px."""
         items = evenly_spaced(validation.items, limit)
@@ -177,11 +169,14 @@ class Comparison:
         return rows
 
 
-def measure(methods: list[DetectorMethod], data: Path, limit: int | None = None) -> Iterator[Row]:
+def measure(
+    methods: list[DetectorMethod], data: Path, limit: int | None = None, labels: Path | None = None
+) -> Iterator[Row]:
     """Yield all rows as they are measured, on held-out people and images of the detector's training.
 
     limit: maximum number of faces per row, for a trial
-    HELEN-330 and the clips are skipped if missing.
+    labels: folder of aflw21's label table, DATA/labels by default
+    HELEN-330, AFLW2000-3D, the turned faces and the clips are skipped if missing.
     """
     recipe = DetectorRecipe()
     held_out = read_held_out(data, recipe)
@@ -190,7 +185,12 @@ def measure(methods: list[DetectorMethod], data: Path, limit: int | None = None)
     if (data / "helen_test.zip").is_file():
         yield from comparison.helen_330(data, limit)
     faces = [picture for picture in held_out.faces if picture.source in PACKS]
-    yield from comparison.placed(faces, held_out.empties, FACES if limit is None else min(FACES, limit))
+    count = FACES if limit is None else min(FACES, limit)
+    yield from comparison.placed(faces, held_out.empties, count)
+    bins = turned_faces.read_held_out(data, labels or data / "labels")
+    yield from comparison.turned(bins, held_out.empties, count)
+    if (data / f"{turned_faces.BENCHMARK}.zip").is_file():
+        yield from comparison.benchmark(data, limit)
     if limit is not None:
         recipe = replace(recipe, validation_scenes=min(limit, recipe.validation_scenes))
     yield from comparison.scenes(Validation(held_out, recipe), limit)

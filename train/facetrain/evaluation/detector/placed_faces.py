@@ -24,7 +24,7 @@ Corruption = Callable[[Image, Floats, Rng], Image]
 FRAME = (640, 480)
 SEED = 20
 SIZES_PX = (24, 30, 40, 60, 120, 240)
-TURNS_DEG = (0, 15, 30, 45, 60)
+TURNS_DEG = (0, 15, 30, 45, 60, 90, 135, 180)
 TURNED_PX = (120, 60)
 CORRUPTED_PX = 120
 

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from facetrain.evaluation.detector import placed_faces as trials
 from facetrain.evaluation.detector.clips import REFERENCE_NOTE
-from facetrain.evaluation.detector.measure import EXTRA_GROUP, TIME_GROUP, Row
+from facetrain.evaluation.detector.measure import EXTRA_GROUP, TIME_GROUP
+from facetrain.evaluation.detector.rows import Row
 from facetrain.reporting import markdown
 from facetrain.reporting.report import Report, Table, command_line
 
@@ -25,6 +26,8 @@ CAVEATS = (
     "means a box of IoU .5 with the extent of the 68 points. The baselines' boxes are converted to that convention by "
     "a mean offset, rotated with the eyes. Facetrack's detectors and YuNet get the frame reduced to the same longer "
     "side, MediaPipe reduces it to 128 px itself.",
+    "Turned faces: held-out crops of aflw21, pasted likewise, with the box of the 68 points of a head fitted to AFLW's "
+    "own points. AFLW2000-3D is a final check, by which nothing is chosen.",
     "The scenes are synthesised as for the training, in part from faces labelled by YuNet; sizes are those in the "
     "256 px scene.",
     REFERENCE_NOTE,

@@ -7,31 +7,34 @@ alone (see `samples.sampling`), so a resumed run sees the same scenes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from facetrack.errors import DataError
 from facetrack.geometry import points_box, transform
-from facetrack.topology import FIVE_FLIP
-from facetrack.types import Floats, Image
+from facetrack.types import Image
 from facetrain.augment import webcam
 from facetrain.augment.scene import blur_cell, corrupt, low_contrast, occlude
-from facetrain.samples.hard_examples import HardExample
+from facetrain.samples.detector.hard_examples import HardExample
+from facetrain.samples.detector.placing import (
+    FACE,
+    Rect,
+    Rng,
+    Scene,
+    cells,
+    inner_cell,
+    longer_side,
+    paste,
+    place,
+    turn_scale,
+)
 from facetrain.samples.pictures import FacePicture
 from facetrain.samples.sampling import EpochItems
-
-Rect = tuple[int, int, int, int]
-"""x0, y0, x1, y1 in whole px; x1 and y1 are exclusive."""
-
-Rng = np.random.Generator
-PADDING, FACE, IGNORED = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,13 @@ class SceneOptions:
     face_shares: range of a face's longer side over its cell's shorter side, log-uniform; never below face_px.
     linear: share of faces with a uniform size instead, so that large faces are not outnumbered by small ones.
     enlarge: largest magnification of an image.
-    rotation_deg: half range of the uniform rotation of the share `wide` of the faces; the other faces have a normal
-        one of standard deviation usual_rotation_deg.
+    rotation_deg: half range of the uniform rotation of the share `wide` of the faces. full_turn: share of the faces
+        with a uniform rotation of up to 180 degrees. The other faces have a normal one of standard deviation
+        usual_rotation_deg.
     crowd, empty: shares of scenes that are part of a crowd, or hold no face.
     empty_cell, hard_cell: shares of cells without a face, or with a false alarm if there are any.
+    hair_cell: share of cells that show what is above a face: hair, hats, hands.
+    soft: share of faces whose picture fades into the background instead of ending at a sharp edge.
     occluded: share of occluded faces. slots: largest number of faces per scene; the largest are kept.
     tight: sources whose images are cropped close around the face, because they have black borders.
     shares: draw probability of each source.
@@ -59,39 +65,24 @@ class SceneOptions:
     linear: float = 0.4
     enlarge: float = 3.0
     rotation_deg: float = 75.0
-    wide: float = 0.4
+    wide: float = 0.3
+    full_turn: float = 0.15
     usual_rotation_deg: float = 8.0
     crowd: float = 0.16
     empty: float = 0.06
     empty_cell: float = 0.15
     hard_cell: float = 0.15
+    hair_cell: float = 0.04
+    soft: float = 0.3
     occluded: float = 0.3
     slots: int = 64
-    tight: tuple[str, ...] = ("expressions",)
+    tight: tuple[str, ...] = ("expressions", "aflw21")
     shares: dict[str, float] = field(
         default_factory=lambda: {
-            "helen_train": 0.3, "ytfaces_train": 0.25, "expressions": 0.13, "mtfl": 0.22, "mtfl_turned": 0.1,
+            "helen_train": 0.2, "lfpw_train": 0.14, "ytfaces_train": 0.18, "expressions": 0.1, "mtfl": 0.12,
+            "mtfl_turned": 0.02, "aflw21": 0.2, "pointing04": 0.04,
         }
     )  # fmt: skip
-
-
-@dataclass(slots=True, eq=False)
-class Scene:
-    """Scene under construction.
-
-    image: (S, S, 3). boxes: list of (4,) px. kinds: FACE or IGNORED for each box.
-    keypoints: list of (5, 2) px, NaN where unknown.
-    """
-
-    image: Image
-    boxes: list[Floats] = field(default_factory=list)
-    keypoints: list[Floats] = field(default_factory=list)
-    kinds: list[int] = field(default_factory=list)
-
-    def add(self, box: Floats, keypoints: Floats | None, kind: int) -> None:
-        self.boxes.append(box)
-        self.keypoints.append(np.full((5, 2), np.nan, np.float32) if keypoints is None else keypoints)
-        self.kinds.append(kind)
 
 
 class Scenes(EpochItems):
@@ -131,8 +122,10 @@ class Scenes(EpochItems):
                 draw = rng.random()
                 if self.hard and draw >= 1 - options.hard_cell:
                     self._hard_cell(scene, cell, rng)
-                elif draw >= options.empty_cell:
+                elif draw >= options.empty_cell + options.hair_cell:
                     self._face_cell(scene, cell, rng)
+                elif draw >= options.empty_cell:
+                    self._hair_cell(scene, cell, rng)
         faces = [box for box, kind in zip(scene.boxes, scene.kinds, strict=True) if kind == FACE]
         scene.image = corrupt(occlude(scene.image, faces, options.occluded, rng), rng)
         return scene
@@ -171,7 +164,7 @@ class Scenes(EpochItems):
         matrix = turn_scale(rng.normal(0, 4.0), scale * np.sqrt(aspect), scale / np.sqrt(aspect), rng.random() < 0.5)
         target = rng.uniform(0.1, 0.9, 2) * side
         matrix = place(matrix, (box[:2] + box[2:]) / 2, target)
-        paste(scene, picture, picture.decode(), matrix, (0, 0, side, side), self.options)
+        paste(scene, picture, picture.decode(), matrix, (0, 0, side, side), self.options.smallest_px)
 
     def _hard_cell(self, scene: Scene, cell: Rect, rng: Rng) -> None:
         """Paste a false alarm at about the size at which the detector raised it."""
@@ -180,12 +173,37 @@ class Scenes(EpochItems):
         matrix = turn_scale(float(rng.normal(0, 6.0)), scale, scale, rng.random() < 0.5)
         middle = (example.box[:2] + example.box[2:]) / 2
         target = np.array([cell[0] + cell[2], cell[1] + cell[3]]) / 2 + rng.normal(0, 8.0, 2)
-        paste(scene, example.picture, example.picture.decode(), place(matrix, middle, target), cell, self.options)
+        image = example.picture.decode()
+        paste(scene, example.picture, image, place(matrix, middle, target), cell, self.options.smallest_px)
+
+    def _hair_cell(self, scene: Scene, cell: Rect, rng: Rng) -> None:
+        """Show what is above a face: the brows lie at the cell's lower edge or a little below it."""
+        picture = self._face(rng)
+        box = points_box(picture.outlines[0])
+        width, height = cell[2] - cell[0], cell[3] - cell[1]
+        scale = min(float(rng.uniform(0.3, 1.2)) * min(width, height) / longer_side(box), self.options.enlarge)
+        brows = np.array([(box[0] + box[2]) / 2, box[1]])
+        target = np.array(
+            [cell[0] + width * rng.uniform(0.3, 0.7), cell[3] + rng.uniform(0, 0.3) * longer_side(box) * scale]
+        )
+        matrix = place(turn_scale(float(rng.normal(0, 4.0)), scale, scale, rng.random() < 0.5), brows, target)
+        paste(scene, picture, picture.decode(), matrix, cell, self.options.smallest_px)
+
+    def _face(self, rng: Rng) -> FacePicture:
+        sources = list(self.by_source.values())
+        return _pick(sources[int(rng.choice(len(sources), p=self.source_odds))], rng)
+
+    def _rotation_deg(self, rng: Rng) -> float:
+        options, draw = self.options, rng.random()
+        if draw < options.full_turn:
+            return float(rng.uniform(-180, 180))
+        if draw < options.full_turn + options.wide:
+            return float(rng.uniform(-options.rotation_deg, options.rotation_deg))
+        return float(rng.normal(0, options.usual_rotation_deg))
 
     def _face_cell(self, scene: Scene, cell: Rect, rng: Rng) -> None:
         options = self.options
-        sources = list(self.by_source.values())
-        picture = _pick(sources[int(rng.choice(len(sources), p=self.source_odds))], rng)
+        picture = self._face(rng)
         box = points_box(picture.outlines[0])
         width, height = cell[2] - cell[0], cell[3] - cell[1]
         smallest, largest = (share * min(width, height) for share in options.face_shares)
@@ -193,13 +211,10 @@ class Scenes(EpochItems):
         largest = max(smallest * 1.2, largest)
         linear = rng.random() < options.linear
         size = float(rng.uniform(smallest, largest) if linear else np.exp(rng.uniform(*np.log([smallest, largest]))))
-        wide = rng.random() < options.wide
-        limit = options.rotation_deg
-        turn = rng.uniform(-limit, limit) if wide else rng.normal(0, options.usual_rotation_deg)
         stretch = np.exp(rng.normal(0, 0.06))
         scale = min(size / longer_side(box), options.enlarge)
         size = scale * longer_side(box)
-        matrix = turn_scale(float(turn), scale * stretch, scale / stretch, rng.random() < 0.5)
+        matrix = turn_scale(self._rotation_deg(rng), scale * stretch, scale / stretch, rng.random() < 0.5)
         reach = 0.5 - 0.8 * min(size / np.array([width, height])) * 0.5
         offset = rng.uniform(-1, 1, 2) * max(0.15, reach) * [width, height]
         target = np.array([cell[0] + width / 2, cell[1] + height / 2]) + offset
@@ -211,90 +226,11 @@ class Scenes(EpochItems):
         matrix = place(matrix, (box[:2] + box[2:]) / 2, target)
         if picture.source in options.tight or rng.random() < 0.2:
             cell = inner_cell(cell, points_box(transform(picture.outlines[0], matrix)), rng)
-        paste(scene, picture, image, matrix, cell, options, reduction)
+        soft_px = 1 + size * float(rng.uniform(0.03, 0.25)) if rng.random() < options.soft else 0.0
+        paste(scene, picture, image, matrix, cell, options.smallest_px, reduction, soft_px)
         if rng.random() < 0.15:
             blur_cell(scene.image, cell, size, rng)
 
 
-def paste(
-    scene: Scene, picture: FacePicture, image: Image, matrix: NDArray[np.float64], cell: Rect,
-    options: SceneOptions, reduction: int = 1,
-) -> None:  # fmt: skip
-    """Draw an image into a cell and add the labels of its faces.
-
-    image: the picture decoded at 1/reduction. matrix: (2, 3) map from full-size image px to scene px.
-    """
-    x0, y0, x1, y1 = cell
-    into = matrix.copy()
-    # Pixel centres at integers: full = (small + 1/2) reduction - 1/2.
-    into[:, 2] += matrix[:, :2] @ np.full(2, (reduction - 1) / 2) - np.array([x0, y0])
-    into[:, :2] *= reduction
-    view = np.ascontiguousarray(scene.image[y0:y1, x0:x1])
-    cv2.warpAffine(image, into, (x1 - x0, y1 - y0), dst=view, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)
-    scene.image[y0:y1, x0:x1] = view
-    mirrored = np.linalg.det(matrix[:, :2]) < 0
-    outlines, points = transform(picture.outlines, matrix), transform(picture.keypoints, matrix)
-    if mirrored:
-        points = points[:, list(FIVE_FLIP)]
-    for box, five in zip(points_box(outlines), points, strict=True):
-        add_label(scene, box, five, cell, FACE, options)
-    corners = picture.ignore[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
-    for box in points_box(transform(corners, matrix)):
-        add_label(scene, box, None, cell, IGNORED, options)
-
-
-def add_label(scene: Scene, box: Floats, points: Floats | None, cell: Rect, kind: int, options: SceneOptions) -> None:
-    """Add a box as face; as ignore region if tiny or under half inside its cell; not at all if under a tenth inside."""
-    inside = np.concatenate([np.maximum(box[:2], cell[:2]), np.minimum(box[2:], cell[2:])]).astype(np.float32)
-    visible = np.prod(np.clip(inside[2:] - inside[:2], 0, None)) / max(1e-6, np.prod(box[2:] - box[:2]))
-    if visible < 0.1:
-        return
-    if kind == FACE and visible >= 0.5 and longer_side(box) >= options.smallest_px:
-        scene.add(box, points, FACE)
-    else:
-        scene.add(inside, None, IGNORED)
-
-
 def _pick(pictures: list[FacePicture], rng: Rng) -> FacePicture:
     return pictures[int(rng.integers(len(pictures)))]
-
-
-def cells(side: int, rng: Rng) -> Iterator[Rect]:
-    """Divide the scene into 1, 4 or 9 cells (or 2, 3 or 6) by unevenly spaced lines."""
-    columns, rows = (int(n) for n in rng.choice(3, 2, p=[0.6, 0.28, 0.12]) + 1)
-    if rng.random() < 0.7:
-        rows = columns
-    xs, ys = _cuts(side, columns, rng), _cuts(side, rows, rng)
-    for y0, y1 in pairwise(ys):
-        for x0, x1 in pairwise(xs):
-            yield x0, y0, x1, y1
-
-
-def inner_cell(cell: Rect, box: Floats, rng: Rng) -> Rect:
-    """Shrink a cell to a face with uneven margins, lest the network learns a pack's cropping as a cue."""
-    margin = longer_side(box) * rng.uniform(0.03, 0.35, 4)
-    grown = np.round(box + margin * [-1, -1, 1, 1]).astype(int)
-    x0, y0 = np.clip(grown[:2], cell[:2], np.array(cell[2:]) - 1)
-    x1, y1 = np.clip(grown[2:], [x0 + 1, y0 + 1], cell[2:])
-    return int(x0), int(y0), int(x1), int(y1)
-
-
-def _cuts(side: int, parts: int, rng: Rng) -> list[int]:
-    inner = [round(side * (i + rng.uniform(-0.15, 0.15)) / parts) for i in range(1, parts)]
-    return [0, *inner, side]
-
-
-def turn_scale(degrees: float, scale_x: float, scale_y: float, mirror: bool) -> NDArray[np.float64]:
-    """Return the (2, 2) matrix that mirrors and scales, then rotates clockwise in the image."""
-    angle = np.deg2rad(degrees)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return turn @ np.diag([-scale_x if mirror else scale_x, scale_y])
-
-
-def place(linear: NDArray[np.float64], anchor: NDArray, target: NDArray) -> NDArray[np.float64]:
-    """Return the (2, 3) affine map with the given linear part that maps `anchor` to `target`."""
-    return np.column_stack([linear, target - linear @ anchor])
-
-
-def longer_side(box: Floats) -> float:
-    return float(max(box[2] - box[0], box[3] - box[1]))

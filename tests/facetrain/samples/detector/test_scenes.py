@@ -16,18 +16,9 @@ from facetrack.errors import DataError
 from facetrack.topology import five_from_68
 from facetrain.augment.scene import corrupt, occlude
 from facetrain.samples import pictures
-from facetrain.samples.detector_scenes import (
-    FACE,
-    IGNORED,
-    Scene,
-    SceneOptions,
-    Scenes,
-    add_label,
-    paste,
-    place,
-    turn_scale,
-)
-from facetrain.samples.hard_examples import mine_false_positives
+from facetrain.samples.detector.hard_examples import mine_false_positives
+from facetrain.samples.detector.placing import FACE, IGNORED, Scene, add_label, paste, place, turn_scale
+from facetrain.samples.detector.scenes import SceneOptions, Scenes
 from facetrain.samples.pictures import FacePicture
 from places import DATA
 
@@ -122,7 +113,7 @@ def test_keypoints_lie_where_the_marks_were_drawn(mirror: bool, scale: float, re
     )
     scene = Scene(np.zeros((256, 256, 3), np.uint8))
     matrix = place(turn_scale(25.0, scale, scale, mirror), np.array([205.0, 205.0]), np.array([130.0, 120.0]))
-    paste(scene, picture, picture.decode(reduction), matrix, (0, 0, 256, 256), SceneOptions(), reduction)
+    paste(scene, picture, picture.decode(reduction), matrix, (0, 0, 256, 256), reduction=reduction)
     _, _, stats, centroids = cv2.connectedComponentsWithStats((scene.image[:, :, 0] > 127).astype(np.uint8))
     detected = centroids[1:][stats[1:, cv2.CC_STAT_AREA] > 3]
     assert len(detected) == 5
@@ -146,7 +137,7 @@ def test_box_is_the_extent_of_the_turned_outline() -> None:
     )
     scene = Scene(np.zeros((256, 256, 3), np.uint8))
     matrix = place(turn_scale(35.0, 0.9, 1.1, False), np.array([100.0, 100.0]), np.array([128.0, 128.0]))
-    paste(scene, picture, np.zeros((200, 200, 3), np.uint8), matrix, (0, 0, 256, 256), SceneOptions())
+    paste(scene, picture, np.zeros((200, 200, 3), np.uint8), matrix, (0, 0, 256, 256))
     cos, sin = np.cos(np.deg2rad(35)), np.sin(np.deg2rad(35))
     x, y = 0.9 * (outline[:, 0] - 100), 1.1 * (outline[:, 1] - 100)
     turned_x, turned_y = 128 + cos * x - sin * y, 128 + sin * x + cos * y
@@ -155,12 +146,12 @@ def test_box_is_the_extent_of_the_turned_outline() -> None:
 
 
 def test_partial_and_tiny_faces_are_ignored() -> None:
-    options, cell = SceneOptions(), (100, 0, 200, 100)
+    cell = (100, 0, 200, 100)
     five = np.zeros((5, 2), np.float32)
 
     def kinds(box: list[float]) -> list[int]:
         scene = Scene(np.zeros((256, 256, 3), np.uint8))
-        add_label(scene, np.array(box, np.float32), five, cell, FACE, options)
+        add_label(scene, np.array(box, np.float32), five, cell, FACE)
         return scene.kinds
 
     assert kinds([120, 20, 160, 60]) == [FACE]
@@ -263,3 +254,43 @@ def test_hard_examples_are_the_false_alarms_away_from_faces(data: Path) -> None:
         np.testing.assert_allclose(example.box, [1, 2, 11, 14], atol=1e-4)
     composed = Scenes([picture], [], [], SceneOptions(hard_cell=1.0, crowd=0.0, empty=0.0), hard=mined)
     assert composed[0]["image"].shape == (256, 256, 3)
+
+
+def test_a_soft_seam_fades_from_the_background_to_the_picture() -> None:
+    """On a straight seam the weight of the white picture is its distance from the edge over the seam's width."""
+    white = np.full((60, 60, 3), 255, np.uint8)
+    none = np.zeros((0, 68, 2), np.float32)
+    picture = FacePicture("a", "a", "helen_train", b"", none, none[:, :5], np.zeros((0, 4), np.float32))
+    for soft_px in (0.0, 10.0):
+        scene = Scene(np.zeros((128, 128, 3), np.uint8))
+        paste(scene, picture, white, place(np.eye(2), np.zeros(2), np.full(2, 20.0)), (0, 0, 128, 128), soft_px=soft_px)
+        row = scene.image[50, :, 0].astype(float)
+        assert row[:20].max() == 0
+        assert row[81:].max() == 0
+        inward = np.arange(1, 21)
+        expected = np.full(20, 255.0) if soft_px == 0 else 255 * np.clip(inward / soft_px, 0, 1)
+        np.testing.assert_allclose(row[20:40], expected, atol=14)
+
+
+def test_a_hair_cell_holds_no_face(data: Path) -> None:
+    dataset = scenes(data, empty_cell=0.0, hair_cell=1.0, crowd=0.0, empty=0.0, occluded=0.0)
+    items = [dataset[i] for i in range(40)]
+    assert not any((item["kind"] == FACE).any() for item in items)
+
+
+def test_faces_are_turned_to_all_sides(data: Path) -> None:
+    """The direction from the eyes to the mouth covers the circle for the share `full_turn` alone."""
+
+    def turns(**options: float) -> np.ndarray:
+        dataset = scenes(data, wide=0.0, crowd=0.0, empty=0.0, **options)
+        down = []
+        for i in range(40):
+            item = dataset[i]
+            points = item["keypoints"][item["kind"] == FACE].numpy()
+            down += [*(points[:, 3:].mean(axis=1) - points[:, :2].mean(axis=1))]
+        return np.degrees(np.arctan2(*np.array(down).T))  # 0: the mouth below the eyes
+
+    upright, all_sides = turns(full_turn=0.0), turns(full_turn=1.0)
+    assert np.abs(upright).max() < 45
+    counts = np.histogram(all_sides, bins=8, range=(-180, 180))[0]
+    assert counts.min() > 0.4 * counts.mean()

@@ -1,0 +1,1 @@
+"""Training items of the face detector."""
