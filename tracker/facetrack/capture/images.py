@@ -31,7 +31,7 @@ class ImageFiles(ClosesItself):
     size: (width, height) px of the first image, upright; further images keep their own sizes.
     fps: as given.
     n_frames: number of images.
-    time_base, start_s, pixel_aspect, has_audio: as of a VideoFile, for writing the images as a video.
+    time_base, start_s, has_audio: as of a VideoFile, for writing the images as a video.
 
     Raises SourceError when there is no image, and when one cannot be read: no image is skipped silently.
     """
@@ -39,7 +39,6 @@ class ImageFiles(ClosesItself):
     live = False
     has_audio = False
     start_s = 0.0
-    pixel_aspect = Fraction(1)
 
     def __init__(self, path: str | Path, *, fps: float = DEFAULT_FPS) -> None:
         self.path = Path(path)
