@@ -14,7 +14,7 @@ import numpy as np
 
 from facetrack.engine import Engine, cache
 from facetrack.engine.trial import interleaved_ms
-from facetrack.errors import FacetrackError
+from facetrack.errors import FacetrackError, first_line
 
 T = TypeVar("T")
 ENGINES = ("onnx", "openvino", "torch", "tensorrt")
@@ -102,7 +102,7 @@ def start_with_fallback(
     try:
         return start(choice.engine), choice
     except Exception as error:  # a broken package, a missing driver, no GPU memory: ONNX Runtime needs none of them
-        return start("onnx"), Choice("onnx", f"{choice.engine} does not start: {_first_line(error)}")
+        return start("onnx"), Choice("onnx", f"{choice.engine} does not start: {first_line(error)}")
 
 
 def choose(path: Path, threads: int = 1, trial: Trial | None = None) -> Choice:
@@ -124,7 +124,7 @@ def choose(path: Path, threads: int = 1, trial: Trial | None = None) -> Choice:
     try:
         latency_ms = _cached_trial(path, threads, trial or measure)
     except Exception as error:  # ONNX Runtime needs neither OpenVINO nor the cache, so no failure of theirs is fatal
-        return Choice("onnx", f"openvino could not be tried: {_first_line(error)}")
+        return Choice("onnx", f"openvino could not be tried: {first_line(error)}")
     fastest = "openvino" if latency_ms["openvino"] < latency_ms["onnx"] else "onnx"
     return Choice(
         fastest, f"latency per face: {latency_ms['onnx']:.2f} ms in onnx, {latency_ms['openvino']:.2f} ms in openvino"
@@ -169,7 +169,3 @@ def _tensorrt_available() -> bool:
     except Exception:  # an incomplete installation raises more than ImportError
         return False
     return bool(torch.cuda.is_available())
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -32,7 +32,9 @@ class SceneCut:
     def __call__(self, image: Image) -> bool:
         """image: (H, W, 3) uint8. False for the first one; True where its aspect has changed."""
         step = max(1, max(image.shape[:2]) // self.SMALL_PX)
-        small = cv2.blur(np.ascontiguousarray(image[step // 2 :: step, step // 2 :: step]), (3, 3)).astype(np.float32)
+        # A side shorter than a step has one sample, its middle.
+        top, left = (min(step, side) // 2 for side in image.shape[:2])
+        small = cv2.blur(np.ascontiguousarray(image[top::step, left::step]), (3, 3)).astype(np.float32)
         last, self._last = self._last, small
         if last is None:
             return False

@@ -14,6 +14,7 @@ from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import head_pose
 from facetrack.signals import FaceSignals, Observation
+from facetrack.tracking.frames import check_frame
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
 from facetrack.tracking.scene_cut import SceneCut
@@ -130,10 +131,9 @@ class FaceTracker:
 
         search: run the detector for new faces where that is due; a live loop does that itself once it has shown the
             result (`search_is_due`, `search`). It runs at once for lost faces either way.
-        Raises ValueError unless time_s is later than the last frame's.
+        Raises ValueError unless the image is (H, W, 3) uint8 and time_s later than the last frame's.
         """
-        if not frame.time_s > self._last_time_s:
-            raise ValueError(f"frame {frame.index} has time {frame.time_s} s, not after {self._last_time_s} s")
+        check_frame(frame, self._last_time_s)
         self._last_time_s = frame.time_s
         self.events = ()
         if self._cut(frame.image):
