@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from facetrain.cli import (
     evaluate,
+    evaluate_damage,
     evaluate_detector,
     evaluate_heads,
     evaluate_jitter,
@@ -42,3 +43,4 @@ app.command("turned")(evaluate_turned.turned)
 app.command("heads")(evaluate_heads.heads)
 app.command("signals")(evaluate_signals.signals)
 app.command("crowd")(evaluate_tracking.crowd)
+app.command("damage")(evaluate_damage.damage)

@@ -14,7 +14,7 @@ import numpy as np
 
 from facetrack import topology_maps
 from facetrack.errors import DataError
-from facetrain.formats.labelled_pictures import LabelledPicture, read_labelled
+from facetrain.formats.labelled_pictures import read_labelled
 from facetrain.formats.reading import Reading, ReadResult
 from facetrain.sample import Sample
 
@@ -41,13 +41,13 @@ def read_coco(path: Path, images: Path | None = None, trim: bool = True) -> Read
             file = entry.get("file_name")
             if not isinstance(file, str):
                 raise DataError(f"{where}: its image_id {annotation.get('image_id')} is not among the images")
-            picture = read_labelled(_find_image(where, file, folders), _stated_size(entry))
-            sample = _sample(where, annotation, file, index, picture)
+            sample = _sample(where, annotation, entry, index, folders)
             reading.add(where, sample, allow_missing=True)
     return reading.result()
 
 
-def _sample(where: str, annotation: dict[str, Any], file: str, index: int, picture: LabelledPicture) -> Sample:
+def _sample(where: str, annotation: dict[str, Any], entry: dict[str, Any], index: int, folders: list[Path]) -> Sample:
+    file: str = entry["file_name"]
     field = next((field for field in FIELDS if field in annotation), None)
     values = annotation.get(field or "")
     if not isinstance(values, list) or not values or len(values) % 3:
@@ -59,6 +59,7 @@ def _sample(where: str, annotation: dict[str, Any], file: str, index: int, pictu
     labelled = triples[:, 2] > 0
     if not labelled.any():
         raise DataError(f"{where}: not one of its keypoints is labelled")
+    picture = read_labelled(_find_image(where, file, folders), _stated_size(entry))
     known = annotation.get("attributes")
     attributes = {k: v for k, v in known.items() if isinstance(v, int | float | str)} if isinstance(known, dict) else {}
     return Sample(

@@ -41,9 +41,10 @@ def read_pts_folder(path: Path, trim: bool = True, first_px: float = FIRST_PX) -
     reading = Reading(path, trim)
     for file in files:
         with reading.row():
+            points = read_pts(file, first_px)
             image_file = find_picture(file)
             picture = read_labelled(image_file)
-            points = picture.upright(read_pts(file, first_px))
+            points = picture.upright(points)
             sample = Sample(
                 name=image_file.relative_to(path).as_posix(),
                 group=image_file.relative_to(path).as_posix(),
