@@ -18,7 +18,7 @@ from facetrack.types import Frame
 
 ODD = os.fsdecode(b"caf\xe9.mp4")
 """Latin-1 on a disk that is read as UTF-8."""
-FRAME = Frame(np.zeros((4, 4, 3), np.uint8), 0.0, 0, os.fsdecode(b"bild\xfc.png"))
+FRAME = Frame(np.zeros((4, 4, 3), np.uint8), time_s=0.0, index=0, name=os.fsdecode(b"bild\xfc.png"))
 
 
 def test_a_source_is_named_by_what_can_be_written() -> None:

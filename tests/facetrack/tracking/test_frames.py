@@ -34,7 +34,7 @@ GOOD = np.zeros((48, 64, 3), np.uint8)
 )
 def test_a_wrong_image_is_named_with_what_to_do(image: object, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
-        Stage().tracker().update(Frame(image, 0.0, 0))  # type: ignore[arg-type]
+        Stage().tracker().update(Frame(image, time_s=0.0, index=0))  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
 
 
@@ -50,11 +50,11 @@ def test_a_wrong_image_is_named_with_what_to_do(image: object, words: str) -> No
 )
 def test_a_wrong_time_or_index_is_named(time_s: object, index: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        check_frame(Frame(GOOD, time_s, index), last_time_s=1.0)  # type: ignore[arg-type]
+        check_frame(Frame(GOOD, time_s=time_s, index=index), last_time_s=1.0)  # type: ignore[arg-type]
 
 
 def test_what_is_like_a_number_is_taken() -> None:
-    check_frame(Frame(GOOD[:, ::-1], np.float32(2.5), np.int64(3)), last_time_s=1.0)  # type: ignore[arg-type]
+    check_frame(Frame(GOOD[:, ::-1], time_s=np.float32(2.5), index=np.int64(3)), last_time_s=1.0)  # type: ignore[arg-type]
 
 
 def test_a_tracker_goes_on_after_a_wrong_frame() -> None:
@@ -62,7 +62,7 @@ def test_a_tracker_goes_on_after_a_wrong_frame() -> None:
     tracker = stage.tracker()
     tracker.update(frame(0))
     with pytest.raises(ValueError, match="GRAY2BGR"):
-        tracker.update(Frame(GOOD[..., 0], 0.5, 1))
+        tracker.update(Frame(GOOD[..., 0], time_s=0.5, index=1))
     assert tracker.update(frame(1)) == []
 
 
@@ -81,4 +81,4 @@ def test_flat_pictures_pass_the_real_tracker() -> None:
     tracker = FaceTracker.from_weights()
     for index, size in enumerate([(1, 1), (24, 1920), (1000, 4), (1, 5000), (5000, 1), (2, 2)]):
         image = np.random.default_rng(index).integers(0, 256, (*size, 3), dtype=np.uint8)
-        assert tracker.update(Frame(image, index / 10, index)) == []
+        assert tracker.update(Frame(image, time_s=index / 10, index=index)) == []

@@ -53,7 +53,7 @@ class ImageFiles(ClosesItself):
     def __iter__(self) -> Iterator[Frame]:
         for index, file in enumerate(self.files):
             image = self._first if index == 0 else read_image(file)
-            yield Frame(image, index / self.fps, index, file.name if self.path.is_dir() else None)
+            yield Frame(image, time_s=index / self.fps, index=index, name=file.name if self.path.is_dir() else None)
 
     def close(self) -> None:
         """Do nothing: no file stays open between two images."""

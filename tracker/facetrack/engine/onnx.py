@@ -34,9 +34,15 @@ class OnnxEngine:
     def __init__(self, path: Path | str, threads: int = 1, provider: str = "cpu") -> None:
         self.path = Path(path)
         self._session = _open(self.path, threads, provider)
-        self.spec = ModelSpec.from_metadata(self._session.get_modelmeta().custom_metadata_map, self.path)
-        self._input: str = self._session.get_inputs()[0].name
-        self._outputs: list[str] = [output.name for output in self._session.get_outputs()]
+        try:
+            metadata = self._session.get_modelmeta().custom_metadata_map
+            self._input: str = self._session.get_inputs()[0].name
+            self._outputs: list[str] = [output.name for output in self._session.get_outputs()]
+        except UnicodeDecodeError as error:
+            raise ModelFileError(
+                f"{self.path} has names that are no text ({error}); copy or export it again"
+            ) from error
+        self.spec = ModelSpec.from_metadata(metadata, self.path)
         check_outputs(self, self.path)
 
     def __call__(self, batch: Image) -> dict[str, NDArray[np.float32]]:

@@ -1,12 +1,14 @@
-"""Check of a frame before anything is computed from it."""
+"""Check of a frame before anything is computed from it, and what a change of its size means."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from facetrack.types import Frame
+from facetrack.tracking.track import Track
+from facetrack.types import Frame, Image
 
 MAX_SIDE_PX = 32_766
 """OpenCV's warps take no longer side (their coordinates have 16 bits)."""
@@ -55,3 +57,15 @@ def _problem(image: object) -> str:
     if image.dtype.kind == "f":
         return got + "convert 0..1 by np.uint8(255 * image), 0..255 by np.uint8(image)"
     return "" if image.dtype == np.uint8 else got + "convert it by image.astype(np.uint8)"
+
+
+def rescale_tracks(tracks: Sequence[Track], last: tuple[int, int] | None, image: Image) -> tuple[int, int]:
+    """Take the tracks along where a stream changes its size, and return the (height, width) of the picture.
+
+    last: of the picture before, None for the first.
+    """
+    size = image.shape[:2]
+    if last is not None and last != size:
+        for track in tracks:
+            track.rescale(size[1] / last[1], size[0] / last[0])
+    return size

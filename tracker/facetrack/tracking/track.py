@@ -75,6 +75,13 @@ class Velocity:
             self.px_per_s = self.SMOOTHING_WEIGHT * newest + (1 - self.SMOOTHING_WEIGHT) * self.px_per_s
         self._last = centre, time_s
 
+    def rescale(self, x: float, y: float) -> None:
+        """Go on in a picture that is x, y times as large."""
+        self.px_per_s = complex(self.px_per_s.real * x, self.px_per_s.imag * y)
+        if self._last is not None:
+            centre, time_s = self._last
+            self._last = complex((centre.real + 0.5) * x - 0.5, (centre.imag + 0.5) * y - 0.5), time_s
+
     def shift_px(self, ahead_s: float, size_px: float) -> complex:
         """Return the predicted shift, x + iy px, from the last position to the one `ahead_s` later."""
         shift = self.px_per_s * ahead_s
@@ -110,6 +117,11 @@ class LastSeen:
     def speed(self) -> float:
         """Speed in sizes of the face per second."""
         return abs(self.px_per_s) / self.size_px
+
+    def rescaled(self, x: float, y: float) -> LastSeen:
+        """Return the position in a picture that is x, y times as large, pixel centres at integers."""
+        box = ((self.box + 0.5) * np.array([x, y, x, y]) - 0.5).astype(np.float32)
+        return replace(self, box=box, px_per_s=complex(self.px_per_s.real * x, self.px_per_s.imag * y))
 
     def distance(self, box: Floats, time_s: float) -> float:
         """Return the distance to another box at a later time; inf if this position is not known.
@@ -248,6 +260,18 @@ class Track:
         self.occlude()
         self.just_lost = False
         self.last_seen = replace(self.last_seen, known=False)
+
+    def rescale(self, x: float, y: float) -> None:
+        """Go on in a picture that is x, y times as large: positions are scaled, the filters of points begin anew."""
+        self.smoother.reset()
+        self._crop_filter.reset()
+        self._velocity.rescale(x, y)
+        for name in ("last_seen", "_last_unoccluded", "_last_embedded"):
+            if hasattr(self, name):  # the latter two exist from the first reading on
+                setattr(self, name, getattr(self, name).rescaled(x, y))
+        if hasattr(self, "_crop"):
+            crop = self._crop
+            self._crop = replace(crop, x=(crop.x + 0.5) * x - 0.5, y=(crop.y + 0.5) * y - 0.5, size_px=crop.size_px * x)
 
     def swap_identity(self, other: Track) -> None:
         """Swap the people of two tracks: IDs, signals and embeddings, but not positions."""

@@ -14,7 +14,7 @@ from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import head_pose
 from facetrack.signals import FaceSignals, Observation
-from facetrack.tracking.frames import check_frame
+from facetrack.tracking.frames import check_frame, rescale_tracks
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
 from facetrack.tracking.scene_cut import SceneCut
@@ -71,16 +71,10 @@ class FaceTracker:
 
     @classmethod
     def from_weights(
-        cls,
-        landmarks: str | Path | None = None,
-        options: TrackerOptions | None = None,
-        threads: int = 1,
-        detector_px: int = 320,
-        engine: str = "onnx",
-        provider: str = "cpu",
-        detector: Detector | None = None,
+        cls, landmarks: str | Path | None = None, options: TrackerOptions | None = None, threads: int = 1,
+        detector_px: int = 320, engine: str = "onnx", provider: str = "cpu", detector: Detector | None = None,
         expressions: bool = False,
-    ) -> FaceTracker:
+    ) -> FaceTracker:  # fmt: skip
         """Build a tracker on the bundled networks.
 
         landmarks: path of another landmark network.
@@ -122,6 +116,7 @@ class FaceTracker:
         self._tracks = []
         self._next_id = 1
         self._searches = 0
+        self._size: tuple[int, int] | None = None
         self._last_time_s = -np.inf
         self._last_detection_s = -np.inf
         return ended
@@ -138,6 +133,7 @@ class FaceTracker:
         self.events = ()
         if self._cut(frame.image):
             self._on_scene_cut()
+        self._size = rescale_tracks(self._tracks, self._size, frame.image)
         self._follow(frame)
         if self._detection_required() or (search and self.search_is_due(frame.time_s)):
             self.search(frame)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +25,10 @@ broken or belongs to another image."""
 NO_POINTS = np.zeros((0, 2), np.float32)
 """Points of a sample with attributes only; its weight is `NO_WEIGHT` and its scheme ""."""
 SHOWN_PROBLEMS = 5
-DAMAGE = (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError, cv2.error)
+DAMAGE = (
+    ArithmeticError, EOFError, LookupError, MemoryError, RecursionError, TypeError, ValueError, cv2.error,
+    lzma.LZMAError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 """What a damaged file raises in code that no check foresaw; readers turn it into a sentence."""
 NO_WEIGHT = np.zeros(0, np.float32)
 

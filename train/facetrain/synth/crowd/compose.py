@@ -106,7 +106,9 @@ class CrowdClip:
         image = self._composite(self._backgrounds[number], layers, index)
         # Of each face: the number of layers up to it (those after it are in front), and its data.
         truths = (_face_truth(person, sprite, key, points, layers[n:]) for n, person, sprite, key, points in faces)
-        return Frame(image, index / self.fps, index), tuple(truth for truth in truths if _overlaps_frame(truth))
+        return Frame(image, time_s=index / self.fps, index=index), tuple(
+            truth for truth in truths if _overlaps_frame(truth)
+        )
 
     def _sway(self, role: Role, person: int, time_s: float) -> NDArray[np.float64]:
         rng = np.random.default_rng((self.seed, 2, person))
