@@ -57,7 +57,7 @@ def face(track_id=1, turn_deg=0.0, size=80.0, sigma_px=0.5, known_pose=True) -> 
 
 
 def frame(time_s: float) -> Frame:
-    return Frame(BLACK, time_s, 0)
+    return Frame(BLACK, time_s=time_s, index=0)
 
 
 class FakeNetwork:
@@ -208,14 +208,14 @@ def test_off_by_default_and_forgotten_with_the_tracker():
     stage = Stage()
     stage.cast(ann=actor(200, 200))
     plain = stage.tracker()
-    (tracked,) = [plain.update(Frame(BLACK, i / 30, i)) for i in range(5)][-1]
+    (tracked,) = [plain.update(Frame(BLACK, time_s=i / 30, index=i)) for i in range(5)][-1]
     assert tracked.signals.expression is None
     expressions = FrameCounter()
     tracker = FaceTracker(stage.detect, stage, plain.options, expressions=expressions)  # type: ignore[arg-type]
-    results = [tracker.update(Frame(BLACK, i / 30, i)) for i in range(5)]
+    results = [tracker.update(Frame(BLACK, time_s=i / 30, index=i)) for i in range(5)]
     assert results[-1][0].signals.expression == {"happiness": 5.0}, "expected the value of the fifth frame"
     tracker.reset()
-    assert tracker.update(Frame(BLACK, 0.0, 0))[0].signals.expression == {"happiness": 1.0}
+    assert tracker.update(Frame(BLACK, time_s=0.0, index=0))[0].signals.expression == {"happiness": 1.0}
 
 
 class FrameCounter:

@@ -1,5 +1,8 @@
 """Landmarker with a fake engine that returns given points in the crop."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -8,13 +11,13 @@ from scipy.special import expit
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_matrix, transform
 from facetrack.landmarker import Landmarker
-from facetrack.modelfile import ModelSpec
+from facetrack.modelfile import TRACKER_OUTPUTS, ModelSpec
 
 
 def spec(**changes):
     values = {
         "name": "test", "kind": "landmarks", "input_px": 112, "mean": 0.0, "scale": 1.0, "topology": "300w-68",
-        "outputs": {}, "data": [], "terms": "", "reproduce": "", "margin": 1.3,
+        "outputs": dict.fromkeys(TRACKER_OUTPUTS, ""), "data": [], "terms": "", "reproduce": "", "margin": 1.3,
     }  # fmt: skip
     return ModelSpec(**(values | changes))
 
@@ -97,3 +100,45 @@ def test_one_batch_for_all_and_none_for_nothing():
 def test_another_network_is_refused(wrong):
     with pytest.raises(ModelFileError, match="expected a landmarks network"):
         Landmarker(PlantedEngine(np.zeros((68, 2), np.float32), spec(**wrong)))
+
+
+def test_a_network_without_the_trackers_outputs_is_refused():
+    with pytest.raises(
+        ModelFileError, match=r"has the outputs \['points'\]; expected \['points', 'presence', 'sigma'\]"
+    ):
+        Landmarker(PlantedEngine(np.zeros((68, 2), np.float32), spec(outputs={"points": ""})))
+
+
+@pytest.mark.parametrize("broken", ["points", "presence"])
+def test_what_is_not_a_number_is_no_face(broken):
+    points, presence = np.zeros((1, 68, 2), np.float32), np.full(1, 5.0, np.float32)
+    {"points": points, "presence": presence}[broken].reshape(-1)[0] = np.nan
+    engine = WithOutputs(PlantedEngine(points[0]), points=points, presence=presence)
+    assert Landmarker(engine)(np.zeros((100, 100, 3), np.uint8), [CropBox(50, 50, 20)])[0].presence == 0.0
+
+
+def test_trackers_in_two_threads_may_share_a_landmarker():
+    """The batch is one buffer: without a lock the crops of one picture reach the network in the other's call."""
+
+    class SlowEngine(PlantedEngine):
+        def __call__(self, batch):
+            before = batch.copy()
+            time.sleep(0.002)
+            mixed.append(not (batch == before).all() or len(np.unique(batch)) > 1)
+            return super().__call__(batch)
+
+    mixed = []
+    landmarker = Landmarker(SlowEngine(np.zeros((68, 2), np.float32)))
+    landmarker(np.zeros((100, 100, 3), np.uint8), [CropBox(50, 50, 20)] * 4)
+
+    def read(value):
+        for _ in range(20):
+            landmarker(np.full((100, 100, 3), value, np.uint8), [CropBox(50, 50, 20)] * 4)
+
+    threads = [threading.Thread(target=read, args=(value,)) for value in (50, 200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(mixed) == 41
+    assert not any(mixed)

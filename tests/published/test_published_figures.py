@@ -59,5 +59,5 @@ def test_no_face_is_seen_where_there_is_none():
     from facetrain.formats.packs import read_negatives
 
     pictures = read_negatives(DATA)[::4]
-    seen = [bool(FaceTracker.from_weights().update(Frame(picture, 0.0, 0))) for picture in pictures]
+    seen = [bool(FaceTracker.from_weights().update(Frame(picture, time_s=0.0, index=0))) for picture in pictures]
     assert np.mean(seen) <= 0.05

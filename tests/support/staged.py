@@ -32,7 +32,7 @@ def actor(x: float, y: float, size: float = 80.0) -> Floats:
 
 
 def frame(i: int, fps: float = 30.0, image: Image = BLACK) -> Frame:
-    return Frame(image, i / fps, i)
+    return Frame(image, time_s=i / fps, index=i)
 
 
 def ids(faces: Sequence[Face]) -> list[int]:

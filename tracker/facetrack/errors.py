@@ -35,3 +35,8 @@ class DataError(FacetrackError):
 
 class SettingsError(FacetrackError):
     """Settings file (a person's profile, weights of the fatigue score) that is missing or malformed."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what another library's error says, shortened to fit into a sentence."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

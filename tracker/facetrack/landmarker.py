@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from facetrack.angles import angle_rates
 from facetrack.engine import Engine, FromFrame
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, cut, frame_matrices, transform
-from facetrack.modelfile import ATTRIBUTES
+from facetrack.modelfile import ATTRIBUTES, TRACKER_OUTPUTS, fits_tracker
 from facetrack.types import EyesReading, Floats, HeadRotation, Image, Landmarks
 
 
@@ -61,17 +62,26 @@ class Landmarker:
                 f"network '{spec.name}' is a {spec.kind} network with topology {spec.topology}; "
                 f"expected a landmarks network with topology {topology.SCHEME}"
             )
+        if not fits_tracker(spec):
+            raise ModelFileError(
+                f"network '{spec.name}' has the outputs {sorted(spec.outputs)}; expected {sorted(TRACKER_OUTPUTS)} too"
+            )
         self.spec = spec
         self.margin = spec.margin
         self.engine = engine
         self._from_frame: FromFrame | None = getattr(engine, "from_frame", None)
         self._input_px = spec.input_px
+        self._lock = threading.Lock()  # of the buffers here and in the engine: trackers may share a landmarker
         self._batch = np.empty((0, spec.input_px, spec.input_px, 3), np.uint8)
 
     def __call__(self, image: Image, crops: Sequence[CropBox]) -> list[Reading]:
         """Return one Reading per crop, in order; points in frame px. image: (H, W, 3) uint8 BGR."""
         if not crops:
             return []
+        with self._lock:
+            return self._read(image, crops)
+
+    def _read(self, image: Image, crops: Sequence[CropBox]) -> list[Reading]:
         if self._from_frame is not None:  # the engine samples the crops on its own device
             return self._in_frame(self._from_frame(image, crops), crops)
         if len(self._batch) < len(crops):
@@ -85,13 +95,19 @@ class Landmarker:
         points = transform(outputs["points"], frame_matrices(crops, self._input_px))
         scale = np.array([crop.size_px / self._input_px for crop in crops], np.float32)
         sigma = outputs["sigma"] * scale[:, None]
-        presence = (1 / (1 + np.exp(-outputs["presence"].astype(np.float64)))).tolist()
+        presence = _presence(outputs["presence"], points)
         readings = []
         for i in range(len(crops)):
             landmarks = Landmarks(points[i], sigma[i], _visibility(outputs, i))
             head = _head(outputs, i, crops[i].roll_rad)
             readings.append(Reading(landmarks, presence[i], _attributes(outputs, i), _pose_deg(outputs, i), head))
         return readings
+
+
+def _presence(logits: Floats, points: Floats) -> list[float]:
+    """Return the probabilities; 0 where the network's numbers are none, which every comparison would let pass."""
+    presence = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -500, 500)))
+    return np.where(np.isfinite(presence) & np.isfinite(points).all(axis=(1, 2)), presence, 0.0).tolist()
 
 
 def _visibility(outputs: Mapping[str, np.ndarray], index: int) -> Floats | None:

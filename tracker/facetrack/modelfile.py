@@ -6,6 +6,8 @@ All metadata is stored inside the .onnx, as one JSON text under the metadata key
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,13 @@ of the crop; the iris's radius, px; the lid gap over the eye's width; the logari
 densities; the logits of open, lowered and shut, and of covered."""
 EYES_SIZE = 28
 EYE_STATES = ("open", "lowered", "shut")
+MAX_INPUT_PX = 2048
+"""Largest input that a network may ask for."""
+MAX_FILE_BYTES = 500_000_000
+"""Largest file that is opened as a network; the bundled ones have 11 MB together."""
+_EXTERNAL = b"\n\x08location\x12"
+"""Key `location` of TensorProto.external_data (onnx.proto), as protobuf writes it."""
+_Rule = tuple[str, Callable[[Any], bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +95,8 @@ class ModelSpec:
                 "with facetrain"
             )
         try:
-            values: dict[str, Any] = json.loads(text)
-            known = {f.name for f in fields(cls)}
-            spec = cls(**{name: value for name, value in values.items() if name in known})
-        except (ValueError, TypeError) as error:
+            spec = cls._checked(json.loads(text))
+        except (ValueError, TypeError, RecursionError) as error:
             raise ModelFileError(f"{path}: its facetrack metadata cannot be read ({error}); export it again") from error
         if spec.format > FORMAT:
             raise ModelFileError(
@@ -99,10 +106,78 @@ class ModelSpec:
             raise ModelFileError(f"{path} is a network of kind '{spec.kind}'; expected one of {', '.join(KINDS)}")
         return spec
 
+    @classmethod
+    def _checked(cls, values: Any) -> ModelSpec:
+        """Raise ValueError or TypeError for values of another type or beyond their range."""
+        if not isinstance(values, dict):
+            raise TypeError(f"a JSON {type(values).__name__} instead of an object")
+        known = {f.name for f in fields(cls)}
+        spec = cls(**{name: value for name, value in values.items() if name in known})
+        for name, (expected, holds) in _RULES.items():
+            value = getattr(spec, name)
+            if isinstance(value, bool) or not holds(value):
+                raise ValueError(f"{name} is {str(value)[:40]!r}; expected {expected}")
+        return spec
+
     def expect(self, kind: str, path: Path) -> None:
         """Raise ModelFileError unless the network is of this kind."""
         if self.kind != kind:
             raise ModelFileError(f"{path} is a {self.kind} network, but a {kind} network is needed here")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _whole(low: int, high: int) -> _Rule:
+    return f"a whole number, {low} to {high}", lambda value: isinstance(value, int) and low <= value <= high
+
+
+def _number(low: float, high: float) -> _Rule:
+    return f"a number, {low:g} to {high:g}", lambda value: _is_number(value) and low <= value <= high
+
+
+def _mapping(content: str, holds: Callable[[Any], bool]) -> _Rule:
+    return f"an object of {content}", lambda value: isinstance(value, dict) and all(map(holds, value.values()))
+
+
+_TEXT: _Rule = ("a text", lambda value: isinstance(value, str))
+_RULES: dict[str, _Rule] = {
+    **dict.fromkeys(("name", "kind", "topology", "terms", "reproduce"), _TEXT),
+    "input_px": (
+        f"a side of 8 to {MAX_INPUT_PX} px, or null",
+        lambda value: value is None or (isinstance(value, int) and 8 <= value <= MAX_INPUT_PX),
+    ),
+    "mean": _number(-1000, 1000),
+    "scale": _number(1e-6, 1000),
+    "outputs": _mapping("texts", lambda value: isinstance(value, str)),
+    "data": ("a list of texts", lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value)),
+    "stride": _whole(1, MAX_INPUT_PX),
+    "margin": _number(0.1, 10),
+    # A figure that could not be measured is null or NaN; it is printed, and nothing depends on it.
+    "metrics": _mapping("numbers", lambda value: value is None or isinstance(value, int | float)),
+    "parity": _mapping("numbers", lambda value: value is None or isinstance(value, int | float)),
+    "format": _whole(1, 2**31),
+}
+"""Field of `ModelSpec` -> what is expected, and whether a value is that."""
+
+
+def check_file(path: Path) -> None:
+    """Raise ModelFileError unless the file exists, is no larger than MAX_FILE_BYTES and holds its weights itself.
+
+    ONNX lets weights lie in other files and states their length, for which a runtime takes the memory before it looks.
+    """
+    if not path.is_file():
+        raise ModelFileError(
+            f"{path}: no such model file; give the path of an .onnx exported by facetrain, or leave it out"
+        )
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise ModelFileError(
+            f"{path} has {size / 1e6:.0f} MB; expected a network of {MAX_FILE_BYTES / 1e6:.0f} at most"
+        )
+    if path.suffix != ".xml" and _EXTERNAL in path.read_bytes():
+        raise ModelFileError(f"{path} keeps weights in other files; expected them inside: export it again")
 
 
 def weights_folder() -> Path:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +14,6 @@ import numpy as np
 import pytest
 
 from facetrack.capture import VideoFile, open_source, open_video
-from facetrack.capture.timeline import Timeline
 from facetrack.errors import SourceError
 from facetrack.types import Frame
 
@@ -206,18 +208,73 @@ def test_a_stream_address_is_no_file() -> None:
         open_video("rtsp://host/path")
 
 
-def test_timeline_starts_at_zero_and_always_increases() -> None:
-    timeline = Timeline(Fraction(1, 100), Fraction(1, 25))
-    assert [timeline.tick(pts) for pts in (500, 504, 504, 503, 512)] == [0, 4, 5, 6, 12]
+def test_a_name_is_not_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, count in {"2026-11-28T12:36:48.mp4": 3, "file:x.mp4": 4, "x.mp4": 5, "concat:x.mp4|x.mp4": 6}.items():
+        write_video(tmp_path / "part.mp4", range(count)).rename(tmp_path / name)
+    for name, count in {"2026-11-28T12:36:48.mp4": 3, "file:x.mp4": 4, "x.mp4": 5, "concat:x.mp4|x.mp4": 6}.items():
+        with open_source(name) as source:
+            assert sum(1 for _ in source) == count
 
 
-def test_timeline_fills_missing_timestamps_by_the_frame_rate() -> None:
-    timeline = Timeline(Fraction(1, 100), Fraction(1, 25))
-    assert [timeline.tick(pts) for pts in (None, None, None)] == [0, 4, 8]
-    timeline.reset()
-    assert [timeline.tick(pts) for pts in (100, None, 108)] == [0, 4, 8]
+def test_an_address_that_became_a_path_is_named_as_it_was_typed() -> None:
+    with pytest.raises(SourceError, match=r"^http://host/clip\.mp4 is not a file but .*facetrack live"):
+        open_video(Path("http://host/clip.mp4"))
 
 
-def test_timeline_continues_after_a_backward_jump() -> None:
-    timeline = Timeline(Fraction(1, 100), Fraction(1, 25))
-    assert [timeline.tick(pts) for pts in (1000, 1004, 20, 24)] == [0, 4, 8, 12]
+def test_a_codec_that_is_not_known_is_named(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", options={"movflags": "+faststart"})
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
+    with pytest.raises(SourceError, match=r"codec that this PyAV cannot decode"):
+        VideoFile(path)
+
+
+def test_reading_after_close_is_an_error_and_after_the_end_is_the_end(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4")
+    source = VideoFile(path)
+    next(iter(source))
+    source.close()
+    source.close()
+    for _ in range(2):
+        with pytest.raises(SourceError, match="was closed before its end; open it again"):
+            next(iter(source))
+    with VideoFile(path) as source:
+        assert len(list(source)) == 10
+        assert list(source) == []
+    assert list(source) == []
+
+
+def test_closing_while_another_thread_reads_is_safe(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", range(200), size=(640, 480))
+    for delay_s in (0.0, 0.002, 0.01, 0.03):
+        source = VideoFile(path)
+        timer = threading.Timer(delay_s, source.close)
+        timer.start()
+        with suppress(SourceError):
+            for _ in source:
+                pass
+        timer.join()
+
+
+def test_frames_and_decoder_threads_go_without_the_garbage_collector(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "turned.mp4", range(20), rotation=90)
+    gc.collect()
+    gc.disable()
+    try:
+        threads = native_threads()
+        for until in (20, 5, 0):
+            with VideoFile(path) as source:
+                for frame in source:
+                    if frame.index == until:
+                        break
+            del source
+            assert native_threads() == threads
+            assert not [item for item in gc.get_objects() if isinstance(item, av.VideoFrame)]
+    finally:
+        gc.enable()
+
+
+def native_threads() -> int:
+    """Return the number of this process's threads, those of FFmpeg included; 0 where the system does not tell."""
+    tasks = Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.is_dir() else 0

@@ -31,7 +31,7 @@ class Failing:
 
     def __iter__(self):
         for index in range(3):
-            yield Frame(np.zeros((48, 64, 3), np.uint8), index / 30, index)
+            yield Frame(np.zeros((48, 64, 3), np.uint8), time_s=index / 30, index=index)
         raise SourceError("the camera has sent nothing for 5 s")
 
 

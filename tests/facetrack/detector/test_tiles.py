@@ -99,7 +99,7 @@ def test_a_far_face_is_found_within_one_round_of_the_tiles(place):
     tracker = stage.tracker()
     assert len(stage.detect(stage.image)) == 0
     for i in range(12):
-        faces = tracker.update(Frame(stage.image, i / 30, i))
+        faces = tracker.update(Frame(stage.image, time_s=i / 30, index=i))
         if faces:
             break
     assert ids(faces) == [1]
@@ -112,7 +112,8 @@ def test_beside_a_near_face_a_far_one_is_found_in_a_round_of_intervals():
     stage.actors = [actor(300, 300, 150), actor(1100, 600, 30)]
     tracker = stage.tracker()
     ids_by_frame = [
-        ids(tracker.update(Frame(stage.image, i * 0.5, i))) for i in range(1 + 12 * FaceTracker.CLOSER_EVERY)
+        ids(tracker.update(Frame(stage.image, time_s=i * 0.5, index=i)))
+        for i in range(1 + 12 * FaceTracker.CLOSER_EVERY)
     ]
     assert ids_by_frame[0] == [1]
     assert ids_by_frame[-1] == [1, 2]
@@ -155,5 +156,5 @@ def test_hints_take_turns_with_each_other_and_with_the_tiles():
 def test_a_small_image_is_searched_once():
     stage = LowResolutionStage(320, 240)
     tracker = stage.tracker()
-    tracker.update(Frame(stage.image, 0.0, 0))
+    tracker.update(Frame(stage.image, time_s=0.0, index=0))
     assert stage.detector_calls == 1

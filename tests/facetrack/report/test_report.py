@@ -219,7 +219,11 @@ def write_page(folder: Path, source: str = "in.mp4", events: tuple[Event, ...] =
     with ReportSink(folder / "r.html", source=Path(source), csv_name="r.csv") as sink:
         for index in range(30):
             expected = events if index == 29 else ()
-            sink.write(Frame(picture(), index / 10, index), [face(signals_with(eyes_right_openness=1.0))], expected)
+            sink.write(
+                Frame(picture(), time_s=index / 10, index=index),
+                [face(signals_with(eyes_right_openness=1.0))],
+                expected,
+            )
     return (folder / "r.html").read_text(encoding="utf-8")
 
 
@@ -263,7 +267,7 @@ def test_a_name_with_markup_is_only_a_name(tmp_path: Path):
 
 def test_no_face_is_said(tmp_path: Path):
     with ReportSink(tmp_path / "r.html", source=Path("in.mp4")) as sink:
-        sink.write(Frame(picture(), 0.0, 0), [])
+        sink.write(Frame(picture(), time_s=0.0, index=0), [])
     assert "No face was found" in (tmp_path / "r.html").read_text()
 
 

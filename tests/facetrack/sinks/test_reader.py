@@ -91,7 +91,9 @@ def test_what_was_written_comes_back(tmp_path: Path) -> None:
     with JsonLinesSink(tmp_path / "a.jsonl") as sink:
         sink.begin(Header("x.mp4", 640, 480, 25.0))
         sink.write(
-            Frame(np.zeros((480, 640, 3), np.uint8), 0.5, 12), [seen, replace(seen, track_id=3, pose=None)], events
+            Frame(np.zeros((480, 640, 3), np.uint8), time_s=0.5, index=12),
+            [seen, replace(seen, track_id=3, pose=None)],
+            events,
         )
     found = facetrack.read_jsonl(tmp_path / "a.jsonl")
     assert found.header == Header("x.mp4", 640, 480, 25.0)

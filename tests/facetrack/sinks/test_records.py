@@ -47,7 +47,7 @@ TURNED = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 def frame(index: int = 12, time_s: float = 0.48) -> Frame:
-    return Frame(np.zeros((4, 4, 3), np.uint8), time_s, index)
+    return Frame(np.zeros((4, 4, 3), np.uint8), time_s=time_s, index=index)
 
 
 def face(track_id: int = 1, *, known: bool = True) -> Face:
@@ -136,7 +136,7 @@ def test_a_record_holds_what_was_measured() -> None:
 
 def test_a_record_names_the_picture_of_a_folder() -> None:
     assert "image" not in record(frame(), [])
-    line = record(Frame(np.zeros((4, 4, 3), np.uint8), 0.0, 0, "b.png"), [])
+    line = record(Frame(np.zeros((4, 4, 3), np.uint8), time_s=0.0, index=0, name="b.png"), [])
     VALIDATOR.validate(line)
     assert line["image"] == "b.png"
 
@@ -153,7 +153,7 @@ def test_visibility_and_the_pose_uncertainty_are_written_where_they_are_known() 
 
 def test_the_schema_describes_every_field() -> None:
     described = {name: set(part["properties"]) for name, part in SCHEMA["$defs"].items()}
-    line = record(Frame(np.zeros((4, 4, 3), np.uint8), 0.0, 0, "b.png"), [face()], [BLINK])
+    line = record(Frame(np.zeros((4, 4, 3), np.uint8), time_s=0.0, index=0, name="b.png"), [face()], [BLINK])
     assert described["frame"] == set(line)
     assert described["face"] == set(line["faces"][0])
     assert described["pose"] == set(line["faces"][0]["pose"])
@@ -323,7 +323,7 @@ def test_a_closed_pipe_ends_quietly() -> None:
         "image = np.zeros((2, 2, 3), np.uint8)\nn = 0\n"
         "with JsonLinesSink('-') as sink:\n"
         "    while not sink.closed and n < 200_000:\n"
-        "        sink.write(Frame(image, n / 25, n), [])\n        n += 1\n"
+        "        sink.write(Frame(image, time_s=n / 25, index=n), [])\n        n += 1\n"
         "assert n < 200_000\n"
     )
     folder = REPOSITORY / "tracker"

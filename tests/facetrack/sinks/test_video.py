@@ -83,7 +83,6 @@ def rewrite(source_path: Path, target: Path) -> ReadBack:
             source=source.path,
             sound=source.has_audio,
             start_s=source.start_s,
-            pixel_aspect=source.pixel_aspect,
         ) as sink,
     ):
         for frame in source:
@@ -200,13 +199,6 @@ def test_sound_stays_with_the_picture_when_the_picture_starts_late(tmp_path: Pat
     back = rewrite(source, tmp_path / "out.mkv")
     # The picture began 0.2 s after the sound; it begins at 0 now or the sound does: what counts is the distance.
     assert float(back.ticks[0]) - back.sound_start_s == pytest.approx(0.2, abs=0.002)
-
-
-def test_anamorphic_pixels_stay_so(tmp_path: Path) -> None:
-    with VideoSink(tmp_path / "out.mp4", (64, 48), pixel_aspect=Fraction(4, 3)) as sink:
-        sink.write(grey(0), 0.0)
-    with av.open(str(tmp_path / "out.mp4")) as container:
-        assert container.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
 
 
 def test_an_exception_leaves_nothing_behind(tmp_path: Path) -> None:

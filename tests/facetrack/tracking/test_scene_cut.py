@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
+from facetrack.photograph import load_photograph
 from facetrack.tracking.scene_cut import SceneCut
+from facetrack.tracking.tracker import FaceTracker, TrackerOptions
+from facetrack.types import Frame
+from staged import Stage, actor, ids
 
 
 def picture(seed, size=(480, 640)):
@@ -73,3 +77,35 @@ def test_another_aspect_is_a_cut_and_reset_is_a_new_start():
     assert cut(picture(1, (480, 480)))
     cut.reset()
     assert not cut(picture(2))
+
+
+@pytest.mark.parametrize("size", [(240, 320), (360, 480), (723, 964), (96, 128)])
+def test_another_size_of_the_same_scene_is_no_cut(size: tuple[int, int]) -> None:
+    photograph, _ = load_photograph()
+    picture = np.ascontiguousarray(photograph[:384, :512])
+    cut = SceneCut()
+    cut(picture)
+    assert not cut(cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA))
+    assert cut(np.ascontiguousarray(255 - picture))
+
+
+@pytest.mark.parametrize("smoothing", ["off", "medium"])
+@pytest.mark.parametrize("scale", [0.5, 2.0, 0.75])
+def test_a_stream_that_changes_its_size_keeps_its_faces(scale: float, smoothing: str) -> None:
+    stage = Stage()
+    tracker = FaceTracker(stage.detect, stage, TrackerOptions(smoothing=smoothing), stage.appearance)
+    number = 0
+    for factor in (1.0, scale, 1.0):
+        image = np.zeros((round(480 * factor), round(640 * factor), 3), np.uint8)
+        for _ in range(8):
+            places = {"anna": actor(150 + 2 * number, 200), "bert": actor(450, 250)}
+            stage.cast(**{name: ((p + 0.5) * factor - 0.5).astype(np.float32) for name, p in places.items()})
+            searched = stage.detector_calls
+            faces = tracker.update(Frame(image, time_s=number / 30, index=number), search=number == 0)
+            if number >= 3:
+                assert ids(faces) == [1, 2]
+                assert stage.detector_calls == searched  # both were read where they went
+                if smoothing == "off":
+                    np.testing.assert_allclose(faces[1].landmarks.points, stage.actors[1], atol=1e-3)
+                assert np.abs(faces[0].landmarks.points - stage.actors[0]).max() < 4 * factor
+            number += 1

@@ -294,7 +294,7 @@ def test_after_a_cut_in_the_film_the_same_place_is_somebody_else(stage):
         np.random.default_rng(scene).integers(0, 256, (24, 32, 3), np.uint8).repeat(20, 0).repeat(20, 1)
         for scene in (1, 2)
     ]
-    seen = [ids(tracker.update(Frame(scenes[i // 3], i / 30, i))) for i in range(6)]
+    seen = [ids(tracker.update(Frame(scenes[i // 3], time_s=i / 30, index=i))) for i in range(6)]
     assert seen == [[1]] * 3 + [[2]] * 3
     assert stage.detector_calls == 2  # one call finds the face again
 

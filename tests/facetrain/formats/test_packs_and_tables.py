@@ -83,7 +83,7 @@ def test_mismatches_are_listed(tmp_path):
         archive.writestr("z.png", png())
     result = packs.read_pack(tmp_path / "mine")
     assert [s.name for s in result.samples] == ["a/0.png"]
-    for words in ("a/1.png does not decode", "z.png has no label", "a/2.png is labelled but not in"):
+    for words in ("a/1.png is not an image", "z.png has no label", "a/2.png is labelled but not in"):
         assert any(words in problem for problem in result.problems)
 
 

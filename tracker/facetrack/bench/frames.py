@@ -34,4 +34,4 @@ def loop_frames(images: list[Image], start: int, count: int, fps: float = FPS) -
     """Yield frames `start` to `start + count` of an endless loop, forward and backward, so that no motion jumps."""
     order = [*range(len(images)), *range(len(images) - 2, 0, -1)]
     for index in range(start, start + count):
-        yield Frame(images[order[index % len(order)]], index / fps, index)
+        yield Frame(images[order[index % len(order)]], time_s=index / fps, index=index)

@@ -119,7 +119,7 @@ class Camera(ClosesItself):
         time_s = max(time_s, self._last_time_s + 1e-6)  # a coarse clock may return the same time twice
         with self._changed:
             self.dropped += self._slot is not None
-            self._slot = Frame(image, time_s, self._next_index)
+            self._slot = Frame(image, time_s=time_s, index=self._next_index)
             self._changed.notify_all()
         self._next_index += 1
         self._last_time_s = time_s

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from facetrack.capture.closing import ClosesItself
+from facetrack.capture.picture_size import check_size, stated_size
 from facetrack.errors import SourceError
 from facetrack.types import Frame, Image
 
@@ -31,7 +32,7 @@ class ImageFiles(ClosesItself):
     size: (width, height) px of the first image, upright; further images keep their own sizes.
     fps: as given.
     n_frames: number of images.
-    time_base, start_s, pixel_aspect, has_audio: as of a VideoFile, for writing the images as a video.
+    time_base, start_s, has_audio: as of a VideoFile, for writing the images as a video.
 
     Raises SourceError when there is no image, and when one cannot be read: no image is skipped silently.
     """
@@ -39,7 +40,6 @@ class ImageFiles(ClosesItself):
     live = False
     has_audio = False
     start_s = 0.0
-    pixel_aspect = Fraction(1)
 
     def __init__(self, path: str | Path, *, fps: float = DEFAULT_FPS) -> None:
         self.path = Path(path)
@@ -53,7 +53,7 @@ class ImageFiles(ClosesItself):
     def __iter__(self) -> Iterator[Frame]:
         for index, file in enumerate(self.files):
             image = self._first if index == 0 else read_image(file)
-            yield Frame(image, index / self.fps, index, file.name if self.path.is_dir() else None)
+            yield Frame(image, time_s=index / self.fps, index=index, name=file.name if self.path.is_dir() else None)
 
     def close(self) -> None:
         """Do nothing: no file stays open between two images."""
@@ -62,19 +62,35 @@ class ImageFiles(ClosesItself):
 def read_image(path: str | Path) -> Image:
     """Read an image file, upright by its EXIF orientation; grey, 16-bit and transparent images are converted.
 
-    Returns (H, W, 3) uint8 BGR. Raises SourceError when the file is missing or not an image.
+    Returns (H, W, 3) uint8 BGR. Raises SourceError when the file is missing, not an image, or beyond MAX_PIXELS.
     """
+    return decode_image(str(path), read_encoded(path))
+
+
+def read_encoded(path: str | Path) -> bytes:
+    """Read an image file's bytes. Raises SourceError where there are none to read."""
     try:
         # Not cv2.imread: on Windows it cannot open paths beyond the system's code page.
-        data = np.fromfile(path, dtype=np.uint8)
+        return Path(path).read_bytes()
     except FileNotFoundError as error:
         raise SourceError(f"{path} does not exist; give the path of an image.") from error
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror}); give the path of an image file.") from error
-    image = _decode(data)
+
+
+def decode_image(name: str, data: bytes, upright: bool = True) -> Image:
+    """Decode an image file's bytes to (H, W, 3) uint8 BGR.
+
+    name: for messages. upright: turn it by its EXIF orientation; otherwise as it is stored. Raises SourceError where
+    the bytes are no image, or state a picture beyond MAX_PIXELS.
+    """
+    size = stated_size(data)
+    if size is not None:
+        check_size(name, *size)
+    image = _decode(data, cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise SourceError(
-            f"{path} is not an image that can be read (expected jpg, png, webp, bmp, tiff or similar); check that it "
+            f"{name} is not an image that can be read (expected jpg, png, webp, bmp, tiff or similar); check that it "
             f"opens elsewhere, or convert it to jpg or png."
         )
     return image
@@ -102,11 +118,11 @@ def _image_files(path: Path) -> list[Path]:
     return sorted(files, key=lambda file: natural_key(file.name))
 
 
-def _decode(data: np.ndarray) -> Image | None:
-    if data.size == 0:
+def _decode(data: bytes, flags: int) -> Image | None:
+    if not data:
         return None
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:  # larger than OpenCV allows, or a broken header
         return None
     return None if image is None else np.asarray(image, dtype=np.uint8)

@@ -1,45 +1,43 @@
-"""Upright images from decoded frames: phones store the sensor's orientation and a display matrix to undo it."""
+"""Orientation of decoded frames: phones store the sensor's and a display matrix to undo it."""
 
 from __future__ import annotations
+
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from av import VideoFrame
+from av.sidedata.sidedata import SideDataContainer
 
 from facetrack.types import Image
 
-
-def upright_image(frame: VideoFrame) -> Image:
-    """Return the frame as (H, W, 3) uint8 BGR, rotated and mirrored by its display matrix."""
-    image = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
-    matrix = _display_matrix(frame)
-    return image if matrix is None else _orient(image, matrix)
+Matrix: TypeAlias = tuple[int, int, int, int]
+"""a, b, c, d of FFmpeg's display matrix (libavutil/display.h): x' = a x + c y, y' = b x + d y, in 16.16."""
 
 
-def is_turned(frame: VideoFrame) -> bool:
-    """Return whether the upright image swaps width and height."""
-    matrix = _display_matrix(frame)
-    return matrix is not None and _swaps_axes(matrix)
-
-
-def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
-    """Return a, b, c, d of FFmpeg's display matrix (libavutil/display.h): x' = a x + c y, y' = b x + d y, in 16.16."""
-    data = frame.side_data.get("DISPLAYMATRIX")
+def display_matrix(frame: VideoFrame) -> Matrix | None:
+    """Return the frame's display matrix, None without one."""
+    # Not frame.side_data: that refers back to the frame, which then keeps its memory until the cycle is collected.
+    try:
+        data = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
+    except ValueError:  # a kind of side data that is newer than this PyAV
+        data = None
     if data is None:
         return None
-    a, b, _, c, d = np.frombuffer(bytes(data), dtype=np.int32)[:5]  # type: ignore[call-overload]
+    a, b, _, c, d = np.frombuffer(bytes(data), dtype=np.int32)[:5]
     return int(a), int(b), int(c), int(d)
 
 
-def _swaps_axes(matrix: tuple[int, int, int, int]) -> bool:
+def swaps_axes(matrix: Matrix) -> bool:
+    """Return whether the upright picture swaps width and height."""
     a, b, _, _ = matrix
     return abs(b) > abs(a)
 
 
-def _orient(image: Image, matrix: tuple[int, int, int, int]) -> Image:
+def orient(image: Image, matrix: Matrix) -> Image:
     """Rotate to the nearest quarter turn: all eight orientations are a transposition and two flips."""
     a, b, c, d = matrix
-    if _swaps_axes(matrix):
+    if swaps_axes(matrix):
         image = np.asarray(cv2.transpose(image), dtype=np.uint8)
         flip_x, flip_y = c < 0, b < 0
     else:

@@ -75,6 +75,8 @@ def open_source(
 def is_camera(spec: str | int | Path) -> bool:
     """Return whether `spec` names a live source: 0, "0", "/dev/video0", "rtsp://...", "http://..."."""
     text = str(spec)
+    if isinstance(spec, Path):
+        return text.startswith("/dev/")
     return isinstance(spec, int) or text.isdecimal() or text.startswith("/dev/") or _is_url(text)
 
 
@@ -83,6 +85,7 @@ def _is_url(text: str) -> bool:
 
 
 def _missing(name: str) -> str:
+    name = re.sub(r"^([a-zA-Z][a-zA-Z0-9+.-]+):/(?!/)", r"\1://", name)  # a Path makes one slash of two
     if is_camera(name):
         return f"{name} is not a file but names a camera or a stream: open it with `facetrack live`."
     return f"{name} does not exist; give the path of a video, an image or a folder of images."

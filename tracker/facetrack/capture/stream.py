@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import av
 
-from facetrack.capture.orientation import upright_image
+from facetrack.capture.shown import ShownPicture
 from facetrack.errors import SourceError
 from facetrack.types import Image
 
@@ -46,6 +46,7 @@ class StreamGrabber:
         rate = self._stream.average_rate
         self.fps = float(rate) if rate else None
         self._is_recording = self._container.duration is not None
+        self._shown = ShownPicture(self._stream, self._name)
         self._images = self._grab()
 
     def read(self) -> tuple[Image, float] | None:
@@ -60,7 +61,7 @@ class StreamGrabber:
                 if self._is_recording and frame.time is not None:
                     self._closing.wait(start_s + frame.time - time.perf_counter())
                     time_s = time.perf_counter()
-                yield upright_image(frame), time_s
+                yield self._shown(frame), time_s
 
     def _packets(self) -> Iterator[av.Packet]:
         try:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from facetrack import __version__
-from facetrack.cli import bench, calibrate, demo, devices, image, info, live, report, video
+from facetrack.cli import bench, calibrate, demo, devices, doctor, image, info, live, report, video
 from facetrack.cli.apps import neutral, replay
 from facetrack.cli.training import WithTraining
 from facetrack.errors import FacetrackError
@@ -31,6 +31,7 @@ app.command("image")(image.image)
 app.command("calibrate")(calibrate.calibrate)
 app.command("demo")(demo.demo)
 app.command("devices")(devices.devices)
+app.command("doctor")(doctor.doctor)
 app.command("info")(info.info)
 app.command("bench")(bench.bench)
 

@@ -36,7 +36,7 @@ def image(
 
     console = Console(stderr=True)
     check_distinct(json, out)
-    frame = Frame(read_image(photo), 0.0, 0)
+    frame = Frame(read_image(photo), time_s=0.0, index=0)
     if out is None and json is None:
         out = Path(f"{photo.stem}_faces.png")
     tracker = tracking.tracker(DETECTOR_PX, smoothing="off", confirmations=1)  # only one frame

@@ -29,7 +29,7 @@ DetectorModel = Annotated[Path | None, typer.Option(help="Detector file instead 
 Smooth = Annotated[str, typer.Option(help="Temporal smoothing: off, low, medium or high.")]
 MaxFaces = Annotated[int, typer.Option(min=1, help="Maximum number of tracked faces.")]
 Priority = Annotated[str, typer.Option(help="Faces to prefer if there are more: largest or central.")]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the networks.")]
+Threads = Annotated[int, typer.Option(min=1, max=64, help="CPU threads of the networks.")]
 EngineName = Annotated[
     str, typer.Option("--engine", help="Inference engine: onnx, openvino, torch, tensorrt, or auto (the fastest).")
 ]

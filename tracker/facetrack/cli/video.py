@@ -77,7 +77,7 @@ def open_sinks(
     if out is not None:
         pictures = VideoSink(
             out, frames.size, fps=frames.fps, time_base=frames.time_base, source=source, sound=frames.has_audio,
-            start_s=frames.start_s, pixel_aspect=frames.pixel_aspect,
+            start_s=frames.start_s,
         )  # fmt: skip
         stack.enter_context(pictures)
     records: list[FrameSink] = []

@@ -117,7 +117,7 @@ class SyntheticClip:
             in_frame = self._in_scene(points, number) @ camera[:, :2].T + camera[:, 2]
             faces.append(FaceTruth(in_frame.astype(np.float32), self._visible(in_frame, board), closure, opening))
         image = self._render_image(camera, board, index)
-        return Frame(image, time_s, index), tuple(faces)
+        return Frame(image, time_s=time_s, index=index), tuple(faces)
 
     def camera(self, time_s: float) -> Array:
         """Return the (2, 3) similarity transform from photograph px to frame px."""

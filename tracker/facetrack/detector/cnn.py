@@ -62,7 +62,8 @@ class CnnDetector:
         batch, ratio = letterbox(image, self.options.long_side_px, self._pad_to)
         maps = self.engine(batch)
         cells = [decode_level(maps[name][0], stride, self._min_logit) for name, stride in self._strides.items()]
-        rows = suppress(np.concatenate(cells), self.options)
+        rows = np.concatenate(cells)
+        rows = suppress(rows[np.isfinite(rows).all(axis=1)], self.options)
         points = (rows[:, 1:].reshape(-1, 7, 2) + 0.5) / ratio - 0.5  # two corners of the box, then the five keypoints
         corners_and_keypoints: Floats = points.astype(np.float32)
         boxes, keypoints = corners_and_keypoints[:, :2].reshape(-1, 4), corners_and_keypoints[:, 2:]

@@ -15,7 +15,7 @@ import numpy as np
 
 from facetrack.engine import Engine, cache
 from facetrack.engine.trial import interleaved_ms
-from facetrack.errors import FacetrackError, ModelFileError
+from facetrack.errors import FacetrackError, ModelFileError, first_line
 from facetrack.modelfile import bundled_path, int8_sibling, network_path
 
 T = TypeVar("T")
@@ -126,7 +126,7 @@ def start_with_fallback(
     try:
         return start(choice.engine, choice.path or path), choice
     except Exception as error:  # a broken package, a missing driver, no GPU memory: ONNX Runtime needs none of them
-        return start("onnx", path), Choice("onnx", f"{choice.engine} does not start: {_first_line(error)}")
+        return start("onnx", path), Choice("onnx", f"{choice.engine} does not start: {first_line(error)}")
 
 
 def default_alternatives() -> list[Path]:
@@ -184,9 +184,9 @@ def choose(
         latency_ms = _cached_trial(candidates, threads, trial or measure)
     except Exception as error:  # ONNX Runtime needs neither OpenVINO nor the cache, so no failure of theirs is fatal
         if alternatives:
-            reason = f"{', '.join(other.stem for other in alternatives)} could not be tried: {_first_line(error)}"
+            reason = f"{', '.join(other.stem for other in alternatives)} could not be tried: {first_line(error)}"
             return replace(choose(path, threads, trial, engines=engines), reason=reason)
-        return Choice("onnx", f"openvino could not be tried: {_first_line(error)}")
+        return Choice("onnx", f"openvino could not be tried: {first_line(error)}")
     fastest = min(candidates, key=lambda candidate: latency_ms[candidate.label])  # the first of equals
     listed = ", ".join(f"{latency_ms[candidate.label]:.2f} ms in {candidate.label}" for candidate in candidates)
     return Choice(fastest.engine, f"latency per face: {listed}", None if fastest.path == path else fastest.path)
@@ -241,7 +241,3 @@ def _tensorrt_available() -> bool:
     except Exception:  # an incomplete installation raises more than ImportError
         return False
     return bool(torch.cuda.is_available())
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.errors import MissingExtraError, ModelFileError
-from facetrack.modelfile import ModelSpec
+from facetrack.engine import check_outputs, check_threads
+from facetrack.errors import MissingExtraError, ModelFileError, first_line
+from facetrack.modelfile import ModelSpec, check_file
 from facetrack.types import Image
 
 PROVIDERS = {
@@ -33,22 +34,32 @@ class OnnxEngine:
     def __init__(self, path: Path | str, threads: int = 1, provider: str = "cpu") -> None:
         self.path = Path(path)
         self._session = _open(self.path, threads, provider)
-        self.spec = ModelSpec.from_metadata(self._session.get_modelmeta().custom_metadata_map, self.path)
-        self._input: str = self._session.get_inputs()[0].name
-        self._outputs: list[str] = [output.name for output in self._session.get_outputs()]
+        try:
+            metadata = self._session.get_modelmeta().custom_metadata_map
+            self._input: str = self._session.get_inputs()[0].name
+            self._outputs: list[str] = [output.name for output in self._session.get_outputs()]
+        except UnicodeDecodeError as error:
+            raise ModelFileError(
+                f"{self.path} has names that are no text ({error}); copy or export it again"
+            ) from error
+        self.spec = ModelSpec.from_metadata(metadata, self.path)
+        check_outputs(self, self.path)
 
     def __call__(self, batch: Image) -> dict[str, NDArray[np.float32]]:
-        values = self._session.run(self._outputs, {self._input: batch})
+        try:
+            values = self._session.run(self._outputs, {self._input: batch})
+        except Exception as error:  # as in `_open`
+            raise ModelFileError(
+                f"{self.path} fails on {batch.shape} bytes ({first_line(error)}); export it again"
+            ) from error
         return dict(zip(self._outputs, values, strict=True))
 
 
 def _open(path: Path, threads: int, provider: str) -> Any:
     import onnxruntime
 
-    if not path.is_file():
-        raise ModelFileError(
-            f"{path}: no such model file; give the path of an .onnx exported by facetrain, or leave it out"
-        )
+    check_threads(threads)
+    check_file(path)
     _check_provider(provider, onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -59,12 +70,13 @@ def _open(path: Path, threads: int, provider: str) -> Any:
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=PROVIDERS[provider])
     except Exception as error:  # ONNX Runtime's errors share no base class below Exception
-        reason = str(error).splitlines()[0][:200]
         raise ModelFileError(
-            f"{path} is not a network that ONNX Runtime can open ({reason}); expected an .onnx file"
+            f"{path} is not a network that ONNX Runtime can open ({first_line(error)}); expected an .onnx file"
         ) from error
     # ONNX Runtime silently falls back to the CPU if a provider's libraries are missing.
     _check_provider(provider, session.get_providers())
+    if len(session.get_inputs()) != 1:
+        raise ModelFileError(f"{path} has {len(session.get_inputs())} inputs; expected one, of pictures")
     return session
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.errors import MissingExtraError, ModelFileError
-from facetrack.modelfile import METADATA_KEY, ModelSpec
+from facetrack.engine import check_outputs, check_threads
+from facetrack.errors import MissingExtraError, ModelFileError, first_line
+from facetrack.modelfile import METADATA_KEY, ModelSpec, check_file
 from facetrack.types import Image
 
 RT_INFO = ["framework", METADATA_KEY]
@@ -28,6 +29,7 @@ class OpenVinoEngine:
     """
 
     def __init__(self, path: Path | str, threads: int = 1) -> None:
+        check_threads(threads)
         self.path = Path(path)
         openvino = need_openvino()
         model = _read(openvino, self.path)
@@ -38,12 +40,17 @@ class OpenVinoEngine:
             "NUM_STREAMS": 1,
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        compiled = openvino.Core().compile_model(model, "CPU", settings)
+        try:
+            compiled = openvino.Core().compile_model(model, "CPU", settings)
+        except RuntimeError as error:
+            raise ModelFileError(f"{self.path} is not a network that OpenVINO can run ({first_line(error)})") from error
         self._request = compiled.create_infer_request()
         # A tensor may have several names: after an optimised-away node, also that of the node before it.
         self._outputs: list[str] = [
-            next(name for name in self.spec.outputs if name in output.get_names()) for output in compiled.outputs
+            next((name for name in self.spec.outputs if name in output.get_names()), output.get_any_name())
+            for output in compiled.outputs
         ]
+        check_outputs(self, self.path)
 
     def __call__(self, batch: Image) -> dict[str, NDArray[np.float32]]:
         # The input is not copied; the outputs are, as the next call overwrites them.
@@ -71,8 +78,7 @@ def metadata_of(model: Any) -> dict[str, str]:
 
 
 def _read(openvino: Any, path: Path) -> Any:
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such model file; give the path of an .onnx exported by facetrain")
+    check_file(path)
     if path.suffix not in SUFFIXES:
         raise ModelFileError(f"{path} is no file for OpenVINO; expected {' or '.join(SUFFIXES)}")
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facetrack.engine import FromFrame
+from facetrack.engine import FromFrame, check_threads
 from facetrack.engine.buckets import BUCKETS
 from facetrack.engine.device import DeviceNetwork
 from facetrack.engine.packing import Outputs, item_shapes, packed
@@ -44,6 +44,7 @@ class TorchEngine:
         self, path: Path | str, threads: int = 1, device: str = "cpu", precision: str = "fp32",
         sizes: tuple[int, ...] = BUCKETS,
     ) -> None:  # fmt: skip
+        check_threads(threads)
         self.path = Path(path)
         need_torch(device)
         network, self.spec = open_module(self.path, precision)

@@ -9,6 +9,7 @@ from pathlib import Path
 from facetrack.errors import OutputError
 from facetrack.report.page import Clip, page
 from facetrack.report.person import Person
+from facetrack.sinks.header import source_name
 from facetrack.sinks.lines import Lines
 from facetrack.sinks.sink import Sink
 from facetrack.types import Event, Face, Frame
@@ -56,8 +57,8 @@ class ReportSink(Sink):
             return
         self.closed = True
         clip = Clip(
-            self._source.name, self._size, self._frames, self._with_faces, self._start_s, self._end_s, self._csv_name,
-            _version(),
+            source_name(self._source), self._size, self._frames, self._with_faces, self._start_s, self._end_s,
+            None if self._csv_name is None else source_name(self._csv_name), _version(),
         )  # fmt: skip
         try:
             self._lines.write(page(clip, [self._persons[key] for key in sorted(self._persons)]))

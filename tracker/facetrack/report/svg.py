@@ -78,8 +78,9 @@ def clock(time_s: float) -> str:
 def _steps(extent: float) -> Iterable[float]:
     smallest = math.floor(math.log10(extent)) - 2
     steps = [m * 10.0**e for e in range(smallest, smallest + 5) for m in (1, 2, 5)]
+    doublings = max(3, math.ceil(math.log2(max(1.0, extent / 3600))) + 1)
     if extent >= 30:  # seconds: minutes and hours are round, hundreds are not
-        steps = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, *(3600.0 * 2**k for k in range(2, 16))]
+        steps = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, *(3600.0 * 2**k for k in range(2, doublings))]
     return sorted(steps)
 
 

@@ -77,7 +77,7 @@ class Profile:
         """Read what `save` wrote. Raises SettingsError."""
         try:
             found = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise SettingsError(
                 f"{path}: expected a profile, got {error}; make one with `facetrack calibrate`"
             ) from error

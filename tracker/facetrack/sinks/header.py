@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,8 @@ class Header:
 
 def source_name(source: str | Path) -> str:
     """Name of a source that may be shown: no folders, and no user name, password or query of an address."""
-    text = str(source)
+    # A name that is not UTF-8, as of an old disk, has surrogates in Python, with which no file can be written.
+    text = os.fsencode(str(source)).decode("utf-8", "replace")
     if "://" not in text:
         return Path(text).name or Path(text).resolve().name
     parts = urlsplit(text)

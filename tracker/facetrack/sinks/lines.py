@@ -29,6 +29,8 @@ class Lines:
         self.closed = False
         self._finished = False
         if self._target == "-":
+            if sys.stdout is None:
+                raise OutputError("Standard output is closed; give --json a file, or leave it open.")
             self._file: TextIO = sys.stdout
         elif _is_stream(Path(target)):
             self._file = self._open(Path(target))
@@ -38,7 +40,8 @@ class Lines:
 
     def _open(self, path: Path) -> TextIO:
         try:
-            return open(path, "w", encoding="utf-8", newline="")  # newline: the same bytes on every system
+            # newline: the same bytes on every system; errors: names of pictures may not be UTF-8
+            return open(path, "w", encoding="utf-8", errors="replace", newline="")
         except OSError as error:
             raise OutputError(f"{self._target} cannot be written ({error.strerror}); choose another name.") from error
 

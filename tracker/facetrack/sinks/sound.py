@@ -29,7 +29,7 @@ class SoundTracks:
     """
 
     def __init__(self, source: Path, output: OutputContainer, start_s: float) -> None:
-        self._input = av.open(str(source), metadata_errors="replace")
+        self._input = av.open(f"file:{source}", metadata_errors="replace")
         self._start_s = Fraction(start_s).limit_denominator(1_000_000)
         streams = [stream for stream in self._input.streams.audio if stream.codec_context is not None]
         self._tracks = {stream.index: _track(stream, output) for stream in streams}

@@ -37,8 +37,7 @@ class VideoSink(Sink):
     path: .mp4, .m4v, .mov or .mkv. size: (width, height) px; a frame of another size is fitted in with black borders.
     fps: the rate that the frames have on average. time_base: seconds per timestamp unit; give the source's own, and
     every time comes out exactly. source: the file that this is made from, which must not be overwritten; with
-    sound=True its sound tracks are copied, start_s being the first frame's place on their clock. pixel_aspect: of
-    anamorphic video.
+    sound=True its sound tracks are copied, start_s being the first frame's place on their clock.
 
     Even sizes are encoded in 4:2:0, which every browser plays. H.264 cannot express an odd size in 4:2:0 (it crops by
     whole chroma samples: H.264 table 6-1 and 7.4.2.1.1), so an odd one is kept exactly by encoding in 4:4:4, which
@@ -57,7 +56,6 @@ class VideoSink(Sink):
         source: str | Path | None = None,
         sound: bool = False,
         start_s: float = 0.0,
-        pixel_aspect: Fraction = Fraction(1),
     ) -> None:
         self._name = str(path)
         self._size = size
@@ -73,7 +71,7 @@ class VideoSink(Sink):
         self._cleanup = ExitStack()
         self._cleanup.callback(self._staged.discard)
         try:
-            self._open(container_format, pixel_aspect)
+            self._open(container_format)
             if sound and source is not None:
                 self._sound = SoundTracks(Path(source), self._container, start_s)
                 self._cleanup.callback(self._sound.close)
@@ -81,7 +79,7 @@ class VideoSink(Sink):
             self.discard()
             raise self._explained(error) from error
 
-    def _open(self, container_format: str, pixel_aspect: Fraction) -> None:
+    def _open(self, container_format: str) -> None:
         options = {} if container_format == "matroska" else {"movflags": "+faststart"}
         self._container = av.open(str(self._staged.temporary), "w", format=container_format, options=options)
         self._cleanup.callback(_close_quietly, self._container)
@@ -89,7 +87,6 @@ class VideoSink(Sink):
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p" if self._size[0] % 2 == self._size[1] % 2 == 0 else "yuv444p"
         stream.codec_context.time_base = self._time_base
-        stream.codec_context.sample_aspect_ratio = pixel_aspect
         _tag_colours(stream)
         self._stream: VideoStream = stream
 

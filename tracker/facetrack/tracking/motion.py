@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
+
+import numpy as np
 
 from facetrack.types import Floats
 
@@ -35,6 +37,13 @@ class Velocity:
             newest = (centre - self._last[0]) / (time_s - self._last[1])
             self.px_per_s = self.SMOOTHING_WEIGHT * newest + (1 - self.SMOOTHING_WEIGHT) * self.px_per_s
         self._last = centre, time_s
+
+    def rescale(self, x: float, y: float) -> None:
+        """Go on in a picture that is x, y times as large."""
+        self.px_per_s = complex(self.px_per_s.real * x, self.px_per_s.imag * y)
+        if self._last is not None:
+            centre, time_s = self._last
+            self._last = complex((centre.real + 0.5) * x - 0.5, (centre.imag + 0.5) * y - 0.5), time_s
 
     def shift_px(self, ahead_s: float, size_px: float) -> complex:
         """Return the predicted shift, x + iy px, from the last position to the one `ahead_s` later."""
@@ -71,6 +80,11 @@ class LastSeen:
     def speed(self) -> float:
         """Speed in sizes of the face per second."""
         return abs(self.px_per_s) / self.size_px
+
+    def rescaled(self, x: float, y: float) -> LastSeen:
+        """Return the position in a picture that is x, y times as large, pixel centres at integers."""
+        box = ((self.box + 0.5) * np.array([x, y, x, y]) - 0.5).astype(np.float32)
+        return replace(self, box=box, px_per_s=complex(self.px_per_s.real * x, self.px_per_s.imag * y))
 
     def distance(self, box: Floats, time_s: float) -> float:
         """Return the distance to another box at a later time; inf if this position is not known.

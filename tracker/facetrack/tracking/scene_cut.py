@@ -7,6 +7,9 @@ import numpy as np
 
 from facetrack.types import Floats, Image
 
+SAME_ASPECT = 1.1
+"""Ratio of two aspects, of about 32 samples a side, up to which a picture of another size may show the same scene."""
+
 
 class SceneCut:
     """Comparison of each picture with the last one, both reduced to about 32 pixels a side. No delay.
@@ -30,14 +33,19 @@ class SceneCut:
         self._last: Floats | None = None
 
     def __call__(self, image: Image) -> bool:
-        """image: (H, W, 3) uint8. False for the first one; True where its aspect has changed."""
+        """image: (H, W, 3) uint8. False for the first one; True where its aspect has changed, not its size alone."""
         step = max(1, max(image.shape[:2]) // self.SMALL_PX)
-        small = cv2.blur(np.ascontiguousarray(image[step // 2 :: step, step // 2 :: step]), (3, 3)).astype(np.float32)
+        # A side shorter than a step has one sample, its middle.
+        top, left = (min(step, side) // 2 for side in image.shape[:2])
+        small = cv2.blur(np.ascontiguousarray(image[top::step, left::step]), (3, 3)).astype(np.float32)
         last, self._last = self._last, small
         if last is None:
             return False
         if last.shape != small.shape:
-            return True
+            aspects = [side.shape[0] / side.shape[1] for side in (last, small)]
+            if max(aspects) > SAME_ASPECT * min(aspects):
+                return True
+            last = cv2.resize(last, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA).astype(np.float32)
         change = small - last
         change -= np.add.reduce(change, axis=None) / change.size
         return cv2.norm(change, cv2.NORM_L1) > self.LIMIT * change.size and not self._is_pan(last, small)

@@ -203,6 +203,18 @@ class Track:
         self.just_lost = False
         self.last_seen = replace(self.last_seen, known=False)
 
+    def rescale(self, x: float, y: float) -> None:
+        """Go on in a picture that is x, y times as large: positions are scaled, the filters of points begin anew."""
+        self.smoother.reset()
+        self._crop_filter.reset()
+        self._velocity.rescale(x, y)
+        for name in ("last_seen", "_last_unoccluded", "_last_embedded"):
+            if hasattr(self, name):  # the latter two exist from the first reading on
+                setattr(self, name, getattr(self, name).rescaled(x, y))
+        if hasattr(self, "_crop"):
+            crop = self._crop
+            self._crop = replace(crop, x=(crop.x + 0.5) * x - 0.5, y=(crop.y + 0.5) * y - 0.5, size_px=crop.size_px * x)
+
     def swap_identity(self, other: Track) -> None:
         """Swap the people of two tracks: IDs, signals and embeddings, but not positions."""
         self.id, other.id = other.id, self.id

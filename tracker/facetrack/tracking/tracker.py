@@ -14,6 +14,7 @@ from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
 from facetrack.tracking.eyes import EyeReader, LandmarksAndEyes, bundled_eyes
+from facetrack.tracking.frames import check_frame, rescale_tracks
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
 from facetrack.tracking.scene_cut import SceneCut
@@ -117,6 +118,7 @@ class FaceTracker:
         self._tracks = []
         self._next_id = 1
         self._searches = 0
+        self._size: tuple[int, int] | None = None
         self._last_time_s = -np.inf
         self._last_detection_s = -np.inf
         return ended
@@ -126,14 +128,14 @@ class FaceTracker:
 
         search: run the detector for new faces where that is due; a live loop does that itself once it has shown the
             result (`search_is_due`, `search`). It runs at once for lost faces either way.
-        Raises ValueError unless time_s is later than the last frame's.
+        Raises ValueError unless the image is (H, W, 3) uint8 and time_s later than the last frame's.
         """
-        if not frame.time_s > self._last_time_s:
-            raise ValueError(f"frame {frame.index} has time {frame.time_s} s, not after {self._last_time_s} s")
+        check_frame(frame, self._last_time_s)
         self._last_time_s = frame.time_s
         self.events = ()
         if self._cut(frame.image):
             self._on_scene_cut()
+        self._size = rescale_tracks(self._tracks, self._size, frame.image)
         self._follow(frame)
         if self._detection_required() or (search and self.search_is_due(frame.time_s)):
             self.search(frame)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ class Frame:
     """
 
     image: Image
+    _: KW_ONLY  # time and index swapped would pass for a while
     time_s: float
     index: int
     name: str | None = None

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from facetrain.cli import (
     evaluate,
+    evaluate_damage,
     evaluate_detector,
     evaluate_eyes,
     evaluate_gates,
@@ -48,3 +49,4 @@ app.command("heads")(evaluate_heads.heads)
 app.command("lids")(evaluate_lids.lids)
 app.command("signals")(evaluate_signals.signals)
 app.command("crowd")(evaluate_tracking.crowd)
+app.command("damage")(evaluate_damage.damage)

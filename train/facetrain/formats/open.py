@@ -6,7 +6,7 @@ from pathlib import Path
 
 from facetrack import topology, topology_maps
 from facetrack.capture.images import is_image_file
-from facetrack.errors import DataError
+from facetrack.errors import DataError, first_line
 from facetrain.formats.pack_tables import read_table, read_table_pack
 from facetrain.formats.packs import read_pack
 from facetrain.formats.public.coco import read_coco
@@ -20,7 +20,7 @@ from facetrain.formats.public.tfrecord import PATTERN as TFRECORDS
 from facetrain.formats.public.tfrecord import read_tfrecord
 from facetrain.formats.public.w300vw import VIDEO, read_300vw
 from facetrain.formats.public.wflw import LONG, SHORT, read_wflw
-from facetrain.formats.reading import ReadResult, read_lines
+from facetrain.formats.reading import DAMAGE, ReadResult, read_lines
 from facetrain.sample import Sample, as_scheme
 from facetrain.synth.drawn_heads import read_synthetic
 
@@ -37,8 +37,18 @@ def read_any(path: Path, trim: bool = True) -> ReadResult:
     """Read the data set at `path`, its format inferred from names and first lines.
 
     path: `synthetic` or `synthetic:200` renders that many drawn faces.
-    trim: keep only the region around each face. Raises DataError where no known format is found.
+    trim: keep only the region around each face. Raises DataError where no known format is found, or it is damaged.
     """
+    try:
+        return _read_any(path, trim)
+    except (OSError, *DAMAGE) as error:
+        raise DataError(
+            f"{path} is damaged or not what its name says ({type(error).__name__}: {first_line(error)}); expected "
+            f"{FORMATS}"
+        ) from error
+
+
+def _read_any(path: Path, trim: bool) -> ReadResult:
     name, _, count = str(path).partition(":")
     if name == SYNTHETIC and not path.exists():
         return _synthetic(path, count)

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from facetrack import topology, topology_maps
-from facetrack.errors import DataError
+from facetrack.errors import DataError, first_line
 from facetrack.types import Floats, Image
 from facetrain.formats.reading import Reading, ReadResult
 from facetrain.formats.zips import decode, read_zip_bytes, read_zip_images, reject_path_traversal
@@ -30,6 +30,8 @@ TEACHER_WEIGHT = 0.5
 TEACHER_JAW_WEIGHT = 0.05
 """Weight of the jaw: the mesh's outline differs from the 300-W jaw line and locates the face's edge only roughly."""
 JPEG_QUALITY = 95
+MAX_LABELS_BYTES = 10**9
+"""Largest unpacked labels that are read; 478 points of 13,000 pictures are 50 MB."""
 
 
 def read_landmark_pack(folder: Path, name: str, trim: bool = True) -> list[Sample]:
@@ -210,11 +212,19 @@ def split(samples: list[Sample], validation_share: float) -> tuple[list[Sample],
 def load_labels(path: Path, key: str | None) -> dict[str, np.ndarray]:
     """Load the arrays of an .npz. Raises DataError where it is unreadable or lacks `names` or the array `key`."""
     try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        if size > MAX_LABELS_BYTES:
+            raise DataError(
+                f"{path}: its arrays unpack to {size / 1e6:.0f} MB; at most {MAX_LABELS_BYTES / 1e6:.0f} MB are read"
+            )
         with np.load(path, allow_pickle=False) as arrays:
             loaded = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, TypeError, EOFError, LookupError, zipfile.BadZipFile, zlib.error) as error:
+    except DataError:
+        raise
+    except Exception as error:  # numpy lets through the errors of zipfile, the codecs and the header's parser
         raise DataError(
-            f"{path}: expected the labels of a pack, got {error}; check the path of the data folder"
+            f"{path}: expected the labels of a pack, got {first_line(error)}; check the path of the data folder"
         ) from error
     for needed in ("names", key):
         if needed is not None and needed not in loaded:

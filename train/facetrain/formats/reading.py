@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from facetrack.errors import DataError, SourceError
+from facetrack.errors import DataError, SourceError, first_line
 from facetrack.types import Floats
 from facetrain.sample import Sample, face_extent, trimmed
 
@@ -20,6 +25,11 @@ broken or belongs to another image."""
 NO_POINTS = np.zeros((0, 2), np.float32)
 """Points of a sample with attributes only; its weight is `NO_WEIGHT` and its scheme ""."""
 SHOWN_PROBLEMS = 5
+DAMAGE = (
+    ArithmeticError, EOFError, LookupError, MemoryError, RecursionError, TypeError, ValueError, cv2.error,
+    lzma.LZMAError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What a damaged file raises in code that no check foresaw; readers turn it into a sentence."""
 NO_WEIGHT = np.zeros(0, np.float32)
 
 
@@ -72,6 +82,8 @@ class Reading:
             yield
         except (DataError, SourceError) as error:
             self.problems.append(str(error))
+        except DAMAGE as error:
+            self.problems.append(f"{self.path}: a row cannot be read ({type(error).__name__}: {first_line(error)})")
 
     def add(self, where: str, sample: Sample, allow_missing: bool = False) -> None:
         """Validate and store one sample.

@@ -170,7 +170,7 @@ def face_at(track_id, x, signals=OPEN):
 def test_tracks_are_assigned_to_persons_by_position():
     """Track 1 is on the left in most of its frames, 2 on the right, 3 a second track of the left person."""
     clip = replace(clip_of(frames=6), places={"left": (0.0, 0.5), "right": (0.5, 1.0)})
-    frames = [Frame(np.zeros((10, 100, 3), np.uint8), index / FPS, index) for index in range(6)]
+    frames = [Frame(np.zeros((10, 100, 3), np.uint8), time_s=index / FPS, index=index) for index in range(6)]
 
     def faces(index):
         left = face_at(1, 60 if index == 0 else 20) if index < 3 else face_at(3, 30)

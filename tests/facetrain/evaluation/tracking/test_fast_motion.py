@@ -33,7 +33,8 @@ def measured(truths, faces):
     """Measure frames of (x, visible share) for each person, with the tracked faces of each frame."""
     image = np.zeros((8, 8, 3), np.uint8)
     clip = [
-        (Frame(image, i / 10, i), [(points_at(x), visible) for x, visible in people]) for i, people in enumerate(truths)
+        (Frame(image, time_s=i / 10, index=i), [(points_at(x), visible) for x, visible in people])
+        for i, people in enumerate(truths)
     ]
     return measure(clip, lambda frame: faces[frame.index], 3.0, 10.0)
 

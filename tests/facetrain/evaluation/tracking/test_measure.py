@@ -124,7 +124,7 @@ def test_another_clip_s_ground_truth_is_refused():
 
 def test_the_report_lists_the_errors(tmp_path):
     truth, faces = hand_made()
-    frames = [Frame(np.zeros((48, 64, 3), np.uint8), i / FPS, i) for i in range(6)]
+    frames = [Frame(np.zeros((48, 64, 3), np.uint8), time_s=i / FPS, index=i) for i in range(6)]
     report.report(score(truth, faces), faces, truth, frames, "clip.mp4").save(tmp_path)
     assert "person 1: ID 1 became 3" in (tmp_path / "report.md").read_text()
     figures = json.loads((tmp_path / "figures.json").read_text())

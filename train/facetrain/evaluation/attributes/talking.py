@@ -169,6 +169,6 @@ def chain_clips(paths: Sequence[Path], seconds: float) -> Iterator[Frame]:
                     time_s = start_s + frame.time_s
                     if time_s >= seconds:
                         return
-                    yield Frame(frame.image, time_s, index)
+                    yield Frame(frame.image, time_s=time_s, index=index)
                     index += 1
             start_s = time_s + step_s

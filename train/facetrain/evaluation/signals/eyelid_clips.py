@@ -117,7 +117,7 @@ class Blinker:
             closure = max(lid_closure(index / fps, blink.shut_s, blink.opening_s) for blink in lids)
             image = self._image(round(closure * STEPS))
             noisy = image + NOISE * rng.standard_normal(image.shape, np.float32)
-            yield Frame(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), index / fps, index)
+            yield Frame(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), time_s=index / fps, index=index)
 
     def _image(self, step: int) -> Image:
         if step not in self._images:

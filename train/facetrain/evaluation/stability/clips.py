@@ -55,7 +55,7 @@ class Clip:
         rng = np.random.default_rng(seed)
         for index in range(len(self)):
             image, points = self.state(index / self.fps)
-            yield Frame(noisy(image, self.noise, rng), index / self.fps, index), points
+            yield Frame(noisy(image, self.noise, rng), time_s=index / self.fps, index=index), points
 
 
 def noisy(image: Image, sigma: float, rng: np.random.Generator) -> Image:

@@ -90,7 +90,7 @@ def _played(images: Sequence[Image]) -> Iterator[Frame]:
     """Yield the frames of a round: the images forward and backward in a loop."""
     order = [*range(len(images)), *range(len(images) - 2, 0, -1)]
     for index in range(WARM_UP + TIMED):
-        yield Frame(images[order[index % len(order)]], index / FPS, index)
+        yield Frame(images[order[index % len(order)]], time_s=index / FPS, index=index)
 
 
 def slope_ms(timings: Sequence[Timing]) -> tuple[float, float]:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from facetrack import topology_maps
-from facetrack.capture.images import read_image
 from facetrack.errors import DataError
+from facetrain.formats.labelled_pictures import read_labelled
 from facetrain.formats.reading import Reading, ReadResult
 from facetrain.sample import Sample
 
@@ -30,22 +30,24 @@ def read_coco(path: Path, images: Path | None = None, trim: bool = True) -> Read
     """
     content = _load(path)
     folders = [images] if images else [path.parent, path.parent / "images", path.parent.parent / "images"]
-    files = {str(entry.get("id")): entry.get("file_name") for entry in content["images"] if isinstance(entry, dict)}
+    entries = {str(entry.get("id")): entry for entry in content["images"] if isinstance(entry, dict)}
     reading = Reading(path, trim)
     for index, annotation in enumerate(content["annotations"]):
         with reading.row():
             where = f"{path}: annotation {index}"
             if not isinstance(annotation, dict):
                 raise DataError(f"{where}: is {str(annotation)[:20]}; expected an object")
-            file = files.get(str(annotation.get("image_id")))
+            entry = entries.get(str(annotation.get("image_id")), {})
+            file = entry.get("file_name")
             if not isinstance(file, str):
                 raise DataError(f"{where}: its image_id {annotation.get('image_id')} is not among the images")
-            sample = _sample(where, annotation, file, index, folders)
+            sample = _sample(where, annotation, entry, index, folders)
             reading.add(where, sample, allow_missing=True)
     return reading.result()
 
 
-def _sample(where: str, annotation: dict[str, Any], file: str, index: int, folders: list[Path]) -> Sample:
+def _sample(where: str, annotation: dict[str, Any], entry: dict[str, Any], index: int, folders: list[Path]) -> Sample:
+    file: str = entry["file_name"]
     field = next((field for field in FIELDS if field in annotation), None)
     values = annotation.get(field or "")
     if not isinstance(values, list) or not values or len(values) % 3:
@@ -57,19 +59,26 @@ def _sample(where: str, annotation: dict[str, Any], file: str, index: int, folde
     labelled = triples[:, 2] > 0
     if not labelled.any():
         raise DataError(f"{where}: not one of its keypoints is labelled")
+    picture = read_labelled(_find_image(where, file, folders), _stated_size(entry))
     known = annotation.get("attributes")
     attributes = {k: v for k, v in known.items() if isinstance(v, int | float | str)} if isinstance(known, dict) else {}
     return Sample(
         name=f"{file}#{annotation.get('id', index)}",
         group=file,
         source="coco",
-        image=read_image(_find_image(where, file, folders)),
-        points=np.where(labelled[:, None], triples[:, :2], np.float32(np.nan)).astype(np.float32),
+        image=picture.image,
+        points=picture.upright(np.where(labelled[:, None], triples[:, :2], np.float32(np.nan)).astype(np.float32)),
         weight=labelled.astype(np.float32),
         scheme=topology_maps.scheme_of_count(len(triples)),
         visible=triples[:, 2] > 1 if field == "keypoints" else None,
         attributes=attributes,
     )
+
+
+def _stated_size(entry: dict[str, Any]) -> tuple[int, int] | None:
+    """Return the (width, height) of an image's entry; None where it states none, or 0."""
+    width, height = entry.get("width"), entry.get("height")
+    return (width, height) if isinstance(width, int) and isinstance(height, int) and width and height else None
 
 
 def _find_image(where: str, file: str, folders: list[Path]) -> Path:
@@ -86,6 +95,8 @@ def _load(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} cannot be read ({error}); check the path") from error
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: is no JSON ({error.msg})") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is JSON that cannot be read ({error})") from error
     lists = ("images", "annotations")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
         raise DataError(f"{path}: expected COCO's lists 'images' and 'annotations'")

@@ -1,6 +1,7 @@
 """Reader of dlib's XML, as its imglab writes it: <image file> with <box> and <part name x y>.
 
-Coordinates are 0-based pixels with centres at integers, as dlib draws them. Paths are relative to the XML file.
+Coordinates are 0-based pixels of the stored picture (dlib ignores EXIF), with centres at integers. Paths are relative
+to the XML file.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from facetrack import topology_maps
-from facetrack.capture.images import read_image
 from facetrack.errors import DataError
 from facetrack.types import Floats
+from facetrain.formats.labelled_pictures import read_labelled
 from facetrain.formats.reading import Reading, ReadResult
 from facetrain.sample import Sample
 
@@ -54,13 +55,13 @@ def _add_image(reading: Reading, where: str, element: ET.Element, count: int) ->
     boxes = [box for box in element.findall("box") if box.get("ignore", "0") != "1"]
     if not boxes:
         return
-    pixels = read_image(reading.path.parent / file)
+    picture = read_labelled(reading.path.parent / file)
     for number, box in enumerate(boxes):
         with reading.row():
-            points = _points(f"{where}, box {number}", box, count)
+            points = picture.upright(_points(f"{where}, box {number}", box, count))
             name = file if len(boxes) == 1 else f"{file}#{number}"
             sample = Sample(
-                name, file, reading.path.stem, pixels, points, np.ones(count, np.float32),
+                name, file, reading.path.stem, picture.image, points, np.ones(count, np.float32),
                 topology_maps.scheme_of_count(count),
             )  # fmt: skip
             reading.add(f"{where}, box {number}", sample)

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from facetrack import topology_maps
-from facetrack.capture.images import read_image
 from facetrack.errors import DataError
 from facetrack.types import Floats, Image
+from facetrain.formats.labelled_pictures import read_labelled
 from facetrain.formats.pack_tables import Attributes, Row, read_labelled_zip, read_table, require
 from facetrain.formats.packs import person_of
 from facetrain.formats.reading import NO_POINTS, NO_WEIGHT, Reading, ReadResult, numbers, read_lines
@@ -54,10 +54,11 @@ def read_mtfl_text(path: Path, images: Path | None = None, trim: bool = True) ->
                 values = numbers(where, words[1:], 2 * N + len(LABELS))
                 points = values[: 2 * N].reshape(2, N).T - FIRST_PX
                 attributes = _attributes(where, values[2 * N :].tolist()) | {"split": split}
-                image = read_image(images / file)
+                picture = read_labelled(images / file)
+                points = picture.upright(points)
                 sample = Sample(
-                    file, person_of(file), SOURCE, image, points, np.ones(N, np.float32), topology_maps.FIVE, None,
-                    attributes,
+                    file, person_of(file), SOURCE, picture.image, points, np.ones(N, np.float32), topology_maps.FIVE,
+                    None, attributes,
                 )  # fmt: skip
                 reading.add(where, sample)
     return reading.result()

@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from facetrack import topology_maps
-from facetrack.capture.images import IMAGE_SUFFIXES, read_image
+from facetrack.capture.images import IMAGE_SUFFIXES
 from facetrack.errors import DataError
 from facetrack.types import Floats
+from facetrain.formats.labelled_pictures import read_labelled
 from facetrain.formats.reading import Reading, ReadResult, folder_files, numbers, read_lines
 from facetrain.sample import Sample
 
@@ -42,11 +43,13 @@ def read_pts_folder(path: Path, trim: bool = True, first_px: float = FIRST_PX) -
         with reading.row():
             points = read_pts(file, first_px)
             image_file = find_picture(file)
+            picture = read_labelled(image_file)
+            points = picture.upright(points)
             sample = Sample(
                 name=image_file.relative_to(path).as_posix(),
                 group=image_file.relative_to(path).as_posix(),
                 source=path.name,
-                image=read_image(image_file),
+                image=picture.image,
                 points=points,
                 weight=np.ones(len(points), np.float32),
                 scheme=topology_maps.scheme_of_count(len(points)),

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from facetrack import topology_maps
-from facetrack.errors import DataError, MissingExtraError
-from facetrack.types import Floats, Image
+from facetrack.errors import DataError, MissingExtraError, SourceError
+from facetrack.types import Floats
+from facetrain.formats.labelled_pictures import decode_labelled
 from facetrain.formats.reading import NO_POINTS, Reading, ReadResult
-from facetrain.formats.zips import decode
 from facetrain.sample import Sample
 
 PATTERN = "*.tfrecord*"
@@ -76,20 +76,24 @@ def _sample(where: str, shard: Path, index: int, example: dict[str, Any]) -> Sam
     encoded = example.get("image/encoded")
     if not isinstance(encoded, bytes):
         raise DataError(f"{where}: has {', '.join(sorted(example)) or 'nothing'}; expected image/encoded")
-    image = decode(shard, f"record {index}", encoded)
-    points = _points(where, example, image)
+    try:
+        picture = decode_labelled(f"{shard}: record {index}", encoded)
+    except SourceError as error:
+        raise DataError(str(error)) from error
+    stored = picture.image.shape[1::-1] if not picture.turn[0] else picture.image.shape[:2]
+    points = picture.upright(_points(where, example, stored))
     filename = example.get("image/filename", b"")
     name = filename.decode(errors="replace") if isinstance(filename, bytes) and filename else f"{index}.jpg"
     split = split_of(shard)
     attributes = _attributes(example) | ({"split": split} if split else {})
     return Sample(
-        f"{shard.stem}/{name}", name, "tfrecord", image, points, np.ones(len(points), np.float32),
+        f"{shard.stem}/{name}", name, "tfrecord", picture.image, points, np.ones(len(points), np.float32),
         topology_maps.scheme_of_count(len(points)) if len(points) else "", None, attributes,
     )  # fmt: skip
 
 
-def _points(where: str, example: dict[str, Any], image: Image) -> Floats:
-    size = np.array(image.shape[1::-1], np.float32)
+def _points(where: str, example: dict[str, Any], stored: tuple[int, ...]) -> Floats:
+    size = np.array(stored, np.float32)  # width, height px
     try:
         if "label/marks" in example:
             return np.asarray(example["label/marks"], np.float32).reshape(-1, 2) * size

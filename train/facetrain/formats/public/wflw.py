@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from facetrack import topology_maps
-from facetrack.capture.images import read_image
 from facetrack.errors import DataError
+from facetrain.formats.labelled_pictures import read_labelled
 from facetrain.formats.reading import Reading, ReadResult, numbers, read_lines
 from facetrain.sample import Sample
 
@@ -48,9 +48,12 @@ def _sample(where: str, line: str, number: int, images: Path) -> Sample:
     if len(words) == LONG:
         values = numbers(where, words[N_COORDINATES + 4 : -1], len(ATTRIBUTES)).tolist()
         attributes = dict(zip(ATTRIBUTES, values, strict=True))
-    image = read_image(images / file)
+    picture = read_labelled(images / file)
+    points = picture.upright(points)
     weight = np.ones(len(points), np.float32)
-    return Sample(f"{file}#{number}", file, "wflw", image, points, weight, topology_maps.WFLW_98, None, attributes)
+    return Sample(
+        f"{file}#{number}", file, "wflw", picture.image, points, weight, topology_maps.WFLW_98, None, attributes
+    )
 
 
 def _images_folder(path: Path) -> Path:

@@ -109,7 +109,9 @@ class CrowdClip:
             _face_truth(person, sprite, key, points, layers[n:], scene.present_yaw_deg)
             for n, person, sprite, key, points in faces
         )
-        return Frame(image, index / self.fps, index), tuple(truth for truth in truths if _overlaps_frame(truth))
+        return Frame(image, time_s=index / self.fps, index=index), tuple(
+            truth for truth in truths if _overlaps_frame(truth)
+        )
 
     def _sway(self, role: Role, person: int, time_s: float) -> NDArray[np.float64]:
         rng = np.random.default_rng((self.seed, 2, person))

@@ -77,7 +77,7 @@ def play(
         if noise_sigma > 0:
             noisy = image + noise_sigma * rng.standard_normal(image.shape, np.float32)
             image = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-        yield Frame(image, time_s, index), truth
+        yield Frame(image, time_s=time_s, index=index), truth
 
 
 def still(actor: Actor) -> Script:

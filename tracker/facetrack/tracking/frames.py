@@ -1,0 +1,71 @@
+"""Check of a frame before anything is computed from it, and what a change of its size means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from facetrack.tracking.track import Track
+from facetrack.types import Frame, Image
+
+MAX_SIDE_PX = 32_766
+"""OpenCV's warps take no longer side (their coordinates have 16 bits)."""
+
+
+def check_frame(frame: Frame, last_time_s: float) -> None:
+    """Raise ValueError, with what to do, unless the frame is (H, W, 3) uint8 and later than the last one."""
+    if isinstance(frame.index, bool) or not isinstance(frame.index, int | np.integer):
+        raise ValueError(
+            f"the frame's index is {frame.index!r}; expected a whole number: Frame(image, time_s=, index=)"
+        )
+    if not isinstance(frame.time_s, int | float | np.number) or not math.isfinite(frame.time_s):
+        raise ValueError(f"frame {frame.index} has the time {frame.time_s!r}; expected seconds as a finite number")
+    if problem := _problem(frame.image):
+        raise ValueError(f"the image of frame {frame.index} is {problem}")
+    if not frame.time_s > last_time_s:
+        raise ValueError(
+            f"frame {frame.index} has time {frame.time_s} s, not after {last_time_s} s; give frames in order, and each "
+            "video its own tracker, or call reset()"
+        )
+
+
+def _problem(image: object) -> str:
+    """Return what is wrong with an image and how to mend it; empty if nothing is."""
+    if not isinstance(image, np.ndarray):
+        return f"of type {type(image).__name__}; expected a numpy array: np.asarray(image)"
+    got, shape = f"{image.dtype} {image.shape}; expected uint8 (H, W, 3), BGR: ", image.shape
+    if image.ndim == 2:
+        return got + "convert grey by cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)"
+    if image.ndim != 3:
+        return got + "give one picture at a time"
+    if shape[2] != 3 and shape[0] == 3:
+        return got + "transpose channels first by image.transpose(1, 2, 0)"
+    if shape[2] == 1:
+        return got + "convert grey by cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)"
+    if shape[2] == 4:
+        return got + "convert BGRA by cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)"
+    if shape[2] != 3:
+        return got + "give three channels"
+    if not image.size:
+        return got + "it has no pixels"
+    if max(shape) > MAX_SIDE_PX:
+        return got + f"scale it down to {MAX_SIDE_PX} px at most"
+    if image.dtype == np.uint16:
+        return got + "convert sixteen bits by (image >> 8).astype(np.uint8)"
+    if image.dtype.kind == "f":
+        return got + "convert 0..1 by np.uint8(255 * image), 0..255 by np.uint8(image)"
+    return "" if image.dtype == np.uint8 else got + "convert it by image.astype(np.uint8)"
+
+
+def rescale_tracks(tracks: Sequence[Track], last: tuple[int, int] | None, image: Image) -> tuple[int, int]:
+    """Take the tracks along where a stream changes its size, and return the (height, width) of the picture.
+
+    last: of the picture before, None for the first.
+    """
+    size = image.shape[:2]
+    if last is not None and last != size:
+        for track in tracks:
+            track.rescale(size[1] / last[1], size[0] / last[0])
+    return size

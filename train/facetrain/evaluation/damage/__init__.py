@@ -1,0 +1,1 @@
+"""What happens to damaged and hostile input?"""
