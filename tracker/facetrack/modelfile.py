@@ -157,6 +157,7 @@ _RULES: dict[str, _Rule] = {
     # A figure that could not be measured is null or NaN; it is printed, and nothing depends on it.
     "metrics": _mapping("numbers", lambda value: value is None or isinstance(value, int | float)),
     "parity": _mapping("numbers", lambda value: value is None or isinstance(value, int | float)),
+    "gates": _mapping("numbers", _is_number),
     "format": _whole(1, 2**31),
 }
 """Field of `ModelSpec` -> what is expected, and whether a value is that."""
