@@ -12,13 +12,16 @@ MAX_PIXELS = 2**27
 A PNG of one colour compresses a thousandfold, so the size of a file says nothing.
 """
 
+MAX_SIDE_PX = 32_766
+"""Longest side: OpenCV's warps, with which faces are cut out, take no longer one."""
+
 
 def check_size(name: str, width: int, height: int) -> None:
-    """Raise SourceError for a picture of more than MAX_PIXELS, or of none."""
-    if not 0 < width * height <= MAX_PIXELS:
+    """Raise SourceError for a picture of more than MAX_PIXELS, of none, or with a longer side than MAX_SIDE_PX."""
+    if not 0 < width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE_PX:
         raise SourceError(
-            f"{name} holds a picture of {width}x{height} px; at most {MAX_PIXELS // 10**6} megapixels are read: scale "
-            "it down."
+            f"{name} holds a picture of {width}x{height} px; at most {MAX_PIXELS // 10**6} megapixels and "
+            f"{MAX_SIDE_PX} px a side are read: scale it down."
         )
 
 

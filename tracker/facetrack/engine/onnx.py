@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,9 @@ def _open(path: Path, threads: int, provider: str) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=PROVIDERS[provider])
+        # What it prints there, before it tries the next provider, would end up among the records of --json -.
+        with redirect_stdout(StringIO()):
+            session = onnxruntime.InferenceSession(str(path), options, providers=PROVIDERS[provider])
     except Exception as error:  # ONNX Runtime's errors share no base class below Exception
         raise ModelFileError(
             f"{path} is not a network that ONNX Runtime can open ({first_line(error)}); expected an .onnx file"

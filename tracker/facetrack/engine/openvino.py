@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class OpenVinoEngine:
 
     threads: as for `OnnxEngine`.
     Always computes in float32: on processors with bfloat16 units OpenVINO's default is bfloat16, which costs tenths of
-    a pixel. Not thread-safe.
+    a pixel.
     Raises MissingExtraError without the extra; ModelFileError as `OnnxEngine` does.
     """
 
@@ -44,6 +45,7 @@ class OpenVinoEngine:
             compiled = openvino.Core().compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise ModelFileError(f"{self.path} is not a network that OpenVINO can run ({first_line(error)})") from error
+        self._lock = threading.Lock()  # a request that runs refuses another thread
         self._request = compiled.create_infer_request()
         # A tensor may have several names: after an optimised-away node, also that of the node before it.
         self._outputs: list[str] = [
@@ -54,7 +56,8 @@ class OpenVinoEngine:
 
     def __call__(self, batch: Image) -> dict[str, NDArray[np.float32]]:
         # The input is not copied; the outputs are, as the next call overwrites them.
-        outputs = self._request.infer([batch], share_inputs=True, share_outputs=False)
+        with self._lock:
+            outputs = self._request.infer([batch], share_inputs=True, share_outputs=False)
         return dict(zip(self._outputs, outputs.to_tuple(), strict=True))
 
 

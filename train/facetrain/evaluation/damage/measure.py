@@ -67,6 +67,8 @@ def _until_death(kind: str, seed: int, first: int, count: int, folder: Path, lim
             if not line:
                 yield Case(index, f"case {index}", "crash", f"exit status {process.wait()}")
                 return
+            if not line.startswith("{"):  # a library's own words
+                continue
             found = json.loads(line)
             if "begun" in found:
                 index = found["begun"]
