@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from facetrack.detector.tiles import CoarseToFine, Tiles, shifted
+from facetrack.detector.search import CoarseToFine, quarter_turned
+from facetrack.detector.tiles import Tiles, shifted
 from facetrack.geometry import points_box
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Detections, Frame
@@ -153,8 +154,32 @@ def test_hints_take_turns_with_each_other_and_with_the_tiles():
     assert searched == [first, second, tile, first, first, second]
 
 
-def test_a_small_image_is_searched_once():
-    stage = LowResolutionStage(320, 240)
-    tracker = stage.tracker()
-    tracker.update(Frame(stage.image, time_s=0.0, index=0))
-    assert stage.detector_calls == 1
+def test_a_small_image_has_no_tiles_and_is_searched_in_quarter_turns():
+    shapes = []
+
+    def detect(part):
+        shapes.append(part.shape[:2])
+        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+    search, image = CoarseToFine(), np.zeros((240, 320, 3), np.uint8)
+    for _ in range(2):
+        search(detect, image, lambda found: np.arange(len(found)), True)
+    search(detect, image, lambda found: np.arange(len(found)), False)
+    assert shapes == [(240, 320), (320, 240), (240, 320), (320, 240), (240, 320)]
+
+
+@pytest.mark.parametrize("clockwise", [True, False])
+def test_boxes_and_keypoints_of_a_quarter_turn_are_turned_back(clockwise):
+    """Marks of the image are looked up in the turned image, whose positions must map back to where they were drawn."""
+    image = np.zeros((48, 64, 3), np.uint8)
+    marks = np.float32([[10, 5], [20, 9], [15, 20], [11, 30], [40, 31]])
+    for value, (x, y) in enumerate(marks.astype(int), 1):
+        image[y, x] = value
+    turned, back = quarter_turned(image, clockwise)
+    assert turned.shape == (64, 48, 3)
+    there = np.float32([np.argwhere(turned[..., 0] == value)[0][::-1] for value in range(1, 6)])
+    box = np.concatenate([there.min(axis=0), there.max(axis=0)])
+    found = back(Detections(box[None], np.float32([0.9]), there[None]))
+    np.testing.assert_array_equal(found.keypoints[0], marks)
+    np.testing.assert_array_equal(found.boxes[0], [10, 5, 40, 31])
+    assert back(Detections(box[None], np.float32([0.9]))).keypoints is None

@@ -36,7 +36,7 @@ def make_tracker(
     expressions: bool = False,
 ) -> FaceTracker:  # fmt: skip
     """Build a tracker from command-line values. What `auto` chose is printed on standard error."""
-    from facetrack.detector.tiles import HINT_SCORE
+    from facetrack.detector.search import HINT_SCORE
     from facetrack.engine.choice import AUTO, DEFAULT_NETWORK, check, default_alternatives, start_with_fallback
     from facetrack.modelfile import network_path
     from facetrack.tracking.tracker import FaceTracker

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.detector.tiles import HINT_SCORE, CoarseToFine
+from facetrack.detector.search import HINT_SCORE, CoarseToFine
 from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import fused_pose
@@ -45,7 +45,7 @@ class FaceTracker:
     SEARCH_INTERVAL_S = 0.1
     """Interval at which the detector runs for a lost face while others are followed."""
     CLOSER_EVERY = 3
-    """While somebody is followed, every CLOSER_EVERY-th search may look at the next tile of the picture."""
+    """While somebody is followed, every CLOSER_EVERY-th search may look at the next tile or quarter turn."""
 
     def __init__(
         self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None,
@@ -230,8 +230,8 @@ class FaceTracker:
         """Run the detector on the frame that was last given to `update`.
 
         Boxes over no followed face restart lost tracks or start new ones. Where the whole picture shows none, the
-        detector also runs on one part of it: around a weak detection, or on the next tile in turn, that while nobody is
-        followed or in every CLOSER_EVERY-th search.
+        detector also runs on one part of it: around a weak detection, or on the next tile or the picture in a quarter
+        turn, that while nobody is followed or in every CLOSER_EVERY-th search.
         """
         self._last_detection_s = frame.time_s
         for track in self._tracks:
