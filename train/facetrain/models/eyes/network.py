@@ -66,7 +66,5 @@ class EyeNet(nn.Module):
         x = crops.reshape(-1, side // 2, side, 3).permute(0, 3, 1, 2).float()
         x = self.trunk((x - self.MEAN) / self.SCALE)
         x = self.dropout(F.relu(self.hidden(x.flatten(1))))
-        unit, start = self.get_buffer("unit"), self.get_buffer("start")
-        # The units are part of the last layer's weights: constants that every runtime folds.
-        out = F.linear(x, self.out.weight * unit[:, None], self.out.bias * unit + start)
+        out = self.out(x) * self.get_buffer("unit") + self.get_buffer("start")
         return {EYES_OUTPUT: out.reshape(-1, eyes, EYES_SIZE)}

@@ -108,9 +108,11 @@ def drawn_rows(table: EyeTable, rows: Numbers, options: EyeCropOptions) -> Numbe
     for name in present:
         own = table.sources[rows] == name
         repeats[own] = weight[own] / weight[own].sum() * options.shares[name] / total
-    largest = 4.0 / max(float(np.max(repeats, initial=0.0)), 1e-12)
-    scale = max(largest, len(rows) / max(float(repeats.sum()), 1e-12))
-    return np.repeat(rows, np.where(repeats > 0, np.maximum(1, np.round(repeats * scale)), 0).astype(int))
+    drawn = repeats > 0
+    if not drawn.any():
+        return rows[:0]
+    # The rarest once: rounding then changes the shares little.
+    return np.repeat(rows, np.round(repeats / repeats[drawn].min()).astype(int))
 
 
 def crop_map(columns: int, roll: float = 0.0, shift: Sequence[float] = (0.0, 0.0), scale: float = 1.0) -> Floats:
