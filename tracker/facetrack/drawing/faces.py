@@ -111,8 +111,8 @@ def identity_colour(track_id: int) -> Colour:
 def _draw_mesh(canvas: Image, landmarks: Landmarks, colour: Colour) -> None:
     """Lines with a dark rim below them, then dots; all as thick as the face is large. Occluded ones first and faint."""
     points, visibility = landmarks.points, landmarks.visibility
-    known = np.isfinite(points).all(axis=1)
-    seen = known if visibility is None else known & ~(visibility < HIDDEN_BELOW)
+    known = np.asarray(np.isfinite(points).all(axis=1))
+    seen = known if visibility is None else np.logical_and(known, ~(visibility < HIDDEN_BELOW))
     size_px = _face_size_px(points)
     width, large = max(1, round(size_px / 160)), size_px >= RIM_FROM_PX
     lines = [(a, b) for a, b in EDGES if known[a] and known[b]]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facetrack.angles import euler_deg
 from facetrack.drawing.faces import contact_sheet, draw_faces
-from facetrack.geometry import crop_from_box, points_box
+from facetrack.geometry import crop_from_box, crop_matrix, cut, points_box, transform
 from facetrack.landmarker import Landmarker
 from facetrack.pose import fused_pose, head_pose
 from facetrack.tracking.track import Track
@@ -34,7 +34,7 @@ ACTORS = (3, 8)
 """Seeds of the two people."""
 REACH_DEG, SPEED_DEG_S, FPS = 90.0, 60.0, 15.0
 SECONDS = 4 * REACH_DEG / SPEED_DEG_S
-SHEET_FRAMES, SHEET_COLUMNS, CELL_PX = 24, 6, 240
+SHEET_FRAMES, SHEET_COLUMNS, CELL_PX, CELL_MARGIN = 24, 6, 320, 1.7
 BINS_DEG = ((0.0, 30.0), (30.0, 60.0), (60.0, 90.1))
 
 
@@ -120,12 +120,12 @@ def _faces(
 
 
 def _cell(image: Image, face: Face, truth: HeadTruth) -> Image:
-    """Draw the face, enlarged by two, and its yaws."""
-    large = replace(face.landmarks, points=2 * face.landmarks.points + 0.5)
-    canvas = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-    canvas = draw_faces(canvas, [replace(face, landmarks=large)], labels=False)  # type: ignore[arg-type]
+    """Draw the face, cut out and enlarged, and the true yaw and its own."""
+    crop = crop_from_box(face.box, CELL_MARGIN)
+    marks = replace(face.landmarks, points=transform(face.landmarks.points, crop_matrix(crop, CELL_PX)))
+    canvas = draw_faces(cut(image, crop, CELL_PX), [replace(face, landmarks=marks)], labels=False)
     text = f"{truth.yaw_deg:.0f}: {np.nan if face.pose is None else face.pose.yaw_deg:.0f}"
-    cv2.putText(canvas, text, (8, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (255, 255, 255), 2, cv2.LINE_AA)
+    cv2.putText(canvas, text, (8, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
     return canvas
 
 
