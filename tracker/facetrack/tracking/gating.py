@@ -14,7 +14,7 @@ from facetrack.modelfile import ModelSpec
 from facetrack.pose import WEBCAM
 from facetrack.signals import SignalOptions
 from facetrack.smoothing.landmarks import SMOOTHING
-from facetrack.tracking.confidence import Confidence
+from facetrack.tracking.confidence import Confidence, visible_sigma
 from facetrack.tracking.track import Track
 from facetrack.types import CameraModel, Floats, Image
 
@@ -23,6 +23,9 @@ SMALLEST_PX = 8.0
 """A face smaller than this is a few pixels wide, and its landmarks are a guess."""
 REPLACEMENT_RATIO = 1.5
 """Hysteresis: score ratio that a new face needs to replace a tracked one when max_faces is reached."""
+
+NEW_SHARE = 2 / 3
+"""Share of `Confidence.most_sigma` up to which a face is taken for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,16 @@ class Gates:
         known: whether it may be a lost face.
         """
         level = self.confidence.known if known else self.confidence.enter
-        return self.log_odds(reading, image) >= level
+        return self.log_odds(reading, image) >= level and (known or self._is_sharp(reading))
 
     def may_stay(self, track: Track, reading: Reading, image: Image) -> bool:
         """Return whether a face is still seen where predicted; a lost or unconfirmed one must be clear as a new one."""
         level = self.confidence.keep if track.followed and track.confirmed else self.confidence.enter
-        return self.log_odds(reading, image) >= level
+        return self.log_odds(reading, image) >= level and (track.confirmed or self._is_sharp(reading))
+
+    def _is_sharp(self, reading: Reading) -> bool:
+        """Return whether the sigma is that of a new face: within NEW_SHARE of the network's limit, if it has one."""
+        return not visible_sigma(reading) > NEW_SHARE * self.confidence.most_sigma
 
     def is_face(self, track: Track) -> bool:
         """Return whether a new face is clear enough, or was seen often enough, to be confirmed."""
