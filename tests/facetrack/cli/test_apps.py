@@ -102,3 +102,11 @@ def test_bad_values_are_one_sentence_and_leave_nothing(clip, tmp_path, monkeypat
     assert isinstance(done.exception, FacetrackError)
     assert said in str(done.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize("command", ["live", "replay", "neutral"])
+def test_help_is_readable(command):
+    done = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.exception
+    options = ["--control"] if command == "neutral" else ["--osf", "--mqtt", "mqtt://user", "--alarm-exit", "--flip"]
+    assert all(option in done.output for option in options)
