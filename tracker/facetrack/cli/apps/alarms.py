@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,19 +16,18 @@ if TYPE_CHECKING:
 ALARM_EXIT_CODE = 4
 """Exit code of a run that an alarm ended."""
 
-Kinds = Annotated[
-    str | None,
-    typer.Option(
-        "--alarm",
-        metavar="KINDS",
-        help="Go off when one begins: drowsy, distraction, microsleep, yawn ..; commas between.",
-    ),
-]
-Command = Annotated[str | None, typer.Option("--alarm-command", help="Run this program; FACETRACK_ALARM is the kind.")]
-Sound = Annotated[str | None, typer.Option("--alarm-sound", help="Play this sound file; bell is the terminal's.")]
-Hook = Annotated[str | None, typer.Option("--alarm-webhook", metavar="URL", help="Post the alarm as JSON to a URL.")]
-Exit = Annotated[bool, typer.Option("--alarm-exit", help="End the run with exit code 4.")]
-Pause = Annotated[float, typer.Option("--alarm-pause", min=0.0, help="Least time between two alarms, s.")]
+
+def _option(name: str, help_text: str, **more: Any) -> Any:
+    return typer.Option(name, help=help_text, rich_help_panel="Alarms", **more)
+
+
+_KINDS_HELP = "Go off when one begins: drowsy,distraction,microsleep, or other events."
+Kinds = Annotated[str | None, _option("--alarm", _KINDS_HELP, metavar="KINDS")]
+Command = Annotated[str | None, _option("--alarm-command", "Run this program; FACETRACK_ALARM is the kind.")]
+Sound = Annotated[str | None, _option("--alarm-sound", "Play this sound file; bell is the terminal's.")]
+Hook = Annotated[str | None, _option("--alarm-webhook", "Post the alarm as JSON to a URL.", metavar="URL")]
+Exit = Annotated[bool, _option("--alarm-exit", "End the run with exit code 4.")]
+Pause = Annotated[float, _option("--alarm-pause", "Least time between two alarms, s.", min=0.0)]
 
 
 @dataclass(frozen=True, slots=True)

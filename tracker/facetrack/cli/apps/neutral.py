@@ -9,7 +9,7 @@ import typer
 
 def neutral(
     address: Annotated[
-        str, typer.Argument(help="HOST[:PORT] of the run's --control; default: this machine, 39541.")
+        str, typer.Argument(help="HOST or HOST:PORT of the run's --control; default: this machine, 39541.")
     ] = ("default"),
 ) -> None:
     """Make a running `live --control` or `replay --control` take the head's present pose as looking straight ahead."""

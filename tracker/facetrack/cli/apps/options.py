@@ -15,42 +15,36 @@ if TYPE_CHECKING:
     from facetrack.sinks.network import Broadcast, Output
 
 
+PANEL = "Other programs"
+
+
+def _option(name: str, help_text: str, **more: Any) -> Any:
+    return typer.Option(name, help=help_text, rich_help_panel=PANEL, **more)
+
+
 def _address(name: str, help_text: str) -> Any:
-    return typer.Option(name, metavar="HOST[:PORT]", help=help_text)
+    return _option(name, help_text, metavar="HOST:PORT")
 
 
 Osf = Annotated[str | None, _address("--osf", "Send OpenSeeFace's packets (VSeeFace, Unity); default: port 11573.")]
 Vmc = Annotated[str | None, _address("--vmc", "Send the VMC protocol over OSC (VSeeFace, Warudo); default: 39540.")]
-VmcNoBundle = Annotated[bool, typer.Option("--vmc-no-bundle", help="Send each VMC message in a packet of its own.")]
+VmcNoBundle = Annotated[bool, _option("--vmc-no-bundle", "Send each VMC message in a packet of its own.")]
 IFacialMocap = Annotated[str | None, _address("--ifacialmocap", "Send iFacialMocap's packets; default: 49983.")]
-IFacialMocapVersion = Annotated[str, typer.Option("--ifacialmocap-version", help="v1, which all read, or v2.")]
+IFacialMocapVersion = Annotated[str, _option("--ifacialmocap-version", "v1, which all read, or v2.")]
 LiveLink = Annotated[str | None, _address("--livelink", "Send Live Link Face's packets (Unreal); default: 11111.")]
 Vts = Annotated[str | None, _address("--vts", "Send to VTube Studio's plugin API; default: localhost:8001.")]
 VtsPhone = Annotated[str | None, _address("--vts-phone", "Answer as VTube Studio's phone; default: port 21412.")]
 Opentrack = Annotated[str | None, _address("--opentrack", "Send to opentrack's input UDP over network; default: 4242.")]
-Mqtt = Annotated[
-    str | None,
-    typer.Option(
-        "--mqtt", metavar="URL", envvar="FACETRACK_MQTT",
-        help="Publish to a broker, with Home Assistant's discovery: mqtt://[user:password@]host[:port][/name].",
-    ),
-]  # fmt: skip
-Lsl = Annotated[
-    str | None,
-    typer.Option("--lsl", metavar="NAME", help="Stream over the Lab Streaming Layer; default: facetrack."),
-]
+_MQTT_HELP = "Publish to a broker, with Home Assistant's discovery: mqtt://host, mqtt://user:password@host:1883/name."
+Mqtt = Annotated[str | None, _option("--mqtt", _MQTT_HELP, metavar="URL", envvar="FACETRACK_MQTT")]
+_LSL_HELP = "Stream over the Lab Streaming Layer; default: facetrack."
+Lsl = Annotated[str | None, _option("--lsl", _LSL_HELP, metavar="NAME")]
 Control = Annotated[str | None, _address("--control", "Listen for `facetrack neutral`; default: port 39541.")]
-VirtualCamera = Annotated[
-    str | None,
-    typer.Option("--virtual-camera", metavar="DEVICE", help="Show the annotated picture as a camera; default: any."),
-]
-MainFace = Annotated[str, typer.Option("--face", help="Face of protocols for one face: largest, longest or an ID.")]
-Flip = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--flip", metavar="PROTOCOL:AXES", help="Change the sign of head angles, such as livelink:yaw,roll; repeatable."
-    ),
-]
+_CAMERA_HELP = "Show the annotated picture as a camera that other programs can choose; default: any."
+VirtualCamera = Annotated[str | None, _option("--virtual-camera", _CAMERA_HELP, metavar="DEVICE")]
+MainFace = Annotated[str, _option("--face", "Face of protocols for one face: largest, longest or an ID.")]
+_FLIP_HELP = "Change the sign of head angles, such as livelink:yaw,roll; repeatable."
+Flip = Annotated[list[str] | None, _option("--flip", _FLIP_HELP, metavar="PROTOCOL:AXES")]
 FLIPPED = ("ifacialmocap", "livelink", "vts", "vts_phone")
 AXES = ("yaw", "pitch", "roll")
 

@@ -12,7 +12,7 @@ from facetrack.sinks.sink import Sink
 from facetrack.types import Event, Face, Frame
 
 ASK_EVERY_S = 0.09
-"""Time between two looks at what peers ask for: a look costs as much as a datagram."""
+"""Time between two looks at what receivers ask for: a look costs as much as a datagram."""
 
 
 class Broadcast(Sink):

@@ -16,7 +16,7 @@ LARGEST = 65_507
 class UdpSender:
     """A socket that sends to one address. option: the option that it was given by, for messages.
 
-    Raises OutputError where the host is not known. A peer that is not there is logged once.
+    Raises OutputError where the host is not known. What the system reports of a peer that is not there is logged once.
     """
 
     def __init__(self, address: Address, option: str) -> None:
