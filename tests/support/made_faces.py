@@ -46,7 +46,7 @@ def made_face(
 
 
 def frame(index: int, fps: float = 30.0) -> Frame:
-    return Frame(BLACK, index / fps, index)
+    return Frame(BLACK, time_s=index / fps, index=index)
 
 
 def nodding(frames: int, lost: range = range(0)) -> list[tuple[Frame, list[Face], tuple[Event, ...]]]:

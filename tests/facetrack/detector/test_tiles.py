@@ -125,9 +125,9 @@ def test_beside_a_near_face_a_far_one_is_found_at_once_where_the_whole_image_hin
     stage.hinting = True
     stage.actors = [actor(300, 300, 150)]
     tracker = stage.tracker()
-    assert ids(tracker.update(Frame(stage.image, 0.0, 0))) == [1]
+    assert ids(tracker.update(Frame(stage.image, time_s=0.0, index=0))) == [1]
     stage.actors.append(actor(1265, 700, 24))
-    assert ids(tracker.update(Frame(stage.image, 0.5, 1))) == [1, 2]
+    assert ids(tracker.update(Frame(stage.image, time_s=0.5, index=1))) == [1, 2]
     assert stage.detector_calls == 3, "expected the whole image in both frames, and one part of it in the second"
 
 
