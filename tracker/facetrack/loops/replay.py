@@ -40,7 +40,7 @@ def replay(
         if not count:
             for sink in sinks:
                 sink.start(time.perf_counter() - record.time_s)
-        frame = Frame(image, time_s=record.time_s, index=record.index, record.image)
+        frame = Frame(image, time_s=record.time_s, index=record.index, name=record.image)
         for sink in sinks:
             sink.write(frame, record.faces, record.events)
         if recording is not None:
