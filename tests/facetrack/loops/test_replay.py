@@ -89,6 +89,31 @@ def test_faces_are_drawn_on_the_video_or_on_black(lines, tmp_path):
     assert black[13].max() < 60  # none in that frame
 
 
+def test_a_replay_shows_its_pictures_to_a_virtual_camera(lines, monkeypatch):
+    pyvirtualcam, shown = pytest.importorskip("pyvirtualcam", reason="needs pyvirtualcam"), []
+
+    class Driver:
+        def __init__(self, width, height, **_):
+            self.size = (height, width, 3)
+
+        def device(self):
+            return "made"
+
+        def native_fourcc(self):
+            return None
+
+        def send(self, picture):
+            shown.append(picture.reshape(self.size).max())
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(pyvirtualcam.camera, "BACKENDS", {"made": Driver})
+    run(lines, "--virtual-camera", "default")
+    assert len(shown) > FRAMES // 2  # the newest alone
+    assert max(shown) > 100  # a face
+
+
 def read(path):
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]

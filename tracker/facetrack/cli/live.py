@@ -12,6 +12,7 @@ import typer
 
 from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps, VirtualCamera
+from facetrack.cli.apps.pictures import with_virtual_camera
 from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, takes, takes_tracking
 from facetrack.cli.video import check_distinct
 from facetrack.errors import SourceError
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from facetrack.sinks.alarms import AlarmSink
     from facetrack.sinks.network import Broadcast
     from facetrack.sinks.sink import FrameSink
-    from facetrack.types import Image
 
 
 @takes_tracking(max_faces=4)
@@ -69,7 +69,7 @@ def live(
         source = stack.enter_context(open_source(camera, width=width, height=height, fps=fps))
         recording = _recording(stack, record, source, camera) if record else None
         if virtual_camera is not None:
-            recording = _with_virtual_camera(stack, virtual_camera, source, recording)
+            recording = with_virtual_camera(stack, virtual_camera, source.size, source.fps, recording)
         shown = stack.enter_context(Window()) if window else None
         console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
         in_time = [sink for sink in (broadcast, alarm) if sink is not None]
@@ -121,18 +121,3 @@ def _recording(stack: ExitStack, path: Path, source: Source, camera: str) -> Rec
     sink = stack.enter_context(VideoSink(path, source.size, fps=source.fps, source=Path(camera)))
     behind = stack.enter_context(BackgroundWriter())
     return lambda picture, time_s: behind.submit(partial(sink.write, picture, time_s))
-
-
-def _with_virtual_camera(stack: ExitStack, device: str, source: Source, recording: Record | None) -> Record:
-    """Return a writer of annotated frames to a virtual camera, and to the recording if there is one."""
-    from facetrack.sinks.virtual_camera import VirtualCameraSink
-
-    sink = VirtualCameraSink(source.size, source.fps, None if device == "default" else device)
-    stack.enter_context(sink)
-
-    def write(picture: Image, time_s: float) -> None:
-        sink.write(picture, time_s)
-        if recording is not None:
-            recording(picture, time_s)
-
-    return write

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facetrack.cli.apps.alarms import Alarms, exit_after
-from facetrack.cli.apps.options import Apps
+from facetrack.cli.apps.options import Apps, VirtualCamera
+from facetrack.cli.apps.pictures import with_virtual_camera
 from facetrack.cli.options import Csv, CsvStyle, Json, takes
 from facetrack.cli.video import check_distinct
 from facetrack.errors import OutputError
 
 if TYPE_CHECKING:
     from facetrack.capture import ImageFiles, VideoFile
+    from facetrack.loops.live import Record
     from facetrack.sinks import JsonLines, VideoSink
     from facetrack.sinks.sink import FrameSink
 
@@ -31,6 +33,7 @@ def replay(
     json: Json = None,
     csv: Csv = None,
     csv_style: CsvStyle = "facetrack",
+    virtual_camera: VirtualCamera = None,
     mirror: Annotated[bool, typer.Option(help="Mirror what avatars get, and --out.")] = False,
 ) -> None:
     """Send what a run found to other programs, at its own times, or write it to other files, as fast as it goes."""
@@ -40,7 +43,8 @@ def replay(
     from facetrack.loops.replay import replay as feed
     from facetrack.sinks import read_jsonl
 
-    if not apps.asked_for and alarms.alarm is None and out is None and json is None and csv is None:
+    in_real_time = apps.asked_for or alarms.alarm is not None or virtual_camera is not None
+    if not in_real_time and out is None and json is None and csv is None:
         raise OutputError("nothing to do: give a protocol such as --osf default, --out, --json or --csv")
     check_distinct(points, out, json, csv)
     console = Console(stderr=True)
@@ -51,16 +55,17 @@ def replay(
             frames = stack.enter_context(open_video(video))  # type: ignore[assignment]
         sinks = _files(stack, points, json, csv, csv_style)
         broadcast, alarm = apps.open(stack, mirror=mirror), alarms.open(stack)
-        in_time: list[FrameSink] = [sink for sink in (broadcast, alarm) if sink is not None]
+        sinks += [sink for sink in (broadcast, alarm) if sink is not None]
         pictures = _pictures(stack, out, video, frames, lines) if out is not None else None
-        if in_time:
+        recording: Record | None = None if pictures is None else pictures.write
+        if virtual_camera is not None:
+            size = _size(lines) if frames is None else frames.size
+            recording = with_virtual_camera(stack, virtual_camera, size, lines.header.fps, recording)
+        if in_real_time:
             console.print(f"replaying {points}; Ctrl-C stops", highlight=False)
         count = 0
         with suppress(KeyboardInterrupt):  # as of a live run, Ctrl-C is the regular end
-            count = feed(
-                lines, [*sinks, *in_time], frames=frames, recording=None if pictures is None else pictures.write,
-                paced=bool(in_time), mirror=mirror,
-            )  # fmt: skip
+            count = feed(lines, sinks, frames=frames, recording=recording, paced=in_real_time, mirror=mirror)
     console.print(f"{count} frames replayed", highlight=False)
     exit_after(alarm)
 
@@ -80,14 +85,19 @@ def _files(stack: ExitStack, points: Path, json: str | None, csv: Path | None, c
 def _pictures(
     stack: ExitStack, out: Path, video: Path | None, frames: VideoFile | ImageFiles | None, lines: JsonLines
 ) -> VideoSink:
-    from facetrack.loops.replay import ASSUMED_SIZE
     from facetrack.sinks import VideoSink
 
     if frames is None:
-        size = lines.header.width or ASSUMED_SIZE[0], lines.header.height or ASSUMED_SIZE[1]
-        return stack.enter_context(VideoSink(out, size, fps=lines.header.fps, source=lines.path))
+        return stack.enter_context(VideoSink(out, _size(lines), fps=lines.header.fps, source=lines.path))
     sink = VideoSink(
         out, frames.size, fps=frames.fps, time_base=frames.time_base, source=video, sound=frames.has_audio,
         start_s=frames.start_s, pixel_aspect=frames.pixel_aspect,
     )  # fmt: skip
     return stack.enter_context(sink)
+
+
+def _size(lines: JsonLines) -> tuple[int, int]:
+    """Width and height of the run's pictures, px."""
+    from facetrack.loops.replay import ASSUMED_SIZE
+
+    return lines.header.width or ASSUMED_SIZE[0], lines.header.height or ASSUMED_SIZE[1]
