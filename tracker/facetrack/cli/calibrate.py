@@ -12,6 +12,7 @@ import typer
 
 from facetrack.cli.options import Fov, Model, Threads
 from facetrack.errors import DisplayError, OutputError
+from facetrack.stopping import Stopped
 from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Guide:
         write_text(canvas, text, (int(size_px), int(2 * size_px)), size_px, (255, 255, 255))
         key = self._window.show(canvas)
         if key in ("q", "esc") or self._window.closed:
-            raise KeyboardInterrupt
+            raise Stopped
         return True
 
 

@@ -82,6 +82,11 @@ class Tracking:
     fov: Fov = None
     expressions: ShowExpressions = False
 
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """Files that are read, which no output may replace."""
+        return self.model, self.detector_model, self.profile, self.fatigue_weights
+
     def tracker(self, detector_px: int = 320, **options: Any) -> FaceTracker:
         """Build the tracker. options: further ones of `TrackerOptions`. Raises FacetrackError for a bad value."""
         signals = signal_options(self.profile, self.fatigue_weights, self.target_zone)

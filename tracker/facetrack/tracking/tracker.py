@@ -137,7 +137,7 @@ class FaceTracker:
         self._last_time_s = frame.time_s
         self.events = ()
         if self._cut(frame.image):
-            self._on_scene_cut()
+            self.lose_positions()
         self._follow(frame)
         if self._detection_required() or (search and self.search_is_due(frame.time_s)):
             self.search(frame)
@@ -157,8 +157,8 @@ class FaceTracker:
             if track.signals is not None and not track.followed:
                 self.events += track.signals.interrupt() if gone else track.signals.expire(time_s)
 
-    def _on_scene_cut(self) -> None:
-        """Drop tentative tracks; confirmed ones can only be re-identified by appearance."""
+    def lose_positions(self) -> None:
+        """Drop tentative tracks; confirmed ones can only be re-identified by appearance. For a cut or an outage."""
         self._tracks = [t for t in self._tracks if t.confirmed]
         for track in self._tracks:
             track.lose_position()
