@@ -13,6 +13,7 @@ from facetrain.cli import (
     evaluate_heads,
     evaluate_jitter,
     evaluate_motion,
+    evaluate_reliability,
     evaluate_signals,
     evaluate_tracking,
     evaluate_turned,
@@ -41,4 +42,5 @@ app.command("jitter")(evaluate_jitter.jitter)
 app.command("turned")(evaluate_turned.turned)
 app.command("heads")(evaluate_heads.heads)
 app.command("signals")(evaluate_signals.signals)
+app.command("soak")(evaluate_reliability.soak)
 app.command("crowd")(evaluate_tracking.crowd)
