@@ -13,6 +13,7 @@ from facetrack.capture.images import DEFAULT_FPS, ImageFiles, is_image_file
 from facetrack.capture.video import VideoFile
 from facetrack.errors import SourceError
 from facetrack.types import Frame
+from facetrack.types.address import without_password
 
 
 class Source(Protocol):
@@ -84,5 +85,5 @@ def _is_url(text: str) -> bool:
 
 def _missing(name: str) -> str:
     if is_camera(name):
-        return f"{name} is not a file but names a camera or a stream: open it with `facetrack live`."
+        return f"{without_password(name)} is not a file but names a camera or a stream: open it with `facetrack live`."
     return f"{name} does not exist; give the path of a video, an image or a folder of images."

@@ -35,6 +35,9 @@ Json = Annotated[
     str | None, typer.Option("--json", help="Output file of one JSON object per frame; - is standard output.")
 ]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Output file of one row per face and frame.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Also replace files whose names were not given but chosen by the command.")
+]
 
 ProfileFile = Annotated[
     Path | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,20 @@ class OnnxEngine:
         return dict(zip(self._outputs, values, strict=True))
 
 
-def _open(path: Path, threads: int, provider: str) -> Any:
+def need_onnxruntime() -> Any:
+    """Import ONNX Runtime, which is imported nowhere else, without its telemetry.
+
+    Its wheels look up a server and write an identity of the machine into the user's cache (1.32); only this variable,
+    set before the import, keeps them from it.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
+    return onnxruntime
+
+
+def _open(path: Path, threads: int, provider: str) -> Any:
+    onnxruntime = need_onnxruntime()
     if not path.is_file():
         raise ModelFileError(
             f"{path}: no such model file; give the path of an .onnx exported by facetrain, or leave it out"

@@ -32,9 +32,27 @@ def check_outputs(
     for path in (*given, *chosen):
         if str(path) != "-":
             check_target(path, inputs, streams=True)
+    refuse_existing(chosen, overwrite)
+
+
+def refuse_existing(chosen: Iterable[str | Path], overwrite: bool = False) -> None:
+    """Raise OutputError if a file whose name the command chose is there already."""
     for path in chosen:
         if not overwrite and Path(path).exists():
             raise OutputError(f"{path} is there already; name another output, or replace it with --overwrite.")
+
+
+def refuse_inputs(outputs: Iterable[str | Path], inputs: Inputs) -> None:
+    """Raise OutputError if an output is one of the inputs, or a picture in one of them."""
+    for given in outputs:
+        path = Path(given).resolve()
+        for source in _several(inputs):
+            if path.exists() and Path(source).exists() and path.samefile(source):
+                raise OutputError(
+                    f"{given} is the input itself and would be overwritten; choose another name for the output."
+                )
+            if _is_picture_of(path, Path(source)):
+                raise OutputError(f"{given} is one of the input's pictures; choose another name for the output.")
 
 
 def check_distinct(*paths: str | Path | None) -> None:
@@ -57,13 +75,7 @@ def check_target(given: str | Path, inputs: Inputs = None, streams: bool = False
         if streams:
             return
         raise OutputError(f"{given} is a device or pipe, not a file; give the name of a file.")
-    for source in _several(inputs):
-        if path.exists() and Path(source).exists() and path.samefile(source):
-            raise OutputError(
-                f"{given} is the input itself and would be overwritten; choose another name for the output."
-            )
-        if _is_picture_of(path, Path(source)):
-            raise OutputError(f"{given} is one of the input's pictures; choose another name for the output.")
+    refuse_inputs((given,), inputs)
     if path.exists() and not os.access(path, os.W_OK):
         raise OutputError(f"{given} is there already and may not be overwritten; delete it, or choose another name.")
 
