@@ -72,6 +72,7 @@ def live(
         end_with(0)
         failure = _run(loop)
         loop.finish()
+        loop.close_outputs()
     say(loop.summary())
     for sentence in problems(loop.consumers):
         say(f"facetrack: {sentence}")

@@ -111,6 +111,11 @@ class LiveLoop:
         for output in self.records:
             output.end_events(events)
 
+    def close_outputs(self) -> None:
+        """Let all outputs finish at the same time; leaving their contexts waits for them."""
+        for consumer in self.consumers:
+            consumer.ask_to_finish()
+
     def _search(self, frame: Frame) -> None:
         """Run the detector for new faces after the frame's result is output, so that it adds no latency."""
         if self.tracker.search_is_due(frame.time_s, self.pacer.interval_s):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -13,17 +14,20 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from facetrack.errors import FacetrackError
-from facetrack.stopping import uninterrupted
+from facetrack.stopping import stopping, uninterrupted
 
 if TYPE_CHECKING:
     from facetrack.sinks import Header
     from facetrack.sinks.sink import RecordSink, Sink
     from facetrack.types import Event, Face, Frame, Image
 
-PATIENCE_S = 0.2
-"""Longest wait for an output that does not keep up, once; until it has caught up, what finds no place is dropped."""
-FINISH_S = 0.4
-"""Time for an output to finish; one that hangs longer is left behind."""
+PATIENCE_S = 1.0
+"""Longest wait for the recording, whose pace is the processor's, while it gets nothing done; a reader is never waited
+for. Until an output has room again, what finds no place is dropped."""
+FINISH_S = 0.5
+"""Time for an output to finish after a signal; without one, a quarter of the time in which it must get something
+done. Then it is left behind."""
+POLL_S = 0.05
 RECORDS, PICTURES = 256, 8
 """Queue lengths: eight seconds of records at 30 fps; 50 MB of pictures at 1080p."""
 
@@ -31,14 +35,15 @@ RECORDS, PICTURES = 256, 8
 class Consumer:
     """Thread that makes the calls it is given, in order, and closes the sink at the end, also after a failure.
 
-    size: queue length. dropped: calls that found no place in time. error: what ended the thread early; later calls are
-    ignored.
+    size: queue length. patience_s: longest wait for room in it while nothing is taken out. dropped: calls that found
+    none. error: what ended the thread early; later calls are ignored.
     """
 
-    def __init__(self, sink: Sink, name: str, size: int) -> None:
+    def __init__(self, sink: Sink, name: str, size: int, patience_s: float = 0.0) -> None:
         self.sink, self.name, self.dropped = sink, name, 0
         self.error: Exception | None = None
-        self._size, self._started, self._finishing, self._stalled = size, False, False, False
+        self._size, self._patience_s = size, patience_s
+        self._started, self._finishing, self._stalled, self._done = False, False, False, 0
         self._waiting: deque[Callable[[], None]] = deque()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"facetrack write {name}", daemon=True)
@@ -54,8 +59,7 @@ class Consumer:
         with self._changed:
             if self.error is not None or self._finishing:
                 return
-            patience_s = 0.0 if self._stalled else PATIENCE_S
-            self._stalled = not self._changed.wait_for(self._has_room, patience_s)
+            self._stalled = not self._wait_for_room()
             if self._stalled:
                 self.dropped += 1
                 return
@@ -63,15 +67,32 @@ class Consumer:
             self._waiting.append(call)
             self._changed.notify_all()
 
+    def _wait_for_room(self) -> bool:
+        until_s = time.monotonic() + (0.0 if self._stalled else self._patience_s)
+        while not self._has_room():
+            if time.monotonic() >= until_s or stopping():
+                return False
+            self._changed.wait_for(self._has_room, POLL_S)  # a signal does not wake it
+        return True
+
     def _has_room(self) -> bool:
         return len(self._waiting) < self._size or self.error is not None
 
-    def finish(self) -> None:
-        """Wait for the queued calls and for the sink's end, FINISH_S at most."""
+    def ask_to_finish(self) -> None:
+        """Let the thread end with what is queued."""
         with self._changed:
             self._finishing = True
             self._changed.notify_all()
-        self._thread.join(FINISH_S)
+
+    def finish(self) -> None:
+        """Wait for the queued calls and for the sink's end: while it gets on, after a signal FINISH_S at most."""
+        self.ask_to_finish()
+        done = -1
+        while self._thread.is_alive() and done != self._done:
+            done = self._done
+            self._thread.join(FINISH_S if stopping() else 4 * FINISH_S)
+            if stopping():
+                break
         if self._thread.is_alive():
             with self._changed:
                 self.dropped += len(self._waiting)
@@ -81,6 +102,7 @@ class Consumer:
         try:
             while (call := self._next()) is not None:
                 call()
+                self._done += 1
         except Exception as error:  # whatever it is, it must not reach the other outputs
             self._fail(error)
         try:
@@ -171,7 +193,7 @@ class Recording:
     """Sink of annotated pictures in a thread of its own; a context manager like `Output`."""
 
     def __init__(self, sink: Sink, write: Callable[[Image, float], None], name: str) -> None:
-        self.consumer = Consumer(sink, name, PICTURES)
+        self.consumer = Consumer(sink, name, PICTURES, PATIENCE_S)
         self._write = write
 
     def __call__(self, picture: Image, time_s: float) -> None:

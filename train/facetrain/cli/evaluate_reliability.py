@@ -1,4 +1,4 @@
-"""`facetrack eval soak`: the live loop over hours."""
+"""`facetrack eval faults` and `eval soak`: the live loop under faults, and over hours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,26 @@ from typing import Annotated
 
 import typer
 
+from facetrain.evaluation.reliability import fault_report, output_faults, stream_faults
 from facetrain.evaluation.reliability import soak as soak_test
+
+
+def faults(
+    only: Annotated[str, typer.Option(help="Only faults whose names contain this.")] = "",
+    at_once: Annotated[int, typer.Option(min=1, help="Faults tried at the same time: they mostly wait.")] = 8,
+    out: Annotated[Path | None, typer.Option(help="Folder for report.md and figures.json.")] = None,
+) -> None:
+    """Try the faults of a network camera and of the outputs of `live`, and count what is lost. No networks are run."""
+    streams = [fault for fault in stream_faults.faults() if only in fault.name]
+    outputs = [fault for fault in output_faults.faults() if only in fault.name]
+    of_outputs = output_faults.run_all(outputs, at_once)
+    of_streams = stream_faults.run_all(streams, at_once)
+    found = fault_report.report(
+        list(zip(streams, of_streams, strict=True)), list(zip(outputs, of_outputs, strict=True))
+    )
+    found.output(out)
+    if len(found.notes) > 1:
+        raise typer.Exit(1)
 
 
 def soak(

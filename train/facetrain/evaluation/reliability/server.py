@@ -10,7 +10,8 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count, islice
 from pathlib import Path
 
@@ -29,17 +30,21 @@ FIRST_S = 1.0
 class FaultServer(http.server.ThreadingHTTPServer):
     """Server of /cam. faults: one for each connection in turn; later connections have none.
 
-    sent: frames sent so far, over all connections. journal: file that gets `sent` with every frame, for another
-    process to read.
+    sent: frames sent so far, over all connections. busy: connections whose fault is not over. journal: file that gets
+    `sent` with every frame, for another process to read. with_face: the synthetic clip, else ramps of grey.
     """
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, port: int, fps: float, faults: tuple[str, ...], journal: Path | None = None) -> None:
+    def __init__(
+        self, port: int, fps: float, faults: tuple[str, ...], journal: Path | None = None, with_face: bool = True
+    ) -> None:
         self.fps, self.faults, self.journal = fps, list(faults), journal
-        self.jpegs = {size: encoded_clip(size) for size in (SIZE, OTHER_SIZE)}
-        self.sent = self.connections = 0
+        encode = encoded_clip if with_face else encoded_ramps
+        self.jpegs = {size: encode(size) for size in (SIZE, OTHER_SIZE)}
+        self.lock = threading.Lock()
+        self.sent = self.connections = self.busy = 0
         super().__init__(("127.0.0.1", port), Handler)
 
     @property
@@ -48,7 +53,8 @@ class FaultServer(http.server.ThreadingHTTPServer):
 
     def next_fault(self) -> str:
         self.connections += 1
-        return self.faults.pop(0) if self.faults else ""
+        with self.lock:
+            return self.faults.pop(0) if self.faults else ""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -62,6 +68,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         kind, _, value = self.server.next_fault().partition(":")
         amount = float(value or 0)
+        over = self._be_busy(bool(kind) and kind != "size")
         try:
             if not self._answer(kind, amount):
                 return
@@ -71,10 +78,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for jpeg in islice(frames, first):
                 self._part(jpeg)
             if self._fault(kind, amount, next(frames)):
+                over()
                 for jpeg in frames:
                     self._part(jpeg)
         except OSError:
             return
+        finally:
+            over()
+
+    def _be_busy(self, with_fault: bool) -> Callable[[], None]:
+        """Count this connection among the busy ones; returns the function that ends that, once."""
+        left = [int(with_fault)]
+
+        def over() -> None:
+            with self.server.lock:
+                self.server.busy -= left[0]
+                left[0] = 0
+
+        with self.server.lock:
+            self.server.busy += left[0]
+        return over
 
     def _answer(self, kind: str, amount: float) -> bool:
         """Begin the response; returns False where there is no stream in it."""
@@ -153,10 +176,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return kind in ("", "size")  # close, close_after: the connection ends here
 
 
+@cache
 def encoded_clip(size: tuple[int, int]) -> list[bytes]:
     """Render the synthetic clip as JPEG files."""
     clip = SyntheticClip(ClipOptions(size=size, fps=30.0, duration_s=FRAMES / 30))
     return [cv2.imencode(".jpg", frame.image)[1].tobytes() for frame, _ in islice(clip, FRAMES)]
+
+
+@cache
+def encoded_ramps(size: tuple[int, int]) -> list[bytes]:
+    """Return a moving ramp of grey as JPEG files, which costs next to nothing."""
+    ramp = np.tile(np.linspace(0, 255, size[0], dtype=np.uint8), (size[1], 1))
+    return [cv2.imencode(".jpg", np.roll(ramp, 10 * shift, 1))[1].tobytes() for shift in range(30)]
 
 
 def serve(server: FaultServer) -> threading.Thread:
