@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals o
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 IS_BUSY = os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
 ALLOWED_S = 10.0 if IS_BUSY else 1.5
-"""A second, and something for the end of Python; a machine on which each process gets a fraction of a core is slower."""
+"""A second, and something for the end of Python; a machine with many processes to a core is slower."""
 
 
 def start(body):

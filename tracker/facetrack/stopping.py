@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -70,6 +71,21 @@ def stopping() -> bool:
 def end_with(exit_code: int) -> None:
     """Set the exit code of a forced end: 0 for a command whose regular end is a signal."""
     _State.exit_code = exit_code
+
+
+def leave(exit_code: int) -> None:
+    """End the process at once if a signal has come; return if none has.
+
+    Python's own end waits for threads and libraries, with the watchdog gone already.
+    """
+    if not stopping():
+        return
+    end_with(exit_code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            if select.select([], [stream.fileno()], [], 0)[1]:
+                stream.flush()
+    os._exit(exit_code)
 
 
 def on_forced_end(call: Callable[[], None]) -> Callable[[], None]:

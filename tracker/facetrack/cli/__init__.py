@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -53,8 +53,15 @@ def main() -> None:
         app()
     except FacetrackError as error:
         print(f"facetrack: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _exit(error.exit_code)
     except stopping.Stopped as stopped:
         stopping.end_with(stopped.exit_code)
         print("facetrack: stopped", file=sys.stderr)
-        sys.exit(stopped.exit_code)
+        _exit(stopped.exit_code)
+    except SystemExit as end:
+        _exit(end.code)
+
+
+def _exit(code: str | int | None) -> NoReturn:
+    stopping.leave(code if isinstance(code, int) else int(code is not None))
+    sys.exit(code)

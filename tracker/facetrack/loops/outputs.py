@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from facetrack.sinks.sink import RecordSink, Sink
     from facetrack.types import Event, Face, Frame, Image
 
-PATIENCE_S = 1.0
+PATIENCE_S = 3.0
 """Longest wait for the recording, whose pace is the processor's, while it gets nothing done; a reader is never waited
 for. Until an output has room again, what finds no place is dropped."""
 FINISH_S = 0.5
-"""Time for an output to finish after a signal; without one, a quarter of the time in which it must get something
+"""Time for an output to finish after a signal; without one, an eighth of the time in which it must get something
 done. Then it is left behind."""
 POLL_S = 0.05
 RECORDS, PICTURES = 256, 8
@@ -48,6 +48,11 @@ class Consumer:
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"facetrack write {name}", daemon=True)
         self._thread.start()
+
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether the output hangs although it was asked to finish."""
+        return self._finishing and self._thread.is_alive()
 
     @property
     def closed(self) -> bool:
@@ -90,7 +95,7 @@ class Consumer:
         done = -1
         while self._thread.is_alive() and done != self._done:
             done = self._done
-            self._thread.join(FINISH_S if stopping() else 4 * FINISH_S)
+            self._thread.join(FINISH_S if stopping() else 8 * FINISH_S)
             if stopping():
                 break
         if self._thread.is_alive():
@@ -217,6 +222,8 @@ def problems(consumers: Iterable[Consumer]) -> list[str]:
             found.append(f"{consumer.error} What was written until then is kept.")
         elif consumer.error is not None:
             found.append(f"{consumer.name} failed ({consumer.error!r}); what was written until then is kept.")
+        elif consumer.is_left_behind:
+            found.append(f"{consumer.name} hangs; its last frames are missing, {consumer.dropped} or more.")
         elif consumer.dropped:
             found.append(f"{consumer.name} did not keep up: {consumer.dropped} frames are missing there.")
     return found
