@@ -165,6 +165,6 @@ def verdict(fault: OutputFault, outcome: Outcome) -> str:
     least = 0 if fault.output == "record" else fault.at - 1
     if fault.kind != "hangs" and not least <= kept < FRAMES:
         return f"kept {kept} of {fault.at - 1}"
-    if not outcome.said:
+    if kept < FRAMES and not outcome.said:
         return "nothing was said"
     return "ok" if outcome.stop_s <= HANGING_S else f"stopped after {outcome.stop_s:.1f} s"

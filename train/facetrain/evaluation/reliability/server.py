@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import sys
 import threading
 import time
@@ -40,7 +41,8 @@ class FaultServer(http.server.ThreadingHTTPServer):
     def __init__(
         self, port: int, fps: float, faults: tuple[str, ...], journal: Path | None = None, with_face: bool = True
     ) -> None:
-        self.fps, self.faults, self.journal = fps, list(faults), journal
+        self.fps, self.faults = fps, list(faults)
+        self.journal = None if journal is None else os.open(journal, os.O_WRONLY | os.O_CREAT)
         encode = encoded_clip if with_face else encoded_ramps
         self.jpegs = {size: encode(size) for size in (SIZE, OTHER_SIZE)}
         self.lock = threading.Lock()
@@ -134,8 +136,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(BOUNDARY + head + jpeg + b"\r\n")
         self.wfile.flush()
         self.server.sent += 1
-        if self.server.journal is not None:
-            self.server.journal.write_text(str(self.server.sent))
+        if self.server.journal is not None:  # in place: a kill must not find it empty
+            os.pwrite(self.server.journal, b"%12d" % self.server.sent, 0)
 
     def _fault(self, kind: str, amount: float, jpeg: bytes) -> bool:
         """Do what is wrong with this connection; returns whether it goes on afterwards."""

@@ -88,7 +88,7 @@ def run(
                     server, _ = start_server(port, fps, folder / "sent")
             asked_s = time.monotonic()
             client.send_signal(signal.SIGTERM)
-            exit_code = client.wait(30)
+            exit_code = client.wait(120)
             stop_s = time.monotonic() - asked_s
         finally:
             client.kill()
