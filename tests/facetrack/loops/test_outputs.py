@@ -72,6 +72,20 @@ def test_a_reader_that_hangs_holds_nobody_up_and_what_it_misses_is_counted(monke
     assert f"{output.consumer.dropped} frames are missing" in problems([output.consumer])[0]
 
 
+def test_a_slow_reader_is_not_waited_for_without_end(monkeypatch):
+    monkeypatch.setattr(outputs, "IDLE_S", 0.3)
+    monkeypatch.setattr(outputs, "ENDING_S", 0.5)
+    sink = ListSink(lambda frame: time.sleep(0.1))
+    output = Output(sink, "pipe")
+    for frame in frames(100):
+        output.write(frame, ())
+    began_s = time.perf_counter()
+    output.__exit__(None, None, None)
+    assert time.perf_counter() - began_s < 5.0
+    assert output.consumer.is_left_behind
+    assert problems([output.consumer])[0].startswith("pipe hangs; its last frames are missing")
+
+
 def test_without_a_frame_the_sink_is_discarded():
     sink = ListSink()
     with Output(sink, "x"):

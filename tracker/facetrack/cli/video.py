@@ -51,8 +51,8 @@ def video(
             with progress_bar(console) as progress:
                 followed = follow(frames, tracker, pictures, records, progress)
     except Stopped:
-        for path in (sink.kept for sink in records if sink.kept is not None):
-            console.print(f"kept the records so far as {path}", highlight=False, soft_wrap=True)
+        for kept in (sink.kept for sink in records if sink.kept is not None):
+            console.print(f"kept the records so far as {kept}", highlight=False, soft_wrap=True)
         raise
     console.print(followed.summary())
     for path in (out, json, csv):

@@ -25,8 +25,9 @@ PATIENCE_S = 3.0
 """Longest wait for the recording, whose pace is the processor's, while it gets nothing done; a reader is never waited
 for. Until an output has room again, what finds no place is dropped."""
 FINISH_S = 0.5
-"""Time for an output to finish after a signal; without one, an eighth of the time in which it must get something
-done. Then it is left behind."""
+"""Time for an output to finish after a signal."""
+IDLE_S, ENDING_S = 4.0, 10.0
+"""Without a signal: time in which an output must get something done, and time for all of it."""
 POLL_S = 0.05
 RECORDS, PICTURES = 256, 8
 """Queue lengths: eight seconds of records at 30 fps; 50 MB of pictures at 1080p."""
@@ -90,12 +91,12 @@ class Consumer:
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Wait for the queued calls and for the sink's end: while it gets on, after a signal FINISH_S at most."""
+        """Wait for the queued calls and for the sink's end, within the limits above."""
         self.ask_to_finish()
-        done = -1
-        while self._thread.is_alive() and done != self._done:
+        done, end_s = -1, time.monotonic() + ENDING_S
+        while self._thread.is_alive() and done != self._done and time.monotonic() < end_s:
             done = self._done
-            self._thread.join(FINISH_S if stopping() else 8 * FINISH_S)
+            self._thread.join(FINISH_S if stopping() else IDLE_S)
             if stopping():
                 break
         if self._thread.is_alive():

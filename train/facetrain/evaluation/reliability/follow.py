@@ -83,7 +83,8 @@ def follow(
     limit_s: float,
 ) -> Outcome:  # fmt: skip
     """Run the live loop until `is_over`, limit_s at most, then ask it to stop as a user does."""
-    tracker, log = NobodyTracker(), []
+    tracker = NobodyTracker()
+    log: list[str] = []
     failure = ""
     with ExitStack() as stack:
         folder = outputs.folder

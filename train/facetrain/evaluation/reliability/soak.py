@@ -122,7 +122,7 @@ def read_count(journal: Path) -> int:
 def by_minute(soak: Soak) -> list[dict[str, float]]:
     """Return p50, p99 of the latency, and drops, of each minute."""
     start_s = soak.samples[0].time_s
-    rows = []
+    rows: list[dict[str, float]] = []
     for minute in range(int((soak.samples[-1].time_s - start_s) // 60) + 1):
         inside = [s for s in soak.samples if minute * 60 <= s.time_s - start_s < (minute + 1) * 60]
         values = [value for sample in inside for value in sample.latencies_ms]
