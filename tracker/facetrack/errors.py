@@ -1,16 +1,24 @@
 """Exceptions of facetrack, one class for each error that a caller may want to distinguish.
 
 Every message states the actual and the expected input and a remedy, in one sentence: the command line prints it and
-exits with 2.
+exits with the class's exit code, 2 for all but CameraLostError.
 """
 
 
 class FacetrackError(Exception):
     """Base class of all errors that facetrack raises on purpose."""
 
+    exit_code = 2
+
 
 class SourceError(FacetrackError):
     """Image, video, camera or stream that cannot be opened or read."""
+
+
+class CameraLostError(SourceError):
+    """Camera or stream that was followed and then failed for good."""
+
+    exit_code = 3
 
 
 class OutputError(FacetrackError):

@@ -11,7 +11,7 @@ import facetrack.capture
 from command_line import assert_one_sentence
 from command_line import facetrack as run
 from facetrack.cli import app
-from facetrack.errors import OutputError, SourceError
+from facetrack.errors import CameraLostError, OutputError, SourceError
 from facetrack.sinks.staged import StagedFile
 from facetrack.types import Frame
 
@@ -29,6 +29,9 @@ class Failing:
     def __exit__(self, *_):
         return None
 
+    def close(self):
+        """Do nothing."""
+
     def __iter__(self):
         for index in range(3):
             yield Frame(np.zeros((48, 64, 3), np.uint8), time_s=index / 30, index=index)
@@ -38,8 +41,9 @@ class Failing:
 def test_what_was_recorded_before_the_source_failed_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(facetrack.capture, "open_source", lambda *_, **__: Failing())
     out = tmp_path / "o.jsonl"
-    done = CliRunner().invoke(app, ["live", "--no-window", "--json", str(out), "--engine", "onnx"])
-    assert isinstance(done.exception, SourceError)
+    done = CliRunner().invoke(app, ["live", "--no-window", "--json", str(out), "--engine", "onnx", "--no-reconnect"])
+    assert isinstance(done.exception, CameraLostError)
+    assert done.exception.exit_code == 3
     assert [line.get("frame") for line in map(json.loads, out.read_text().splitlines())] == [None, 0, 1, 2]
 
 

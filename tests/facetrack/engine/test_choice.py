@@ -145,7 +145,7 @@ def test_a_provider_is_onnx_runtimes_and_leaves_no_choice(installed_packages):
 def test_a_file_of_another_engine_is_not_given_to_onnx_runtime(installed_packages, tmp_path):
     start = Starts("onnx")
     with pytest.raises(RuntimeError, match="torch is broken"):
-        start_with_fallback(tmp_path / "x.pt2", start)
+        start_with_fallback(tmp_path / "x.safetensors", start)
     assert start.calls == ["torch"]
 
 
@@ -159,7 +159,7 @@ def test_with_a_gpu_and_its_extra_it_is_tensorrt(installed_packages, monkeypatch
     assert choose(WEIGHTS, 1, trial).engine == "openvino"
 
 
-@pytest.mark.parametrize(("name", "engine"), [("x.xml", "openvino"), ("x.pt2", "torch")])
+@pytest.mark.parametrize(("name", "engine"), [("x.xml", "openvino"), ("x.safetensors", "torch")])
 def test_a_file_that_one_engine_reads_decides(installed_packages, tmp_path, name, engine):
     assert choose(tmp_path / name).engine == engine
 

@@ -1,6 +1,8 @@
 """Parity of every runtime with torch, on the same real crops, in batches of any size."""
 
+import pickle
 import sys
+import zipfile
 from importlib.util import find_spec
 
 import numpy as np
@@ -179,13 +181,47 @@ def test_what_is_no_network_is_refused(tmp_path, engine):
         skip_without_openvino()
     for name, content, message in (
         ("text.onnx", "hello", "open"),
-        ("text.xml" if engine == "openvino" else "text.pt2", "hello", "OpenVINO|program for torch|program that torch"),
+        ("text.xml" if engine == "openvino" else "text.safetensors", "hello", "OpenVINO|no file of weights"),
     ):
         (tmp_path / name).write_text(content)
         with pytest.raises(ModelFileError, match=message):
             open_engine(tmp_path / name, engine)
     with pytest.raises(ModelFileError, match="no such model file"):
         open_engine(tmp_path / "missing.onnx", engine)
+
+
+class Evil:
+    """An object that writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("engine", ["auto", "torch", "onnx", "openvino"])
+@pytest.mark.parametrize("name", ["x.pt2", "x.pt", "x.pth", "x.onnx", "x.safetensors"])
+def test_no_file_given_as_a_network_is_unpickled(tmp_path, engine, name):
+    """Neither torch's own archive nor a bare pickle; a program saved by torch is no network here."""
+    if engine == "openvino":
+        skip_without_openvino()
+    for write in (lambda: torch.save(Evil(tmp_path / "evil"), tmp_path / name), lambda: _save_program(tmp_path / name)):
+        write()
+        with pytest.raises(FacetrackError):
+            open_engine(tmp_path / name, engine)
+        assert not (tmp_path / "evil").exists()
+
+
+def _save_program(path):
+    """Write a .pt2 whose weights are replaced by a pickle that writes a file."""
+    program = path.with_name("program.pt2")
+    torch.export.save(torch.export.export(torch.nn.Linear(2, 2), (torch.zeros(1, 2),)), program)
+    evil = pickle.dumps(Evil(path.with_name("evil")))
+    with zipfile.ZipFile(program) as archive, zipfile.ZipFile(path, "w") as changed:
+        for item in archive.namelist():
+            data = archive.read(item)
+            changed.writestr(item, evil if item.endswith((".pt", "weight", "bias")) else data)
 
 
 def test_one_thread_and_no_spinning(monkeypatch):

@@ -1,7 +1,9 @@
 """TensorRT engine without a GPU: calls against recorded signatures, everything else with a test double."""
 
 import ast
+import ctypes
 import json
+import pickle
 import re
 import sys
 import tomllib
@@ -20,22 +22,17 @@ from facetrack.engine.half_precision import check_types
 from facetrack.engine.packing import item_shapes, unpacked
 from facetrack.engine.parity import ParityError
 from facetrack.engine.tensorrt import TensorRtEngine
-from facetrack.engine.torch import EXTRA_FILE, open_module, spec_in
+from facetrack.engine.torch import open_module
 from facetrack.errors import FacetrackError, ModelFileError
-from facetrack.geometry import CropBox
-from facetrack.modelfile import bundled_path
+from facetrack.modelfile import ModelSpec, bundled_path
 from facetrain.export import deploy
 from places import REPOSITORY
 
 pytestmark = pytest.mark.net
 
 SHAPE = (2, 64, 64, 3)
-CALLS = {
-    "dynamo.compile": ("dynamo/_compiler.py", "compile"),
-    "save": ("_compile.py", "save"),
-    "load": ("_compile.py", "load"),
-    "runtime.set_cudagraphs_mode": ("runtime/_cudagraphs.py", "set_cudagraphs_mode"),
-}
+CONVERT = "dynamo.convert_exported_program_to_serialized_trt_engine"
+CALLS = {CONVERT: ("dynamo/_compiler.py", "convert_exported_program_to_serialized_trt_engine")}
 
 
 def our_calls():
@@ -75,7 +72,7 @@ def assert_takes(known, call):
 def test_every_call_is_among_those_that_are_checked():
     calls = our_calls()
     assert set(calls) == set(CALLS)
-    assert calls["dynamo.compile"] == (
+    assert calls[CONVERT] == (
         1, {"arg_inputs", "min_block_size", "require_full_compilation", "immutable_weights"},
     )  # fmt: skip
 
@@ -103,11 +100,11 @@ def test_the_installed_torch_tensorrt_takes_what_it_is_given(call):
 
 
 def test_a_removed_name_is_detected(monkeypatch):
-    """`enabled_precisions` was removed in 2.13; `compile` would accept and ignore it."""
+    """`enabled_precisions` was removed in 2.13; the function would accept and ignore it."""
     monkeypatch.setattr(tensorrt, "COMPILE", tensorrt.COMPILE | {"enabled_precisions": None})
-    assert_takes(RECORDED["2.12.1"]["dynamo.compile"], "dynamo.compile")
+    assert_takes(RECORDED["2.12.1"][CONVERT], CONVERT)
     with pytest.raises(AssertionError):
-        assert_takes(RECORDED["2.13.0"]["dynamo.compile"], "dynamo.compile")
+        assert_takes(RECORDED["2.13.0"][CONVERT], CONVERT)
 
 
 @pytest.fixture(scope="module")
@@ -168,32 +165,57 @@ def test_a_program_with_wrong_outputs_is_refused(built):
 
 
 class FakeTensorRt:
-    """Test double of torch_tensorrt: runs programs in torch, writes and reads torch's files.
+    """Test double of torch_tensorrt and tensorrt: a serialized engine is the number of a program, run in torch.
 
-    compiled: (batch shape, settings) of each call. offset: added to the outputs.
+    compiled: (batch shape, settings) of each build. offset: added to the outputs; later_offset: also to those of
+    engines that were opened from a file.
     """
 
+    class Logger:
+        WARNING = 2
+
+        def __init__(self, level):
+            pass
+
+    TensorIOMode = SimpleNamespace(INPUT="in", OUTPUT="out")
+
     def __init__(self):
-        self.compiled, self.graphs, self.offset = [], [], 0.0
-        self.runtime = SimpleNamespace(set_cudagraphs_mode=self.graphs.append)
-        self.dynamo = SimpleNamespace(compile=self.compile)
+        self.compiled, self.programs, self.opened, self.offset, self.later_offset = [], [], [], 0.0, 0.0
+        self.dynamo = SimpleNamespace(convert_exported_program_to_serialized_trt_engine=self.convert)
 
-    def compile(self, program, *, arg_inputs, **settings):
+    def convert(self, program, *, arg_inputs, **settings):
         self.compiled.append((tuple(arg_inputs[0].shape), settings))
-        run, offset = program.module(), self.offset
-        return lambda crops: run(crops) + offset
+        self.programs.append((program.module(), tuple(arg_inputs[0].shape)))
+        return b"engine %d" % (len(self.programs) - 1)
 
-    def save(self, module, path, *, extra_files, output_format, arg_inputs):
-        assert output_format == "exported_program"
+    def Runtime(self, logger):  # noqa: N802  (TensorRT's name)
+        return SimpleNamespace(deserialize_cuda_engine=self.open)
 
-        class Whole(torch.nn.Module):
-            def forward(self, crops):
-                return crops.mean(dim=(1, 2, 3))[:, None].expand(-1, 32)
+    def open(self, data):
+        if not data.startswith(b"engine "):
+            return None
+        run, shape = self.programs[int(data.split()[1])]
+        offset = self.offset + (self.later_offset if data in self.opened else 0.0)
+        self.opened.append(data)
+        addresses = {}
 
-        torch.export.save(torch.export.export(Whole(), tuple(arg_inputs)), path, extra_files=extra_files)
+        def execute(stream):
+            crops = view(addresses["crops"], shape)
+            view(addresses["output0"], (shape[0], 32))[:] = (run(torch.from_numpy(crops.copy())) + offset).numpy()
+            return True
 
-    def load(self, path, extra_files):
-        return torch.export.load(path, extra_files=extra_files)
+        context = SimpleNamespace(set_tensor_address=addresses.__setitem__, execute_async_v3=execute)
+        return SimpleNamespace(
+            num_io_tensors=2, get_tensor_name=["crops", "output0"].__getitem__,
+            get_tensor_mode={"crops": "in", "output0": "out"}.__getitem__,
+            get_tensor_shape={"crops": shape, "output0": (shape[0], 32)}.__getitem__,
+            create_execution_context=lambda: context,
+        )  # fmt: skip
+
+
+def view(address, shape):
+    """Return the float32 array at an address."""
+    return np.ctypeslib.as_array((ctypes.c_float * int(np.prod(shape))).from_address(address)).reshape(shape)
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +228,8 @@ def fake(monkeypatch, tmp_path, few_crops):
     """Replace torch_tensorrt by its test double and the GPU by the CPU."""
     fake = FakeTensorRt()
     monkeypatch.setattr(tensorrt, "need_torch_tensorrt", lambda: fake)
+    monkeypatch.setattr(tensorrt, "need_tensorrt", lambda: fake)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(cuda_stream=0))
     monkeypatch.setattr(tensorrt, "DEVICE", "cpu")
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "none")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
@@ -214,43 +238,57 @@ def fake(monkeypatch, tmp_path, few_crops):
     return fake
 
 
-def test_programs_are_built_once_for_each_size_and_record_their_parity(fake, tmp_path, caplog):
+def test_engines_are_built_once_for_each_size_and_record_their_parity(fake, tmp_path, caplog):
     make = lambda: TensorRtEngine(bundled_path("appearance"), "fp32", (1, 2))  # noqa: E731
     engine = make()
     assert [shape for shape, _ in fake.compiled] == [(1, 64, 64, 3), (2, 64, 64, 3)]
     assert fake.compiled[0][1] == {"min_block_size": 1, "require_full_compilation": True, "immutable_weights": True}
-    assert fake.graphs == [True]
     logged = [record.args for record in caplog.records if record.name == tensorrt.__name__]
     assert logged == [("appearance", 1), ("appearance", 2)]  # a build takes minutes, so it is announced
     batch = np.stack([np.full((64, 64, 3), value, np.uint8) for value in (10, 20, 30)])
-    np.testing.assert_allclose(engine(batch)["embedding"][:, 5], [10, 20, 30])  # the engine runs the file of `save`
-    crops = [CropBox(20, 20, 8), CropBox(200, 20, 8)]
-    embeddings = engine.from_frame(np.full((64, 64, 3), 40, np.uint8), crops)["embedding"]
-    np.testing.assert_allclose(embeddings[:, 0], [40, 0])
+    network, _ = open_module(bundled_path("appearance"))
+    with torch.inference_mode():
+        np.testing.assert_allclose(engine(batch)["embedding"], network(torch.from_numpy(batch))["embedding"], atol=1e-5)
     files = sorted((tmp_path / "engines").iterdir())
-    assert len(files) == 2
-    for file in files:
-        extra_files = {EXTRA_FILE: ""}
-        torch.export.load(file, extra_files=extra_files)
-        assert 0 <= spec_in(extra_files, file).parity["embedding"] < 1e-4
+    assert sorted(file.suffix for file in files) == [".engine", ".engine", ".json", ".json"]
+    for file in files[1::2]:
+        assert 0 <= ModelSpec.from_metadata(json.loads(file.read_text()), file).parity["embedding"] < 1e-4
     make()
     assert len(fake.compiled) == 2
-    files[0].write_bytes(b"cut short")
-    make()
-    assert len(fake.compiled) == 3
     engine.discard()
     assert list((tmp_path / "engines").iterdir()) == []
 
 
+def test_an_engine_is_loaded_only_as_it_was_written_here(fake, tmp_path):
+    make = lambda: TensorRtEngine(bundled_path("appearance"), "fp32", (1,))  # noqa: E731
+    make()
+    file, beside = sorted((tmp_path / "engines").iterdir())
+    for spoil in (
+        lambda: file.write_bytes(b"cut short"),
+        lambda: file.write_bytes(b"engine 0 of somebody else"),
+        lambda: file.write_bytes(pickle.dumps("x")),
+        lambda: beside.unlink(),
+        lambda: beside.write_text("{}"),
+        lambda: file.chmod(0o666),
+    ):
+        before = len(fake.compiled)
+        spoil()
+        make()
+        assert len(fake.compiled) == before + 1
+    make()
+    assert len(fake.compiled) == before + 1
+
+
 def test_a_program_with_other_outputs_is_not_cached(fake, tmp_path):
     fake.offset = 0.01
-    with pytest.raises(ParityError, match="the TensorRT program in fp32 and torch differ"):
+    with pytest.raises(ParityError, match="the TensorRT engine in fp32 and torch differ"):
         TensorRtEngine(bundled_path("appearance"), "fp32", (1,))
     assert list((tmp_path / "engines").iterdir()) == []
 
 
 def test_an_export_that_disagrees_on_given_faces_is_removed(fake, tmp_path):
-    """The fake's files have other outputs than torch; the programs compared before they were written did not."""
+    """Engines that were opened from their files have other outputs than torch; those just built do not."""
+    fake.later_offset = 0.01
     with pytest.raises(ParityError, match="tensorrt in fp32 and torch differ"):
         deploy.export(bundled_path("appearance"), "tensorrt", "fp32", (1,), None, tmp_path / "x")
     assert list((tmp_path / "engines").iterdir()) == []

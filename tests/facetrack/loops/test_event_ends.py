@@ -1,4 +1,4 @@
-"""Records of the loops begin with a header and end what still lasts, on the last line or on one more."""
+"""Records of the loops begin with a header and end what still lasts on the line of the last frame."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from rich.progress import Progress
 
 import facetrack
 from facetrack.loops.live import LiveLoop
+from facetrack.loops.outputs import Output
 from facetrack.loops.recorded import follow
 from facetrack.sinks import CsvSink, JsonLinesSink
 from poses import pose
@@ -46,15 +47,38 @@ def test_a_recording_ends_its_events_on_the_line_of_the_last_frame(tracker, tmp_
     assert (tmp_path / "a.csv").read_text().count("smile 0.000-1.300") == 1
 
 
-def test_a_live_run_ends_its_events_on_one_more_line_without_faces(tracker, tmp_path):
-    with JsonLinesSink(tmp_path / "a.jsonl") as lines:
+def test_a_live_run_ends_its_events_on_the_line_of_the_last_frame(tracker, tmp_path):
+    with Output(JsonLinesSink(tmp_path / "a.jsonl", live=True), "a.jsonl") as lines:
         loop = LiveLoop(Clip(), tracker, [lines], None, None, False)
         loop.begin("rtsp://me:secret@host/cam")
         loop.run()
         loop.finish()
     found = facetrack.read_jsonl(tmp_path / "a.jsonl")
     assert found.header.source == "rtsp://host/cam"
-    *_, last, closing = found
-    assert (last.index, closing.index) == (FRAMES - 1, FRAMES - 1)
-    assert (closing.time_s, closing.faces) == (last.time_s, ())
-    assert [event.phase for event in closing.events] == ["ended"]
+    records = list(found)
+    assert [record.index for record in records] == list(range(FRAMES))
+    assert [event.phase for event in records[-1].events] == ["ended"]
+    assert len(records[-1].faces) == 1
+
+
+class Interrupted(Clip):
+    """The clip, with an outage in its middle."""
+
+    outages = 0
+
+    def __iter__(self):
+        for i in range(FRAMES):
+            self.outages = int(i >= FRAMES // 2)
+            yield frame(i + 100 * self.outages)
+
+
+def test_an_outage_ends_what_lasts_and_keeps_the_person(tracker, tmp_path):
+    with Output(JsonLinesSink(tmp_path / "a.jsonl", live=True), "a.jsonl") as lines:
+        loop = LiveLoop(Interrupted(), tracker, [lines], None, None, False)
+        loop.begin("cam")
+        loop.run()
+        loop.finish()
+    records = list(facetrack.read_jsonl(tmp_path / "a.jsonl"))
+    assert len(records) == FRAMES
+    assert [event.phase for event in records[FRAMES // 2 - 1].events] == ["ended"]
+    assert [event.phase for record in records for event in record.events] == ["began", "ended"] * 2

@@ -15,8 +15,9 @@ from facetrack.engine import parity
 from facetrack.engine.choice import open_engine
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.engine.parity import ParityError
+from facetrack.engine.torch import TorchEngine
 from facetrack.errors import DataError, FacetrackError, OutputError
-from facetrack.modelfile import METADATA_KEY, bundled_path
+from facetrack.modelfile import METADATA_KEY
 from facetrain.export import deploy
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.samples.sources import LandmarkSources
@@ -130,7 +131,7 @@ def test_the_worst_crop_of_any_batch_size_counts():
         ("onnx", "fp8", "x.onnx", FacetrackError, "--precision is 'fp8'; expected fp32 or fp16 or int8"),
         ("openvino", "int8", "x.xml", FacetrackError, "OpenVINO and TensorRT read the one of --engine onnx"),
         ("onnx", "int8", "x.onnx", DataError, "give --data"),
-        ("onnx", "fp32", "x.pt2", OutputError, r"a file for onnx ends in \.onnx"),
+        ("onnx", "fp32", "x.safetensors", OutputError, r"a file for onnx ends in \.onnx"),
     ],
 )
 def test_unsupported_options_are_errors(source, tmp_path, engine, precision, out, error, message):
@@ -146,9 +147,16 @@ def test_the_source_is_not_overwritten(source):
     assert source.read_bytes() == before
 
 
-def test_a_detector_has_no_pt2(tmp_path):
-    with pytest.raises(FacetrackError, match="images of any size"):
-        deploy.export(bundled_path("detector"), "torch", "fp32", (1,), None, tmp_path / "x.pt2")
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_file_for_torch_is_weights_and_a_specification(source, tmp_path, precision):
+    done = deploy.export(source, "torch", precision, (1,), None, tmp_path / "x.safetensors")
+    engine, reference = open_engine(tmp_path / "x.safetensors", "auto"), OnnxEngine(source)
+    assert engine.spec == done.spec
+    crops = parity.photograph_crops(done.spec, 3).numpy()
+    in_torch = TorchEngine(source, precision=precision)(crops)
+    for name, value in engine(crops).items():
+        np.testing.assert_allclose(value, in_torch[name], atol=1e-6)
+        assert np.abs(value - reference(crops)[name]).max() <= parity.tolerances(done.spec, precision)[name]
 
 
 def test_int8_is_validated_on_labelled_faces(source, tmp_path, monkeypatch):

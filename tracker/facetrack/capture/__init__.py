@@ -11,6 +11,7 @@ Every source is an iterator of `Frame` and a context manager, with its propertie
 from facetrack.capture.camera import Camera
 from facetrack.capture.devices import CameraDevice, list_devices
 from facetrack.capture.images import ImageFiles, read_image
+from facetrack.capture.reconnect import ReconnectingCamera
 from facetrack.capture.source import Source, open_source, open_video
 from facetrack.capture.video import VideoFile
 
@@ -18,6 +19,7 @@ __all__ = [
     "Camera",
     "CameraDevice",
     "ImageFiles",
+    "ReconnectingCamera",
     "Source",
     "VideoFile",
     "list_devices",

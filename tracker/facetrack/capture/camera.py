@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol
 
 from facetrack.capture.closing import ClosesItself
 from facetrack.capture.device import DeviceGrabber
-from facetrack.capture.stream import StreamGrabber, without_password
+from facetrack.capture.stream import StreamGrabber
 from facetrack.errors import FacetrackError, SourceError
 from facetrack.types import Frame, Image
+from facetrack.types.address import without_password
 
 NO_PICTURE_S = 10.0
 """Timeout of a reader that waits for a frame, the same as OpenCV's own for V4L2."""
 
-JOIN_S = 2.0
+FIRST_PICTURE_S = 20.0
+"""Timeout of the opening with its first frame; longer than the timeouts of the drivers, which say more."""
+
+JOIN_S = 0.3
 """Timeout of close() for the thread; if the driver hangs longer, the thread itself closes the device later."""
 
 
@@ -43,6 +48,8 @@ class Camera(ClosesItself):
     `time.perf_counter() - frame.time_s` is the frame's age. Frame.index counts grabbed frames: gaps are frames that
     were dropped because the reader was too slow; `dropped` counts them.
 
+    is_recording: whether a stream has an end of its own.
+
     The iteration ends when a stream ends or close() is called. Raises SourceError when it cannot be opened, and from
     the iteration when the camera fails or delivers nothing for 10 s.
     """
@@ -64,23 +71,33 @@ class Camera(ClosesItself):
         self._ended = False
         self._stop = threading.Event()
         self._changed = threading.Condition()
-        self._grabber = grabber or _open_grabber(source, width, height, fps)
-        try:
-            self.fps = self._grabber.fps
-            self.size = self._read_first()
-        except BaseException:
-            self._grabber.close()
-            raise
-        self._thread = threading.Thread(target=self._run, name=f"facetrack camera {self.source}", daemon=True)
+        self.fps: float | None = None
+        self.size = (0, 0)
+        self.is_recording = False
+        open_grabber = partial(_open_grabber, source, width, height, fps) if grabber is None else lambda: grabber
+        self._thread = threading.Thread(
+            target=self._run, args=(open_grabber,), name=f"facetrack camera {self.source}", daemon=True
+        )
         self._thread.start()
+        try:
+            self._wait_for_first()
+        except BaseException:
+            self.close()
+            raise
 
-    def _read_first(self) -> tuple[int, int]:
-        grabbed = self._grabber.read()
-        if grabbed is None:
-            raise SourceError(f"{self.source} ended before its first frame; check that the camera is sending.")
-        self._put(*grabbed)
-        height, width = grabbed[0].shape[:2]
-        return width, height
+    def _wait_for_first(self) -> None:
+        """Wait for the first frame: drivers that hang do so in the thread, so that a signal ends the wait."""
+        with self._changed:
+            arrived = self._changed.wait_for(lambda: self._next_index > 0 or self._ended, timeout=FIRST_PICTURE_S)
+        if self._next_index > 0:
+            return
+        if not arrived:
+            raise SourceError(
+                f"{self.source} has delivered no frame within {FIRST_PICTURE_S:.0f} s; check that the camera sends."
+            )
+        raise self._error or SourceError(
+            f"{self.source} ended before its first frame; check that the camera is sending."
+        )
 
     def __iter__(self) -> Iterator[Frame]:
         while (frame := self._wait_for_frame()) is not None:
@@ -100,9 +117,12 @@ class Camera(ClosesItself):
             raise error
         return frame
 
-    def _run(self) -> None:
+    def _run(self, open_grabber: Callable[[], Grabber]) -> None:
+        grabber: Grabber | None = None
         try:
-            while not self._stop.is_set() and (grabbed := self._grabber.read()) is not None:
+            grabber = open_grabber()
+            self.fps, self.is_recording = grabber.fps, getattr(grabber, "is_recording", False)
+            while not self._stop.is_set() and (grabbed := grabber.read()) is not None:
                 self._put(*grabbed)
         except FacetrackError as error:
             self._error = error
@@ -110,7 +130,8 @@ class Camera(ClosesItself):
             self._error = SourceError(f"The camera {self.source} failed ({error}); reconnect it and start again.")
             self._error.__cause__ = error
         finally:
-            self._grabber.close()
+            if grabber is not None:
+                grabber.close()
             with self._changed:
                 self._ended = True
                 self._changed.notify_all()
@@ -118,11 +139,13 @@ class Camera(ClosesItself):
     def _put(self, image: Image, time_s: float) -> None:
         time_s = max(time_s, self._last_time_s + 1e-6)  # a coarse clock may return the same time twice
         with self._changed:
+            if self._next_index == 0:
+                self.size = (image.shape[1], image.shape[0])
             self.dropped += self._slot is not None
             self._slot = Frame(image, time_s=time_s, index=self._next_index)
+            self._next_index += 1
+            self._last_time_s = time_s
             self._changed.notify_all()
-        self._next_index += 1
-        self._last_time_s = time_s
 
     def close(self) -> None:
         """Stop the thread, which closes the camera, and end the iteration of a waiting reader."""

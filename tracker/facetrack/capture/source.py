@@ -13,6 +13,7 @@ from facetrack.capture.images import DEFAULT_FPS, ImageFiles, is_image_file
 from facetrack.capture.video import VideoFile
 from facetrack.errors import SourceError
 from facetrack.types import Frame
+from facetrack.types.address import without_password
 
 
 class Source(Protocol):
@@ -87,5 +88,5 @@ def _is_url(text: str) -> bool:
 def _missing(name: str) -> str:
     name = re.sub(r"^([a-zA-Z][a-zA-Z0-9+.-]+):/(?!/)", r"\1://", name)  # a Path makes one slash of two
     if is_camera(name):
-        return f"{name} is not a file but names a camera or a stream: open it with `facetrack live`."
+        return f"{without_password(name)} is not a file but names a camera or a stream: open it with `facetrack live`."
     return f"{name} does not exist; give the path of a video, an image or a folder of images."

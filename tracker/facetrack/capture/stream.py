@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import av
 from facetrack.capture.shown import ShownPicture
 from facetrack.errors import SourceError
 from facetrack.types import Image
+from facetrack.types.address import without_password
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
@@ -45,7 +45,7 @@ class StreamGrabber:
         self._stream = self._container.streams.video[0]
         rate = self._stream.average_rate
         self.fps = float(rate) if rate else None
-        self._is_recording = self._container.duration is not None
+        self.is_recording = self._container.duration is not None
         self._shown = ShownPicture(self._stream, self._name)
         self._images = self._grab()
 
@@ -58,7 +58,7 @@ class StreamGrabber:
         for packet in self._packets():
             time_s = time.perf_counter()
             for frame in _decode(packet):
-                if self._is_recording and frame.time is not None:
+                if self.is_recording and frame.time is not None:
                     self._closing.wait(start_s + frame.time - time.perf_counter())
                     time_s = time.perf_counter()
                 yield self._shown(frame), time_s
@@ -76,11 +76,6 @@ class StreamGrabber:
     def close(self) -> None:
         self._closing.set()
         self._container.close()
-
-
-def without_password(url: str) -> str:
-    """Return the URL without user name and password, for messages and logs."""
-    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def _open_error(name: str, error: Exception) -> str:

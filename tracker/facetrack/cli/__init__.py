@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from facetrack import __version__
+from facetrack import __version__, stopping
 from facetrack.cli import bench, calibrate, demo, devices, doctor, image, info, live, report, video
 from facetrack.cli.apps import neutral, replay
 from facetrack.cli.training import WithTraining
@@ -52,13 +51,21 @@ def root(
 
 
 def main() -> None:
-    """Run the command line. A FacetrackError prints one sentence and exits with code 2; Ctrl-C exits with 130."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM closes all files, like Ctrl-C
+    """Run the command line. A FacetrackError prints one sentence; a signal ends any command (`facetrack.stopping`)."""
+    stopping.install()
     try:
         app()
     except FacetrackError as error:
         print(f"facetrack: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
+        _exit(error.exit_code)
+    except stopping.Stopped as stopped:
+        stopping.end_with(stopped.exit_code)
         print("facetrack: stopped", file=sys.stderr)
-        sys.exit(130)
+        _exit(stopped.exit_code)
+    except SystemExit as end:
+        _exit(end.code)
+
+
+def _exit(code: str | int | None) -> NoReturn:
+    stopping.leave(code if isinstance(code, int) else int(code is not None))
+    sys.exit(code)

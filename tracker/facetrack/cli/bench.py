@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Model
+from facetrack.cli.options import Model, Overwrite
 from facetrack.errors import FacetrackError, MissingExtraError, OutputError
+from facetrack.sinks.inputs import check_outputs
 from facetrack.tracking.build import make_tracker, tracker_options
+from facetrack.types.address import without_password
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,6 +50,7 @@ def bench(
         typer.Option(min=0, help="Cores kept busy by other processes in a second live session; 0 for none. [all]"),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for figures.json and stages.png.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Time the tracker's stages and whole frames, and measure latency and dropped frames of the live loop.
 
@@ -60,6 +63,9 @@ def bench(
     from facetrack.bench import report
 
     thread_counts, frame_sizes = parse_threads(threads), parse_sizes(sizes)
+    if out is not None:
+        make_folder(out)
+        check_outputs(unnamed=[out / name for name in ("figures.json", "stages.png")], overwrite=overwrite)
     machine = report.this_machine()
     images, name = read_frames(source, camera)
     console = Console()
@@ -67,15 +73,13 @@ def bench(
         methods = own_methods(engine, thread_counts, model, images)
         if peer is not None:
             methods.append(baseline_method(peer, peer_model, images, stack))
-        if out is not None:
-            make_folder(out)
         figures = run_interleaved(methods, frames, "timing")
     sized = (
         run_interleaved(size_methods(frame_sizes, model, thread_counts[0], engine), frames, "sizes") if sizes else []
     )
     live = live_sessions(images, camera, model, thread_counts[0], engine, live_seconds, load)
     size = (images[0].shape[1], images[0].shape[0])
-    command = shlex.join(["facetrack", *sys.argv[1:]])
+    command = shlex.join(["facetrack", *map(without_password, sys.argv[1:])])
     reference = figures[-1] if peer is not None else figures[0]
     result = report.Bench(command, machine, name, size, tuple(figures), reference, tuple(sized), tuple(live))
     show(console, result)
@@ -116,7 +120,9 @@ def read_frames(source: Path | None, camera: str | None) -> tuple[list[Image], s
     from facetrack.capture import open_source, open_video
 
     if source is not None and camera is not None:
-        raise FacetrackError(f"both {source} and --camera {camera} are given; expected one of them: leave one out")
+        raise FacetrackError(
+            f"both {source} and --camera {without_password(camera)} are given; expected one of them: leave one out"
+        )
     if camera is not None:
         with open_source(camera) as live:
             return frames.load_frames(live), "camera"

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facetrack.cli.options import Fov, Model, Threads
-from facetrack.errors import DisplayError, OutputError
+from facetrack.errors import DisplayError
+from facetrack.sinks.inputs import check_outputs
+from facetrack.stopping import Stopped
 from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
@@ -52,12 +54,7 @@ def calibrate(
     from facetrack.capture import open_source, open_video
 
     console = Console(stderr=True)
-    if video is not None and out.exists() and video.exists() and out.samefile(video):
-        raise OutputError(
-            f"{out} is the recording itself and would be overwritten; choose another name for the profile"
-        )
-    if not out.resolve().parent.is_dir():
-        raise OutputError(f"{out} cannot be written: its folder does not exist; make it or give another place")
+    check_outputs((out,), inputs=(camera, video, model))
     with ExitStack() as stack:
         tracker = make_tracker(model, tracker_options(max_faces=1, fov_deg=fov), threads)
         if video is not None:
@@ -122,7 +119,7 @@ class Guide:
         write_text(canvas, text, (int(size_px), int(2 * size_px)), size_px, (255, 255, 255))
         key = self._window.show(canvas)
         if key in ("q", "esc") or self._window.closed:
-            raise KeyboardInterrupt
+            raise Stopped
         return True
 
 

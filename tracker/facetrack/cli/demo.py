@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facetrack.cli.options import Overwrite
 from facetrack.cli.video import progress_bar
 from facetrack.loops.recorded import RunTotals
+from facetrack.sinks.inputs import check_outputs
 from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for demo.mp4 and demo.png.")] = Path(),
     seconds: Annotated[float, typer.Option(min=1, help="Duration of the clip.")] = 10.0,
     faces: Annotated[int, typer.Option(min=1, max=2, help="Number of faces in the clip.")] = 1,
+    overwrite: Overwrite = False,
 ) -> None:
     """Track a face in a synthetic clip with ground truth; writes demo.mp4 and a contact sheet, demo.png.
 
@@ -44,6 +47,7 @@ def demo(
     console = Console(stderr=True)
     clip = SyntheticClip(ClipOptions(duration_s=seconds, faces=faces))
     video_path, sheet_path = out / "demo.mp4", out / "demo.png"
+    check_outputs(unnamed=(video_path, sheet_path), overwrite=overwrite)
     with ExitStack() as stack:
         sheet = stack.enter_context(ImageSink(sheet_path))
         video = stack.enter_context(VideoSink(video_path, clip.options.size, fps=clip.options.fps))

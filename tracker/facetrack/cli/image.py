@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from facetrack.cli.options import Json, Tracking, takes_tracking
-from facetrack.cli.video import check_distinct
+from facetrack.cli.options import Json, Overwrite, Tracking, takes_tracking
+from facetrack.sinks.inputs import check_outputs
 
 DETECTOR_PX = 640
 """Detector resolution, twice that of a video: there are no further frames, and latency does not matter."""
@@ -24,6 +24,7 @@ def image(
         Path | None, typer.Option(help="Annotated image; by default PHOTO_faces.png in the current folder.")
     ] = None,
     json: Json = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Detect the faces in one image, draw their landmarks, and print their boxes and head poses."""
     from rich.console import Console
@@ -35,18 +36,19 @@ def image(
     from facetrack.types import Frame
 
     console = Console(stderr=True)
-    check_distinct(json, out)
-    frame = Frame(read_image(photo), time_s=0.0, index=0)
+    named, inputs = (json, out), (photo, *tracking.files)
     if out is None and json is None:
         out = Path(f"{photo.stem}_faces.png")
+    check_outputs(named, () if out in named else (out,), inputs, overwrite)
+    frame = Frame(read_image(photo), time_s=0.0, index=0)
     tracker = tracking.tracker(DETECTOR_PX, smoothing="off", confirmations=1)  # only one frame
     faces = tracker.update(frame)
     if json is not None:
-        with JsonLinesSink(json, source=photo) as sink:
+        with JsonLinesSink(json, source=inputs) as sink:
             sink.begin(run_header(tracker, photo, (frame.image.shape[1], frame.image.shape[0]), None))
             sink.write(frame, faces)
     if out is not None:
-        with ImageSink(out, source=photo) as picture:
+        with ImageSink(out, source=inputs) as picture:
             picture.write(draw_faces(frame.image, faces))
     for face in faces:
         where = (

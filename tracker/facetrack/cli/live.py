@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps, VirtualCamera
-from facetrack.cli.apps.pictures import with_virtual_camera
+from facetrack.cli.apps.pictures import open_virtual_camera
 from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, takes, takes_tracking
-from facetrack.cli.video import check_distinct
-from facetrack.errors import SourceError
-from facetrack.loops.live import LiveLoop, Record
+from facetrack.errors import OutputError, SourceError
+from facetrack.loops.live import LiveLoop
+from facetrack.loops.outputs import Output, Recording, problems
 from facetrack.loops.pacing import OwnPace
+from facetrack.sinks.inputs import Inputs, check_outputs
+from facetrack.stopping import Stopped, end_with
+from facetrack.types.address import without_password
 
 if TYPE_CHECKING:
-    from facetrack.capture import Source
+    from facetrack.capture import Camera, Source
     from facetrack.sinks.alarms import AlarmSink
     from facetrack.sinks.network import Broadcast
-    from facetrack.sinks.sink import FrameSink
+    from facetrack.sinks.sink import RecordSink
 
 
 @takes_tracking(max_faces=4)
@@ -51,41 +54,52 @@ def live(
     width: Annotated[int | None, typer.Option(help="Frame width to request from the camera, px.")] = None,
     height: Annotated[int | None, typer.Option(help="Frame height to request from the camera, px.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate to request from the camera.")] = None,
+    reconnect: Annotated[bool, typer.Option(help="Open a camera or stream that fails again, until it is back.")] = True,
+    give_up: Annotated[
+        float | None, typer.Option(min=0, help="Seconds without a frame after which to stop, with exit code 3. [never]")
+    ] = None,
 ) -> None:
-    """Track faces live. Only the newest frame is processed: a slow machine drops frames instead of adding latency."""
+    """Track faces live. Only the newest frame is processed: a slow machine drops frames instead of adding latency.
+
+    Outputs grow as the run goes on and keep what was written, however it ends. Ctrl-C is the regular end.
+    """
     from rich.console import Console
 
     from facetrack.capture import open_source
     from facetrack.loops.window import Window, check_display
 
     console = Console(stderr=True)
-    check_distinct(json, csv, record)
+    inputs = (camera, *tracking.files)
+    check_outputs((json, csv, record), inputs=inputs)
     if window:
         check_display()
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     with ExitStack() as stack:
         tracker = tracking.tracker()
-        records = _records(stack, json, csv, csv_style, camera)
+        records = [stack.enter_context(Output(sink, name)) for name, sink in _sinks(json, csv, csv_style, inputs)]
         broadcast, alarm = apps.open(stack, mirror=mirror), alarms.open(stack)
-        source = stack.enter_context(open_source(camera, width=width, height=height, fps=fps))
-        recording = _recording(stack, record, source, camera) if record else None
-        if virtual_camera is not None:
-            recording = with_virtual_camera(stack, virtual_camera, source.size, source.fps, recording)
+        again = partial(open_source, camera, width=width, height=height, fps=fps)
+        source = stack.enter_context(_followed_again(again, reconnect, give_up, say))
+        recording = stack.enter_context(_recording(record, source, inputs)) if record else None
+        camera_out = open_virtual_camera(stack, virtual_camera, source.size, source.fps) if virtual_camera else None
         shown = stack.enter_context(Window()) if window else None
-        console.print(f"following {camera}: {source.size[0]}x{source.size[1]}; Ctrl-C stops", highlight=False)
-        in_time = [sink for sink in (broadcast, alarm) if sink is not None]
-        paced = OwnPace(source) if in_time and not source.live else source
-        loop = LiveLoop(paced, tracker, [*records, *in_time], recording, shown, mirror, _keys(broadcast, alarm))
+        say(f"following {without_password(camera)}: {source.size[0]}x{source.size[1]}; Ctrl-C stops")
+        senders = [sink for sink in (broadcast, alarm) if sink is not None]
+        paced = OwnPace(source) if senders and not source.live else source
+        keys = _keys(broadcast, alarm)
+        loop = LiveLoop(paced, tracker, records, recording, shown, mirror, senders, camera_out, keys)
         loop.begin(camera)
-        failure: SourceError | None = None
-        try:
-            with suppress(KeyboardInterrupt):  # Ctrl-C is the regular end of a live run: all outputs are completed
-                loop.run()
-        except SourceError as error:  # the source fails: what was recorded until then is kept, too
-            failure = error
+        end_with(0)
+        failure = _run(loop)
         loop.finish()
-    console.print(loop.summary(), highlight=False)
+        loop.close_outputs()
+    say(loop.summary())
+    for sentence in problems(loop.consumers):
+        say(f"facetrack: {sentence}")
     if failure is not None:
         raise failure
+    if any(part.error is not None for part in loop.consumers):
+        raise typer.Exit(OutputError.exit_code)
     exit_after(alarm)
 
 
@@ -100,24 +114,43 @@ def _keys(broadcast: Broadcast | None, alarm: AlarmSink | None) -> dict[str, Cal
     return {"p": pause} if broadcast is None else {"p": pause, "n": broadcast.take_neutral}
 
 
-def _records(stack: ExitStack, json: str | None, csv: Path | None, csv_style: str, camera: str) -> list[FrameSink]:
-    """Open the records that were asked for; the stack finishes them."""
+def _run(loop: LiveLoop) -> SourceError | None:
+    """Run the loop; returns the failure of the source, if any. A signal is the regular end of a live run."""
+    try:
+        loop.run()
+    except Stopped:
+        return None
+    except SourceError as error:
+        return error
+    return None
+
+
+def _sinks(json: str | None, csv: Path | None, csv_style: str, inputs: Inputs) -> Iterator[tuple[str, RecordSink]]:
+    """Open the records that were asked for, one after the other, each with its name."""
     from facetrack.sinks import JsonLinesSink
     from facetrack.sinks.tables import csv_sink
 
-    found: list[FrameSink] = []
     if json is not None:
-        found.append(stack.enter_context(JsonLinesSink(json, source=camera)))
+        yield "standard output" if json == "-" else json, JsonLinesSink(json, source=inputs, live=True)
     if csv is not None:
-        found.append(stack.enter_context(csv_sink(csv_style)(csv, source=camera)))
-    return found
+        yield str(csv), csv_sink(csv_style)(csv, source=inputs, live=True)
 
 
-def _recording(stack: ExitStack, path: Path, source: Source, camera: str) -> Record:
-    """Return a writer of annotated frames that encodes in a background thread; the stack completes the file."""
-    from facetrack.loops.threads import BackgroundWriter
+def _followed_again(
+    open_again: Callable[[], Source], reconnect: bool, give_up: float | None, say: Callable[[str], None]
+) -> Source:
+    """Open the source; a camera is opened again when it fails."""
+    from facetrack.capture import ReconnectingCamera
+
+    first = open_again()
+    if not first.live:
+        return first
+    reopen = cast("Callable[[], Camera]", open_again)
+    return ReconnectingCamera(cast("Camera", first), reopen, give_up if reconnect else 0.0, say)
+
+
+def _recording(path: Path, source: Source, inputs: Inputs) -> Recording:
     from facetrack.sinks import VideoSink
 
-    sink = stack.enter_context(VideoSink(path, source.size, fps=source.fps, source=Path(camera)))
-    behind = stack.enter_context(BackgroundWriter())
-    return lambda picture, time_s: behind.submit(partial(sink.write, picture, time_s))
+    sink = VideoSink(path, source.size, fps=source.fps, source=inputs, live=True)
+    return Recording(sink, sink.write, str(path))

@@ -39,6 +39,9 @@ Json = Annotated[
 ]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Output file of one row per face and frame.")]
 CsvStyle = Annotated[str, typer.Option("--csv-style", help="Columns of --csv: facetrack or openface.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Also replace files whose names were not given but chosen by the command.")
+]
 
 ProfileFile = Annotated[
     Path | None,
@@ -88,6 +91,11 @@ class Tracking:
     target_zone: TargetZone = None
     fov: Fov = None
     expressions: ShowExpressions = False
+
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """Files that are read, which no output may replace."""
+        return self.model, self.detector_model, self.profile, self.fatigue_weights
 
     def tracker(self, detector_px: int = 320, **options: Any) -> FaceTracker:
         """Build the tracker. options: further ones of `TrackerOptions`. Raises FacetrackError for a bad value."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Tracking, takes_tracking
-from facetrack.cli.video import check_distinct, progress_bar
+from facetrack.cli.options import Overwrite, Tracking, takes_tracking
+from facetrack.cli.video import progress_bar
 from facetrack.loops.recorded import follow
+from facetrack.sinks.inputs import check_outputs
 
 if TYPE_CHECKING:
     from facetrack.capture import ImageFiles, VideoFile
@@ -21,6 +22,7 @@ def report(
     tracking: Tracking,
     source: Annotated[Path, typer.Argument(help="A video.")],
     out: Annotated[Path | None, typer.Option(help="Output page, .html; by default SOURCE_report.html.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Track the faces of a video and write an HTML report (timelines, events with images, totals) and a CSV file.
 
@@ -33,12 +35,13 @@ def report(
     from facetrack.sinks import CsvSink
 
     console = Console(stderr=True)
-    out = out or Path(f"{source.stem}_report.html")
+    named, out = out, out or Path(f"{source.stem}_report.html")
     records = out.with_suffix(".csv")
-    check_distinct(out, records)
+    inputs = (source, *tracking.files)
+    check_outputs((named,), (records,) if named else (out, records), inputs, overwrite)
     with ExitStack() as stack:
         frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
-        table = stack.enter_context(CsvSink(records, source=source))
+        table = stack.enter_context(CsvSink(records, source=inputs))
         page = stack.enter_context(ReportSink(out, source=source, csv_name=records.name))
         tracker = tracking.tracker()
         with progress_bar(console) as progress:

@@ -11,13 +11,15 @@ import typer
 from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, takes_tracking
 from facetrack.errors import OutputError
 from facetrack.loops.recorded import follow
+from facetrack.sinks.inputs import Inputs, check_outputs
+from facetrack.stopping import Stopped
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from facetrack.capture import ImageFiles, VideoFile
     from facetrack.sinks import VideoSink
-    from facetrack.sinks.sink import FrameSink
+    from facetrack.sinks.sink import RecordSink
 
 
 @takes_tracking()
@@ -35,40 +37,38 @@ def video(
     """
     if out is None and json is None and csv is None:
         raise OutputError("nothing to write: give --out annotated.mp4, --json points.jsonl or --csv points.csv")
-    check_distinct(out, json, csv)
+    inputs = (source, *tracking.files)
+    check_outputs((out, json, csv), inputs=inputs)
     from rich.console import Console
 
     from facetrack.capture import open_video
 
     console = Console(stderr=True)
-    with ExitStack() as stack:
-        frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
-        pictures, records = open_sinks(stack, frames, source, out, json, csv, csv_style)
-        tracker = tracking.tracker()
-        with progress_bar(console) as progress:
-            followed = follow(frames, tracker, pictures, records, progress)
+    records: list[RecordSink] = []
+    try:
+        with ExitStack() as stack:
+            frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
+            pictures, records = open_sinks(stack, frames, source, out, json, csv, inputs, csv_style)
+            tracker = tracking.tracker()
+            with progress_bar(console) as progress:
+                followed = follow(frames, tracker, pictures, records, progress)
+    except Stopped:
+        for kept in (sink.kept for sink in records if sink.kept is not None):
+            console.print(f"kept the records so far as {kept}", highlight=False, soft_wrap=True)
+        raise
     console.print(followed.summary())
     for path in (out, json, csv):
         if path is not None and str(path) != "-":
             console.print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 
-def check_distinct(*paths: Path | str | None) -> None:
-    """Raise OutputError if two outputs have the same path."""
-    given = [path if str(path) == "-" else Path(path).resolve() for path in paths if path is not None]
-    for path in given:
-        if given.count(path) > 1:
-            name = "standard output" if str(path) == "-" else path
-            raise OutputError(f"{name} is given for two outputs; choose a name for each")
-
-
 def open_sinks(
     stack: ExitStack, frames: VideoFile | ImageFiles, source: Path, out: Path | None, json: str | None,
-    csv: Path | None, csv_style: str = "facetrack",
-) -> tuple[VideoSink | None, list[FrameSink]]:  # fmt: skip
+    csv: Path | None, inputs: Inputs, csv_style: str = "facetrack",
+) -> tuple[VideoSink | None, list[RecordSink]]:  # fmt: skip
     """Open the requested outputs: the annotated video, if any, and the records.
 
-    The stack completes the files, or discards them after an error.
+    The stack completes the files, or discards them after an error. inputs: files that none may replace.
     """
     from facetrack.sinks import JsonLinesSink, VideoSink
     from facetrack.sinks.tables import csv_sink
@@ -80,11 +80,11 @@ def open_sinks(
             start_s=frames.start_s,
         )  # fmt: skip
         stack.enter_context(pictures)
-    records: list[FrameSink] = []
+    records: list[RecordSink] = []
     if json is not None:
-        records.append(stack.enter_context(JsonLinesSink(json, source=source)))
+        records.append(stack.enter_context(JsonLinesSink(json, source=inputs)))
     if csv is not None:
-        records.append(stack.enter_context(csv_sink(csv_style)(csv, source=source)))
+        records.append(stack.enter_context(csv_sink(csv_style)(csv, source=inputs)))
     return pictures, records
 
 

@@ -23,7 +23,7 @@ ENGINES = ("onnx", "openvino", "torch", "tensorrt")
 AUTO = "auto"
 PROVIDERS = {"onnx": ("cpu", "cuda", "tensorrt"), "torch": ("cpu", "cuda")}
 """Execution providers of an engine; the other engines have a single one each."""
-OWN_FORMAT = {".xml": "openvino", ".pt2": "torch"}
+OWN_FORMAT = {".xml": "openvino", ".safetensors": "torch"}
 """File formats that only one engine reads."""
 TRIAL_S = 1.0
 """Duration of the speed comparison."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -57,9 +58,20 @@ class OnnxEngine:
         return dict(zip(self._outputs, values, strict=True))
 
 
-def _open(path: Path, threads: int, provider: str) -> Any:
+def need_onnxruntime() -> Any:
+    """Import ONNX Runtime, which is imported nowhere else, without its telemetry.
+
+    Its wheels look up a server and write an identity of the machine into the user's cache (1.32); only this variable,
+    set before the import, keeps them from it.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
+    return onnxruntime
+
+
+def _open(path: Path, threads: int, provider: str) -> Any:
+    onnxruntime = need_onnxruntime()
     check_threads(threads)
     check_file(path)
     _check_provider(provider, onnxruntime.get_available_providers())

@@ -1,7 +1,8 @@
 """PyTorch: the network as it was trained, on the CPU or, recorded as CUDA graphs, on an NVIDIA GPU.
 
-Needs the extra `train`: the .onnx keeps the weights, which `facetrain.export.load` loads into the torch network. A
-.pt2 written by `facetrack export --engine torch` needs torch alone.
+Needs the extra `train`: the .onnx, or the .safetensors by `facetrack export --engine torch`, keeps the weights, which
+`facetrain.export.load` loads into the torch network. Programs saved by torch (.pt2, .pt) are not read: torch unpickles
+parts of them, and unpickling runs code.
 """
 
 from __future__ import annotations
@@ -16,19 +17,20 @@ from facetrack.engine.buckets import BUCKETS
 from facetrack.engine.device import DeviceNetwork
 from facetrack.engine.packing import Outputs, item_shapes, packed
 from facetrack.errors import MissingExtraError, ModelFileError
-from facetrack.modelfile import METADATA_KEY, ModelSpec
+from facetrack.modelfile import ModelSpec
 from facetrack.types import Image
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 DEVICES = ("cpu", "cuda")
-EXTRA_FILE = f"{METADATA_KEY}.json"
-"""Name of the metadata file inside a .pt2."""
+WEIGHTS = ".safetensors"
+PRECISION_KEY = "precision"
+"""Metadata of a .safetensors besides the network's specification: fp32 or fp16, which its convolutions compute in."""
 
 
 class TorchEngine:
-    """Network file (.onnx or .pt2) opened in torch.
+    """Network file (.onnx or .safetensors) opened in torch.
 
     threads: torch has one setting per process, which each call on the CPU sets to this number.
     device: one of DEVICES.
@@ -106,53 +108,47 @@ def need_torch(device: str) -> Any:
 def open_module(path: Path, precision: str = "fp32") -> tuple[nn.Module, ModelSpec]:
     """Return the torch network of a facetrain file, in eval mode, and its specification.
 
-    path: an .onnx, whose float32 weights are loaded, or a .pt2, whose precision is fixed. Raises as `TorchEngine`.
+    path: an .onnx, whose float32 weights are loaded, or a .safetensors, which also names its precision. Raises as
+    `TorchEngine`.
     """
     if not path.is_file():
         raise ModelFileError(f"{path}: no such model file; give the path of an .onnx exported by facetrain")
-    if path.suffix == ".pt2":
-        return _open_program(path)
-    from facetrack.engine.onnx import OnnxEngine
+    if path.suffix == WEIGHTS:
+        spec, precision = _read_metadata(path)
+    else:
+        from facetrack.engine.onnx import OnnxEngine
 
-    spec = OnnxEngine(path).spec
+        spec = OnnxEngine(path).spec
     try:
         from facetrack.engine.half_precision import half_convolutions
         from facetrain.export.load import open_network
     except ImportError as error:
         raise MissingExtraError(
-            f"the torch network of an .onnx needs the package {error.name}; install the extra: python -m pip install "
-            "'facetrack[train]'"
+            f"the torch network of {path.name} needs the package {error.name}; install the extra: python -m pip "
+            "install 'facetrack[train]'"
         ) from error
     network = open_network(path, spec)
     return (half_convolutions(network) if precision == "fp16" else network), spec
 
 
-def _open_program(path: Path) -> tuple[nn.Module, ModelSpec]:
-    import torch
+def _read_metadata(path: Path) -> tuple[ModelSpec, str]:
+    """Return the specification and precision in a .safetensors: a JSON header, of which nothing is executed."""
+    from safetensors import SafetensorError, safe_open
 
-    extra_files = {EXTRA_FILE: ""}
     try:
-        program = torch.export.load(path, extra_files=extra_files)
-    except Exception as error:  # torch raises many types for other zip files
-        raise ModelFileError(
-            f"{path} is no program that torch {torch.__version__} can load; export it again"
-        ) from error
-    return program.module(), spec_in(extra_files, path)
+        with safe_open(str(path), "numpy") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(f"{path} is no file of weights ({error}); export it again") from error
+    return ModelSpec.from_metadata(metadata, path), metadata.get(PRECISION_KEY, "fp32")
 
 
-def spec_in(extra_files: dict[str, str], path: Path) -> ModelSpec:
-    """Return the specification in a loaded program's extra files. Raises ModelFileError if there is none."""
-    text = extra_files[EXTRA_FILE]
-    return ModelSpec.from_metadata({METADATA_KEY: text} if text else {}, path)
+def save_network(network: nn.Module, spec: ModelSpec, precision: str, path: Path) -> None:
+    """Write the network's float32 weights and its specification as .safetensors.
 
-
-def save_program(network: nn.Module, spec: ModelSpec, crops: Tensor, path: Path) -> None:
-    """Write the network as a .pt2 with a dynamic batch size.
-
-    crops: (N, H, W, 3) uint8, N >= 2; H and W are fixed.
+    precision: that the engine shall compute in, fp32 or fp16.
     """
-    import torch
+    from safetensors.torch import save_file
 
-    batch = torch.export.Dim("crops", min=1)
-    program = torch.export.export(network, (crops,), dynamic_shapes=({0: batch},))
-    torch.export.save(program, path, extra_files={EXTRA_FILE: spec.to_metadata()[METADATA_KEY]})
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    save_file(state, path, {**spec.to_metadata(), PRECISION_KEY: precision})

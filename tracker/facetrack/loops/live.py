@@ -15,16 +15,18 @@ import numpy as np
 
 from facetrack.loops.pacing import SearchPacer
 from facetrack.loops.run_header import run_header
+from facetrack.stopping import uninterrupted
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
+    from facetrack.loops.outputs import Consumer, Output, Recording
     from facetrack.loops.window import Window
     from facetrack.sinks.sink import FrameSink
     from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Face, Frame, Image
 
 Record: TypeAlias = "Callable[[Image, float], None]"
-"""Writer of the recording: annotated frame and its time in seconds."""
+"""Writer of annotated frames: the picture and its time in seconds."""
 
 
 class LiveLoop:
@@ -37,59 +39,109 @@ class LiveLoop:
         self,
         source: Source,
         tracker: FaceTracker,
-        records: Sequence[FrameSink],
-        recording: Record | None,
+        records: list[Output],
+        recording: Recording | None,
         window: Window | None,
         mirror: bool,
+        senders: Sequence[FrameSink] = (),
+        virtual_camera: Record | None = None,
         keys: Mapping[str, Callable[[], None]] | None = None,
     ) -> None:
-        """keys: what is called when a key is pressed in the window, besides q, Esc, s and m."""
+        """Take the parts.
+
+        records, recording: outputs in threads of their own. senders: sinks of other programs, which never block and get
+            every frame at once. virtual_camera: takes the annotated pictures, too.
+        keys: what is called when a key is pressed in the window, besides q, Esc, s and m.
+        """
         from facetrack.drawing.signals import SignalOverlay
 
+        self._new_overlay = SignalOverlay
         self.source, self.tracker, self.records = source, tracker, records
         self.recording, self.window, self.mirror = recording, window, mirror
-        self.keys = keys or {}
+        self.senders, self.virtual_camera, self.keys = senders, virtual_camera, keys or {}
+        self._sinks: list[Output | FrameSink] = [*records, *senders]
+        self.last: Frame | None = None
         self.pacer, self.overlay = SearchPacer(), SignalOverlay()
         self.done_s: deque[float] = deque(maxlen=self.RATE_WINDOW)
         self.latency_ms = array("f")  # of every frame; 10 MB a day at 30 fps
-        self.last: Frame | None = None
+        self.first_s: float | None = None
 
     def begin(self, name: str) -> None:
         """Write the headers of the records; name: the source as it was asked for."""
         header = run_header(self.tracker, name, self.source.size, self.source.fps)
-        for sink in self.records:
+        for sink in self._sinks:
             sink.begin(header)
 
     def run(self) -> None:
-        """Follow every frame until there is none, the window is closed, or nobody reads the records."""
-        first_s: float | None = None
+        """Follow every frame until there is none, the window is closed, or nobody reads the records.
+
+        A signal does not interrupt a frame: it is in all outputs, or in none.
+        """
+        outages = 0
         for frame in self.source:
-            if first_s is None:
-                first_s = frame.time_s
-                for sink in self.records:
-                    sink.start(first_s if self.source.live else time.perf_counter())
-            since_start = replace(frame, time_s=frame.time_s - first_s)
-            faces = self.tracker.update(since_start, search=False)
-            self.last = since_start
-            self._count(frame.time_s)
-            for sink in self.records:
-                sink.write(since_start, faces, self.tracker.events)
-            if self.recording is not None or self.window is not None:
-                picture = self._draw(since_start, faces)
-                if self.recording is not None:
-                    self.recording(picture, since_start.time_s)
-                if self.window is not None and not self._show(picture):
+            with uninterrupted():
+                if self.first_s is None:
+                    self.first_s = frame.time_s
+                    for sender in self.senders:
+                        sender.start(frame.time_s if self.source.live else time.perf_counter())
+                if getattr(self.source, "outages", 0) != outages:
+                    outages = self.source.outages  # type: ignore[attr-defined]
+                    self._begin_again()
+                if not self._follow(frame, self.first_s):
                     return
-            if any(sink.closed for sink in self.records):
-                return
-            self.pacer.search(self.tracker, since_start)
+
+    def _begin_again(self) -> None:
+        """Forget what does not hold across an outage: positions, filters and lasting events, not the persons."""
+        self.finish()
+        self.tracker.lose_positions()
+        self.overlay = self._new_overlay()
+
+    def _follow(self, grabbed: Frame, first_s: float) -> bool:
+        """Track one frame and give it to every output; returns False to stop."""
+        frame = replace(grabbed, time_s=grabbed.time_s - first_s)
+        faces = self.tracker.update(frame, search=False)
+        self._count(grabbed.time_s)
+        self.last = frame
+        for sink in self._sinks:
+            sink.write(frame, faces, self.tracker.events)
+        pictures = [write for write in (self.recording, self.virtual_camera) if write is not None]
+        if pictures or self.window is not None:
+            picture = self._draw(frame, faces)
+            for write in pictures:
+                write(picture, frame.time_s)
+            if self.window is not None and not self._show(picture):
+                return False
+        self.pacer.search(self.tracker, frame)
+        return self._is_wanted()
+
+    def _is_wanted(self) -> bool:
+        """Return whether to go on: no reader has gone, and not every output has failed."""
+        if any(output.closed and output.consumer.error is None for output in self.records):
+            return False
+        if any(sender.closed for sender in self.senders):
+            return False
+        consumers = self.consumers
+        watched = self.window is not None or self.virtual_camera is not None or bool(self.senders)
+        return watched or not consumers or any(part.error is None for part in consumers)
+
+    @property
+    def consumers(self) -> list[Consumer]:
+        """The threads of all outputs but the window."""
+        return [output.consumer for output in self.records] + ([self.recording.consumer] if self.recording else [])
 
     def finish(self) -> None:
-        """Write the ends of what still lasts: one more record of the last frame, without faces, where there are any."""
+        """Write the ends of what still lasts, with the last frame."""
         events = self.tracker.finish()
+        for output in self.records:
+            output.end_events(events)
         if events and self.last is not None:
-            for sink in self.records:
-                sink.write(self.last, (), events)
+            for sender in self.senders:
+                sender.write(self.last, (), events)
+
+    def close_outputs(self) -> None:
+        """Let all outputs finish at the same time; leaving their contexts waits for them."""
+        for consumer in self.consumers:
+            consumer.ask_to_finish()
 
     def _count(self, captured_s: float) -> None:
         now = time.perf_counter()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from facetrack.capture import ImageFiles, VideoFile
     from facetrack.sinks import VideoSink
-    from facetrack.sinks.sink import FrameSink
+    from facetrack.sinks.sink import RecordSink
     from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Event, Face, Frame
 
@@ -45,7 +45,7 @@ def follow(
     frames: VideoFile | ImageFiles,
     tracker: FaceTracker,
     pictures: VideoSink | None,
-    records: Sequence[FrameSink],
+    records: Sequence[RecordSink],
     progress: Progress,
 ) -> RunTotals:
     """Run each frame through the tracker and write the results to every output.

@@ -22,11 +22,11 @@ ASSUMED_SIZE = (640, 480)
 
 def replay(
     lines: JsonLines, sinks: Sequence[FrameSink], *, frames: Iterable[Frame] | None = None,
-    recording: Record | None = None, paced: bool = True, mirror: bool = False,
+    recordings: Sequence[Record] = (), paced: bool = True, mirror: bool = False,
 ) -> int:  # fmt: skip
     """Feed every record to the sinks and return how many there were.
 
-    frames: of the video, found by their times; without them pictures are black. recording: takes each picture with the
+    frames: of the video, found by their times; without them pictures are black. recordings: take each picture with the
     faces drawn into it. paced: wait for each record's time. mirror: mirror those pictures.
     """
     from facetrack.drawing.faces import draw_faces
@@ -43,10 +43,12 @@ def replay(
         frame = Frame(image, time_s=record.time_s, index=record.index, name=record.image)
         for sink in sinks:
             sink.write(frame, record.faces, record.events)
-        if recording is not None:
+        if recordings:
             faces = list(record.faces)
             picture = draw_faces(image, faces, mirrored=mirror)
-            recording(overlay.draw(picture, faces, record.events, record.time_s, mirrored=mirror), record.time_s)
+            picture = overlay.draw(picture, faces, record.events, record.time_s, mirrored=mirror)
+            for write in recordings:
+                write(picture, record.time_s)
         count += 1
         if any(sink.closed for sink in sinks):
             break

@@ -77,9 +77,12 @@ class Profile:
         """Read what `save` wrote. Raises SettingsError."""
         try:
             found = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+        except OSError as error:
+            raise SettingsError(f"{path} cannot be read ({error.strerror}); give a profile's path") from error
+        except (ValueError, RecursionError) as error:
+            line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
             raise SettingsError(
-                f"{path}: expected a profile, got {error}; make one with `facetrack calibrate`"
+                f"{path} is no JSON file{line}; expected a profile: make one with `facetrack calibrate`"
             ) from error
         if not isinstance(found, dict) or found.pop("profile", None) != FORMAT:
             raise SettingsError(f'{path}: expected a profile with "profile": {FORMAT} in it; calibrate again')

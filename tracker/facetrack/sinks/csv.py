@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from facetrack.sinks.fields import LEAVES
+from facetrack.sinks.inputs import Inputs
 from facetrack.sinks.lines import Lines
 from facetrack.sinks.record import record
-from facetrack.sinks.sink import Sink
+from facetrack.sinks.sink import RecordSink
 from facetrack.topology import N_POINTS
 from facetrack.types import ENDED, Event, Face, Frame
 
@@ -40,22 +41,24 @@ sigma_67 their uncertainties. Yes and no are 1 and 0; events holds those that en
 `blink 0.360-0.520 amplitude=0.93 closing_speed_per_s=8.1` with `; ` between several. What is unknown is empty."""
 
 
-class CsvSink(Sink):
+class CsvSink(RecordSink):
     """One row per face in every frame, sorted as they came; a frame without a face has one row with no id.
 
     An event of a face that is gone from the frame has a row of its own: its id, and no measurements.
-    target: a file, or "-" for standard output. source: a file that must not be overwritten. Raises OutputError.
+    target: a file, or "-" for standard output. source: inputs, which must not be overwritten. live: as of a
+    JsonLinesSink. Raises OutputError.
     columns: the header.
     """
 
     columns: tuple[str, ...] = COLUMNS
 
-    def __init__(self, target: str | Path, *, source: str | Path | None = None) -> None:
-        self._lines = Lines(target, source)
+    def __init__(self, target: str | Path, *, source: Inputs = None, live: bool = False) -> None:
+        self._lines = Lines(target, source, live)
+        self.is_stream = self._lines.is_stream
         self._row = io.StringIO()
         self._writer = csv.DictWriter(self._row, self.columns, restval="", lineterminator="\n")
         self._writer.writeheader()
-        self._flush_row()
+        self._flush_row(is_record=False)
 
     @property
     def closed(self) -> bool:
@@ -67,14 +70,18 @@ class CsvSink(Sink):
             self._writer.writerow({name: int(x) if isinstance(x, bool) else x for name, x in row.items()})
         self._flush_row()
 
-    def _flush_row(self) -> None:
-        self._lines.write(self._row.getvalue())
+    def _flush_row(self, is_record: bool = True) -> None:
+        self._lines.write(self._row.getvalue(), is_record)
         self._row.seek(0)
         self._row.truncate()
 
     def close(self) -> None:
         """Finish the file and put it in its place."""
         self._lines.commit()
+
+    def keep_partial(self) -> Path | None:
+        """Leave the rows so far under a name that ends in .partial."""
+        return self._lines.keep_partial()
 
     def discard(self) -> None:
         """Leave no file behind."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from facetrack.types.address import without_password
 
 SCHEMA_VERSION = 2
 
@@ -49,5 +50,4 @@ def source_name(source: str | Path) -> str:
     text = os.fsencode(str(source)).decode("utf-8", "replace")
     if "://" not in text:
         return Path(text).name or Path(text).resolve().name
-    parts = urlsplit(text)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return without_password(text).removesuffix("...").rstrip("?#")

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 
 from facetrack.errors import OutputError
+from facetrack.sinks.inputs import Inputs
 from facetrack.sinks.sink import Sink
 from facetrack.sinks.staged import StagedFile
 from facetrack.types import Image
@@ -20,7 +21,7 @@ class ImageSink(Sink):
     Like every sink it appears whole or not at all. Raises OutputError when it cannot be written.
     """
 
-    def __init__(self, path: str | Path, *, source: str | Path | None = None) -> None:
+    def __init__(self, path: str | Path, *, source: Inputs = None) -> None:
         self._suffix = Path(path).suffix.lower()
         if self._suffix not in FORMATS:
             raise OutputError(

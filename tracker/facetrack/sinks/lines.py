@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import stat
 import sys
 from contextlib import suppress
@@ -10,60 +11,96 @@ from pathlib import Path
 from typing import TextIO
 
 from facetrack.errors import OutputError
+from facetrack.sinks.inputs import Inputs
 from facetrack.sinks.staged import StagedFile
 
 
 class Lines:
     """The text output of a sink.
 
-    target: a file; "-" for standard output. Standard output, pipes and devices get every line at once; a file appears
-    whole at commit(). source: a file that must not be overwritten.
+    target: a file; "-" for standard output. Every line is written at once, past Python's buffers, which the process
+    would otherwise flush at its end, into a pipe that may be full. source: inputs, which must not be overwritten.
+    live: the file is in its place from its first record on; else it appears whole at commit().
 
     closed turns True when the reader of standard output or a pipe has gone (`| head -1`): later lines are dropped
-    silently, and the caller may stop. Raises OutputError when the target cannot be written or the disk is full.
+    silently, and the caller may stop. Raises OutputError when the target cannot be written or the disk is full; the
+    file then ends with its last whole line, and commit() keeps it if it is live.
     """
 
-    def __init__(self, target: str | Path, source: str | Path | None = None) -> None:
-        self._target = str(target)
+    def __init__(self, target: str | Path, source: Inputs = None, live: bool = False) -> None:
+        self._target, self._live = str(target), live
         self._staged: StagedFile | None = None
-        self.closed = False
-        self._finished = False
+        self._text: TextIO | None = None
+        self.closed = self._failed = self._finished = self.has_records = False
+        self._whole_bytes = 0
         if self._target == "-":
             if sys.stdout is None:
                 raise OutputError("Standard output is closed; give --json a file, or leave it open.")
-            self._file: TextIO = sys.stdout
-        elif _is_stream(Path(target)):
-            self._file = self._open(Path(target))
+            self._descriptor = self._standard_output()
+        elif is_stream(target):
+            self._descriptor = self._open(Path(target), 0)
         else:
             self._staged = StagedFile(target, source)
-            self._file = self._open(self._staged.temporary)
+            self._descriptor = self._open(self._staged.temporary, os.O_TRUNC)
 
-    def _open(self, path: Path) -> TextIO:
+    @property
+    def is_stream(self) -> bool:
+        """Whether a reader takes the lines as they come."""
+        return self._staged is None
+
+    def _standard_output(self) -> int | None:
         try:
-            # newline: the same bytes on every system; errors: names of pictures may not be UTF-8
-            return open(path, "w", encoding="utf-8", errors="replace", newline="")
+            sys.stdout.flush()
+            return os.dup(sys.stdout.fileno())
+        except (OSError, ValueError):  # replaced by an object without a descriptor, as in a test
+            self._text = sys.stdout
+            return None
+
+    def _open(self, path: Path, flags: int) -> int:
+        try:
+            return os.open(path, os.O_WRONLY | flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
         except OSError as error:
             raise OutputError(f"{self._target} cannot be written ({error.strerror}); choose another name.") from error
 
-    def write(self, text: str) -> None:
-        """Write text that ends in a newline."""
-        if self.closed:
+    def write(self, text: str, is_record: bool = True) -> None:
+        """Write text that ends in a newline. is_record: False for a header, of which alone no file is kept."""
+        if self.closed or self._failed:
             return
         try:
-            self._file.write(text)
-            if self._staged is None:
-                self._file.flush()
+            self._write(text)
         except BrokenPipeError:
-            self._reader_gone()
+            self.closed = True
         except OSError as error:
+            self._failed = True
+            self._cut()
             raise OutputError(f"{self._target} cannot be written ({error.strerror}); free some space.") from error
+        else:
+            self.has_records |= is_record
+            if self._staged is not None and self.has_records and not self._staged.published:
+                self._staged.keeps_partial = True
+                if self._live:
+                    self._staged.publish()
 
-    def _reader_gone(self) -> None:
-        self.closed = True
-        if self._file is sys.stdout:
-            # Python flushes standard output once more at its end, and would complain (see `signal`: note on SIGPIPE).
-            with suppress(OSError, ValueError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
+    def _write(self, text: str) -> None:
+        if self._descriptor is None:
+            assert self._text is not None
+            self._text.write(text)
+            self._text.flush()
+            return
+        rest = memoryview(text.encode(errors="replace"))  # names of pictures may not be UTF-8
+        size = len(rest)
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:  # whoever made the pipe has set it so
+                select.select([], [self._descriptor], [])
+        self._whole_bytes += size
+
+    def _cut(self) -> None:
+        """Cut the file behind its last whole line."""
+        if self._staged is not None and self._descriptor is not None:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._whole_bytes)
 
     def commit(self) -> None:
         """Finish: a staged file takes its place. Does nothing a second time, or after discard()."""
@@ -78,8 +115,19 @@ class Lines:
         if self._staged is not None:
             self._staged.commit()
 
+    def keep_partial(self) -> Path | None:
+        """Leave the records so far beside the target, with the ending .partial; returns the path, None without any."""
+        if self._finished:
+            return None
+        if self._staged is None or not self.has_records:
+            self.discard()
+            return None
+        with suppress(OSError):
+            self._release()
+        return self._staged.keep_partial()
+
     def discard(self) -> None:
-        """Leave no file behind; what went to standard output is out."""
+        """Leave no file behind, unless it is live and in its place; what went to standard output is out."""
         if self._finished:
             return
         with suppress(OSError):
@@ -89,12 +137,14 @@ class Lines:
 
     def _release(self) -> None:
         self.closed = self._finished = True
-        if self._file is not sys.stdout:
-            self._file.close()
+        self._cut()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
-def _is_stream(path: Path) -> bool:
+def is_stream(path: str | Path) -> bool:
+    """Return whether the path is that of a pipe or device."""
     try:
-        return not (stat.S_ISREG(mode := path.stat().st_mode) or stat.S_ISDIR(mode))
+        return not (stat.S_ISREG(mode := Path(path).stat().st_mode) or stat.S_ISDIR(mode))
     except OSError:
         return False

@@ -1,13 +1,15 @@
-"""Base class of all sinks: a file appears whole or not at all."""
+"""Base class of all sinks: a file appears whole or not at all, a live one as it grows."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from facetrack.sinks.header import Header
+from facetrack.stopping import Stopped, uninterrupted
 from facetrack.types import Event, Face, Frame
 
 
@@ -22,7 +24,14 @@ class FrameSink(Protocol):
 
 
 class Sink(ABC):
-    """A context manager that finishes its file when the block ends well, and leaves none behind when it does not."""
+    """A context manager that finishes its file when the block ends well, and leaves none behind when it does not.
+
+    When the user stops the command, records so far are left as `kept`, with the ending .partial.
+    is_stream: whether a reader takes the records as they come, so that none may be held back.
+    """
+
+    is_stream = False
+    kept: Path | None = None
 
     def begin(self, header: Header) -> None:  # noqa: B027  (most sinks have no use for it)
         """Take the description of the run, before the first frame."""
@@ -38,13 +47,29 @@ class Sink(ABC):
     def discard(self) -> None:
         """Leave no file behind."""
 
+    def keep_partial(self) -> Path | None:
+        """Leave the records so far under another name and return it; None, and no file, where that is of no use."""
+        self.discard()
+        return None
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
+        with uninterrupted():
+            if kind is None:
+                self.close()
+            elif issubclass(kind, Stopped):
+                self.kept = self.keep_partial()
+            else:
+                self.discard()
+
+
+class RecordSink(Sink):
+    """A sink of results, frame by frame."""
+
+    @abstractmethod
+    def write(self, frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> None:
+        """Write one frame's record. Raises OutputError."""

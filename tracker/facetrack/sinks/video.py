@@ -14,6 +14,8 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from facetrack.errors import OutputError
+from facetrack.sinks.growing import GrowingFile
+from facetrack.sinks.inputs import Inputs
 from facetrack.sinks.sink import Sink
 from facetrack.sinks.sound import SoundTracks
 from facetrack.sinks.staged import StagedFile
@@ -29,6 +31,14 @@ ASSUMED_FPS = 30.0
 """Rate that the encoder's rate control assumes where none is known."""
 
 _X264 = {"preset": "veryfast", "crf": "20"}
+_LIVE_X264 = {"tune": "zerolatency"}
+_LIVE_CONTAINER = {
+    "matroska": {"cluster_time_limit": "1000"},
+    # A fragment per key frame; close() turns the file into an ordinary one.
+    "mp4": {"movflags": "+hybrid_fragmented+frag_keyframe+empty_moov+default_base_moof"},
+}
+LIVE_FRAGMENT_S = 1.0
+"""Distance of the key frames of a live recording: so much is lost at most when the process is killed."""
 
 
 class VideoSink(Sink):
@@ -37,13 +47,15 @@ class VideoSink(Sink):
     path: .mp4, .m4v, .mov or .mkv. size: (width, height) px; a frame of another size is fitted in with black borders.
     fps: the rate that the frames have on average. time_base: seconds per timestamp unit; give the source's own, and
     every time comes out exactly. source: the file that this is made from, which must not be overwritten; with
-    sound=True its sound tracks are copied, start_s being the first frame's place on their clock.
+    sound=True its sound tracks are copied, start_s being the first frame's place on their clock. live: the file is in
+    its place from its first frame on, in fragments of LIVE_FRAGMENT_S that players open while it grows; whatever
+    happens, what was written is kept.
 
     Even sizes are encoded in 4:2:0, which every browser plays. H.264 cannot express an odd size in 4:2:0 (it crops by
     whole chroma samples: H.264 table 6-1 and 7.4.2.1.1), so an odd one is kept exactly by encoding in 4:4:4, which
     FFmpeg-based players and Chrome play, but Safari does not.
 
-    The file appears when close() has finished it. Raises OutputError when it cannot be written.
+    Any other file appears when close() has finished it. Raises OutputError when it cannot be written.
     """
 
     def __init__(
@@ -53,9 +65,10 @@ class VideoSink(Sink):
         *,
         fps: float | None = None,
         time_base: Fraction | None = None,
-        source: str | Path | None = None,
+        source: Inputs = None,
         sound: bool = False,
         start_s: float = 0.0,
+        live: bool = False,
     ) -> None:
         self._name = str(path)
         self._size = size
@@ -65,14 +78,18 @@ class VideoSink(Sink):
         self._first_s: float | None = None
         self._last_tick = -1
         self._finished = False
+        self._growing: GrowingFile | None = None
         self._sound: SoundTracks | None = None
         container_format = _container_format(path)
         self._staged = StagedFile(path, source)
         self._cleanup = ExitStack()
         self._cleanup.callback(self._staged.discard)
         try:
+            if live:
+                self._growing = GrowingFile(self._staged.temporary)
+                self._cleanup.callback(self._growing.finish)
             self._open(container_format)
-            if sound and source is not None:
+            if sound and isinstance(source, str | Path):
                 self._sound = SoundTracks(Path(source), self._container, start_s)
                 self._cleanup.callback(self._sound.close)
         except BaseException as error:
@@ -81,9 +98,14 @@ class VideoSink(Sink):
 
     def _open(self, container_format: str) -> None:
         options = {} if container_format == "matroska" else {"movflags": "+faststart"}
-        self._container = av.open(str(self._staged.temporary), "w", format=container_format, options=options)
+        encoder = _X264
+        if self._growing is not None:
+            options = _LIVE_CONTAINER.get(container_format, _LIVE_CONTAINER["mp4"]) | {"flush_packets": "1"}
+            encoder = _X264 | _LIVE_X264 | {"g": str(max(1, round(self._rate * LIVE_FRAGMENT_S)))}
+        file = self._growing or str(self._staged.temporary)
+        self._container = av.open(file, "w", format=container_format, options=options)
         self._cleanup.callback(_close_quietly, self._container)
-        stream = self._container.add_stream("libx264", rate=self._rate, options=_X264)
+        stream = self._container.add_stream("libx264", rate=self._rate, options=encoder)
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p" if self._size[0] % 2 == self._size[1] % 2 == 0 else "yuv444p"
         stream.codec_context.time_base = self._time_base
@@ -104,6 +126,15 @@ class VideoSink(Sink):
                 self._sound.copy_until(float(picture.pts * self._time_base))
         except (av.error.FFmpegError, OSError) as error:
             raise self._explained(error) from error
+        if self._growing is not None:
+            self._check_growing()
+            self._growing.mark_whole()
+            if not self._staged.published:
+                self._staged.publish()
+
+    def _check_growing(self) -> None:
+        if self._growing is not None and self._growing.error is not None:
+            raise self._explained(self._growing.error) from self._growing.error
 
     def _tick(self, time_s: float) -> int:
         if self._first_s is None:
@@ -125,12 +156,15 @@ class VideoSink(Sink):
                 if self._sound is not None:
                     self._sound.finish()
                 self._container.close()
+                if self._growing is not None:
+                    self._growing.finish()
             except (av.error.FFmpegError, OSError) as error:
                 raise self._explained(error) from error
             self._staged.commit()
+            self._check_growing()
 
     def discard(self) -> None:
-        """Leave no file behind."""
+        """Leave no file behind, unless it is live and in its place."""
         self._finished = True
         self._cleanup.close()
 

@@ -134,7 +134,7 @@ class FaceTracker:
         self._last_time_s = frame.time_s
         self.events = ()
         if self._cut(frame.image):
-            self._on_scene_cut()
+            self.lose_positions()
         self._size = rescale_tracks(self._tracks, self._size, frame.image)
         self._follow(frame)
         if self._detection_required() or (search and self.search_is_due(frame.time_s)):
@@ -155,8 +155,8 @@ class FaceTracker:
             if not track.followed:
                 self.events += track.end_events(frame, gone)
 
-    def _on_scene_cut(self) -> None:
-        """Drop tentative tracks; confirmed ones can only be re-identified by appearance."""
+    def lose_positions(self) -> None:
+        """Drop tentative tracks; confirmed ones can only be re-identified by appearance. For a cut or an outage."""
         self._tracks = [t for t in self._tracks if t.confirmed]
         for track in self._tracks:
             track.lose_position()

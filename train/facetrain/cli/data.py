@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facetrack.cli.options import Overwrite
 from facetrack.errors import DataError
+from facetrack.sinks.inputs import check_outputs, refuse_existing, refuse_inputs
 
 if TYPE_CHECKING:
     from facetrain.formats.reading import ReadResult
@@ -57,12 +59,14 @@ def convert(
     from facetrain.formats.public.kaggle import write_kaggle
     from facetrain.sample import as_scheme
 
+    if to == "kaggle":
+        out = out if out.suffix == ".csv" else out / "training.csv"
+    refuse_inputs((out,) if to == "kaggle" else pack_files(out), (path, *pack_files(path)))
     result = _read(path)
     samples, problems = result.samples, list(result.problems)
     if scheme is not None:
         samples = [as_scheme(sample, scheme) for sample in samples]
     if to == "kaggle":
-        out = out if out.suffix == ".csv" else out / "training.csv"
         unwritten = write_kaggle(samples, out)
         problems += unwritten
         typer.echo(f"wrote {len(samples) - len(unwritten)} rows to {out}")
@@ -79,10 +83,14 @@ def submission(
     ],
     test: Annotated[Path, typer.Option(help="Kaggle's test.csv.")],
     lookup: Annotated[Path, typer.Option(help="Kaggle's IdLookupTable.csv.")],
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("submission.csv"),
+    out: Annotated[Path | None, typer.Option(help="The file to write; by default submission.csv.")] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Average over each image and its mirror image.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write Kaggle's submission.csv with trained networks."""
+    named, out = out, out or Path("submission.csv")
+    refuse_existing([] if named else [out], overwrite)
+    refuse_inputs((out,), (*runs, test, lookup))
     from facetrain.tasks.catalogue import submit
 
     typer.echo(f"wrote {out}: {submit(runs, test, lookup, out, flip)} images")
@@ -105,6 +113,7 @@ def render(
     from facetrain.synth.rendering.heads import write_heads
     from facetrain.synth.rendering.render import Renderer
 
+    refuse_inputs(pack_files(out), (head_model, backgrounds, turned))
     renderer = Renderer(load_head_model(head_model))
     photographs = [] if backgrounds is None else [image for _, image in read_zip_images(backgrounds)]
     indices = with_progress(range(count), "heads")
@@ -139,6 +148,7 @@ def teacher(
     from facetrain.reporting.progress import with_progress
     from facetrain.synth.rendering.head_model import load_head_model
 
+    refuse_inputs((out,), (teacher_model, head_model, *packs.glob("*.*")))
     with MediaPipeMesh(teacher_model, max_faces=1) as mesh:
         fitted = fit_teacher(packs, mesh, load_head_model(head_model), lambda samples: with_progress(samples, "meshes"))
     fitted.save(out)
@@ -179,9 +189,13 @@ def blinks(
     landmarks: Annotated[
         Path | None, typer.Option(help="A network with attribute heads; by default the bundled one.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="The plot to write.")] = Path("blinks.png"),
+    out: Annotated[Path | None, typer.Option(help="The plot to write; by default blinks.png.")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Plot a network's predicted eye openness against labelled blinks."""
+    named, out = out, out or Path("blinks.png")
+    refuse_existing([] if named else [out], overwrite)
+    refuse_inputs((out,), (table, landmarks))
     from facetrack.cli.extras import need_training
 
     need_training()
@@ -214,8 +228,10 @@ def crowd(
     turns: Annotated[
         bool, typer.Option("--turns", help="Only heads that turn to profile and show their backs (--head-model).")
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Make a clip of people who cross, leave, return, are occluded, grow and turn away, with its ground truth."""
+    check_outputs((out,), (out.with_suffix(".jsonl"),), (*pack_files(pack), backgrounds, head_model), overwrite)
     from facetrack.cli.extras import need_training
 
     need_training()
@@ -229,6 +245,13 @@ def crowd(
         made = clip.make_clip(scenes, pack, clip.read_backgrounds(backgrounds), head_model, fps, seed)
     truth = clip.write_clip(made, out, lambda indices: with_progress(indices, "frames"))
     typer.echo(f"wrote {len(made)} frames in {len(scenes)} scenes to {out}, their ground truth to {truth}")
+
+
+def pack_files(path: Path) -> tuple[Path, Path]:
+    """Return the files of the pack at `path`, which is given without suffix, or as one of them."""
+    if path.suffix in (".zip", ".npz"):
+        path = path.with_suffix("")
+    return path.with_name(path.name + ".zip"), path.with_name(path.name + ".npz")
 
 
 def _read(path: Path) -> ReadResult:

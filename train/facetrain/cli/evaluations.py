@@ -17,6 +17,7 @@ from facetrain.cli import (
     evaluate_jitter,
     evaluate_lids,
     evaluate_motion,
+    evaluate_reliability,
     evaluate_signals,
     evaluate_tracking,
     evaluate_turned,
@@ -48,5 +49,7 @@ app.command("eyes")(evaluate_eyes.eyes)
 app.command("heads")(evaluate_heads.heads)
 app.command("lids")(evaluate_lids.lids)
 app.command("signals")(evaluate_signals.signals)
+app.command("faults")(evaluate_reliability.faults)
+app.command("soak")(evaluate_reliability.soak)
 app.command("crowd")(evaluate_tracking.crowd)
 app.command("damage")(evaluate_damage.damage)

@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 
 from facetrack.cli.console import print_table
+from facetrack.cli.options import Overwrite
 from facetrack.errors import FacetrackError
+from facetrack.sinks.inputs import refuse_existing, refuse_inputs
 from facetrain.evaluation.landmarks.network import model_path, title_of
 from facetrain.export import deploy
 from facetrain.export.deploy import Exported
@@ -29,6 +31,7 @@ def export(
         Path | None,
         typer.Option(help="The file; by default NETWORK-PRECISION with the engine's suffix in the current folder."),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Export a network for one engine, if it equals torch.
 
@@ -42,6 +45,9 @@ def export(
     if engine == "tensorrt" and out is not None:
         raise FacetrackError("--out is not for tensorrt: its programs run on this GPU only and go into your cache")
     path = out or Path(f"{title_of(network)}-{precision}{deploy.SUFFIX.get(engine, '')}")
+    refuse_inputs((path,), (model_path(network), data))
+    beside = [path.with_suffix(".bin")] if engine == "openvino" else []
+    refuse_existing(beside if out is not None else [path, *beside], overwrite)
     _print(deploy.export(model_path(network), engine, precision, sizes, data, path), engine)
 
 

@@ -12,6 +12,8 @@ from facetrack.cli.extras import need_training
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.errors import ModelFileError
 from facetrack.modelfile import bundled_path
+from facetrack.sinks.inputs import refuse_inputs
+from facetrain.cli.data import pack_files
 from facetrain.formats.packs import write_pack
 from facetrain.labelling.self_label import ViewOptions, read_unlabelled, relabel, self_teacher
 from facetrain.labelling.teacher import TeacherOptions, gather
@@ -53,6 +55,7 @@ def label(
     labelled faces are averaged with the predictions. The teacher `ensemble` writes a label table of one of the
     project's packs instead (docs/training.md).
     """
+    refuse_inputs(pack_files(out), (source, *pack_files(source), teacher_model, teacher_file, head_model))
     if teacher == ENSEMBLE:
         _label_by_ensemble(source, out, teacher_file, head_model, large, views)
         return

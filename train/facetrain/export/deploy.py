@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from facetrack.engine import Engine, parity
 from facetrack.engine.choice import ENGINES, open_engine
 from facetrack.engine.half_precision import half_convolutions
-from facetrack.engine.onnx import OnnxEngine
+from facetrack.engine.onnx import OnnxEngine, need_onnxruntime
 from facetrack.engine.openvino import RT_INFO, need_openvino
-from facetrack.engine.torch import open_module, save_program
+from facetrack.engine.torch import WEIGHTS, open_module, save_network
 from facetrack.engine.trial import interleaved_ms
 from facetrack.errors import DataError, FacetrackError, OutputError
 from facetrack.modelfile import METADATA_KEY, ModelSpec, fits_tracker
@@ -28,7 +28,7 @@ from facetrain.formats.open import read_labelled
 from facetrain.metrics import landmarks as metrics
 from facetrain.sample import usable
 
-SUFFIX = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}
+SUFFIX = {"onnx": ".onnx", "openvino": ".xml", "torch": WEIGHTS}
 PRECISIONS = {
     "onnx": ("fp32", "fp16", "int8"),
     "openvino": ("fp32", "fp16"),
@@ -93,7 +93,7 @@ def export(source: Path, engine: str, precision: str, sizes: tuple[int, ...], da
     """
     check(engine, precision, data)
     network, spec = open_module(source)
-    if engine in ("torch", "tensorrt") and spec.input_px is None:
+    if engine == "tensorrt" and spec.input_px is None:
         raise FacetrackError(
             f"'{spec.name}' takes images of any size, a program for {engine} of one; use its .onnx with the engine"
         )
@@ -115,7 +115,8 @@ def export(source: Path, engine: str, precision: str, sizes: tuple[int, ...], da
     return Exported(out, spec, latency_ms)
 
 
-Writer = Callable[[nn.Module, ModelSpec, Tensor, Path], None]
+Writer = Callable[[nn.Module, ModelSpec, str, Tensor, Path], None]
+"""Writes a network in float32 for one precision: network, its metadata, precision, crops to trace, path."""
 
 
 def _compared(
@@ -123,39 +124,44 @@ def _compared(
 ) -> ModelSpec:
     """Write the network, compare it with torch, and write it again with the differences in its metadata."""
     crops = _crops(spec, data)
-    model = half_convolutions(network) if precision == "fp16" else network
     spec = dataclasses.replace(spec, parity={})
-    write(model, spec, crops[:2], path)
+    write(network, spec, precision, crops[:2], path)
     spec = parity.with_measured_parity(network, open_engine(path, engine), crops, spec, precision, engine)
-    write(model, spec, crops[:2], path)
+    write(network, spec, precision, crops[:2], path)
     return spec
 
 
-def write_onnx(model: nn.Module, spec: ModelSpec, crops: Tensor, path: Path) -> None:
+def write_onnx(network: nn.Module, spec: ModelSpec, precision: str, crops: Tensor, path: Path) -> None:
     """Write an .onnx with metadata.
 
     crops: (2, H, W, 3) uint8, to trace
     """
     import onnx
 
+    model = half_convolutions(network) if precision == "fp16" else network
     trace(model, crops, list(spec.outputs), path, dynamic_axes(spec))
     proto = onnx.load(path)
     onnx.helper.set_model_props(proto, spec.to_metadata())
     onnx.save(proto, path)
 
 
-def write_openvino(model: nn.Module, spec: ModelSpec, crops: Tensor, path: Path) -> None:
+def write_openvino(network: nn.Module, spec: ModelSpec, precision: str, crops: Tensor, path: Path) -> None:
     """Write an .xml and its .bin; half-precision weights stay in half precision."""
     openvino = need_openvino()
     with tempfile.TemporaryDirectory() as folder:
         traced = Path(folder) / "network.onnx"
-        write_onnx(model, spec, crops, traced)
+        write_onnx(network, spec, precision, crops, traced)
         converted = openvino.Core().read_model(traced)
         converted.set_rt_info(spec.to_metadata()[METADATA_KEY], RT_INFO)
         openvino.serialize(converted, path)
 
 
-WRITERS: dict[str, Writer] = {"onnx": write_onnx, "openvino": write_openvino, "torch": save_program}
+def write_torch(network: nn.Module, spec: ModelSpec, precision: str, _: Tensor, path: Path) -> None:
+    """Write the weights and the specification; the architecture is facetrain's own."""
+    save_network(network, spec, precision, path)
+
+
+WRITERS: dict[str, Writer] = {"onnx": write_onnx, "openvino": write_openvino, "torch": write_torch}
 
 
 def dynamic_axes(spec: ModelSpec) -> dict[str, dict[int, str]]:
@@ -172,6 +178,8 @@ def _quantized(source: Path, spec: ModelSpec, data: Path, path: Path) -> ModelSp
     Every second face calibrates the ranges, the rest measure the error.
     """
     import onnx
+
+    need_onnxruntime()
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

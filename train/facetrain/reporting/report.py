@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from facetrack.cli.console import print_table
+from facetrack.types.address import without_password
 from facetrain.reporting import markdown
 from facetrain.reporting.figures import save_figures
 
@@ -85,4 +86,4 @@ def _bold(text: str) -> str:
 
 def command_line() -> str:
     """Return the command of this process, as it can be typed again."""
-    return shlex.join(["facetrack", *sys.argv[1:]])
+    return shlex.join(["facetrack", *map(without_password, sys.argv[1:])])

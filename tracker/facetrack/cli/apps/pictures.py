@@ -1,30 +1,19 @@
-"""Annotated pictures on their way to a virtual camera, beside a recording."""
+"""Annotated pictures on their way to a virtual camera."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from facetrack.loops.live import Record
-
 if TYPE_CHECKING:
-    from facetrack.types import Image
+    from facetrack.loops.live import Record
 
 
-def with_virtual_camera(
-    stack: ExitStack, device: str, size: tuple[int, int], fps: float | None, recording: Record | None
-) -> Record:
-    """Return a writer of annotated frames to a virtual camera, and to the recording if there is one.
+def open_virtual_camera(stack: ExitStack, device: str, size: tuple[int, int], fps: float | None) -> Record:
+    """Return a writer of annotated frames to a virtual camera.
 
     device: its name, or "default". size: (width, height) px. The stack closes the camera. Raises FacetrackError.
     """
     from facetrack.sinks.virtual_camera import VirtualCameraSink
 
-    sink = stack.enter_context(VirtualCameraSink(size, fps, None if device == "default" else device))
-
-    def write(picture: Image, time_s: float) -> None:
-        sink.write(picture, time_s)
-        if recording is not None:
-            recording(picture, time_s)
-
-    return write
+    return stack.enter_context(VirtualCameraSink(size, fps, None if device == "default" else device)).write

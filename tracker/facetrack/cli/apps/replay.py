@@ -10,10 +10,11 @@ import typer
 
 from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps, VirtualCamera
-from facetrack.cli.apps.pictures import with_virtual_camera
+from facetrack.cli.apps.pictures import open_virtual_camera
 from facetrack.cli.options import Csv, CsvStyle, Json, takes
-from facetrack.cli.video import check_distinct
 from facetrack.errors import OutputError
+from facetrack.sinks.inputs import check_outputs
+from facetrack.stopping import Stopped, end_with
 
 if TYPE_CHECKING:
     from facetrack.capture import ImageFiles, VideoFile
@@ -46,7 +47,7 @@ def replay(
     in_real_time = apps.asked_for or alarms.alarm is not None or virtual_camera is not None
     if not in_real_time and out is None and json is None and csv is None:
         raise OutputError("nothing to do: give a protocol such as --osf default, --out, --json or --csv")
-    check_distinct(points, out, json, csv)
+    check_outputs((out, json, csv), inputs=(points, video))
     console = Console(stderr=True)
     lines = read_jsonl(points)
     with ExitStack() as stack:
@@ -57,15 +58,16 @@ def replay(
         broadcast, alarm = apps.open(stack, mirror=mirror), alarms.open(stack)
         sinks += [sink for sink in (broadcast, alarm) if sink is not None]
         pictures = _pictures(stack, out, video, frames, lines) if out is not None else None
-        recording: Record | None = None if pictures is None else pictures.write
+        writers: list[Record] = [] if pictures is None else [pictures.write]
         if virtual_camera is not None:
             size = _size(lines) if frames is None else frames.size
-            recording = with_virtual_camera(stack, virtual_camera, size, lines.header.fps, recording)
+            writers.append(open_virtual_camera(stack, virtual_camera, size, lines.header.fps))
         if in_real_time:
             console.print(f"replaying {points}; Ctrl-C stops", highlight=False)
         count = 0
-        with suppress(KeyboardInterrupt):  # as of a live run, Ctrl-C is the regular end
-            count = feed(lines, sinks, frames=frames, recording=recording, paced=in_real_time, mirror=mirror)
+        end_with(0)
+        with suppress(Stopped):  # as of a live run, Ctrl-C is the regular end
+            count = feed(lines, sinks, frames=frames, recordings=writers, paced=in_real_time, mirror=mirror)
     console.print(f"{count} frames replayed", highlight=False)
     exit_after(alarm)
 
@@ -91,7 +93,7 @@ def _pictures(
         return stack.enter_context(VideoSink(out, _size(lines), fps=lines.header.fps, source=lines.path))
     sink = VideoSink(
         out, frames.size, fps=frames.fps, time_base=frames.time_base, source=video, sound=frames.has_audio,
-        start_s=frames.start_s, pixel_aspect=frames.pixel_aspect,
+        start_s=frames.start_s,
     )  # fmt: skip
     return stack.enter_context(sink)
 

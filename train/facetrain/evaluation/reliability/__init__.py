@@ -1,0 +1,1 @@
+"""Does anything get lost when cameras, networks, disks and readers fail?"""
