@@ -15,7 +15,10 @@ class AlarmSink(Sink):
     """Watches every frame, says an alarm on standard error and runs its actions.
 
     ends: the first alarm ends the run, which then is `closed`. alarms: how many there were. paused: silent.
+    is_stream: a frame counts at once, none is held back.
     """
+
+    is_stream = True
 
     def __init__(self, rule: Rule, actions: Sequence[Action], *, ends: bool = False) -> None:
         self._rule, self._actions, self._ends = rule, tuple(actions), ends

@@ -19,10 +19,10 @@ class Broadcast(Sink):
     """The protocols of a run.
 
     choice: of the main face. mirror: send mirror images to avatars. paused: nothing is sent while it is set.
-    closed: never; a peer that has gone stops no run.
+    closed: never; a receiver that has gone stops no run. is_stream: a frame goes out at once, none is held back.
     """
 
-    closed = False
+    closed, is_stream = False, True
 
     def __init__(self, outputs: Sequence[Output], choice: FaceChoice | None = None, *, mirror: bool = False) -> None:
         self.outputs, self.paused = tuple(outputs), False
