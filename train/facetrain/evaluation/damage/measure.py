@@ -18,7 +18,7 @@ from facetrain.reporting.report import Report, Table
 
 GOOD = ("read", "refused")
 BAD = ("traceback", "crash", "hang", "left over")
-CASE_S = 60.0
+CASE_S = 180.0
 """Time after which a case counts as hanging; the slowest takes about two seconds on an idle core."""
 NAMES = {"files": "videos and pictures", "networks": "networks", "data_sets": "data sets"}
 
