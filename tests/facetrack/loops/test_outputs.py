@@ -12,7 +12,7 @@ from facetrack.loops.outputs import Output, Recording, problems
 from facetrack.sinks import JsonLinesSink
 from facetrack.types import Frame
 
-FRAME = Frame(np.zeros((48, 64, 3), np.uint8), 0.0, 0)
+FRAME = Frame(np.zeros((48, 64, 3), np.uint8), time_s=0.0, index=0)
 
 
 class ListSink:
@@ -35,7 +35,7 @@ class ListSink:
 
 
 def frames(count):
-    return [Frame(FRAME.image, i / 30, i) for i in range(count)]
+    return [Frame(FRAME.image, time_s=i / 30, index=i) for i in range(count)]
 
 
 def test_a_sink_that_crashes_is_closed_and_the_others_go_on():
@@ -127,7 +127,7 @@ def test_a_pipe_that_nobody_reads_any_more_is_left(tmp_path):
     sink = JsonLinesSink(tmp_path / "pipe", live=True)
     with Output(sink, "pipe") as output:
         for frame in frames(400):  # more than the pipe and the queue hold
-            output.write(Frame(frame.image, frame.time_s, frame.index, "x" * 500), ())
+            output.write(Frame(frame.image, time_s=frame.time_s, index=frame.index, name="x" * 500), ())
         os.close(reader)
         end_s = time.perf_counter() + 10
         while not output.closed and time.perf_counter() < end_s:

@@ -20,7 +20,7 @@ POSIX_ONLY = pytest.mark.skipif(os.name != "posix", reason="Windows cannot renam
 
 
 def frame(index):
-    return Frame(np.full((48, 64, 3), 9 * index % 256, np.uint8), index / 30, index)
+    return Frame(np.full((48, 64, 3), 9 * index % 256, np.uint8), time_s=index / 30, index=index)
 
 
 def lines(path):

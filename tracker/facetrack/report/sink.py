@@ -11,13 +11,13 @@ from facetrack.report.page import Clip, page
 from facetrack.report.person import Person
 from facetrack.sinks.header import source_name
 from facetrack.sinks.lines import Lines
-from facetrack.sinks.sink import Sink
+from facetrack.sinks.sink import RecordSink
 from facetrack.types import Event, Face, Frame
 
 SUFFIXES = (".html", ".htm")
 
 
-class ReportSink(Sink):
+class ReportSink(RecordSink):
     """One HTML page of a video: timelines, events with pictures, totals.
 
     target: an .html file. source: the video, whose name the page bears, and which must not be overwritten. csv_name: of

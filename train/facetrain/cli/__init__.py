@@ -6,7 +6,7 @@ from importlib import import_module
 
 import typer
 
-GROUPS = {"eval": "evaluations", "data": "data"}
+GROUPS = {"eval": "evaluate", "data": "data"}
 """Groups of commands -> the module of each."""
 
 

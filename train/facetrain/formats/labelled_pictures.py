@@ -96,7 +96,7 @@ def _turn(name: str, stored: Image, upright: Image) -> Turn:
         if candidate.shape == upright.shape and np.array_equal(candidate, upright):
             if sum(turn) % 2:
                 raise DataError(f"{name}: EXIF mirrors it, so its labels' left and right are unclear; save it without")
-            return turn
+            return transposed, mirrored_x, mirrored_y
     raise DataError(f"{name}: its EXIF orientation cannot be followed; save it without")
 
 

@@ -12,7 +12,7 @@ from facetrack.cli import app
 from facetrack.errors import DataError
 from facetrack.geometry import points_box
 from facetrack.types import Face, Frame, Landmarks
-from facetrain.cli.evaluate_motion import positive_numbers
+from facetrain.cli.evaluate.motion import positive_numbers
 from facetrain.evaluation.tracking import fast_motion
 from facetrain.evaluation.tracking.fast_motion import Motion, measure, virtual_camera
 

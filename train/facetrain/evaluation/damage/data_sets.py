@@ -196,7 +196,7 @@ def _odd_coco(rng: Rng, folder: Path) -> Path:
     """Values of other types where numbers, names and objects are expected."""
     path = _coco(rng, folder)
     content = json.loads(path.read_text())
-    odd = (None, True, 10**400, -1, 1e308, "x", [], {}, [None], "../../../etc/passwd", "\0")
+    odd: tuple[object, ...] = (None, True, 10**400, -1, 1e308, "x", [], {}, [None], "../../../etc/passwd", "\0")
     for _ in range(3):
         part = content[str(rng.choice(["images", "annotations"]))]
         entry = part[int(rng.integers(len(part)))]

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.video.stream import VideoStream
 
 from facetrack.capture import open_video
 from facetrack.types import Image
@@ -70,6 +71,7 @@ def _whole(suffix: str, folder: Path) -> bytes:
     else:
         with av.open(str(path), "w") as container:
             stream = container.add_stream(VIDEOS[suffix], rate=25)
+            assert isinstance(stream, VideoStream)
             stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
             for index in range(12):
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(_picture(index), format="bgr24")))

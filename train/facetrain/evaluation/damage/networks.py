@@ -138,8 +138,9 @@ def _with_bytes(rng: Rng) -> tuple[str, bytes]:
 def _with_inputs(rng: Rng) -> tuple[str, bytes]:
     """Write an input of another type, a fixed batch, another layout, or two inputs."""
     how = int(rng.integers(4))
-    changes: dict[str, Any] = [
+    every: list[dict[str, Any]] = [
         {"input_type": TensorProto.FLOAT}, {"input_shape": (2, SIDE_PX, SIDE_PX, 3)},
         {"input_shape": ("n", 3, SIDE_PX, SIDE_PX)}, {"inputs": 2},
-    ][how]  # fmt: skip
+    ]  # fmt: skip
+    changes = every[how]
     return f"input {next(iter(changes))}", whole(**changes).SerializeToString()

@@ -93,7 +93,7 @@ def read_irises(
         reading = reader(image, [found[0].points])[0] if found else None
         ours.append(nothing if reading is None else np.linalg.norm(reading.iris - pupils, axis=1) / width)
         sigmas.append(nothing if reading is None else reading.iris_sigma / width)
-        meshes = [] if mesh is None else _enlarged(mesh, image)
+        meshes: Sequence[Floats] | Floats = [] if mesh is None else _enlarged(mesh, image)
         centres = None if not len(meshes) else meshes[0][[centre for centre, _ in MESH_IRISES]]
         theirs.append(nothing if centres is None else np.linalg.norm(centres - pupils, axis=1) / width)
     return Irises(*(100 * np.array(rows, np.float32) for rows in (ours, theirs, sigmas)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,7 @@ def fit(readings: Readings, most_sigma: float = math.inf) -> Confidence:
     odds = readings.inputs[seen] @ [presence, log_sigma] + bias
     keep, enter = (passed_by(odds[faceless], share) for share in (FALSE_KEEP, FALSE_ENTER))
     values = (presence, log_sigma, bias, enter, keep, enter + CLEARLY)
-    return Confidence(*(round(value, 3) for value in values), most_sigma=most_sigma)
+    return replace(Confidence(*(round(value, 3) for value in values)), most_sigma=most_sigma)
 
 
 def passed_by(odds: Array, share: float) -> float:

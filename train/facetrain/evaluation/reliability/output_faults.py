@@ -66,7 +66,7 @@ class FiniteCamera:
         for index in range(FRAMES):
             if self._closed.wait(1 / FPS):
                 return
-            yield Frame(np.full((SIZE[1], SIZE[0], 3), 8 * index, np.uint8), time.perf_counter(), index)
+            yield Frame(np.full((SIZE[1], SIZE[0], 3), 8 * index, np.uint8), time_s=time.perf_counter(), index=index)
 
     def close(self) -> None:
         self._closed.set()

@@ -75,8 +75,8 @@ def add_iris(eye: Eye, mesh: Floats, side: int, matrix: np.ndarray, gap: float) 
     centre, radius = mesh_iris(mesh, side)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     trust = float(np.clip((gap - 0.03) / 0.15, 0, 1))
-    eye.set("iris", [*transform(centre[None], matrix)[0], scale * radius], 0.5 * trust)
-    eye.labels["radius_weight"] = np.float32(0.5 * trust)
+    eye.set("iris", [*transform(centre[None], matrix)[0].tolist(), float(scale * radius)], 0.5 * trust)
+    eye.labels["radius_weight"] = np.asarray(0.5 * trust, np.float32)
 
 
 def read_state(eye: Eye, labelled: str, gap: float) -> None:

@@ -80,8 +80,8 @@ def _labelled(image: Image, truth: HeadTruth, irises: list[Floats], name: str, s
         scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
         centre = transform(irises[side][None, :2], matrix)[0]
         trust = float(np.clip((opening - 0.15) / 0.3, 0, 1)) * seen
-        eye.set("iris", [*centre, scale * irises[side][2]], 0.5 * trust)
-        eye.labels["radius_weight"] = np.float32(0.2 * trust)
+        eye.set("iris", [*centre.tolist(), float(scale * irises[side][2])], 0.5 * trust)
+        eye.labels["radius_weight"] = np.asarray(0.2 * trust, np.float32)
         eye.set("gap", OPEN_GAP * min(opening, 1.3), 0.3 * seen)
         if opening < SHUT_BELOW:
             eye.set_state("shut", weight=0.5 * seen)

@@ -115,7 +115,9 @@ def drawn_rows(table: EyeTable, rows: Numbers, options: EyeCropOptions) -> Numbe
     return np.repeat(rows, np.round(repeats / repeats[drawn].min()).astype(int))
 
 
-def crop_map(columns: int, roll: float = 0.0, shift: Sequence[float] = (0.0, 0.0), scale: float = 1.0) -> Floats:
+def crop_map(
+    columns: int, roll: float = 0.0, shift: Sequence[float] | NDArray[np.float64] = (0.0, 0.0), scale: float = 1.0
+) -> Floats:
     """Return the (2, 3) map from stored px to crop px, with errors of the crop.
 
     roll: radians. shift: eye widths. scale: of the crop's size.

@@ -45,7 +45,7 @@ def observations(script: Script, fps: float, seed: int, dropped: float = 0.0) ->
         pose = Pose(rotation_from_deg(yaw, pitch, 0.0), np.array([0.0, 0.0, 600.0]), yaw, pitch, 0.0)
         eyes = _eyes(gaps[i], float(down[i]), float(found["covered"][i]), (yaw, pitch), corners)
         smile = {"smile": float(found["smile"][i])}
-        yield Observation(time_s, points, sigma, pose, smile, 0.99, eyes)
+        yield Observation(time_s, points, sigma, pose, smile, 0.99, eyes=eyes)
 
 
 def _errors(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
