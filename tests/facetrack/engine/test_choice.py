@@ -221,3 +221,11 @@ def skip_without_openvino():
     """Skip without the package; not by importing it, which sends telemetry (`engine.openvino.need_openvino`)."""
     if find_spec("openvino") is None:
         pytest.skip("needs the extra openvino")
+
+
+@pytest.mark.parametrize(("alternative_ms", "chosen"), [(1.15, True), (1.25, False)])
+def test_an_alternative_may_cost_a_fifth_more(tmp_path, monkeypatch, alternative_ms, chosen):
+    monkeypatch.setattr(choice, "_cached_trial", lambda *_: {"onnx": 1.0, "onnx (other)": alternative_ms})
+    path, other = tmp_path / "own.onnx", tmp_path / "other.onnx"
+    path.touch()
+    assert (choice.choose(path, alternatives=[other], engines=("onnx",)).path == other) is chosen

@@ -29,6 +29,8 @@ TRIAL_S = 1.0
 """Duration of the speed comparison."""
 TRIED = ("onnx", "openvino")
 """Engines of the speed comparison."""
+ALTERNATIVE_COST = 1.2
+"""Share of the default file's latency up to which an alternative is chosen: landmarks68-int8 is the more accurate."""
 DEFAULT_NETWORK = "landmarks68"
 
 
@@ -168,7 +170,8 @@ def choose(
     The latencies are cached by weights, processor, package versions and threads. If the cache cannot be written there
     is no comparison, as it would run every time.
     trial: the comparison; `measure` by default.
-    alternatives: other files of the same network, such as one in int8, which is faster only on some processors.
+    alternatives: other files for the same purpose, such as a larger network in int8, which is more accurate and on some
+        processors as fast; one is chosen if it takes at most ALTERNATIVE_COST of the time.
     engines: those to compare.
     """
     if path.suffix in OWN_FORMAT:
@@ -187,7 +190,9 @@ def choose(
             reason = f"{', '.join(other.stem for other in alternatives)} could not be tried: {first_line(error)}"
             return replace(choose(path, threads, trial, engines=engines), reason=reason)
         return Choice("onnx", f"openvino could not be tried: {first_line(error)}")
-    fastest = min(candidates, key=lambda candidate: latency_ms[candidate.label])  # the first of equals
+    # An alternative is the more accurate network: what it may cost more is given to it here.
+    cost = {c.label: latency_ms[c.label] / (1.0 if c.path == path else ALTERNATIVE_COST) for c in candidates}
+    fastest = min(candidates, key=lambda candidate: cost[candidate.label])  # the first of equals
     listed = ", ".join(f"{latency_ms[candidate.label]:.2f} ms in {candidate.label}" for candidate in candidates)
     return Choice(fastest.engine, f"latency per face: {listed}", None if fastest.path == path else fastest.path)
 
