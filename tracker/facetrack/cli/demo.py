@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from facetrack.demo_clip.clip import FaceTruth, SyntheticClip
-    from facetrack.sinks import VideoSink
+    from facetrack.sinks import AnimationSink, VideoSink
     from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Face, Image
 
@@ -30,6 +30,7 @@ def demo(
     seconds: Annotated[float, typer.Option(min=1, help="Duration of the clip.")] = 10.0,
     faces: Annotated[int, typer.Option(min=1, max=2, help="Number of faces in the clip.")] = 1,
     overwrite: Overwrite = False,
+    animation: Annotated[Path | None, typer.Option(help="Write a small animated .gif, too.")] = None,
 ) -> None:
     """Track a face in a synthetic clip with ground truth; writes demo.mp4 and a contact sheet, demo.png.
 
@@ -42,22 +43,27 @@ def demo(
 
     from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
     from facetrack.drawing.faces import contact_sheet
-    from facetrack.sinks import ImageSink, VideoSink
+    from facetrack.sinks import AnimationSink, ImageSink, VideoSink
 
     console = Console(stderr=True)
     clip = SyntheticClip(ClipOptions(duration_s=seconds, faces=faces))
     video_path, sheet_path = out / "demo.mp4", out / "demo.png"
-    check_outputs(unnamed=(video_path, sheet_path), overwrite=overwrite)
+    check_outputs((animation,), (video_path, sheet_path), overwrite=overwrite)
     with ExitStack() as stack:
         sheet = stack.enter_context(ImageSink(sheet_path))
-        video = stack.enter_context(VideoSink(video_path, clip.options.size, fps=clip.options.fps))
+        pictures: list[VideoSink | AnimationSink] = [
+            stack.enter_context(VideoSink(video_path, clip.options.size, fps=clip.options.fps))
+        ]
+        if animation is not None:
+            pictures.append(stack.enter_context(AnimationSink(animation)))
         tracker = make_tracker(None, tracker_options(), 1)
         with progress_bar(console) as progress:
             run = Demo(clip)
-            run.run(tracker, video, progress)
+            run.run(tracker, pictures, progress)
         sheet.write(contact_sheet(run.images, columns=4, cell_width=400, titles=run.titles))
     console.print(run.summary())
-    console.print(f"wrote {video_path.resolve()}\nwrote {sheet_path.resolve()}", highlight=False, soft_wrap=True)
+    for path in filter(None, (video_path, sheet_path, animation)):
+        console.print(f"wrote {path.resolve()}", highlight=False, soft_wrap=True)
 
 
 class Demo:
@@ -70,18 +76,21 @@ class Demo:
         self.titles: list[str] = []
         self.errors: list[float] = []
 
-    def run(self, tracker: FaceTracker, video: VideoSink, progress: Progress) -> None:
+    def run(self, tracker: FaceTracker, pictures: list[VideoSink | AnimationSink], progress: Progress) -> None:
         from facetrack.drawing.faces import draw_faces
+        from facetrack.drawing.signals import SignalOverlay
 
         every = max(1, len(self.clip) // SHEET_FRAMES)
+        overlay = SignalOverlay()
         bar = progress.add_task("following", total=len(self.clip))
         for frame, truth in self.clip:
             started = time.perf_counter()
             faces = tracker.update(frame)
             self.totals.count(faces, time.perf_counter() - started)
             self.errors += [error_percent(faces, face) for face in truth if faces]
-            annotated = draw_faces(frame.image, faces)
-            video.write(annotated, frame.time_s)
+            annotated = overlay.draw(draw_faces(frame.image, faces), faces, tracker.events, frame.time_s)
+            for sink in pictures:
+                sink.write(annotated, frame.time_s)
             if frame.index % every == every // 2 and len(self.images) < SHEET_FRAMES:
                 self.images.append(annotated)
                 self.titles.append(f"{frame.time_s:.1f} s")

@@ -1,9 +1,10 @@
-"""Sinks: annotated video or picture, JSON lines, CSV; and the reader of JSON lines.
+"""Sinks: annotated video, animation or picture, JSON lines, CSV; and the reader of JSON lines.
 
 Every sink is a context manager. It writes beside its target and renames at the end, so that a file is there whole or
 not at all: leaving the `with` block through an exception, or calling discard(), leaves nothing behind.
 """
 
+from facetrack.sinks.animation import AnimationSink
 from facetrack.sinks.csv import CsvSink
 from facetrack.sinks.header import Header
 from facetrack.sinks.image import ImageSink
@@ -13,6 +14,7 @@ from facetrack.sinks.record import record
 from facetrack.sinks.video import VideoSink
 
 __all__ = [
+    "AnimationSink",
     "CsvSink",
     "FrameRecord",
     "Header",
