@@ -26,7 +26,7 @@ def clip(tmp_path, monkeypatch):
     for _ in range(FRAMES):
         writer.write(np.zeros((480, 640, 3), np.uint8))
     writer.release()
-    monkeypatch.setattr("facetrack.tracking.tracker.head_pose", lambda *_: pose(20.0))
+    monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: pose(20.0))
     stage = Stage()
     stage.attributes = {"smile": 0.9}
     stage.cast(ann=actor(200, 200))

@@ -29,7 +29,7 @@ def clip(tmp_path):
 
 @pytest.fixture
 def tracker(monkeypatch):
-    monkeypatch.setattr("facetrack.tracking.tracker.head_pose", lambda *_: pose())
+    monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: pose())
     stage = Stage()
     stage.attributes = {"smile": 0.9}
     stage.cast(ann=actor(200, 200))

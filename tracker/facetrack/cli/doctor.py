@@ -120,9 +120,7 @@ def _has_codec(av: object, name: str, mode: str) -> bool:
 
 
 def check_engines() -> list[Check]:
-    import onnxruntime
-
-    from facetrack.engine.onnx import OnnxEngine
+    from facetrack.engine.onnx import OnnxEngine, need_onnxruntime
     from facetrack.modelfile import bundled
 
     networks = [OnnxEngine(path).spec.name for path in bundled()]
@@ -130,16 +128,16 @@ def check_engines() -> list[Check]:
         return [
             Check("engine onnx", BROKEN, "no bundled networks", "reinstall facetrack, or run from a whole checkout")
         ]
-    found = f"ONNX Runtime {onnxruntime.__version__} runs {', '.join(networks)}"
+    found = f"ONNX Runtime {need_onnxruntime().__version__} runs {', '.join(networks)}"
     return [Check("engine onnx", OK, found)]
 
 
 def check_gpu() -> list[Check]:
-    import onnxruntime
+    from facetrack.engine.onnx import need_onnxruntime
 
     if shutil.which("nvidia-smi") is None:
         return [Check("GPU", OPTIONAL, "no NVIDIA driver", "none is needed; with a GPU install its driver")]
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+    if "CUDAExecutionProvider" in need_onnxruntime().get_available_providers():
         return [Check("GPU", OK, "NVIDIA driver, and ONNX Runtime for it (--provider cuda)")]
     return [Check("GPU", OPTIONAL, "NVIDIA driver, but ONNX Runtime for the CPU",
                   "python -m pip uninstall onnxruntime; python -m pip install onnxruntime-gpu")]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -29,16 +30,42 @@ if TYPE_CHECKING:
     from facetrack.sinks.sink import RecordSink
 
 
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """The camera, what is asked of it, and what happens when it fails."""
+
+    camera: Annotated[
+        str, typer.Option(help="A camera's index or device path, or a stream's URL (RTSP, HTTP MJPEG).")
+    ] = "0"
+    width: Annotated[int | None, typer.Option(help="Frame width to request from the camera, px.")] = None
+    height: Annotated[int | None, typer.Option(help="Frame height to request from the camera, px.")] = None
+    fps: Annotated[float | None, typer.Option(help="Frame rate to request from the camera.")] = None
+    reconnect: Annotated[bool, typer.Option(help="Open a camera or stream that fails again, until it is back.")] = True
+    give_up: Annotated[
+        float | None, typer.Option(min=0, help="Seconds without a frame after which to stop, with exit code 3. [never]")
+    ] = None
+
+    def open(self, say: Callable[[str], None]) -> Source:
+        """Open the source; a camera is opened again when it fails, of which `say` is told."""
+        from facetrack.capture import ReconnectingCamera, open_source
+
+        again = partial(open_source, self.camera, width=self.width, height=self.height, fps=self.fps)
+        first = again()
+        if not first.live:
+            return first
+        reopen = cast("Callable[[], Camera]", again)
+        return ReconnectingCamera(cast("Camera", first), reopen, self.give_up if self.reconnect else 0.0, say)
+
+
 @takes_tracking(max_faces=4)
+@takes("source_options", SourceOptions)
 @takes("apps", Apps)
 @takes("alarms", Alarms)
 def live(
     tracking: Tracking,
     apps: Apps,
     alarms: Alarms,
-    camera: Annotated[
-        str, typer.Option(help="A camera's index or device path, or a stream's URL (RTSP, HTTP MJPEG).")
-    ] = "0",
+    source_options: SourceOptions,
     window: Annotated[
         bool,
         typer.Option(help="Show a window: q or Esc quits, s saves an image, m mirrors, n neutral, p pauses sending."),
@@ -51,13 +78,6 @@ def live(
     mirror: Annotated[
         bool, typer.Option(help="Mirror the displayed image and what avatars get (JSON and CSV are not mirrored).")
     ] = False,
-    width: Annotated[int | None, typer.Option(help="Frame width to request from the camera, px.")] = None,
-    height: Annotated[int | None, typer.Option(help="Frame height to request from the camera, px.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frame rate to request from the camera.")] = None,
-    reconnect: Annotated[bool, typer.Option(help="Open a camera or stream that fails again, until it is back.")] = True,
-    give_up: Annotated[
-        float | None, typer.Option(min=0, help="Seconds without a frame after which to stop, with exit code 3. [never]")
-    ] = None,
 ) -> None:
     """Track faces live. Only the newest frame is processed: a slow machine drops frames instead of adding latency.
 
@@ -65,10 +85,9 @@ def live(
     """
     from rich.console import Console
 
-    from facetrack.capture import open_source
     from facetrack.loops.window import Window, check_display
 
-    console = Console(stderr=True)
+    console, camera = Console(stderr=True), source_options.camera
     inputs = (camera, *tracking.files)
     check_outputs((json, csv, record), inputs=inputs)
     if window:
@@ -78,8 +97,7 @@ def live(
         tracker = tracking.tracker()
         records = [stack.enter_context(Output(sink, name)) for name, sink in _sinks(json, csv, csv_style, inputs)]
         broadcast, alarm = apps.open(stack, mirror=mirror), alarms.open(stack)
-        again = partial(open_source, camera, width=width, height=height, fps=fps)
-        source = stack.enter_context(_followed_again(again, reconnect, give_up, say))
+        source = stack.enter_context(source_options.open(say))
         recording = stack.enter_context(_recording(record, source, inputs)) if record else None
         camera_out = open_virtual_camera(stack, virtual_camera, source.size, source.fps) if virtual_camera else None
         shown = stack.enter_context(Window()) if window else None
@@ -134,19 +152,6 @@ def _sinks(json: str | None, csv: Path | None, csv_style: str, inputs: Inputs) -
         yield "standard output" if json == "-" else json, JsonLinesSink(json, source=inputs, live=True)
     if csv is not None:
         yield str(csv), csv_sink(csv_style)(csv, source=inputs, live=True)
-
-
-def _followed_again(
-    open_again: Callable[[], Source], reconnect: bool, give_up: float | None, say: Callable[[str], None]
-) -> Source:
-    """Open the source; a camera is opened again when it fails."""
-    from facetrack.capture import ReconnectingCamera
-
-    first = open_again()
-    if not first.live:
-        return first
-    reopen = cast("Callable[[], Camera]", open_again)
-    return ReconnectingCamera(cast("Camera", first), reopen, give_up if reconnect else 0.0, say)
 
 
 def _recording(path: Path, source: Source, inputs: Inputs) -> Recording:

@@ -4,11 +4,11 @@ Every sink is a context manager. It writes beside its target and renames at the 
 not at all: leaving the `with` block through an exception, or calling discard(), leaves nothing behind.
 """
 
-from facetrack.sinks.animation import AnimationSink
 from facetrack.sinks.csv import CsvSink
 from facetrack.sinks.header import Header
 from facetrack.sinks.image import ImageSink
 from facetrack.sinks.jsonl import JsonLinesSink
+from facetrack.sinks.pictures.animation import AnimationSink
 from facetrack.sinks.reader import FrameRecord, JsonLines, read_jsonl
 from facetrack.sinks.record import record
 from facetrack.sinks.video import VideoSink

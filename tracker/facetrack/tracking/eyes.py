@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from facetrack import topology
+from facetrack.eyes import EyeReader
 from facetrack.geometry import CropBox
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.modelfile import weights_folder
 from facetrack.types import EyesReading, Floats, Image, Landmarks
 
-EyeReader = Callable[[Image, Sequence[Floats]], Sequence[EyesReading | None]]
+ReadEyes = Callable[[Image, Sequence[Floats]], Sequence[EyesReading | None]]
 """(H, W, 3) BGR and the (68, 2) points px of each face -> both eyes of each, None where nothing can be said."""
 EYES = np.array((*topology.RIGHT_EYE, *topology.LEFT_EYE))
 LEAST_PRESENCE = 0.2
@@ -26,7 +26,7 @@ MAX_COVERED = 0.5
 class LandmarksAndEyes:
     """Landmarker whose readings carry both eyes, and whose twelve eye points are fused with the eye network's."""
 
-    def __init__(self, landmarker: Landmarker, eyes: EyeReader) -> None:
+    def __init__(self, landmarker: Landmarker, eyes: ReadEyes) -> None:
         self._landmarker, self._eyes = landmarker, eyes
 
     def __call__(self, image: Image, crops: Sequence[CropBox]) -> list[Reading]:
@@ -66,8 +66,4 @@ def bundled_eyes(open_engine: Callable[..., Any], engine: str, threads: int, pro
     path = weights_folder() / "eyes.onnx"
     if not path.is_file():
         return None
-    # By name: a package without the network need not have its reader.
-    reader: EyeReader = importlib.import_module("facetrack.eyes").EyeReader(
-        open_engine(path, engine, threads, provider)
-    )
-    return reader
+    return EyeReader(open_engine(path, engine, threads, provider))

@@ -13,7 +13,7 @@ from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
-from facetrack.tracking.eyes import EyeReader, LandmarksAndEyes, bundled_eyes
+from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes, bundled_eyes
 from facetrack.tracking.frames import check_frame, rescale_tracks
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
@@ -49,7 +49,7 @@ class FaceTracker:
 
     def __init__(
         self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None,
-        appearance: Appearance | None = None, expressions: Expressions | None = None, eyes: EyeReader | None = None,
+        appearance: Appearance | None = None, expressions: Expressions | None = None, eyes: ReadEyes | None = None,
     ) -> None:  # fmt: skip
         """Build a tracker from its parts.
 

@@ -36,7 +36,7 @@ def observed(
     time_s: float, eyes: EyesReading | None, yaw: float = 0.0, pitch: float = 0.0, smile: float = 0.0
 ) -> Observation:
     return Observation(
-        time_s, np.zeros((68, 2), np.float32), np.ones(68, np.float32), pose(yaw, pitch), {"smile": smile}, 0.99, eyes
+        time_s, np.zeros((68, 2), np.float32), np.ones(68, np.float32), pose(yaw, pitch), {"smile": smile}, eyes=eyes
     )
 
 

@@ -14,6 +14,6 @@ def open_virtual_camera(stack: ExitStack, device: str, size: tuple[int, int], fp
 
     device: its name, or "default". size: (width, height) px. The stack closes the camera. Raises FacetrackError.
     """
-    from facetrack.sinks.virtual_camera import VirtualCameraSink
+    from facetrack.sinks.pictures.virtual_camera import VirtualCameraSink
 
     return stack.enter_context(VirtualCameraSink(size, fps, None if device == "default" else device)).write

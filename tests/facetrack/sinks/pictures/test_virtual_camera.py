@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facetrack.errors import OutputError
-from facetrack.sinks.virtual_camera import VirtualCameraSink
+from facetrack.sinks.pictures.virtual_camera import VirtualCameraSink
 
 pyvirtualcam = pytest.importorskip("pyvirtualcam", reason="needs pyvirtualcam")
 

@@ -1,0 +1,1 @@
+"""Annotated pictures for other eyes: an animation, a virtual camera."""
