@@ -211,6 +211,7 @@ def test_a_broken_openvino_costs_one_line(photograph, tmp_path):
 def test_with_onnx_runtime_alone_nothing_is_printed(photograph, tmp_path, installed_packages, monkeypatch):
     installed_packages.clear()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(choice, "default_alternatives", list)
     done = CliRunner().invoke(app, ["image", str(photograph), "--out", "a.png"])
     assert done.exit_code == 0, done.output
     assert "engine:" not in done.stderr

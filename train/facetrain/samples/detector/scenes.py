@@ -65,8 +65,8 @@ class SceneOptions:
     linear: float = 0.4
     enlarge: float = 3.0
     rotation_deg: float = 75.0
-    wide: float = 0.3
-    full_turn: float = 0.15
+    wide: float = 0.4
+    full_turn: float = 0.0
     usual_rotation_deg: float = 8.0
     crowd: float = 0.16
     empty: float = 0.06
