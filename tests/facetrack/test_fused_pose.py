@@ -84,7 +84,7 @@ def test_an_occluded_side_leaves_the_network_the_last_word():
 
 
 def test_the_pose_does_not_jump_from_profile_to_profile():
-    """Steps of one degree; the network is off by up to 8 degrees and unsure in profile, the points tremble."""
+    """Steps of one degree; the network is off by up to 8 degrees and unsure in profile, the points jitter."""
     rng, last = np.random.default_rng(1), None
     for yaw in range(-90, 91):
         rotation = rotation_from_deg(yaw, 5, 3)

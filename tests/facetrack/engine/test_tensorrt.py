@@ -263,7 +263,7 @@ def test_an_engine_is_loaded_only_as_it_was_written_here(fake, tmp_path):
     make = lambda: TensorRtEngine(bundled_path("appearance"), "fp32", (1,))  # noqa: E731
     make()
     file, beside = sorted((tmp_path / "engines").iterdir())
-    for spoil in (
+    for corrupt in (
         lambda: file.write_bytes(b"cut short"),
         lambda: file.write_bytes(b"engine 0 of somebody else"),
         lambda: file.write_bytes(pickle.dumps("x")),
@@ -272,7 +272,7 @@ def test_an_engine_is_loaded_only_as_it_was_written_here(fake, tmp_path):
         lambda: file.chmod(0o666),
     ):
         before = len(fake.compiled)
-        spoil()
+        corrupt()
         make()
         assert len(fake.compiled) == before + 1
     make()

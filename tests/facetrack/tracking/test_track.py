@@ -34,7 +34,7 @@ def middle(track):
     return (track.box[0] + track.box[2]) / 2
 
 
-def test_at_constant_velocity_the_next_place_is_met_but_for_trembling():
+def test_at_constant_velocity_the_next_place_is_met_but_for_jitter():
     """10 px a frame after many frames; .02 of 80 px are taken off the foretold way."""
     velocity = Velocity()
     for i in range(30):
@@ -54,7 +54,7 @@ def test_the_first_step_counts_by_seven_tenths_and_the_second_by_more():
     assert velocity.px_per_s == pytest.approx(273j)
 
 
-def test_trembling_by_one_percent_is_foretold_as_rest():
+def test_jitter_by_one_percent_is_foretold_as_rest():
     velocity, rng = Velocity(), np.random.default_rng(1)
     for i in range(200):
         velocity.update(complex(rng.uniform(-0.8, 0.8)), i / 30)  # .01 of 80 px
@@ -197,7 +197,7 @@ def test_feedback_of_the_crops_roll_settles(yaw_deg, known):
 
 
 def test_the_rotation_is_smoothed_as_the_points_are():
-    """At rest at medium smoothing a trembling rotation comes out calmer; without smoothing it passes unchanged."""
+    """At rest at medium smoothing a rotation that jitters comes out calmer; without smoothing it passes unchanged."""
     rng, spreads = np.random.default_rng(0), {}
     for smoothing in ("off", "medium"):
         track, yaws = Track(MARGIN, smoothing), []

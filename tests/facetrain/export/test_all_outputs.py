@@ -138,7 +138,7 @@ def test_int8_keeps_every_output_near_floats(source, tmp_path, engine, monkeypat
     np.testing.assert_allclose(np.linalg.det(found["rotation"]), 1, atol=1e-5)
 
 
-def test_int8_that_spoils_another_output_than_the_points_is_refused(source, tmp_path, monkeypatch):
+def test_int8_that_corrupts_another_output_than_the_points_is_refused(source, tmp_path, monkeypatch):
     monkeypatch.setattr(deploy, "INT8_NME", 5.0)
     monkeypatch.setitem(deploy.INT8_OTHERS, "visibility", -1.0)
     with pytest.raises(ParityError, match="visibility"):

@@ -46,7 +46,7 @@ class SourceOptions:
     ] = None
 
     def open(self, say: Callable[[str], None]) -> Source:
-        """Open the source; a camera is opened again when it fails, of which `say` is told."""
+        """Open the source; a camera is opened again when it fails, of which `say` is reported."""
         from facetrack.capture import ReconnectingCamera, open_source
 
         again = partial(open_source, self.camera, width=self.width, height=self.height, fps=self.fps)

@@ -11,7 +11,7 @@ class GrowingFile:
     """File object for FFmpeg, unbuffered, so that another process sees every fragment that was written.
 
     error: the first one of the disk. From then on writes are dropped: the container's end, which FFmpeg would write
-    over its beginning, must not spoil a file that lacks a fragment.
+    over its beginning, must not corrupt a file that lacks a fragment.
     """
 
     def __init__(self, path: Path) -> None:

@@ -32,7 +32,7 @@ def frames(keys: Keys, fps: float, seconds: float, phase: float = 0.0, **channel
     ]
 
 
-def told(series: Sequence[LidFrame], lids: LidEvents | None = None) -> list[Event]:
+def reported(series: Sequence[LidFrame], lids: LidEvents | None = None) -> list[Event]:
     lids = lids or LidEvents(3)
     found = [event for frame in series for event in lids.update(frame)]
     return [event for event in (*found, *lids.interrupt()) if event.is_over]
@@ -49,7 +49,7 @@ OPEN = [(0.0, 1.0)]
 @pytest.mark.parametrize("phase", [0.0, 0.4, 0.8])
 @pytest.mark.parametrize("shut_s", [0.02, 0.1, 0.2])
 def test_a_blink_lasts_as_long_at_every_rate(fps: int, phase: float, shut_s: float) -> None:
-    found = told(frames([*OPEN, *blink_keys(2.0, shut_s)], fps, 4.0, phase))
+    found = reported(frames([*OPEN, *blink_keys(2.0, shut_s)], fps, 4.0, phase))
     assert kinds(found) == ["blink"]
     # From 2.04 to 2.0 + .08 + shut + .08.
     assert found[0].duration_s == pytest.approx(0.12 + shut_s, abs=1 / fps)
@@ -57,7 +57,7 @@ def test_a_blink_lasts_as_long_at_every_rate(fps: int, phase: float, shut_s: flo
 
 
 def test_ten_frames_per_second_see_what_falls_on_a_frame() -> None:
-    found = told(frames([*OPEN, *blink_keys(2.0, 0.15)], 10, 4.0))
+    found = reported(frames([*OPEN, *blink_keys(2.0, 0.15)], 10, 4.0))
     assert kinds(found) == ["blink"]
     assert found[0].duration_s == pytest.approx(0.27, abs=0.1)
 
@@ -66,15 +66,15 @@ def test_one_frame_at_thirty_per_second_is_a_blink_and_at_sixty_an_error() -> No
     for fps, wanted in ((30, ["blink"]), (60, [])):
         series = frames(OPEN, fps, 3.0)
         series[fps] = replace(series[fps], eyes=(0.1, 0.15))
-        assert kinds(told(series)) == wanted
+        assert kinds(reported(series)) == wanted
     series = frames(OPEN, 30, 3.0)
     series[30] = replace(series[30], eyes=(0.1, 1.0))  # one eye alone for one frame
-    assert told(series) == []
+    assert reported(series) == []
 
 
 @pytest.mark.parametrize("depth", [0.5, 0.7, 0.9, 1.0])
 def test_completeness(depth: float) -> None:
-    (blink,) = told(frames([*OPEN, *blink_keys(2.0, 0.05, depth=depth)], 60, 4.0))
+    (blink,) = reported(frames([*OPEN, *blink_keys(2.0, 0.05, depth=depth)], 60, 4.0))
     assert blink.evidence["completeness"] == pytest.approx(depth, abs=0.03)
     assert blink.evidence["fall_s"] == pytest.approx(0.4 * 0.08, abs=0.01)  # .25 to .65 of a straight way
 
@@ -83,7 +83,7 @@ def test_completeness(depth: float) -> None:
 @pytest.mark.parametrize("back_s", [0.4, 3.0])
 def test_a_squint_is_no_blink(takes_s: float, back_s: float) -> None:
     keys = [*OPEN, (2.0, 1.0), (2.0 + takes_s, 0.45), (2.0 + takes_s + back_s, 0.45), (2.6 + takes_s + back_s, 1.0)]
-    assert "blink" not in kinds(told(frames(keys, 30, 8.0)))
+    assert "blink" not in kinds(reported(frames(keys, 30, 8.0)))
 
 
 DOWN = {"gaze_down_deg": [(0.0, 0.0), (2.0, 0.0), (2.3, 12.0), (6.0, 12.0), (6.2, 0.0)]}
@@ -94,7 +94,7 @@ LOOK_DOWN = [*OPEN, (2.0, 1.0), (2.3, 0.4), (6.0, 0.4), (6.2, 1.0)]
 def test_a_look_down_is_eyes_down_and_no_closure(fps: int) -> None:
     lids = LidEvents(3)
     series = frames(LOOK_DOWN, fps, 8.0, **DOWN)
-    (event,) = told(series, lids)
+    (event,) = reported(series, lids)
     assert event.kind == "eyes_down"
     assert event.start_s == pytest.approx(2.0 + 0.3 * 0.35 / 0.6, abs=0.02)  # through .65
     assert event.since_s == pytest.approx(event.start_s + 0.5, abs=1 / fps + 0.01)
@@ -113,7 +113,7 @@ def test_a_squint_is_narrowed_and_no_look_down() -> None:
 
 def test_a_blink_inside_a_look_down() -> None:
     keys = [*LOOK_DOWN[:3], *blink_keys(4.0, 0.05, level=0.4), *LOOK_DOWN[3:]]
-    assert kinds(told(frames(keys, 30, 8.0, **DOWN))) == ["blink", "eyes_down"]
+    assert kinds(reported(frames(keys, 30, 8.0, **DOWN))) == ["blink", "eyes_down"]
 
 
 def test_slow_lids_are_lowered_and_unknown_to_perclos() -> None:
@@ -132,7 +132,7 @@ def test_slow_lids_are_lowered_and_unknown_to_perclos() -> None:
 @pytest.mark.parametrize("fps", RATES)
 def test_a_microsleep_and_its_evidence(fps: int) -> None:
     keys = [*OPEN, (3.0, 1.0), (3.2, 0.0), (5.2, 0.0), (5.6, 1.0)]
-    found = told(frames(keys, fps, 8.0, pitch_deg=[(0.0, 2.0)], gaze_down_deg=[(0.0, 1.0)]))
+    found = reported(frames(keys, fps, 8.0, pitch_deg=[(0.0, 2.0)], gaze_down_deg=[(0.0, 1.0)]))
     assert kinds(found) == ["long_closure", "microsleep"]
     slept = found[1]
     assert slept.start_s == pytest.approx(3.1, abs=1 / fps)
@@ -144,38 +144,40 @@ def test_a_microsleep_and_its_evidence(fps: int) -> None:
 
 def test_a_laugh_a_lowered_look_and_a_head_that_goes_along_make_no_microsleep() -> None:
     keys = [*OPEN, (3.0, 1.0), (3.2, 0.0), (5.2, 0.0), (5.6, 1.0)]
-    assert told(frames(keys, 30, 8.0, smile=[(0.0, 0.9)])) == []
-    assert "microsleep" not in kinds(told(frames(keys, 30, 8.0, pitch_deg=[(0, 0), (3.0, 0), (3.4, -15), (9, -15)])))
+    assert reported(frames(keys, 30, 8.0, smile=[(0.0, 0.9)])) == []
+    assert "microsleep" not in kinds(
+        reported(frames(keys, 30, 8.0, pitch_deg=[(0, 0), (3.0, 0), (3.4, -15), (9, -15)]))
+    )
     lowered = [*LOOK_DOWN[:3], (4.0, 0.4), (4.1, 0.0), (5.8, 0.0), (5.9, 0.4), *LOOK_DOWN[3:]]
-    assert kinds(told(frames(lowered, 30, 8.0, **DOWN))) == ["long_closure", "eyes_down"]
+    assert kinds(reported(frames(lowered, 30, 8.0, **DOWN))) == ["long_closure", "eyes_down"]
 
 
 def test_what_the_network_calls_lowered_is_no_sleep() -> None:
     keys = [*OPEN, (3.0, 1.0), (3.2, 0.0), (5.2, 0.0), (5.6, 1.0)]
-    assert told(frames(keys, 30, 8.0, lowered=[(0.0, 0.7)], shut=[(0.0, 0.2)])) == []
-    said = told(frames(keys, 30, 8.0, lowered=[(0.0, 0.2)], shut=[(0.0, 0.7)]))
+    assert reported(frames(keys, 30, 8.0, lowered=[(0.0, 0.7)], shut=[(0.0, 0.2)])) == []
+    said = reported(frames(keys, 30, 8.0, lowered=[(0.0, 0.2)], shut=[(0.0, 0.7)]))
     assert kinds(said) == ["long_closure", "microsleep"]
 
 
 def test_covered_eyes_and_a_lost_face_end_nothing_as_a_blink() -> None:
     series = frames([*OPEN, *blink_keys(2.0, 0.1)], 30, 4.0)
     covered = [replace(f, eyes=(None, None)) if 2.1 < f.time_s < 2.2 else f for f in series]
-    assert told(covered) == []
-    assert told([f for f in series if not 2.1 < f.time_s < 2.5]) == []  # a gap
+    assert reported(covered) == []
+    assert reported([f for f in series if not 2.1 < f.time_s < 2.5]) == []  # a gap
 
 
 def test_a_wink() -> None:
     series = [replace(f, eyes=(f.eyes[0], 0.9)) for f in frames([*OPEN, *blink_keys(2.0, 0.3)], 30, 4.0)]
-    assert kinds(told(series)) == ["wink_right"]
+    assert kinds(reported(series)) == ["wink_right"]
 
 
 def test_a_closure_that_was_on_when_the_eyes_came_into_sight_is_none() -> None:
-    assert told(frames([(0.0, 0.0), (1.0, 0.0), (1.2, 1.0), (3.0, 1.0)], 30, 3.0)) == []
+    assert reported(frames([(0.0, 0.0), (1.0, 0.0), (1.2, 1.0), (3.0, 1.0)], 30, 3.0)) == []
 
 
 def test_reset_equals_fresh() -> None:
     used = LidEvents(3)
-    told(frames([*OPEN, (2.0, 1.0), (2.2, 0.3), (9.0, 0.3)], 30, 5.0, **DOWN), used)
+    reported(frames([*OPEN, (2.0, 1.0), (2.2, 0.3), (9.0, 0.3)], 30, 5.0, **DOWN), used)
     for frame in frames([(0.0, 0.5)], 30, 1.0):
         used.update(replace(frame, time_s=frame.time_s + 6.0))
     used.reset()

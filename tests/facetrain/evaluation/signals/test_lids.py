@@ -1,4 +1,4 @@
-"""Simulated lids: scripts sampled by hand, what is told of short ones, and the command."""
+"""Simulated lids: scripts sampled by hand, what is reported of short ones, and the command."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ def test_matching_by_hand() -> None:
     script = Script(60.0)
     script.blinks = [Closure(t, 0.1, 0.0, 0.1) for t in (5.0, 10.0, 15.0)]
     script.sleeps = [Closure(20.0, 0.2, 2.0, 0.2)]
-    told = [
+    reported = [
         Event.completed("blink", 1, 5.05, 5.15), Event.completed("blink", 1, 12.0, 12.1),
         Event.completed("blink", 1, 15.0, 15.2), Event.completed("blink", 1, 20.5, 20.7),
         Event.completed("long_closure", 1, 20.1, 22.2),
     ]  # fmt: skip
     found = Minutes()
-    _match(found, script, told)
+    _match(found, script, reported)
     # The one at 12 s is false; the one inside the sleep counts neither way.
     assert (found.blinks, found.found, found.false_blinks) == (3, 2, 1)
-    assert (found.sleeps, found.told, found.told_long, found.told_down) == (1, 0, 1, 0)
+    assert (found.sleeps, found.reported, found.reported_long, found.reported_down) == (1, 0, 1, 0)
     assert found.f1 == pytest.approx(4 / 6)
 
 

@@ -34,8 +34,8 @@ class LidEvents:
     `openness_known` is None for PERCLOS while they are that far down. What is missed by this: who dozes off from a
     lowered look, with a head that falls at once, or so slowly that the lids take longer than `fast_s` over the middle
     of their way, has no microsleep and no PERCLOS. From a lowered look or with the head, a fall by `lowered_fall`
-    down to `lowered_deep` is told as a "long_closure", and all of it as "eyes_down". A fast fall and return inside a
-    lowered look is a blink.
+    down to `lowered_deep` is reported as a "long_closure", and all of it as "eyes_down". A fast fall and return
+    inside a lowered look is a blink.
 
     Delay: a blink is reported with the frame that shows the eyes open again, some .1 s after its end_s; a long closure
     and a microsleep begin with the first frame that shows the eyes closed for long_s and microsleep_s.

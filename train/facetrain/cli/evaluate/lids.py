@@ -17,7 +17,7 @@ Out = Annotated[Path | None, typer.Option(help="Folder for report.md and figures
 def lids(hours: Hours = 1.0, fps: Fps = 15.0, out: Out = None) -> None:
     """Measure alarms and blinks on simulated lids.
 
-    False alarms per hour of people who read, laugh, squint and so on, each kind apart; what is told of those who fall
-    asleep; and F1, duration and completeness of blinks at 10 to 120 frames per second.
+    False alarms per hour of people who read, laugh, squint and so on, each kind apart; what is reported of those who
+    fall asleep; and F1, duration and completeness of blinks at 10 to 120 frames per second.
     """
     lid_report.report(lid_minutes.measure(hours, fps)).output(out)

@@ -57,7 +57,7 @@ def states(table: EyeTable, rows: NDArray[np.intp]) -> NDArray[np.str_]:
 
 
 def lid_figures(table: EyeTable, read: Read) -> dict[str, float]:
-    """Return ROC areas of shut against lowered by several scores, and shares of errors of the likeliest state, %."""
+    """Return ROC areas of shut against lowered by several scores, and the errors of the most probable state, %."""
     state, outputs = states(table, read.rows), read.outputs
     shut, lowered = state == "shut", state == "lowered"
     scores = {
@@ -66,12 +66,12 @@ def lid_figures(table: EyeTable, read: Read) -> dict[str, float]:
         "contour": -_contour_gap(outputs),
         "state and gap": shut_log_odds(outputs) - 20 * outputs[:, EYES_COLUMNS["gap"]][:, 0],
     }
-    likeliest = np.array(EYE_STATES)[outputs[:, EYES_COLUMNS["state"]].argmax(axis=1)]
+    most_probable = np.array(EYE_STATES)[outputs[:, EYES_COLUMNS["state"]].argmax(axis=1)]
     figures = {f"area, {name}": roc_area(score[shut], score[lowered]) for name, score in scores.items()}
     figures |= {
-        "lowered taken for shut, %": _share(likeliest[lowered] == "shut"),
-        "shut not taken for shut, %": _share(likeliest[shut] != "shut"),
-        "open taken for shut, %": _share(likeliest[state == "open"] == "shut"),
+        "lowered taken for shut, %": _share(most_probable[lowered] == "shut"),
+        "shut not taken for shut, %": _share(most_probable[shut] != "shut"),
+        "open taken for shut, %": _share(most_probable[state == "open"] == "shut"),
     }
     return figures | {f"{name} eyes": float((state == name).sum()) for name in EYE_STATES}
 

@@ -69,12 +69,12 @@ class Outcome:
 
 @dataclass(slots=True)
 class Outputs:
-    """The three outputs of a run in a folder; `spoil` is given the sinks before the run."""
+    """The three outputs of a run in a folder; `corrupt` is given the sinks before the run."""
 
     folder: Path
     video: str = "o.mkv"
     json: str = "o.jsonl"
-    spoil: Callable[[dict[str, Any]], None] = lambda sinks: None
+    corrupt: Callable[[dict[str, Any]], None] = lambda sinks: None
     made: dict[str, Any] = field(default_factory=dict)
 
 
@@ -92,7 +92,7 @@ def follow(
         sinks["json"] = JsonLinesSink(folder / outputs.json, live=True)
         sinks["csv"] = CsvSink(folder / "o.csv", live=True)
         sinks["record"] = VideoSink(folder / outputs.video, camera.size, fps=camera.fps, live=True)
-        outputs.spoil(sinks)
+        outputs.corrupt(sinks)
         records = [stack.enter_context(Output(sinks[name], name)) for name in ("json", "csv")]
         recording = stack.enter_context(Recording(sinks["record"], sinks["record"].write, "record"))
         source = ReconnectingCamera(camera, reopen, None, log.append)

@@ -76,7 +76,7 @@ def run(fault: OutputFault) -> Outcome:
     """Run the loop to the camera's end with one faulty output."""
     with tempfile.TemporaryDirectory() as folder:
         camera = FiniteCamera()
-        outputs = Outputs(Path(folder), fault.video, spoil=partial(_spoil, fault))
+        outputs = Outputs(Path(folder), fault.video, corrupt=partial(_corrupt, fault))
         try:
             return follow(camera, FiniteCamera, outputs, _is_over, LIMIT_S)  # type: ignore[arg-type]
         except Exception as error:  # a row of the table, not the end of it
@@ -87,7 +87,7 @@ def _is_over(tracker: NobodyTracker) -> bool:
     return len(tracker.times_s) == FRAMES
 
 
-def _spoil(fault: OutputFault, sinks: dict[str, Any]) -> None:
+def _corrupt(fault: OutputFault, sinks: dict[str, Any]) -> None:
     """Make the sink's writes fail below its own code: where the operating system would."""
     sink, count = sinks[fault.output], [0]
     if fault.kind == "crash of the sink":

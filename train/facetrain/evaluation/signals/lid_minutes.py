@@ -26,12 +26,12 @@ NEAR_S = 0.15
 
 @dataclass(slots=True)
 class Minutes:
-    """What was told of one kind of behaviour.
+    """What was reported of one kind of behaviour.
 
     events: how many of each kind ended. perclos: highest P80 of 60 s. entered: how often each level was entered.
     tired_s: longest time at a level other than alert. down_share: of the frames, lids lowered. blinks, found, sleeps,
-    told: true ones and those that were told; told_long: sleeps told as a long closure or a microsleep, told_down: as
-    eyes_down. false_blinks: blinks that are none.
+    reported: true ones and those that were reported; reported_long: sleeps reported as a long closure or a microsleep,
+    reported_down: as eyes_down. false_blinks: blinks that are none.
     """
 
     hours: float = 0.0
@@ -45,9 +45,9 @@ class Minutes:
     found: int = 0
     false_blinks: int = 0
     sleeps: int = 0
-    told: int = 0
-    told_long: int = 0
-    told_down: int = 0
+    reported: int = 0
+    reported_long: int = 0
+    reported_down: int = 0
 
     @property
     def f1(self) -> float:
@@ -102,10 +102,10 @@ def _match(found: Minutes, script: Script, ended: Sequence[Event]) -> None:
         i not in set(matched.values()) and not any(_overlap(s, e) for s in script.sleeps) for i, e in enumerate(blinks)
     )
     found.sleeps += len(script.sleeps)
-    for kinds, name in ((("microsleep",), "told"), (ALARMS, "told_long"), (("eyes_down",), "told_down")):
+    for kinds, name in ((("microsleep",), "reported"), (ALARMS, "reported_long"), (("eyes_down",), "reported_down")):
         events = [event for event in ended if event.kind in kinds]
-        told = sum(any(_overlap(sleep, event) for event in events) for sleep in script.sleeps)
-        setattr(found, name, getattr(found, name) + told)
+        reported = sum(any(_overlap(sleep, event) for event in events) for sleep in script.sleeps)
+        setattr(found, name, getattr(found, name) + reported)
 
 
 def _overlap(closure: Closure, event: Event) -> bool:
@@ -113,15 +113,15 @@ def _overlap(closure: Closure, event: Event) -> bool:
     return min(end_s, event.until_s) - max(start_s, event.start_s) > -NEAR_S
 
 
-def _pairs(true: Sequence[Closure], told: Sequence[Event]) -> dict[int, int]:
+def _pairs(true: Sequence[Closure], reported: Sequence[Event]) -> dict[int, int]:
     """Match closures and events one to one in order of time; both are sorted and none overlaps another of its kind."""
     found: dict[int, int] = {}
     order = sorted(range(len(true)), key=lambda i: true[i].start_s)
     j = 0
     for i in order:
-        while j < len(told) and told[j].until_s < true[i].half_s[0] - NEAR_S:
+        while j < len(reported) and reported[j].until_s < true[i].half_s[0] - NEAR_S:
             j += 1
-        if j < len(told) and _overlap(true[i], told[j]):
+        if j < len(reported) and _overlap(true[i], reported[j]):
             found[i] = j
             j += 1
     return found
@@ -129,7 +129,7 @@ def _pairs(true: Sequence[Closure], told: Sequence[Event]) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RateScore:
-    """Blinks at one frame rate: duration and completeness, told minus true, of each that was found."""
+    """Blinks at one frame rate: duration and completeness, reported minus true, of each that was found."""
 
     fps: float
     minutes: Minutes

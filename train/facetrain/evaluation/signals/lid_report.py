@@ -32,7 +32,7 @@ def report(result: LidResult) -> Report:
     ]
     tables = [
         Table("awake: false alarms", ALARM_COLUMNS, _alarm_rows(result.awake)),
-        Table("falling asleep: what is told", SLEEP_COLUMNS,
+        Table("falling asleep: what is reported", SLEEP_COLUMNS,
               [[name, *_sleep_cells(found)] for name, found in result.asleep.items()]),
         Table("distractions per hour by target zone", ("kind", "zone", "distraction/h", "hours"), zones),
         Table("blinks by frame rate", RATE_COLUMNS, [_rate_row(f"{s.fps:.0f} fps", s) for s in result.rates]),
@@ -59,7 +59,10 @@ def _level_cells(found: Minutes) -> list[str]:
 
 
 def _sleep_cells(found: Minutes) -> list[str]:
-    shares = [f"{told / max(found.sleeps, 1):.2f}" for told in (found.told, found.told_long, found.told_down)]
+    shares = [
+        f"{reported / max(found.sleeps, 1):.2f}"
+        for reported in (found.reported, found.reported_long, found.reported_down)
+    ]
     return [str(found.sleeps), *shares, *_level_cells(found)]
 
 
@@ -82,8 +85,8 @@ def _figures(result: LidResult) -> dict[str, object]:
         return {
             "hours": found.hours, "events": dict(found.events), "perclos": found.perclos,
             "entered": dict(found.entered),
-            "tired_s": found.tired_s, "blink_f1": found.f1, "sleeps": found.sleeps, "told": found.told,
-            "told_long": found.told_long, "told_down": found.told_down,
+            "tired_s": found.tired_s, "blink_f1": found.f1, "sleeps": found.sleeps, "reported": found.reported,
+            "reported_long": found.reported_long, "reported_down": found.reported_down,
         }  # fmt: skip
 
     return {

@@ -203,7 +203,7 @@ def _hide(labels: dict[str, Floats], hidden: float) -> None:
     if covered:
         labels["covered"] = np.float32(1.0) * np.ones_like(labels["covered"])
     labels["covered_weight"] = np.full_like(labels["covered_weight"], 0.5 * covered)
-    # The points keep their likeliest place, and a scale that says how uncertain it is.
+    # The points keep their most_probable place, and a scale that says how uncertain it is.
     keep = 0.3 if covered else 1.0
     for name in ("state_weight", "gap_weight", "iris_weight", "radius_weight", "contour_weight"):
         factor = 0.0 if covered and name == "state_weight" else keep
