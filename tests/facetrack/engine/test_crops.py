@@ -114,7 +114,7 @@ def test_the_landmarker_predicts_the_same_from_crops_cut_on_the_device(photograp
             np.testing.assert_allclose(ours.landmarks.points, theirs.landmarks.points, atol=0.02)
             np.testing.assert_allclose(ours.landmarks.sigma, theirs.landmarks.sigma, atol=0.02)
             assert ours.presence == pytest.approx(theirs.presence, abs=1e-3)
-            assert ours.presence > 0.9
+            assert ours.presence > 0.5
             assert ours.attributes == pytest.approx(theirs.attributes, abs=5e-3)
 
 

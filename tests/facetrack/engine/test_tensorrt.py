@@ -124,11 +124,14 @@ def test_the_flat_network_predicts_the_same(built):
     np.testing.assert_allclose(actual["embedding"], expected["embedding"].numpy(), atol=1e-6)
 
 
-def test_all_five_outputs_are_packed():
+def test_all_outputs_are_packed():
     module, spec = open_module(bundled_path("landmarks68"))
     names = list(spec.outputs)
     items = item_shapes(module, names, (1, 112, 112, 3))
-    assert items == {"points": (68, 2), "sigma": (68,), "presence": (), "attributes": (5,), "pose": (3,)}
+    assert items == {
+        "points": (68, 2), "sigma": (68,), "presence": (), "visibility": (68,), "rotation": (3, 3),
+        "rotation_sigma": (3,), "attributes": (5,), "pose": (3,),
+    }  # fmt: skip
     crops = parity.photograph_crops(spec, 2)
     with torch.inference_mode():
         actual, expected = unpacked(Flat(module, names)(crops).numpy(), items), module(crops)

@@ -158,7 +158,7 @@ def test_the_command_on_the_generated_clip(tmp_path, clip):
     [
         (["calibrate", "--video", "no.mp4", "--out", "p.json"], ["no.mp4", "does not exist"]),
         (["calibrate", "--video", "CLIP", "--out", "no/p.json"], ["no/p.json", "does not exist"]),
-        (["video", "CLIP", "--csv", "a.csv", "--profile", "no.json"], ["no.json", "facetrack calibrate"]),
+        (["video", "CLIP", "--csv", "a.csv", "--profile", "no.json"], ["no.json", "profile's path"]),
         (["video", "CLIP", "--csv", "a.csv", "--fatigue-weights", "no.toml"], ["no.toml", "copy the default"]),
         (["live", "--camera", "CLIP", "--no-window", "--target-zone", "20"], ["--target-zone", "20,15"]),
     ],

@@ -78,7 +78,7 @@ def test_half_precision_halves_the_weights(source, tmp_path):
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
 def test_a_network_that_differs_from_torch_is_not_written(source, tmp_path, monkeypatch, engine):
-    def broken(model, spec, crops, path):
+    def broken(model, spec, precision, crops, path):
         class Biased(torch.nn.Module):
             def __init__(self):
                 super().__init__()
@@ -88,7 +88,7 @@ def test_a_network_that_differs_from_torch_is_not_written(source, tmp_path, monk
                 outputs = self.model(crops)
                 return outputs | {"points": outputs["points"] + 0.002}
 
-        write(Biased().eval(), spec, crops, path)
+        write(Biased().eval(), spec, precision, crops, path)
 
     write = deploy.WRITERS[engine]
     monkeypatch.setitem(deploy.WRITERS, engine, broken)

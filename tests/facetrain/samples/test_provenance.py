@@ -42,7 +42,7 @@ def test_a_set_described_in_two_ways_is_named_once():
     [
         "landmarks68",
         "landmarks68-large",
-        "landmarks68-turned",
+        "landmarks68-int8",
         "detector",
         "appearance",
         "expression",

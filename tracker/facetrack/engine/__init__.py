@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facetrack import topology
 from facetrack.errors import FacetrackError, ModelFileError, first_line
 from facetrack.geometry import CropBox
-from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES, ModelSpec
+from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES, ModelSpec, fits_tracker
 from facetrack.types import Image
 
 FromFrame: TypeAlias = Callable[[Image, Sequence[CropBox]], dict[str, NDArray[np.float32]]]
@@ -34,6 +34,8 @@ class Engine(Protocol):
 
 MAX_THREADS = 64
 """Most CPU threads of one network: more than any of them gains from, and few enough for every system's limit."""
+PROBED_KINDS = ("detector", "appearance", "eyes")
+"""Kinds of networks that are tried when they are opened, besides the tracker's landmark networks."""
 PROBE_PX = 64
 """Side of the picture that a network without an input size of its own is tried on, px, if its stride allows."""
 
@@ -47,9 +49,11 @@ def check_threads(threads: int) -> None:
 def check_outputs(engine: Engine, path: Path) -> None:
     """Run a network on one and on two pictures of noise. Raises ModelFileError unless it does as its metadata says.
 
-    A landmark network of another scheme than the tracker's may have any number of points.
+    Only a network that the tracker runs: those for evaluation alone may have other points, outputs and channels.
     """
     spec = engine.spec
+    if spec.kind not in PROBED_KINDS and not fits_tracker(spec):
+        return
     side = spec.input_px or -(-PROBE_PX // spec.stride) * spec.stride
     batch = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), dtype=np.uint8)
     for count in (1, 2) if spec.input_px else (1,):
@@ -64,9 +68,8 @@ def check_outputs(engine: Engine, path: Path) -> None:
             raise ModelFileError(
                 f"{path} has the outputs {sorted(outputs)}; its metadata promises {sorted(spec.outputs)}"
             )
-        points = topology.N_POINTS if spec.topology == topology.SCHEME else outputs.get("points", batch).shape[1]
         for name in spec.outputs:
-            _check_output(f"{path}: its output '{name}'", outputs[name], count, _item_shape(name, points))
+            _check_output(f"{path}: its output '{name}'", outputs[name], count, _item_shape(name, topology.N_POINTS))
 
 
 def _item_shape(name: str, points: int) -> tuple[int | None, ...] | None:

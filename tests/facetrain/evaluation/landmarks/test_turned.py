@@ -89,6 +89,7 @@ class StagedEngine:
 
     class Spec:
         name, kind, topology, margin, input_px = "staged", "landmarks", "300w-68", 1.3, 50
+        outputs = dict.fromkeys(("points", "sigma", "presence"), "")
 
     spec = Spec()
 
