@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facetrack import topology
 from facetrack.errors import FacetrackError, ModelFileError, first_line
 from facetrack.geometry import CropBox
-from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES, ModelSpec, fits_tracker
+from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES, ModelSpec
 from facetrack.types import Image
 
 FromFrame: TypeAlias = Callable[[Image, Sequence[CropBox]], dict[str, NDArray[np.float32]]]
@@ -35,7 +35,7 @@ class Engine(Protocol):
 MAX_THREADS = 64
 """Most CPU threads of one network: more than any of them gains from, and few enough for every system's limit."""
 PROBED_KINDS = ("detector", "appearance", "eyes")
-"""Kinds of networks that are tried when they are opened, besides the tracker's landmark networks."""
+"""Kinds of networks that are tried when they are opened, besides those of the tracker's 68 points."""
 PROBE_PX = 64
 """Side of the picture that a network without an input size of its own is tried on, px, if its stride allows."""
 
@@ -52,7 +52,7 @@ def check_outputs(engine: Engine, path: Path) -> None:
     Only a network that the tracker runs: those for evaluation alone may have other points, outputs and channels.
     """
     spec = engine.spec
-    if spec.kind not in PROBED_KINDS and not fits_tracker(spec):
+    if spec.kind not in PROBED_KINDS and spec.topology != topology.SCHEME:
         return
     side = spec.input_px or -(-PROBE_PX // spec.stride) * spec.stride
     batch = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), dtype=np.uint8)
@@ -68,11 +68,12 @@ def check_outputs(engine: Engine, path: Path) -> None:
             raise ModelFileError(
                 f"{path} has the outputs {sorted(outputs)}; its metadata promises {sorted(spec.outputs)}"
             )
+        points = topology.N_POINTS if spec.topology == topology.SCHEME else None
         for name in spec.outputs:
-            _check_output(f"{path}: its output '{name}'", outputs[name], count, _item_shape(name, topology.N_POINTS))
+            _check_output(f"{path}: its output '{name}'", outputs[name], count, _item_shape(name, points))
 
 
-def _item_shape(name: str, points: int) -> tuple[int | None, ...] | None:
+def _item_shape(name: str, points: int | None) -> tuple[int | None, ...] | None:
     """Return the shape of one item of a known output, None for any length; None as a whole for an unknown output."""
     if name.startswith("stride"):
         return 15, None, None  # the detector's: score, box and five keypoints of each cell
