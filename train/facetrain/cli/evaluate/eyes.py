@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -23,13 +23,14 @@ from facetrack.photograph import load_photograph
 from facetrack.tracking.build import make_detector
 from facetrack.types import Floats, Image
 from facetrain.evaluation.eyes import lids, points, report
+from facetrain.evaluation.eyes.picture import save_courses
 from facetrain.evaluation.landmarks.network import model_path
 from facetrain.evaluation.landmarks.turned_methods import Network
 from facetrain.formats.pack_tables import read_table as read_csv
 from facetrain.formats.packs import load_labels, read_landmark_pack
 from facetrain.formats.zips import read_zip_images
 from facetrain.reporting.progress import with_progress
-from facetrain.samples.eyes.split import FOLDS, held_out, read_frames, read_photographs
+from facetrain.samples.eyes.split import CLIPS, FOLDS, held_out, read_frames, read_photographs
 from facetrain.samples.eyes.table import EyeTable, read_table
 
 DETECTOR_PX = 640
@@ -52,31 +53,38 @@ def eyes(
     engine, first = OnnxEngine(model_path(model)), OnnxEngine(landmarks or bundled_path("landmarks68"))
     reader = EyeReader(engine)
     network = Network(first, make_detector("own", None, 1, DETECTOR_PX))
-    figures = report.Figures()
+    figures, plots = report.Figures(), dict[str, Callable[[Path], None]]()
     for name in BENCHMARKS:
         if (data / f"{name}.npz").is_file():
             samples = read_landmark_pack(data, name, trim=False)
             figures.points[name] = points.read_points(network, reader, samples, partial(with_progress, title=name))
     table = None if eyes is None else read_table(eyes)
     if table is not None:
-        _lids(figures, engine, table, data, folds)
+        plots = _lids(figures, engine, table, data, folds)
         with ExitStack() as stack:
             mesh = None if teacher is None else stack.enter_context(MediaPipeMesh(teacher, max_faces=1))
             figures.irises = points.read_irises(network, reader, mesh, _pupils(data, table))
     figures.times_ms = _race(first, reader)
-    report.report(figures, f"Eye network {engine.spec.name}", {}).output(out)
+    report.report(figures, f"Eye network {engine.spec.name}", plots).output(out)
 
 
-def _lids(figures: report.Figures, engine: OnnxEngine, table: EyeTable, data: Path, folds: Path | None) -> None:
+def _lids(
+    figures: report.Figures, engine: OnnxEngine, table: EyeTable, data: Path, folds: Path | None
+) -> dict[str, Callable[[Path], None]]:
+    """Measure the lids and infrared eyes; returns the plots."""
+    plots: dict[str, Callable[[Path], None]] = {}
     if folds is not None:
         engines = [OnnxEngine(model_path(folds / f"fold{fold}")) for fold in range(FOLDS)]
         clips = lids.by_folds(engines, table, read_frames(table))
         photographs = lids.by_folds(engines, table, read_photographs(table))
         figures.lids = {"clips": lids.lid_figures(table, clips), "photographs": lids.lid_figures(table, photographs)}
         figures.people = lids.by_clip(table, clips)
+        courses = lids.by_folds(engines, table, np.isin(table.sources, CLIPS))
+        plots["courses.png"] = partial(save_courses, table, courses)
     if (data / "eyes_nir.csv").is_file():
         glasses = {row["image"]: row["glasses"] == "1" for _, row in read_csv(data / "eyes_nir.csv")[1]}
         figures.infrared = lids.infrared(engine, table, glasses)
+    return plots
 
 
 def _pupils(data: Path, table: EyeTable) -> Iterator[tuple[Image, Floats, Floats]]:

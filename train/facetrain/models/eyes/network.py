@@ -13,6 +13,8 @@ from facetrain.models.landmarks import ConvNorm
 
 FIRST_SCALE_LOG_PX, FIRST_SCALE_LOG_GAP = 0.5, -2.5
 """Logarithms of the scales before training."""
+LEAST_VARIANCE = 0.02
+"""Added to the variance of a crop's pixels over SCALE: noise of 9 grey levels is not amplified to full contrast."""
 OPEN_EYE = ((-0.217, 0.0), (-0.07, -0.065), (0.08, -0.065), (0.217, 0.0), (0.08, 0.06), (-0.07, 0.06))
 """x, y of an open right eye's points in widths of its crop, from the crop's centre: the start of the training."""
 
@@ -64,7 +66,10 @@ class EyeNet(nn.Module):
         side = self.options.input_px
         eyes = crops.shape[1] // (side // 2)
         x = crops.reshape(-1, side // 2, side, 3).permute(0, 3, 1, 2).float()
-        x = self.trunk((x - self.MEAN) / self.SCALE)
+        # Each crop's own mean and contrast: dark and infrared pictures look like others.
+        ones = torch.ones(3, device=x.device)  # without a weight the exporter does not know the number of channels
+        x = F.instance_norm((x - self.MEAN) / self.SCALE, weight=ones, bias=0 * ones, eps=LEAST_VARIANCE)
+        x = self.trunk(x)
         x = self.dropout(F.relu(self.hidden(x.flatten(1))))
         out = self.out(x) * self.get_buffer("unit") + self.get_buffer("start")
         return {EYES_OUTPUT: out.reshape(-1, eyes, EYES_SIZE)}

@@ -24,6 +24,9 @@ Numbers = NDArray[np.intp]
 READ_WEIGHT = 0.6
 """Weight of a state from which on it was read, not derived from the gap."""
 
+BALANCED = ("eyes", "eyes_nir")
+"""Sources with as many shut eyes as open ones, of which none is drawn more often."""
+
 
 @dataclass(frozen=True, slots=True)
 class EyeCropOptions:
@@ -39,8 +42,8 @@ class EyeCropOptions:
     shares: dict[str, float] = field(
         default_factory=lambda: {
             "helen_train": 0.13, "lfpw_train": 0.11, "clips": 0.17, "lids_frames": 0.04, "pointing04": 0.04,
-            "scut_eyes": 0.08, "eyes": 0.05, "eyes_nir": 0.09, "ytfaces_train": 0.07, "aflw21": 0.07,
-            "expressions": 0.12, "rendered": 0.03,
+            "scut_eyes": 0.07, "eyes": 0.05, "eyes_nir": 0.13, "ytfaces_train": 0.07, "aflw21": 0.07,
+            "expressions": 0.10, "rendered": 0.03,
         }
     )  # fmt: skip
     rare: int = 4
@@ -101,6 +104,7 @@ def drawn_rows(table: EyeTable, rows: Numbers, options: EyeCropOptions) -> Numbe
     """Return the rows, each repeated as often as the shares and `rare` want it, at least once."""
     state = table.labels["state"][rows]
     read = (table.labels["state_weight"][rows] >= READ_WEIGHT) & (state[:, 0] == 0)
+    read &= ~np.isin(table.sources[rows], BALANCED)
     weight = np.where(read, options.rare, 1).astype(np.float64)
     present = [name for name in options.shares if (table.sources[rows] == name).any()]
     total = sum(options.shares[name] for name in present)
