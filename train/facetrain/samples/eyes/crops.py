@@ -106,6 +106,11 @@ def drawn_rows(table: EyeTable, rows: Numbers, options: EyeCropOptions) -> Numbe
     read = (table.labels["state_weight"][rows] >= READ_WEIGHT) & (state[:, 0] == 0)
     read &= ~np.isin(table.sources[rows], BALANCED)
     weight = np.where(read, options.rare, 1).astype(np.float64)
+    # Lowered and shut eyes equally often: the network's odds of the two then lean to neither.
+    counts = (state * read[:, None]).sum(axis=0)
+    for column in (1, 2):
+        own = read & (state[:, column] > 0) & (state.sum(axis=1) == 1)
+        weight[own] *= counts[1:].mean() / max(float(counts[column]), 1.0)
     present = [name for name in options.shares if (table.sources[rows] == name).any()]
     total = sum(options.shares[name] for name in present)
     repeats = np.zeros(len(rows))
