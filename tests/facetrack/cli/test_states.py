@@ -32,7 +32,11 @@ def server():
 
 def start(folder, *arguments, **options):
     command = [sys.executable, "-m", "facetrack", *arguments]
-    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, **options)
+    # Under nohup the tests ignore SIGHUP, and what they start would inherit that.
+    return subprocess.Popen(
+        command, cwd=folder, stderr=subprocess.PIPE, text=True, **options,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )  # fmt: skip
 
 
 def wait_for_lines(path, count):
