@@ -22,7 +22,11 @@ def start(body):
     code = "import os, sys, time, threading\nfrom facetrack import stopping\nstopping.install()\n" + textwrap.dedent(
         body
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Under nohup the tests ignore SIGHUP, and what they start would inherit that.
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )  # fmt: skip
     assert process.stdout.readline() == "ready\n"
     return process
 
