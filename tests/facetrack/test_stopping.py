@@ -140,9 +140,12 @@ def test_nohup_is_respected_and_a_child_has_the_usual_signals():
             from facetrack import stopping
             stopping.install()
             os.kill(os.getpid(), signal.SIGHUP)
+            reader, writer = os.pipe()
             child = os.fork()
             if not child:
+                os.write(writer, b"!")
                 signal.pause()
+            os.read(reader, 1)
             os.kill(child, signal.SIGTERM)
             print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
             """
