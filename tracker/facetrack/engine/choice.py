@@ -32,6 +32,7 @@ TRIED = ("onnx", "openvino")
 ALTERNATIVE_COST = 1.2
 """Share of the default file's latency up to which an alternative is chosen: landmarks68-int8 is the more accurate."""
 DEFAULT_NETWORK = "landmarks68"
+NOT_TRIED = "openvino could not be tried"
 
 
 class Candidate(NamedTuple):
@@ -187,9 +188,12 @@ def choose(
         latency_ms = _cached_trial(candidates, threads, trial or measure)
     except Exception as error:  # ONNX Runtime needs neither OpenVINO nor the cache, so no failure of theirs is fatal
         if alternatives:
+            alone = choose(path, threads, trial, engines=engines)
+            if alone.reason.startswith(NOT_TRIED):  # OpenVINO fails with this file, too
+                return alone
             reason = f"{', '.join(other.stem for other in alternatives)} could not be tried: {first_line(error)}"
-            return replace(choose(path, threads, trial, engines=engines), reason=reason)
-        return Choice("onnx", f"openvino could not be tried: {first_line(error)}")
+            return replace(alone, reason=reason)
+        return Choice("onnx", f"{NOT_TRIED}: {first_line(error)}")
     # An alternative is the more accurate network: what it may cost more is given to it here.
     cost = {c.label: latency_ms[c.label] / (1.0 if c.path == path else ALTERNATIVE_COST) for c in candidates}
     fastest = min(candidates, key=lambda candidate: cost[candidate.label])  # the first of equals
