@@ -36,8 +36,8 @@ def test_a_process_that_dies_or_hangs_is_counted_and_replaced() -> None:
 
 
 def test_what_a_reading_leaves_and_what_it_raises_is_counted(tmp_path, monkeypatch) -> None:
-    kept = []
-    monkeypatch.setattr(files, "read_case", lambda path: kept.append(path.open("rb")))
+    kept = []  # more than the threads of earlier tests that may end meanwhile
+    monkeypatch.setattr(files, "read_case", lambda path: kept.extend(path.open("rb") for _ in range(50)))
     assert run("files", 0, 0, tmp_path)["outcome"] == "left over"
     monkeypatch.setattr(files, "read_case", lambda path: 1 / 0)
     found = run("files", 0, 1, tmp_path)
