@@ -66,9 +66,9 @@ def test_a_call_in_c_that_never_returns_is_ended_by_the_watchdog(number):
         import ctypes
         lock = ctypes.CDLL(None).pause
         last = stopping.on_forced_end(lambda: os.write(1, b"last call\\n"))
-        print("ready", flush=True)
         while True:
             try:
+                print("ready", flush=True)
                 ctypes.CDLL(None).usleep(60_000_000)
                 lock()
             except stopping.Stopped:
