@@ -48,6 +48,7 @@ def doctor() -> None:
     Exits with 1 if something is broken that facetrack cannot work without.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
@@ -56,7 +57,7 @@ def doctor() -> None:
         results = [result for check in CHECKS for result in _run(check)]
     for result in results:
         colour = {OK: "green", OPTIONAL: "yellow", BROKEN: "red"}[result.state]
-        table.add_row(result.name, f"[{colour}]{result.state}[/]", result.found, result.remedy)
+        table.add_row(result.name, f"[{colour}]{result.state}[/]", escape(result.found), escape(result.remedy))
     console.print(table)
     if any(result.state == BROKEN for result in results):
         raise typer.Exit(1)
