@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class SearchPacer:
     """Detection interval that keeps the detector's share of the time constant, within limits.
 
-    Call `add_duration` after each search. A step in cost has half its effect after three searches.
+    A step in cost has half its effect after three searches.
     """
 
     SHARE = 0.05

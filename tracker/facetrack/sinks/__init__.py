@@ -1,7 +1,7 @@
 """Sinks: annotated video, animation or picture, JSON lines, CSV; and the reader of JSON lines.
 
 Every sink is a context manager. It writes beside its target and renames at the end, so that a file is there whole or
-not at all: leaving the `with` block through an exception, or calling discard(), leaves nothing behind.
+not at all; a live one is in its place from its first record on and is kept (see `sinks.sink`).
 """
 
 from facetrack.sinks.csv import CsvSink

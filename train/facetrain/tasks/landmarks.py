@@ -63,7 +63,7 @@ class LandmarkRecipe:
     init: initial weights: "" for random ones, "bundled" for those that come with facetrack, or the path of a run's
         model.safetensors or an exported .onnx; a smaller network's are grown, a larger one's pruned
     convention: the pack whose labels define x = 0 (`training.calibration.label_offset`); "" for all packs
-    network: size of the network; that of `init` if left out
+    network: size of the network; that of `init` if left out, and one equal to the defaults counts as left out
     crops: cropping and augmentation
     loss: loss functions and weights of the loss terms
     fit: options of the training loop

@@ -206,6 +206,7 @@ def read_held_out(data: Path, recipe: DetectorRecipe) -> Sources:
     """Read the validation set of `tasks.detector.read_sources` without labelling the training set, which needs minutes.
 
     Without the teacher's file, the packs and labels that depend on it are missing.
+    Turned heads have rows of their own (`turned_faces.read_held_out`).
     """
     teacher = data.parent / recipe.teacher
     share = recipe.validation_share

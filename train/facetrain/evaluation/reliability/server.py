@@ -1,6 +1,6 @@
 """Network camera with faults: HTTP MJPEG on the loopback interface, driven by a script of what it does when.
 
-python -m facetrain.evaluation.reliability.server PORT FPS [FAULT ...]     # serves until it is killed
+python -m facetrain.evaluation.reliability.server PORT FPS JOURNAL [FAULT ...]     # serves until it is killed
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class FaultServer(http.server.ThreadingHTTPServer):
         encode = encoded_clip if with_face else encoded_ramps
         self.jpegs = {size: encode(size) for size in (SIZE, OTHER_SIZE)}
         self.lock = threading.Lock()
-        self.sent = self.connections = self.busy = 0
+        self.sent = self.busy = 0
         super().__init__(("127.0.0.1", port), Handler)
 
     @property
@@ -54,7 +54,6 @@ class FaultServer(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/cam"
 
     def next_fault(self) -> str:
-        self.connections += 1
         with self.lock:
             return self.faults.pop(0) if self.faults else ""
 
