@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facetrack import topology
 from facetrack.angles import angle_rates
@@ -38,15 +37,6 @@ class Reading:
     pose_deg: tuple[float, float, float] | None = None
     head: HeadRotation | None = None
     eyes: EyesReading | None = None
-
-    def relative_sigma(self, selection: NDArray[np.bool_] | slice = slice(None)) -> float:
-        """Return the mean uncertainty of the points as a share of the face's size; NaN if the network has none.
-
-        selection: points to average over.
-        """
-        sigma, points = self.landmarks.sigma[selection], self.landmarks.points
-        size_px = (points.max(axis=0) - points.min(axis=0)).max()
-        return float(np.add.reduce(sigma)) / max(len(sigma), 1) / float(size_px)
 
 
 class Landmarker:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
@@ -154,11 +153,6 @@ class Camera(ClosesItself):
         with self._changed:
             self._slot, self._error, self._ended = None, None, True
             self._changed.notify_all()
-
-
-def camera_clock_s() -> float:
-    """Return the current time on the clock of a Camera's frames, in seconds."""
-    return time.perf_counter()
 
 
 def _open_grabber(source: int | str, width: int | None, height: int | None, fps: float | None) -> Grabber:

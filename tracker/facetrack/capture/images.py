@@ -14,14 +14,10 @@ from facetrack.capture.closing import ClosesItself
 from facetrack.capture.picture_size import check_size, stated_size
 from facetrack.errors import SourceError
 from facetrack.types import Frame, Image
+from facetrack.types.frame import IMAGE_SUFFIXES
 
 DEFAULT_FPS = 25.0
 """Frame rate assumed for image files, which have no timestamps."""
-
-IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".avif", ".ppm", ".pgm", ".pbm")
-)
-"""Suffixes of image files. GIF is read as a video, since most are animated."""
 
 
 class ImageFiles(ClosesItself):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ import typer
 from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps, VirtualCamera
 from facetrack.cli.apps.pictures import open_virtual_camera
-from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, takes, takes_tracking
+from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, open_records, takes, takes_tracking
 from facetrack.errors import OutputError, SourceError
 from facetrack.loops.live import LiveLoop
 from facetrack.loops.outputs import Output, Recording, problems
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from facetrack.capture import Camera, Source
     from facetrack.sinks.alarms import AlarmSink
     from facetrack.sinks.network import Broadcast
-    from facetrack.sinks.sink import RecordSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,8 @@ def live(
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     with ExitStack() as stack:
         tracker = tracking.tracker()
-        records = [stack.enter_context(Output(sink, name)) for name, sink in _sinks(json, csv, csv_style, inputs)]
+        opened = open_records(json, csv, csv_style, inputs, live=True)
+        records = [stack.enter_context(Output(sink, name)) for name, sink in opened]
         broadcast, alarm = apps.open(stack, mirror=mirror), alarms.open(stack)
         source = stack.enter_context(source_options.open(say))
         recording = stack.enter_context(_recording(record, source, inputs)) if record else None
@@ -141,17 +141,6 @@ def _run(loop: LiveLoop) -> SourceError | None:
     except SourceError as error:
         return error
     return None
-
-
-def _sinks(json: str | None, csv: Path | None, csv_style: str, inputs: Inputs) -> Iterator[tuple[str, RecordSink]]:
-    """Open the records that were asked for, one after the other, each with its name."""
-    from facetrack.sinks import JsonLinesSink
-    from facetrack.sinks.tables import csv_sink
-
-    if json is not None:
-        yield "standard output" if json == "-" else json, JsonLinesSink(json, source=inputs, live=True)
-    if csv is not None:
-        yield str(csv), csv_sink(csv_style)(csv, source=inputs, live=True)
 
 
 def _recording(path: Path, source: Source, inputs: Inputs) -> Recording:

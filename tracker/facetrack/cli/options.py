@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -17,6 +17,8 @@ from facetrack.tracking.build import make_tracker, tracker_options
 if TYPE_CHECKING:
     from facetrack.signals import SignalOptions
     from facetrack.signals.head.attention import AttentionOptions
+    from facetrack.sinks import CsvSink, JsonLinesSink
+    from facetrack.sinks.inputs import Inputs
     from facetrack.tracking.tracker import FaceTracker
 
 Model = Annotated[
@@ -178,3 +180,19 @@ def _zone(text: str) -> AttentionOptions:
             f"--target-zone is '{text}'; expected {', '.join(ZONES)}, or two angles up to 90 degrees, such as 20,15"
         )
     return AttentionOptions((-yaw_deg, yaw_deg), (-pitch_deg, pitch_deg))
+
+
+def open_records(
+    json: str | None, csv: Path | None, csv_style: str, inputs: Inputs, live: bool = False
+) -> Iterator[tuple[str, JsonLinesSink | CsvSink]]:
+    """Open the records that were asked for, one after the other, each with its name.
+
+    inputs: files that none may replace. live: the files grow in their places.
+    """
+    from facetrack.sinks import JsonLinesSink
+    from facetrack.sinks.tables import csv_sink
+
+    if json is not None:
+        yield "standard output" if json == "-" else json, JsonLinesSink(json, source=inputs, live=live)
+    if csv is not None:
+        yield str(csv), csv_sink(csv_style)(csv, source=inputs, live=live)

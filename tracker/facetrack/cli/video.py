@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, takes_tracking
+from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, open_records, takes_tracking
 from facetrack.errors import OutputError
 from facetrack.loops.recorded import follow
 from facetrack.sinks.inputs import Inputs, check_outputs
@@ -70,22 +70,19 @@ def open_sinks(
 
     The stack completes the files, or discards them after an error. inputs: files that none may replace.
     """
-    from facetrack.sinks import JsonLinesSink, VideoSink
-    from facetrack.sinks.tables import csv_sink
+    pictures = None if out is None else stack.enter_context(annotated_video(out, frames, source))
+    opened = open_records(json, csv, csv_style, inputs)
+    return pictures, [stack.enter_context(sink) for _, sink in opened]
 
-    pictures = None
-    if out is not None:
-        pictures = VideoSink(
-            out, frames.size, fps=frames.fps, time_base=frames.time_base, source=source, sound=frames.has_audio,
-            start_s=frames.start_s,
-        )  # fmt: skip
-        stack.enter_context(pictures)
-    records: list[RecordSink] = []
-    if json is not None:
-        records.append(stack.enter_context(JsonLinesSink(json, source=inputs)))
-    if csv is not None:
-        records.append(stack.enter_context(csv_sink(csv_style)(csv, source=inputs)))
-    return pictures, records
+
+def annotated_video(out: Path, frames: VideoFile | ImageFiles, source: Path) -> VideoSink:
+    """Open an annotated video with the size, rate, times and sound of its source."""
+    from facetrack.sinks import VideoSink
+
+    return VideoSink(
+        out, frames.size, fps=frames.fps, time_base=frames.time_base, source=source, sound=frames.has_audio,
+        start_s=frames.start_s,
+    )  # fmt: skip
 
 
 def progress_bar(console: object) -> Progress:

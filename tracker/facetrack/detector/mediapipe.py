@@ -15,7 +15,7 @@ import numpy as np
 
 from facetrack.detector.yunet import eye_roll
 from facetrack.download import VendorFile
-from facetrack.errors import MissingExtraError, ModelFileError
+from facetrack.errors import MissingExtraError, ModelFileError, first_line
 from facetrack.types import Detections, Floats, Image
 
 FILE = VendorFile(
@@ -69,9 +69,8 @@ class MediaPipeDetector:
                 self._network: Any = vision.FaceDetector.create_from_options(options)
                 self(np.zeros((128, 128, 3), np.uint8))  # the first inference logs to standard error, too
         except (RuntimeError, ValueError, OSError) as error:
-            reason = str(error).splitlines()[0]
             raise ModelFileError(
-                f"{model} is no face detector that MediaPipe can open ({reason}); expected {FILE.name}"
+                f"{model} is no face detector that MediaPipe can open ({first_line(error)}); expected {FILE.name}"
             ) from error
         weakref.finalize(self, _close, self._network)
 

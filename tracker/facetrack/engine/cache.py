@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from facetrack.download import cache_folder, new_sibling
-from facetrack.errors import OutputError
+from facetrack.errors import OutputError, first_line
 
 T = TypeVar("T")
 
@@ -92,8 +92,9 @@ def load_or_build(path: Path, load: Callable[[Path], T], build: Callable[[Path],
         try:
             return load(path)
         except Exception as error:  # another version, truncated, for another GPU: in every case it is built again
-            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            logging.getLogger(__name__).warning("%s does not load (%s): building it again", path.name, reason)
+            logging.getLogger(__name__).warning(
+                "%s does not load (%s): building it again", path.name, first_line(error)
+            )
     temporary = _temporary_path(path)
     try:
         build(temporary)

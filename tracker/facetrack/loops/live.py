@@ -55,7 +55,6 @@ class LiveLoop:
         """
         from facetrack.drawing.signals import SignalOverlay
 
-        self._new_overlay = SignalOverlay
         self.source, self.tracker, self.records = source, tracker, records
         self.recording, self.window, self.mirror = recording, window, mirror
         self.senders, self.virtual_camera, self.keys = senders, virtual_camera, keys or {}
@@ -94,7 +93,7 @@ class LiveLoop:
         """Forget what does not hold across an outage: positions, filters and lasting events, not the persons."""
         self.finish()
         self.tracker.lose_positions()
-        self.overlay = self._new_overlay()
+        self.overlay.reset()
 
     def _follow(self, grabbed: Frame, first_s: float) -> bool:
         """Track one frame and give it to every output; returns False to stop."""

@@ -133,8 +133,27 @@ class Consumer:
             self._changed.notify_all()
 
 
-class Output:
-    """Sink of records in a thread of its own. A context manager: leaving it finishes the sink, whatever has happened.
+class _Finishing:
+    """Context manager of a sink in a thread of its own: leaving it finishes the sink, whatever has happened."""
+
+    consumer: Consumer
+
+    def _release(self) -> None:
+        """Submit what is held back."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with uninterrupted():
+            self._release()
+            self.consumer.finish()
+
+
+class Output(_Finishing):
+    """Sink of records in a thread of its own.
 
     Records of a file are one frame late, so that events which end with the run, or with the camera's connection, are on
     the line of the last frame: there is one line per frame. A reader of a stream gets every line at once.
@@ -184,19 +203,9 @@ class Output:
     def _submit(self, frame: Frame, faces: Sequence[Face], events: tuple[Event, ...]) -> None:
         self.consumer.submit(partial(self._sink.write, frame, faces, events))
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with uninterrupted():
-            self._release()
-            self.consumer.finish()
-
-
-class Recording:
-    """Sink of annotated pictures in a thread of its own; a context manager like `Output`."""
+class Recording(_Finishing):
+    """Sink of annotated pictures in a thread of its own."""
 
     def __init__(self, sink: Sink, write: Callable[[Image, float], None], name: str) -> None:
         self.consumer = Consumer(sink, name, PICTURES, PATIENCE_S)
@@ -204,15 +213,6 @@ class Recording:
 
     def __call__(self, picture: Image, time_s: float) -> None:
         self.consumer.submit(partial(self._write, picture, time_s))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with uninterrupted():
-            self.consumer.finish()
 
 
 def problems(consumers: Iterable[Consumer]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from facetrack.types import Frame, Image
 
 if TYPE_CHECKING:
     from facetrack.loops.live import Record
-    from facetrack.sinks import FrameRecord, JsonLines
+    from facetrack.sinks import FrameRecord, Header, JsonLines
     from facetrack.sinks.sink import FrameSink
 
 ASSUMED_SIZE = (640, 480)
@@ -55,9 +55,14 @@ def replay(
     return count
 
 
-def _blank(header: Any) -> Image:
+def picture_size(header: Header) -> tuple[int, int]:
+    """Return the width and height of a run's pictures, px."""
+    return header.width or ASSUMED_SIZE[0], header.height or ASSUMED_SIZE[1]
+
+
+def _blank(header: Header) -> Image:
     """Return a black picture of the run's size that takes no memory."""
-    width, height = header.width or ASSUMED_SIZE[0], header.height or ASSUMED_SIZE[1]
+    width, height = picture_size(header)
     return np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (height, width, 3))
 
 

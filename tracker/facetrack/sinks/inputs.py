@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from facetrack.errors import OutputError
+from facetrack.types.frame import IMAGE_SUFFIXES
 
-PICTURES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".avif", ".ppm", ".pgm", ".pbm")
-)
 Inputs = str | Path | Iterable[str | Path | None] | None
 """Files and folders that are read; a camera's index or address among them names no file."""
 
@@ -88,4 +86,4 @@ def _several(inputs: Inputs) -> list[str | Path]:
 
 def _is_picture_of(path: Path, source: Path) -> bool:
     """Return whether `path` is an existing picture of the folder `source`."""
-    return path.suffix.lower() in PICTURES and path.is_file() and source.is_dir() and path.parent.samefile(source)
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and source.is_dir() and path.parent.samefile(source)

@@ -12,15 +12,15 @@ from facetrack import topology
 from facetrack.eyes import EyeReader
 from facetrack.geometry import CropBox
 from facetrack.landmarker import Landmarker, Reading
-from facetrack.modelfile import weights_folder
+from facetrack.modelfile import bundled
 from facetrack.types import EyesReading, Floats, Image, Landmarks
+from facetrack.types.eyes import MAX_COVERED
 
 ReadEyes = Callable[[Image, Sequence[Floats]], Sequence[EyesReading | None]]
 """(H, W, 3) BGR and the (68, 2) points px of each face -> both eyes of each, None where nothing can be said."""
 EYES = np.array((*topology.RIGHT_EYE, *topology.LEFT_EYE))
 LEAST_PRESENCE = 0.2
-"""Crops that hold a face with less than this have no eyes worth reading (`TrackerOptions.keep_presence`)."""
-MAX_COVERED = 0.5
+"""Crops less likely than this to hold a face are not worth a second look; which readings count is for `Gates`."""
 
 
 class LandmarksAndEyes:
@@ -63,7 +63,7 @@ def fused(landmarks: Landmarks, eyes: EyesReading) -> Landmarks:
 
 def bundled_eyes(open_engine: Callable[..., Any], engine: str, threads: int, provider: str) -> EyeReader | None:
     """Open the bundled eye network; None where none is bundled, and eyes are read by the landmark network alone."""
-    path = weights_folder() / "eyes.onnx"
-    if not path.is_file():
+    path = next((path for path in bundled() if path.stem == "eyes"), None)
+    if path is None:
         return None
     return EyeReader(open_engine(path, engine, threads, provider))

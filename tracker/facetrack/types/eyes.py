@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from facetrack.types.frame import Floats
 
+MAX_COVERED = 0.5
+"""Probability of being covered above which an eye counts as not seen."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EyesReading:

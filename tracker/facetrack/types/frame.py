@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".avif", ".ppm", ".pgm", ".pbm")
+)
+"""Suffixes of image files. GIF is read as a video, since most are animated."""
 Floats = NDArray[np.float32]
 
 

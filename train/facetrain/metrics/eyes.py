@@ -27,6 +27,13 @@ def shut_log_odds(outputs: Floats) -> Floats:
     return np.asarray(logits[:, SHUT] - logits[:, LOWERED])
 
 
+def is_shut(outputs: Floats) -> NDArray[np.bool_]:
+    """Return (N,) whether shut is more probable than open and lowered together."""
+    logits = outputs[:, EYES_COLUMNS["state"]].astype(np.float64)
+    others = np.logaddexp(*(logits[:, i] for i in range(len(EYE_STATES)) if i != SHUT))
+    return np.asarray(logits[:, SHUT] > others)
+
+
 def contour_error(outputs: Floats, contour: Floats) -> Floats:
     """Return the (N, 6) errors of the points over the eye's width. contour: (N, 6, 2), the labels in crop px."""
     predicted = outputs[:, EYES_COLUMNS["contour"]].reshape(-1, 6, 2)

@@ -11,10 +11,10 @@ from torch import nn
 
 from facetrack import topology
 from facetrack.errors import DataError
-from facetrack.modelfile import EYE_STATES, EYES_COLUMNS, EYES_OUTPUT, ModelSpec
+from facetrack.modelfile import EYE_STATES, EYES_OUTPUT, ModelSpec
 from facetrack.types import Floats
 from facetrain.export.onnx import export_onnx
-from facetrain.metrics.eyes import contour_error, iris_error, roc_area, shut_log_odds
+from facetrain.metrics.eyes import contour_error, iris_error, is_shut, roc_area, shut_log_odds
 from facetrain.models.eyes.labels import unpack
 from facetrain.models.eyes.loss import EyeLoss
 from facetrain.models.eyes.network import EyeNet, EyeNetOptions
@@ -92,14 +92,6 @@ class EyesValidation:
         own, shut = self.sources == source, self.labels["state"][:, EYE_STATES.index("shut")] > 0
         right = (is_shut(outputs) == shut)[own]
         return 100 * _mean(right.astype(float))
-
-
-def is_shut(outputs: Floats) -> np.ndarray:
-    """Return (N,) whether shut is likelier than open and lowered together."""
-    logits = outputs[:, EYES_COLUMNS["state"]].astype(np.float64)
-    shut = EYE_STATES.index("shut")
-    others = np.logaddexp(*(logits[:, i] for i in range(len(EYE_STATES)) if i != shut))
-    return np.asarray(logits[:, shut] > others)
 
 
 def train_eyes(data: Path, run_dir: Path, recipe: EyesRecipe) -> dict[str, float]:

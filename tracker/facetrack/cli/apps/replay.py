@@ -11,7 +11,8 @@ import typer
 from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps, VirtualCamera
 from facetrack.cli.apps.pictures import open_virtual_camera
-from facetrack.cli.options import Csv, CsvStyle, Json, takes
+from facetrack.cli.options import Csv, CsvStyle, Json, open_records, takes
+from facetrack.cli.video import annotated_video
 from facetrack.errors import OutputError
 from facetrack.sinks.inputs import check_outputs
 from facetrack.stopping import Stopped, end_with
@@ -41,6 +42,7 @@ def replay(
     from rich.console import Console
 
     from facetrack.capture import open_video
+    from facetrack.loops.replay import picture_size
     from facetrack.loops.replay import replay as feed
     from facetrack.sinks import read_jsonl
 
@@ -54,13 +56,16 @@ def replay(
         frames: VideoFile | ImageFiles | None = None
         if video is not None:
             frames = stack.enter_context(open_video(video))  # type: ignore[assignment]
-        sinks = _files(stack, points, json, csv, csv_style)
+        sinks: list[FrameSink] = []
+        for _, sink in open_records(json, csv, csv_style, (points, video)):
+            stack.enter_context(sink)
+            sinks.append(sink)
         broadcast, alarm = apps.open(stack, mirror=mirror), alarms.open(stack)
         sinks += [sink for sink in (broadcast, alarm) if sink is not None]
         pictures = _pictures(stack, out, video, frames, lines) if out is not None else None
         writers: list[Record] = [] if pictures is None else [pictures.write]
         if virtual_camera is not None:
-            size = _size(lines) if frames is None else frames.size
+            size = picture_size(lines.header) if frames is None else frames.size
             writers.append(open_virtual_camera(stack, virtual_camera, size, lines.header.fps))
         if in_real_time:
             console.print(f"replaying {points}; Ctrl-C stops", highlight=False)
@@ -72,34 +77,13 @@ def replay(
     exit_after(alarm)
 
 
-def _files(stack: ExitStack, points: Path, json: str | None, csv: Path | None, csv_style: str) -> list[FrameSink]:
-    from facetrack.sinks import JsonLinesSink
-    from facetrack.sinks.tables import csv_sink
-
-    found: list[FrameSink] = []
-    if json is not None:
-        found.append(stack.enter_context(JsonLinesSink(json, source=points)))
-    if csv is not None:
-        found.append(stack.enter_context(csv_sink(csv_style)(csv, source=points)))
-    return found
-
-
 def _pictures(
     stack: ExitStack, out: Path, video: Path | None, frames: VideoFile | ImageFiles | None, lines: JsonLines
 ) -> VideoSink:
+    from facetrack.loops.replay import picture_size
     from facetrack.sinks import VideoSink
 
-    if frames is None:
-        return stack.enter_context(VideoSink(out, _size(lines), fps=lines.header.fps, source=lines.path))
-    sink = VideoSink(
-        out, frames.size, fps=frames.fps, time_base=frames.time_base, source=video, sound=frames.has_audio,
-        start_s=frames.start_s,
-    )  # fmt: skip
-    return stack.enter_context(sink)
-
-
-def _size(lines: JsonLines) -> tuple[int, int]:
-    """Width and height of the run's pictures, px."""
-    from facetrack.loops.replay import ASSUMED_SIZE
-
-    return lines.header.width or ASSUMED_SIZE[0], lines.header.height or ASSUMED_SIZE[1]
+    if frames is None or video is None:
+        size = picture_size(lines.header)
+        return stack.enter_context(VideoSink(out, size, fps=lines.header.fps, source=lines.path))
+    return stack.enter_context(annotated_video(out, frames, video))

@@ -81,7 +81,7 @@ def measures(before: Trace, during: Trace, level: float) -> Measures | None:
     low_s = _passed(way, low, shut + FALLS_TO * amplitude)
     if start_s is None or high_s is None or low_s is None:
         return None
-    end_s = during[last][0] if last + 1 == len(during) else _between(during[last], during[last + 1], half)
+    end_s = during[last][0] if last + 1 == len(during) else between(during[last], during[last + 1], half)
     return Measures(start_s, end_s, amplitude, low_s - high_s, level, _fall_s(way, len(before), level, amplitude))
 
 
@@ -104,9 +104,11 @@ def _passed(trace: Trace, index: int, threshold: float) -> float | None:
     """Return when the series last fell through a threshold on its way to the value at index; None if not seen."""
     while index >= 0 and trace[index][1] <= threshold:
         index -= 1
-    return None if index < 0 else _between(trace[index], trace[index + 1], threshold)
+    return None if index < 0 else between(trace[index], trace[index + 1], threshold)
 
 
-def _between(a: tuple[float, float], b: tuple[float, float], threshold: float) -> float:
-    """Return when the straight line from a to b passes the threshold."""
-    return a[0] + (b[0] - a[0]) * (threshold - a[1]) / (b[1] - a[1])
+def between(a: tuple[float, float], b: tuple[float, float], threshold: float) -> float:
+    """Return when the straight line from a to b passes the threshold, between them."""
+    if a[1] == b[1]:
+        return b[0]
+    return a[0] + (b[0] - a[0]) * min(1.0, max(0.0, (threshold - a[1]) / (b[1] - a[1])))

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from facetrack.signals.eyes.blink import EYES
-from facetrack.signals.eyes.closure import Measures, Pair
+from facetrack.signals.eyes.closure import FAST_TO, Measures, Pair
 from facetrack.signals.eyes.lid_frames import BEFORE_S, HEAD_FOLLOWS_S, deepest, frames_before, mean, rested
 from facetrack.signals.eyes.lid_gap import LidFrame
 from facetrack.signals.eyes.lid_options import LidEventOptions
@@ -17,8 +17,8 @@ from facetrack.signals.windows.lasting import LastingEvent
 from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.types import Event
 
-FELL_TO = 0.35
-"""Openness under which lids have come as far down as shut ones (see `closure.FAST_TO`)."""
+FELL_TO = 1.0 - FAST_TO
+"""Openness under which lids have come as far down as shut ones."""
 
 
 class LidEvents:
@@ -136,7 +136,7 @@ class LidEvents:
     def _judge(self, frame: LidFrame, openness: float, so_far: Closure | None) -> None:
         """Set the state of the lids, what PERCLOS may know, and for how long they have been shut."""
         closed = self._both.closing and openness <= self.options.lids.deep
-        asleep = so_far is not None and self._may_be_sleep(so_far)
+        asleep = closed and so_far is not None and self._may_be_sleep(so_far)
         if closed and (so_far is None or asleep):
             self.lids = SHUT
         elif self._lowered.state is not None:
@@ -167,8 +167,8 @@ class LidEvents:
         return bool(known) and sum(low for low, _ in known) > sum(shut for _, shut in known)
 
     def _laughs(self, during: list[LidFrame]) -> bool:
-        known = [frame.smile for frame in during if frame.smile is not None]
-        return bool(known) and sum(known) / len(known) >= self.options.lowered.smiles
+        smile = mean([frame.smile for frame in during])
+        return smile is not None and smile >= self.options.lowered.smiles
 
     def _is_long(self, closure: Closure) -> bool:
         options, found = self.options, closure.measured

@@ -14,6 +14,7 @@ from facetrack.signals.per_frame import MAX_PITCH_DEG, NEAR_EYE_MAX_YAW_DEG
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.types import EyesReading
+from facetrack.types.eyes import MAX_COVERED
 
 GAP_OPEN = 0.32
 GAP_OPEN_RANGE = (0.12, 0.60)
@@ -51,7 +52,7 @@ class GapOptions:
     near_yaw_deg: float = NEAR_EYE_MAX_YAW_DEG
     far_yaw_deg: float = 30.0
     max_pitch_deg: float = MAX_PITCH_DEG
-    max_covered: float = 0.5
+    max_covered: float = MAX_COVERED
     max_sigma: float = 0.25
     min_presence: float = 0.5
     learns_within_deg: float = 15.0

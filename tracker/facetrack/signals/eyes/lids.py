@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from facetrack.signals.eyes.closure import Measures, Trace, measures, time_below
+from facetrack.signals.windows.observed_time import ROUNDING_S
 
 MAX_SAMPLES = 4000
 """Samples kept of a closure: half a minute at 120 fps. A longer one keeps every second sample of its middle."""
@@ -16,7 +17,6 @@ RESTS_WITHIN = 0.1
 """Range of the openness of lids that rest; those that open slowly cross more in `LidOptions.slit_s`."""
 LEAST_LEVEL = 0.3
 """No openness under this is a level of its own."""
-ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class LidFollower:
             self._slit_from_s = time_s
         if openness < max(self.level / 2.0, options.slit):
             self._half_from_s = time_s
-        rested = options.slit_s - ROUNDING
+        rested = options.slit_s - ROUNDING_S
         if self._deep_at >= 0 and time_s - self._half_from_s >= rested:
             return self._half_from_s
         if time_s - self._slit_from_s < rested or time_below(self._during, options.deep) < options.narrow_s:
@@ -177,6 +177,6 @@ class LidFollower:
 def level_of(values: Iterable[float], span_s: float, otherwise: float) -> float:
     """Return the upper quartile of what was seen for span_s, from LEAST_LEVEL to 1; `otherwise` if too little."""
     known = sorted(values)
-    if len(known) < 3 or span_s < 0.2 - ROUNDING:
+    if len(known) < 3 or span_s < 0.2 - ROUNDING_S:
         return otherwise
     return min(1.0, max(LEAST_LEVEL, known[(3 * len(known)) // 4]))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from facetrack.signals.eyes.closure import between
 from facetrack.signals.eyes.lid_gap import LidFrame
 from facetrack.signals.windows.lasting import LastingEvent
+from facetrack.signals.windows.observed_time import ROUNDING_S
 from facetrack.types import Event
 from facetrack.types.signals import LIDS
 
@@ -77,11 +79,11 @@ class Lowered:
         if self.since_s is None:
             if openness >= self.options.low_below:
                 return ()
-            self.since_s = self._rests_from_s = frame.time_s if last is None else _passed(
+            self.since_s = self._rests_from_s = frame.time_s if last is None else between(
                 last, self._last, self.options.low_below
             )  # fmt: skip
         elif openness >= self.options.open_above:
-            ended = self._event.end(_passed(last or self._last, self._last, self.options.open_above), 1.0 - self._least)
+            ended = self._event.end(between(last or self._last, self._last, self.options.open_above), 1.0 - self._least)
             self._clear()
             return ended
         self._least = min(self._least, openness)
@@ -95,7 +97,7 @@ class Lowered:
         return self._judge(frame, slow)
 
     def _judge(self, frame: LidFrame, slow: bool) -> tuple[Event, ...]:
-        rests = frame.time_s - self._rests_from_s >= self.options.rests_s - 1e-9
+        rests = frame.time_s - self._rests_from_s >= self.options.rests_s - ROUNDING_S
         if slow and not self._smiles(frame):
             self.state = LOWERED
         elif rests and self.state != LOWERED:
@@ -115,10 +117,3 @@ class Lowered:
 
     def _smiles(self, frame: LidFrame) -> bool:
         return frame.smile is not None and frame.smile >= self.options.smiles
-
-
-def _passed(a: tuple[float, float], b: tuple[float, float], threshold: float) -> float:
-    """Return when the straight line from a to b passes the threshold, between them."""
-    if a[1] == b[1]:
-        return b[0]
-    return a[0] + (b[0] - a[0]) * min(1.0, max(0.0, (threshold - a[1]) / (b[1] - a[1])))

@@ -6,9 +6,9 @@ import socket
 
 from facetrack.sinks.avatar.scene import Scene
 from facetrack.sinks.network.output import Output
-from facetrack.sinks.network.vmc import NEUTRAL_COMMANDS
+from facetrack.sinks.network.vmc import NEUTRAL_COMMANDS, hold_neutral_command
 from facetrack.sinks.transport.address import parse_address, resolve
-from facetrack.sinks.transport.osc import addresses, message
+from facetrack.sinks.transport.osc import message
 from facetrack.sinks.transport.udp import UdpListener
 
 PORT = 39541
@@ -25,8 +25,7 @@ class ControlInput(Output):
 
     def wants_neutral(self) -> bool:
         """Whether a command came."""
-        found = [address for packet, _ in self._socket.received() for address in addresses(packet)]
-        return any(address in NEUTRAL_COMMANDS for address in found)
+        return hold_neutral_command(packet for packet, _ in self._socket.received())
 
     def close(self) -> None:
         self._socket.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 
 from facetrack.angles import quaternion
 from facetrack.sinks.avatar.arkit import ARKIT_52, pascal
@@ -57,11 +58,15 @@ class VmcOutput(Output):
 
     def wants_neutral(self) -> bool:
         """Whether the receiver answered with a command to calibrate."""
-        found = [address for packet in self._socket.received() for address in addresses(packet)]
-        return any(address in NEUTRAL_COMMANDS for address in found)
+        return hold_neutral_command(self._socket.received())
 
     def close(self) -> None:
         self._socket.close()
+
+
+def hold_neutral_command(packets: Iterable[bytes]) -> bool:
+    """Return whether a packet holds a command to calibrate."""
+    return any(address in NEUTRAL_COMMANDS for packet in packets for address in addresses(packet))
 
 
 def _head(actor: Actor) -> list[bytes]:

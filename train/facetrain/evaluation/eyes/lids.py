@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facetrack.engine import Engine
 from facetrack.modelfile import EYE_STATES, EYES_COLUMNS, EYES_OUTPUT
 from facetrack.types import Floats
-from facetrain.metrics.eyes import roc_area, shut_log_odds
+from facetrain.metrics.eyes import is_shut, roc_area, shut_log_odds
 from facetrain.samples.eyes.crops import PlainEyes
 from facetrain.samples.eyes.split import held_out, in_fold
 from facetrain.samples.eyes.table import EyeTable
@@ -102,13 +102,12 @@ def infrared(engine: Engine, table: EyeTable, glasses: dict[str, bool]) -> dict[
     """
     rows = np.flatnonzero((table.sources == "eyes_nir") & held_out(table))
     shut = states(table, rows) == "shut"
-    logits = read_rows(engine, table, rows)[:, EYES_COLUMNS["state"]].astype(np.float64)
-    is_shut = logits[:, 2] > np.logaddexp(logits[:, 0], logits[:, 1])
+    predicted = is_shut(read_rows(engine, table, rows))
     worn = np.array([glasses[name.rpartition(":")[0]] for name in table.names[rows]])
-    right = is_shut == shut
+    right = predicted == shut
     return {
         "all": _share(right), "without glasses": _share(right[~worn]), "with glasses": _share(right[worn]),
-        "open taken for shut": _share(is_shut[~shut]), "shut taken for open": _share(~is_shut[shut]),
+        "open taken for shut": _share(predicted[~shut]), "shut taken for open": _share(~predicted[shut]),
         "eyes": float(len(rows)), "subjects": float(len(set(table.groups[rows].tolist()))),
     }  # fmt: skip
 

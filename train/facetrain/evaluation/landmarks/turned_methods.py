@@ -146,10 +146,7 @@ class MeshMethod:
         found = []
         for mesh in meshes:
             points = topology_maps.convert(mesh, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)
-            pose = head_pose(points, (image.shape[1], image.shape[0]))
-            nothing = np.full(3, np.nan)
-            angles = nothing if pose is None else np.array([pose.yaw_deg, pose.pitch_deg, pose.roll_deg])
-            found.append(Found(points, angles))
+            found.append(Found(points, angles_of(head_pose(points, (image.shape[1], image.shape[0])))))
         return found
 
 

@@ -92,8 +92,6 @@ def _corrupt(fault: OutputFault, sinks: dict[str, Any]) -> None:
     sink, count = sinks[fault.output], [0]
     if fault.kind == "crash of the sink":
         sink.write = _failing(sink.write, fault, count)
-        if fault.output == "record":
-            sinks["record"] = sink
         return
     if fault.output == "record":
         sink.write = _counting(sink.write, count)

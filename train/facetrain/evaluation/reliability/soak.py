@@ -115,8 +115,8 @@ def start_server(port: int, fps: float, journal: Path) -> tuple[subprocess.Popen
 
 
 def read_count(journal: Path) -> int:
-    """Return the number in the server's journal; 0 where the kill left it empty."""
-    return int(journal.read_text() or 0)
+    """Return the number in the server's journal."""
+    return int(journal.read_text())
 
 
 def by_minute(soak: Soak) -> list[dict[str, float]]:

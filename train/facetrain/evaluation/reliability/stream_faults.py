@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from facetrack.capture import Camera
@@ -117,7 +116,7 @@ def _down(fault: StreamFault, servers: list[FaultServer], url: str) -> Camera:
 def run_all(chosen: Sequence[StreamFault], at_once: int) -> list[Outcome]:
     """Run the faults, several at once: they mostly wait."""
     with ThreadPoolExecutor(at_once) as threads:
-        return list(threads.map(partial(run), chosen))
+        return list(threads.map(run, chosen))
 
 
 def verdict(outcome: Outcome) -> str:

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from facetrack import topology_maps
-from facetrack.capture.images import IMAGE_SUFFIXES
 from facetrack.errors import DataError
 from facetrack.types import Floats
+from facetrack.types.frame import IMAGE_SUFFIXES
 from facetrain.formats.labelled_pictures import read_labelled
 from facetrain.formats.reading import Reading, ReadResult, folder_files, numbers, read_lines
 from facetrain.sample import Sample
