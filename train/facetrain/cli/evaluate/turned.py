@@ -16,7 +16,7 @@ from facetrack.tracking.build import make_detector, make_tracker, tracker_option
 from facetrain.evaluation.attributes import turning
 from facetrain.evaluation.landmarks import turned as benchmark
 from facetrain.evaluation.landmarks.network import model_path, title_of
-from facetrain.evaluation.landmarks.turned_methods import ROLLS, MeshMethod, Method, Network
+from facetrain.evaluation.landmarks.turned_methods import ROLLS, MeshMethod, Method, Network, Tracked
 from facetrain.formats.turned_packs import read_aflw2000
 from facetrain.labelling.teacher import MEDIAPIPE_SUFFIX
 from facetrain.reporting.progress import with_progress
@@ -35,8 +35,10 @@ Head = Annotated[
     typer.Option(help="A morphable head (.npz): instead, two rendered heads that turn from profile to profile."),
 ]
 Labels = Annotated[str, typer.Option(help="Its labels: points, or points_reannotated.")]
-Boxes = Annotated[str, typer.Option(help="truth: the true points' boxes; detector: the method's own.")]
-Passes = Annotated[int, typer.Option(min=1, help="How often a network runs, on crops around its own points.")]
+Boxes = Annotated[str, typer.Option(help="truth: the true points' boxes; detector: all that `facetrack image` does.")]
+Passes = Annotated[
+    int, typer.Option(min=1, help="How often a network runs through a true box, on crops around its own points.")
+]
 Roll = Annotated[str, typer.Option(help="How those crops are turned: tracker, eyes or upright.")]
 Detector = Annotated[str, typer.Option(help="With --boxes detector: own, yunet or mediapipe.")]
 DetectorModel = Annotated[Path | None, typer.Option(help="Its file; the bundled one, or its maker's.")]
@@ -73,6 +75,7 @@ def turned(
     if boxes == "detector":
         recall = benchmark.recall_by_yaw(finder, samples, faces)
         details.append(Table("recall of the detector alone", ("detector", *benchmark.BINS), [[detector, *recall]]))
+    single = tracker_options(smoothing="off", confirmations=1, single=True)
     for model in models:
         title = f"{title_of(model)}, {boxes}, {passes} pass{'es' * (passes > 1)}"
         if model.suffix == MEDIAPIPE_SUFFIX:
@@ -80,7 +83,9 @@ def turned(
                 method: Method = MeshMethod(mesh)
                 results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
             continue
-        method = Network(OnnxEngine(model_path(model)), finder, passes, roll)
+        path = model_path(model)
+        tracker = make_tracker(path, single, 1, DETECTOR_PX, detector, detector_model)
+        method = Tracked(Network(OnnxEngine(path), None, passes, roll), tracker)
         results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
     benchmark.report(results, notes, details).output(out)
 
