@@ -26,8 +26,9 @@ Of held-out faces of 24 px in 640x480, 12 px in an input of 320, .48 score over 
 hints a picture; in the part around them .97 score over .5 (docs/experiments.md).
 """
 
-MOST_WEAK = 2
-"""Detections under SURE_SCORE that are read per search of a video, each at the cost of a followed face."""
+MOST_WEAK, MOST_WEAK_ALONE, MOST_WEAK_SINGLE = 1, 4, 16
+"""Detections under SURE_SCORE that are read in a search, each at the cost of a followed face: of a frame in which faces
+are followed, of one without, of a picture on its own."""
 
 Free = Callable[[Detections], NDArray[np.intp]]
 """Returns the indices of the boxes over no followed face."""
@@ -56,10 +57,12 @@ class Search(Protocol):
 
     def reset(self) -> None: ...
 
-    def __call__(self, detector: Detector, image: Image, free: Free, everywhere: bool) -> Iterator[Candidates]:
+    def __call__(
+        self, detector: Detector, image: Image, free: Free, everywhere: bool, alone: bool
+    ) -> Iterator[Candidates]:
         """Yield each pass's candidates; `free` is asked anew in each, so that what was found need not be read again.
 
-        everywhere: whether tiles and quarter turns may be searched, too.
+        everywhere: whether tiles and quarter turns may be searched, too. alone: whether no face is followed.
         """
 
 
@@ -81,14 +84,16 @@ class CoarseToFine:
         self._tiles.reset()
         self._turn = self._part_turn = self._weak_turn = 0
 
-    def __call__(self, detector: Detector, image: Image, free: Free, everywhere: bool) -> Iterator[Candidates]:
+    def __call__(
+        self, detector: Detector, image: Image, free: Free, everywhere: bool, alone: bool = True
+    ) -> Iterator[Candidates]:
         """Yield the candidates of the whole frame, then of one part of it, if the whole shows no sure one."""
         found = detector(image)
         sure, weak = _by_score(found, free)
-        shown = weak
-        if len(weak) > MOST_WEAK:
-            shown = np.roll(weak, -self._weak_turn)[:MOST_WEAK]
-            self._weak_turn = (self._weak_turn + MOST_WEAK) % len(weak)
+        shown, most = weak, MOST_WEAK_ALONE if alone else MOST_WEAK
+        if len(weak) > most:
+            shown = np.roll(weak, -self._weak_turn)[:most]
+            self._weak_turn = (self._weak_turn + most) % len(weak)
         yield Candidates(found, sure, shown)
         part = None if len(sure) else self._part(image, found.boxes[weak], everywhere)
         if part is not None:
@@ -124,14 +129,14 @@ class CoarseToFine:
 class Thorough:
     """Search of a picture on its own: the whole, all tiles, and the whole in both quarter turns."""
 
-    MOST_WEAK = 16
-
     def reset(self) -> None: ...
 
-    def __call__(self, detector: Detector, image: Image, free: Free, everywhere: bool = True) -> Iterator[Candidates]:
+    def __call__(
+        self, detector: Detector, image: Image, free: Free, everywhere: bool = True, alone: bool = True
+    ) -> Iterator[Candidates]:
         found = detector(image)
         sure, weak = _by_score(found, free)
-        yield Candidates(found, sure, weak[: self.MOST_WEAK])
+        yield Candidates(found, sure, weak[:MOST_WEAK_SINGLE])
         tiles = Tiles()
         for x, y in tiles.origins(image.shape[1], image.shape[0]):
             tile = image[y : y + tiles.size[1], x : x + tiles.size[0]]

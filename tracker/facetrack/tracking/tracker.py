@@ -238,8 +238,9 @@ class FaceTracker:
         for track in self._tracks:
             track.just_lost = False
         self._searches += 1
-        everywhere = not self._followed or self._searches % self.CLOSER_EVERY == 0
-        for seen in self._finder(self.detector, frame.image, self._free, everywhere):
+        alone = not self._followed
+        everywhere = alone or self._searches % self.CLOSER_EVERY == 0
+        for seen in self._finder(self.detector, frame.image, self._free, everywhere, alone):
             self._admit_found(seen, frame)
 
     def _admit_found(self, seen: Candidates, frame: Frame) -> None:
