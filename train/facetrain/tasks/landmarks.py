@@ -63,7 +63,8 @@ class LandmarkRecipe:
     init: initial weights: "" for random ones, "bundled" for those that come with facetrack, or the path of a run's
         model.safetensors or an exported .onnx; a smaller network's are grown, a larger one's pruned
     convention: the pack whose labels define x = 0 (`training.calibration.label_offset`); "" for all packs
-    network: size of the network; that of `init` if left out, and one equal to the defaults counts as left out
+    network: size of the network; left out (None), as in the recipe `landmarks`, that of the file that `init` names, so
+        that `landmarks --init bundled` trains a network like the bundled one; without `init`, the defaults
     crops: cropping and augmentation
     loss: loss functions and weights of the loss terms
     fit: options of the training loop
@@ -76,7 +77,7 @@ class LandmarkRecipe:
     validation_share: float = 0.06
     init: str = ""
     convention: str = ""
-    network: LandmarkNetOptions = field(default_factory=LandmarkNetOptions)
+    network: LandmarkNetOptions | None = None
     crops: CropOptions = field(default_factory=CropOptions)
     loss: LandmarkLoss = field(default_factory=LandmarkLoss)
     fit: FitOptions = field(default_factory=FitOptions)
@@ -138,14 +139,15 @@ def predict(model: nn.Module, crops: torch.Tensor, device: torch.device, batch: 
 
 def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[str, float]:
     """Train, export to run_dir/model.onnx, and draw sheets of predictions; returns the validation figures."""
-    recipe = dataclasses.replace(recipe, network=network_of(recipe))
+    size = network_of(recipe.init, recipe.network)
+    recipe = dataclasses.replace(recipe, network=size)
     sources = read_sources(data, recipe.repeats, recipe.validation_share)
     print_skipped(sources.problems)
-    crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=sources.repeats)
+    crops = dataclasses.replace(recipe.crops, input_px=size.input_px, repeats=sources.repeats)
     dataset = LandmarkCrops(sources.training, sources.negatives, crops, recipe.fit.seed)
     held_out = Validation(sources.validation, crops)
     torch.manual_seed(recipe.fit.seed)
-    network = LandmarkNet(recipe.network)
+    network = LandmarkNet(size)
     parent = start_from(network, recipe.init)
     before = {f"before_{name}": value for name, value in held_out(network.eval()).items()} if recipe.init else {}
     model = fit(network, dataset, recipe.loss, held_out, recipe.fit, run_dir).eval().cpu()
@@ -183,15 +185,16 @@ def set_offset(model: nn.Module, samples: list[Sample], crops: CropOptions) -> f
     return float(offset[0])
 
 
-def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
-    """Return the size of the network to train: the recipe's, or that of `init` if the recipe has none."""
-    if not recipe.init or recipe.network != LandmarkNetOptions():
-        return recipe.network
-    path = weights_path(recipe.init)
-    spec = OnnxEngine(path).spec if path.suffix == ".onnx" else None
-    input_px = spec.input_px if spec and spec.input_px else recipe.network.input_px
+def network_of(init: str, network: LandmarkNetOptions | None) -> LandmarkNetOptions:
+    """Return the size of the network to train: a recipe's, that of `init` if it has none, the defaults without both.
+
+    A .safetensors does not say the side of its crops, which then is the default. Raises DataError.
+    """
+    if network is not None or not init:
+        return network or LandmarkNetOptions()
+    path, spec = weights_path(init), parent_spec(init)
     try:
-        return infer_options(read_weights(path), input_px)
+        return infer_options(read_weights(path), (spec and spec.input_px) or LandmarkNetOptions().input_px)
     except KeyError as error:
         raise DataError(
             f"{path} is no landmark network (it has no {error}); give the file of one with --init"
@@ -222,15 +225,16 @@ def parent_spec(init: str) -> ModelSpec | None:
 
 def landmark_spec(recipe: LandmarkRecipe, sources: Described, figures: dict[str, float]) -> ModelSpec:
     """Return the exported network's metadata."""
+    size = network_of(recipe.init, recipe.network)
     return ModelSpec(
         name=recipe.name,
         kind="landmarks",
-        input_px=recipe.network.input_px,
+        input_px=size.input_px,
         mean=LandmarkNet.MEAN,
         scale=LandmarkNet.SCALE,
         topology=topology.SCHEME,
         margin=recipe.crops.margin,
-        outputs=outputs_of(recipe.network),
+        outputs=outputs_of(size),
         data=sources.data,
         terms=sources.terms,
         reproduce=recipe.reproduce,
