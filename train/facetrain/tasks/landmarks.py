@@ -23,6 +23,7 @@ from facetrain.metrics import landmarks as metrics
 from facetrain.models.attributes import HEADS
 from facetrain.models.growth import infer_options, widen_to
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
+from facetrain.models.predict import predict
 from facetrain.reporting.sheets import drawn, save_extremes
 from facetrain.sample import Sample
 from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops, TruthCrops
@@ -109,9 +110,8 @@ class Validation:
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         figures: dict[str, float] = {}
-        device = next(model.parameters()).device
         for name, items in self.sets.items():
-            outputs = predict(model, items["crop"], device)
+            outputs = predict(model, items["crop"])
             truth = items["points"].numpy()
             summary = metrics.summary(outputs["points"], truth)
             figures[f"{name}_nme51"] = summary["nme_51"]
@@ -121,20 +121,13 @@ class Validation:
 
     def sigma_ratios(self, model: nn.Module) -> list[np.ndarray]:
         """Return |error| / sigma of every coordinate, of each set whose landmarks are all trusted."""
-        ratios, device = [], next(model.parameters()).device
+        ratios = []
         for items in self.sets.values():
             if float(items["weight"].min()) >= MIN_TRUSTED_WEIGHT:
-                outputs = predict(model, items["crop"], device)
+                outputs = predict(model, items["crop"])
                 error = np.abs(outputs["points"] - items["points"].numpy())
                 ratios.append((error / outputs["sigma"][..., None]).ravel())
         return ratios
-
-
-def predict(model: nn.Module, crops: torch.Tensor, device: torch.device, batch: int = 64) -> dict[str, np.ndarray]:
-    """Run the network on (N, S, S, 3) uint8 crops; returns its outputs by name."""
-    with torch.inference_mode():
-        parts = [model(part.to(device)) for part in crops.split(batch)]
-    return {name: torch.cat([part[name].cpu() for part in parts]).numpy() for name in parts[0]}
 
 
 def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[str, float]:
@@ -180,7 +173,7 @@ def set_offset(model: nn.Module, samples: list[Sample], crops: CropOptions) -> f
     if samples:
         measured = TruthCrops(samples[:: max(1, len(samples) // OFFSET_FACES)], crops)
         items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
-        predicted = predict(model, items["crop"], torch.device("cpu"))["points"]
+        predicted = predict(model, items["crop"])["points"]
         offset.copy_(torch.from_numpy(label_offset(predicted, items["points"].numpy())))
     return float(offset[0])
 
@@ -275,7 +268,7 @@ def save_predictions(model: nn.Module, validation: Validation, folder: Path, eac
     crops, predicted, truth, error = [], [], [], []
     for items in validation.sets.values():
         crops.append(items["crop"].numpy())
-        predicted.append(predict(model, items["crop"], next(model.parameters()).device)["points"])
+        predicted.append(predict(model, items["crop"])["points"])
         truth.append(items["points"].numpy())
         trusted = items["weight"].numpy() >= MIN_TRUSTED_WEIGHT
         per_point = metrics.nme_per_point(predicted[-1], truth[-1])
