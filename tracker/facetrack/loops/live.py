@@ -125,12 +125,11 @@ class LiveLoop:
     def finish(self) -> None:
         """Write the ends of what still lasts, with the last frame."""
         end = self.steps.finish()
-        if end is None:
-            return
         for output in self.records:
-            output.end_events(end.events)
-        for sender in self.senders:
-            sender.write(end.frame, (), end.events)
+            output.end_events(() if end is None else end.events)  # also lets go of the last frame's record
+        if end is not None:
+            for sender in self.senders:
+                sender.write(end.frame, (), end.events)
 
     def close_outputs(self) -> None:
         """Let all outputs finish at the same time; leaving their contexts waits for them."""
