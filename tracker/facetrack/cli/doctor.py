@@ -23,6 +23,9 @@ EXTRAS = {
     "mediapipe": ("mediapipe",),
     "openvino": ("openvino",),
     "tensorrt": ("torch_tensorrt",),
+    "apps": ("paho", "websockets"),
+    "lsl": ("pylsl",),
+    "virtual-camera": ("pyvirtualcam",),
 }
 """Extra -> the modules that it installs."""
 DECODERS = ("h264", "hevc", "mpeg4", "vp9", "av1", "mjpeg")

@@ -7,23 +7,22 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from facetrack.loops.pacing import SearchPacer
 from facetrack.loops.run_header import run_header
+from facetrack.loops.steps import LiveSteps, Result
 from facetrack.stopping import uninterrupted
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
     from facetrack.loops.outputs import Consumer, Output, Recording
     from facetrack.loops.window import Window
-    from facetrack.sinks.sink import FrameSink
+    from facetrack.sinks.sink import RecordSink
     from facetrack.tracking.tracker import FaceTracker
-    from facetrack.types import Face, Frame, Image
+    from facetrack.types import Frame, Image
 
 Record: TypeAlias = "Callable[[Image, float], None]"
 """Writer of annotated frames: the picture and its time in seconds."""
@@ -43,7 +42,7 @@ class LiveLoop:
         recording: Recording | None,
         window: Window | None,
         mirror: bool,
-        senders: Sequence[FrameSink] = (),
+        senders: Sequence[RecordSink] = (),
         virtual_camera: Record | None = None,
         keys: Mapping[str, Callable[[], None]] | None = None,
     ) -> None:
@@ -58,12 +57,10 @@ class LiveLoop:
         self.source, self.tracker, self.records = source, tracker, records
         self.recording, self.window, self.mirror = recording, window, mirror
         self.senders, self.virtual_camera, self.keys = senders, virtual_camera, keys or {}
-        self._sinks: list[Output | FrameSink] = [*records, *senders]
-        self.last: Frame | None = None
-        self.pacer, self.overlay = SearchPacer(), SignalOverlay()
+        self._sinks: list[Output | RecordSink] = [*records, *senders]
+        self.steps, self.overlay = LiveSteps(tracker), SignalOverlay()
         self.done_s: deque[float] = deque(maxlen=self.RATE_WINDOW)
         self.latency_ms = array("f")  # of every frame; 10 MB a day at 30 fps
-        self.first_s: float | None = None
 
     def begin(self, name: str) -> None:
         """Write the headers of the records; name: the source as it was asked for."""
@@ -79,14 +76,13 @@ class LiveLoop:
         outages = 0
         for frame in self.source:
             with uninterrupted():
-                if self.first_s is None:
-                    self.first_s = frame.time_s
+                if self.steps.first_s is None:
                     for sender in self.senders:
                         sender.start(frame.time_s if self.source.live else time.perf_counter())
                 if getattr(self.source, "outages", 0) != outages:
                     outages = self.source.outages  # type: ignore[attr-defined]
                     self._begin_again()
-                if not self._follow(frame, self.first_s):
+                if not self._follow(frame):
                     return
 
     def _begin_again(self) -> None:
@@ -95,22 +91,20 @@ class LiveLoop:
         self.tracker.lose_positions()
         self.overlay.reset()
 
-    def _follow(self, grabbed: Frame, first_s: float) -> bool:
+    def _follow(self, grabbed: Frame) -> bool:
         """Track one frame and give it to every output; returns False to stop."""
-        frame = replace(grabbed, time_s=grabbed.time_s - first_s)
-        faces = self.tracker.update(frame, search=False)
+        result = self.steps.follow(grabbed)
         self._count(grabbed.time_s)
-        self.last = frame
         for sink in self._sinks:
-            sink.write(frame, faces, self.tracker.events)
+            sink.write(result.frame, result.faces, result.events)
         pictures = [write for write in (self.recording, self.virtual_camera) if write is not None]
         if pictures or self.window is not None:
-            picture = self._draw(frame, faces)
+            picture = self._draw(result)
             for write in pictures:
-                write(picture, frame.time_s)
+                write(picture, result.frame.time_s)
             if self.window is not None and not self._show(picture):
                 return False
-        self.pacer.search(self.tracker, frame)
+        self.steps.search()
         return self._is_wanted()
 
     def _is_wanted(self) -> bool:
@@ -130,12 +124,12 @@ class LiveLoop:
 
     def finish(self) -> None:
         """Write the ends of what still lasts, with the last frame."""
-        events = self.tracker.finish()
+        end = self.steps.finish()
         for output in self.records:
-            output.end_events(events)
-        if events and self.last is not None:
+            output.end_events(() if end is None else end.events)  # also lets go of the last frame's record
+        if end is not None:
             for sender in self.senders:
-                sender.write(self.last, (), events)
+                sender.write(end.frame, (), end.events)
 
     def close_outputs(self) -> None:
         """Let all outputs finish at the same time; leaving their contexts waits for them."""
@@ -153,11 +147,11 @@ class LiveLoop:
         recent = self.done_s
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
-    def _draw(self, frame: Frame, faces: list[Face]) -> Image:
-        from facetrack.drawing.faces import draw_faces, draw_overlay
+    def _draw(self, result: Result) -> Image:
+        from facetrack.drawing.faces import draw_overlay
 
-        drawn = draw_faces(frame.image, faces, mirrored=self.mirror)
-        drawn = self.overlay.draw(drawn, faces, self.tracker.events, frame.time_s, mirrored=self.mirror)
+        frame = result.frame
+        drawn = self.overlay.annotated(frame.image, result.faces, result.events, frame.time_s, mirrored=self.mirror)
         latency_ms = float(np.median(self.latency_ms[-self.RATE_WINDOW :])) if self.source.live else None
         return draw_overlay(drawn, self.rate, latency_ms, getattr(self.source, "dropped", None))
 

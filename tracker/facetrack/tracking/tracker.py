@@ -81,15 +81,22 @@ class FaceTracker:
         landmarks: path of another landmark network, or a bundled one's name.
         detector_px: the detector sees the frame reduced to this longer side; faces under about 16 px in there are
             missed, and twice the size costs four times the time.
-        engine, provider: what runs them, see `engine.choice.landmark_network`. detector: instead of the bundled.
+        engine, provider: what runs them, see `engine.choice.landmark_network`; auto decides once for all networks.
+        detector: instead of the bundled.
         expressions: also classify expressions (see `expression`); the network for them is opened only then.
         Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
         """
         from facetrack.appearance import Appearance
         from facetrack.detector.cnn import bundled_detector
-        from facetrack.engine.choice import landmark_network, open_engine
+        from facetrack.engine.choice import AUTO, landmark_network, open_engine, start_automatically
         from facetrack.modelfile import bundled_path
 
+        if engine == AUTO:
+
+            def start(name: str, file: Path) -> FaceTracker:
+                return cls.from_weights(file, options, threads, detector_px, name, provider, detector, expressions)
+
+            return start_automatically(landmarks, start, threads, provider)[0]
         path, engine = landmark_network(landmarks, engine, threads, provider)
         landmarker = Landmarker(open_engine(path, engine, threads, provider))
         appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))

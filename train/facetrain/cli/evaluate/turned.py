@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from facetrack.cli.options import DetectorModel, DetectorName, Tracking
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import FacetrackError
 from facetrack.landmarker import Landmarker
-from facetrack.tracking.build import make_detector, make_tracker, tracker_options
+from facetrack.tracking.build import make_detector
 from facetrain.evaluation.attributes import turning
 from facetrain.evaluation.landmarks import turned as benchmark
 from facetrain.evaluation.landmarks.network import model_path, title_of
@@ -40,8 +41,6 @@ Passes = Annotated[
     int, typer.Option(min=1, help="How often a network runs through a true box, on crops around its own points.")
 ]
 Roll = Annotated[str, typer.Option(help="How those crops are turned: tracker, eyes or upright.")]
-Detector = Annotated[str, typer.Option(help="With --boxes detector: own, yunet or mediapipe.")]
-DetectorModel = Annotated[Path | None, typer.Option(help="Its file; the bundled one, or its maker's.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report.md and figures.json.")]
 
 
@@ -53,7 +52,7 @@ def turned(
     boxes: Boxes = "truth",
     passes: Passes = 1,
     roll: Roll = "tracker",
-    detector: Detector = "own",
+    detector: DetectorName = "own",
     detector_model: DetectorModel = None,
     out: Out = None,
 ) -> None:
@@ -94,6 +93,7 @@ def _rendered(models: list[Path], head_model: Path, out: Path | None) -> None:
     renderer = Renderer(load_head_model(head_model))
     for model in models:
         path = model_path(model)
-        sweeps = turning.measure(renderer, Landmarker(OnnxEngine(path)), make_tracker(path, tracker_options(), 1))
+        tracker = Tracking(path, engine="onnx").tracker()
+        sweeps = turning.measure(renderer, Landmarker(OnnxEngine(path)), tracker)
         folder = None if out is None else out / title_of(model) if len(models) > 1 else out
         turning.report(sweeps, title_of(model)).output(folder)

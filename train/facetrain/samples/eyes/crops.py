@@ -170,7 +170,7 @@ def corrupted(image: Image, options: EyeCropOptions, rng: Rng) -> Image:
     if rng.random() < options.dark:
         image = np.asarray(image * rng.uniform(0.1, 0.5), np.uint8)
     if rng.random() < options.grey:
-        image = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
+        image = webcam.grey(image)
     if rng.random() < options.blur:
         image = webcam.blur(image, rng)
     if rng.random() < options.low_resolution:
@@ -178,8 +178,7 @@ def corrupted(image: Image, options: EyeCropOptions, rng: Rng) -> Image:
     if rng.random() < options.noise:
         image = _noisy(image, float(rng.uniform(1, 14)), rng)
     if rng.random() < options.jpeg:
-        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])
-        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        image = webcam.jpeg(image, int(rng.integers(25, 85)))
     return image
 
 
