@@ -200,7 +200,6 @@ class Track:
     def lose_position(self) -> None:
         """Lose it at a scene cut: only its embeddings can bring it back."""
         self.occlude()
-        self.just_lost = False
         self.last_seen = replace(self.last_seen, known=False)
 
     def rescale(self, x: float, y: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
 from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes, bundled_eyes
+from facetrack.tracking.face_cut import FaceCuts
 from facetrack.tracking.frames import check_frame, rescale_tracks
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
@@ -63,7 +65,7 @@ class FaceTracker:
         self._gates = Gates(self.options, landmarker.spec)
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
         self._finder = CoarseToFine()
-        self._cut = SceneCut()
+        self._cut, self._face_cuts = SceneCut(), FaceCuts(appearance)
         self._expressions = expressions
         self.camera, self.camera_from = self.options.chosen_camera()
         self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None), eyes)
@@ -111,6 +113,7 @@ class FaceTracker:
         """Forget all faces and start numbering from 1, as a new tracker would; returns the events that ended so."""
         ended = self.finish()
         self._cut.reset()
+        self._face_cuts.reset()
         self._reidentifier.reset()
         self._finder.reset()
         if self._expressions is not None:
@@ -134,13 +137,14 @@ class FaceTracker:
         self._last_time_s = frame.time_s
         self.events = ()
         if self._cut(frame.image):
-            self.lose_positions()
+            self.lose_positions(self._face_cuts.unchanged(frame.image))
         self._size = rescale_tracks(self._tracks, self._size, frame.image)
         self._follow(frame)
         if self._detection_required() or (search and self.search_is_due(frame.time_s)):
             self.search(frame)
         self._confirm(frame)
         self._tracks += self._reidentifier.update(frame.image, self._followed, frame.time_s)
+        self._face_cuts.remember(frame.image, self._followed)
         self._expire(frame)
         seen = [t for t in self._tracks if t.followed and t.confirmed]
         faces = [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
@@ -155,11 +159,15 @@ class FaceTracker:
             if not track.followed:
                 self.events += track.end_events(frame, gone)
 
-    def lose_positions(self) -> None:
-        """Drop tentative tracks; confirmed ones can only be re-identified by appearance. For a cut or an outage."""
-        self._tracks = [t for t in self._tracks if t.confirmed]
+    def lose_positions(self, but: Collection[Track] = ()) -> None:
+        """Drop tentative tracks; confirmed ones can only be re-identified by appearance. For a cut or an outage.
+
+        but: tracks that the cut does not concern.
+        """
+        self._tracks = [t for t in self._tracks if t.confirmed or t in but]
         for track in self._tracks:
-            track.lose_position()
+            if track not in but:
+                track.lose_position()
 
     @property
     def _followed(self) -> list[Track]:
@@ -168,7 +176,7 @@ class FaceTracker:
     def _follow(self, frame: Frame) -> None:
         """Read landmarks where each face is predicted, and where faces were lost a moment ago.
 
-        A track whose reading fails the gate is lost.
+        A track whose reading fails the gate, or is of somebody whom its part of the picture was cut to, is lost.
         """
         followed = self._followed
         expected = followed + self._recently_lost(frame.time_s)[: self.options.max_faces - len(followed)]
@@ -177,6 +185,8 @@ class FaceTracker:
         for track, reading in zip(expected, readings, strict=True):
             if not self._gates.may_stay(track, reading, frame.image):
                 track.lose()
+            elif self._face_cuts(frame.image, track, reading):
+                track.lose_position()
             elif track.followed:
                 stay.append((track, reading))
             else:
