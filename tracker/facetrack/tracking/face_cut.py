@@ -83,7 +83,7 @@ class FaceCuts:
         if small is None:
             return 0.0
         if small.shape != last.shape:
-            small = cv2.resize(small, last.shape[1::-1], interpolation=cv2.INTER_AREA)
+            last = cv2.resize(last, small.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
         change = small - last
         change -= np.add.reduce(change, axis=None) / change.size
         return cv2.norm(change, cv2.NORM_L1) / change.size

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.detector.search import HINT_SCORE, CoarseToFine
+from facetrack.detector.search import CoarseToFine
 from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
-from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes, bundled_eyes
+from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes
 from facetrack.tracking.face_cut import FaceCuts
-from facetrack.tracking.frames import check_frame, rescale_tracks
+from facetrack.tracking.frames import check_frame, one_thread, rescale_tracks
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
 from facetrack.tracking.scene_cut import SceneCut
-from facetrack.tracking.track import Track, update_tracks
+from facetrack.tracking.track import SAME_FACE_IOU, Track, lately_lost, update_tracks
 from facetrack.types import Detections, Event, Face, Frame
 
 if TYPE_CHECKING:
@@ -32,18 +33,16 @@ if TYPE_CHECKING:
 class FaceTracker:
     """Tracker of the faces of one video. Feed it frames in order; use one tracker for each video.
 
+    One thread at a time may use it (RuntimeError otherwise); trackers in several threads may share their networks.
+
     events: what began or ended with the last frame: blinks, yawns, glances away. After the last one call `finish`,
         which ends what still lasts.
     camera: the lens that the head's pose is computed with; camera_from: "fov" or "intrinsics" (the options),
         "profile", or "default".
     """
 
-    SAME_FACE_IOU = 0.35
-    """Two boxes overlapping this much are one face."""
     MAX_OCCLUDED_READINGS = 10
     """Readings of a partly occluded face after which it counts as a new person's while somebody is lost."""
-    RECOVERY_S = 0.5
-    """Seconds for which a lost face is read where it was: a hand before it, or a turn aside, often passes by then."""
     SEARCH_INTERVAL_S = 0.1
     """Interval at which the detector runs for a lost face while others are followed."""
     CLOSER_EVERY = 3
@@ -58,6 +57,7 @@ class FaceTracker:
         appearance: without it, lost faces are re-identified by their position alone.
         expressions, eyes: without them, `signals.expression` and the lids' gaps and states stay unknown.
         """
+        self.one_thread = RLock()
         self.detector = detector
         self.landmarker = landmarker
         self._read = landmarker if eyes is None else LandmarksAndEyes(landmarker, eyes)
@@ -87,28 +87,16 @@ class FaceTracker:
         expressions: also classify expressions (see `expression`); the network for them is opened only then.
         Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
         """
-        from facetrack.appearance import Appearance
-        from facetrack.detector.cnn import bundled_detector
-        from facetrack.engine.choice import landmark_network, open_engine
-        from facetrack.modelfile import bundled_path
+        from facetrack.tracking.networks import open_networks
 
-        path, engine = landmark_network(landmarks, engine, threads, provider)
-        landmarker = Landmarker(open_engine(path, engine, threads, provider))
-        appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
-        eyes = bundled_eyes(open_engine, engine, threads, provider)
-        detector = detector or bundled_detector(threads, detector_px, engine, provider, HINT_SCORE)
-        if not expressions:
-            return cls(detector, landmarker, options, appearance, eyes=eyes)
-        from facetrack.expression import Expression, Expressions
-
-        network = Expressions(Expression(open_engine(bundled_path("expression"), engine, threads, provider)))
-        return cls(detector, landmarker, options, appearance, network, eyes)
+        return cls(*open_networks(landmarks, options, threads, detector_px, engine, provider, detector, expressions))
 
     def finish(self) -> tuple[Event, ...]:
         """End what still lasts, after the last frame; returns those events and keeps them in `events`."""
         self.events = tuple(e for t in self._tracks if t.signals is not None for e in t.signals.interrupt())
         return self.events
 
+    @one_thread
     def reset(self) -> tuple[Event, ...]:
         """Forget all faces and start numbering from 1, as a new tracker would; returns the events that ended so."""
         ended = self.finish()
@@ -126,6 +114,7 @@ class FaceTracker:
         self._last_detection_s = -np.inf
         return ended
 
+    @one_thread
     def update(self, frame: Frame, search: bool = True) -> list[Face]:
         """Track the faces of the next frame; returns them by track ID.
 
@@ -179,7 +168,7 @@ class FaceTracker:
         A track whose reading fails the gate, or is of somebody whom its part of the picture was cut to, is lost.
         """
         followed = self._followed
-        expected = followed + self._recently_lost(frame.time_s)[: self.options.max_faces - len(followed)]
+        expected = followed + lately_lost(self._tracks, frame.time_s)[: self.options.max_faces - len(followed)]
         readings = self._read(frame.image, [t.crop_at(frame.time_s) for t in expected])
         stay: list[tuple[Track, Reading]] = []
         for track, reading in zip(expected, readings, strict=True):
@@ -193,16 +182,7 @@ class FaceTracker:
                 track.restart(reading, frame.time_s)
                 track.suspect = True  # somebody else may be there by now: embed it soon
         update_tracks([track for track, _ in stay], [reading for _, reading in stay], frame.time_s)
-        self._reidentifier.resolve_duplicates(frame.image, self._followed, self.SAME_FACE_IOU * 1.5)
-
-    def _recently_lost(self, time_s: float) -> list[Track]:
-        """Tracks that were lost a moment ago and whose position no other face has taken."""
-        followed = self._followed
-        return [
-            t for t in self._tracks
-            if not t.followed and not t.occluded and time_s - t.seen_s <= self.RECOVERY_S
-            and all(t.overlap(other.box) < self.SAME_FACE_IOU for other in followed)
-        ]  # fmt: skip
+        self._reidentifier.resolve_duplicates(frame.image, self._followed, SAME_FACE_IOU * 1.5)
 
     def _confirm(self, frame: Frame) -> None:
         """Give IDs to new tracks that have proved to be faces, the old one to people who were lost.
@@ -236,6 +216,7 @@ class FaceTracker:
         interval_s = min(interval_s, self.SEARCH_INTERVAL_S) if lost_lately else interval_s
         return time_s - self._last_detection_s >= interval_s
 
+    @one_thread
     def search(self, frame: Frame) -> None:
         """Run the detector on the frame that was last given to `update`.
 
@@ -263,7 +244,7 @@ class FaceTracker:
         followed = self._followed
         free = np.arange(len(found))
         if followed and len(free):
-            free = free[box_iou(found.boxes, np.stack([t.box for t in followed])).max(axis=1) < self.SAME_FACE_IOU]
+            free = free[box_iou(found.boxes, np.stack([t.box for t in followed])).max(axis=1) < SAME_FACE_IOU]
         return free
 
     def _admit(self, reading: Reading, track: Track | None, frame: Frame) -> None:
@@ -273,7 +254,7 @@ class FaceTracker:
         """
         box = points_box(reading.landmarks.points)
         followed = self._followed
-        if any(t.overlap(box) > self.SAME_FACE_IOU for t in followed):
+        if any(t.overlap(box) > SAME_FACE_IOU for t in followed):
             return
         if len(followed) >= self.options.max_faces:
             rank = self._gates.rank(np.stack([box, *(t.box for t in followed)]), frame.image)
