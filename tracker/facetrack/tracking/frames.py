@@ -11,9 +11,7 @@ import numpy as np
 
 from facetrack.tracking.track import Track
 from facetrack.types import Frame, Image
-
-MAX_SIDE_PX = 32_766
-"""OpenCV's warps take no longer side (their coordinates have 16 bits)."""
+from facetrack.types.frame import MAX_SIDE_PX
 
 Of = TypeVar("Of")
 Parameters = ParamSpec("Parameters")
