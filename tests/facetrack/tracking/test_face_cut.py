@@ -94,6 +94,25 @@ def test_a_head_that_moves_by_its_own_size_takes_its_surroundings_along(stage):
     assert [stage.names(f) for f in follow(tracker, [shown(240)] * 5, 10)] == [{"bob": 1}] * 5
 
 
+def test_somebody_who_passes_between_is_no_cut(stage):
+    """What a moving head's old place shows is new in every frame, and the reading of a face half covered is unlike."""
+    head, wall = room(5, (120, 120)), room(6, (480, 640))
+
+    def shown(x, covered):
+        picture = wall.copy()
+        picture[180:300, x - 60 : x + 60] = head
+        if covered:
+            picture[180:300, x - 60 : x + 60] = room(covered, (120, 120))
+        return picture
+
+    tracker, places = stage.tracker(), range(100, 420, 40)
+    for i, x in enumerate(places):
+        stage.cast(bob=actor(x, 240))
+        stage.looks["bob"] = alike(0.6, 1, 5) if x > 300 else alike(1.0, 1, 5)
+        faces = tracker.update(Frame(shown(x, (x > 300) * x), time_s=i / 30, index=i))
+        assert stage.names(faces) == {"bob": 1}
+
+
 def test_a_cut_of_nearly_all_of_the_picture_leaves_the_faces_that_it_does_not_concern(stage):
     tracker = stage.tracker()
     small = actor(60, 60, 40)

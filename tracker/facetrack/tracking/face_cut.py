@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import cv2
@@ -21,11 +22,12 @@ Region = tuple[int, int, int, int]
 class FaceCuts:
     """Comparison of each face's surroundings with those in the last frame, both reduced to about 24 samples a side.
 
-    A face was cut to another person's if both differ, where the face was and along with the face, and the appearance
-    network sees somebody else. The measure is the one of `SceneCut`. In the project's ten clips it stays below 15 where
-    the face was; between two cells of two of them it is 29 and more. A fast head changes what its old place shows, not
-    what goes along with it; a hand, a lamp or blur change neither enough for the network. A dissolve over several
-    frames is not found here. No delay.
+    A face was cut to another person's if both differ, where the face was and along with the face, twice as much as
+    between the two frames before, and the appearance network sees somebody else. The measure is the one of `SceneCut`.
+    In the project's ten clips it stays below 15 where the face was; between two cells of two of them it is 29 and more.
+    A fast head changes what its old place shows, not what goes along with it; people who walk past one another change
+    both, but not suddenly; a hand, a lamp or blur change neither enough for the network. A dissolve over several
+    frames, and a cut in the first two frames of a face, are not found here. No delay.
 
     appearance: None leaves the picture as the only evidence, which must then differ as much as for `SceneCut`.
     """
@@ -35,6 +37,8 @@ class FaceCuts:
     """Side of the surroundings over the longer side of the points' box."""
     SAME, LIMIT, LIMIT_ALONE = 10.0, 20.0, 25.0
     """Largest difference of surroundings that are the same, of a cut's the smallest, and that without embeddings."""
+    JUMP = 2.0
+    """Least ratio of a cut's difference to that of the frame before."""
 
     def __init__(self, appearance: Appearance | None) -> None:
         self._appearance = appearance
@@ -44,9 +48,12 @@ class FaceCuts:
         """Equal to a new one."""
         self._shape: tuple[int, ...] = ()
         self._last: dict[Track, tuple[Region, Floats]] = {}
+        self._changes: dict[Track, float] = {}  # in the last frame
+        self._now: dict[Track, float] = {}  # in this one
 
     def remember(self, image: Image, tracks: Iterable[Track]) -> None:
         """Keep the surroundings of the followed faces until the next frame."""
+        self._changes, self._now = self._now, {}
         self._shape = image.shape
         self._last = {}
         for track in tracks:
@@ -61,13 +68,17 @@ class FaceCuts:
 
     def __call__(self, image: Image, track: Track, reading: Reading) -> bool:
         """Return whether the reading of a followed face, of this frame, is that of somebody whom it was cut to."""
-        if track not in self._last or self._change(image, track) <= self.LIMIT:
+        if track not in self._last:
+            return False
+        change = self._now[track] = self._change(image, track)
+        limit = max(self.LIMIT, self.JUMP * self._changes.get(track, math.inf))
+        if change <= limit:
             return False
         points = reading.landmarks.points
-        change = min(self._change(image, track), self._change(image, track, points_box(points)))
+        change = min(change, self._change(image, track, points_box(points)))
         if self._appearance is None or not len(track.embeddings):
             return change > self.LIMIT_ALONE
-        if change <= self.LIMIT:
+        if change <= limit:
             return False
         return track.embeddings.similarity(self._appearance(image, [points])[0]) < MIN_COSINE_FAR
 
