@@ -1,12 +1,18 @@
 """Cuts of a part of the picture concern the faces in that part: on a stage, and between two halves of real clips."""
 
+from itertools import islice
+
 import cv2
 import numpy as np
 import pytest
 
+from facetrack.capture import VideoFile
+from facetrack.detector.cnn import bundled_detector
 from facetrack.signals import FaceSignals
 from facetrack.tracking.face_cut import FaceCuts
+from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Frame
+from places import DATA
 from staged import Stage, actor, alike
 
 
@@ -148,3 +154,31 @@ def test_a_picture_without_faces_leaves_nothing_behind():
     cuts = FaceCuts(None)
     cuts.remember(room(1), [])
     assert cuts.unchanged(room(2)) == set()
+
+
+def cell(clip, count):
+    """Return frames of a clip, cut to 320 px about the face of the first."""
+    frames = [frame.image for frame in islice(VideoFile(DATA / "videos" / f"{clip}.mp4"), count)]
+    x0, y0, x1, y1 = bundled_detector()(frames[0]).boxes[0].tolist()
+    scale = 320 / (1.25 * max(x1 - x0, y1 - y0))
+    matrix = np.array([[scale, 0, 160 - scale * (x0 + x1) / 2], [0, scale, 160 - scale * (y0 + y1) / 2]])
+    return [cv2.warpAffine(image, matrix, (320, 320), borderMode=cv2.BORDER_REPLICATE) for image in frames]
+
+
+@pytest.mark.net
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "clips", [("grin_d0", "mouth_d18", "squeeze_d3"), ("talk_d10", "turn_s18", "glasses_d9")], ids="-".join
+)
+def test_one_half_of_two_clips_side_by_side_is_switched_to_a_third(clips):
+    """Of both, the landmark network reads the new face where the old one was, and both kept the number before."""
+    left, before, after = (cell(clip, 24) for clip in clips)
+    pictures = [call(left[i], before[i] if i < 10 else after[i]) for i in range(24)]
+    found = follow(FaceTracker.from_weights(), pictures)
+    sides = [{face.track_id: float(face.box[[0, 2]].mean()) > 320 for face in faces} for faces in found]
+    (stays,) = (track for track, is_right in sides[9].items() if not is_right)
+    (goes,) = (track for track, is_right in sides[9].items() if is_right)
+    for side in sides[10:]:
+        assert side[stays] is False
+        assert goes not in side
+    assert True in sides[-1].values(), "a face that is cut off by the picture's edge waits for ten readings"

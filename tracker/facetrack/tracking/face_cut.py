@@ -36,7 +36,7 @@ class FaceCuts:
     GROWTH = 1.5
     """Side of the surroundings over the longer side of the points' box."""
     SAME, LIMIT, LIMIT_ALONE = 10.0, 20.0, 25.0
-    """Largest difference of surroundings that are the same, of a cut's the smallest, and that without embeddings."""
+    """Largest difference of boxes that show the same, smallest of a cut's surroundings, and that without embeddings."""
     JUMP = 2.0
     """Least ratio of a cut's difference to that of the frame before."""
 
@@ -63,8 +63,8 @@ class FaceCuts:
                 self._last[track] = region, small
 
     def unchanged(self, image: Image) -> set[Track]:
-        """Return the tracks whose surroundings show the same as in the last frame, whatever the rest shows."""
-        return {track for track in self._last if self._change(image, track) <= self.SAME}
+        """Return the tracks whose own boxes show the same as in the last frame, whatever the rest shows."""
+        return {track for track in self._last if self._change(image, track, inner=True) <= self.SAME}
 
     def __call__(self, image: Image, track: Track, reading: Reading) -> bool:
         """Return whether the reading of a followed face, of this frame, is that of somebody whom it was cut to."""
@@ -82,10 +82,10 @@ class FaceCuts:
             return False
         return track.embeddings.similarity(self._appearance(image, [points])[0]) < MIN_COSINE_FAR
 
-    def _change(self, image: Image, track: Track, box: Floats | None = None) -> float:
+    def _change(self, image: Image, track: Track, box: Floats | None = None, inner: bool = False) -> float:
         """Return the mean difference from the last frame, without one of brightness; 0 where nothing is known.
 
-        box: of the face now, (4,) px; None for the place at which it was.
+        box: of the face now, (4,) px; None for the place at which it was. inner: of the box itself alone.
         """
         region, last = self._last[track]
         if image.shape != self._shape:
@@ -95,6 +95,8 @@ class FaceCuts:
             return 0.0
         if small.shape != last.shape:
             last = cv2.resize(last, small.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+        if inner:
+            small, last = _middle(small, self.GROWTH), _middle(last, self.GROWTH)
         change = small - last
         change -= np.add.reduce(change, axis=None) / change.size
         return cv2.norm(change, cv2.NORM_L1) / change.size
@@ -114,3 +116,9 @@ def _surroundings(box: Floats, growth: float) -> Region:
     x0, y0, x1, y1 = box.tolist()
     x, y, half = (x0 + x1) / 2, (y0 + y1) / 2, growth * max(x1 - x0, y1 - y0) / 2
     return round(x - half), round(y - half), round(x + half), round(y + half)
+
+
+def _middle(small: Floats, share: float) -> Floats:
+    """Return the middle part of a picture, a `share`-th of each side."""
+    rows, columns = (round(side * (1 - 1 / share) / 2) for side in small.shape[:2])
+    return np.ascontiguousarray(small[rows : small.shape[0] - rows, columns : small.shape[1] - columns])
