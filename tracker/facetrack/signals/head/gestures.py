@@ -23,7 +23,7 @@ class GestureOptions:
     drop_deg: how deep a head drops that nods off. drop_speed_deg_s: at most, in the mean; a look down is two or more
     times as fast. return_s: how soon it has come back by return_share of the drop after it left the bottom: the jerk of
     waking. drop_swing_deg: ups and downs on the way below this do not count.
-    most_sigma_rise: largest standard deviation of the pose in a gesture over what it usually was before: a reflection
+    most_sigma_rise: largest standard deviation of the pose in a nod or shake over what it usually was: a reflection
         or a hand that passes over an eye turns the pose, not the head, and makes it unsure.
     open_above: openness of eyes that stay open; who nods off shuts them.
     All are choices of this project.
@@ -48,7 +48,7 @@ class Gestures:
 
     A nod or shake is reported when it has stopped: .75 s (of the slowest period) after its last turning point, or with
     the first swing that does not belong to it. A nod_off is reported with the head's return; a head that stays down,
-    or comes back slowly, is none. None of them is reported if the pose was unsure meanwhile, nor a nod_off if the eyes
+    or comes back slowly, is none. No nod or shake is reported if the pose was unsure meanwhile, no nod_off if the eyes
     were seen to stay open.
     """
 
@@ -120,16 +120,17 @@ class _Evidence:
             self._frames.popleft()
 
     def supports(self, gesture: _Gesture) -> bool:
-        """Return whether the gesture may be one."""
-        sigmas = sorted(sigma for _, sigma, _ in self._frames if sigma is not None)
+        """Return whether the gesture may be one.
+
+        A head that has dropped is seen from above, its eyes shut: its pose is unsure by itself.
+        """
         during = [frame for frame in self._frames if gesture.start_s <= frame[0] <= gesture.end_s]
+        if gesture.kind == "nod_off":
+            known = [openness for _, _, openness in during if openness is not None]
+            return 2 * len(known) < len(during) or min(known) < self._options.open_above
+        sigmas = sorted(sigma for _, sigma, _ in self._frames if sigma is not None)
         most = max((sigma for _, sigma, _ in during if sigma is not None), default=0.0)
-        if sigmas and most > self._options.most_sigma_rise * sigmas[len(sigmas) // 4]:
-            return False
-        if gesture.kind != "nod_off":
-            return True
-        known = [openness for _, _, openness in during if openness is not None]
-        return 2 * len(known) < len(during) or min(known) < self._options.open_above
+        return not sigmas or most <= self._options.most_sigma_rise * sigmas[len(sigmas) // 4]
 
 
 class _Oscillation:
