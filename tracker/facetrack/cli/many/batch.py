@@ -98,10 +98,13 @@ def batch(
 def _job(tracking: Tracking, folder: Path, kinds: tuple[str, ...], csv_style: str) -> Job:
     from facetrack.batch.manifest import options_hash
     from facetrack.batch.task import Job
-    from facetrack.modelfile import bundled
+    from facetrack.modelfile import bundled, check_file, network_path
     from facetrack.sinks.tables import csv_sink
 
-    csv_sink(csv_style)  # before anything is done
+    csv_sink(csv_style)  # what is wrong with the options is said before anything is done
+    tracking.options()
+    if tracking.model is not None:
+        check_file(network_path(tracking.model))
     given = asdict(tracking) | {"csv_style": csv_style}
     del given["threads"]  # changes no result
     start = _settled(tracking).tracker
@@ -165,7 +168,9 @@ def _run(job: Job, left: Plan, workers: Workers, manifest: Manifest, console: Co
         def listed(video: Video, entry: Entry) -> None:
             is_failed = entry.status == FAILED
             pace.add(sizes[video.path], entry.frames, is_failed)
-            outcome = entry.error if is_failed else f"{entry.frames} frames, {entry.faces} faces, {entry.seconds:.1f} s"
+            outcome = (
+                entry.error if is_failed else f"{entry.frames} frames, faces: {entry.faces}, {entry.seconds:.1f} s"
+            )
             show(f"{video.name}: {'failed: ' if is_failed else ''}{outcome}")
 
         try:
