@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facetrack.batch.inputs import Video, find_videos
@@ -16,6 +17,7 @@ from facetrack.batch.run import plan, run
 from facetrack.batch.task import Job, VideoTask
 from facetrack.batch.workers import LocalWorkers
 from facetrack.errors import ModelFileError, OutputError
+from facetrack.loops.recorded import MAX_READINGS, RunTotals
 from small_clips import Deadly, fail_to_start, start, write_clip
 
 ALL = tuple(SUFFIXES)
@@ -171,3 +173,28 @@ def test_a_network_that_does_not_open_ends_the_run(clips):
     with pytest.raises(ModelFileError, match="no such network"):
         do(job_in(clips, begin=fail_to_start), videos_of(clips))
     assert read_entries(clips / "out") == {}
+
+
+def test_shards_do_everything_once_and_a_run_of_all_finds_nothing_left(clips):
+    for index in range(5):
+        write_clip(clips / "in" / f"{index}.mp4", frames=3)
+    job, videos = job_in(clips), videos_of(clips)
+    for index in (1, 2, 3):
+        with Manifest(job.folder, (index, 3)) as manifest:
+            mine = plan(job, [video for video in videos if video.in_shard((index, 3))], read_entries(job.folder))
+            task = VideoTask(job)
+            for video in mine.videos:
+                manifest.append(task(video))
+    lines = [line for path in job.folder.glob("manifest*.jsonl") for line in path.read_text().splitlines()]
+    assert sorted(json.loads(line)["name"] for line in lines) == [*"01234", *"abc"]
+    assert plan(job, videos, read_entries(job.folder)).videos == ()
+
+
+def test_totals_of_a_long_run_stay_small():
+    totals = RunTotals()
+    for index in range(100_000):
+        totals.count([], index / 1000)
+    assert totals.frames == 100_000
+    assert len(totals.update_ms) <= MAX_READINGS
+    assert np.percentile(totals.update_ms, (50, 95)) == pytest.approx((50_000, 95_000), abs=20)
+    assert "100000 frames" in totals.summary()

@@ -58,13 +58,14 @@ def find_videos(inputs: Sequence[str], out: Path) -> list[Video]:
     """Return the videos of all inputs, in order, each once.
 
     A folder is searched through, without hidden files and without `out`. A .txt file holds one path a line, a .csv or
-    .tsv file has a column `path`; a relative path in them counts from the file's folder. Raises SourceError for an
+    .tsv file has a column `path`: of a video, or of a folder of images, which is one video; a relative path counts from
+    the list's folder. Raises SourceError for an
     input that is not there; what a list names may be missing.
     """
     places: dict[Path, PurePath] = {}
     rows: dict[Path, list[Mapping[str, str]]] = {}
     for text in inputs:
-        for found in _expand(text, out.absolute()):
+        for found in _expand(text, _absolute(out)):
             places.setdefault(found.path, found.place)
             if found.row is not None:
                 rows.setdefault(found.path, []).append(found.row)

@@ -97,8 +97,10 @@ class LocalWorkers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            for process in set(multiprocessing.active_children()) - self._others:
+            processes = set(multiprocessing.active_children()) - self._others
+            for process in processes:
                 process.kill()
+            for process in processes:
                 process.join(ENDED_S)
         for executor in (*self._idle, *(executor for _, executor in self._busy.values())):
             executor.shutdown(wait=kind is None, cancel_futures=True)

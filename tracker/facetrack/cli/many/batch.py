@@ -78,7 +78,8 @@ def batch(
         need_parquet()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     wanted = {"json": json, "csv": csv, "events": events, "video": video, "report": report}
-    job = _job(tracking, out.absolute(), tuple(kind for kind, is_wanted in wanted.items() if is_wanted), csv_style)
+    kinds = tuple(kind for kind, is_wanted in wanted.items() if is_wanted)
+    job = _job(tracking, Path(os.path.abspath(out)), kinds, csv_style)
     videos = find_videos(inputs, job.folder)
     ours = [found for found in videos if found.in_shard(part)]
     read = (*tracking.files, *map(Path, inputs))
