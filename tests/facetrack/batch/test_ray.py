@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,8 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 def be_patient(monkeypatch) -> None:
     """Give a node five minutes to start: Ray gives it 30 s, which a busy machine exceeds."""
+    for name in ("agent_register_timeout_ms", "worker_register_timeout_seconds"):
+        monkeypatch.setenv(f"RAY_{name}", "300000" if name.endswith("ms") else "300")
     services = pytest.importorskip("ray._private.services")
     get_node = services.get_node
 
@@ -64,6 +68,16 @@ def be_patient(monkeypatch) -> None:
     monkeypatch.setattr(services, "get_node", get_patiently)
 
 
+def ports() -> dict[str, int]:
+    """Name free ports for a node's agents: for ports of their own choice Ray waits 15 s, and aborts."""
+    with ExitStack() as stack:
+        agents = ("metrics_agent", "metrics_export", "dashboard_agent_listen", "runtime_env_agent")
+        sockets = {agent: stack.enter_context(socket.socket()) for agent in agents}
+        for found in sockets.values():
+            found.bind(("127.0.0.1", 0))
+        return {f"{agent}_port": found.getsockname()[1] for agent, found in sockets.items()}
+
+
 def test_a_cluster_writes_the_same_bytes_also_when_a_node_is_killed(clips, monkeypatch):
     cluster_utils = pytest.importorskip("ray.cluster_utils")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
@@ -72,9 +86,10 @@ def test_a_cluster_writes_the_same_bytes_also_when_a_node_is_killed(clips, monke
     slow = Slow(0.2)
     local = job_in(clips / "local", slow)
     local_s = do(local, videos, LocalWorkers(local, 2))
-    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    head = {"num_cpus": 1, "include_dashboard": False, **ports()}
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
     try:
-        second = cluster.add_node(num_cpus=1)
+        second = cluster.add_node(num_cpus=1, **ports())
         cluster.wait_for_nodes()
         whole = job_in(clips / "whole", slow)
         whole_s = do(whole, videos, RayWorkers(whole, 2, cluster.address))
