@@ -14,7 +14,7 @@ from facetrack.batch.inputs import Video
 from facetrack.batch.manifest import Entry
 from facetrack.batch.task import Job, VideoTask, clear
 from facetrack.batch.workers import ONE_THREAD
-from facetrack.errors import FacetrackError, MissingExtraError
+from facetrack.errors import FacetrackError, MissingExtraError, first_line
 
 
 class RayWorkers:
@@ -74,10 +74,11 @@ class RayWorkers:
 
         try:
             self._ray.init(self._address, logging_level=logging.WARNING, log_to_driver=False, **self._local_only())
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # Ray raises bare ones, too
+            where = "here" if self._address is None else f"at {self._address}"
             raise FacetrackError(
-                f"the Ray cluster at {self._address} does not answer; give --ray-address HOST:PORT of its head node, "
-                "or leave it out for one on this machine"
+                f"no Ray cluster {where} ({first_line(error)}); give --ray-address HOST:PORT of a head node that "
+                "runs, or leave it out for a cluster on this machine"
             ) from error
         self._actor = self._ray.remote(Actor).options(num_cpus=1, runtime_env={"env_vars": ONE_THREAD})
         cpus = int(self._ray.cluster_resources().get("CPU", 1))
