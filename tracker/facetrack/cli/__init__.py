@@ -9,6 +9,7 @@ import typer
 from facetrack import __version__
 from facetrack.cli import bench, calibrate, demo, devices, doctor, image, info, live, report, video
 from facetrack.cli.apps import neutral, replay
+from facetrack.cli.many import batch
 from facetrack.cli.training import WithTraining
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command("live")(live.live)
 app.command("video")(video.video)
+app.command("batch")(batch.batch)
 app.command("replay")(replay.replay)
 app.command("neutral")(neutral.neutral)
 app.command("report")(report.report)
