@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facetrack.detector.search import Candidates, CoarseToFine, Search, Thorough
 from facetrack.geometry import box_iou, crop_from_detection, points_box
-from facetrack.landmarker import Landmarker, Reading
+from facetrack.landmarker import Landmarker, Reading, closer_crops
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
 from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes
@@ -248,14 +248,15 @@ class FaceTracker:
         sure = seen.sure[np.argsort(-rank, kind="stable")[: self.options.max_faces]]
         indices = np.concatenate([sure, seen.weak]).tolist()
         crops = [crop_from_detection(*seen.found.face(i), self.landmarker.margin) for i in indices]
+        if self.options.single:
+            crops = closer_crops(self.landmarker, frame.image, crops)
         weak = (np.arange(len(crops)) >= len(sure)).tolist()
         likely = [
             (reading, unsure)
             for reading, unsure in zip(self._read(frame.image, crops), weak, strict=True)
             if self._gates.may_enter(reading, frame.image, known=True, weak=unsure)
         ]
-        readings = [reading for reading, _ in likely]
-        owners = self._reidentifier.match_lost(frame.image, readings, self._tracks, frame.time_s)
+        owners = self._reidentifier.match_lost(frame.image, [r for r, _ in likely], self._tracks, frame.time_s)
         for (reading, unsure), owner in zip(likely, owners, strict=True):
             if owner or self._gates.may_enter(reading, frame.image, known=False, weak=unsure):
                 self._admit(reading, owner, frame)
