@@ -138,7 +138,7 @@ def test_onnx_runtime_takes_over_where_the_chosen_engine_does_not_start(installe
 def test_a_provider_is_onnx_runtimes_and_leaves_no_choice(installed_packages):
     assert start_with_fallback(WEIGHTS, Starts("onnx"), provider="cuda") == ("running onnx", Choice("onnx", ""))
     check("auto", "cuda")
-    with pytest.raises(FacetrackError, match="expected cpu or cuda or tensorrt with --engine auto"):
+    with pytest.raises(FacetrackError, match="expected cpu or cuda or tensorrt with `engine` auto"):
         check("auto", "rocm")
 
 

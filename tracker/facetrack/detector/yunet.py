@@ -43,7 +43,7 @@ class YunetDetector:
         self.options = options or DetectorOptions()
         self.path = model
         if not model.is_file():
-            raise ModelFileError(f"{model} does not exist; give --detector-model the path of {FILE.name}")
+            raise ModelFileError(f"{model} does not exist; give `detector_model` the path of {FILE.name}")
         try:
             self._network = _open(model, self.options)
             self(np.zeros((STRIDE, STRIDE, 3), np.uint8))  # another kind of network only fails at inference

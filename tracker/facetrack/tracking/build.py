@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from facetrack.errors import FacetrackError
+from facetrack.detector.choice import make_detector
+from facetrack.tracking.settings import tracker_options
 
 if TYPE_CHECKING:
-    from facetrack.detector import Detector
     from facetrack.tracking.gating import TrackerOptions
     from facetrack.tracking.tracker import FaceTracker
 
-DETECTORS = ("own", "yunet", "mediapipe")
-
-
-def tracker_options(*, fov_deg: float | None = None, **values: Any) -> TrackerOptions:
-    """`TrackerOptions` from what was typed. Raises FacetrackError for a value that it does not take.
-
-    fov_deg: horizontal field of view of the camera; None leaves it to the profile.
-    """
-    from facetrack.tracking.gating import TrackerOptions
-    from facetrack.types import CameraModel
-
-    try:
-        return TrackerOptions(camera=None if fov_deg is None else CameraModel(fov_deg=fov_deg), **values)
-    except ValueError as error:
-        raise FacetrackError(str(error)) from error
+__all__ = ["make_detector", "make_tracker", "tracker_options"]
 
 
 def make_tracker(
@@ -35,7 +21,7 @@ def make_tracker(
     detector: str = "own", detector_model: Path | None = None, engine: str = "onnx", provider: str = "cpu",
     expressions: bool = False,
 ) -> FaceTracker:  # fmt: skip
-    """Build a tracker from command-line values. What `auto` chose is printed on standard error."""
+    """Build a tracker from command-line values. What `auto` chose is logged."""
     from facetrack.detector.search import HINT_SCORE
     from facetrack.engine.choice import AUTO, DEFAULT_NETWORK, check, default_alternatives, start_with_fallback
     from facetrack.modelfile import network_path
@@ -57,33 +43,5 @@ def make_tracker(
     tracker, choice = start_with_fallback(path, start, threads, provider, alternatives)
     if choice.reason:
         file = "" if choice.path is None else f", {choice.path.stem}"
-        print(f"engine: {choice.engine}{file} ({choice.reason})", file=sys.stderr)
+        logging.getLogger(__name__).info("engine: %s%s (%s)", choice.engine, file, choice.reason)
     return tracker
-
-
-def make_detector(name: str, model: Path | None, threads: int, long_side_px: int, threshold: float = 0.5) -> Detector:
-    """Build the detector of that name from its file; without one its maker's is fetched, unless it was before.
-
-    long_side_px: of what own and yunet see; mediapipe sees 128 px always. threshold: lowest score of its boxes.
-    Raises FacetrackError for another name.
-    """
-    from facetrack.detector.cnn import CnnDetector, DetectorOptions
-
-    options = DetectorOptions(long_side_px, threshold)
-    if name == "own":
-        from facetrack.engine.onnx import OnnxEngine
-        from facetrack.modelfile import bundled_path
-
-        return CnnDetector(OnnxEngine(model or bundled_path("detector"), threads), options)
-    from facetrack.download import fetch
-
-    if name == "yunet":
-        from facetrack.detector import yunet
-
-        return yunet.YunetDetector(model or fetch(yunet.FILE), options)
-    if name == "mediapipe":
-        from facetrack.detector import mediapipe
-
-        mediapipe.need_package()  # before a file is fetched for it
-        return mediapipe.MediaPipeDetector(model or fetch(mediapipe.FILE), threshold)
-    raise FacetrackError(f"--detector is '{name}'; expected one of {', '.join(DETECTORS)}")

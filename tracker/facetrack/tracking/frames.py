@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 
@@ -12,6 +16,57 @@ from facetrack.types import Frame, Image
 
 MAX_SIDE_PX = 32_766
 """OpenCV's warps take no longer side (their coordinates have 16 bits)."""
+
+
+class OneThread:
+    """Block that one thread at a time may be in; another one gets a RuntimeError instead of a wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            raise RuntimeError(
+                "this tracker is at work on a frame of another thread; give each camera or video a tracker of its own: "
+                "FaceTracker.from_weights()"
+            )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+
+def as_frame(image: Frame | Image, time_s: float | None, rgb: bool, index: int) -> Frame:
+    """Return a frame as it is, or a picture as one. index: for a picture.
+
+    image: also one of Pillow. Raises TypeError, with what to write instead, for what is no picture or has no time.
+    """
+    if isinstance(image, Frame):
+        if time_s is not None:
+            raise TypeError("update got a Frame, which has a time, and time_s; leave time_s out")
+        return replace(image, image=as_bgr(image.image, rgb)) if rgb else image
+    if isinstance(image, str | Path):
+        raise TypeError(
+            f"update got the path {str(image)!r}; give a video to tracker.track, a picture to facetrack.find_faces"
+        )
+    if (hasattr(image, "n_frames") and hasattr(image, "fps")) or hasattr(image, "__next__"):
+        raise TypeError(
+            f"update got a {type(image).__name__}; give it one frame at a time, or all of it to tracker.track"
+        )
+    if time_s is None:
+        raise TypeError(
+            "update got a picture without its time; give seconds, as in tracker.update(image, time_s=index / fps), or "
+            "give a picture that stands alone to facetrack.find_faces"
+        )
+    return Frame(as_bgr(image, rgb), time_s=time_s, index=index)
+
+
+def as_bgr(image: Image, rgb: bool) -> Image:
+    """Return a picture with blue first. image: (H, W, 3) uint8, or a picture of Pillow, which has red first."""
+    if type(image).__module__.partition(".")[0] == "PIL":
+        image, rgb = np.asarray(image.convert("RGB")), True  # type: ignore[attr-defined]
+    return np.ascontiguousarray(image[..., ::-1]) if rgb and isinstance(image, np.ndarray) else image
 
 
 def check_frame(frame: Frame, last_time_s: float) -> None:

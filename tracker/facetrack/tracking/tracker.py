@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.detector.search import HINT_SCORE, Candidates, CoarseToFine, Search, Thorough
+from facetrack.detector.search import Candidates, CoarseToFine, Search, Thorough
 from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
-from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes, bundled_eyes
-from facetrack.tracking.frames import check_frame, rescale_tracks
+from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes
+from facetrack.tracking.frames import OneThread, as_frame, check_frame, rescale_tracks
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
+from facetrack.tracking.opening import Opens, check_parts
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
 from facetrack.tracking.scene_cut import SceneCut
+from facetrack.tracking.settings import chosen_options
 from facetrack.tracking.track import Track, update_tracks
-from facetrack.types import Detections, Event, Face, Frame
+from facetrack.types import Detections, Event, Face, Frame, Image
 
 if TYPE_CHECKING:
     from facetrack.appearance import Appearance
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from facetrack.expression import Expressions
 
 
-class FaceTracker:
+class FaceTracker(Opens):
     """Tracker of the faces of one video. Feed it frames in order; use one tracker for each video.
 
     events: what began or ended with the last frame: blinks, yawns, glances away. After the last one call `finish`,
@@ -56,10 +57,11 @@ class FaceTracker:
         appearance: without it, lost faces are re-identified by their position alone.
         expressions, eyes: without them, `signals.expression` and the lids' gaps and states stay unknown.
         """
-        self.detector = detector
-        self.landmarker = landmarker
+        check_parts(detector, landmarker)
+        self.detector, self.landmarker = detector, landmarker
+        self._alone = OneThread()
         self._read = landmarker if eyes is None else LandmarksAndEyes(landmarker, eyes)
-        self.options = options or TrackerOptions()
+        self.options = chosen_options(options)
         self._gates = Gates(self.options, landmarker.spec)
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
         self._finder: Search = Thorough() if self.options.single else CoarseToFine()
@@ -69,38 +71,6 @@ class FaceTracker:
         self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None), eyes)
         self._tracks: list[Track] = []
         self.reset()
-
-    @classmethod
-    def from_weights(
-        cls, landmarks: str | Path | None = None, options: TrackerOptions | None = None, threads: int = 1,
-        detector_px: int = 320, engine: str | None = None, provider: str = "cpu", detector: Detector | None = None,
-        expressions: bool = False,
-    ) -> FaceTracker:  # fmt: skip
-        """Build a tracker on the bundled networks.
-
-        landmarks: path of another landmark network, or a bundled one's name.
-        detector_px: the detector sees the frame reduced to this longer side; faces under about 16 px in there are
-            missed, and twice the size costs four times the time.
-        engine, provider: what runs them, see `engine.choice.landmark_network`. detector: instead of the bundled.
-        expressions: also classify expressions (see `expression`); the network for them is opened only then.
-        Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
-        """
-        from facetrack.appearance import Appearance
-        from facetrack.detector.cnn import bundled_detector
-        from facetrack.engine.choice import landmark_network, open_engine
-        from facetrack.modelfile import bundled_path
-
-        path, engine = landmark_network(landmarks, engine, threads, provider)
-        landmarker = Landmarker(open_engine(path, engine, threads, provider))
-        appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
-        eyes = bundled_eyes(open_engine, engine, threads, provider)
-        detector = detector or bundled_detector(threads, detector_px, engine, provider, HINT_SCORE)
-        if not expressions:
-            return cls(detector, landmarker, options, appearance, eyes=eyes)
-        from facetrack.expression import Expression, Expressions
-
-        network = Expressions(Expression(open_engine(bundled_path("expression"), engine, threads, provider)))
-        return cls(detector, landmarker, options, appearance, network, eyes)
 
     def finish(self) -> tuple[Event, ...]:
         """End what still lasts, after the last frame; returns those events and keeps them in `events`."""
@@ -117,21 +87,30 @@ class FaceTracker:
             self._expressions.reset()
         self._tracks = []
         self._next_id = 1
-        self._searches = 0
+        self._n_frames = self._searches = 0
         self._size: tuple[int, int] | None = None
         self._last_time_s = -np.inf
         self._last_detection_s = -np.inf
         return ended
 
-    def update(self, frame: Frame, search: bool = True) -> list[Face]:
+    def update(
+        self, frame: Frame | Image, search: bool = True, *, time_s: float | None = None, rgb: bool = False
+    ) -> list[Face]:
         """Track the faces of the next frame; returns them by track ID.
 
+        frame: a `Frame`, or (H, W, 3) uint8 with its time_s, seconds. rgb: red comes first, not blue as in OpenCV.
         search: run the detector for new faces where that is due; a live loop does that itself once it has shown the
             result (`search_is_due`, `search`). It runs at once for lost faces either way.
-        Raises ValueError unless the image is (H, W, 3) uint8 and time_s later than the last frame's.
+        Raises ValueError unless the image is (H, W, 3) uint8 and time_s later than the last frame's, RuntimeError while
+        another thread is in here.
         """
+        with self._alone:
+            return self._update(as_frame(frame, time_s, rgb, self._n_frames), search)
+
+    def _update(self, frame: Frame, search: bool) -> list[Face]:
         check_frame(frame, self._last_time_s)
         self._last_time_s = frame.time_s
+        self._n_frames += 1
         self.events = ()
         if self._cut(frame.image):
             self.lose_positions()
