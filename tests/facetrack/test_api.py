@@ -10,6 +10,7 @@ import pytest
 import facetrack
 from facetrack import topology
 from facetrack.loops.results import Results
+from facetrack.signals import SignalOptions
 from facetrack.tracking.frames import as_frame
 from facetrack.types import Event, Frame, Signals
 from made_faces import made_face, posed
@@ -97,6 +98,7 @@ WRONG = {
     "a text for a number": (lambda t: facetrack.TrackerOptions(max_faces="3"), "`max_faces` is '3'.*whole number"),
     "a number for a word": (lambda t: facetrack.TrackerOptions(smoothing=1), "`smoothing` is 1"),
     "a number for a camera": (lambda t: facetrack.TrackerOptions(camera=70), r"CameraModel\(fov_deg=70\)"),
+    "a path for a profile": (lambda t: SignalOptions(profile="me.json"), r"from_weights\(profile=.."),
     "a text for a lens": (lambda t: facetrack.CameraModel("60"), "fov_deg is '60'; expected a number"),
     "a number for a network": (lambda t: facetrack.FaceTracker.from_weights(5), "`landmarks` is 5"),
     "no threads": (lambda t: facetrack.FaceTracker.from_weights(threads=0), "`threads` is 0"),

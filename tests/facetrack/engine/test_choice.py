@@ -178,7 +178,7 @@ def photograph(tmp_path_factory):
 def image_command(photograph, folder, **environment):
     """Run `facetrack image`; returns the lines about its engine on standard error, and all of standard error."""
     done = subprocess.run(
-        [sys.executable, "-m", "facetrack", "image", str(photograph), "--out", "a.png"],
+        [sys.executable, "-m", "facetrack", "image", str(photograph), "--out", "a.png", "-v"],
         cwd=folder, env=os.environ | {"XDG_CACHE_HOME": str(folder / "cache")} | environment,
         capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from facetrack.cli.shell.common import console as open_console
 from facetrack.cli.video import progress_bar
 from facetrack.loops.recorded import follow
 from facetrack.sinks.inputs import check_outputs
+from facetrack.stopping import Stopped
 
 if TYPE_CHECKING:
     from facetrack.capture import ImageFiles, VideoFile
@@ -40,12 +41,18 @@ def report(
     records = out.with_suffix(".csv")
     inputs = (source, *tracking.files)
     check_outputs((named,), (records,) if named else (out, records), inputs, overwrite)
-    with ExitStack() as stack:
-        frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
-        table = stack.enter_context(CsvSink(records, source=inputs))
-        page = stack.enter_context(ReportSink(out, source=source, csv_name=records.name))
-        tracker = tracking.tracker()
-        with progress_bar(console) as progress:
-            followed = follow(frames, tracker, None, [table, page], progress)
+    table = None
+    try:
+        with ExitStack() as stack:
+            frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
+            table = stack.enter_context(CsvSink(records, source=inputs))
+            page = stack.enter_context(ReportSink(out, source=source, csv_name=records.name))
+            tracker = tracking.tracker()
+            with progress_bar(console) as progress:
+                followed = follow(frames, tracker, None, [table, page], progress)
+    except Stopped:
+        kept = "nothing is kept" if table is None or table.kept is None else f"kept {table.kept}"
+        console.print(f"stopped in {source}: {kept}", soft_wrap=True)
+        raise
     console.print(followed.summary())
     console.print(f"wrote {out}\nwrote {records}", soft_wrap=True)

@@ -238,5 +238,7 @@ def problems(consumers: Iterable[Consumer]) -> list[str]:
         elif consumer.is_left_behind:
             found.append(f"{consumer.name} hangs; its last frames are missing, {consumer.dropped} or more.")
         elif consumer.dropped:
-            found.append(f"{consumer.name} did not keep up: {counted(consumer.dropped, 'frame')} missing there.")
+            found.append(
+                f"{consumer.name} did not keep up: {counted(consumer.dropped, 'frame is', 'frames are')} missing there."
+            )
     return found

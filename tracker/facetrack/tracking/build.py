@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from facetrack.tracking.gating import TrackerOptions
     from facetrack.tracking.tracker import FaceTracker
 
+FAILED = ("could not be tried", "does not start")
+"""Words of `engine.choice.Choice.reason` where an engine that is installed did not work."""
+
 __all__ = ["make_detector", "make_tracker", "tracker_options"]
 
 
@@ -21,7 +24,7 @@ def make_tracker(
     detector: str = "own", detector_model: Path | None = None, engine: str = "onnx", provider: str = "cpu",
     expressions: bool = False,
 ) -> FaceTracker:  # fmt: skip
-    """Build a tracker from command-line values. What `auto` chose is logged."""
+    """Build a tracker from command-line values. What `auto` chose is logged, as a warning where an engine failed."""
     from facetrack.detector.search import HINT_SCORE
     from facetrack.engine.choice import AUTO, DEFAULT_NETWORK, check, default_alternatives, start_with_fallback
     from facetrack.modelfile import network_path
@@ -43,5 +46,6 @@ def make_tracker(
     tracker, choice = start_with_fallback(path, start, threads, provider, alternatives)
     if choice.reason:
         file = "" if choice.path is None else f", {choice.path.stem}"
-        logging.getLogger(__name__).info("engine: %s%s (%s)", choice.engine, file, choice.reason)
+        level = logging.WARNING if any(words in choice.reason for words in FAILED) else logging.INFO
+        logging.getLogger(__name__).log(level, "engine: %s%s (%s)", choice.engine, file, choice.reason)
     return tracker

@@ -41,7 +41,7 @@ def help_text(command: Any, ctx: Any) -> str:
             break
         folded += [name] if name in panels else []
         body = _shortest(panels, folded, width)
-    foot = [f"{' '.join(ctx.command_path.split())} --help-all explains those of which only the names are given."]
+    foot = [f"{' '.join(ctx.command_path.split())} --help-all explains these, too."]
     return "\n".join([*head, *body, *(foot if folded else ())]) + "\n"
 
 
