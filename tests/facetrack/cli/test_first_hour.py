@@ -31,12 +31,15 @@ FACE = 160, 160, 240, 240
 
 
 def write_clip(path, frames, size=(640, 480)):
+    """Write a still picture over which a white square moves."""
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    noise = cv2.GaussianBlur(noise, (0, 0), 1.5)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "18"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for index in range(frames):
-            image = cv2.GaussianBlur(np.roll(noise, 3 * index, axis=1), (0, 0), 1.5)
+            image, left = noise.copy(), 20 * (index % 24)
+            image[-30:, left : left + 20] = 255
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         container.mux(stream.encode(None))
     return path
@@ -61,7 +64,7 @@ def stage(monkeypatch):
     stage.attributes = {"smile": 0.9}
     stage.cast(ann=actor(200, 200))
     monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: pose())
-    alone = ("single", "confirmations")
+    alone = ("confirmations",)
     monkeypatch.setattr(
         Tracking, "tracker", lambda *_, **o: stage.tracker(False, **{n: o[n] for n in alone if n in o})
     )  # fmt: skip
