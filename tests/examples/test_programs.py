@@ -1,4 +1,4 @@
-"""Every program of docs/programs.md runs as it stands there, on a played film and a made picture, and does its work."""
+"""Every program of docs/programs.md runs as it is printed, on a played film and a made picture, and does its work."""
 
 import itertools
 import re
@@ -35,7 +35,7 @@ EXPECTED = {
     "How open the eyes were, second by second": "eyes_left_openness",
     "The most people at once": "at most 1\n",
     "A picture of every smile": ["smile_30.png"],
-    "Yes or no, by nodding and shaking": "1.0 s: yes\n",
+    "Answers by nodding and shaking": "1.0 s: yes\n",
     "The head's turn over time, from a file that `facetrack video --json points.jsonl` wrote": ["yaw.png"],
     "A window": "",
     "An alarm when the eyes stay closed (no safety device)": "\a wake up\n",
