@@ -38,7 +38,7 @@ class Opens:
         """
         options = chosen_options(options, settings)
         parts = open_parts(landmarks, threads, detector_px, engine, provider, detector, expressions)
-        return cls(options=options, **parts)
+        return cls(options=options, **parts)  # type: ignore[call-arg]  # a FaceTracker's
 
     def track(
         self, source: TrackSource, *, width: int | None = None, height: int | None = None, fps: float | None = None
