@@ -15,8 +15,9 @@ from facetrack.cli.shell.help import ENGINE, INPUT, OUTPUT, TRACKING
 from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
+    from facetrack.sinks import CsvSink, JsonLinesSink
     from facetrack.sinks.inputs import Inputs
-    from facetrack.sinks.sink import RecordSink
+    from facetrack.sinks.tables import EventsCsvSink
     from facetrack.tracking.tracker import FaceTracker
 
 
@@ -195,7 +196,7 @@ def takes(
 
 def open_records(
     json: str | None, csv: Path | None, csv_style: str, inputs: Inputs, live: bool = False, events: Path | None = None
-) -> Iterator[tuple[str, RecordSink]]:
+) -> Iterator[tuple[str, JsonLinesSink | CsvSink | EventsCsvSink]]:
     """Open the records that were asked for, one after the other, each with its name.
 
     inputs: files that none may replace. live: the files grow in their places.

@@ -171,7 +171,8 @@ class Run:
         records: list[RecordSink] = []
         try:
             with ExitStack() as stack:
-                frames = stack.enter_context(self._part.open(job.source))
+                source = self._part.open(job.source)
+                frames: VideoFile | ImageFiles | Section = stack.enter_context(source)  # type: ignore[assignment]
                 pictures = None if out is None else stack.enter_context(annotated_video(out, frames, job.source))
                 opened = open_records(job.paths.get("json"), csv, self._csv_style, inputs, events=events)
                 records += [stack.enter_context(sink) for _, sink in opened]
