@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from facetrack import __version__, stopping
-from facetrack.cli import bench, calibrate, demo, devices, doctor, image, info, live, report, video
+from facetrack.cli import bench, calibrate, demo, devices, doctor, image, info, live, report, serve, video
 from facetrack.cli.apps import neutral, replay
 from facetrack.cli.training import WithTraining
 from facetrack.errors import FacetrackError
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command("live")(live.live)
+app.command("serve")(serve.serve)
 app.command("video")(video.video)
 app.command("replay")(replay.replay)
 app.command("neutral")(neutral.neutral)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from facetrack.loops.window import Window
     from facetrack.sinks.sink import FrameSink
     from facetrack.tracking.tracker import FaceTracker
-    from facetrack.types import Face, Frame, Image
+    from facetrack.types import Event, Face, Frame, Image
 
 Record: TypeAlias = "Callable[[Image, float], None]"
 """Writer of annotated frames: the picture and its time in seconds."""
@@ -34,6 +34,8 @@ class LiveLoop:
 
     RATE_WINDOW = 30
     """Last frames that the displayed frame rate and latency refer to."""
+    MAX_LATENCIES = 2**20
+    """Latencies that are kept, 4 MB: those of the last ten hours at 30 fps."""
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class LiveLoop:
         records, recording: outputs in threads of their own. senders: sinks of other programs, which never block and get
             every frame at once. virtual_camera: takes the annotated pictures, too.
         keys: what is called when a key is pressed in the window, besides q, Esc, s and m.
+        stage_s, an attribute: seconds that the newest frame took in the tracker and the last search for faces took.
         """
         from facetrack.drawing.signals import SignalOverlay
 
@@ -62,8 +65,11 @@ class LiveLoop:
         self.last: Frame | None = None
         self.pacer, self.overlay = SearchPacer(), SignalOverlay()
         self.done_s: deque[float] = deque(maxlen=self.RATE_WINDOW)
-        self.latency_ms = array("f")  # of every frame; 10 MB a day at 30 fps
+        self.latency_ms = array("f")
+        self.frames = 0
+        self.stage_s: dict[str, float] = {}
         self.first_s: float | None = None
+        self._calls: deque[Callable[[], None]] = deque()
 
     def begin(self, name: str) -> None:
         """Write the headers of the records; name: the source as it was asked for."""
@@ -79,6 +85,8 @@ class LiveLoop:
         outages = 0
         for frame in self.source:
             with uninterrupted():
+                while self._calls:
+                    self._calls.popleft()()
                 if self.first_s is None:
                     self.first_s = frame.time_s
                     for sender in self.senders:
@@ -89,6 +97,17 @@ class LiveLoop:
                 if not self._follow(frame, self.first_s):
                     return
 
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Have a call made before the next frame, in the loop's thread; for other threads."""
+        self._calls.append(call)
+
+    def take_tracker(self, tracker: FaceTracker) -> None:
+        """Go on with another tracker, between two frames: faces are found and numbered anew, what lasted ends."""
+        self.finish()
+        self.tracker = tracker
+        self.overlay.reset()
+        self.pacer.reset()
+
     def _begin_again(self) -> None:
         """Forget what does not hold across an outage: positions, filters and lasting events, not the persons."""
         self.finish()
@@ -98,7 +117,9 @@ class LiveLoop:
     def _follow(self, grabbed: Frame, first_s: float) -> bool:
         """Track one frame and give it to every output; returns False to stop."""
         frame = replace(grabbed, time_s=grabbed.time_s - first_s)
+        began_s = time.perf_counter()
         faces = self.tracker.update(frame, search=False)
+        self.stage_s["tracking"] = time.perf_counter() - began_s
         self._count(grabbed.time_s)
         self.last = frame
         for sink in self._sinks:
@@ -110,7 +131,9 @@ class LiveLoop:
                 write(picture, frame.time_s)
             if self.window is not None and not self._show(picture):
                 return False
-        self.pacer.search(self.tracker, frame)
+        began_s = time.perf_counter()
+        if self.pacer.search(self.tracker, frame):
+            self.stage_s["search"] = time.perf_counter() - began_s
         return self._is_wanted()
 
     def _is_wanted(self) -> bool:
@@ -130,7 +153,10 @@ class LiveLoop:
 
     def finish(self) -> None:
         """Write the ends of what still lasts, with the last frame."""
-        events = self.tracker.finish()
+        self.end_events(self.tracker.finish())
+
+    def end_events(self, events: Sequence[Event]) -> None:
+        """Write events that ended with the last frame."""
         for output in self.records:
             output.end_events(events)
         if events and self.last is not None:
@@ -145,6 +171,9 @@ class LiveLoop:
     def _count(self, captured_s: float) -> None:
         now = time.perf_counter()
         self.done_s.append(now)
+        self.frames += 1
+        if len(self.latency_ms) >= self.MAX_LATENCIES:
+            del self.latency_ms[: self.MAX_LATENCIES // 2]
         self.latency_ms.append(1000 * (now - captured_s) if self.source.live else 0.0)
 
     @property
@@ -185,7 +214,7 @@ class LiveLoop:
         if not self.latency_ms:
             return "no frame came"
         dropped = getattr(self.source, "dropped", 0)
-        text = f"{len(self.latency_ms)} frames followed, {dropped} dropped"
+        text = f"{self.frames} frames followed, {dropped} dropped"
         if self.source.live:
             text += f"; from capture to result {np.median(self.latency_ms):.1f} ms (median)"
         return text
