@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from facetrack.loops.window import Window
     from facetrack.signals.calibration import Calibration
-    from facetrack.signals.profile import Profile
     from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Face, Frame, Image
+
 
 def calibrate(
     out: Annotated[Path, typer.Option(help="Output file of the profile (.json).")],

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,9 +16,10 @@ import typer
 
 from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps
+from facetrack.cli.extras import need_server
 from facetrack.cli.live import SourceOptions
 from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, open_records, takes, takes_tracking
-from facetrack.errors import MissingExtraError, OutputError, SourceError
+from facetrack.errors import OutputError, SourceError
 from facetrack.sinks.inputs import check_outputs
 from facetrack.stopping import Stopped, end_with
 from facetrack.types.address import without_password
@@ -27,11 +27,10 @@ from facetrack.types.address import without_password
 if TYPE_CHECKING:
     from facetrack.capture import Camera
     from facetrack.serve.camera import ServedCamera
-    from facetrack.serve.guard import Access
+    from facetrack.serve.web.guard import Access
     from facetrack.sinks.alarms import AlarmSink
     from facetrack.tracking.tracker import FaceTracker
 
-PACKAGES = ("starlette", "uvicorn", "websockets", "msgpack")
 NO_CAMERA = "none"
 NAMED = re.compile(r"([A-Za-z0-9_-]{1,32})=(.+)", re.DOTALL)
 SWITCH_INTERVAL_S = 0.001
@@ -75,7 +74,7 @@ class Web:
 
     def access(self) -> Access:
         """Return what is allowed. Raises OutputError."""
-        from facetrack.serve.guard import Access
+        from facetrack.serve.web.guard import Access
 
         certificate, key = (None if path is None else str(path) for path in (self.tls_cert, self.tls_key))
         return Access(self.host, self.port, self.token, tuple(self.allow_host or ()), certificate, key)
@@ -106,9 +105,9 @@ def serve(
     need_server()
     from rich.console import Console
 
-    from facetrack.serve.limits import Clients
-    from facetrack.serve.server import WebServer, listen
-    from facetrack.serve.service import Service
+    from facetrack.serve.web.limits import Clients
+    from facetrack.serve.web.server import WebServer, listen
+    from facetrack.serve.web.service import Service
 
     addresses, outputs = camera_addresses(camera or ["0"]), json is not None or csv is not None
     inputs = (*addresses.values(), *tracking.files)
@@ -132,15 +131,6 @@ def serve(
         end_with(0)
         run.follow()
     run.report()
-
-
-def need_server() -> None:
-    """Raise MissingExtraError unless the packages of the extra `serve` are installed. Imports none of them."""
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            f"facetrack serve needs the package {missing[0]}; install the extra: python -m pip install 'facetrack[serve]'"
-        )
 
 
 def camera_addresses(words: list[str]) -> dict[str, str]:

@@ -69,7 +69,7 @@ class ServedCamera:
         self._parts, self._on_end = parts, on_end
         self._building = threading.Lock()
         self.calibration = GuidedCalibration(self._take_profile)
-        sinks = (self.feed, _Stages(self), self.calibration, *parts.senders)
+        sinks: Sequence[FrameSink] = (self.feed, _Stages(self), self.calibration, *parts.senders)
         self.loop = LiveLoop(parts.source, parts.tracker, list(parts.records), None, None, False, sinks)
         self._thread = threading.Thread(target=self._run, name=f"facetrack serve {parts.name}", daemon=True)
 
@@ -142,8 +142,10 @@ class ServedCamera:
             return False
         pose = min(faces, key=lambda face: face.track_id).pose
         assert pose is not None
-        angles = {"yaw_deg": pose.yaw_deg, "pitch_deg": pose.pitch_deg, "roll_deg": pose.roll_deg}
-        self.loop.call_soon(lambda: self._take_profile(replace(self.profile, **angles)))
+        yaw, pitch, roll = pose.yaw_deg, pose.pitch_deg, pose.roll_deg
+        self.loop.call_soon(
+            lambda: self._take_profile(replace(self.profile, yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll))
+        )
         if self._parts.protocols is not None:
             self.loop.call_soon(self._parts.protocols.take_neutral)
         return True
@@ -166,11 +168,16 @@ class ServedCamera:
             "width": width, "height": height, "frames": figures.frames, "fps": round(figures.fps, 1),
             "latency_ms": None if median is None else round(median, 1),
             "latency_p95_ms": None if late is None else round(late, 1),
-            "dropped": int(getattr(self._parts.source, "dropped", 0)), "faces": figures.faces,
+            "dropped": self.dropped, "faces": figures.faces,
             "engine": self.engine, "runs_on": self.runs_on, "engines": engines(),
             "smoothing": self.loop.tracker.options.smoothing, "smoothings": list(SMOOTHING),
             "calibration": self.calibration.to_json(),
         }  # fmt: skip
+
+    @property
+    def dropped(self) -> int:
+        """Frames that came while the tracker was busy."""
+        return self._parts.source.dropped
 
     @property
     def runs_on(self) -> str | None:

@@ -1,11 +1,11 @@
-"""Figures of one camera: counters, rates and histograms, and their text for Prometheus (exposition format 0.0.4)."""
+"""Figures of one camera: counters, rates and histograms."""
 
 from __future__ import annotations
 
 import time
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -79,32 +79,3 @@ class Figures:
         """Return a quantile of the latency of the last RECENT frames; None before the first."""
         recent = list(self._latency_s)
         return 1000.0 * float(np.quantile(recent, quantile)) if recent else None
-
-
-class Exposition:
-    """Text of metrics: each name's help and type once, then its samples."""
-
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-
-    def add(self, name: str, kind: str, help_text: str, samples: Iterable[tuple[str, Mapping[str, str], float]]) -> None:
-        """Add a metric. samples: suffix of the name, labels, value."""
-        self._lines += [f"# HELP facetrack_{name} {help_text}", f"# TYPE facetrack_{name} {kind}"]
-        for suffix, labels, value in samples:
-            inside = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-            self._lines.append(f"facetrack_{name}{suffix}{{{inside}}} {value:.10g}")
-
-    def text(self) -> str:
-        """Return all of it."""
-        return "\n".join(self._lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def histogram_samples(found: Histogram, labels: Mapping[str, str]) -> list[tuple[str, Mapping[str, str], float]]:
-    """Return the samples of one histogram."""
-    counts = found.cumulative()
-    buckets = [("_bucket", {**labels, "le": bound}, float(count)) for bound, count in counts]
-    return [*buckets, ("_sum", labels, found.sum_s), ("_count", labels, float(counts[-1][1]))]

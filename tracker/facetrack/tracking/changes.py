@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-
 if TYPE_CHECKING:
     from facetrack.signals.profile import Profile
     from facetrack.tracking.tracker import FaceTracker
@@ -26,5 +25,5 @@ def set_profile(tracker: FaceTracker, profile: Profile) -> tuple[Event, ...]:
 
 
 def number_on(tracker: FaceTracker, before: FaceTracker) -> None:
-    """Number the faces of a new tracker on from the last one of the tracker that it replaces."""
+    """Give new faces of a tracker the numbers after those of the tracker that it replaces."""
     tracker._next_id = before._next_id

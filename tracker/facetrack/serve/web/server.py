@@ -13,10 +13,10 @@ from typing import Self
 import uvicorn
 
 from facetrack.errors import OutputError
-from facetrack.serve.app import make_app
-from facetrack.serve.guard import Access
-from facetrack.serve.limits import MAX_CONNECTIONS, MAX_JPEG, STALLED_S
-from facetrack.serve.service import Service
+from facetrack.serve.web.app import make_app
+from facetrack.serve.web.guard import Access
+from facetrack.serve.web.limits import MAX_CONNECTIONS, MAX_JPEG, STALLED_S
+from facetrack.serve.web.service import Service
 
 STOP_S = 0.4
 """Longest wait for the thread at the end; with a signal, the process ends after .8 s in any case."""

@@ -13,11 +13,12 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from facetrack import __version__
-from facetrack.serve import api, streams
-from facetrack.serve.browser import browser_camera
-from facetrack.serve.guard import Access, Guard
-from facetrack.serve.service import Service
-from facetrack.serve.sockets import results
+from facetrack.serve.web import api, streams
+from facetrack.serve.web.browser import browser_camera
+from facetrack.serve.web.guard import Access, Guard
+from facetrack.serve.web.metrics import metrics
+from facetrack.serve.web.service import Service
+from facetrack.serve.web.sockets import results
 
 STATIC = Path(__file__).with_name("static")
 OPENAPI_FILE = Path(__file__).with_name("openapi.json")
@@ -52,7 +53,7 @@ def routes() -> list[BaseRoute]:
         Route("/snapshot.jpg", api.snapshot, methods=["GET"]),
         Route("/stream.mjpg", streams.mjpeg, methods=["GET"]),
         Route("/events", streams.events, methods=["GET"]),
-        Route("/metrics", api.metrics, methods=["GET"]),
+        Route("/metrics", metrics, methods=["GET"]),
         Route("/openapi.json", openapi, methods=["GET"]),
         WebSocketRoute("/ws", results),
         WebSocketRoute("/ws/camera", browser_camera),

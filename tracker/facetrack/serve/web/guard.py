@@ -55,8 +55,8 @@ class Access:
         if not self.is_local and not self.token:
             example = secrets.token_urlsafe(24)
             raise OutputError(
-                f"--host {self.host} lets other machines in; add a secret of at least {LEAST_TOKEN} characters that they "
-                f"must know, such as --token {example}, or leave --host out"
+                f"--host {self.host} lets other machines in; add a secret of at least {LEAST_TOKEN} characters that "
+                f"they must know, such as --token {example}, or leave --host out"
             )
         if self.token and (len(self.token) < LEAST_TOKEN or not self.token.isascii() or not self.token.isprintable()):
             raise OutputError(

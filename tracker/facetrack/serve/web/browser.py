@@ -10,7 +10,6 @@ import math
 import struct
 import threading
 import time
-from functools import partial
 from typing import Any
 
 import cv2
@@ -20,13 +19,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from facetrack.capture import Camera
 from facetrack.capture.picture_size import stated_size
 from facetrack.errors import FacetrackError, SourceError
-from facetrack.serve.api import service_of
 from facetrack.serve.camera import ServedCamera
-from facetrack.serve.commands import calibrate, change_settings
-from facetrack.serve.limits import MAX_JPEG, MAX_PICTURE_PX, Rate, TooManyError
-from facetrack.serve.messages import EVENTS, POINTS, POSE, SIGNALS, STATE, as_json
-from facetrack.serve.sockets import Refused, ResultSender, close, first_of, read_command
-from facetrack.serve.service import Service
+from facetrack.serve.web.api import service_of
+from facetrack.serve.web.commands import calibrate, change_settings
+from facetrack.serve.web.limits import MAX_JPEG, MAX_PICTURE_PX, Rate, TooManyError
+from facetrack.serve.web.messages import EVENTS, POINTS, POSE, SIGNALS, STATE, as_json
+from facetrack.serve.web.service import Service
+from facetrack.serve.web.sockets import Refused, ResultSender, close, first_of, read_command
 from facetrack.types import Image
 
 TOPICS = (POINTS, POSE, SIGNALS, EVENTS, STATE)
@@ -43,7 +42,7 @@ class BrowserGrabber:
     network's delays are not taken for the face's movements.
     """
 
-    fps = None
+    fps: float | None = None
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -140,8 +139,12 @@ class _Session:
             source = await asyncio.shield(opening)
         except FacetrackError as error:
             raise Refused(Refused.MALFORMED, str(error)) from error
-        ended = partial(asyncio.get_running_loop().call_soon_threadsafe, self._ended.set)
-        self._camera = self._service.follow_browser(source, tracker, ended)
+        running = asyncio.get_running_loop()
+
+        def end() -> None:
+            running.call_soon_threadsafe(self._ended.set)
+
+        self._camera = self._service.follow_browser(source, tracker, end)
         sending = asyncio.create_task(ResultSender(self._socket, self._camera, TOPICS).run())
         ending = asyncio.create_task(self._ended.wait())
         try:
@@ -149,8 +152,8 @@ class _Session:
         finally:
             for task in (sending, ending):
                 task.cancel()
-        if sending.done() and not sending.cancelled() and (error := sending.exception()) is not None:
-            raise error
+        if sending.done() and not sending.cancelled() and (failure := sending.exception()) is not None:
+            raise failure
         raise Refused(Refused.MALFORMED if self._camera.error else 1000, self._camera.problem)
 
     async def _receive(self) -> None:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from facetrack.capture import Camera, name_devices
 from facetrack.errors import FacetrackError
 from facetrack.serve.camera import Parts, ServedCamera
-from facetrack.serve.limits import Clients, Rate
+from facetrack.serve.web.limits import Clients, Rate
 from facetrack.tracking.tracker import FaceTracker
 
 

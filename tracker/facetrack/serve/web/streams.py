@@ -9,10 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from facetrack.serve.api import camera_of, flag_of, service_of, width_of
 from facetrack.serve.feed import Feed
-from facetrack.serve.limits import Clients, TooManyError
-from facetrack.serve.messages import event_message
+from facetrack.serve.web.api import camera_of, flag_of, service_of, width_of
+from facetrack.serve.web.limits import Clients, TooManyError
+from facetrack.serve.web.messages import event_message
 
 HEARTBEAT_S = 15.0
 """Interval of a comment that keeps proxies from closing a quiet stream."""

@@ -107,7 +107,7 @@ class Row {
     let run = [];
     let lastS = -Infinity;
     for (const [timeS, values] of samples) {
-      if (values[column] === null || timeS - lastS > 0.5) {
+      if (values[column] === null || timeS - lastS > 1) {
         line(context, run);
         run = [];
       }

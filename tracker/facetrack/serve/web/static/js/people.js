@@ -76,7 +76,7 @@ class Card {
     this.root = element("article", { className: "person" },
       element("header", {}, swatch, element("h3", { textContent: `Person ${id}` }), this.since), this.chips,
       element("div", { className: "body" }, element("dl", { className: "meters" }, ...this.meters.map((m) => m.root)),
-        element("div", {}, this.dial.root, this.angles)),
+        element("div", {}, this.dial.root, this.angles, element("p", { className: "angles", textContent: "yaw · pitch · roll" }))),
       this.fatigue, element("dl", { className: "totals" }, ...this.totals.map((t) => t.root)));
     this.root.setAttribute("aria-label", `Person ${id}`);
   }
@@ -92,6 +92,7 @@ class Card {
     this.root.classList.toggle("away", away);
     set(this.since, away ? `away ${clock(nowS - this.seenS)}` : `in view ${clock(nowS - this.sinceS)}`);
     const chips = CHIPS.filter(([holds]) => holds(signals)).map(([, name, kind]) => [name, kind]);
+    if (chips.length === 0) chips.push(["at rest", ""]);
     const key = chips.map(([name]) => name).join();
     if (this.shownChips !== key) {
       this.shownChips = key;

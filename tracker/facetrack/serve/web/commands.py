@@ -9,7 +9,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 
 from facetrack.serve.camera import ServedCamera, engines
-from facetrack.serve.service import Service
+from facetrack.serve.web.service import Service
 from facetrack.smoothing.landmarks import SMOOTHING
 
 ACTIONS = ("neutral", "start", "stop")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from facetrack.serve.api import camera_of, service_of, width_of
 from facetrack.serve.camera import ServedCamera
-from facetrack.serve.limits import MAX_BODY, SEND_S, Rate, TooManyError
-from facetrack.serve.messages import (
+from facetrack.serve.web.api import camera_of, service_of, width_of
+from facetrack.serve.web.limits import MAX_BODY, SEND_S, Rate, TooManyError
+from facetrack.serve.web.messages import (
     EVENTS,
     FRAME_TOPICS,
     PICTURE,
@@ -110,7 +110,7 @@ class ResultSender:
 async def results(socket: WebSocket) -> None:
     """Serve one client of `/ws`."""
     try:
-        camera, sender = _wanted(socket)
+        sender = _wanted(socket)
     except (HTTPException, ValueError) as error:
         await socket.accept()
         await socket.close(Refused.POLICY, _short(getattr(error, "detail", None) or str(error)))
@@ -123,7 +123,7 @@ async def results(socket: WebSocket) -> None:
         await close(socket, Refused(Refused.LATER, "too many clients; close some and try again"))
 
 
-def _wanted(socket: WebSocket) -> tuple[ServedCamera, ResultSender]:
+def _wanted(socket: WebSocket) -> ResultSender:
     camera, query = camera_of(socket), socket.query_params
     topics = parse_topics(query["topics"]) if "topics" in query else USUAL_TOPICS
     rate, form = query.get("rate", "0"), query.get("format", "json")
@@ -131,7 +131,7 @@ def _wanted(socket: WebSocket) -> tuple[ServedCamera, ResultSender]:
         raise ValueError(f"rate is '{rate[:40]}'; expected messages a second up to 60, or 0 for every frame")
     if form not in FORMATS:
         raise ValueError(f"format is '{form[:40]}'; expected json or msgpack")
-    return camera, ResultSender(socket, camera, topics, width_of(socket), float(rate), form == "msgpack")
+    return ResultSender(socket, camera, topics, width_of(socket), float(rate), form == "msgpack")
 
 
 async def _receive(socket: WebSocket, sender: ResultSender) -> None:
@@ -209,5 +209,3 @@ async def close(socket: WebSocket, why: Refused) -> None:
 def _short(reason: str) -> str:
     """Return what fits into a closing frame: 123 bytes."""
     return reason.encode()[:120].decode("utf-8", "ignore")
-
-

@@ -1,23 +1,21 @@
-"""Routes that answer at once: state, cameras, settings, calibration, a picture, metrics."""
+"""Routes that answer at once: state, cameras, settings, calibration, a picture."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from facetrack import __version__
 from facetrack.serve.camera import ServedCamera
-from facetrack.serve.commands import calibrate, change_settings
 from facetrack.serve.feed import WIDTHS
-from facetrack.serve.figures import Exposition, histogram_samples
-from facetrack.serve.limits import MAX_BODY
-from facetrack.serve.service import Service
+from facetrack.serve.web.commands import calibrate, change_settings
+from facetrack.serve.web.limits import MAX_BODY
+from facetrack.serve.web.service import Service
 from facetrack.sinks.header import SCHEMA_VERSION, source_name
 
 
@@ -93,7 +91,9 @@ async def cameras(request: Request) -> Response:
             raise HTTPException(400, "expected source and, unless it is the first, camera")
         await asyncio.to_thread(service.switch, service.camera(name), source)
     found = [camera.to_json() for camera in service.cameras.values()]
-    listed = [{name: item[name] for name in ("name", "source", "state", "problem", "width", "height")} for item in found]
+    listed = [
+        {name: item[name] for name in ("name", "source", "state", "problem", "width", "height")} for item in found
+    ]
     choices = [{**choice, "label": source_name(choice["label"])} for choice in service.choices()]
     return JSONResponse({"cameras": listed, "choices": choices})
 
@@ -123,33 +123,3 @@ async def snapshot(request: Request) -> Response:
     if newest is None:
         raise HTTPException(503, "no picture has come yet; try again in a moment")
     return Response(await newest.jpeg(width, with_points), media_type="image/jpeg")
-
-
-async def metrics(request: Request) -> Response:
-    """Answer with the metrics as text for Prometheus."""
-    service, found = service_of(request), Exposition()
-    by_camera: Mapping[str, ServedCamera] = service.cameras
-    labelled = [({"camera": name}, camera) for name, camera in by_camera.items()]
-    all_figures = [(labels, camera.feed.figures) for labels, camera in labelled]
-    found.add("frames_total", "counter", "Frames tracked.", [("", labels, f.frames) for labels, f in all_figures])
-    found.add("frames_dropped_total", "counter", "Frames that came while the tracker was busy.",
-              [("", labels, float(camera.to_json()["dropped"])) for labels, camera in labelled])  # fmt: skip
-    found.add("faces", "gauge", "Faces in the newest frame.", [("", labels, f.faces) for labels, f in all_figures])
-    found.add("stage_seconds", "histogram", "Time of a stage of the loop.",
-              [sample for labels, f in all_figures for stage, times in f.stages.items()
-               for sample in histogram_samples(times, {**labels, "stage": stage})])  # fmt: skip
-    found.add("latency_seconds", "histogram", "Time from a frame's capture to its result.",
-              [sample for labels, f in all_figures for sample in histogram_samples(f.latency, labels)])  # fmt: skip
-    found.add("events_total", "counter", "Events that ended.",
-              [("", {**labels, "kind": kind}, float(n)) for labels, f in all_figures
-               for kind, n in sorted(f.events.items())])  # fmt: skip
-    for name, text in (("perclos", "PERCLOS P80 over 60 s"), ("attention", "Share of 60 s on the target")):
-        found.add(f"{name}_ratio", "gauge", f"{text}, of the face followed longest.",
-                  [("", labels, value) for labels, f in all_figures
-                   if (value := getattr(f, name)) is not None])  # fmt: skip
-    found.add("clients", "gauge", "Clients by kind.",
-              [("", {"kind": kind}, float(count)) for kind, count in sorted(service.clients.counts.items())])  # fmt: skip
-    running = sorted({camera.runs_on or "none" for camera in by_camera.values()}) or ["none"]
-    found.add("build_info", "gauge", "Version and engines.",
-              [("", {"version": __version__, "engine": engine}, 1.0) for engine in running])  # fmt: skip
-    return PlainTextResponse(found.text(), media_type="text/plain; version=0.0.4")
