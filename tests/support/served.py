@@ -11,16 +11,38 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pytest
 
 from facetrack.capture import Camera, ReconnectingCamera
 from facetrack.serve.camera import Parts, ServedCamera
+from facetrack.tracking.tracker import FaceTracker
+from poses import pose
+from staged import Stage, actor
+
+pytest.importorskip("starlette", reason="needs the extra serve")
+from facetrack.serve.web import browser, limits
+from facetrack.serve.web.app import OPENAPI_FILE, STATIC, routes
 from facetrack.serve.web.guard import Access
 from facetrack.serve.web.limits import Clients
 from facetrack.serve.web.server import WebServer, listen
 from facetrack.serve.web.service import Service
-from facetrack.tracking.tracker import FaceTracker
-from poses import pose
-from staged import Stage, actor
+
+__all__ = [
+    "OPENAPI_FILE",
+    "STATIC",
+    "Access",
+    "Clients",
+    "Server",
+    "Service",
+    "WebServer",
+    "browser",
+    "closed_with",
+    "limits",
+    "listen",
+    "messages",
+    "routes",
+    "served",
+]
 
 SIZE = (640, 480)
 
@@ -28,7 +50,7 @@ SIZE = (640, 480)
 class Beat:
     """A device that shows a grey picture at a steady rate."""
 
-    def __init__(self, fps: float = 60.0) -> None:
+    def __init__(self, fps: float = 20.0) -> None:
         self.fps, self._image = fps, np.full((SIZE[1], SIZE[0], 3), 60, np.uint8)
 
     def read(self) -> tuple[Any, float]:
@@ -52,7 +74,7 @@ class Server:
 
     def ask(self, path: str, body: Any = None, method: str | None = None, **headers: str) -> tuple[int, Any, dict]:
         """Return status, body (parsed where it is JSON) and headers of a request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.access.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.access.port, timeout=30)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         data = None
         if body is not None:
@@ -73,9 +95,9 @@ class Server:
 
         # Its own Origin is this server's; suppressed, it is a program's.
         options.setdefault("suppress_origin", "origin" not in options)
-        return websocket.create_connection(f"ws://{self.host}{path}", timeout=10, **options)
+        return websocket.create_connection(f"ws://{self.host}{path}", timeout=30, **options)
 
-    def wait(self, condition: Any, seconds: float = 10.0) -> None:
+    def wait(self, condition: Any, seconds: float = 30.0) -> None:
         until_s = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < until_s, "it did not come"
@@ -104,7 +126,7 @@ def closed_with(socket: Any) -> tuple[int, str]:
 
 @contextmanager
 def served(
-    monkeypatch: Any, cameras: tuple[str, ...] = ("camera",), browser_cameras: int = 1, fps: float = 60.0, **access: Any
+    monkeypatch: Any, cameras: tuple[str, ...] = ("camera",), browser_cameras: int = 1, fps: float = 20.0, **access: Any
 ) -> Iterator[Server]:
     """Serve cameras that see one smiling face, turned by 20 degrees."""
     monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: pose(20.0))

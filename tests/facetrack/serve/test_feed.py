@@ -5,13 +5,10 @@ import statistics
 import time
 
 import numpy as np
-import pytest
 
 from facetrack.serve.feed import EVENTS, Feed
 from facetrack.types import Event
 from made_faces import frame, made_face
-
-starlette = pytest.importorskip("starlette", reason="needs the extra serve")
 
 
 def blink(i):
