@@ -115,13 +115,15 @@ def messages(socket: Any, kind: str, count: int = 1) -> list[dict[str, Any]]:
 
 
 def closed_with(socket: Any) -> tuple[int, str]:
-    """Read to the end; return the closing frame's code and reason."""
+    """Read to the end; return the closing frame's code and reason, (1006, "") where the connection broke before it."""
     import websocket
 
-    while True:
-        opcode, data = socket.recv_data()
-        if opcode == websocket.ABNF.OPCODE_CLOSE:
-            return int.from_bytes(data[:2], "big"), data[2:].decode()
+    try:
+        while (frame := socket.recv_frame()).opcode != websocket.ABNF.OPCODE_CLOSE:
+            pass
+    except (OSError, websocket.WebSocketException):
+        return 1006, ""
+    return int.from_bytes(frame.data[:2], "big"), frame.data[2:].decode()
 
 
 @contextmanager

