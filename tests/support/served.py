@@ -149,7 +149,8 @@ def served(
     for name in cameras:
         source = ReconnectingCamera(open_camera(name), lambda: open_camera("again"), None, lambda _: None)
         found[name] = ServedCamera(Parts(name, f"{name}-source", source, build("auto"), build))
-    service = Service(found, Clients(browser_cameras), build, open_camera, addresses=("camera-source", "other"))
+    addresses = {"camera": "rtsp://me:secret@host/cam", "other": "other"}
+    service = Service(found, Clients(browser_cameras), build, open_camera, addresses=addresses)
     listening, where = listen(Access(port=0, **access))
     with WebServer(service, where, listening):
         for camera in found.values():

@@ -42,6 +42,11 @@ def test_answers_are_as_described(server, path):
     assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-store")
 
 
+def test_passwords_of_addresses_are_not_told(server):
+    choices = server.ask("/api/cameras")[1]["choices"]
+    assert choices[:2] == [{"source": "camera", "label": "rtsp://host/cam"}, {"source": "other", "label": "other"}]
+
+
 def test_state_is_of_the_camera_asked_for(server):
     assert server.ask("/api/state?camera=side")[1]["camera"]["name"] == "side"
     status, found, _ = server.ask("/api/state?camera=attic")
@@ -63,8 +68,8 @@ def test_state_is_of_the_camera_asked_for(server):
         ("/api/settings", b"[" * 4000, 400, "no JSON"),
         ("/api/settings", b'{"smoothing": "' + b"x" * 5000 + b'"}', 413, "4096 bytes"),
         ("/api/calibrate", {"action": "sleep"}, 400, "neutral, start, stop"),
-        ("/api/cameras", {"source": "/etc/passwd"}, 400, "expected one of /api/cameras"),
-        ("/api/cameras", {"source": "rtsp://10.0.0.1/"}, 400, "expected one of /api/cameras"),
+        ("/api/cameras", {"source": "/etc/passwd"}, 404, "expected one of /api/cameras"),
+        ("/api/cameras", {"source": "rtsp://10.0.0.1/"}, 404, "expected one of /api/cameras"),
         ("/api/cameras", {"source": "other", "camera": "attic"}, 404, "there is no camera"),
     ],
 )

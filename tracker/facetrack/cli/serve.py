@@ -125,7 +125,7 @@ def serve(
             records = [(name, sink) for name, sink in open_records(json, csv, csv_style, inputs, live=True)]
             run.open(name, address, records, apps, alarms, mirror)
         service = Service(run.cameras, Clients(web.browser_cameras), run.build, run.reopen, tracking.engine,
-                          tuple(addresses.values()))  # fmt: skip
+                          addresses)  # fmt: skip
         stack.enter_context(WebServer(service, access, listening))
         _announce(access, addresses, say)
         end_with(0)

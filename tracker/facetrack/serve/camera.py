@@ -63,7 +63,7 @@ class ServedCamera:
     """
 
     def __init__(self, parts: Parts, on_end: Callable[[], None] = lambda: None) -> None:
-        self.name, self.address, self.engine = parts.name, parts.address, parts.engine
+        self.name, self.choice, self.address, self.engine = parts.name, parts.name, parts.address, parts.engine
         self.feed, self.state, self.problem = Feed(parts.name), STARTING, ""
         self.error: Exception | None = None
         self._parts, self._on_end = parts, on_end
@@ -123,10 +123,10 @@ class ServedCamera:
         self.engine = engine
         self.loop.begin(self.address)
 
-    def switch(self, address: str, reopen: Callable[[], Camera]) -> None:
-        """Go on with another camera."""
+    def switch(self, choice: str, address: str, reopen: Callable[[], Camera]) -> None:
+        """Go on with another camera. choice: its name among what it can be switched to."""
         assert isinstance(self._parts.source, ReconnectingCamera)
-        self.address, self.problem = address, ""
+        self.choice, self.address, self.problem = choice, address, ""
         self._parts.source.switch(reopen)
 
     @property
@@ -164,7 +164,8 @@ class ServedCamera:
         height, width = (None, None) if newest is None else newest.frame.image.shape[:2]
         median, late = figures.latency_ms(0.5), figures.latency_ms(0.95)
         return {
-            "name": self.name, "source": source_name(self.address), "state": self.state, "problem": self.problem,
+            "name": self.name, "source": source_name(self.address), "choice": self.choice,
+            "state": self.state, "problem": self.problem,
             "width": width, "height": height, "frames": figures.frames, "fps": round(figures.fps, 1),
             "latency_ms": None if median is None else round(median, 1),
             "latency_p95_ms": None if late is None else round(late, 1),

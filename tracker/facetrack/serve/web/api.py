@@ -16,7 +16,7 @@ from facetrack.serve.feed import WIDTHS
 from facetrack.serve.web.commands import calibrate, change_settings
 from facetrack.serve.web.limits import MAX_BODY
 from facetrack.serve.web.service import Service
-from facetrack.sinks.header import SCHEMA_VERSION, source_name
+from facetrack.sinks.header import SCHEMA_VERSION
 
 
 def service_of(request: Any) -> Service:
@@ -92,10 +92,10 @@ async def cameras(request: Request) -> Response:
         await asyncio.to_thread(service.switch, service.camera(name), source)
     found = [camera.to_json() for camera in service.cameras.values()]
     listed = [
-        {name: item[name] for name in ("name", "source", "state", "problem", "width", "height")} for item in found
+        {name: item[name] for name in ("name", "source", "choice", "state", "problem", "width", "height")}
+        for item in found
     ]
-    choices = [{**choice, "label": source_name(choice["label"])} for choice in service.choices()]
-    return JSONResponse({"cameras": listed, "choices": choices})
+    return JSONResponse({"cameras": listed, "choices": service.choices()})
 
 
 async def settings(request: Request) -> Response:

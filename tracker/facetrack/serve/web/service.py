@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from facetrack.capture import Camera, name_devices
 from facetrack.errors import FacetrackError
 from facetrack.serve.camera import Parts, ServedCamera
 from facetrack.serve.web.limits import Clients, Rate
+from facetrack.sinks.header import source_name
 from facetrack.tracking.tracker import FaceTracker
 
 
@@ -19,7 +20,8 @@ from facetrack.tracking.tracker import FaceTracker
 class Service:
     """The cameras by their names, in the order given, and what clients share.
 
-    addresses: what a camera may be switched to, besides the devices of this machine. open_camera: opens one of them.
+    addresses: what a camera may be switched to by its name, besides the devices of this machine; clients do not see
+    them, as they may hold a password. open_camera: opens one of them.
     build: makes a tracker on the engine of that name.
     """
 
@@ -28,7 +30,7 @@ class Service:
     build: Callable[[str], FaceTracker]
     open_camera: Callable[[str], Camera]
     engine: str = "auto"
-    addresses: Sequence[str] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
     commands: Rate = field(default_factory=lambda: Rate(5.0, 20.0))
 
     def camera(self, name: str | None) -> ServedCamera:
@@ -42,17 +44,18 @@ class Service:
 
     def choices(self) -> list[dict[str, Any]]:
         """Return what a camera can be switched to."""
-        found = {address: address for address in self.addresses}
+        found = {name: source_name(address) for name, address in self.addresses.items()}
         found |= {device.name: device.label or device.name for device in name_devices()}
         return [{"source": source, "label": label} for source, label in found.items()]
 
     def switch(self, camera: ServedCamera, source: str) -> None:
-        """Go on with another source. Raises HTTPException 400 for one that is not among the choices."""
+        """Go on with another source. Raises HTTPException 404 for one that is not among the choices."""
         if source not in {choice["source"] for choice in self.choices()}:
-            raise HTTPException(400, f"source is '{source[:80]}'; expected one of /api/cameras")
+            raise HTTPException(404, f"source is '{source[:80]}'; expected one of /api/cameras")
         if not camera.can_switch:
             raise HTTPException(409, f"the camera '{camera.name}' cannot be switched")
-        camera.switch(source, lambda: self.open_camera(source))
+        address = self.addresses.get(source, source)
+        camera.switch(source, address, lambda: self.open_camera(address))
 
     def follow_browser(self, source: Camera, tracker: FaceTracker, on_end: Callable[[], None]) -> ServedCamera:
         """Follow a browser's camera in a loop of its own, which nobody else is shown."""

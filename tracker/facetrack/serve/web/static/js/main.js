@@ -87,7 +87,8 @@ function showState(state) {
   showChoices(state);
 }
 
-function showChoices({ smoothing, smoothings, engine, engines, runs_on }) {
+function showChoices({ smoothing, smoothings, engine, engines, runs_on, choice }) {
+  if (document.activeElement !== find("source")) find("source").value = choice;
   const slider = find("smoothing");
   slider.max = smoothings.length - 1;
   page.smoothings = smoothings;
