@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from facetrack.cli import app, extras
-from facetrack.cli.serve import camera_addresses
+from facetrack.cli.apps.serve import camera_addresses
 from facetrack.errors import FacetrackError, MissingExtraError, SourceError
 from sockets import free_port
 

@@ -115,7 +115,7 @@ def test_opencv_reads_the_motion_jpeg(server):
 
 def test_events_by_httpx(server):
     httpx = pytest.importorskip("httpx", reason="needs httpx")
-    with httpx.stream("GET", f"http://{server.host}/events", timeout=10) as answer:
+    with httpx.stream("GET", f"http://{server.host}/events", timeout=60) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         lines = answer.iter_lines()
         assert next(lines).startswith(":")

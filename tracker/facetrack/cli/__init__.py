@@ -8,8 +8,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from facetrack import __version__, stopping
-from facetrack.cli import bench, calibrate, demo, devices, doctor, image, info, live, report, serve, video
-from facetrack.cli.apps import neutral, replay
+from facetrack.cli import bench, calibrate, demo, devices, doctor, image, info, live, report, video
+from facetrack.cli.apps import neutral, replay, serve
 from facetrack.cli.training import WithTraining
 from facetrack.errors import FacetrackError
 

@@ -31,7 +31,7 @@ export class People {
     if (now - this.drawnMs < DRAW_EVERY_MS) return;
     this.drawnMs = now;
     for (const [id, card] of this.cards) {
-      if (frame.time_s - card.seenS > GONE_AFTER_S || frame.time_s < card.sinceS) this.remove(id);
+      if (frame.time_s - card.lastS > GONE_AFTER_S || frame.time_s < card.sinceS) this.remove(id);
       else card.draw(frame.time_s);
     }
     const present = frame.faces.length;
@@ -60,7 +60,7 @@ export class People {
 
 class Card {
   constructor(id, timeS) {
-    Object.assign(this, { id, sinceS: timeS, seenS: timeS });
+    Object.assign(this, { id, sinceS: timeS, lastS: timeS });
     const swatch = element("span", { className: "swatch" });
     swatch.style.background = colourOf(id);
     this.since = element("span", { className: "since" });
@@ -83,14 +83,14 @@ class Card {
 
   take(face, timeS) {
     this.face = face;
-    this.seenS = timeS;
+    this.lastS = timeS;
   }
 
   draw(nowS) {
     const { signals } = this.face;
-    const away = nowS - this.seenS > 0.3;
+    const away = nowS - this.lastS > 0.3;
     this.root.classList.toggle("away", away);
-    set(this.since, away ? `away ${clock(nowS - this.seenS)}` : `in view ${clock(nowS - this.sinceS)}`);
+    set(this.since, away ? `away ${clock(nowS - this.lastS)}` : `in view ${clock(nowS - this.sinceS)}`);
     const chips = CHIPS.filter(([holds]) => holds(signals)).map(([, name, kind]) => [name, kind]);
     if (chips.length === 0) chips.push(["at rest", ""]);
     const key = chips.map(([name]) => name).join();

@@ -97,7 +97,7 @@ def serve(
     csv_style: CsvStyle = "facetrack",
     mirror: Annotated[bool, typer.Option(help="Mirror what avatars get (JSON and CSV are not mirrored).")] = False,
 ) -> None:
-    """Serve a dashboard, and results by WebSocket and HTTP, to this machine alone unless told otherwise.
+    """Serve a dashboard, and results by WebSocket and HTTP, to this machine alone unless asked for more.
 
     Only the newest frame is processed, and the newest result sent: a slow client costs nobody anything. Ctrl-C is the
     regular end.
