@@ -118,7 +118,7 @@ class Card {
     this.fatigue.dataset.level = fatigue.level ?? "";
     set(this.level, known ? fatigue.level : "not known yet");
     set(this.score, known ? fatigue.score.toFixed(2) : "");
-    set(this.why, known ? reasons(fatigue.parts).join(" · ") || "nothing speaks for it" : "needs 20 s of seen eyes");
+    set(this.why, known ? reasons(fatigue.parts).join(" · ") || "no signs of it" : "needs 20 s of seen eyes");
   }
 }
 
