@@ -122,8 +122,9 @@ def test_no_file_or_function_is_too_long():
     assert long == []
 
 
-def test_import_facetrack_is_light():
+@pytest.mark.parametrize("module", ["facetrack", "facetrack.sinks", "facetrack.cli"])
+def test_importing_is_light(module: str):
     heavy = ("torch", "mediapipe", "onnxruntime", "openvino", "cv2", "av", "facetrain")
-    code = f"import sys, facetrack; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
     imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert imported.strip() == "[]"

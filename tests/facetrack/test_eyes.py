@@ -8,7 +8,8 @@ import pytest
 
 from facetrack import topology
 from facetrack.errors import ModelFileError
-from facetrack.eyes import EYE_WIDTHS, EyeReader, cut_eye, eye_matrices
+from facetrack.eyes import EYE_WIDTHS, EyeReader, eye_matrices
+from facetrack.geometry import cut_by
 from facetrack.modelfile import EYES_COLUMNS, EYES_SIZE
 
 SIDE = 64
@@ -71,7 +72,7 @@ def test_a_large_eye_is_averaged_not_skipped():
     image = np.zeros((900, 1200, 3), np.uint8)
     image[:, ::2] = 200
     out = np.empty((SIDE // 2, SIDE, 3), np.uint8)
-    cut_eye(image, eye_matrices(face(width=300.0, gap=500.0, at=(600, 450))[None], SIDE)[0, 0], out)
+    cut_by(image, eye_matrices(face(width=300.0, gap=500.0, at=(600, 450))[None], SIDE)[0, 0], out)
     assert np.abs(out.astype(int) - 100).max() <= 2
 
 
@@ -81,7 +82,7 @@ def test_a_large_crop_lies_where_a_small_one_does():
     image = np.repeat((60 + x / 10 + y / 18)[..., None], 3, axis=2).astype(np.uint8)
     matrix = eye_matrices(face(width=300.0, gap=500.0, at=(600, 450), turn_deg=10)[None], SIDE)[0, 1]
     out = np.empty((SIDE // 2, SIDE, 3), np.uint8)
-    cut_eye(image, matrix, out)
+    cut_by(image, matrix, out)
     direct = cv2.warpAffine(image, matrix, (SIDE, SIDE // 2))
     assert np.abs(out[2:-2, 2:-2].astype(int) - direct[2:-2, 2:-2]).max() <= 1
 

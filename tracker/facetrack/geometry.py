@@ -85,20 +85,47 @@ def cut(image: Image, crop: CropBox, out_px: int, out: Image | None = None) -> I
     matrix = crop_matrix(crop, out_px)
     halvings = max(0, math.floor(math.log2(crop.size_px / out_px)))
     if halvings:
-        image, matrix = _halved(image, crop, halvings, matrix)
+        half_px = crop.size_px * (abs(math.cos(crop.roll_rad)) + abs(math.sin(crop.roll_rad))) / 2
+        image, matrix = _halved(image, (crop.x, crop.y), half_px, halvings, matrix)
     return cv2.warpAffine(image, matrix, (out_px, out_px), dst=out, flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
-def _halved(image: Image, crop: CropBox, times: int, matrix: NDArray[np.float64]) -> tuple[Image, NDArray[np.float64]]:
-    """Return the part of the image under the crop, halved `times` times, and the map from its px to crop px."""
+def cut_by(image: Image, matrix: NDArray[np.float64], out: Image) -> None:
+    """Sample a crop of any shape into `out`, (H, W, 3) uint8, as `cut` does.
+
+    matrix: (2, 3) from frame px to crop px, which scales alike in all directions, mirrored or not.
+    """
+    rows, columns = out.shape[:2]
+    scale = math.hypot(matrix[0, 0], matrix[1, 0])
+    halvings = max(0, math.floor(-math.log2(scale)))
+    if halvings:
+        x, y = (inverse(matrix) @ np.array([(columns - 1) / 2, (rows - 1) / 2, 1.0])).tolist()
+        image, matrix = _halved(image, (x, y), math.hypot(columns, rows) / 2 / scale, halvings, matrix)
+    cv2.warpAffine(image, matrix, (columns, rows), dst=out, flags=cv2.INTER_LINEAR)
+
+
+def inverse(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the inverses of (..., 2, 3) affine maps that scale alike in all directions, mirrored or not."""
+    linear = matrices[..., :2]
+    back = linear.swapaxes(-1, -2) / (linear[..., :1, :] ** 2).sum(axis=-1, keepdims=True)
+    return np.concatenate([back, -(back @ matrices[..., 2:])], axis=-1)
+
+
+def _halved(
+    image: Image, centre: tuple[float, float], half_px: float, times: int, matrix: NDArray[np.float64]
+) -> tuple[Image, NDArray[np.float64]]:
+    """Return the part of the image under a crop, halved `times` times, and the map from its px to crop px.
+
+    centre, half_px: of a square of frame px that holds the crop. matrix: from frame px to crop px.
+    """
     cell = 2**times
-    half = crop.size_px * (abs(math.cos(crop.roll_rad)) + abs(math.sin(crop.roll_rad))) / 2 + 2 * cell
+    (x, y), half = centre, half_px + 2 * cell
     height, width = image.shape[:2]
     # Averaging cells are aligned to the image's corner, so that they do not move with the crop.
-    x0, y0 = (max(0, int(start)) // cell * cell for start in (crop.x - half, crop.y - half))
+    x0, y0 = (max(0, int(start)) // cell * cell for start in (x - half, y - half))
     # Whole cells only, so that the grid of the averaged image is exact.
-    columns = (min(width, int(crop.x + half) + 2) - x0) // cell
-    rows = (min(height, int(crop.y + half) + 2) - y0) // cell
+    columns = (min(width, int(x + half) + 2) - x0) // cell
+    rows = (min(height, int(y + half) + 2) - y0) // cell
     if columns < 1 or rows < 1:
         return image, matrix
     part = image[y0 : y0 + rows * cell, x0 : x0 + columns * cell]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from facetrack.cli import app, doctor
-from facetrack.cli.doctor import OK, OPTIONAL
+from facetrack.cli.doctor import EXTRAS, OK, OPTIONAL
+from places import REPOSITORY
 
 
 @pytest.mark.net
@@ -46,6 +48,11 @@ def test_a_missing_codec_display_and_extra_are_named(monkeypatch: pytest.MonkeyP
         monkeypatch.delenv("DISPLAY", raising=False)
         monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
         assert "DISPLAY is not set" in doctor.check_display()[0].found
+
+
+def test_every_extra_for_users_is_checked() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert set(EXTRAS) == set(project["optional-dependencies"]) - {"dev", "apps-dev"}
 
 
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:

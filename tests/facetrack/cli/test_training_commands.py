@@ -3,11 +3,13 @@
 import importlib.util
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import facetrack
 from facetrack.cli import app, extras, training
 from facetrack.errors import MissingExtraError
+from places import REPOSITORY
 
 RUNNER = CliRunner()
 
@@ -58,3 +60,11 @@ def test_shell_completion_knows_the_training_commands():
         "_FACETRACK_COMPLETE": "complete_bash", "COMP_WORDS": "facetrack tr", "COMP_CWORD": "1",
     })  # fmt: skip
     assert "train" in done.stdout.split()
+
+
+@pytest.mark.parametrize("group", ["", "eval", "data"])
+def test_every_command_stands_in_the_docs(group):
+    command = training.load(group) if group else typer.main.get_command(app)
+    page = (REPOSITORY / "docs" / "commands.md").read_text()
+    names = [f"{group} {name}".strip() for name in command.list_commands(None)]
+    assert [name for name in names if f"`facetrack {name}" not in page and f"`{name}" not in page] == []

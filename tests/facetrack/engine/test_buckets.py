@@ -6,8 +6,8 @@ import json
 import pytest
 
 from facetrack.engine import cache
-from facetrack.engine.buckets import parts
 from facetrack.engine.cache import CacheKey, load_or_build
+from facetrack.engine.device import parts
 from facetrack.engine.trial import interleaved_ms
 
 

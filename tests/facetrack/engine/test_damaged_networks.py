@@ -29,7 +29,7 @@ def constant(**odd: np.ndarray):
 
     def value(name: str) -> np.ndarray:
         shapes = {"points": (1, 68, 2), "sigma": (1, 68), "presence": (1,)}
-        return odd.get(name, np.full(shapes[name], 5.0, np.float32))
+        return odd[name] if name in odd else np.full(shapes[name], 5.0, np.float32)
 
     return value
 
@@ -88,6 +88,16 @@ def test_metadata_that_is_no_object_is_named(tmp_path: Path, text: str) -> None:
 def test_a_network_that_does_not_do_as_it_says_is_refused(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ModelFileError, match=words):
         OnnxEngine(save(tmp_path / "n.onnx", **changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("rotation", (1, 3, 2)), ("rotation_sigma", (1, 2)), ("eyes", (1, 2, 27)), ("eyes", (1, 28))]
+)
+def test_rotations_and_eyes_of_another_shape_are_refused(tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
+    metadata = json.dumps(asdict(SPEC) | {"outputs": {name: ""}})
+    odd = {"metadata": metadata, "names": (name,), "outputs": constant(**{name: np.zeros(shape, np.float32)})}
+    with pytest.raises(ModelFileError, match=f"'{name}' has the shape"):
+        OnnxEngine(save(tmp_path / "n.onnx", **odd))
 
 
 def test_weights_in_other_files_are_refused_before_they_take_memory(tmp_path: Path) -> None:

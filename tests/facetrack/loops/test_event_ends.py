@@ -82,3 +82,19 @@ def test_an_outage_ends_what_lasts_and_keeps_the_person(tracker, tmp_path):
     assert len(records) == FRAMES
     assert [event.phase for event in records[FRAMES // 2 - 1].events] == ["ended"]
     assert [event.phase for record in records for event in record.events] == ["began", "ended"] * 2
+
+
+def test_a_run_without_lasting_events_keeps_the_record_of_its_last_frame(monkeypatch, tmp_path):
+    """A record is held back until it is known what ended with its frame; where nothing did it must not be lost."""
+    monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: pose())
+    stage = Stage()
+    stage.cast(ann=actor(200, 200))
+    with Output(JsonLinesSink(tmp_path / "a.jsonl", live=True), "a.jsonl") as lines:
+        loop = LiveLoop(Clip(), stage.tracker(looks=False), [lines], None, None, False)
+        loop.begin("cam")
+        loop.run()
+        loop.finish()
+        loop.close_outputs()
+    records = list(facetrack.read_jsonl(tmp_path / "a.jsonl"))
+    assert [record.index for record in records] == list(range(FRAMES))
+    assert [event for record in records for event in record.events] == []

@@ -90,7 +90,15 @@ def test_a_face_hardly_seen_is_refused():
 class StagedTracker:
     """Follows one face that acts the steps, and another that only passes by."""
 
-    def update(self, seen):
+    events = ()
+
+    def search_is_due(self, time_s, interval_s):
+        return False
+
+    def finish(self):
+        return ()
+
+    def update(self, seen, search):
         if seen.time_s < 1.0:
             return []
         signals, yaw = acted(seen.time_s - 1.0)

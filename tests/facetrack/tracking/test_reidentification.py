@@ -189,3 +189,18 @@ def test_reset_forgets_the_people():
     play(1.0, anna=actor(150, 200), bea=actor(400, 200))
     play.tracker.reset()
     assert play(bea=actor(400, 200)) == {"bea": 1}
+
+
+@pytest.mark.parametrize(("sigma_share", "number"), [(0.05, 1), (0.0125, 2)])
+def test_points_that_had_slid_off_lie_beside_the_face(sigma_share, number):
+    """It is found 1.6 of its size from its last position a frame later: further than a certain one can have gone."""
+    stage = Stage()
+    stage.cast(anna=actor(100, 200, 80))
+    tracker = stage.tracker(confirmations=1)
+    for i in range(10):
+        assert ids(tracker.update(frame(i))) == [1]
+    stage.sigma_px = sigma_share * 80  # .04 is that of a new face, .0125 that of the frames before
+    tracker.update(frame(10))
+    stage.sigma_px = 1.0
+    stage.cast(anna=actor(100 + 1.6 * 80, 200, 80))
+    assert ids(tracker.update(frame(11))) == [number]

@@ -7,7 +7,6 @@ import torch
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.modelfile import EYES_COLUMNS, EYES_SIZE
 from facetrain.export.load import open_network
-from facetrain.metrics.eyes import roc_area
 from facetrain.models.eyes.labels import SHAPES, pack
 from facetrain.models.eyes.loss import EyeLoss
 from facetrain.models.eyes.network import EyeNet, EyeNetOptions
@@ -62,12 +61,6 @@ def test_a_set_of_possible_states_is_satisfied_by_any_of_them():
     assert at([0, 0, 9.0], [1, 1, 0]) > 5
     # Equal logits: probability 2/3 for two of three.
     assert at([0.0, 0, 0], [1, 1, 0]) == pytest.approx(np.log(1.5), abs=1e-5)
-
-
-def test_roc_area_by_hand():
-    # Pairs (positive, negative): 3>1, 3>2, 2>1, 2=2 -> (1 + 1 + 1 + .5) / 4.
-    assert roc_area(np.array([3.0, 2.0]), np.array([1.0, 2.0])) == pytest.approx(0.875)
-    assert np.isnan(roc_area(np.array([]), np.array([1.0])))
 
 
 def drawn_eyes(count):

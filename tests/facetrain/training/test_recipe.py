@@ -22,6 +22,7 @@ class Whole:
     count: int = 3
     repeats: dict[str, int] = field(default_factory=dict)
     part: Part = field(default_factory=Part)
+    optional: Part | None = None
 
 
 def load(tmp_path, text, overrides=()):
@@ -47,6 +48,19 @@ def test_a_section_keeps_the_defaults_of_its_owner(tmp_path):
     fit = recipe.load(DetectorRecipe, tmp_path / "r.toml").fit
     assert fit.epochs == 2
     assert (fit.batch, fit.learning_rate, fit.weight_decay) == (own.batch, own.learning_rate, own.weight_decay)
+
+
+def test_an_optional_section_is_none_or_starts_from_its_own_defaults(tmp_path):
+    assert load(tmp_path, "").optional is None
+    assert load(tmp_path, "[optional]\nrate = 3\n").optional == Part(rate=3.0, sizes=(1, 2))
+    assert load(tmp_path, "", ["optional.sizes=[4, 5]"]).optional == Part(sizes=(4, 5))
+    with pytest.raises(DataError, match="optional is 3; expected a section"):
+        load(tmp_path, "optional = 3")
+
+
+def test_an_optional_section_survives_a_round_trip(tmp_path):
+    for whole in (Whole(), Whole(optional=Part()), Whole(optional=Part(rate=2.0))):
+        assert load(tmp_path, recipe.dump(whole)) == whole
 
 
 def test_dump_and_load_give_the_same(tmp_path):

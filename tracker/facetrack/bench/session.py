@@ -40,6 +40,7 @@ class SessionTask:
     seconds: duration.
     frames: file of raw images, height x width x 3 each, to play forward and backward at 30 fps.
     camera: used instead of `frames` if not empty; as for `facetrack live --camera`.
+    model, detector_model: files; empty for the bundled.
     burners: number of concurrent processes that keep a core busy each.
     """
 
@@ -52,6 +53,10 @@ class SessionTask:
     engine: str = "onnx"
     threads: int = 1
     burners: int = 0
+    detector: str = "own"
+    detector_model: str = ""
+    max_faces: int = 16
+    provider: str = "cpu"
 
 
 class PacedGrabber:
@@ -108,8 +113,11 @@ def run(task: SessionTask) -> LiveFigures:
     from facetrack.loops.live import LiveLoop
     from facetrack.tracking.build import make_tracker, tracker_options
 
-    model = Path(task.model) if task.model else None
-    tracker = make_tracker(model, tracker_options(), task.threads, engine=task.engine)
+    model, detector_model = (Path(name) if name else None for name in (task.model, task.detector_model))
+    tracker = make_tracker(
+        model, tracker_options(max_faces=task.max_faces), task.threads, detector=task.detector,
+        detector_model=detector_model, engine=task.engine, provider=task.provider,
+    )  # fmt: skip
     with _open(task) as camera:
         loop = LiveLoop(camera, tracker, [], None, None, False)
         stop = threading.Timer(task.seconds, camera.close)

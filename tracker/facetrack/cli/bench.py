@@ -6,15 +6,16 @@ import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Model, Overwrite
+from facetrack.cli.console import print_table, progress_bar
+from facetrack.cli.options import Overwrite, Tracking, takes_tracking
 from facetrack.errors import FacetrackError, MissingExtraError, OutputError
 from facetrack.sinks.inputs import check_outputs
-from facetrack.tracking.build import make_tracker, tracker_options
 from facetrack.types.address import without_password
 
 if TYPE_CHECKING:
@@ -30,12 +31,13 @@ SIZE_FRAMES = 8
 """Frames rendered of each size: a 4K frame is 25 MB."""
 
 
+@takes_tracking("model", "detector", "detector_model", "max_faces", "provider")
 def bench(
+    tracking: Tracking,
     source: Annotated[
         Path | None, typer.Argument(help="A video or a folder of images; by default a synthetic clip.")
     ] = None,
     camera: Annotated[str | None, typer.Option(help="A camera or a stream's URL instead, as for `live`.")] = None,
-    model: Model = None,
     engine: Annotated[str, typer.Option(help="onnx, openvino, torch, tensorrt; or all installed ones.")] = "onnx",
     threads: Annotated[str, typer.Option(help="CPU threads of the networks; several as 1,2.")] = "1",
     peer: Annotated[str | None, typer.Option(help="Baseline to compare with: mediapipe (its FaceLandmarker).")] = None,
@@ -70,14 +72,13 @@ def bench(
     images, name = read_frames(source, camera)
     console = Console()
     with ExitStack() as stack:
-        methods = own_methods(engine, thread_counts, model, images)
+        methods = own_methods(tracking, engine, thread_counts, images)
         if peer is not None:
             methods.append(baseline_method(peer, peer_model, images, stack))
         figures = run_interleaved(methods, frames, "timing")
-    sized = (
-        run_interleaved(size_methods(frame_sizes, model, thread_counts[0], engine), frames, "sizes") if sizes else []
-    )
-    live = live_sessions(images, camera, model, thread_counts[0], engine, live_seconds, load)
+    first = replace(tracking, engine="onnx" if engine == "all" else engine, threads=thread_counts[0])
+    sized = run_interleaved(size_methods(frame_sizes, first), frames, "sizes") if sizes else []
+    live = live_sessions(images, camera, first, live_seconds, load)
     size = (images[0].shape[1], images[0].shape[0])
     command = shlex.join(["facetrack", *map(without_password, sys.argv[1:])])
     reference = figures[-1] if peer is not None else figures[0]
@@ -132,7 +133,7 @@ def read_frames(source: Path | None, camera: str | None) -> tuple[list[Image], s
     return frames.render_frames(), "synthetic clip"
 
 
-def own_methods(engine: str, threads: Sequence[int], model: Path | None, images: list[Image]) -> list[BenchMethod]:
+def own_methods(tracking: Tracking, engine: str, threads: Sequence[int], images: list[Image]) -> list[BenchMethod]:
     """Return the tracker with each engine and number of threads.
 
     Raises FacetrackError; for `all`, engines that are not installed are skipped with a message instead.
@@ -140,19 +141,17 @@ def own_methods(engine: str, threads: Sequence[int], model: Path | None, images:
     from facetrack.engine.choice import ENGINES
 
     if engine != "all":
-        return [own_method(engine, count, model, images) for count in threads]
+        return [own_method(replace(tracking, engine=engine, threads=count), images) for count in threads]
     methods = []
     for name in ENGINES:
         try:
-            methods += [own_method(name, count, model, images) for count in threads]
+            methods += [own_method(replace(tracking, engine=name, threads=count), images) for count in threads]
         except MissingExtraError as error:
             typer.echo(f"{name} is skipped: {error}", err=True)
     return methods
 
 
-def own_method(
-    engine: str, threads: int, model: Path | None, images: list[Image], name: str | None = None, staged: bool = True
-) -> BenchMethod:
+def own_method(tracking: Tracking, images: list[Image], name: str | None = None, staged: bool = True) -> BenchMethod:
     """Return the tracker with one engine.
 
     name: by default the engine and the number of threads.
@@ -160,8 +159,8 @@ def own_method(
     """
     from facetrack.bench.race import BenchMethod
 
-    tracker, staged_tracker = (make_tracker(model, tracker_options(), threads, engine=engine) for _ in range(2))
-    name = name or f"{engine}, {threads} thread{'s' if threads > 1 else ''}"
+    tracker, staged_tracker, threads = tracking.tracker(), tracking.tracker(), tracking.threads
+    name = name or f"{tracking.engine}, {threads} thread{'s' if threads > 1 else ''}"
     return BenchMethod(name, tracker.update, images, staged_tracker if staged else None, threads)
 
 
@@ -182,14 +181,12 @@ def baseline_method(name: str, model: Path | None, images: list[Image], stack: E
     return BenchMethod(f"{mesh.title}, video mode", lambda frame: mesh(frame.image, frame.time_s), images)
 
 
-def size_methods(sizes: Sequence[tuple[int, int]], model: Path | None, threads: int, engine: str) -> list[BenchMethod]:
+def size_methods(sizes: Sequence[tuple[int, int]], tracking: Tracking) -> list[BenchMethod]:
     """Return the tracker on the synthetic clip in each size; the face's size is in proportion to the frame's width."""
     from facetrack.bench.frames import render_frames
 
-    engine = "onnx" if engine == "all" else engine
     return [
-        own_method(engine, threads, model, render_frames(size, SIZE_FRAMES), f"{size[0]}x{size[1]}", staged=False)
-        for size in sizes
+        own_method(tracking, render_frames(size, SIZE_FRAMES), f"{size[0]}x{size[1]}", staged=False) for size in sizes
     ]
 
 
@@ -201,7 +198,6 @@ def run_interleaved(methods: Sequence[BenchMethod], frames: int, title: str) -> 
     from rich.console import Console
 
     from facetrack.bench.race import interleave
-    from facetrack.cli.video import progress_bar
 
     progress = progress_bar(Console(stderr=True))
     progress.live.auto_refresh = False
@@ -211,9 +207,8 @@ def run_interleaved(methods: Sequence[BenchMethod], frames: int, title: str) -> 
 
 
 def live_sessions(
-    images: list[Image], camera: str | None, model: Path | None, threads: int, engine: str, seconds: float,
-    load: int | None,
-) -> list[LiveFigures]:  # fmt: skip
+    images: list[Image], camera: str | None, tracking: Tracking, seconds: float, load: int | None
+) -> list[LiveFigures]:
     """Run the live loop without other load, then with `load` busy cores (None: all cores)."""
     if seconds == 0:
         return []
@@ -224,25 +219,23 @@ def live_sessions(
     from facetrack.bench.session import SessionTask, cores, run_in_process
 
     burners = cores() if load is None else load
-    engine = "onnx" if engine == "all" else engine
     with tempfile.TemporaryDirectory() as folder, Console(stderr=True).status("live at 30 fps"):
         file = Path(folder) / "frames.raw"
         with file.open("wb") as stream:
             for image in images:
                 stream.write(image.tobytes())
         height, width = images[0].shape[:2]
-        return [
-            run_in_process(
-                SessionTask(seconds, str(file), height, width, camera or "", str(model or ""), engine, threads, n)
-            )
-            for n in ((0, burners) if burners else (0,))
-        ]
+        task = SessionTask(
+            seconds, str(file), height, width, camera or "", str(tracking.model or ""), tracking.engine,
+            tracking.threads, detector=tracking.detector, detector_model=str(tracking.detector_model or ""),
+            max_faces=tracking.max_faces, provider=tracking.provider,
+        )  # fmt: skip
+        return [run_in_process(replace(task, burners=n)) for n in ((0, burners) if burners else (0,))]
 
 
 def show(console: Console, bench: Bench) -> None:
     """Print all tables."""
     from facetrack.bench import report
-    from facetrack.cli.console import print_table
 
     machine = bench.machine
     where = f"{bench.source}, {bench.size[0]}x{bench.size[1]}; {machine.processor}, {machine.cores} cores"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Fov, Model, Threads
+from facetrack.cli.options import Tracking, takes_tracking
 from facetrack.errors import DisplayError
 from facetrack.sinks.inputs import check_outputs
 from facetrack.stopping import Stopped
-from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,14 +24,13 @@ if TYPE_CHECKING:
     from facetrack.types import Face, Frame, Image
 
 
+@takes_tracking("model", "detector", "detector_model", "threads", "engine", "provider", "fov", max_faces=1)
 def calibrate(
+    tracking: Tracking,
     out: Annotated[Path, typer.Option(help="Output file of the profile (.json).")],
     camera: Annotated[str, typer.Option(help="A camera's index or device path, or a stream's URL.")] = "0",
     video: Annotated[Path | None, typer.Option(help="Calibrate from this video of one person instead.")] = None,
     window: Annotated[bool, typer.Option(help="Also show the instructions in a window.")] = True,
-    model: Model = None,
-    threads: Threads = 1,
-    fov: Fov = None,
 ) -> None:
     """Calibrate to one person in ten seconds; writes a profile for --profile of live and video.
 
@@ -46,9 +44,9 @@ def calibrate(
     from facetrack.signals.calibration import missing
 
     console = Console(stderr=True)
-    check_outputs((out,), inputs=(camera, video, model))
+    check_outputs((out,), inputs=(camera, video, *tracking.files))
     with ExitStack() as stack:
-        tracker = make_tracker(model, tracker_options(max_faces=1, fov_deg=fov), threads)
+        tracker = tracking.tracker()
         if video is not None:
             recording: Iterable[Frame] = stack.enter_context(open_video(video))
             profile = watch(recording, tracker, None).profile()
@@ -68,14 +66,14 @@ def watch(frames: Iterable[Frame], tracker: FaceTracker, guide: Guide | None) ->
 
     guide: None for a video.
     """
+    from facetrack.loops.steps import results
     from facetrack.signals.calibration import Calibration
 
     found: dict[int, Calibration] = {}
-    for frame in frames:
-        faces = tracker.update(frame)
-        for face in faces:
-            found.setdefault(face.track_id, Calibration()).add(frame.time_s, face.signals, face.pose)
-        if guide is not None and not guide.go_on(frame, faces):
+    for result in results(frames, tracker, live=guide is not None):
+        for face in result.faces:
+            found.setdefault(face.track_id, Calibration()).add(result.frame.time_s, face.signals, face.pose)
+        if guide is not None and not guide.go_on(result.frame, result.faces):
             break
     return max(found.values(), key=lambda calibration: calibration.known_s, default=Calibration())
 
@@ -88,7 +86,7 @@ class Guide:
         self._start_s: float | None = None
         self._announced_step = -1
 
-    def go_on(self, frame: Frame, faces: list[Face]) -> bool:
+    def go_on(self, frame: Frame, faces: Sequence[Face]) -> bool:
         """Show the instruction due after this frame; returns False after the last step."""
         from facetrack.signals.calibration import STEPS, step_at
 

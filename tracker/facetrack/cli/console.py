@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from facetrack.types import Frame
+    from rich.progress import Progress
 
 
 def print_table(console: Console, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -24,14 +22,11 @@ def print_table(console: Console, title: str, head: Sequence[str], rows: Sequenc
     console.print(table)
 
 
-def frames_of(clip: Path, title: str) -> Iterator[Frame]:
-    """Yield the clip's frames, with a progress bar if standard error is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
+def progress_bar(console: Console, *, transient: bool = False, disable: bool = False) -> Progress:
+    """Return a progress bar. console: of standard error, so that standard output is free for JSON."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from facetrack.capture import VideoFile
-
-    console = Console(stderr=True)
-    with VideoFile(clip) as frames:
-        hidden = not console.is_terminal
-        yield from track(frames, title, total=frames.n_frames, console=console, transient=True, disable=hidden)
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console,
+        transient=transient, disable=disable,
+    )  # fmt: skip

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetrack.cli.options import Overwrite
-from facetrack.cli.video import progress_bar
+from facetrack.cli.console import progress_bar
+from facetrack.cli.options import Overwrite, Tracking
 from facetrack.loops.recorded import RunTotals
 from facetrack.sinks.inputs import check_outputs
-from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -56,7 +54,7 @@ def demo(
         ]
         if animation is not None:
             pictures.append(stack.enter_context(AnimationSink(animation)))
-        tracker = make_tracker(None, tracker_options(), 1)
+        tracker = Tracking(engine="onnx").tracker()
         with progress_bar(console) as progress:
             run = Demo(clip)
             run.run(tracker, pictures, progress)
@@ -77,18 +75,15 @@ class Demo:
         self.errors: list[float] = []
 
     def run(self, tracker: FaceTracker, pictures: list[VideoSink | AnimationSink], progress: Progress) -> None:
-        from facetrack.drawing.faces import draw_faces
         from facetrack.drawing.signals import SignalOverlay
 
         every = max(1, len(self.clip) // SHEET_FRAMES)
         overlay = SignalOverlay()
         bar = progress.add_task("following", total=len(self.clip))
         for frame, truth in self.clip:
-            started = time.perf_counter()
-            faces = tracker.update(frame)
-            self.totals.count(faces, time.perf_counter() - started)
+            faces = self.totals.update(tracker, frame)
             self.errors += [error_percent(faces, face) for face in truth if faces]
-            annotated = overlay.draw(draw_faces(frame.image, faces), faces, tracker.events, frame.time_s)
+            annotated = overlay.annotated(frame.image, faces, tracker.events, frame.time_s)
             for sink in pictures:
                 sink.write(annotated, frame.time_s)
             if frame.index % every == every // 2 and len(self.images) < SHEET_FRAMES:

@@ -24,6 +24,9 @@ EXTRAS = {
     "mediapipe": ("mediapipe",),
     "openvino": ("openvino",),
     "tensorrt": ("torch_tensorrt",),
+    "apps": ("paho", "websockets"),
+    "lsl": ("pylsl",),
+    "virtual-camera": ("pyvirtualcam",),
     "serve": SERVE_PACKAGES,
 }
 """Extra -> the modules that it installs."""

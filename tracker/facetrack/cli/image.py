@@ -41,7 +41,7 @@ def image(
         out = Path(f"{photo.stem}_faces.png")
     check_outputs(named, () if out in named else (out,), inputs, overwrite)
     frame = Frame(read_image(photo), time_s=0.0, index=0)
-    tracker = tracking.tracker(DETECTOR_PX, smoothing="off", confirmations=1)  # only one frame
+    tracker = tracking.tracker(DETECTOR_PX, smoothing="off", confirmations=1, single=True)
     faces = tracker.update(frame)
     if json is not None:
         with JsonLinesSink(json, source=inputs) as sink:

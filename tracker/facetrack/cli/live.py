@@ -14,7 +14,7 @@ import typer
 from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps, VirtualCamera
 from facetrack.cli.apps.pictures import open_virtual_camera
-from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, open_records, takes, takes_tracking
+from facetrack.cli.options import Records, Tracking, takes, takes_tracking
 from facetrack.errors import OutputError, SourceError
 from facetrack.loops.live import LiveLoop
 from facetrack.loops.outputs import Output, Recording, problems
@@ -58,6 +58,7 @@ class SourceOptions:
 
 @takes_tracking(max_faces=4)
 @takes("source_options", SourceOptions)
+@takes("records", Records)
 @takes("apps", Apps)
 @takes("alarms", Alarms)
 def live(
@@ -65,13 +66,11 @@ def live(
     apps: Apps,
     alarms: Alarms,
     source_options: SourceOptions,
+    records: Records,
     window: Annotated[
         bool,
         typer.Option(help="Show a window: q or Esc quits, s saves an image, m mirrors, n neutral, p pauses sending."),
     ] = True,
-    json: Json = None,
-    csv: Csv = None,
-    csv_style: CsvStyle = "facetrack",
     record: Annotated[Path | None, typer.Option(help="Output file of the annotated video.")] = None,
     virtual_camera: VirtualCamera = None,
     mirror: Annotated[
@@ -88,14 +87,13 @@ def live(
 
     console, camera = Console(stderr=True), source_options.camera
     inputs = (camera, *tracking.files)
-    check_outputs((json, csv, record), inputs=inputs)
+    check_outputs((*records.files, record), inputs=inputs)
     if window:
         check_display()
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     with ExitStack() as stack:
         tracker = tracking.tracker()
-        opened = open_records(json, csv, csv_style, inputs, live=True)
-        records = [stack.enter_context(Output(sink, name)) for name, sink in opened]
+        outputs = [stack.enter_context(Output(sink, name)) for name, sink in records.open(inputs, live=True)]
         broadcast, alarm = apps.open(stack, mirror=mirror), alarms.open(stack)
         source = stack.enter_context(source_options.open(say))
         recording = stack.enter_context(_recording(record, source, inputs)) if record else None
@@ -105,7 +103,7 @@ def live(
         senders = [sink for sink in (broadcast, alarm) if sink is not None]
         paced = OwnPace(source) if senders and not source.live else source
         keys = _keys(broadcast, alarm)
-        loop = LiveLoop(paced, tracker, records, recording, shown, mirror, senders, camera_out, keys)
+        loop = LiveLoop(paced, tracker, outputs, recording, shown, mirror, senders, camera_out, keys)
         loop.begin(camera)
         end_with(0)
         failure = _run(loop)

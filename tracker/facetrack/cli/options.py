@@ -17,8 +17,8 @@ from facetrack.tracking.build import make_tracker, tracker_options
 if TYPE_CHECKING:
     from facetrack.signals import SignalOptions
     from facetrack.signals.head.attention import AttentionOptions
-    from facetrack.sinks import CsvSink, JsonLinesSink
     from facetrack.sinks.inputs import Inputs
+    from facetrack.sinks.sink import RecordSink
     from facetrack.tracking.tracker import FaceTracker
 
 Model = Annotated[
@@ -109,6 +109,34 @@ class Tracking:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records that a run writes."""
+
+    json: Json = None
+    csv: Csv = None
+    csv_style: CsvStyle = "facetrack"
+
+    @property
+    def files(self) -> tuple[str | Path | None, ...]:
+        """Targets that were named."""
+        return self.json, self.csv
+
+    def open(self, inputs: Inputs, live: bool = False) -> Iterator[tuple[str, RecordSink]]:
+        """Open the records that were asked for, one after the other, each with its name.
+
+        inputs: files that none may replace. live: the files grow in their places.
+        """
+        from facetrack.sinks import JsonLinesSink
+        from facetrack.sinks.tables import csv_sink
+
+        if self.json is not None:
+            name = "standard output" if self.json == "-" else self.json
+            yield name, JsonLinesSink(self.json, source=inputs, live=live)
+        if self.csv is not None:
+            yield str(self.csv), csv_sink(self.csv_style)(self.csv, source=inputs, live=live)
+
+
 def takes_tracking(*names: str, **defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Replace a command's parameter `tracking` by the options of `Tracking`, each a parameter of its own.
 
@@ -180,19 +208,3 @@ def _zone(text: str) -> AttentionOptions:
             f"--target-zone is '{text}'; expected {', '.join(ZONES)}, or two angles up to 90 degrees, such as 20,15"
         )
     return AttentionOptions((-yaw_deg, yaw_deg), (-pitch_deg, pitch_deg))
-
-
-def open_records(
-    json: str | None, csv: Path | None, csv_style: str, inputs: Inputs, live: bool = False
-) -> Iterator[tuple[str, JsonLinesSink | CsvSink]]:
-    """Open the records that were asked for, one after the other, each with its name.
-
-    inputs: files that none may replace. live: the files grow in their places.
-    """
-    from facetrack.sinks import JsonLinesSink
-    from facetrack.sinks.tables import csv_sink
-
-    if json is not None:
-        yield "standard output" if json == "-" else json, JsonLinesSink(json, source=inputs, live=live)
-    if csv is not None:
-        yield str(csv), csv_sink(csv_style)(csv, source=inputs, live=live)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facetrack.cli.console import progress_bar
 from facetrack.cli.options import Overwrite, Tracking, takes_tracking
-from facetrack.cli.video import progress_bar
 from facetrack.loops.recorded import follow
 from facetrack.sinks.inputs import check_outputs
 

@@ -125,11 +125,12 @@ def _strides_of(outputs: dict[str, str]) -> dict[str, int]:
 
 
 def bundled_detector(
-    threads: int = 1, long_side_px: int = 320, engine: str = "onnx", provider: str = "cpu", threshold: float = 0.5
-) -> CnnDetector:
-    """Open the bundled detector. engine, provider: see `engine.choice.open_engine`."""
+    threads: int = 1, long_side_px: int = 320, engine: str = "onnx", provider: str = "cpu", threshold: float = 0.5,
+    path: Path | None = None,
+) -> CnnDetector:  # fmt: skip
+    """Open the bundled detector. engine, provider: see `engine.choice.open_engine`. path: of another file."""
     from facetrack.engine.choice import open_engine
     from facetrack.modelfile import bundled_path
 
-    network = open_engine(bundled_path("detector"), engine, threads, provider)
+    network = open_engine(path or bundled_path("detector"), engine, threads, provider)
     return CnnDetector(network, DetectorOptions(long_side_px, threshold))

@@ -1,10 +1,11 @@
-"""Search of an image by a detector: the whole first, then one part of it, for small faces and faces on their side."""
+"""Search of an image by a detector: the whole first, then parts of it, for small faces and faces on their side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -25,17 +26,51 @@ Of held-out faces of 24 px in 640x480, 12 px in an input of 320, .48 score over 
 hints a picture; in the part around them .97 score over .5 (docs/experiments.md).
 """
 
+MOST_WEAK, MOST_WEAK_ALONE, MOST_WEAK_SINGLE = 1, 4, 16
+"""Detections under SURE_SCORE that are read in a search, each at the cost of a followed face: of a frame in which faces
+are followed, of one without, of a picture on its own."""
+
 Free = Callable[[Detections], NDArray[np.intp]]
 """Returns the indices of the boxes over no followed face."""
 Part = tuple[Image, Callable[[Detections], Detections]]
 """Image to search, and the map of its detections to px of the whole image."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Detections over no followed face.
+
+    found: all detections, in px of the whole image.
+    sure: indices of those of at least SURE_SCORE, best first.
+    weak: indices of those below it that the landmark network should judge. Of held-out heads turned by 60 to 90 degrees
+        .57 have a score over .5 and .87 over .2, where .8 of the faces pass as certain and .002 of what is no face
+        (docs/experiments.md).
+    """
+
+    found: Detections
+    sure: NDArray[np.intp]
+    weak: NDArray[np.intp]
+
+
+class Search(Protocol):
+    """Search of an image in several passes."""
+
+    def reset(self) -> None: ...
+
+    def __call__(
+        self, detector: Detector, image: Image, free: Free, everywhere: bool, alone: bool
+    ) -> Iterator[Candidates]:
+        """Yield each pass's candidates; `free` is asked anew in each, so that what was found need not be read again.
+
+        everywhere: whether tiles and quarter turns may be searched, too. alone: whether no face is followed.
+        """
+
+
 class CoarseToFine:
-    """Search of an image: the whole first, then at most one part of it where the whole shows no free face.
+    """Search of a frame: the whole first, then at most one part of it where the whole shows no free face.
 
     Parts are the surroundings of a small detection under SURE_SCORE, and in turn the tiles and the whole image in
-    quarter turns, for faces that lie on their side.
+    quarter turns, for faces that lie on their side. Detections under SURE_SCORE take turns as `Candidates.weak`.
     """
 
     FINE_PX = 320, 240
@@ -47,26 +82,22 @@ class CoarseToFine:
 
     def reset(self) -> None:
         self._tiles.reset()
-        self._turn = self._part_turn = 0
+        self._turn = self._part_turn = self._weak_turn = 0
 
     def __call__(
-        self, detector: Detector, image: Image, free: Free, everywhere: bool
-    ) -> tuple[Detections, NDArray[np.intp]]:
-        """Return the detections of the last part that was searched, in px of the image, and the indices of the free.
-
-        everywhere: whether tiles and quarter turns may be searched, too; they alternate with the hints then.
-        """
+        self, detector: Detector, image: Image, free: Free, everywhere: bool, alone: bool = True
+    ) -> Iterator[Candidates]:
+        """Yield the candidates of the whole frame, then of one part of it, if the whole shows no sure one."""
         found = detector(image)
-        indices = free(found)
-        sure = indices[found.scores[indices] >= SURE_SCORE]
-        if len(sure):
-            return found, sure
-        part = self._part(image, found.boxes[indices], everywhere)
-        if part is None:
-            return found, sure
-        found = part[1](detector(part[0]))
-        indices = free(found)
-        return found, indices[found.scores[indices] >= SURE_SCORE]
+        sure, weak = _by_score(found, free)
+        shown, most = weak, MOST_WEAK_ALONE if alone else MOST_WEAK
+        if len(weak) > most:
+            shown = np.roll(weak, -self._weak_turn)[:most]
+            self._weak_turn = (self._weak_turn + most) % len(weak)
+        yield Candidates(found, sure, shown)
+        part = None if len(sure) else self._part(image, found.boxes[weak], everywhere)
+        if part is not None:
+            yield _sure_of(part, detector, free)
 
     def _part(self, image: Image, hints: Floats, everywhere: bool) -> Part | None:
         """Return the part to search next; hints: (N, 4) px, best first."""
@@ -93,6 +124,51 @@ class CoarseToFine:
         if chosen < tiles and (tile := self._tiles.next(image)) is not None:
             return tile[0], partial(shifted, origin=tile[1])
         return quarter_turned(image, clockwise=chosen == tiles)
+
+
+class Thorough:
+    """Search of a picture on its own: the whole, all tiles, and the whole in both quarter turns."""
+
+    def reset(self) -> None: ...
+
+    def __call__(
+        self, detector: Detector, image: Image, free: Free, everywhere: bool = True, alone: bool = True
+    ) -> Iterator[Candidates]:
+        found = detector(image)
+        sure, weak = _by_score(found, free)
+        yield Candidates(found, sure, weak[:MOST_WEAK_SINGLE])
+        tiles = Tiles()
+        for x, y in tiles.origins(image.shape[1], image.shape[0]):
+            tile = image[y : y + tiles.size[1], x : x + tiles.size[0]]
+            part = tile, partial(_whole_ones, origin=(x, y), tile=tile.shape, image=image.shape)
+            yield _sure_of(part, detector, free)
+        for clockwise in (True, False):
+            yield _sure_of(quarter_turned(image, clockwise), detector, free)
+
+
+def _by_score(found: Detections, free: Free) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the indices of the free detections of at least SURE_SCORE, and of the others."""
+    indices = free(found)
+    sure = found.scores[indices] >= SURE_SCORE
+    return indices[sure], indices[~sure]
+
+
+def _sure_of(part: Part, detector: Detector, free: Free) -> Candidates:
+    """Search a part of the image, whose weak detections are left alone."""
+    found = part[1](detector(part[0]))
+    return Candidates(found, _by_score(found, free)[0], np.zeros(0, np.intp))
+
+
+def _whole_ones(
+    found: Detections, origin: tuple[int, int], tile: tuple[int, ...], image: tuple[int, ...]
+) -> Detections:
+    """Return a tile's detections in px of the image, without those that the tile's edges cut and the image's do not."""
+    moved, low = shifted(found, origin), np.array(origin)
+    high = low + tile[1::-1]
+    cut = (moved.boxes[:, :2] < low) & (low > 0) | (moved.boxes[:, 2:] > high) & (high < image[1::-1])
+    whole = ~cut.any(axis=1)
+    keypoints = None if moved.keypoints is None else moved.keypoints[whole]
+    return Detections(moved.boxes[whole], moved.scores[whole], keypoints)
 
 
 def quarter_turned(image: Image, clockwise: bool) -> Part:

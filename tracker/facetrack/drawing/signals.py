@@ -18,6 +18,7 @@ from facetrack.drawing.faces import (
     LEVEL_COLOURS,
     WHITE,
     Colour,
+    draw_faces,
     identity_colour,
     text_size_px,
     text_width,
@@ -77,6 +78,12 @@ class SignalOverlay:
     def reset(self) -> None:
         self._toasts.reset()
         self._history.reset()
+
+    def annotated(
+        self, image: Image, faces: Sequence[Face], events: Sequence[Event], time_s: float, *, mirrored: bool = False
+    ) -> Image:
+        """Return a copy of (H, W, 3) uint8 BGR with the faces and their signals drawn on it."""
+        return self.draw(draw_faces(image, faces, mirrored=mirrored), faces, events, time_s, mirrored=mirrored)
 
     def draw(
         self, canvas: Image, faces: Sequence[Face], events: Sequence[Event], time_s: float, *, mirrored: bool = False

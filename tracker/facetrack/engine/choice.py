@@ -132,6 +132,18 @@ def start_with_fallback(
         return start("onnx", path), Choice("onnx", f"{choice.engine} does not start: {first_line(error)}")
 
 
+def start_automatically(
+    network: str | Path | None, start: Callable[[str, Path], T], threads: int = 1, provider: str = "cpu"
+) -> tuple[T, Choice]:
+    """Start a tracker in the engine that is chosen once, for its landmark network, which runs in every frame.
+
+    network: path, or a bundled one's name; None for the default network or its int8 sibling. start: engine name and
+        file -> tracker. See `start_with_fallback`.
+    """
+    alternatives = default_alternatives() if network is None else []
+    return start_with_fallback(network_path(network or DEFAULT_NETWORK), start, threads, provider, alternatives)
+
+
 def default_alternatives() -> list[Path]:
     """Return the other bundled files of the default network: its int8 sibling, if there is one."""
     sibling = int8_sibling(bundled_path(DEFAULT_NETWORK))
@@ -145,14 +157,13 @@ def landmark_network(
 
     network: path, or a bundled one's name; None for the default network: its int8 sibling where a trial found it to be
         faster here, unless an engine or a provider is named.
-    engine: one of ENGINES, AUTO, or None for ONNX Runtime.
+    engine: one of ENGINES, or None for ONNX Runtime.
     """
     if network is not None:
         return network_path(network), engine or "onnx"
     path = bundled_path(DEFAULT_NETWORK)
-    if engine in (None, AUTO) and provider == "cpu":
-        engines = TRIED if engine == AUTO else ("onnx",)
-        path = choose(path, threads, alternatives=default_alternatives(), engines=engines).path or path
+    if engine is None and provider == "cpu":
+        path = choose(path, threads, alternatives=default_alternatives(), engines=("onnx",)).path or path
     return path, engine or "onnx"
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.engine.buckets import BUCKETS, parts
 from facetrack.engine.crops import cut_all, plan
 from facetrack.engine.packing import Outputs, Shapes, unpacked
 from facetrack.geometry import CropBox
@@ -28,6 +27,11 @@ Shape: TypeAlias = tuple[int, ...]
 """Shape of a batch, (N, H, W, 3)."""
 Run: TypeAlias = Callable[["Tensor"], "Tensor"]
 """Inference on batches of one shape: uint8 crops on the device -> (N, K) float32 there (see `packing.packed`)."""
+BUCKETS = (1, 2, 4, 8)
+"""Batch sizes that programs are made for: a TensorRT engine or a CUDA graph has one batch size each.
+
+Each is twice the one before: few programs to build and keep, and at most half of a batch is padding.
+"""
 
 
 class DeviceNetwork:
@@ -197,3 +201,16 @@ class Download(Staging):
         host.copy_(values, non_blocking=True)
         self._lane.finish()
         return host.numpy().copy()
+
+
+def parts(count: int, sizes: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Split a batch of `count` items into (items, batch size of the program), in order; items <= batch size.
+
+    As many full batches of the largest size as there are, then the smallest size that holds the rest. Worked out by
+    hand for sizes 1, 2, 4, 8: 3 is [(3, 4)], 11 is [(8, 8), (3, 4)]. Raises ValueError for an empty batch.
+    """
+    if count < 1:
+        raise ValueError(f"a batch of {count} crops; expected at least one")
+    largest = max(sizes)
+    full, rest = divmod(count, largest)
+    return [(largest, largest)] * full + ([(rest, min(s for s in sizes if s >= rest))] if rest else [])

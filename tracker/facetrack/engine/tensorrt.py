@@ -31,8 +31,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from facetrack.engine import FromFrame, cache
-from facetrack.engine.buckets import BUCKETS
-from facetrack.engine.device import DeviceNetwork
+from facetrack.engine.device import BUCKETS, DeviceNetwork
 from facetrack.engine.packing import Outputs, Shapes, item_shapes
 from facetrack.engine.torch import need_torch, open_module
 from facetrack.errors import MissingExtraError, ModelFileError

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facetrack.engine import FromFrame, check_threads
-from facetrack.engine.buckets import BUCKETS
-from facetrack.engine.device import DeviceNetwork
+from facetrack.engine.device import BUCKETS, DeviceNetwork
 from facetrack.engine.packing import Outputs, item_shapes, packed
 from facetrack.errors import MissingExtraError, ModelFileError
 from facetrack.modelfile import ModelSpec

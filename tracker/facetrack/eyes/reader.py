@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facetrack import topology
 from facetrack.engine import Engine
 from facetrack.errors import ModelFileError
-from facetrack.geometry import halve
+from facetrack.geometry import cut_by, inverse
 from facetrack.modelfile import EYES_COLUMNS, EYES_OUTPUT
 from facetrack.types import EyesReading, Floats, Image
 
@@ -77,45 +76,6 @@ def _face_matrices(placed: list[list[float]], columns: int, widths: float) -> tu
     return tuple(maps)
 
 
-def inverse(matrices: Array) -> Array:
-    """Return the inverses of (..., 2, 3) affine maps that scale alike in all directions, mirrored or not."""
-    linear = matrices[..., :2]
-    back = linear.swapaxes(-1, -2) / (linear[..., :1, :] ** 2).sum(axis=-1, keepdims=True)
-    return np.concatenate([back, -(back @ matrices[..., 2:])], axis=-1)
-
-
-def cut_eye(image: Image, matrix: Array, out: Image, flags: int = cv2.INTER_LINEAR) -> None:
-    """Sample one eye's crop into `out`, (H, W, 3) uint8; black where it leaves the image.
-
-    matrix: (2, 3) from image px to crop px. As in `geometry.cut`, the image is first halved until the crop is less than
-    twice as large as `out`.
-    """
-    rows, columns = out.shape[:2]
-    scale = math.hypot(matrix[0, 0], matrix[1, 0])
-    if scale > 0.5:
-        cv2.warpAffine(image, matrix, (columns, rows), dst=out, flags=flags)
-        return
-    # The part of the image under the crop, on a grid of whole cells.
-    cell = 2 ** math.floor(-math.log2(scale))
-    centre = inverse(matrix) @ np.array([(columns - 1) / 2, (rows - 1) / 2, 1.0])
-    reach = math.hypot(columns, rows) / 2 / scale + 2 * cell
-    height, width = image.shape[:2]
-    x0, y0 = (max(0, int(c - reach)) // cell * cell for c in centre)
-    x1, y1 = (
-        max(start, min(end, int(c + reach))) for c, start, end in zip(centre, (x0, y0), (width, height), strict=True)
-    )
-    part = image[y0 : y0 + (y1 - y0) // cell * cell, x0 : x0 + (x1 - x0) // cell * cell]
-    if not part.size:
-        out[:] = 0
-        return
-    for _ in range(int(math.log2(cell))):
-        part = halve(part)
-    reduced = matrix.copy()
-    reduced[:, 2] += matrix[:, :2] @ np.array((x0 + (cell - 1) / 2, y0 + (cell - 1) / 2))
-    reduced[:, :2] *= cell
-    cv2.warpAffine(part, reduced, (columns, rows), dst=out, flags=flags)
-
-
 class EyeReader:
     """Reader of both eyes of all faces in one batch.
 
@@ -151,8 +111,8 @@ class EyeReader:
         if len(self._batch) < count:
             self._batch = np.empty((count, *self._batch.shape[1:]), np.uint8)
         for crop, pair in zip(self._batch, matrices, strict=False):
-            cut_eye(image, pair[0], crop[:half])
-            cut_eye(image, pair[1], crop[half:])
+            cut_by(image, pair[0], crop[:half])
+            cut_by(image, pair[1], crop[half:])
         return self.engine(self._batch[:count])[EYES_OUTPUT]
 
 

@@ -7,23 +7,22 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from facetrack.loops.pacing import SearchPacer
 from facetrack.loops.run_header import run_header
+from facetrack.loops.steps import LiveSteps, Result
 from facetrack.stopping import uninterrupted
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
     from facetrack.loops.outputs import Consumer, Output, Recording
     from facetrack.loops.window import Window
-    from facetrack.sinks.sink import FrameSink
+    from facetrack.sinks.sink import RecordSink
     from facetrack.tracking.tracker import FaceTracker
-    from facetrack.types import Event, Face, Frame, Image
+    from facetrack.types import Event, Frame, Image
 
 Record: TypeAlias = "Callable[[Image, float], None]"
 """Writer of annotated frames: the picture and its time in seconds."""
@@ -45,7 +44,7 @@ class LiveLoop:
         recording: Recording | None,
         window: Window | None,
         mirror: bool,
-        senders: Sequence[FrameSink] = (),
+        senders: Sequence[RecordSink] = (),
         virtual_camera: Record | None = None,
         keys: Mapping[str, Callable[[], None]] | None = None,
     ) -> None:
@@ -54,21 +53,16 @@ class LiveLoop:
         records, recording: outputs in threads of their own. senders: sinks of other programs, which never block and get
             every frame at once. virtual_camera: takes the annotated pictures, too.
         keys: what is called when a key is pressed in the window, besides q, Esc, s and m.
-        stage_s, an attribute: seconds that the newest frame took in the tracker and the last search for faces took.
         """
         from facetrack.drawing.signals import SignalOverlay
 
         self.source, self.tracker, self.records = source, tracker, records
         self.recording, self.window, self.mirror = recording, window, mirror
         self.senders, self.virtual_camera, self.keys = senders, virtual_camera, keys or {}
-        self._sinks: list[Output | FrameSink] = [*records, *senders]
-        self.last: Frame | None = None
-        self.pacer, self.overlay = SearchPacer(), SignalOverlay()
+        self._sinks: list[Output | RecordSink] = [*records, *senders]
+        self.steps, self.overlay = LiveSteps(tracker), SignalOverlay()
         self.done_s: deque[float] = deque(maxlen=self.RATE_WINDOW)
-        self.latency_ms = array("f")
-        self.frames = 0
-        self.stage_s: dict[str, float] = {}
-        self.first_s: float | None = None
+        self.latency_ms, self.frames = array("f"), 0
         self._calls: deque[Callable[[], None]] = deque()
 
     def begin(self, name: str) -> None:
@@ -87,14 +81,13 @@ class LiveLoop:
             with uninterrupted():
                 while self._calls:
                     self._calls.popleft()()
-                if self.first_s is None:
-                    self.first_s = frame.time_s
+                if self.steps.first_s is None:
                     for sender in self.senders:
                         sender.start(frame.time_s if self.source.live else time.perf_counter())
                 if getattr(self.source, "outages", 0) != outages:
                     outages = self.source.outages  # type: ignore[attr-defined]
                     self._begin_again()
-                if not self._follow(frame, self.first_s):
+                if not self._follow(frame):
                     return
 
     def call_soon(self, call: Callable[[], None]) -> None:
@@ -102,11 +95,11 @@ class LiveLoop:
         self._calls.append(call)
 
     def take_tracker(self, tracker: FaceTracker) -> None:
-        """Go on with another tracker, between two frames: faces are found and numbered anew, what lasted ends."""
+        """Go on with another tracker, between two frames: faces are found anew, and what lasted ends."""
         self.finish()
         self.tracker = tracker
+        self.steps.take_tracker(tracker)
         self.overlay.reset()
-        self.pacer.reset()
 
     def _begin_again(self) -> None:
         """Forget what does not hold across an outage: positions, filters and lasting events, not the persons."""
@@ -114,26 +107,20 @@ class LiveLoop:
         self.tracker.lose_positions()
         self.overlay.reset()
 
-    def _follow(self, grabbed: Frame, first_s: float) -> bool:
+    def _follow(self, grabbed: Frame) -> bool:
         """Track one frame and give it to every output; returns False to stop."""
-        frame = replace(grabbed, time_s=grabbed.time_s - first_s)
-        began_s = time.perf_counter()
-        faces = self.tracker.update(frame, search=False)
-        self.stage_s["tracking"] = time.perf_counter() - began_s
+        result = self.steps.follow(grabbed)
         self._count(grabbed.time_s)
-        self.last = frame
         for sink in self._sinks:
-            sink.write(frame, faces, self.tracker.events)
+            sink.write(result.frame, result.faces, result.events)
         pictures = [write for write in (self.recording, self.virtual_camera) if write is not None]
         if pictures or self.window is not None:
-            picture = self._draw(frame, faces)
+            picture = self._draw(result)
             for write in pictures:
-                write(picture, frame.time_s)
+                write(picture, result.frame.time_s)
             if self.window is not None and not self._show(picture):
                 return False
-        began_s = time.perf_counter()
-        if self.pacer.search(self.tracker, frame):
-            self.stage_s["search"] = time.perf_counter() - began_s
+        self.steps.search()
         return self._is_wanted()
 
     def _is_wanted(self) -> bool:
@@ -158,10 +145,11 @@ class LiveLoop:
     def end_events(self, events: Sequence[Event]) -> None:
         """Write events that ended with the last frame."""
         for output in self.records:
-            output.end_events(events)
-        if events and self.last is not None:
+            output.end_events(events)  # also lets go of the last frame's record
+        last = self.steps.last
+        if events and last is not None:
             for sender in self.senders:
-                sender.write(self.last, (), events)
+                sender.write(last, (), events)
 
     def close_outputs(self) -> None:
         """Let all outputs finish at the same time; leaving their contexts waits for them."""
@@ -182,11 +170,11 @@ class LiveLoop:
         recent = self.done_s
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
-    def _draw(self, frame: Frame, faces: list[Face]) -> Image:
-        from facetrack.drawing.faces import draw_faces, draw_overlay
+    def _draw(self, result: Result) -> Image:
+        from facetrack.drawing.faces import draw_overlay
 
-        drawn = draw_faces(frame.image, faces, mirrored=self.mirror)
-        drawn = self.overlay.draw(drawn, faces, self.tracker.events, frame.time_s, mirrored=self.mirror)
+        frame = result.frame
+        drawn = self.overlay.annotated(frame.image, result.faces, result.events, frame.time_s, mirrored=self.mirror)
         latency_ms = float(np.median(self.latency_ms[-self.RATE_WINDOW :])) if self.source.live else None
         return draw_overlay(drawn, self.rate, latency_ms, getattr(self.source, "dropped", None))
 

@@ -55,11 +55,6 @@ class Consumer:
         """Whether the output hangs although it was asked to finish."""
         return self._finishing and self._thread.is_alive()
 
-    @property
-    def closed(self) -> bool:
-        """Whether the output takes nothing any more."""
-        return self.error is not None or bool(getattr(self.sink, "closed", False))
-
     def submit(self, call: Callable[[], None], is_frame: bool = True) -> None:
         """Queue a call. is_frame: one after which there is something to keep."""
         with self._changed:
@@ -169,7 +164,7 @@ class Output(_Finishing):
     @property
     def closed(self) -> bool:
         """Whether the output takes nothing any more."""
-        return self.consumer.closed
+        return self.consumer.error is not None or self._sink.closed
 
     def begin(self, header: Header) -> None:
         """Queue the header."""

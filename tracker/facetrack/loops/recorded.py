@@ -26,11 +26,15 @@ class RunTotals:
         self.ids: set[int] = set()
         self.update_ms: list[float] = []
 
-    def count(self, faces: list[Face], update_s: float) -> None:
+    def update(self, tracker: FaceTracker, frame: Frame) -> list[Face]:
+        """Track a frame and count it."""
+        started = time.perf_counter()
+        faces = tracker.update(frame)
+        self.update_ms.append(1000 * (time.perf_counter() - started))
         self.frames += 1
         self.with_faces += bool(faces)
         self.ids.update(face.track_id for face in faces)
-        self.update_ms.append(1000 * update_s)
+        return faces
 
     def summary(self) -> str:
         import numpy as np
@@ -53,7 +57,6 @@ def follow(
     Decoding is prefetched in one thread; drawing and encoding run in another. Records are one frame late, so that the
     last one holds the ends of what still lasted.
     """
-    from facetrack.drawing.faces import draw_faces
     from facetrack.drawing.signals import SignalOverlay
     from facetrack.loops.run_header import run_header
     from facetrack.loops.threads import BackgroundWriter, prefetch
@@ -65,15 +68,12 @@ def follow(
     held: tuple[Frame, list[Face], tuple[Event, ...]] | None = None
 
     def show(sink: VideoSink, frame: Frame, faces: list[Face], events: tuple[Event, ...]) -> None:
-        picture = overlay.draw(draw_faces(frame.image, faces), faces, events, frame.time_s)
-        sink.write(picture, frame.time_s)
+        sink.write(overlay.annotated(frame.image, faces, events, frame.time_s), frame.time_s)
 
     bar = progress.add_task("following", total=frames.n_frames)
     with BackgroundWriter() as behind, closing(prefetch(frames)) as decoded:
         for frame in decoded:
-            started = time.perf_counter()
-            faces = tracker.update(frame)
-            followed.count(faces, time.perf_counter() - started)
+            faces = followed.update(tracker, frame)
             if held is not None:
                 for sink in records:
                     sink.write(*held)

@@ -14,14 +14,14 @@ from facetrack.types import Frame, Image
 if TYPE_CHECKING:
     from facetrack.loops.live import Record
     from facetrack.sinks import FrameRecord, Header, JsonLines
-    from facetrack.sinks.sink import FrameSink
+    from facetrack.sinks.sink import RecordSink
 
 ASSUMED_SIZE = (640, 480)
 """Width and height of the picture, px, where the file does not say them."""
 
 
 def replay(
-    lines: JsonLines, sinks: Sequence[FrameSink], *, frames: Iterable[Frame] | None = None,
+    lines: JsonLines, sinks: Sequence[RecordSink], *, frames: Iterable[Frame] | None = None,
     recordings: Sequence[Record] = (), paced: bool = True, mirror: bool = False,
 ) -> int:  # fmt: skip
     """Feed every record to the sinks and return how many there were.
@@ -29,7 +29,6 @@ def replay(
     frames: of the video, found by their times; without them pictures are black. recordings: take each picture with the
     faces drawn into it. paced: wait for each record's time. mirror: mirror those pictures.
     """
-    from facetrack.drawing.faces import draw_faces
     from facetrack.drawing.signals import SignalOverlay
 
     overlay, count = SignalOverlay(), 0
@@ -44,9 +43,7 @@ def replay(
         for sink in sinks:
             sink.write(frame, record.faces, record.events)
         if recordings:
-            faces = list(record.faces)
-            picture = draw_faces(image, faces, mirrored=mirror)
-            picture = overlay.draw(picture, faces, record.events, record.time_s, mirrored=mirror)
+            picture = overlay.annotated(image, record.faces, record.events, record.time_s, mirrored=mirror)
             for write in recordings:
                 write(picture, record.time_s)
         count += 1

@@ -5,24 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facetrack.loops.pacing import SearchPacer
-from facetrack.types import Event, Face, Frame
+from facetrack.loops.steps import Result, results
 
 if TYPE_CHECKING:
     from facetrack.tracking.tracker import FaceTracker
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
-    """One frame with its faces, and what began or ended with it. Times are seconds since the first frame."""
-
-    frame: Frame
-    faces: tuple[Face, ...]
-    events: tuple[Event, ...]
 
 
 async def stream(
@@ -73,15 +62,4 @@ class _Steps:
 
         width, height, fps = self._wanted
         with open_source(self._camera, width=width, height=height, fps=fps) as source:
-            tracker = self._tracker or FaceTracker.from_weights()
-            pacer, first_s, last = SearchPacer(), None, None
-            for frame in source:
-                first_s = frame.time_s if first_s is None else first_s
-                last = replace(frame, time_s=frame.time_s - first_s)
-                faces = tracker.update(last, search=not source.live)
-                yield Result(last, tuple(faces), tuple(tracker.events))
-                if source.live:
-                    pacer.search(tracker, last)
-            events = tracker.finish()
-            if events and last is not None:
-                yield Result(last, (), tuple(events))
+            yield from results(source, self._tracker or FaceTracker.from_weights(), source.live)

@@ -34,7 +34,7 @@ class ReportSink(RecordSink):
         self._start_s = self._end_s = 0.0
         self._size = (0, 0)
         self._lines = Lines(target, source)
-        self.closed = False
+        self._finished = False
 
     def write(self, frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> None:
         """Take the next frame, its faces, and its events, of which those that ended count."""
@@ -53,9 +53,9 @@ class ReportSink(RecordSink):
 
     def close(self) -> None:
         """Write the page and put it in its place. Does nothing a second time, or after discard()."""
-        if self.closed:
+        if self._finished:
             return
-        self.closed = True
+        self._finished = True
         clip = Clip(
             source_name(self._source), self._size, self._frames, self._with_faces, self._start_s, self._end_s,
             None if self._csv_name is None else source_name(self._csv_name), _version(),
@@ -69,7 +69,7 @@ class ReportSink(RecordSink):
 
     def discard(self) -> None:
         """Leave no file behind."""
-        self.closed = True
+        self._finished = True
         self._lines.discard()
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from facetrack.errors import SettingsError
+from facetrack.serve.feed import StreamSink
 from facetrack.signals.calibration import STEPS, Calibration, missing, step_at
 from facetrack.signals.profile import Profile
-from facetrack.sinks import Header
 from facetrack.types import Event, Face, Frame
 
 IDLE, WAITING, RUNNING, DONE, FAILED = "idle", "waiting", "running", "done", "failed"
@@ -17,13 +17,11 @@ GIVE_UP_S = 60.0
 LENGTH_S = sum(length_s for length_s, _ in STEPS)
 
 
-class GuidedCalibration:
+class GuidedCalibration(StreamSink):
     """A sink that watches the faces while a calibration runs; its time starts with the first frame with a face.
 
     phase: idle, waiting (for a face), running, done or failed. take: gets the profile, in the live loop's thread.
     """
-
-    closed = False
 
     def __init__(self, take: Callable[[Profile], None]) -> None:
         self._take = take
@@ -31,12 +29,6 @@ class GuidedCalibration:
         self._asked_s = self._start_s = self._now_s = 0.0
         self.phase, self.message = IDLE, ""
         self.profile: Profile | None = None
-
-    def begin(self, header: Header) -> None:
-        """Take nothing from the header."""
-
-    def start(self, clock_s: float) -> None:
-        """Take nothing from the clock."""
 
     def ask(self) -> None:
         """Begin with the next frame; in the live loop's thread."""

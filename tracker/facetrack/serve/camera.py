@@ -14,11 +14,10 @@ from facetrack.errors import FacetrackError
 from facetrack.loops.live import LiveLoop
 from facetrack.loops.outputs import Output
 from facetrack.serve.calibrating import GuidedCalibration
-from facetrack.serve.feed import Feed
+from facetrack.serve.feed import Feed, StreamSink
 from facetrack.signals.profile import Profile
-from facetrack.sinks import Header
 from facetrack.sinks.header import source_name
-from facetrack.sinks.sink import FrameSink
+from facetrack.sinks.sink import RecordSink
 from facetrack.smoothing.landmarks import SMOOTHING
 from facetrack.tracking.changes import number_on, set_profile, set_smoothing
 from facetrack.tracking.tracker import FaceTracker
@@ -52,7 +51,7 @@ class Parts:
     build: Callable[[str], FaceTracker]
     engine: str = "auto"
     records: Sequence[Output] = ()
-    senders: Sequence[FrameSink] = ()
+    senders: Sequence[RecordSink] = ()
     protocols: Neutral | None = None
 
 
@@ -69,7 +68,7 @@ class ServedCamera:
         self._parts, self._on_end = parts, on_end
         self._building = threading.Lock()
         self.calibration = GuidedCalibration(self._take_profile)
-        sinks: Sequence[FrameSink] = (self.feed, _Stages(self), self.calibration, *parts.senders)
+        sinks: Sequence[RecordSink] = (self.feed, _Stages(self), self.calibration, *parts.senders)
         self.loop = LiveLoop(parts.source, parts.tracker, list(parts.records), None, None, False, sinks)
         self._thread = threading.Thread(target=self._run, name=f"facetrack serve {parts.name}", daemon=True)
 
@@ -192,20 +191,12 @@ def engines() -> list[str]:
     return [name for name, module in ENGINES.items() if module is None or find_spec(module) is not None]
 
 
-class _Stages:
+class _Stages(StreamSink):
     """A sink that counts what the loop's stages took."""
-
-    closed = False
 
     def __init__(self, camera: ServedCamera) -> None:
         self._camera = camera
 
-    def begin(self, header: Header) -> None:
-        """Take nothing from the header."""
-
-    def start(self, clock_s: float) -> None:
-        """Take nothing from the clock."""
-
     def write(self, frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> None:
         """Count the stages since the last frame."""
-        self._camera.feed.figures.add_stages(self._camera.loop.stage_s)
+        self._camera.feed.figures.add_stages(self._camera.loop.steps.stage_s)

@@ -16,6 +16,7 @@ import cv2
 from facetrack.serve.figures import Figures
 from facetrack.sinks import Header, record
 from facetrack.sinks.record import event_record
+from facetrack.sinks.sink import RecordSink
 from facetrack.types import Event, Face, Frame, Image
 
 EVENTS = 256
@@ -101,14 +102,24 @@ class Place:
         return result, events
 
 
-class Feed:
+class StreamSink(RecordSink):
+    """A sink that keeps no file: nothing is to be finished."""
+
+    is_stream = True
+
+    def close(self) -> None:
+        """Finish nothing."""
+
+    def discard(self) -> None:
+        """Leave nothing."""
+
+
+class Feed(StreamSink):
     """A sink of one camera's live loop, which hands its results to the clients.
 
     newest: the last result. header: of the run; runs: counts them. figures: for the metrics. log: events, newest last.
     `write` runs in the live loop and leaves what the server's thread takes: it never waits.
     """
-
-    closed = False
 
     def __init__(self, name: str) -> None:
         self.name, self.header, self.runs = name, Header(), 0

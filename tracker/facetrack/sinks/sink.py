@@ -6,38 +6,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from facetrack.sinks.header import Header
 from facetrack.stopping import Stopped, uninterrupted
 from facetrack.types import Event, Face, Frame
 
 
-class FrameSink(Protocol):
-    """A sink that takes every frame with its faces. closed: nobody takes any more; stop, or go on for the others."""
-
-    @property
-    def closed(self) -> bool: ...
-    def begin(self, header: Header) -> None: ...
-    def start(self, clock_s: float) -> None: ...
-    def write(self, frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> None: ...
-
-
 class Sink(ABC):
-    """A context manager that finishes its file when the block ends well, and leaves none behind when it does not.
+    """What a run's results go to: a context manager that finishes its file when the block ends well.
 
-    When the user stops the command, records so far are left as `kept`, with the ending .partial.
-    is_stream: whether a reader takes the records as they come, so that none may be held back.
+    It leaves none behind when the block does not. When the user stops the command, records so far are left as `kept`,
+    with the ending .partial. Sinks of pictures have a `write` of their own.
     """
 
-    is_stream = False
     kept: Path | None = None
-
-    def begin(self, header: Header) -> None:  # noqa: B027  (most sinks have no use for it)
-        """Take the description of the run, before the first frame."""
-
-    def start(self, clock_s: float) -> None:  # noqa: B027
-        """Take the time.perf_counter() of the frames' time 0, with the first frame."""
 
     @abstractmethod
     def close(self) -> None:
@@ -68,7 +51,23 @@ class Sink(ABC):
 
 
 class RecordSink(Sink):
-    """A sink of results, frame by frame."""
+    """A sink of every frame's faces and events: a file of them, or another program.
+
+    is_stream: whether a reader takes the records as they come, so that none may be held back.
+    """
+
+    is_stream = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody takes any more; stop, or go on for the others."""
+        return False
+
+    def begin(self, header: Header) -> None:
+        """Take the description of the run, before the first frame."""
+
+    def start(self, clock_s: float) -> None:
+        """Take the time.perf_counter() of the frames' time 0, with the first frame."""
 
     @abstractmethod
     def write(self, frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> None:

@@ -37,45 +37,41 @@ def make_tracker(
 ) -> FaceTracker:  # fmt: skip
     """Build a tracker from command-line values. What `auto` chose is printed on standard error."""
     from facetrack.detector.search import HINT_SCORE
-    from facetrack.engine.choice import AUTO, DEFAULT_NETWORK, check, default_alternatives, start_with_fallback
+    from facetrack.engine.choice import AUTO, DEFAULT_NETWORK, check, start_automatically
     from facetrack.modelfile import network_path
     from facetrack.tracking.tracker import FaceTracker
 
     check(engine, provider)
-    path = network_path(model or DEFAULT_NETWORK)
-    chosen = None
-    if detector != "own" or detector_model is not None:
-        chosen = make_detector(detector, detector_model, threads, detector_px, HINT_SCORE)
 
     def start(name: str, network: Path) -> FaceTracker:
-        return FaceTracker.from_weights(network, options, threads, detector_px, name, provider, chosen, expressions)
+        found = make_detector(detector, detector_model, threads, detector_px, HINT_SCORE, name, provider)
+        return FaceTracker.from_weights(network, options, threads, detector_px, name, provider, found, expressions)
 
     if engine != AUTO:
-        return start(engine, path)
-    # Decided for the landmark network, which runs in every frame.
-    alternatives = default_alternatives() if model is None else []
-    tracker, choice = start_with_fallback(path, start, threads, provider, alternatives)
+        return start(engine, network_path(model or DEFAULT_NETWORK))
+    tracker, choice = start_automatically(model, start, threads, provider)
     if choice.reason:
         file = "" if choice.path is None else f", {choice.path.stem}"
         print(f"engine: {choice.engine}{file} ({choice.reason})", file=sys.stderr)
     return tracker
 
 
-def make_detector(name: str, model: Path | None, threads: int, long_side_px: int, threshold: float = 0.5) -> Detector:
+def make_detector(
+    name: str, model: Path | None, threads: int, long_side_px: int, threshold: float = 0.5, engine: str = "onnx",
+    provider: str = "cpu",
+) -> Detector:  # fmt: skip
     """Build the detector of that name from its file; without one its maker's is fetched, unless it was before.
 
     long_side_px: of what own and yunet see; mediapipe sees 128 px always. threshold: lowest score of its boxes.
-    Raises FacetrackError for another name.
+    engine, provider: what runs own; the others bring their runtimes. Raises FacetrackError for another name.
     """
-    from facetrack.detector.cnn import CnnDetector, DetectorOptions
+    from facetrack.detector.cnn import DetectorOptions, bundled_detector
+
+    if name == "own":
+        return bundled_detector(threads, long_side_px, engine, provider, threshold, model)
+    from facetrack.download import fetch
 
     options = DetectorOptions(long_side_px, threshold)
-    if name == "own":
-        from facetrack.engine.onnx import OnnxEngine
-        from facetrack.modelfile import bundled_path
-
-        return CnnDetector(OnnxEngine(model or bundled_path("detector"), threads), options)
-    from facetrack.download import fetch
 
     if name == "yunet":
         from facetrack.detector import yunet

@@ -38,6 +38,8 @@ class TrackerOptions:
     confirmations: a new face that is not certain (`Confidence.clear`) is shown once it passed the gate in so many
         frames on end, which a wall that resembles a face seldom does.
     detect_interval_s: how often to search for new faces while all known ones are followed.
+    single: each picture stands alone, as in `facetrack image`: all of it is searched at once, which a video does part
+        by part.
     remember_s: how long a lost face can be re-identified by its appearance; see MOTION_ONLY_REID_S for its position.
     camera: its lens, for the head's pose; None takes the one in the profile of `signals`, else assumes a webcam's.
     signals: options of the signals.
@@ -47,6 +49,7 @@ class TrackerOptions:
     priority: str = "largest"
     smoothing: str = "medium"
     confirmations: int = 3
+    single: bool = False
     detect_interval_s: float = 0.2
     remember_s: float = 10.0
     camera: CameraModel | None = None
@@ -75,12 +78,13 @@ class Gates:
         """spec: the landmark network's, with its calibration. Raises ModelFileError for a malformed one."""
         self.options, self.confidence = options, Confidence.of(spec)
 
-    def may_enter(self, reading: Reading, image: Image, known: bool) -> bool:
+    def may_enter(self, reading: Reading, image: Image, known: bool, weak: bool = False) -> bool:
         """Return whether a reading may start or restart a track; a lost face needs less certainty than a new one.
 
-        known: whether it may be a lost face.
+        known: whether it may be a lost face. weak: whether the detector was unsure of it, which asks for more.
         """
-        level = self.confidence.known if known else self.confidence.enter
+        levels = self.confidence.known, self.confidence.enter, self.confidence.clear
+        level = levels[(not known) + weak]
         return self.log_odds(reading, image) >= level and (known or self._is_sharp(reading))
 
     def may_stay(self, track: Track, reading: Reading, image: Image) -> bool:

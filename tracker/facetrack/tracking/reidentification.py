@@ -95,8 +95,11 @@ class Reidentifier:
         farness = min(distance / (REACH + REACH_PER_S * away_s), 1.0)
         if vector is None or not len(track.embeddings):
             return -distance if farness < 1 and away_s <= MOTION_ONLY_REID_S else -np.inf
-        if track.last_seen.known and distance > JUMP + MAX_SPEED_PER_S * away_s:
-            return -np.inf
+        if track.last_seen.known:
+            # Points that slid off lie beside the face; the position of an occluded one is from before that.
+            aside = 0.0 if track.occluded else self._confidence.doubt(self._confidence(track.reading))
+            if distance > JUMP + aside + MAX_SPEED_PER_S * away_s:
+                return -np.inf
         similarity = track.embeddings.similarity(vector)
         if distance <= JUMP and away_s <= MOTION_ONLY_REID_S and similarity >= MIN_COSINE_SAME:
             pose = head_pose(reading.landmarks.points, size)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.detector.search import HINT_SCORE, CoarseToFine
+from facetrack.detector.search import HINT_SCORE, Candidates, CoarseToFine, Search, Thorough
 from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import fused_pose
@@ -62,7 +62,7 @@ class FaceTracker:
         self.options = options or TrackerOptions()
         self._gates = Gates(self.options, landmarker.spec)
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
-        self._finder = CoarseToFine()
+        self._finder: Search = Thorough() if self.options.single else CoarseToFine()
         self._cut = SceneCut()
         self._expressions = expressions
         self.camera, self.camera_from = self.options.chosen_camera()
@@ -81,15 +81,22 @@ class FaceTracker:
         landmarks: path of another landmark network, or a bundled one's name.
         detector_px: the detector sees the frame reduced to this longer side; faces under about 16 px in there are
             missed, and twice the size costs four times the time.
-        engine, provider: what runs them, see `engine.choice.landmark_network`. detector: instead of the bundled.
+        engine, provider: what runs them, see `engine.choice.landmark_network`; auto decides once for all networks.
+        detector: instead of the bundled.
         expressions: also classify expressions (see `expression`); the network for them is opened only then.
         Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
         """
         from facetrack.appearance import Appearance
         from facetrack.detector.cnn import bundled_detector
-        from facetrack.engine.choice import landmark_network, open_engine
+        from facetrack.engine.choice import AUTO, landmark_network, open_engine, start_automatically
         from facetrack.modelfile import bundled_path
 
+        if engine == AUTO:
+
+            def start(name: str, file: Path) -> FaceTracker:
+                return cls.from_weights(file, options, threads, detector_px, name, provider, detector, expressions)
+
+            return start_automatically(landmarks, start, threads, provider)[0]
         path, engine = landmark_network(landmarks, engine, threads, provider)
         landmarker = Landmarker(open_engine(path, engine, threads, provider))
         appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
@@ -229,23 +236,36 @@ class FaceTracker:
     def search(self, frame: Frame) -> None:
         """Run the detector on the frame that was last given to `update`.
 
-        Boxes over no followed face restart lost tracks or start new ones. Where the whole picture shows none, the
-        detector also runs on one part of it: around a weak detection, or on the next tile or the picture in a quarter
-        turn, that while nobody is followed or in every CLOSER_EVERY-th search.
+        Boxes over no followed face restart lost tracks or start new ones; a weak one has to be a certain face to the
+        landmark network. Where the whole picture shows no sure one, the detector also runs on one part of it: around a
+        weak detection, or on the next tile or the picture in a quarter turn, that while nobody is followed or in every
+        CLOSER_EVERY-th search.
         """
         self._last_detection_s = frame.time_s
         for track in self._tracks:
             track.just_lost = False
         self._searches += 1
-        everywhere = not self._followed or self._searches % self.CLOSER_EVERY == 0
-        found, free = self._finder(self.detector, frame.image, self._free, everywhere)
-        rank = self._gates.rank(found.boxes[free], frame.image)
-        free = free[np.argsort(-rank, kind="stable")[: self.options.max_faces]]
-        crops = [crop_from_detection(*found.face(int(i)), self.landmarker.margin) for i in free]
-        readings = [r for r in self._read(frame.image, crops) if self._gates.may_enter(r, frame.image, known=True)]
+        alone = not self._followed
+        everywhere = alone or self._searches % self.CLOSER_EVERY == 0
+        for seen in self._finder(self.detector, frame.image, self._free, everywhere, alone):
+            self._admit_found(seen, frame)
+
+    def _admit_found(self, seen: Candidates, frame: Frame) -> None:
+        """Read the landmarks of what the detector found, the largest first, and follow what passes the gates."""
+        rank = self._gates.rank(seen.found.boxes[seen.sure], frame.image)
+        sure = seen.sure[np.argsort(-rank, kind="stable")[: self.options.max_faces]]
+        indices = np.concatenate([sure, seen.weak]).tolist()
+        crops = [crop_from_detection(*seen.found.face(i), self.landmarker.margin) for i in indices]
+        weak = (np.arange(len(crops)) >= len(sure)).tolist()
+        likely = [
+            (reading, unsure)
+            for reading, unsure in zip(self._read(frame.image, crops), weak, strict=True)
+            if self._gates.may_enter(reading, frame.image, known=True, weak=unsure)
+        ]
+        readings = [reading for reading, _ in likely]
         owners = self._reidentifier.match_lost(frame.image, readings, self._tracks, frame.time_s)
-        for reading, owner in zip(readings, owners, strict=True):
-            if owner or self._gates.may_enter(reading, frame.image, known=False):
+        for (reading, unsure), owner in zip(likely, owners, strict=True):
+            if owner or self._gates.may_enter(reading, frame.image, known=False, weak=unsure):
                 self._admit(reading, owner, frame)
 
     def _free(self, found: Detections) -> NDArray[np.intp]:

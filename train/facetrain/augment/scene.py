@@ -76,7 +76,7 @@ def corrupt(image: Image, rng: Rng) -> Image:
     if rng.random() < 0.12:
         image = np.clip(image * rng.uniform(0.12, 0.5), 0, 255).astype(np.uint8)  # low light
     if rng.random() < 0.15:
-        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)  # type: ignore[assignment]
+        image = webcam.grey(image)
     if rng.random() < 0.16:
         image = webcam.blur(image, rng)
     if rng.random() < 0.1:
@@ -88,6 +88,5 @@ def corrupt(image: Image, rng: Rng) -> Image:
         noise = (rng.standard_normal(shape, np.float32) * rng.uniform(2, 25)).astype(np.int16)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.2:
-        data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])[1]
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[assignment]
+        image = webcam.jpeg(image, int(rng.integers(25, 85)))
     return image

@@ -141,7 +141,7 @@ def corrupt(image: Image, rng: Rng, options: AugmentOptions) -> Image:
     if rng.random() < options.light:
         image = colour_jitter(image, rng)
     if rng.random() < options.grey:
-        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)  # type: ignore[assignment]
+        image = grey(image)
     if rng.random() < options.blur:
         image = blur(image, rng)
     if rng.random() < options.low_resolution:
@@ -151,9 +151,19 @@ def corrupt(image: Image, rng: Rng, options: AugmentOptions) -> Image:
         noisy = image + sigma * rng.standard_normal(image.shape, np.float32)
         image = np.clip(noisy, 0, 255).astype(np.uint8)
     if rng.random() < options.jpeg:
-        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))])
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)  # type: ignore[assignment]
+        image = jpeg(image, int(rng.integers(20, 80)))
     return image
+
+
+def grey(image: Image) -> Image:
+    """Return (H, W, 3) BGR without its colours."""
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def jpeg(image: Image, quality: int) -> Image:
+    """Encode as JPEG of a quality of 0 to 100, and decode."""
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
 def colour_jitter(image: Image, rng: Rng) -> Image:

@@ -15,12 +15,9 @@ from facetrack.types import Image
 from facetrain.formats.label_tables import LabelTable, empty_table
 from facetrain.formats.packs import write_pack
 from facetrain.sample import Sample
-from facetrain.synth.rendering.accessories import random_style
-from facetrain.synth.rendering.heads import SIDE_PX
-from facetrain.synth.rendering.light import random_light
-from facetrain.synth.rendering.people import EXTENT, developed, framing_camera, random_background, random_state
+from facetrain.synth.rendering.heads import SIDE_PX, in_random_scene, landmarks_of, random_camera
+from facetrain.synth.rendering.people import random_state
 from facetrain.synth.rendering.render import Renderer
-from facetrain.synth.rendering.skin import random_look
 
 Array = NDArray[np.float64]
 
@@ -46,15 +43,13 @@ def random_turned_head(
     yaw = float(rng.uniform(*yaw_deg))
     pitch, roll = (float(np.clip(rng.normal(0, s), -limit, limit)) for s, limit in (PITCH_DEG, ROLL_DEG))
     state = replace(random_state(model, rng), yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll)
-    shaped = model.shaped(state.identity, state.expression, state.gaze_deg)
-    points = state.in_camera(model, model.points68(shaped)).astype(np.float64)
+    points = landmarks_of(model, state)
     points[list(topology.JAW)] += jaw_offset @ state.rotation.T
-    camera = framing_camera(points, SIDE_PX, SIDE_PX * float(rng.uniform(*EXTENT)), rng.normal(0, 0.03 * SIDE_PX, 2))
-    background = random_background(rng, SIDE_PX, photographs)
-    image, truth = renderer.render(state, random_look(rng), random_style(rng), random_light(rng), camera, background)
+    camera = random_camera(points, rng, 0.03 * SIDE_PX)
+    image, truth = in_random_scene(renderer, state, camera, rng, photographs)
     name = f"head_{index:06d}.jpg"
     return Sample(
-        name=name, group=Path(name).stem, source=SOURCE, image=developed(image, rng),
+        name=name, group=Path(name).stem, source=SOURCE, image=image,
         points=camera.project(points).astype(np.float32), weight=np.ones(topology.N_POINTS, np.float32),
         visible=truth.visible, attributes=truth.attributes(),
     )  # fmt: skip

@@ -8,17 +8,7 @@ from numpy.typing import NDArray
 from facetrack.modelfile import EYE_STATES, EYES_COLUMNS
 from facetrack.types import Floats
 
-Array = NDArray[np.floating]
 LOWERED, SHUT = EYE_STATES.index("lowered"), EYE_STATES.index("shut")
-
-
-def roc_area(positive: Array, negative: Array) -> float:
-    """Return the probability that a positive scores above a negative one, ties counting half; NaN without either."""
-    if not len(positive) or not len(negative):
-        return float("nan")
-    ordered = np.sort(negative)
-    below, upto = np.searchsorted(ordered, positive, "left"), np.searchsorted(ordered, positive, "right")
-    return float((below + upto).mean() / 2 / len(negative))
 
 
 def shut_log_odds(outputs: Floats) -> Floats:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -118,7 +117,7 @@ def exact(sample: Sample, recipe: ExpressionRecipe) -> Image:
     input_px = recipe.input_px
     crop = crop_from_box(points_box(sample.points), MARGIN)
     image = cut(sample.image, crop, input_px)
-    grey = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
+    grey = augment.grey(image)
     if not recipe.marked:
         return grey
     return mark(grey, region_centres(transform(sample.points, crop_matrix(crop, input_px))))

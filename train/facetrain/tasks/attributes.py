@@ -31,7 +31,7 @@ from facetrain.samples.attribute_crops import (
 from facetrain.samples.attribute_sources import AttributeSources, read_attribute_sources
 from facetrain.samples.locate import Locator
 from facetrain.samples.provenance import describe, merge_data, terms_of
-from facetrain.tasks.landmarks import export_landmarks, outputs_of, start_from, weights_path, with_parent
+from facetrain.tasks.landmarks import export_landmarks, network_of, outputs_of, start_from, weights_path, with_parent
 from facetrain.training.cached_features import CachedFeatures, extract_features
 from facetrain.training.calibration import likelihood_gain, platt_scaling
 from facetrain.training.checkpoint import load_weights, read_weights
@@ -80,7 +80,7 @@ class AttributeRecipe:
     laid: number of faces that each held-out photograph of an eye is pasted into
     limit: most images per set, 0 for all
     repeats: sampling weight of each set, 0 to leave it out
-    network: size of the trunk
+    network: size of the trunk; left out (None), that of the file that `init` names
     heads: size of the heads
     crops: cropping and augmentation
     loss: weights of the loss terms
@@ -96,7 +96,7 @@ class AttributeRecipe:
     laid: int = 3
     limit: int = 0
     repeats: dict[str, int] = field(default_factory=dict)
-    network: LandmarkNetOptions = field(default_factory=LandmarkNetOptions)
+    network: LandmarkNetOptions | None = None
     heads: HeadOptions = field(default_factory=HeadOptions)
     crops: AttributeCropOptions = field(default_factory=AttributeCropOptions)
     loss: AttributeLoss = field(default_factory=AttributeLoss)
@@ -116,7 +116,7 @@ class Validation:
     def __init__(
         self, network: AttributeNet, data: AttributeSources, recipe: AttributeRecipe, part: str = "validation"
     ) -> None:
-        options = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px)
+        options = dataclasses.replace(recipe.crops, input_px=network_of(recipe.init, recipe.network).input_px)
         own = {"validation": ("genki4k", "mtfl", "lids"), "test": ("genki4k_test", "mtfl_testing")}[part]
         items = {name: [plain_item(s, options) for s in data.labelled.get(name, [])] for name in own}
         faces: dict[bool, list[Sample]] = {True: [], False: []}
@@ -200,17 +200,17 @@ def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict
         torch.set_num_threads(recipe.fit.threads)
     state = read_weights(weights_path(recipe.init))
     turned = any(name.startswith(TURNED) for name in state)
-    recipe = dataclasses.replace(recipe, network=dataclasses.replace(recipe.network, turned=turned))
-    trunk = LandmarkNet(recipe.network)
+    size = dataclasses.replace(network_of(recipe.init, recipe.network), turned=turned)
+    recipe, trunk = dataclasses.replace(recipe, network=size), LandmarkNet(size)
     parent = start_from(trunk, recipe.init)
-    model = AttributeNet(recipe.network, recipe.heads).eval()
+    model = AttributeNet(size, recipe.heads).eval()
     model.load_state_dict(trunk.state_dict(), strict=False)
     if recipe.heads_from:
         load_heads(model, Path(recipe.heads_from))
     sets = read_attribute_sources(
         data, recipe.repeats, recipe.held_share, Locator(trunk, recipe.crops.margin), recipe.limit
     )
-    crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=recipe.repeats)
+    crops = dataclasses.replace(recipe.crops, input_px=size.input_px, repeats=recipe.repeats)
     features = CachedFeatures(
         model, AttributeCrops(sets.training, sets.photographs, crops, recipe.fit.seed), recipe.draws, recipe.fit
     )
@@ -237,7 +237,8 @@ def load_heads(model: AttributeNet, path: Path) -> None:
 
 def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: dict[str, float]) -> ModelSpec:
     """Return the landmark network's metadata with the heads' outputs, data and figures added."""
-    outputs = outputs_of(recipe.network) | {
+    size = network_of(recipe.init, recipe.network)
+    outputs = outputs_of(size) | {
         "attributes": f"(N, {len(ATTRIBUTES)}) 0..1: {', '.join(ATTRIBUTES)}",
         "pose": f"(N, {len(POSE_ANGLES)}) relative to the crop: {', '.join(POSE_ANGLES)}",
     }
@@ -246,7 +247,7 @@ def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: d
     return ModelSpec(
         name=recipe.name,
         kind="landmarks",
-        input_px=recipe.network.input_px,
+        input_px=size.input_px,
         mean=LandmarkNet.MEAN,
         scale=LandmarkNet.SCALE,
         topology=topology.SCHEME,

@@ -14,7 +14,8 @@ from facetrack.errors import DataError
 from facetrack.modelfile import EYE_STATES, EYES_OUTPUT, ModelSpec
 from facetrack.types import Floats
 from facetrain.export.onnx import export_onnx
-from facetrain.metrics.eyes import contour_error, iris_error, is_shut, roc_area, shut_log_odds
+from facetrain.metrics.binary import roc
+from facetrain.metrics.eyes import contour_error, iris_error, is_shut, shut_log_odds
 from facetrain.models.eyes.labels import unpack
 from facetrain.models.eyes.loss import EyeLoss
 from facetrain.models.eyes.network import EyeNet, EyeNetOptions
@@ -85,7 +86,8 @@ class EyesValidation:
     def _area(self, outputs: Floats, chosen: np.ndarray) -> float:
         state, score = self.labels["state"], shut_log_odds(outputs)
         shut, lowered = (state[:, EYE_STATES.index(name)] > 0 for name in ("shut", "lowered"))
-        return roc_area(score[chosen & shut], score[chosen & lowered])
+        chosen = chosen & (shut | lowered)
+        return roc(shut[chosen], score[chosen]).auc
 
     def _closed(self, outputs: Floats, source: str) -> float:
         """Return the accuracy in %, open or closed, on photographs of single eyes."""

@@ -23,6 +23,7 @@ from facetrain.metrics import landmarks as metrics
 from facetrain.models.attributes import HEADS
 from facetrain.models.growth import infer_options, widen_to
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
+from facetrain.models.predict import predict
 from facetrain.reporting.sheets import drawn, save_extremes
 from facetrain.sample import Sample
 from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops, TruthCrops
@@ -63,7 +64,8 @@ class LandmarkRecipe:
     init: initial weights: "" for random ones, "bundled" for those that come with facetrack, or the path of a run's
         model.safetensors or an exported .onnx; a smaller network's are grown, a larger one's pruned
     convention: the pack whose labels define x = 0 (`training.calibration.label_offset`); "" for all packs
-    network: size of the network; that of `init` if left out, and one equal to the defaults counts as left out
+    network: size of the network; left out (None), as in the recipe `landmarks`, that of the file that `init` names, so
+        that `landmarks --init bundled` trains a network like the bundled one; without `init`, the defaults
     crops: cropping and augmentation
     loss: loss functions and weights of the loss terms
     fit: options of the training loop
@@ -76,7 +78,7 @@ class LandmarkRecipe:
     validation_share: float = 0.06
     init: str = ""
     convention: str = ""
-    network: LandmarkNetOptions = field(default_factory=LandmarkNetOptions)
+    network: LandmarkNetOptions | None = None
     crops: CropOptions = field(default_factory=CropOptions)
     loss: LandmarkLoss = field(default_factory=LandmarkLoss)
     fit: FitOptions = field(default_factory=FitOptions)
@@ -108,9 +110,8 @@ class Validation:
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         figures: dict[str, float] = {}
-        device = next(model.parameters()).device
         for name, items in self.sets.items():
-            outputs = predict(model, items["crop"], device)
+            outputs = predict(model, items["crop"])
             truth = items["points"].numpy()
             summary = metrics.summary(outputs["points"], truth)
             figures[f"{name}_nme51"] = summary["nme_51"]
@@ -120,32 +121,26 @@ class Validation:
 
     def sigma_ratios(self, model: nn.Module) -> list[np.ndarray]:
         """Return |error| / sigma of every coordinate, of each set whose landmarks are all trusted."""
-        ratios, device = [], next(model.parameters()).device
+        ratios = []
         for items in self.sets.values():
             if float(items["weight"].min()) >= MIN_TRUSTED_WEIGHT:
-                outputs = predict(model, items["crop"], device)
+                outputs = predict(model, items["crop"])
                 error = np.abs(outputs["points"] - items["points"].numpy())
                 ratios.append((error / outputs["sigma"][..., None]).ravel())
         return ratios
 
 
-def predict(model: nn.Module, crops: torch.Tensor, device: torch.device, batch: int = 64) -> dict[str, np.ndarray]:
-    """Run the network on (N, S, S, 3) uint8 crops; returns its outputs by name."""
-    with torch.inference_mode():
-        parts = [model(part.to(device)) for part in crops.split(batch)]
-    return {name: torch.cat([part[name].cpu() for part in parts]).numpy() for name in parts[0]}
-
-
 def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[str, float]:
     """Train, export to run_dir/model.onnx, and draw sheets of predictions; returns the validation figures."""
-    recipe = dataclasses.replace(recipe, network=network_of(recipe))
+    size = network_of(recipe.init, recipe.network)
+    recipe = dataclasses.replace(recipe, network=size)
     sources = read_sources(data, recipe.repeats, recipe.validation_share)
     print_skipped(sources.problems)
-    crops = dataclasses.replace(recipe.crops, input_px=recipe.network.input_px, repeats=sources.repeats)
+    crops = dataclasses.replace(recipe.crops, input_px=size.input_px, repeats=sources.repeats)
     dataset = LandmarkCrops(sources.training, sources.negatives, crops, recipe.fit.seed)
     held_out = Validation(sources.validation, crops)
     torch.manual_seed(recipe.fit.seed)
-    network = LandmarkNet(recipe.network)
+    network = LandmarkNet(size)
     parent = start_from(network, recipe.init)
     before = {f"before_{name}": value for name, value in held_out(network.eval()).items()} if recipe.init else {}
     model = fit(network, dataset, recipe.loss, held_out, recipe.fit, run_dir).eval().cpu()
@@ -178,20 +173,21 @@ def set_offset(model: nn.Module, samples: list[Sample], crops: CropOptions) -> f
     if samples:
         measured = TruthCrops(samples[:: max(1, len(samples) // OFFSET_FACES)], crops)
         items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
-        predicted = predict(model, items["crop"], torch.device("cpu"))["points"]
+        predicted = predict(model, items["crop"])["points"]
         offset.copy_(torch.from_numpy(label_offset(predicted, items["points"].numpy())))
     return float(offset[0])
 
 
-def network_of(recipe: LandmarkRecipe) -> LandmarkNetOptions:
-    """Return the size of the network to train: the recipe's, or that of `init` if the recipe has none."""
-    if not recipe.init or recipe.network != LandmarkNetOptions():
-        return recipe.network
-    path = weights_path(recipe.init)
-    spec = OnnxEngine(path).spec if path.suffix == ".onnx" else None
-    input_px = spec.input_px if spec and spec.input_px else recipe.network.input_px
+def network_of(init: str, network: LandmarkNetOptions | None) -> LandmarkNetOptions:
+    """Return the size of the network to train: a recipe's, that of `init` if it has none, the defaults without both.
+
+    A .safetensors does not say the side of its crops, which then is the default. Raises DataError.
+    """
+    if network is not None or not init:
+        return network or LandmarkNetOptions()
+    path, spec = weights_path(init), parent_spec(init)
     try:
-        return infer_options(read_weights(path), input_px)
+        return infer_options(read_weights(path), (spec and spec.input_px) or LandmarkNetOptions().input_px)
     except KeyError as error:
         raise DataError(
             f"{path} is no landmark network (it has no {error}); give the file of one with --init"
@@ -222,15 +218,16 @@ def parent_spec(init: str) -> ModelSpec | None:
 
 def landmark_spec(recipe: LandmarkRecipe, sources: Described, figures: dict[str, float]) -> ModelSpec:
     """Return the exported network's metadata."""
+    size = network_of(recipe.init, recipe.network)
     return ModelSpec(
         name=recipe.name,
         kind="landmarks",
-        input_px=recipe.network.input_px,
+        input_px=size.input_px,
         mean=LandmarkNet.MEAN,
         scale=LandmarkNet.SCALE,
         topology=topology.SCHEME,
         margin=recipe.crops.margin,
-        outputs=outputs_of(recipe.network),
+        outputs=outputs_of(size),
         data=sources.data,
         terms=sources.terms,
         reproduce=recipe.reproduce,
@@ -271,7 +268,7 @@ def save_predictions(model: nn.Module, validation: Validation, folder: Path, eac
     crops, predicted, truth, error = [], [], [], []
     for items in validation.sets.values():
         crops.append(items["crop"].numpy())
-        predicted.append(predict(model, items["crop"], next(model.parameters()).device)["points"])
+        predicted.append(predict(model, items["crop"])["points"])
         truth.append(items["points"].numpy())
         trusted = items["weight"].numpy() >= MIN_TRUSTED_WEIGHT
         per_point = metrics.nme_per_point(predicted[-1], truth[-1])

@@ -48,7 +48,7 @@ class TurnedRecipe:
 
     labels: the folder of the packs' label tables (`facetrack label --teacher ensemble`), "" for DATA/labels.
     repeats: how often each pack is seen for each time that `expressions` is seen once; 0 for validation only.
-    init: as in `LandmarkRecipe`.
+    init, network: as in `LandmarkRecipe`.
     name, reproduce: for the network's metadata.
     """
 
@@ -62,7 +62,7 @@ class TurnedRecipe:
         }
     )  # fmt: skip
     init: str = "bundled"
-    network: LandmarkNetOptions = field(default_factory=LandmarkNetOptions)
+    network: LandmarkNetOptions | None = None
     crops: CropOptions = field(
         default_factory=lambda: CropOptions(augment=AugmentOptions(rotation_deg=18.0, wide_rotation_deg=60.0))
     )
@@ -72,15 +72,16 @@ class TurnedRecipe:
 
 def train_turned(data: Path, run_dir: Path, recipe: TurnedRecipe) -> dict[str, float]:
     """Train and export to run_dir/model.onnx; returns the held-out figures before and after."""
-    base = LandmarkRecipe(name=recipe.name, reproduce=recipe.reproduce, init=recipe.init, network=recipe.network)
-    shape = dataclasses.replace(network_of(base), turned=True)
-    base = dataclasses.replace(base, network=shape, crops=recipe.crops)
+    size = dataclasses.replace(network_of(recipe.init, recipe.network), turned=True)
+    base = LandmarkRecipe(
+        name=recipe.name, reproduce=recipe.reproduce, init=recipe.init, network=size, crops=recipe.crops
+    )
     labels = Path(recipe.labels) if recipe.labels else data / "labels"
     sources = read_turned_sources(data, labels, recipe.repeats, set(recipe.repeats) - {UNVALIDATED})
-    crops = dataclasses.replace(recipe.crops, input_px=base.network.input_px, repeats=recipe.repeats)
+    crops = dataclasses.replace(recipe.crops, input_px=size.input_px, repeats=recipe.repeats)
     held = TurnedValidation(sources.held, crops)
     torch.manual_seed(recipe.fit.seed)
-    network = LandmarkNet(base.network)
+    network = LandmarkNet(size)
     parent = fill_from(network, recipe.init)
     before = {f"before_{name}": value for name, value in held(network.eval()).items()}
     dataset = TurnedCrops(sources.training, sources.negatives, crops, recipe.fit.seed)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from facetrack import topology, topology_maps
 from facetrain.metrics.binary import roc
 from facetrain.metrics.landmarks import summary
+from facetrain.models.predict import predict
 from facetrain.samples.landmark_crops import CropOptions
 from facetrain.samples.turned.crops import truth_item
 from facetrain.samples.turned.sources import ANGLES_ONLY, TurnedSample
-from facetrain.tasks.landmarks import predict
 from facetrain.training.turned_losses import angle_difference, euler
 
 HAND_LABELLED = "aflw21"
@@ -43,18 +43,17 @@ class TurnedValidation:
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         figures: dict[str, float] = {}
-        device = next(model.parameters()).device
         for name, items in self.sets.items():
-            outputs = predict(model, items["crop"], device)
+            outputs = predict(model, items["crop"])
             figures |= {f"{name}_{key}": value for key, value in _figures(name, outputs, items).items()}
         return figures
 
     def sigma_ratios(self, model: nn.Module) -> list[np.ndarray]:
         """|error| / sigma per coordinate of each pack whose 68 points people labelled or checked."""
-        ratios, device = [], next(model.parameters()).device
+        ratios = []
         for name, items in self.sets.items():
             if name not in (ANGLES_ONLY, HAND_LABELLED):
-                outputs = predict(model, items["crop"], device)
+                outputs = predict(model, items["crop"])
                 error = np.abs(outputs["points"] - items["points"].numpy())
                 ratios.append((error / outputs["sigma"][..., None]).ravel())
         return ratios
@@ -64,7 +63,7 @@ class TurnedValidation:
         items = self.sets.get(HAND_LABELLED)
         if items is None:
             return []
-        outputs = predict(model, items["crop"], next(model.parameters()).device)
+        outputs = predict(model, items["crop"])
         off = angle_difference(torch.from_numpy(outputs["rotation"]), items["rotation"]).abs().numpy()
         known = items["rotation_weight"].numpy() > 0
         return [(off[known] / outputs["rotation_sigma"][known]).ravel()]

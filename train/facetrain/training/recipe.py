@@ -65,7 +65,7 @@ def build(kind: type[R], values: Mapping[str, Any], where: str, base: R | None =
 
     A section keeps the defaults of the dataclass that holds it: where a recipe's `fit` defaults to 24 epochs and
     batches of 32, setting one leaves the other. For a dataclass with a class method `preset`, the key `preset` selects
-    the section's defaults instead.
+    the section's defaults instead. A section that may be None, where it is left out, starts from its own defaults.
     where: file and section for error messages
     base: values of the fields that `values` lacks; None for the dataclass's defaults
     """
@@ -85,13 +85,13 @@ def build(kind: type[R], values: Mapping[str, Any], where: str, base: R | None =
 
 
 def _convert(hint: Any, value: Any, where: str, base: Any = None) -> Any:
+    if typing.get_origin(hint) is types.UnionType:
+        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise DataError(f"{where} is {value!r}; expected a section")
         return build(typing.cast("type[Any]", hint), value, where, base)
     origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is types.UnionType:
-        hint = next(arg for arg in args if arg is not type(None))
     if origin is tuple:
         if not isinstance(value, list) or (Ellipsis not in args and len(value) != len(args)):
             raise DataError(f"{where} is {value!r}; expected a list of {len(args)} values")

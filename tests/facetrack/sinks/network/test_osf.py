@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from facetrack.sinks.avatar.osf_features import NAMES
 from facetrack.sinks.network import Broadcast
 from facetrack.sinks.network.osf import OsfOutput
-from facetrack.sinks.network.osf_features import NAMES
 from golden import POSES
 from made_faces import frame, made_face, nodding, posed, rotation
 from sockets import Receiver

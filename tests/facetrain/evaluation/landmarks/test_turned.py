@@ -8,8 +8,9 @@ from scipy.spatial.transform import Rotation
 
 from facetrack.types import Detections
 from facetrain.evaluation.landmarks import turned as benchmark
-from facetrain.evaluation.landmarks.turned_methods import POINTS, ROTATION, Found, Network, matching
+from facetrain.evaluation.landmarks.turned_methods import POINTS, ROTATION, Found, Network, Tracked, matching
 from facetrain.sample import Sample
+from staged import Stage, actor
 
 
 def face(yaw, pitch=0.0, roll=0.0, at=100.0):
@@ -127,6 +128,16 @@ def test_without_a_rotation_the_pose_is_fitted_to_the_points():
     (found,) = Network(StagedEngine(), Detector()).detected(np.zeros((100, 100, 3), np.uint8))
     assert found.visibility is None
     assert found.angles_deg.shape == (3,)
+
+
+def test_a_picture_on_its_own_is_read_by_a_tracker_that_forgets_the_one_before():
+    stage = Stage()
+    stage.actors = [actor(160, 120, 80)]
+    method = Tracked(Network(StagedEngine()), stage.tracker(looks=False, confirmations=1, single=True))
+    for _ in range(2):
+        (found,) = method.detected(np.zeros((240, 320, 3), np.uint8))
+        np.testing.assert_allclose(found.points, stage.actors[0], atol=1e-3)
+    assert method.through(np.zeros((100, 100, 3), np.uint8), np.float32([20, 20, 60, 60])) is not None
 
 
 def test_a_detector_alone_is_measured_by_its_boxes():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facetrack.errors import OutputError
+from facetrack.sinks.avatar.angles import AXES, FLIPPABLE
 
 if TYPE_CHECKING:
     from facetrack.sinks.network import Broadcast, Output
@@ -45,8 +46,6 @@ VirtualCamera = Annotated[str | None, _option("--virtual-camera", _CAMERA_HELP, 
 MainFace = Annotated[str, _option("--face", "Face of protocols for one face: largest, longest or an ID.")]
 _FLIP_HELP = "Change the sign of head angles, such as livelink:yaw,roll; repeatable."
 Flip = Annotated[list[str] | None, _option("--flip", _FLIP_HELP, metavar="PROTOCOL:AXES")]
-FLIPPED = ("ifacialmocap", "livelink", "vts", "vts_phone")
-AXES = ("yaw", "pitch", "roll")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +96,9 @@ class Apps:
         for text in self.flip or ():
             protocol, _, axes = text.replace("-", "_").partition(":")
             names = frozenset(axes.split(","))
-            if protocol not in FLIPPED or not names <= set(AXES):
+            if protocol not in FLIPPABLE or not names <= set(AXES):
                 raise OutputError(
-                    f"--flip is '{text}'; expected {', '.join(FLIPPED)}, a colon and some of {', '.join(AXES)}: "
+                    f"--flip is '{text}'; expected {', '.join(FLIPPABLE)}, a colon and some of {', '.join(AXES)}: "
                     "livelink:yaw,roll"
                 )
             found[protocol] = names
@@ -124,7 +123,7 @@ CLASSES = {
 def _open(name: str, address: str, apps: Apps, flip: frozenset[str]) -> Output:
     """Open one protocol; its module is imported when it is asked for."""
     module, _, kind = CLASSES[name].partition(":")
-    more: dict[str, Any] = {"flip": flip} if name in FLIPPED else {}
+    more: dict[str, Any] = {"flip": flip} if name in FLIPPABLE else {}
     if name == "vmc":
         more["bundle"] = not apps.vmc_no_bundle
     if name == "ifacialmocap":

@@ -11,7 +11,7 @@ import typer
 from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps, VirtualCamera
 from facetrack.cli.apps.pictures import open_virtual_camera
-from facetrack.cli.options import Csv, CsvStyle, Json, open_records, takes
+from facetrack.cli.options import Records, takes
 from facetrack.cli.video import annotated_video
 from facetrack.errors import OutputError
 from facetrack.sinks.inputs import check_outputs
@@ -21,20 +21,19 @@ if TYPE_CHECKING:
     from facetrack.capture import ImageFiles, VideoFile
     from facetrack.loops.live import Record
     from facetrack.sinks import JsonLines, VideoSink
-    from facetrack.sinks.sink import FrameSink
+    from facetrack.sinks.sink import RecordSink
 
 
 @takes("apps", Apps)
 @takes("alarms", Alarms)
+@takes("records", Records)
 def replay(
     apps: Apps,
     alarms: Alarms,
+    records: Records,
     points: Annotated[Path, typer.Argument(help="A file of JSON lines by `facetrack video` or `live`.")],
     video: Annotated[Path | None, typer.Option(help="The video they were found in, to draw on.")] = None,
     out: Annotated[Path | None, typer.Option(help="Annotated video; on black without --video.")] = None,
-    json: Json = None,
-    csv: Csv = None,
-    csv_style: CsvStyle = "facetrack",
     virtual_camera: VirtualCamera = None,
     mirror: Annotated[bool, typer.Option(help="Mirror what avatars get, and --out.")] = False,
 ) -> None:
@@ -47,19 +46,17 @@ def replay(
     from facetrack.sinks import read_jsonl
 
     in_real_time = apps.asked_for or alarms.alarm is not None or virtual_camera is not None
-    if not in_real_time and out is None and json is None and csv is None:
+    if not in_real_time and not any((out, *records.files)):
         raise OutputError("nothing to do: give a protocol such as --osf default, --out, --json or --csv")
-    check_outputs((out, json, csv), inputs=(points, video))
+    check_outputs((out, *records.files), inputs=(points, video))
     console = Console(stderr=True)
     lines = read_jsonl(points)
     with ExitStack() as stack:
         frames: VideoFile | ImageFiles | None = None
         if video is not None:
             frames = stack.enter_context(open_video(video))  # type: ignore[assignment]
-        sinks: list[FrameSink] = []
-        for _, sink in open_records(json, csv, csv_style, (points, video)):
-            stack.enter_context(sink)
-            sinks.append(sink)
+        sinks: list[RecordSink] = []
+        sinks += [stack.enter_context(sink) for _, sink in records.open((points, video))]
         broadcast, alarm = apps.open(stack, mirror=mirror), alarms.open(stack)
         sinks += [sink for sink in (broadcast, alarm) if sink is not None]
         pictures = _pictures(stack, out, video, frames, lines) if out is not None else None

@@ -18,7 +18,7 @@ from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps
 from facetrack.cli.extras import need_server
 from facetrack.cli.live import SourceOptions
-from facetrack.cli.options import Csv, CsvStyle, Json, Tracking, open_records, takes, takes_tracking
+from facetrack.cli.options import Records, Tracking, takes, takes_tracking
 from facetrack.errors import OutputError, SourceError
 from facetrack.sinks.inputs import check_outputs
 from facetrack.stopping import Stopped, end_with
@@ -83,6 +83,7 @@ class Web:
 @takes_tracking(max_faces=4)
 @takes("source_options", SourceOptions, "width", "height", "fps", "reconnect", "give_up")
 @takes("web", Web)
+@takes("records", Records)
 @takes("apps", Apps)
 @takes("alarms", Alarms)
 def serve(
@@ -91,10 +92,8 @@ def serve(
     apps: Apps,
     alarms: Alarms,
     source_options: SourceOptions,
+    records: Records,
     camera: Cameras = None,
-    json: Json = None,
-    csv: Csv = None,
-    csv_style: CsvStyle = "facetrack",
     mirror: Annotated[bool, typer.Option(help="Mirror what avatars get (JSON and CSV are not mirrored).")] = False,
 ) -> None:
     """Serve a dashboard, and results by WebSocket and HTTP, to this machine alone unless asked for more.
@@ -109,10 +108,10 @@ def serve(
     from facetrack.serve.web.server import WebServer, listen
     from facetrack.serve.web.service import Service
 
-    addresses, outputs = camera_addresses(camera or ["0"]), json is not None or csv is not None
+    addresses = camera_addresses(camera or ["0"])
     inputs = (*addresses.values(), *tracking.files)
-    check_outputs((json, csv), inputs=inputs)
-    if len(addresses) != 1 and (outputs or apps.asked_for or alarms.alarm is not None):
+    check_outputs(records.files, inputs=inputs)
+    if len(addresses) != 1 and (any(records.files) or apps.asked_for or alarms.alarm is not None):
         raise OutputError("--json, --csv, --alarm and the protocols of other programs follow one camera; give one")
     say = partial(Console(stderr=True).print, highlight=False, markup=False, soft_wrap=True)
     access = web.access()
@@ -122,8 +121,7 @@ def serve(
         stack.callback(listening.close)
         run = _Run(stack, tracking, source_options, say)
         for name, address in addresses.items():
-            records = [(name, sink) for name, sink in open_records(json, csv, csv_style, inputs, live=True)]
-            run.open(name, address, records, apps, alarms, mirror)
+            run.open(name, address, list(records.open(inputs, live=True)), apps, alarms, mirror)
         service = Service(run.cameras, Clients(web.browser_cameras), run.build, run.reopen, tracking.engine,
                           addresses)  # fmt: skip
         stack.enter_context(WebServer(service, access, listening))

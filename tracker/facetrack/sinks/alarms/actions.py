@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from facetrack.errors import OutputError
 from facetrack.sinks.alarms.rule import Alarm
 from facetrack.sinks.transport.newest import Newest
+from facetrack.types.address import without_password
 
 Action: TypeAlias = "Callable[[Alarm], None]"
 BELL = "bell"
@@ -91,7 +92,9 @@ class Webhook:
     def __init__(self, address: str) -> None:
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise OutputError(f"--alarm-webhook is '{address}'; expected an address such as http://host/path")
+            raise OutputError(
+                f"--alarm-webhook is '{without_password(address)}'; expected an address such as http://host/path"
+            )
         self._address, self._place, self._warned = address, parts.hostname, False
         self._outbox: Newest[Alarm] = Newest(self._work, "facetrack webhook")
 

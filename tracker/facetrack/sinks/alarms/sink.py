@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from facetrack.sinks.alarms.actions import Action, Webhook
 from facetrack.sinks.alarms.rule import Alarm, Rule
-from facetrack.sinks.sink import Sink
+from facetrack.sinks.sink import RecordSink
 from facetrack.types import Event, Face, Frame
 
 
-class AlarmSink(Sink):
+class AlarmSink(RecordSink):
     """Watches every frame, says an alarm on standard error and runs its actions.
 
     ends: the first alarm ends the run, which then is `closed`. alarms: how many there were. paused: silent.
@@ -23,7 +23,12 @@ class AlarmSink(Sink):
     def __init__(self, rule: Rule, actions: Sequence[Action], *, ends: bool = False) -> None:
         self._rule, self._actions, self._ends = rule, tuple(actions), ends
         self.alarms = 0
-        self.paused = self.closed = False
+        self.paused = self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether an alarm has ended the run."""
+        return self._closed
 
     def pause(self) -> None:
         """Be silent, or go on."""
@@ -40,7 +45,7 @@ class AlarmSink(Sink):
         print(f"alarm: {alarm.kind}, face {alarm.track_id}, at {alarm.time_s:.1f} s", file=sys.stderr)
         for action in self._actions:
             action(alarm)
-        self.closed = self._ends
+        self._closed = self._ends
 
     def close(self) -> None:
         """Let a webhook that is on its way finish."""

@@ -8,21 +8,21 @@ from facetrack.sinks.avatar.choice import FaceChoice
 from facetrack.sinks.avatar.scene import SceneMaker
 from facetrack.sinks.header import Header
 from facetrack.sinks.network.output import Output
-from facetrack.sinks.sink import Sink
+from facetrack.sinks.sink import RecordSink
 from facetrack.types import Event, Face, Frame
 
 ASK_EVERY_S = 0.09
 """Time between two looks at what receivers ask for: a look costs as much as a datagram."""
 
 
-class Broadcast(Sink):
+class Broadcast(RecordSink):
     """The protocols of a run.
 
     choice: of the main face. mirror: send mirror images to avatars. paused: nothing is sent while it is set.
-    closed: never; a receiver that has gone stops no run. is_stream: a frame goes out at once, none is held back.
+    is_stream: a frame goes out at once, none is held back. It is never closed: a receiver that has gone stops no run.
     """
 
-    closed, is_stream = False, True
+    is_stream = True
 
     def __init__(self, outputs: Sequence[Output], choice: FaceChoice | None = None, *, mirror: bool = False) -> None:
         self.outputs, self.paused = tuple(outputs), False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facetrack.errors import OutputError
+from facetrack.sinks.avatar.angles import HeadAngles
 from facetrack.sinks.avatar.arkit import ARKIT_52, underscored
 from facetrack.sinks.avatar.scene import Actor, Scene
 from facetrack.sinks.network.output import Output
@@ -13,7 +14,6 @@ PORT = 49983
 VERSIONS = {"v1": "-", "v2": "&"}
 """What stands between a name and its number."""
 _NAMES = {name: underscored(name) for name in ARKIT_52}
-AXES = ("pitch", "yaw", "roll")
 
 
 class IFacialMocapOutput(Output):
@@ -28,7 +28,7 @@ class IFacialMocapOutput(Output):
             raise OutputError(f"--ifacialmocap-version is '{version}'; expected v1 or v2")
         self._socket = UdpSender(parse_address(address, PORT, "--ifacialmocap"), "--ifacialmocap")
         self._between = VERSIONS[version]
-        self._signs = tuple(-1.0 if axis in flip else 1.0 for axis in AXES)
+        self._angles = HeadAngles.of("ifacialmocap", flip)
 
     def send(self, scene: Scene) -> None:
         """Send the main face."""
@@ -39,10 +39,9 @@ class IFacialMocapOutput(Output):
         assert actor.pose is not None
         pose, between = actor.pose, self._between
         shapes = [f"{_NAMES[name]}{between}{round(100 * value)}|" for name, value in actor.shapes.items()]
-        pitch, yaw, roll = self._signs
-        angles = (-pitch * pose.pitch_deg, yaw * pose.yaw_deg, -roll * pose.roll_deg)
+        yaw_deg, pitch_deg, roll_deg = self._angles(pose)
         x_m, y_m, z_m = (pose.translation_mm / (1000.0, -1000.0, -1000.0)).tolist()
-        head = ",".join(f"{value:.6f}" for value in (*angles, x_m, y_m, z_m))
+        head = ",".join(f"{value:.6f}" for value in (pitch_deg, yaw_deg, roll_deg, x_m, y_m, z_m))
         # Eyes that are not measured look straight ahead; looks stand among the blendshapes where they are.
         return f"{''.join(shapes)}=head#{head}|rightEye#0,0,0|leftEye#0,0,0|"
 

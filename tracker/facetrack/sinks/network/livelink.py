@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import uuid
 
+from facetrack.sinks.avatar.angles import HeadAngles
 from facetrack.sinks.avatar.arkit import LIVE_LINK_ANGLES, LIVE_LINK_SHAPES
 from facetrack.sinks.avatar.scene import Actor, Scene
 from facetrack.sinks.network.output import Output
@@ -18,7 +19,6 @@ DEVICE = str(uuid.uuid5(uuid.NAMESPACE_URL, "facetrack"))
 SUBJECT = "facetrack"
 VALUES = LIVE_LINK_SHAPES + LIVE_LINK_ANGLES
 EYES = ("eyeBlinkLeft", "eyeBlinkRight")
-AXES = ("yaw", "pitch", "roll")
 HALF_TURN_DEG = 180.0
 _VALUES = struct.Struct(f">B{len(VALUES)}f")
 
@@ -32,7 +32,7 @@ class LiveLinkOutput(Output):
 
     def __init__(self, address: str = "default", *, flip: frozenset[str] = frozenset()) -> None:
         self._socket = UdpSender(parse_address(address, PORT, "--livelink"), "--livelink")
-        self._signs = [-1.0 if axis in flip else 1.0 for axis in AXES]
+        self._angles = HeadAngles.of("livelink", flip)
         self._blinks = dict.fromkeys(EYES, 0.0)
         texts = (text.encode("ascii") for text in (DEVICE, SUBJECT))
         self._start = struct.pack(">B", VERSION) + b"".join(struct.pack(">i", len(text)) + text for text in texts)
@@ -49,9 +49,8 @@ class LiveLinkOutput(Output):
         shapes = actor.shapes | self._blinks
         values = [shapes.get(name, 0.0) for name in VALUES]
         if actor.pose is not None:
-            angles = (actor.pose.yaw_deg, actor.pose.pitch_deg, -actor.pose.roll_deg)
-            for place, (sign, angle) in enumerate(zip(self._signs, angles, strict=True), len(LIVE_LINK_SHAPES)):
-                values[place] = sign * angle / HALF_TURN_DEG
+            for place, angle in enumerate(self._angles(actor.pose), len(LIVE_LINK_SHAPES)):
+                values[place] = angle / HALF_TURN_DEG
         return _VALUES.pack(len(VALUES), *values)
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from facetrack.sinks.network.home_assistant import STATUS_TOPIC, discovery, disc
 from facetrack.sinks.network.output import Output
 from facetrack.sinks.record import event_record
 from facetrack.types import ENDED, Face
+from facetrack.types.address import without_password
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 DEFAULT_NAME = "camera"
@@ -42,17 +43,17 @@ class Broker:
 
 def parse_broker(text: str) -> Broker:
     """Parse mqtt://[user:password@]host[:port][/name], or mqtts://. Raises OutputError."""
-    parts = urlsplit(text if "://" in text else f"mqtt://{text}")
+    text = text if "://" in text else f"mqtt://{text}"
+    parts = urlsplit(text)
     try:
         port = parts.port or PORTS[parts.scheme]
     except (ValueError, KeyError):
         port = 0
     name = parts.path.strip("/") or DEFAULT_NAME
     if not port or not parts.hostname or not name.replace("_", "").replace("-", "").isalnum():
-        shown = text.rpartition("@")[2]
         raise OutputError(
-            f"--mqtt is '{shown}'; expected mqtt://host, mqtt://user:password@host:1883/name or mqtts://.., the name "
-            "of letters, digits, - and _"
+            f"--mqtt is '{without_password(text)}'; expected mqtt://host, mqtt://user:password@host:1883/name or "
+            "mqtts://.., the name of letters, digits, - and _"
         )
     user, password = (None if part is None else unquote(part) for part in (parts.username, parts.password))
     return Broker(parts.hostname, port, name, parts.scheme == "mqtts", user, password)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from facetrack.sinks.avatar.angles import HeadAngles
 from facetrack.sinks.avatar.mirror import mirrored_mm, mirrored_pose
 from facetrack.sinks.avatar.scene import Scene
 from facetrack.sinks.network.output import Output
@@ -23,6 +24,7 @@ class OpentrackOutput(Output):
 
     def __init__(self, address: str = "default") -> None:
         self._socket = UdpSender(parse_address(address, PORT, "--opentrack"), "--opentrack")
+        self._angles = HeadAngles.of("opentrack")
 
     def send(self, scene: Scene) -> None:
         """Send the main face's position and angles."""
@@ -33,9 +35,7 @@ class OpentrackOutput(Output):
         if scene.mirrored:
             pose, moved_mm = mirrored_pose(pose), mirrored_mm(moved_mm)
         x_mm, y_mm, z_mm = moved_mm.tolist()
-        self._socket.send(
-            _LAYOUT.pack(x_mm / 10.0, -y_mm / 10.0, z_mm / 10.0, -pose.yaw_deg, pose.pitch_deg, pose.roll_deg)
-        )
+        self._socket.send(_LAYOUT.pack(x_mm / 10.0, -y_mm / 10.0, z_mm / 10.0, *self._angles(pose)))
 
     def close(self) -> None:
         self._socket.close()

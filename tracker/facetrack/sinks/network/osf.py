@@ -13,8 +13,8 @@ import numpy as np
 
 from facetrack.angles import quaternion
 from facetrack.sinks.avatar.head import HEAD_MODEL_MM, Array, eyeballs_mm
+from facetrack.sinks.avatar.osf_features import NAMES, features
 from facetrack.sinks.avatar.scene import Actor, Scene
-from facetrack.sinks.network.osf_features import NAMES, features
 from facetrack.sinks.network.output import Output
 from facetrack.sinks.transport.address import parse_address
 from facetrack.sinks.transport.udp import UdpSender

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from facetrack.errors import MissingExtraError
+from facetrack.sinks.avatar.angles import HeadAngles
 from facetrack.sinks.avatar.scene import Actor, Scene
 from facetrack.sinks.network.output import Output
 from facetrack.sinks.transport.address import parse_address
 from facetrack.sinks.transport.newest import Newest
 
 PORT = 8001
-AXES = ("yaw", "pitch", "roll")
 PLUGIN = {"pluginName": "facetrack", "pluginDeveloper": "facetrack"}
 DENIED = 50
 """Error of a plugin that the user did not allow."""
@@ -62,7 +62,7 @@ class VtsOutput(Output):
             ) from error
         self._connect = client.connect
         self._address = parse_address(address, PORT, "--vts", host="localhost")
-        self._signs = {axis: -1.0 if axis in flip else 1.0 for axis in AXES}
+        self._angles = HeadAngles.of("vts", flip)
         self._token, self._warned = token or token_file(), False
         self._outbox: Newest[Scene] = Newest(self._work, "facetrack vts")
 
@@ -95,7 +95,7 @@ class VtsOutput(Output):
         self._warned = False
         ranges = _ranges(session.ask("InputParameterListRequest", {}))
         while (scene := outbox.get()) is not None:
-            found = {} if scene.main is None else parameters(scene.main, ranges, self._signs)
+            found = {} if scene.main is None else parameters(scene.main, ranges, self._angles)
             values = [{"id": name, "value": round(value, 4)} for name, value in found.items()]
             data = {"faceFound": scene.main is not None, "mode": "set", "parameterValues": values}
             session.ask("InjectParameterDataRequest", data)
@@ -153,14 +153,12 @@ def _ranges(answer: dict[str, Any]) -> dict[str, Range]:
     return found
 
 
-def parameters(actor: Actor, ranges: dict[str, Range], signs: dict[str, float]) -> dict[str, float]:
+def parameters(actor: Actor, ranges: dict[str, Range], angles: HeadAngles) -> dict[str, float]:
     """Return what is known of a face, as VTube Studio's parameters. ranges: those it has, each with its limits."""
     shapes = actor.shapes
     found: dict[str, float] = {}
     if actor.pose is not None:
-        found["FaceAngleX"] = signs["yaw"] * actor.pose.yaw_deg
-        found["FaceAngleY"] = signs["pitch"] * actor.pose.pitch_deg
-        found["FaceAngleZ"] = -signs["roll"] * actor.pose.roll_deg
+        found |= zip(("FaceAngleX", "FaceAngleY", "FaceAngleZ"), angles(actor.pose), strict=True)
     if actor.moved_mm is not None and actor.is_centred:  # from the camera it would stand at its limit
         x_mm, y_mm, z_mm = actor.moved_mm.tolist()
         found |= {f"FacePosition{n}": v / PLACE_MM for n, v in (("X", x_mm), ("Y", -y_mm), ("Z", -z_mm))}

@@ -6,6 +6,7 @@ import json
 import math
 from typing import Any
 
+from facetrack.sinks.avatar.angles import HeadAngles
 from facetrack.sinks.avatar.arkit import ARKIT_52, pascal
 from facetrack.sinks.avatar.scene import Scene
 from facetrack.sinks.network.output import Output
@@ -13,7 +14,6 @@ from facetrack.sinks.transport.address import parse_address
 from facetrack.sinks.transport.udp import UdpListener
 
 PORT = 21412
-AXES = ("yaw", "pitch", "roll")
 LONGEST_S = 10.0
 MOST_PORTS, MOST_PEERS = 16, 8
 _STARTS = {name: f'{{"k":"{pascal(name)}","v":' for name in ARKIT_52}
@@ -28,7 +28,7 @@ class VtsPhoneOutput(Output):
 
     def __init__(self, address: str = "default", *, flip: frozenset[str] = frozenset()) -> None:
         self._socket = UdpListener(parse_address(address, PORT, "--vts-phone"), "--vts-phone")
-        self._signs = [-1.0 if axis in flip else 1.0 for axis in AXES]
+        self._angles = HeadAngles.of("vts_phone", flip)
         self._peers: dict[tuple[str, int], float] = {}
 
     def send(self, scene: Scene) -> None:
@@ -58,9 +58,8 @@ class VtsPhoneOutput(Output):
         """Return the frame's JSON; written by hand, since it is sent for every frame."""
         actor, turn, place = scene.main, _ZERO, _ZERO
         if actor is not None and actor.pose is not None:
-            (yaw, pitch, roll), pose = self._signs, actor.pose
-            turn = _axes(yaw * pose.yaw_deg, pitch * pose.pitch_deg, -roll * pose.roll_deg)
-            x_mm, y_mm, z_mm = pose.translation_mm.tolist()
+            turn = _axes(*self._angles(actor.pose))
+            x_mm, y_mm, z_mm = actor.pose.translation_mm.tolist()
             place = _axes(x_mm / 10.0, -y_mm / 10.0, -z_mm / 10.0)
         shapes = () if actor is None else actor.shapes.items()
         values = ",".join([f"{_STARTS[name]}{value:.4f}}}" for name, value in shapes])

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from facetrack.cli.options import Tracking
 from facetrack.engine.onnx import OnnxEngine
-from facetrack.tracking.build import make_tracker, tracker_options
 from facetrain.evaluation.attributes import measure, report
 from facetrain.evaluation.landmarks.network import model_path, title_of
 
@@ -37,6 +37,6 @@ def heads(
     """
 
     path = model_path(model)
-    tracker = make_tracker(path, tracker_options(), 1)
+    tracker = Tracking(path, engine="onnx").tracker()
     result = measure.measure(OnnxEngine(path), tracker, data, head_model, heads, seconds, limit)
     report.report(result, title_of(model)).output(out)

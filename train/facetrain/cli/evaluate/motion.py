@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from facetrack.cli.options import Model, Smooth
+from facetrack.cli.options import Tracking, takes_tracking
 from facetrack.errors import DataError
-from facetrack.tracking.build import make_tracker, tracker_options
 from facetrain.evaluation.tracking import fast_motion
 from facetrain.reporting.progress import with_progress
 
@@ -24,12 +23,12 @@ Seed = Annotated[int, typer.Option(min=0, help="Same seed, same clips.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and motion.png.")]
 
 
+@takes_tracking("model", "smooth", engine="onnx", max_faces=1)
 def motion(
+    tracking: Tracking,
     speeds: Speeds = SPEEDS,
     fps: Fps = 30.0,
     seconds: Seconds = 10.0,
-    model: Model = None,
-    smooth: Smooth = "medium",
     seed: Seed = 0,
     out: Out = None,
 ) -> None:
@@ -41,7 +40,7 @@ def motion(
     if not (0 < fps < math.inf and 0 < seconds < math.inf):
         raise DataError(f"--fps is {fps:g} and --seconds {seconds:g}; expected both above 0, such as 30 and 10")
 
-    tracker = make_tracker(model, tracker_options(smoothing=smooth, max_faces=1), 1)
+    tracker = tracking.tracker()
     motions = []
     for speed in with_progress(camera_speeds, "tracking"):
         tracker.reset()

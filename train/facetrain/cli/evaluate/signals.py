@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from facetrack.cli.options import Model, Smooth
-from facetrack.tracking.build import make_tracker, tracker_options
+from facetrack.cli.options import Tracking, takes_tracking
 from facetrain.evaluation.signals import measure, report
 from facetrain.evaluation.signals.clip_labels import read_clip_labels
 from facetrain.evaluation.signals.followed_clips import SUBSAMPLINGS
@@ -21,14 +20,14 @@ Thinned = Annotated[bool, typer.Option(help="Track the clips three more times, w
 Out = Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and openness.png.")]
 
 
+@takes_tracking("model", "smooth", engine="onnx")
 def signals(
+    tracking: Tracking,
     clips: Clips,
     labels: Labels,
     head_model: Head = None,
     seeds: Seeds = 3,
     thinned: Thinned = True,
-    model: Model = None,
-    smooth: Smooth = "medium",
     out: Out = None,
 ) -> None:
     """Measure the signals on labelled clips.
@@ -38,6 +37,6 @@ def signals(
     """
 
     labelled_clips = read_clip_labels(labels)
-    tracker = make_tracker(model, tracker_options(smoothing=smooth), 1)
+    tracker = tracking.tracker()
     result = measure.measure(tracker, labelled_clips, clips, head_model, SUBSAMPLINGS if thinned else (), seeds)
     report.report(result).output(out)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from facetrack.cli.console import frames_of
-from facetrack.cli.options import Model, Smooth
-from facetrack.tracking.build import make_tracker, tracker_options
+from facetrack.capture import VideoFile
+from facetrack.cli.options import Model, Tracking, takes_tracking
+from facetrack.types import Frame
 from facetrain.evaluation.tracking import measure, report, timing
+from facetrain.reporting.progress import with_progress
 from facetrain.synth.crowd import clip
 from facetrain.synth.crowd.truth import read_truth
 
@@ -20,11 +22,11 @@ Backgrounds = Annotated[Path | None, typer.Option(help="A zip of photographs wit
 Out = Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and the plots.")]
 
 
+@takes_tracking("model", "smooth", engine="onnx")
 def tracking(
+    tracking: Tracking,
     clip: Annotated[Path, typer.Argument(help="A clip made by `facetrack data crowd`.")],
     truth: Annotated[Path, typer.Option(help="The clip's ground truth, the .jsonl beside it.")],
-    model: Model = None,
-    smooth: Smooth = "medium",
     out: Out = None,
 ) -> None:
     """Track a clip with known ground truth and score the tracks.
@@ -34,10 +36,10 @@ def tracking(
     """
 
     ground_truth = read_truth(truth)
-    tracker = make_tracker(model, tracker_options(smoothing=smooth), 1)
-    faces = [tracker.update(frame) for frame in frames_of(clip, "tracking")]
+    tracker = tracking.tracker()
+    faces = [tracker.update(frame) for frame in _frames(clip, "tracking")]
     scored = measure.score(ground_truth, faces)
-    report.report(scored, faces, ground_truth, frames_of(clip, "drawing"), clip.name).output(out)
+    report.report(scored, faces, ground_truth, _frames(clip, "drawing"), clip.name).output(out)
 
 
 def crowd(
@@ -53,6 +55,12 @@ def crowd(
         largest_scene = timing.standing_scene(max(timing.COUNTS))
         people = clip.cast([largest_scene], pack, None, seed)
         background = clip.backgrounds(clip.read_backgrounds(backgrounds), 1, seed)[0]
-        tracker = make_tracker(model, tracker_options(max_faces=len(people)), 1)
+        tracker = Tracking(model, max_faces=len(people), engine="onnx").tracker()
         timings = timing.measure(people, background, tracker)
     timing.report(timings).output(out)
+
+
+def _frames(clip: Path, title: str) -> Iterator[Frame]:
+    """Yield the clip's frames, with a progress bar on a terminal."""
+    with VideoFile(clip) as frames:
+        yield from with_progress(frames, title, frames.n_frames)

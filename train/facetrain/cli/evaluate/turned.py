@@ -8,15 +8,16 @@ from typing import Annotated
 
 import typer
 
+from facetrack.cli.options import DetectorModel, DetectorName, Tracking
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import FacetrackError
 from facetrack.landmarker import Landmarker
-from facetrack.tracking.build import make_detector, make_tracker, tracker_options
+from facetrack.tracking.build import make_detector
 from facetrain.evaluation.attributes import turning
 from facetrain.evaluation.landmarks import turned as benchmark
 from facetrain.evaluation.landmarks.network import model_path, title_of
-from facetrain.evaluation.landmarks.turned_methods import ROLLS, MeshMethod, Method, Network
+from facetrain.evaluation.landmarks.turned_methods import ROLLS, MeshMethod, Method, Network, Tracked
 from facetrain.formats.turned_packs import read_aflw2000
 from facetrain.labelling.teacher import MEDIAPIPE_SUFFIX
 from facetrain.reporting.progress import with_progress
@@ -35,11 +36,11 @@ Head = Annotated[
     typer.Option(help="A morphable head (.npz): instead, two rendered heads that turn from profile to profile."),
 ]
 Labels = Annotated[str, typer.Option(help="Its labels: points, or points_reannotated.")]
-Boxes = Annotated[str, typer.Option(help="truth: the true points' boxes; detector: the method's own.")]
-Passes = Annotated[int, typer.Option(min=1, help="How often a network runs, on crops around its own points.")]
+Boxes = Annotated[str, typer.Option(help="truth: the true points' boxes; detector: all that `facetrack image` does.")]
+Passes = Annotated[
+    int, typer.Option(min=1, help="How often a network runs through a true box, on crops around its own points.")
+]
 Roll = Annotated[str, typer.Option(help="How those crops are turned: tracker, eyes or upright.")]
-Detector = Annotated[str, typer.Option(help="With --boxes detector: own, yunet or mediapipe.")]
-DetectorModel = Annotated[Path | None, typer.Option(help="Its file; the bundled one, or its maker's.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for report.md and figures.json.")]
 
 
@@ -51,7 +52,7 @@ def turned(
     boxes: Boxes = "truth",
     passes: Passes = 1,
     roll: Roll = "tracker",
-    detector: Detector = "own",
+    detector: DetectorName = "own",
     detector_model: DetectorModel = None,
     out: Out = None,
 ) -> None:
@@ -73,6 +74,7 @@ def turned(
     if boxes == "detector":
         recall = benchmark.recall_by_yaw(finder, samples, faces)
         details.append(Table("recall of the detector alone", ("detector", *benchmark.BINS), [[detector, *recall]]))
+    single = tracker_options(smoothing="off", confirmations=1, single=True)
     for model in models:
         title = f"{title_of(model)}, {boxes}, {passes} pass{'es' * (passes > 1)}"
         if model.suffix == MEDIAPIPE_SUFFIX:
@@ -80,7 +82,9 @@ def turned(
                 method: Method = MeshMethod(mesh)
                 results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
             continue
-        method = Network(OnnxEngine(model_path(model)), finder, passes, roll)
+        path = model_path(model)
+        tracker = make_tracker(path, single, 1, DETECTOR_PX, detector, detector_model)
+        method = Tracked(Network(OnnxEngine(path), None, passes, roll), tracker)
         results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
     benchmark.report(results, notes, details).output(out)
 
@@ -89,6 +93,7 @@ def _rendered(models: list[Path], head_model: Path, out: Path | None) -> None:
     renderer = Renderer(load_head_model(head_model))
     for model in models:
         path = model_path(model)
-        sweeps = turning.measure(renderer, Landmarker(OnnxEngine(path)), make_tracker(path, tracker_options(), 1))
+        tracker = Tracking(path, engine="onnx").tracker()
+        sweeps = turning.measure(renderer, Landmarker(OnnxEngine(path)), tracker)
         folder = None if out is None else out / title_of(model) if len(models) > 1 else out
         turning.report(sweeps, title_of(model)).output(folder)

@@ -18,12 +18,10 @@ from facetrack.types import Floats, Image
 from facetrain.reporting.progress import with_progress
 from facetrain.sample import Sample
 from facetrain.samples.attribute_labels import pose_deg, turned_deg
-from facetrain.synth.rendering.accessories import random_style
 from facetrain.synth.rendering.camera import Camera
-from facetrain.synth.rendering.light import random_light
-from facetrain.synth.rendering.people import developed, random_background, random_state
+from facetrain.synth.rendering.heads import in_random_scene
+from facetrain.synth.rendering.people import random_state
 from facetrain.synth.rendering.render import Renderer
-from facetrain.synth.rendering.skin import random_look
 from facetrain.synth.rendering.truth import HeadTruth
 
 Array = NDArray[np.float64]
@@ -155,9 +153,7 @@ def random_turned_head(renderer: Renderer, index: int, seed: int = SEED) -> tupl
     state = replace(state, yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll, translation_cm=translation_cm)
     focal = SIZE[0] / 2 / np.tan(np.deg2rad(FOV_DEG / 2))
     camera = Camera(float(focal), ((SIZE[0] - 1) / 2, (SIZE[1] - 1) / 2), SIZE)
-    background = random_background(rng, max(SIZE))
-    image, truth = renderer.render(state, random_look(rng), random_style(rng), random_light(rng), camera, background)
-    return developed(image, rng), truth
+    return in_random_scene(renderer, state, camera, rng)
 
 
 def labelled(samples: Sequence[Sample], landmarker: Landmarker) -> list[AngleErrors]:

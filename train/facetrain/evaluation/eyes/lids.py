@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from facetrack.engine import Engine
 from facetrack.modelfile import EYE_STATES, EYES_COLUMNS, EYES_OUTPUT
 from facetrack.types import Floats
-from facetrain.metrics.eyes import is_shut, roc_area, shut_log_odds
+from facetrain.metrics.binary import roc
+from facetrain.metrics.eyes import is_shut, shut_log_odds
 from facetrain.samples.eyes.crops import PlainEyes
 from facetrain.samples.eyes.split import held_out, in_fold
 from facetrain.samples.eyes.table import EyeTable
@@ -67,7 +68,8 @@ def lid_figures(table: EyeTable, read: Read) -> dict[str, float]:
         "state and gap": shut_log_odds(outputs) - 20 * outputs[:, EYES_COLUMNS["gap"]][:, 0],
     }
     most_probable = np.array(EYE_STATES)[outputs[:, EYES_COLUMNS["state"]].argmax(axis=1)]
-    figures = {f"area, {name}": roc_area(score[shut], score[lowered]) for name, score in scores.items()}
+    either = shut | lowered
+    figures = {f"area, {name}": roc(shut[either], score[either]).auc for name, score in scores.items()}
     figures |= {
         "lowered taken for shut, %": _share(most_probable[lowered] == "shut"),
         "shut not taken for shut, %": _share(most_probable[shut] != "shut"),
@@ -90,8 +92,9 @@ def by_clip(table: EyeTable, read: Read) -> list[tuple[str, float, float, float]
         own = groups == group
         shut, lowered = own & (state == "shut"), own & (state == "lowered")
         odds, gap = shut_log_odds(read.outputs), -read.outputs[:, EYES_COLUMNS["gap"]][:, 0]
-        areas = [roc_area(score[shut], score[lowered]) for score in (odds, gap)]
-        out.append((group, areas[0], areas[1], float(shut.sum() + lowered.sum())))
+        either = shut | lowered
+        areas = [roc(shut[either], score[either]).auc for score in (odds, gap)]
+        out.append((group, areas[0], areas[1], float(either.sum())))
     return out
 
 

@@ -21,12 +21,9 @@ from facetrain.formats.zips import read_zip_images
 from facetrain.sample import Sample, trimmed
 from facetrain.samples.turned.held_out import held_out
 from facetrain.samples.turned.sources import HAIR
-from facetrain.synth.rendering.accessories import random_style
-from facetrain.synth.rendering.heads import SIDE_PX
-from facetrain.synth.rendering.light import random_light
-from facetrain.synth.rendering.people import EXTENT, developed, framing_camera, random_background, random_state
+from facetrain.synth.rendering.heads import in_random_scene, landmarks_of, random_camera
+from facetrain.synth.rendering.people import random_state
 from facetrain.synth.rendering.render import Renderer
-from facetrain.synth.rendering.skin import random_look
 
 Rng = np.random.Generator
 Error = Callable[[Floats], float]
@@ -117,14 +114,9 @@ def heads(renderer: Renderer, margin: float, photographs: Sequence[Image], seed:
         yaw = rng.uniform(-90, 90) if index < HEADS else rng.uniform(*BACK_YAW_DEG)
         model = renderer.model
         state = replace(random_state(model, rng), yaw_deg=float(yaw), pitch_deg=float(rng.normal(0, 10)))
-        shaped = model.shaped(state.identity, state.expression, state.gaze_deg)
-        outline = state.in_camera(model, model.points68(shaped)).astype(np.float64)
-        camera = framing_camera(outline, SIDE_PX, SIDE_PX * float(rng.uniform(*EXTENT)), rng.normal(0, 4, 2))
-        background = random_background(rng, SIDE_PX, photographs)
-        drawn, truth = renderer.render(
-            state, random_look(rng), random_style(rng), random_light(rng), camera, background
-        )
-        image, points = developed(drawn, rng), truth.fixed_points
+        camera = random_camera(landmarks_of(model, state), rng, 4.0)
+        image, truth = in_random_scene(renderer, state, camera, rng, photographs)
+        points = truth.fixed_points
         crop = jittered(crop_from_box(points_box(points), margin), rng)
         if index < HEADS:
             sample = Sample("", "", "", image, points, np.ones(len(points), np.float32))

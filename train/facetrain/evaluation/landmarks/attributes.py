@@ -20,7 +20,8 @@ from facetrack.expression import EXPRESSIONS
 from facetrack.geometry import CropBox, crop_matrix, cut, transform
 from facetrack.modelfile import ModelSpec
 from facetrack.types import Image
-from facetrain.evaluation.landmarks.framing import centre_crop, frame, grey
+from facetrain.augment.webcam import grey
+from facetrain.evaluation.landmarks.framing import centre_crop, frame
 from facetrain.metrics.binary import binary_figures
 from facetrain.metrics.confusion import confusion_matrix, f1_scores, save_confusion
 from facetrain.models.eac import mark, region_centres

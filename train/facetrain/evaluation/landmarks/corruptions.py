@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from facetrack.geometry import CropBox, crop_matrix, cut, points_box, transform
-from facetrack.types import Image
+from facetrain.augment import webcam
 from facetrain.sample import Sample, face_extent, resized
 
 Rng = np.random.Generator
@@ -131,9 +131,7 @@ def gamma(sample: Sample, amount: float, rng: Rng) -> Sample:
 
 def jpeg(sample: Sample, amount: float, rng: Rng) -> Sample:
     """Encode the image as JPEG with quality `amount`, and decode it."""
-    data = cv2.imencode(".jpg", sample.image, [cv2.IMWRITE_JPEG_QUALITY, int(amount)])[1]
-    image: Image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-    return replace(sample, image=image)
+    return replace(sample, image=webcam.jpeg(sample.image, int(amount)))
 
 
 ALL: tuple[Corruption, ...] = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from facetrack import topology, topology_maps
@@ -13,6 +12,7 @@ from facetrack.landmarker import Landmarker, Reading
 from facetrack.modelfile import ModelSpec, fits_tracker
 from facetrack.types import Image, Landmarks
 from facetrain.augment.jittered_crop import BOX_JITTER, jittered_crop, jittered_square
+from facetrain.augment.webcam import grey
 from facetrain.formats.public.kaggle import FRAME_JITTER, FRAME_SIZE
 from facetrain.sample import Sample, as_scheme, face_extent
 
@@ -60,11 +60,6 @@ def centre_square(image: Image, share: float = 1.0) -> CropBox:
 def centre_crop(spec: ModelSpec, image: Image) -> CropBox:
     """Return the centre crop for attributes of a face without points, as in training."""
     return centre_square(image, spec.margin * CENTRE_CROP_EXTENT)
-
-
-def grey(image: Image) -> Image:
-    """Convert the image to greyscale, still in three channels."""
-    return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 class PointNetwork:

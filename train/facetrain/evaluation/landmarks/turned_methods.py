@@ -24,7 +24,8 @@ from facetrack.geometry import (
 )
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import fused_pose, head_pose
-from facetrack.types import Floats, Image, Pose
+from facetrack.tracking.tracker import FaceTracker
+from facetrack.types import Face, Floats, Frame, Image, Pose
 
 Array = NDArray[np.float64]
 
@@ -72,7 +73,9 @@ class Network:
     one of ROLLS, says.
     """
 
-    def __init__(self, engine: Engine, detector: Detector | None, passes: int = 1, roll: str = "tracker") -> None:
+    def __init__(
+        self, engine: Engine, detector: Detector | None = None, passes: int = 1, roll: str = "tracker"
+    ) -> None:
         assert roll in ROLLS
         self._landmarker, self._detector = Landmarker(engine), detector
         self._passes, self._roll = passes, roll
@@ -100,6 +103,29 @@ class Network:
         if self._roll == "eyes":
             return crop_from_points(points, self._margin, eye_roll_rad(points))
         return crop_from_points(points, self._margin, None if reading.head is None else reading.head.roll_rad)
+
+
+class Tracked:
+    """A landmark network within the tracker, as `facetrack image` runs it: search, gates, eye network, pose.
+
+    network: for `through`. tracker: for `detected`, with the options of a picture on its own.
+    """
+
+    def __init__(self, network: Network, tracker: FaceTracker) -> None:
+        self._network, self._tracker = network, tracker
+
+    def through(self, image: Image, box: Floats) -> Found | None:
+        return self._network.through(image, box)
+
+    def detected(self, image: Image) -> list[Found]:
+        self._tracker.reset()
+        return [_shown(face) for face in self._tracker.update(Frame(image=image, time_s=0.0, index=0))]
+
+
+def _shown(face: Face) -> Found:
+    marks, pose = face.landmarks, face.pose
+    sigma_deg = None if pose is None or pose.sigma_deg is None else np.array(pose.sigma_deg, np.float32)
+    return Found(marks.points, angles_of(pose), marks.visibility, marks.sigma, sigma_deg)
 
 
 def read(reading: Reading, image: Image) -> Found:

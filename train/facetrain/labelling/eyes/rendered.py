@@ -10,13 +10,12 @@ import numpy as np
 from facetrack.geometry import transform
 from facetrack.types import Floats, Image
 from facetrain.samples.eyes.table import ORDER, Eye, contour_of, eyes_of
-from facetrain.synth.rendering.accessories import random_style
 from facetrain.synth.rendering.camera import Camera
 from facetrain.synth.rendering.head_model import EYEBALL_MATERIALS
-from facetrain.synth.rendering.light import random_light
-from facetrain.synth.rendering.people import developed, framing_camera, random_background, random_state
+from facetrain.synth.rendering.heads import in_random_scene, landmarks_of, random_camera
+from facetrain.synth.rendering.people import random_state
 from facetrain.synth.rendering.render import Renderer
-from facetrain.synth.rendering.skin import Rng, random_look
+from facetrain.synth.rendering.skin import Rng
 from facetrain.synth.rendering.truth import HeadState, HeadTruth, closing_blink
 
 SIDE_PX = 256
@@ -38,16 +37,10 @@ def rendered_eyes(
     for index in indices:
         rng = np.random.default_rng((seed, index, 16))
         state = _with_lids(random_state(renderer.model, rng), renderer, rng)
-        shaped = renderer.model.shaped(state.identity, state.expression, state.gaze_deg)
-        landmarks = state.in_camera(renderer.model, renderer.model.points68(shaped)).astype(np.float64)
-        extent = SIDE_PX * float(rng.uniform(*EXTENT))
-        camera = framing_camera(landmarks, SIDE_PX, extent, rng.normal(0, 0.02 * SIDE_PX, 2))
-        background = random_background(rng, SIDE_PX, photographs)
-        image, truth = renderer.render(
-            state, random_look(rng), random_style(rng), random_light(rng), camera, background
-        )
-        irises = _irises(renderer, state, shaped, camera)
-        yield from _labelled(developed(image, rng), truth, irises, f"head_{index:06d}", state)
+        camera = random_camera(landmarks_of(renderer.model, state), rng, 0.02 * SIDE_PX, SIDE_PX, EXTENT)
+        image, truth = in_random_scene(renderer, state, camera, rng, photographs)
+        irises = _irises(renderer, state, camera)
+        yield from _labelled(image, truth, irises, f"head_{index:06d}", state)
 
 
 def _with_lids(state: HeadState, renderer: Renderer, rng: Rng) -> HeadState:
@@ -60,9 +53,9 @@ def _with_lids(state: HeadState, renderer: Renderer, rng: Rng) -> HeadState:
     return replace(state, expression={**state.expression, **lids}, gaze_deg=(float(rng.uniform(-24, 24)), down))
 
 
-def _irises(renderer: Renderer, state: HeadState, shaped: Floats, camera: Camera) -> list[Floats]:
+def _irises(renderer: Renderer, state: HeadState, camera: Camera) -> list[Floats]:
     """Return (3,) centre and radius in px of the right and left iris."""
-    out = []
+    out, shaped = [], renderer.model.shaped(state.identity, state.expression, state.gaze_deg)
     for names in EYEBALL_MATERIALS.values():
         vertices = state.in_camera(renderer.model, shaped[renderer.model.vertices_of(names[1])])
         centre = vertices.mean(axis=0)

@@ -23,7 +23,7 @@ class EyeLoss:
     A label of the states is the set of those that are possible: "closed" of a photograph may be lowered, too.
     """
 
-    contour: float = 1.0
+    contour: float = 2.0
     iris: float = 0.6
     gap: float = 1.0
     state: float = 1.0

@@ -41,9 +41,9 @@ class EyeCropOptions:
 
     shares: dict[str, float] = field(
         default_factory=lambda: {
-            "helen_train": 0.13, "lfpw_train": 0.11, "clips": 0.17, "lids_frames": 0.04, "pointing04": 0.04,
-            "scut_eyes": 0.07, "eyes": 0.05, "eyes_nir": 0.13, "ytfaces_train": 0.07, "aflw21": 0.07,
-            "expressions": 0.10, "rendered": 0.03,
+            "helen_train": 0.18, "lfpw_train": 0.15, "clips": 0.13, "lids_frames": 0.04, "pointing04": 0.03,
+            "scut_eyes": 0.06, "eyes": 0.04, "eyes_nir": 0.13, "ytfaces_train": 0.05, "aflw21": 0.05,
+            "expressions": 0.11, "rendered": 0.03,
         }
     )  # fmt: skip
     rare: int = 4
@@ -52,7 +52,7 @@ class EyeCropOptions:
     scale: float = 0.07
     wide: float = 0.15
     wider: float = 2.5
-    overlay: float = 0.22
+    overlay: float = 0.18
     light: float = 0.7
     dark: float = 0.08
     grey: float = 0.25
@@ -170,7 +170,7 @@ def corrupted(image: Image, options: EyeCropOptions, rng: Rng) -> Image:
     if rng.random() < options.dark:
         image = np.asarray(image * rng.uniform(0.1, 0.5), np.uint8)
     if rng.random() < options.grey:
-        image = np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
+        image = webcam.grey(image)
     if rng.random() < options.blur:
         image = webcam.blur(image, rng)
     if rng.random() < options.low_resolution:
@@ -178,8 +178,7 @@ def corrupted(image: Image, options: EyeCropOptions, rng: Rng) -> Image:
     if rng.random() < options.noise:
         image = _noisy(image, float(rng.uniform(1, 14)), rng)
     if rng.random() < options.jpeg:
-        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])
-        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        image = webcam.jpeg(image, int(rng.integers(25, 85)))
     return image
 
 
@@ -212,7 +211,7 @@ def _hide(labels: dict[str, Floats], hidden: float) -> None:
     if covered:
         labels["covered"] = np.float32(1.0) * np.ones_like(labels["covered"])
     labels["covered_weight"] = np.full_like(labels["covered_weight"], 0.5 * covered)
-    # The points keep their most_probable place, and a scale that says how uncertain it is.
+    # The points keep their most probable place, and a scale that says how uncertain it is.
     keep = 0.3 if covered else 1.0
     for name in ("state_weight", "gap_weight", "iris_weight", "radius_weight", "contour_weight"):
         factor = 0.0 if covered and name == "state_weight" else keep

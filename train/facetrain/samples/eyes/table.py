@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.errors import DataError
-from facetrack.eyes import ORDER, cut_eye, eye_matrices
-from facetrack.geometry import transform
+from facetrack.eyes import ORDER, eye_matrices
+from facetrack.geometry import cut_by, transform
 from facetrack.modelfile import EYE_STATES
 from facetrack.types import Floats, Image
 from facetrain.models.eyes.labels import SHAPES
@@ -64,7 +64,7 @@ def eyes_of(image: Image, points: Floats, name: str, group: str, source: str) ->
     out = []
     for side, matrix in zip(("right", "left"), stored_matrices(points), strict=True):
         crop = np.empty((ROWS, COLUMNS, 3), np.uint8)
-        cut_eye(image, matrix, crop)
+        cut_by(image, matrix, crop)
         out.append((Eye(crop, f"{name}:{side}", group, source), matrix))
     return out
 

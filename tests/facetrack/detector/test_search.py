@@ -1,0 +1,98 @@
+"""Weak detections, which the landmark network decides, and the search of a picture on its own."""
+
+import numpy as np
+import pytest
+
+from facetrack.detector.search import CoarseToFine, Thorough
+from facetrack.tracking.tracker import FaceTracker, TrackerOptions
+from facetrack.types import Detections, Frame
+from staged import LowResolutionStage, Stage, actor, alike, frame, ids
+
+
+class UnsureStage(Stage):
+    """Stage whose detector gives every face the same score."""
+
+    score = 0.3
+
+    def detect(self, image):
+        found = super().detect(image)
+        return Detections(found.boxes, np.full(len(found), self.score, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("score", "sigma_share", "found"),
+    [(0.3, 0.025, True), (0.3, 0.035, False), (0.9, 0.035, True), (0.9, 0.045, False)],
+)
+def test_a_weak_detection_is_a_face_only_where_the_landmarks_are_certain(score, sigma_share, found):
+    """By the stage's gates, a relative sigma of .03 is certain and one of .04 enough for a new face."""
+    stage = UnsureStage()
+    stage.score, stage.sigma_px = score, sigma_share * 80
+    stage.actors = [actor(200, 200, 80)]
+    tracker = stage.tracker(looks=False, confirmations=1)
+    assert ids(tracker.update(frame(0))) == ([1] if found else [])
+
+
+def test_who_was_lost_is_known_again_in_a_weak_detection():
+    """The relative sigma of .035 would not do for a new face."""
+    stage = UnsureStage()
+    stage.looks = {"anna": alike(1.0, 0, 15)}
+    stage.score = 0.9
+    stage.cast(anna=actor(100, 200, 80))
+    tracker = stage.tracker(confirmations=1)
+    for i in range(10):
+        assert ids(tracker.update(frame(i))) == [1]
+    stage.cast()
+    for i in range(10, 30):
+        assert ids(tracker.update(frame(i))) == []
+    stage.score, stage.sigma_px = 0.3, 0.035 * 80
+    stage.cast(anna=actor(400, 200, 80))
+    assert any(ids(tracker.update(frame(i))) == [1] for i in range(30, 40))
+
+
+def test_weak_detections_of_a_frame_take_turns():
+    boxes = np.float32([[x, 0, x + 90, 90] for x in (0, 100, 200)])
+    scores = np.float32([0.4, 0.3, 0.25])
+    image, search, read = np.zeros((240, 320, 3), np.uint8), CoarseToFine(), []
+    for _ in range(3):
+        (whole,) = search(
+            lambda part: Detections(boxes, scores), image, lambda found: np.arange(len(found)), False, False
+        )
+        assert len(whole.weak) == 1
+        read += whole.weak.tolist()
+    assert read == [0, 1, 2]
+
+
+def test_a_picture_on_its_own_is_searched_in_all_tiles_at_once():
+    """The face has 8 px in the downsampled whole, and in a video's first frame only one of the tiles is searched."""
+    stage = LowResolutionStage(1280, 720)
+    stage.actors = [actor(1240, 690, 30)]
+    options = {"smoothing": "off", "confirmations": 1}
+    picture = Frame(stage.image, time_s=0.0, index=0)
+    assert ids(FaceTracker(stage.detect, stage, TrackerOptions(**options)).update(picture)) == []
+    assert ids(FaceTracker(stage.detect, stage, TrackerOptions(single=True, **options)).update(picture)) == [1]
+
+
+def test_what_a_tile_cuts_off_is_left_to_its_neighbour():
+    """A detector that reports the same face in every tile that shows a part of it."""
+    image = np.zeros((480, 640, 3), np.uint8)
+    face = np.float32([440, 100, 500, 160])
+
+    def detect(part):
+        offset = (part.__array_interface__["data"][0] - image.__array_interface__["data"][0]) // 3
+        x, y = offset % 640, offset // 640
+        seen = part.base is not None and x + part.shape[1] > face[0] and part.shape != image.shape
+        boxes = (face - [x, y, x, y])[None] if seen else np.zeros((0, 4))
+        return Detections(boxes.astype(np.float32), np.full(len(boxes), 0.9, np.float32))
+
+    passes = list(Thorough()(detect, image, lambda found: np.arange(len(found))))
+    whole_ones = [seen.found.boxes.tolist() for seen in passes[1:-2] if len(seen.sure)]
+    assert whole_ones == [[face.tolist()]], "tiles on the left end at x = 448, lower ones begin at y = 144"
+
+
+def test_quarter_turns_show_no_face_that_is_followed_already():
+    """A detector that finds the actor in any turn: one face, from one reading."""
+    stage = Stage()
+    stage.actors = [actor(160, 120, 80)]
+    tracker = stage.tracker(looks=False, confirmations=1, single=True)
+    picture = np.zeros((240, 320, 3), np.uint8)
+    assert ids(tracker.update(Frame(picture, time_s=0.0, index=0))) == [1]
