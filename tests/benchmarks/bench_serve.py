@@ -3,9 +3,9 @@
     pytest -s tests/benchmarks/bench_serve.py
     FACETRACK_SOAK_S=600 pytest -s tests/benchmarks/bench_serve.py -k grows
 
-A clip of ../shared/data plays at its own pace. The clients run in a process of their own: one takes everything at once,
-one nothing, one a message a second, and one opens and closes sockets, ten a second. Blocks with and without them take
-turns, since the machine's load changes more than they do.
+A clip of ../shared/data plays at its own pace. The clients run in a process and session of their own: one takes
+everything at once, one nothing, one a message a second, and one opens and closes sockets, ten a second. Blocks with and
+without them take turns, since the machine's load changes more than they do.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class FourClients:
         self._words = [sys.executable, "-c", CLIENTS, address]
 
     def __enter__(self) -> None:
-        self._process = subprocess.Popen(self._words, stdin=subprocess.PIPE, cwd=REPOSITORY)
+        self._process = subprocess.Popen(self._words, stdin=subprocess.PIPE, cwd=REPOSITORY, start_new_session=True)
         time.sleep(3.0)
 
     def __exit__(self, *_: object) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections import deque
@@ -26,7 +28,16 @@ LOGGED = 50
 WIDTHS = (320, 640, 960)
 """px to which pictures can be reduced."""
 JPEG_QUALITY = 80
-_ENCODER = ThreadPoolExecutor(1, "facetrack encode")
+
+
+def _let_loops_go_first() -> None:
+    """Lower the priority of this thread, on Linux, where threads have one each: pictures can wait, frames cannot."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+_ENCODER = ThreadPoolExecutor(1, "facetrack encode", _let_loops_go_first)
 
 
 class Result:

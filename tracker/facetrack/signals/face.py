@@ -110,7 +110,8 @@ class FaceSignals:
 
     def take_profile(self, profile: Profile) -> tuple[Event, ...]:
         """Go on with another profile: what it changes the levels of starts anew; returns the events that end so."""
-        options, old, ended = self.options, self.options.profile, ()
+        options, old = self.options, self.options.profile
+        ended: tuple[Event, ...] = ()
         self.options = replace(options, profile=profile)
         if _neutral(old) != _neutral(profile):
             self._head = NeutralHead(options.head, _neutral(profile))

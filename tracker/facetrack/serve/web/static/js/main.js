@@ -26,6 +26,7 @@ const take = {
   },
   frame(frame, picture) {
     page.newest = frame;
+    page.picture = picture;
     page.pictures += picture !== null;
     stage.show(frame, find("privacy").ariaPressed === "true" ? null : picture);
     people.show(frame);
