@@ -197,6 +197,7 @@ def check_controls(page):
     page.wait_for_selector("#download:visible")
     assert page.evaluate("facetrack.state.calibration.profile.profile") == 1
     page.keyboard.press("Escape")
+    until(page, "!document.querySelector('#calibration').open && document.activeElement === document.body")
 
 
 def test_the_browsers_own_camera(clip, tmp_path):
