@@ -181,3 +181,16 @@ def test_boxes_that_only_share_an_edge_do_not_overlap():
     others = np.array([[5, 5, 15, 15], [10, 0, 20, 10], [2, 2, 3, 3], [30, 0, 40, 10]], np.float32)
     assert touching(np.array([0, 0, 10, 10], np.float32), others).tolist() == [True, False, True, False]
     assert touching(np.array([0, 0, 10, 10], np.float32), others[:0]).tolist() == []
+
+
+@pytest.mark.parametrize("size_px", [60.0, 150.0, 330.0, 700.0])
+@pytest.mark.parametrize("roll_rad", [0.0, 0.4])
+def test_the_crop_of_a_mirrored_picture_is_the_mirrored_crop(size_px, roll_rad):
+    """Pixel centres are integers: x becomes width - 1 - x. The picture's width is whole cells of the reduction."""
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8), (0, 0), 4.0)
+    image = cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX)
+    crop = CropBox(301.3, 215.8, size_px, roll_rad)
+    mirrored = CropBox(639 - crop.x, crop.y, size_px, -roll_rad)
+    difference = cut(image, crop, 112)[:, ::-1].astype(int) - cut(np.ascontiguousarray(image[:, ::-1]), mirrored, 112)
+    step = np.abs(np.diff(cut(image, crop, 112).astype(int), axis=1)).mean()  # what a shift by one pixel would make
+    assert np.abs(difference).mean() < 0.05 * step + 0.5

@@ -1,5 +1,36 @@
-"""`python -m facetrack`, the same as `facetrack`."""
+"""The command `facetrack`, also as `python -m facetrack`."""
 
-from facetrack.cli import main
+from __future__ import annotations
 
-main()
+import sys
+from typing import NoReturn
+
+from facetrack import stopping
+from facetrack.errors import FacetrackError
+
+
+def main() -> None:
+    """Run the command line. A FacetrackError prints one sentence; a signal ends any command (`facetrack.stopping`)."""
+    stopping.install()
+    try:
+        from facetrack.cli import app  # takes a second, in which a signal may come, too
+
+        app()
+    except FacetrackError as error:
+        print(f"facetrack: {error}", file=sys.stderr)
+        _exit(error.exit_code)
+    except stopping.Stopped as stopped:
+        stopping.end_with(stopped.exit_code)
+        print("facetrack: stopped", file=sys.stderr)
+        _exit(stopped.exit_code)
+    except SystemExit as end:
+        _exit(end.code)
+
+
+def _exit(code: str | int | None) -> NoReturn:
+    stopping.leave(code if isinstance(code, int) else int(code is not None))
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

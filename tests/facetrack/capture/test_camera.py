@@ -7,9 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -268,3 +271,34 @@ def test_list_devices_without_a_camera_is_empty(monkeypatch: pytest.MonkeyPatch,
 
 def _camera_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("facetrack camera")]
+
+
+def test_a_recording_whose_clock_leaps_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five minutes lie between two frames; the next ones come at their own pace again."""
+    with av.open(str(tmp_path / "leap.mkv"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.time_base = 64, 48, "yuv420p", Fraction(1, 1000)
+        for index in range(12):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * index, np.uint8), "bgr24")
+            frame.pts, frame.time_base = 40 * index + 40 * (index > 3) + 1000 * 300 * (index > 7), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(stream_module, "READ_TIMEOUT_S", 0.5)
+    try:
+        grabber = stream_module.StreamGrabber(f"http://127.0.0.1:{server.server_port}/leap.mkv")
+        assert grabber.is_recording
+        began_s = time.perf_counter()
+        times = []
+        while (grabbed := grabber.read()) is not None:
+            times.append(grabbed[1] - began_s)
+        grabber.close()
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert len(times) >= 11  # the first or last may fall to the low latency
+    assert times[-1] < 20.0
+    assert max(np.diff(times)) >= 0.4, "a pause is a pause, as long as a reader waits for a frame"

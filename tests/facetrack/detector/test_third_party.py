@@ -71,7 +71,7 @@ def test_offline_ends_with_two(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(yunet, "FILE", yunet.VendorFile("y.onnx", "http://127.0.0.1:1/y.onnx", "0" * 64))
     monkeypatch.setattr(sys, "argv", ["facetrack", "image", str(PHOTO), "--out", "a.png", "--detector", "yunet"])
     monkeypatch.chdir(tmp_path)
-    from facetrack.cli import main
+    from facetrack.__main__ import main
 
     with pytest.raises(SystemExit) as ended:
         main()

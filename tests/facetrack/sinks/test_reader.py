@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -28,7 +29,13 @@ HEADER_LINE = (
     '{"schema": 2, "source": "a.mp4", "width": 640, "height": 480, "fps": 30, "networks": {"landmarks68": "0a1b"}, '
     '"options": {"smoothing": "medium"}}'
 )
+NOD = {"kind": "nod", "id": 3, "phase": "ended", "start_s": 0.1, "since_s": 0.2, "end_s": 0.2}
 EMPTY = '{"frame": 0, "time_s": 0.0, "faces": [], "events": []}'
+
+
+def header_line(**changes: Any) -> str:
+    """Make a header in which some values are others."""
+    return json.dumps(json.loads(HEADER_LINE) | changes)
 
 
 def face_line(**changes: Any) -> dict[str, Any]:
@@ -128,6 +135,10 @@ def test_a_file_is_read_lazily(tmp_path: Path) -> None:
         ([EMPTY], "schema None, expected a header"),
         (["[1, 2]"], "line 1: got '\\[1, 2\\]'"),
         (['{"schema": 2, "source": "a"}'], "line 1: got a header without 'width'"),
+        ([header_line(width=10**9)], "line 1: got a header with the width 1000000000, expected 1 to 32766 px"),
+        ([header_line(height="480")], "line 1: got a header with the height '480'"),
+        ([header_line(fps=math.nan)], "line 1: got a header with nan, expected a finite number"),
+        ([header_line(fps=-5)], "line 1: got a header with -5 frames per second"),
     ],
 )
 def test_what_is_no_file_of_schema_2_is_said_at_once(tmp_path: Path, lines: list[str], words: str) -> None:
@@ -149,7 +160,13 @@ def test_a_file_that_is_not_there_and_one_that_is_no_text(tmp_path: Path) -> Non
         ({"frame": 0, "time_s": 0.0, "faces": []}, "no 'events'"),
         ({"frame": 0, "time_s": 0.0, "faces": [face_line(points=[[1, 2]])], "events": []}, r"shape \(1, 2\)"),
         ({"frame": 0, "time_s": 0.0, "faces": [{"id": 1}], "events": []}, "no 'points'"),
-        ({"frame": 0, "time_s": "x", "faces": [], "events": []}, "could not convert"),
+        ({"frame": 0, "time_s": "x", "faces": [], "events": []}, "'x', expected a finite number"),
+        ({"frame": 0, "time_s": math.nan, "faces": [], "events": []}, "nan, expected a finite number"),
+        ({"frame": 0, "time_s": -1e300, "faces": [], "events": []}, "the time -1e[+]300 s, expected 1e[+]09 s"),
+        ({"frame": math.inf, "time_s": 0.0, "faces": [], "events": []}, "infinity"),
+        ({"frame": 0, "time_s": 0.0, "faces": [], "events": [NOD | {"start_s": math.inf}]}, "inf, expected a finite"),
+        ({"frame": 0, "time_s": 0.0, "faces": [], "events": [NOD | {"end_s": 1e12}]}, "the time 1000000000000.0 s"),
+        ({"frame": 0, "time_s": 0.0, "faces": [face_line(box=[0, 0, 1e300, 5])], "events": []}, "infinite coordinates"),
         ({"frame": 0, "time_s": 0.0, "faces": 5, "events": []}, "not iterable"),
     ],
 )

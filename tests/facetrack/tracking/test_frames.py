@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from facetrack.tracking.frames import check_frame
 from facetrack.tracking.scene_cut import SceneCut
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Frame
-from staged import Stage, frame
+from staged import Stage, actor, frame
 
 GOOD = np.zeros((48, 64, 3), np.uint8)
 
@@ -82,3 +84,29 @@ def test_flat_pictures_pass_the_real_tracker() -> None:
     for index, size in enumerate([(1, 1), (24, 1920), (1000, 4), (1, 5000), (5000, 1), (2, 2)]):
         image = np.random.default_rng(index).integers(0, 256, (*size, 3), dtype=np.uint8)
         assert tracker.update(Frame(image, time_s=index / 10, index=index)) == []
+
+
+def test_a_tracker_that_another_thread_uses_says_so_and_works_on(monkeypatch):
+    stage = Stage()
+    stage.actors = [actor(200, 200)]
+    tracker = stage.tracker(looks=False)
+    entered, leave = threading.Event(), threading.Event()
+    detect = tracker.detector
+
+    def slow(image):
+        entered.set()
+        assert leave.wait(20)
+        return detect(image)
+
+    monkeypatch.setattr(tracker, "detector", slow)
+    faces = []
+    thread = threading.Thread(target=lambda: faces.append(tracker.update(frame(0))))
+    thread.start()
+    assert entered.wait(20)
+    for call in (lambda: tracker.update(frame(1)), lambda: tracker.search(frame(0)), tracker.reset):
+        with pytest.raises(RuntimeError, match="at work in another thread; expected one tracker for each video"):
+            call()
+    leave.set()
+    thread.join(20)
+    assert [face.track_id for face in faces[0]] == [1]
+    assert [face.track_id for face in tracker.update(frame(1))] == [1]

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 
 from facetrack.errors import SourceError
+from facetrack.types.frame import MAX_SIDE_PX
 
 MAX_PIXELS = 2**27
 """Largest picture that is decoded, 134 megapixels: 400 MB as BGR. An 8K frame has 33, the largest phones 200 at most.
 
 A PNG of one colour compresses a thousandfold, so the size of a file says nothing.
 """
-
-MAX_SIDE_PX = 32_766
-"""Longest side: OpenCV's warps, with which faces are cut out, take no longer one."""
 
 
 def check_size(name: str, width: int, height: int) -> None:

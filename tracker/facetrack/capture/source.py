@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 from facetrack.capture.camera import Camera
 from facetrack.capture.images import DEFAULT_FPS, ImageFiles, is_image_file
-from facetrack.capture.video import VideoFile
+from facetrack.capture.video import DECODER_THREADS, VideoFile
 from facetrack.errors import SourceError
 from facetrack.types import Frame
 from facetrack.types.address import without_password
@@ -41,10 +41,12 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-def open_video(path: str | Path, *, image_fps: float = DEFAULT_FPS) -> VideoFile | ImageFiles:
+def open_video(
+    path: str | Path, *, image_fps: float = DEFAULT_FPS, threads: int = DECODER_THREADS
+) -> VideoFile | ImageFiles:
     """Open a video file, an image, or a folder of images; no frame is dropped.
 
-    image_fps: frame rate of images, which have none of their own.
+    image_fps: frame rate of images, which have none of their own. threads: of a video's decoder.
     Raises SourceError if there is nothing to read.
     """
     if not Path(path).exists():
@@ -52,7 +54,7 @@ def open_video(path: str | Path, *, image_fps: float = DEFAULT_FPS) -> VideoFile
     path = Path(path)
     if path.is_dir() or is_image_file(path):
         return ImageFiles(path, fps=image_fps)
-    return VideoFile(path)
+    return VideoFile(path, threads=threads)
 
 
 def open_source(

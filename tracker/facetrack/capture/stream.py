@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 
 from facetrack.capture.shown import ShownPicture
+from facetrack.capture.timeline import Timeline, timestamp
 from facetrack.errors import SourceError
 from facetrack.types import Image
 from facetrack.types.address import without_password
 
 OPEN_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 5.0
+DEFAULT_TIME_BASE, DEFAULT_RATE = Fraction(1, 90_000), Fraction(30)
 
 _LOW_LATENCY = {
     "rtsp_transport": "tcp",  # over UDP a lost packet corrupts the image until the next key frame
@@ -46,6 +49,8 @@ class StreamGrabber:
         rate = self._stream.average_rate
         self.fps = float(rate) if rate else None
         self.is_recording = self._container.duration is not None
+        self._timeline: Timeline | None = None
+        self._start_s = 0.0
         self._shown = ShownPicture(self._stream, self._name)
         self._images = self._grab()
 
@@ -54,14 +59,24 @@ class StreamGrabber:
         return next(self._images, None)
 
     def _grab(self) -> Iterator[tuple[Image, float]]:
-        start_s = time.perf_counter()
         for packet in self._packets():
             time_s = time.perf_counter()
             for frame in _decode(packet):
-                if self.is_recording and frame.time is not None:
-                    self._closing.wait(start_s + frame.time - time.perf_counter())
+                if self.is_recording:
+                    self._wait_until_due(frame)
                     time_s = time.perf_counter()
                 yield self._shown(frame), time_s
+
+    def _wait_until_due(self, frame: av.VideoFrame) -> None:
+        """Wait until a recording's frame is due. A longer pause than READ_TIMEOUT_S is shortened to that."""
+        if self._timeline is None:
+            base, rate = self._stream.time_base or DEFAULT_TIME_BASE, self._stream.average_rate or DEFAULT_RATE
+            self._timeline, self._start_s = Timeline(base, 1 / rate), time.perf_counter()
+        due_s = self._timeline.seconds(timestamp(frame, self._container.format.name))
+        wait_s = self._start_s + due_s - time.perf_counter()
+        if wait_s > READ_TIMEOUT_S:
+            self._start_s -= wait_s - READ_TIMEOUT_S
+        self._closing.wait(min(wait_s, READ_TIMEOUT_S))
 
     def _packets(self) -> Iterator[av.Packet]:
         try:

@@ -36,7 +36,7 @@ LOST_END_S = 0.5
 class VideoFile(ClosesItself):
     """Video file as a source of frames: no frame is dropped; times are the file's own, relative to its first frame.
 
-    path: the file.
+    path: the file. threads: of the decoder.
     size: (width, height) px, as shown: upright, with square pixels.
     fps: average frame rate, None if unknown.
     n_frames: as declared, else estimated from the duration, else None.
@@ -51,8 +51,8 @@ class VideoFile(ClosesItself):
 
     live = False
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, *, threads: int = DECODER_THREADS) -> None:
+        self.path, self._threads = Path(path), threads
         self._lock = threading.Lock()  # FFmpeg must not be closed while it decodes
         self._container: InputContainer | None = _open_container(self.path)
         self._ended = False
@@ -64,7 +64,7 @@ class VideoFile(ClosesItself):
 
     def _open_stream(self, container: InputContainer, stream: VideoStream) -> None:
         stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = DECODER_THREADS
+        stream.codec_context.thread_count = self._threads
         self._end_s = 0.0
         self._broken = False
         self._frames_read = 0

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from facetrack import __version__, stopping
+from facetrack import __version__
 from facetrack.cli import bench, calibrate, demo, devices, doctor, image, info, live, report, video
 from facetrack.cli.apps import neutral, replay, serve
+from facetrack.cli.many import batch
 from facetrack.cli.training import WithTraining
-from facetrack.errors import FacetrackError
 
 app = typer.Typer(
     name="facetrack",
@@ -24,6 +23,7 @@ app = typer.Typer(
 app.command("live")(live.live)
 app.command("serve")(serve.serve)
 app.command("video")(video.video)
+app.command("batch")(batch.batch)
 app.command("replay")(replay.replay)
 app.command("neutral")(neutral.neutral)
 app.command("report")(report.report)
@@ -49,24 +49,3 @@ def root(
     ] = False,
 ) -> None:
     """Track faces in a camera stream or a video: 68 landmarks with uncertainties, identity and head pose."""
-
-
-def main() -> None:
-    """Run the command line. A FacetrackError prints one sentence; a signal ends any command (`facetrack.stopping`)."""
-    stopping.install()
-    try:
-        app()
-    except FacetrackError as error:
-        print(f"facetrack: {error}", file=sys.stderr)
-        _exit(error.exit_code)
-    except stopping.Stopped as stopped:
-        stopping.end_with(stopped.exit_code)
-        print("facetrack: stopped", file=sys.stderr)
-        _exit(stopped.exit_code)
-    except SystemExit as end:
-        _exit(end.code)
-
-
-def _exit(code: str | int | None) -> NoReturn:
-    stopping.leave(code if isinstance(code, int) else int(code is not None))
-    sys.exit(code)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from facetrack.signals.head.attention import AttentionOptions
     from facetrack.sinks.inputs import Inputs
     from facetrack.sinks.sink import RecordSink
+    from facetrack.tracking.gating import TrackerOptions
     from facetrack.tracking.tracker import FaceTracker
 
 Model = Annotated[
@@ -99,12 +100,16 @@ class Tracking:
         """Files that are read, which no output may replace."""
         return self.model, self.detector_model, self.profile, self.fatigue_weights
 
-    def tracker(self, detector_px: int = 320, **options: Any) -> FaceTracker:
-        """Build the tracker. options: further ones of `TrackerOptions`. Raises FacetrackError for a bad value."""
+    def options(self, **options: Any) -> TrackerOptions:
+        """Return the tracker's options. options: further ones. Raises FacetrackError for a bad value."""
         signals = signal_options(self.profile, self.fatigue_weights, self.target_zone)
         values = {"smoothing": self.smooth, "max_faces": self.max_faces, "priority": self.priority, "signals": signals}
+        return tracker_options(fov_deg=self.fov, **(values | options))
+
+    def tracker(self, detector_px: int = 320, **options: Any) -> FaceTracker:
+        """Build the tracker. options: further ones of `TrackerOptions`. Raises FacetrackError for a bad value."""
         return make_tracker(
-            self.model, tracker_options(fov_deg=self.fov, **(values | options)), self.threads, detector_px,
+            self.model, self.options(**options), self.threads, detector_px,
             self.detector, self.detector_model, self.engine, self.provider, self.expressions,
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import cv2
@@ -42,6 +43,7 @@ class YunetDetector:
     def __init__(self, model: Path, options: DetectorOptions | None = None) -> None:
         self.options = options or DetectorOptions()
         self.path = model
+        self._lock = threading.Lock()  # of the network's input size: trackers may share a detector
         if not model.is_file():
             raise ModelFileError(f"{model} does not exist; give --detector-model the path of {FILE.name}")
         try:
@@ -53,8 +55,9 @@ class YunetDetector:
 
     def __call__(self, image: Image) -> Detections:
         batch, ratio = letterbox(image, self.options.long_side_px, STRIDE)
-        self._network.setInputSize(batch.shape[2:0:-1])
-        result = self._network.detect(batch[0])[1]
+        with self._lock:
+            self._network.setInputSize(batch.shape[2:0:-1])
+            result = self._network.detect(batch[0])[1]
         # (N, 15): box x, y, width, height; five keypoints x y; score
         rows = np.zeros((0, 15), np.float32) if result is None else np.asarray(result, np.float32)
         rows = rows[np.argsort(-rows[:, 14], kind="stable")]

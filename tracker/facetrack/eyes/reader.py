@@ -8,6 +8,7 @@ right eye above the left, which makes one row of the batch per face.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -87,6 +88,7 @@ class EyeReader:
         if spec.kind != "eyes" or spec.input_px is None:
             raise ModelFileError(f"network '{spec.name}' is a {spec.kind} network; expected an eyes network")
         self.engine, self._side = engine, spec.input_px
+        self._lock = threading.Lock()  # of the batch: trackers may share a reader
         self._batch = np.empty((0, self._side, self._side, 3), np.uint8)
 
     def __call__(self, image: Image, faces: Sequence[Floats]) -> list[EyesReading | None]:
@@ -108,12 +110,13 @@ class EyeReader:
     def _run(self, image: Image, matrices: Array) -> Floats:
         """Return the network's (N, 2, EYES_SIZE) outputs of the crops that the matrices describe."""
         count, half = len(matrices), self._side // 2
-        if len(self._batch) < count:
-            self._batch = np.empty((count, *self._batch.shape[1:]), np.uint8)
-        for crop, pair in zip(self._batch, matrices, strict=False):
-            cut_by(image, pair[0], crop[:half])
-            cut_by(image, pair[1], crop[half:])
-        return self.engine(self._batch[:count])[EYES_OUTPUT]
+        with self._lock:
+            if len(self._batch) < count:
+                self._batch = np.empty((count, *self._batch.shape[1:]), np.uint8)
+            for crop, pair in zip(self._batch, matrices, strict=False):
+                cut_by(image, pair[0], crop[:half])
+                cut_by(image, pair[1], crop[half:])
+            return self.engine(self._batch[:count])[EYES_OUTPUT]
 
 
 def _in_frame(outputs: Floats, matrices: Array) -> list[EyesReading]:

@@ -141,7 +141,7 @@ class FaceSignals:
         measured = measure_viewed(observation.points, viewed_deg, observation.attributes, observation.visibility)
         eyes, perclos, from_eyes = self._follow_eyes(observation, measured, viewed_deg)
         mouth, smile, from_mouth = self._follow_mouth(observation, measured, eyes)
-        head, gaze, attention, from_head = self._follow_head(observation)
+        head, gaze, attention, from_head = self._follow_head(observation, eyes)
         # A network that knows no profiles loses them: then a lost face says nothing of where the head looks.
         knows_turn = viewed_deg is not None and observation.visibility is not None
         returned = self._away.update(observation.time_s, viewed_deg[0] if viewed_deg and knows_turn else None)
@@ -256,10 +256,13 @@ class FaceSignals:
         return _open(right, eyes.right.openness), _open(left, eyes.left.openness)
 
     def _follow_head(
-        self, observation: Observation
+        self, observation: Observation, eyes: EyesSignals
     ) -> tuple[HeadSignals, GazeSignals, AttentionSignals, tuple[Event, ...]]:
-        angles = self._head.update(observation.time_s, sure_pose(observation.pose))
-        gestures = self._gestures.update(observation.time_s, angles)
+        pose = observation.pose
+        angles = self._head.update(observation.time_s, sure_pose(pose))
+        sigma_deg = None if pose is None or pose.sigma_deg is None else max(pose.sigma_deg[:2])
+        known = [eye.openness for eye in (eyes.right, eyes.left) if eye.openness is not None]
+        gestures = self._gestures.update(observation.time_s, angles, sigma_deg, min(known, default=None))
         direction = head_gaze(angles)
         attention, glances = self._attention.update(observation.time_s, direction, self._lids.down_since_s)
         head, gaze = NO_HEAD, NO_GAZE

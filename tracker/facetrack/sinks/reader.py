@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from facetrack.sinks.fields import signals_from_json
 from facetrack.sinks.header import SCHEMA_VERSION, Header
 from facetrack.topology import N_POINTS
 from facetrack.types import Event, Face, Floats, Landmarks, Pose
+from facetrack.types.frame import MAX_SIDE_PX
 
 if TYPE_CHECKING:
     import pandas
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 BROKEN = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 """Errors of values that are not those of a frame."""
+MAX_TIME_S = 1e9
+"""Latest time of a frame or event, either side of zero: 31 years, still exact to a microsecond in float64."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,9 +79,13 @@ class JsonLines:
                 "give a file by `facetrack video --json`, or upgrade facetrack"
             )
         try:
-            return Header(**{name: found[name] for name in Header.__slots__})
+            header = Header(**{name: found[name] for name in Header.__slots__})
+            _check_header(header)
         except KeyError as error:
             raise self._broken(number, f"a header without {error}") from error
+        except BROKEN as error:
+            raise self._broken(number, f"a header with {error}") from error
+        return header
 
     def __iter__(self) -> Iterator[FrameRecord]:
         for number, line in self._frames():
@@ -138,9 +146,32 @@ class JsonLines:
         )
 
 
+def _check_header(header: Header) -> None:
+    """Raise ValueError for a picture that no frame has, or a rate that is none."""
+    for name, side in (("width", header.width), ("height", header.height)):
+        if side is not None and (not isinstance(side, int) or not 0 < side <= MAX_SIDE_PX):
+            raise ValueError(f"the {name} {side!r}, expected 1 to {MAX_SIDE_PX} px")
+    if header.fps is not None and not 0 < _number(header.fps) < math.inf:
+        raise ValueError(f"{header.fps!r} frames per second")
+
+
 def _frame(line: Mapping[str, Any]) -> FrameRecord:
     faces, events = tuple(_face(face) for face in line["faces"]), tuple(_event(event) for event in line["events"])
-    return FrameRecord(int(line["frame"]), float(line["time_s"]), faces, events, line.get("image"))
+    return FrameRecord(int(line["frame"]), _time(line["time_s"]), faces, events, line.get("image"))
+
+
+def _number(value: Any) -> float:
+    """Return a JSON number. Raises ValueError for anything else, also NaN and Infinity, which Python's JSON has."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r}, expected a finite number")
+    return float(value)
+
+
+def _time(value: Any) -> float:
+    time_s = _number(value)
+    if abs(time_s) > MAX_TIME_S:
+        raise ValueError(f"the time {value!r} s, expected {MAX_TIME_S:.0e} s at most")
+    return time_s
 
 
 def _face(found: Mapping[str, Any]) -> Face:
@@ -160,23 +191,27 @@ def _pose(found: Mapping[str, Any]) -> Pose:
     return Pose(
         rotation_from_quaternion(*found["quaternion"]),
         np.array(found["translation_mm"], np.float64),
-        found["yaw_deg"],
-        found["pitch_deg"],
-        found["roll_deg"],
+        _number(found["yaw_deg"]),
+        _number(found["pitch_deg"]),
+        _number(found["roll_deg"]),
         None if sigma is None else (sigma[0], sigma[1], sigma[2]),
     )
 
 
 def _event(found: Mapping[str, Any]) -> Event:
     return Event(
-        found["kind"], int(found["id"]), found["phase"], found["start_s"], found["since_s"], found["end_s"],
-        found.get("amplitude"), found.get("closing_speed_per_s"), found.get("evidence", {}),
+        found["kind"], int(found["id"]), found["phase"], _time(found["start_s"]), _time(found["since_s"]),
+        None if found["end_s"] is None else _time(found["end_s"]), found.get("amplitude"),
+        found.get("closing_speed_per_s"), found.get("evidence", {}),
     )  # fmt: skip
 
 
 def _array(values: Any, shape: tuple[int, ...]) -> Floats:
-    """Numbers as float32, None as NaN. Raises ValueError for another shape."""
-    array = np.array(values, np.float32)
+    """Numbers as float32, None as NaN. Raises ValueError for another shape, and for infinite ones."""
+    with np.errstate(over="ignore"):
+        array = np.array(values, np.float32)
     if array.shape != shape:
         raise ValueError(f"numbers of shape {array.shape}, expected {shape}")
+    if np.isinf(array).any():
+        raise ValueError("infinite coordinates")
     return array

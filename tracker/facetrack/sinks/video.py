@@ -49,7 +49,7 @@ class VideoSink(Sink):
     every time comes out exactly. source: the file that this is made from, which must not be overwritten; with
     sound=True its sound tracks are copied, start_s being the first frame's place on their clock. live: the file is in
     its place from its first frame on, in fragments of LIVE_FRAGMENT_S that players open while it grows; whatever
-    happens, what was written is kept.
+    happens, what was written is kept. threads: of the encoder; 0 leaves them to it.
 
     Even sizes are encoded in 4:2:0, which every browser plays. H.264 cannot express an odd size in 4:2:0 (it crops by
     whole chroma samples: H.264 table 6-1 and 7.4.2.1.1), so an odd one is kept exactly by encoding in 4:4:4, which
@@ -69,6 +69,7 @@ class VideoSink(Sink):
         sound: bool = False,
         start_s: float = 0.0,
         live: bool = False,
+        threads: int = 0,
     ) -> None:
         self._name = str(path)
         self._size = size
@@ -77,6 +78,7 @@ class VideoSink(Sink):
         self._time_base = time_base if time_base and time_base.denominator <= 1_000_000 else LIVE_TIME_BASE
         self._first_s: float | None = None
         self._last_tick = -1
+        self._threads = threads
         self._finished = False
         self._growing: GrowingFile | None = None
         self._sound: SoundTracks | None = None
@@ -109,6 +111,7 @@ class VideoSink(Sink):
         stream.width, stream.height = self._size
         stream.pix_fmt = "yuv420p" if self._size[0] % 2 == self._size[1] % 2 == 0 else "yuv444p"
         stream.codec_context.time_base = self._time_base
+        stream.codec_context.thread_count = self._threads
         _tag_colours(stream)
         self._stream: VideoStream = stream
 

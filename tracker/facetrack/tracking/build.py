@@ -42,6 +42,7 @@ def make_tracker(
     from facetrack.tracking.tracker import FaceTracker
 
     check(engine, provider)
+    detector_model = detector_file(detector, detector_model)  # before `auto` tries engines
 
     def start(name: str, network: Path) -> FaceTracker:
         found = make_detector(detector, detector_model, threads, detector_px, HINT_SCORE, name, provider)
@@ -67,19 +68,33 @@ def make_detector(
     """
     from facetrack.detector.cnn import DetectorOptions, bundled_detector
 
-    if name == "own":
+    file = detector_file(name, model)
+    options = DetectorOptions(long_side_px, threshold)
+    if file is None or name == "own":
         return bundled_detector(threads, long_side_px, engine, provider, threshold, model)
+    if name == "yunet":
+        from facetrack.detector.yunet import YunetDetector
+
+        return YunetDetector(file, options)
+    from facetrack.detector.mediapipe import MediaPipeDetector
+
+    return MediaPipeDetector(file, threshold)
+
+
+def detector_file(name: str, model: Path | None) -> Path | None:
+    """Return the detector's file, fetched from its maker where it is theirs and none is named; None for the bundled.
+
+    Raises FacetrackError for another name, and where the file cannot be had.
+    """
+    if name not in DETECTORS:
+        raise FacetrackError(f"--detector is '{name}'; expected one of {', '.join(DETECTORS)}")
+    if name == "mediapipe":
+        from facetrack.detector.mediapipe import need_package
+
+        need_package()  # before a file is fetched for it
+    if model is not None or name == "own":
+        return model
+    from facetrack.detector import mediapipe, yunet
     from facetrack.download import fetch
 
-    options = DetectorOptions(long_side_px, threshold)
-
-    if name == "yunet":
-        from facetrack.detector import yunet
-
-        return yunet.YunetDetector(model or fetch(yunet.FILE), options)
-    if name == "mediapipe":
-        from facetrack.detector import mediapipe
-
-        mediapipe.need_package()  # before a file is fetched for it
-        return mediapipe.MediaPipeDetector(model or fetch(mediapipe.FILE), threshold)
-    raise FacetrackError(f"--detector is '{name}'; expected one of {', '.join(DETECTORS)}")
+    return fetch({"yunet": yunet, "mediapipe": mediapipe}[name].FILE)

@@ -1,17 +1,43 @@
-"""Check of a frame before anything is computed from it, and what a change of its size means."""
+"""Checks of a call before anything is computed from it, and what a change of a frame's size means."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
 from facetrack.tracking.track import Track
 from facetrack.types import Frame, Image
+from facetrack.types.frame import MAX_SIDE_PX
 
-MAX_SIDE_PX = 32_766
-"""OpenCV's warps take no longer side (their coordinates have 16 bits)."""
+Of = TypeVar("Of")
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def one_thread(method: Callable[Concatenate[Of, Parameters], Result]) -> Callable[Concatenate[Of, Parameters], Result]:
+    """Let the method raise RuntimeError while another thread is in one of the object's methods so decorated.
+
+    The object's `one_thread` is its RLock.
+    """
+
+    @wraps(method)
+    def checked(self: Of, /, *args: Parameters.args, **options: Parameters.kwargs) -> Result:
+        lock: Any = self.one_thread  # type: ignore[attr-defined]
+        if not lock.acquire(blocking=False):
+            raise RuntimeError(
+                "this tracker is at work in another thread; expected one tracker for each video, used by one thread at "
+                "a time: give each its own FaceTracker, which may share detector, landmarker and the other networks"
+            )
+        try:
+            return method(self, *args, **options)
+        finally:
+            lock.release()
+
+    return checked
 
 
 def check_frame(frame: Frame, last_time_s: float) -> None:

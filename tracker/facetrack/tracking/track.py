@@ -18,6 +18,11 @@ from facetrack.smoothing.one_euro import OneEuro, OneEuroOptions
 from facetrack.tracking.motion import LastSeen, Velocity
 from facetrack.types import Event, Floats, Frame, HeadRotation, Image, Pose
 
+SAME_FACE_IOU = 0.35
+"""Two boxes overlapping this much are one face."""
+RECOVERY_S = 0.5
+"""Seconds for which a lost face is read where it was: a hand before it, or a turn aside, often passes by then."""
+
 
 class CropFilter:
     """One-euro filter of the crop, whose jitter would come back as jitter of the points.
@@ -204,7 +209,6 @@ class Track:
     def lose_position(self) -> None:
         """Lose it at a scene cut: only its embeddings can bring it back."""
         self.occlude()
-        self.just_lost = False
         self.last_seen = replace(self.last_seen, known=False)
 
     def rescale(self, x: float, y: float) -> None:
@@ -241,3 +245,13 @@ def update_tracks(tracks: Sequence[Track], readings: Sequence[Reading], time_s: 
     boxes, crops = points_box(points), crops_from_points(points, tracks[0].margin, rolls)
     for i, track in enumerate(tracks):
         track._apply(readings[i], smoothed[i], boxes[i], crops[i], time_s)
+
+
+def lately_lost(tracks: Sequence[Track], time_s: float) -> list[Track]:
+    """Return the tracks that were lost a moment ago and whose position no other face has taken."""
+    followed = [track for track in tracks if track.followed]
+    return [
+        t for t in tracks
+        if not t.followed and not t.occluded and time_s - t.seen_s <= RECOVERY_S
+        and all(t.overlap(other.box) < SAME_FACE_IOU for other in followed)
+    ]  # fmt: skip

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.detector.search import HINT_SCORE, Candidates, CoarseToFine, Search, Thorough
+from facetrack.detector.search import Candidates, CoarseToFine, Search, Thorough
 from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
-from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes, bundled_eyes
-from facetrack.tracking.frames import check_frame, rescale_tracks
+from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes
+from facetrack.tracking.face_cut import FaceCuts
+from facetrack.tracking.frames import check_frame, one_thread, rescale_tracks
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
 from facetrack.tracking.scene_cut import SceneCut
-from facetrack.tracking.track import Track, update_tracks
+from facetrack.tracking.track import SAME_FACE_IOU, Track, lately_lost, update_tracks
 from facetrack.types import Detections, Event, Face, Frame
 
 if TYPE_CHECKING:
@@ -30,18 +33,16 @@ if TYPE_CHECKING:
 class FaceTracker:
     """Tracker of the faces of one video. Feed it frames in order; use one tracker for each video.
 
+    One thread at a time may use it (RuntimeError otherwise); trackers in several threads may share their networks.
+
     events: what began or ended with the last frame: blinks, yawns, glances away. After the last one call `finish`,
         which ends what still lasts.
     camera: the lens that the head's pose is computed with; camera_from: "fov" or "intrinsics" (the options),
         "profile", or "default".
     """
 
-    SAME_FACE_IOU = 0.35
-    """Two boxes overlapping this much are one face."""
     MAX_OCCLUDED_READINGS = 10
     """Readings of a partly occluded face after which it counts as a new person's while somebody is lost."""
-    RECOVERY_S = 0.5
-    """Seconds for which a lost face is read where it was: a hand before it, or a turn aside, often passes by then."""
     SEARCH_INTERVAL_S = 0.1
     """Interval at which the detector runs for a lost face while others are followed."""
     CLOSER_EVERY = 3
@@ -56,6 +57,7 @@ class FaceTracker:
         appearance: without it, lost faces are re-identified by their position alone.
         expressions, eyes: without them, `signals.expression` and the lids' gaps and states stay unknown.
         """
+        self.one_thread = RLock()
         self.detector = detector
         self.landmarker = landmarker
         self._read = landmarker if eyes is None else LandmarksAndEyes(landmarker, eyes)
@@ -63,7 +65,7 @@ class FaceTracker:
         self._gates = Gates(self.options, landmarker.spec)
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
         self._finder: Search = Thorough() if self.options.single else CoarseToFine()
-        self._cut = SceneCut()
+        self._cut, self._face_cuts = SceneCut(), FaceCuts(appearance)
         self._expressions = expressions
         self.camera, self.camera_from = self.options.chosen_camera()
         self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None), eyes)
@@ -86,10 +88,8 @@ class FaceTracker:
         expressions: also classify expressions (see `expression`); the network for them is opened only then.
         Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
         """
-        from facetrack.appearance import Appearance
-        from facetrack.detector.cnn import bundled_detector
-        from facetrack.engine.choice import AUTO, landmark_network, open_engine, start_automatically
-        from facetrack.modelfile import bundled_path
+        from facetrack.engine.choice import AUTO, start_automatically
+        from facetrack.tracking.networks import open_networks
 
         if engine == AUTO:
 
@@ -97,27 +97,19 @@ class FaceTracker:
                 return cls.from_weights(file, options, threads, detector_px, name, provider, detector, expressions)
 
             return start_automatically(landmarks, start, threads, provider)[0]
-        path, engine = landmark_network(landmarks, engine, threads, provider)
-        landmarker = Landmarker(open_engine(path, engine, threads, provider))
-        appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
-        eyes = bundled_eyes(open_engine, engine, threads, provider)
-        detector = detector or bundled_detector(threads, detector_px, engine, provider, HINT_SCORE)
-        if not expressions:
-            return cls(detector, landmarker, options, appearance, eyes=eyes)
-        from facetrack.expression import Expression, Expressions
-
-        network = Expressions(Expression(open_engine(bundled_path("expression"), engine, threads, provider)))
-        return cls(detector, landmarker, options, appearance, network, eyes)
+        return cls(*open_networks(landmarks, options, threads, detector_px, engine, provider, detector, expressions))
 
     def finish(self) -> tuple[Event, ...]:
         """End what still lasts, after the last frame; returns those events and keeps them in `events`."""
         self.events = tuple(e for t in self._tracks if t.signals is not None for e in t.signals.interrupt())
         return self.events
 
+    @one_thread
     def reset(self) -> tuple[Event, ...]:
         """Forget all faces and start numbering from 1, as a new tracker would; returns the events that ended so."""
         ended = self.finish()
         self._cut.reset()
+        self._face_cuts.reset()
         self._reidentifier.reset()
         self._finder.reset()
         if self._expressions is not None:
@@ -130,6 +122,7 @@ class FaceTracker:
         self._last_detection_s = -np.inf
         return ended
 
+    @one_thread
     def update(self, frame: Frame, search: bool = True) -> list[Face]:
         """Track the faces of the next frame; returns them by track ID.
 
@@ -141,13 +134,14 @@ class FaceTracker:
         self._last_time_s = frame.time_s
         self.events = ()
         if self._cut(frame.image):
-            self.lose_positions()
+            self.lose_positions(self._face_cuts.unchanged(frame.image))
         self._size = rescale_tracks(self._tracks, self._size, frame.image)
         self._follow(frame)
         if self._detection_required() or (search and self.search_is_due(frame.time_s)):
             self.search(frame)
         self._confirm(frame)
         self._tracks += self._reidentifier.update(frame.image, self._followed, frame.time_s)
+        self._face_cuts.remember(frame.image, self._followed)
         self._expire(frame)
         seen = [t for t in self._tracks if t.followed and t.confirmed]
         faces = [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
@@ -162,11 +156,15 @@ class FaceTracker:
             if not track.followed:
                 self.events += track.end_events(frame, gone)
 
-    def lose_positions(self) -> None:
-        """Drop tentative tracks; confirmed ones can only be re-identified by appearance. For a cut or an outage."""
-        self._tracks = [t for t in self._tracks if t.confirmed]
+    def lose_positions(self, but: Collection[Track] = ()) -> None:
+        """Drop tentative tracks; confirmed ones can only be re-identified by appearance. For a cut or an outage.
+
+        but: tracks that the cut does not concern.
+        """
+        self._tracks = [t for t in self._tracks if t.confirmed or t in but]
         for track in self._tracks:
-            track.lose_position()
+            if track not in but:
+                track.lose_position()
 
     @property
     def _followed(self) -> list[Track]:
@@ -175,31 +173,24 @@ class FaceTracker:
     def _follow(self, frame: Frame) -> None:
         """Read landmarks where each face is predicted, and where faces were lost a moment ago.
 
-        A track whose reading fails the gate is lost.
+        A track whose reading fails the gate, or is of somebody whom its part of the picture was cut to, is lost.
         """
         followed = self._followed
-        expected = followed + self._recently_lost(frame.time_s)[: self.options.max_faces - len(followed)]
+        expected = followed + lately_lost(self._tracks, frame.time_s)[: self.options.max_faces - len(followed)]
         readings = self._read(frame.image, [t.crop_at(frame.time_s) for t in expected])
         stay: list[tuple[Track, Reading]] = []
         for track, reading in zip(expected, readings, strict=True):
             if not self._gates.may_stay(track, reading, frame.image):
                 track.lose()
+            elif self._face_cuts(frame.image, track, reading):
+                track.lose_position()
             elif track.followed:
                 stay.append((track, reading))
             else:
                 track.restart(reading, frame.time_s)
                 track.suspect = True  # somebody else may be there by now: embed it soon
         update_tracks([track for track, _ in stay], [reading for _, reading in stay], frame.time_s)
-        self._reidentifier.resolve_duplicates(frame.image, self._followed, self.SAME_FACE_IOU * 1.5)
-
-    def _recently_lost(self, time_s: float) -> list[Track]:
-        """Tracks that were lost a moment ago and whose position no other face has taken."""
-        followed = self._followed
-        return [
-            t for t in self._tracks
-            if not t.followed and not t.occluded and time_s - t.seen_s <= self.RECOVERY_S
-            and all(t.overlap(other.box) < self.SAME_FACE_IOU for other in followed)
-        ]  # fmt: skip
+        self._reidentifier.resolve_duplicates(frame.image, self._followed, SAME_FACE_IOU * 1.5)
 
     def _confirm(self, frame: Frame) -> None:
         """Give IDs to new tracks that have proved to be faces, the old one to people who were lost.
@@ -233,6 +224,7 @@ class FaceTracker:
         interval_s = min(interval_s, self.SEARCH_INTERVAL_S) if lost_lately else interval_s
         return time_s - self._last_detection_s >= interval_s
 
+    @one_thread
     def search(self, frame: Frame) -> None:
         """Run the detector on the frame that was last given to `update`.
 
@@ -273,7 +265,7 @@ class FaceTracker:
         followed = self._followed
         free = np.arange(len(found))
         if followed and len(free):
-            free = free[box_iou(found.boxes, np.stack([t.box for t in followed])).max(axis=1) < self.SAME_FACE_IOU]
+            free = free[box_iou(found.boxes, np.stack([t.box for t in followed])).max(axis=1) < SAME_FACE_IOU]
         return free
 
     def _admit(self, reading: Reading, track: Track | None, frame: Frame) -> None:
@@ -283,7 +275,7 @@ class FaceTracker:
         """
         box = points_box(reading.landmarks.points)
         followed = self._followed
-        if any(t.overlap(box) > self.SAME_FACE_IOU for t in followed):
+        if any(t.overlap(box) > SAME_FACE_IOU for t in followed):
             return
         if len(followed) >= self.options.max_faces:
             rank = self._gates.rank(np.stack([box, *(t.box for t in followed)]), frame.image)

@@ -13,6 +13,8 @@ IMAGE_SUFFIXES = frozenset(
 )
 """Suffixes of image files. GIF is read as a video, since most are animated."""
 Floats = NDArray[np.float32]
+MAX_SIDE_PX = 32_766
+"""Longest side of a picture: OpenCV's warps, with which faces are cut out, have coordinates of 16 bits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

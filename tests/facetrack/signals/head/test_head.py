@@ -102,14 +102,17 @@ def test_gaze_is_the_heads():
     assert head_gaze(HeadAngles(10, -5, 3)) == Gaze(10, -5, "head")
 
 
-def gestures(times, yaw=lambda t: 0.0, pitch=lambda t: 0.0, noise=0.2, seed=0):
+def gestures(times, yaw=lambda t: 0.0, pitch=lambda t: 0.0, noise=0.2, seed=0, sigma=None, openness=None):
     """Events of a head that moves so, the pose jitter by `noise` (standard deviation) degrees."""
     machine, rng = Gestures(1), np.random.default_rng(seed)
     return [
         event
         for t in times
-        for event in machine.update(t, HeadAngles(yaw(t) + rng.normal(0, noise), pitch(t) + rng.normal(0, noise), 0.0))
-    ]
+        for event in machine.update(
+            t, HeadAngles(yaw(t) + rng.normal(0, noise), pitch(t) + rng.normal(0, noise), 0.0),
+            None if sigma is None else sigma(t), None if openness is None else openness(t),
+        )
+    ]  # fmt: skip
 
 
 def wave(hz, swing, cycles, start=2.0):
@@ -192,6 +195,24 @@ def test_nodding_off(fps):
 def test_what_is_no_nodding_off(change):
     for fps in RATES:
         assert not gestures(np.arange(0, 12, 1 / fps), pitch=lambda t: sink(t, **change))
+
+
+@pytest.mark.parametrize("axis", ["yaw", "pitch"])
+def test_a_pose_that_is_unsure_where_it_swings_makes_no_gesture(axis):
+    """As a reflection over an eye does it: unsure by half again at each low point. A turned head nods."""
+    times, swings = np.arange(0, 8, 1 / 30), wave(1.8, 7, 3)
+    assert not gestures(times, **{axis: swings}, sigma=lambda t: 3.0 * (1.0 + 0.5 * (swings(t) < -5)))
+    assert len(gestures(times, **{axis: swings}, sigma=lambda t: 3.0 * (1.0 + 0.15 * (swings(t) < -5)))) == 1
+    assert len(gestures(times, **{axis: swings}, sigma=lambda t: 9.0)) == 1
+
+
+def test_who_leans_forward_with_open_eyes_does_not_nod_off():
+    times = np.arange(0, 12, 1 / 30)
+    assert not gestures(times, pitch=sink, openness=lambda t: 0.9)
+    # A dropped head with shut eyes is seen badly, too.
+    shut = gestures(times, pitch=sink, openness=lambda t: 0.1 if sink(t) < -8 else 0.9, sigma=lambda t: 3 - sink(t) / 9)
+    unseen = gestures(times, pitch=sink, openness=lambda t: None if sink(t) < -8 else 0.9)
+    assert [event.kind for event in (*shut, *unseen)] == ["nod_off", "nod_off"]
 
 
 def test_reset_equals_fresh():

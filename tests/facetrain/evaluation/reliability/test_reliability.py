@@ -62,7 +62,7 @@ def test_the_report_counts_what_is_well():
 def test_the_slope_of_the_memory_is_that_of_the_samples(tmp_path):
     samples = [
         soak.Sample(
-            10.0 * i, 100 + (5 if i < 40 else 0) + i / 360 * 3, 5, 12, 300 * i, i // 10, 1, [5.0] * 299 + [50.0]
+            10.0 * i, 100 + (5 if i < 40 else 0) + i / 360 * 3, 5, 12, 300 * i, i // 10, 1, [5.0] * 299 + [50.0], {}
         )
         for i in range(361)
     ]

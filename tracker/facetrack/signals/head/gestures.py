@@ -23,6 +23,9 @@ class GestureOptions:
     drop_deg: how deep a head drops that nods off. drop_speed_deg_s: at most, in the mean; a look down is two or more
     times as fast. return_s: how soon it has come back by return_share of the drop after it left the bottom: the jerk of
     waking. drop_swing_deg: ups and downs on the way below this do not count.
+    most_sigma_rise: largest standard deviation of the pose in a nod or shake over what it usually was: a reflection
+        or a hand that passes over an eye turns the pose, not the head, and makes it unsure.
+    open_above: openness of eyes that stay open; who nods off shuts them.
     All are choices of this project.
     """
 
@@ -36,6 +39,8 @@ class GestureOptions:
     return_s: float = 0.5
     return_share: float = 0.67
     drop_swing_deg: float = 6.0
+    most_sigma_rise: float = 1.3
+    open_above: float = 0.5
 
 
 class Gestures:
@@ -43,7 +48,8 @@ class Gestures:
 
     A nod or shake is reported when it has stopped: .75 s (of the slowest period) after its last turning point, or with
     the first swing that does not belong to it. A nod_off is reported with the head's return; a head that stays down,
-    or comes back slowly, is none.
+    or comes back slowly, is none. No nod or shake is reported if the pose was unsure meanwhile, no nod_off if the eyes
+    were seen to stay open.
     """
 
     def __init__(self, track_id: int, options: GestureOptions | None = None) -> None:
@@ -52,15 +58,22 @@ class Gestures:
         self._nods = _Oscillation("nod", self.options)
         self._shakes = _Oscillation("shake", self.options)
         self._drops = _Drops(self.options)
+        self._evidence = _Evidence(self.options)
         self.reset()
 
     def reset(self) -> None:
         self._gap_timer.reset()
-        for part in (self._nods, self._shakes, self._drops):
+        for part in (self._nods, self._shakes, self._drops, self._evidence):
             part.reset()
 
-    def update(self, time_s: float, head: HeadAngles | None) -> tuple[Event, ...]:
-        """head: relative to its neutral pose, None where unknown. Returns what ended."""
+    def update(
+        self, time_s: float, head: HeadAngles | None, sigma_deg: float | None = None, openness: float | None = None
+    ) -> tuple[Event, ...]:
+        """Return what ended.
+
+        head: relative to its neutral pose, None where unknown. sigma_deg: standard deviation of its yaw and pitch, the
+        larger one. openness: of the more closed eye, 0..1. Both None where unknown.
+        """
         if head is None:
             self.reset()
             return ()
@@ -73,7 +86,12 @@ class Gestures:
             self._shakes.update(time_s, head.yaw_deg, head.pitch_deg, step_s or 0.0),
             self._drops.update(time_s, head.pitch_deg),
         )
-        return tuple(Event.completed(g.kind, self._track_id, g.start_s, g.end_s, g.size_deg) for g in found if g)
+        self._evidence.add(time_s, sigma_deg, openness)
+        return tuple(
+            Event.completed(g.kind, self._track_id, g.start_s, g.end_s, g.size_deg)
+            for g in found
+            if g and self._evidence.supports(g)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +100,37 @@ class _Gesture:
     start_s: float
     end_s: float
     size_deg: float
+
+
+class _Evidence:
+    """What speaks against gestures: an uncertainty of the pose that rose meanwhile, eyes that stayed open."""
+
+    KEEP_S = 12.0
+
+    def __init__(self, options: GestureOptions) -> None:
+        self._options = options
+        self._frames: deque[tuple[float, float | None, float | None]] = deque()
+
+    def reset(self) -> None:
+        self._frames.clear()
+
+    def add(self, time_s: float, sigma_deg: float | None, openness: float | None) -> None:
+        self._frames.append((time_s, sigma_deg, openness))
+        while time_s - self._frames[0][0] > self.KEEP_S:
+            self._frames.popleft()
+
+    def supports(self, gesture: _Gesture) -> bool:
+        """Return whether the gesture may be one.
+
+        A head that has dropped is seen from above, its eyes shut: its pose is unsure by itself.
+        """
+        during = [frame for frame in self._frames if gesture.start_s <= frame[0] <= gesture.end_s]
+        if gesture.kind == "nod_off":
+            known = [openness for _, _, openness in during if openness is not None]
+            return 2 * len(known) < len(during) or min(known) < self._options.open_above
+        sigmas = sorted(sigma for _, sigma, _ in self._frames if sigma is not None)
+        most = max((sigma for _, sigma, _ in during if sigma is not None), default=0.0)
+        return not sigmas or most <= self._options.most_sigma_rise * sigmas[len(sigmas) // 4]
 
 
 class _Oscillation:

@@ -1,7 +1,8 @@
-"""Tables in the columns of other programs."""
+"""Tables: of events, and in the columns of other programs."""
 
 from facetrack.errors import OutputError
 from facetrack.sinks.csv import CsvSink
+from facetrack.sinks.tables.events import EventsCsvSink
 from facetrack.sinks.tables.openface import OpenFaceCsvSink
 
 STYLES: dict[str, type[CsvSink]] = {"facetrack": CsvSink, "openface": OpenFaceCsvSink}
@@ -14,4 +15,4 @@ def csv_sink(style: str) -> type[CsvSink]:
     return STYLES[style]
 
 
-__all__ = ["STYLES", "OpenFaceCsvSink", "csv_sink"]
+__all__ = ["STYLES", "EventsCsvSink", "OpenFaceCsvSink", "csv_sink"]

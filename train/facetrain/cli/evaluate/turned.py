@@ -25,7 +25,8 @@ from facetrain.reporting.report import Table
 from facetrain.synth.rendering.head_model import load_head_model
 from facetrain.synth.rendering.render import Renderer
 
-DETECTOR_PX = 640
+DETECTOR_PX, MAX_FACES = 640, 64
+"""As `facetrack image` has them."""
 
 Models = Annotated[
     list[Path], typer.Argument(help="Landmark networks (.onnx or run folders), or face_landmarker.task.")
@@ -74,7 +75,6 @@ def turned(
     if boxes == "detector":
         recall = benchmark.recall_by_yaw(finder, samples, faces)
         details.append(Table("recall of the detector alone", ("detector", *benchmark.BINS), [[detector, *recall]]))
-    single = tracker_options(smoothing="off", confirmations=1, single=True)
     for model in models:
         title = f"{title_of(model)}, {boxes}, {passes} pass{'es' * (passes > 1)}"
         if model.suffix == MEDIAPIPE_SUFFIX:
@@ -83,7 +83,8 @@ def turned(
                 results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
             continue
         path = model_path(model)
-        tracker = make_tracker(path, single, 1, DETECTOR_PX, detector, detector_model)
+        tracking = Tracking(path, detector, detector_model, smooth="off", max_faces=MAX_FACES, engine="onnx")
+        tracker = tracking.tracker(DETECTOR_PX, confirmations=1, single=True)
         method = Tracked(Network(OnnxEngine(path), None, passes, roll), tracker)
         results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
     benchmark.report(results, notes, details).output(out)

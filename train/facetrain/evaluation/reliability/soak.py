@@ -35,7 +35,11 @@ MEANING = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample of the process. latencies_ms: of the frames since the last sample."""
+    """One sample of the process.
+
+    threads: the operating system's. latencies_ms: of the frames since the last sample. grown_mb: by how much mappings
+    have grown since then, those that have.
+    """
 
     time_s: float
     memory_mb: float
@@ -45,6 +49,7 @@ class Sample:
     dropped: int
     outages: int
     latencies_ms: list[float]
+    grown_mb: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
 from facetrack import stopping
 from facetrack.capture import Camera, ReconnectingCamera
 from facetrack.loops.live import LiveLoop
@@ -24,6 +22,8 @@ from facetrack.sinks import JsonLinesSink
 from facetrack.tracking.build import make_tracker, tracker_options
 
 SAMPLE_S = 5.0
+GROWTH_MB = 2.0
+"""Growth between two samples of which the mappings are noted."""
 
 
 def main() -> None:
@@ -40,44 +40,70 @@ def main() -> None:
         loop = LiveLoop(source, tracker, [output], None, None, False)
         loop.begin(url)
         stopping.end_with(0)
-        threading.Thread(target=_sample_for_ever, args=(loop, source, file), daemon=True).start()
+        account = Account(loop, source, file)
+        threading.Thread(target=account.keep, daemon=True).start()
         try:
             loop.run()
         except stopping.Stopped:
             loop.finish()
-            _write_sample(loop, source, file, len(loop.latency_ms))
+            account.write_sample()
 
 
-def _sample_for_ever(loop: LiveLoop, source: ReconnectingCamera, file: TextIO) -> None:
-    done = 0
-    while True:
-        time.sleep(SAMPLE_S)
-        done = _write_sample(loop, source, file, done)
+class Account:
+    """Samples of the process, one line each."""
+
+    def __init__(self, loop: LiveLoop, source: ReconnectingCamera, file: TextIO) -> None:
+        self._loop, self._source, self._file = loop, source, file
+        self._done, self._lock = 0, threading.Lock()
+        self._last = mappings_mb()
+
+    def keep(self) -> None:
+        """Write a sample every SAMPLE_S, for ever."""
+        while True:
+            time.sleep(SAMPLE_S)
+            self.write_sample()
+
+    def write_sample(self) -> None:
+        """Write what the process is like now, and since the last sample."""
+        with self._lock:
+            followed, mappings = len(self._loop.latency_ms), mappings_mb()
+            grown = {name: round(mb - self._last.get(name, 0.0), 1) for name, mb in mappings.items()}
+            sample = {
+                "time_s": round(time.perf_counter(), 3),
+                "memory_mb": round(sum(mappings.values()), 3),
+                "threads": len(os.listdir("/proc/self/task")),
+                "descriptors": len(os.listdir("/proc/self/fd")),
+                "followed": followed,
+                "dropped": self._source.dropped,
+                "outages": self._source.outages,
+                "latencies_ms": [round(value, 2) for value in self._loop.latency_ms[self._done : followed]],
+                "grown_mb": {name: mb for name, mb in grown.items() if mb >= GROWTH_MB},
+            }
+            self._done, self._last = followed, mappings
+            self._file.write(json.dumps(sample) + "\n")
+            self._file.flush()
 
 
-def _write_sample(loop: LiveLoop, source: ReconnectingCamera, file: TextIO, done: int) -> int:
-    """Write one line about the process; returns the number of frames followed until now."""
-    followed = len(loop.latency_ms)
-    latencies = np.array(loop.latency_ms[done:followed])
-    sample = {
-        "time_s": round(time.perf_counter(), 3),
-        "memory_mb": resident_mb(),
-        "threads": threading.active_count(),
-        "descriptors": len(os.listdir("/proc/self/fd")),
-        "followed": followed,
-        "dropped": source.dropped,
-        "outages": source.outages,
-        "latencies_ms": [round(float(value), 2) for value in latencies],
-    }
-    file.write(json.dumps(sample) + "\n")
-    file.flush()
-    return followed
+def mappings_mb() -> dict[str, float]:
+    """Resident memory of this process by mapping, the unnamed ones by the sort of their size; Linux."""
+    sizes: dict[str, float] = {}
+    name = ""
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        key, *rest = line.split()
+        if not key.endswith(":"):
+            name = Path(rest[4]).name if len(rest) > 4 else ""
+        elif key == "Size:" and not name:
+            name = unnamed(int(rest[0]))
+        elif key == "Rss:":
+            sizes[name] = sizes.get(name, 0.0) + int(rest[0]) / 1024
+    return sizes
 
 
-def resident_mb() -> float:
-    """Resident memory of this process; Linux."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+def unnamed(kb: int) -> str:
+    """Return what a mapping without a name probably is: an arena of malloc, a stack, or one block."""
+    if 60_000 <= kb <= 65_536:
+        return "malloc arena"
+    return "thread stack" if kb == 8192 else "block of 1 MB or more" if kb >= 1024 else "small blocks"
 
 
 if __name__ == "__main__":
