@@ -27,6 +27,8 @@ EXTRAS = {
     "apps": ("paho", "websockets"),
     "lsl": ("pylsl",),
     "virtual-camera": ("pyvirtualcam",),
+    "parquet": ("pyarrow",),
+    "ray": ("ray",),
     "serve": SERVE_PACKAGES,
 }
 """Extra -> the modules that it installs."""
