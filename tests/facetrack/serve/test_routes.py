@@ -115,16 +115,17 @@ def test_opencv_reads_the_motion_jpeg(server):
 
 def test_events_by_httpx(server):
     httpx = pytest.importorskip("httpx", reason="needs httpx")
+    server.stage.attributes = {"smile": 0.0}
+    server.wait(lambda: server.camera.feed.newest.faces[0].signals.smile.smiling is False)
     with httpx.stream("GET", f"http://{server.host}/events", timeout=60) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         lines = answer.iter_lines()
         assert next(lines).startswith(":")
-        server.stage.attributes = {"smile": 0.0}  # the smile ends
+        server.stage.attributes = {"smile": 0.9}
         kind = next(line for line in lines if line.startswith("event: "))
         event = json.loads(next(line for line in lines if line.startswith("data: ")).removeprefix("data: "))
-    assert (kind, event["kind"], event["phase"]) == ("event: smile", "smile", "ended")
+    assert (kind, event["kind"], event["phase"]) == ("event: smile", "smile", "began")
     server.wait(lambda: server.service.clients.counts["events"] == 0)
-    server.stage.attributes = {"smile": 0.9}
     assert "smile" in [item["kind"] for item in server.ask("/api/state")[1]["events"]]
 
 
