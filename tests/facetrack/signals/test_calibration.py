@@ -10,7 +10,7 @@ from facetrack.cli import calibrate
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.errors import FacetrackError, SettingsError
 from facetrack.signals import Profile
-from facetrack.signals.calibration import Calibration
+from facetrack.signals.calibration import Calibration, missing, step_at
 from facetrack.signals.choice import signal_options
 from facetrack.sinks import VideoSink
 from facetrack.types import CameraModel, Face, Landmarks
@@ -35,7 +35,7 @@ SMILING = signals_with(OPEN, eyes_right_aspect_ratio=0.28, eyes_left_aspect_rati
 
 def acted(t, late_s=0.0):
     """(signals, yaw) of a person who does what the steps ask for, some time late."""
-    step = calibrate.step_at(t - late_s) if t > late_s else 0
+    step = step_at(t - late_s) if t > late_s else 0
     if step == 3:
         turned = signals_with(OPEN, eyes_right_aspect_ratio=0.6, eyes_left_aspect_ratio=0.6, mouth_aspect_ratio=0.3)
         return turned, 5.0 + 35 * np.sin(2.5 * (t - 7.5))
@@ -60,13 +60,13 @@ def test_a_person_who_does_what_is_asked(fps, late_s):
     assert (profile.smile_rest, profile.smile_full) == pytest.approx((0.1, 0.96))
     assert profile.mouth_closed == pytest.approx(0.04)
     assert (profile.yaw_deg, profile.pitch_deg) == pytest.approx((5.0, -8.0), abs=0.5)
-    assert calibrate.missing(profile) == []
+    assert missing(profile) == []
 
 
 def test_what_was_not_shown_stays_unknown():
     still = calibrated(30, seconds=2.9)
     assert (still.ear_right_open, still.ear_right_closed, still.smile_full) == (pytest.approx(0.34), None, None)
-    assert [line.split(":")[0] for line in calibrate.missing(still)] == [
+    assert [line.split(":")[0] for line in missing(still)] == [
         "closed eyes were not seen",
         "a smile was not seen",
     ]

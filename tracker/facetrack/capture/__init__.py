@@ -9,7 +9,7 @@ Every source is an iterator of `Frame` and a context manager, with its propertie
 """
 
 from facetrack.capture.camera import Camera
-from facetrack.capture.devices import CameraDevice, list_devices
+from facetrack.capture.devices import CameraDevice, list_devices, name_devices
 from facetrack.capture.images import ImageFiles, read_image
 from facetrack.capture.reconnect import ReconnectingCamera
 from facetrack.capture.source import Source, open_source, open_video
@@ -23,6 +23,7 @@ __all__ = [
     "Source",
     "VideoFile",
     "list_devices",
+    "name_devices",
     "open_source",
     "open_video",
     "read_image",

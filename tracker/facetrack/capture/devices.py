@@ -39,12 +39,19 @@ class CameraDevice:
 def list_devices() -> list[CameraDevice]:
     """Open every camera and try the common sizes, about a second each. Empty without a camera."""
     if sys.platform.startswith("linux"):
-        paths = sorted(Path("/dev").glob("video[0-9]*"), key=lambda path: natural_key(path.name))
-        devices = [_probe(str(path), _linux_label(path)) for path in paths]
+        devices = [_probe(device.name, device.label) for device in name_devices()]
     else:
         devices = [_probe(index, None) for index in range(MAX_INDEX + 1)]
         devices = [device for device in devices if device.problem is None]  # a failing index may be no camera at all
     return devices
+
+
+def name_devices() -> list[CameraDevice]:
+    """List the devices that may be cameras without opening one; on Linux alone, empty elsewhere."""
+    if not sys.platform.startswith("linux"):
+        return []
+    paths = sorted(Path("/dev").glob("video[0-9]*"), key=lambda path: natural_key(path.name))
+    return [CameraDevice(str(path), _linux_label(path)) for path in paths]
 
 
 def _linux_label(path: Path) -> str | None:

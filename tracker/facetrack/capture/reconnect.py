@@ -25,7 +25,7 @@ class ReconnectingCamera(ClosesItself):
     raises CameraLostError: 0 with the first failure, None never. log: takes one line for each failure.
 
     Frame.time_s is on one clock, and Frame.index goes on counting over all connections; `size` and `fps` are those of
-    the first. outages: failures so far; what a tracker knows from before one no longer holds. A recording served as a
+    the newest. outages: failures so far; what a tracker knows from before one no longer holds. A recording served as a
     stream is not opened again at its end.
     """
 
@@ -82,14 +82,19 @@ class ReconnectingCamera(ClosesItself):
             left_s = float("inf") if self._give_up_s is None else self._give_up_s - since_s
             if self._closed.wait(min(self._pause_s, left_s)):
                 return False
-            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            self._pause_s = min(max(2 * self._pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
             try:
                 camera = self._reopen()
             except FacetrackError:  # still away
                 continue
             self._dropped += self._camera.dropped
-            self._camera = camera
+            self._camera, self.size, self.fps = camera, camera.size, camera.fps
             return True
+
+    def switch(self, reopen: Callable[[], Camera]) -> None:
+        """Go on with another camera, as after an outage; for other threads."""
+        self._reopen, self._pause_s = reopen, 0.0
+        self._camera.close()
 
     def close(self) -> None:
         self._closed.set()

@@ -8,7 +8,7 @@ import typer
 
 from facetrack import __version__
 from facetrack.cli import bench, calibrate, demo, devices, doctor, image, info, live, report, video
-from facetrack.cli.apps import neutral, replay
+from facetrack.cli.apps import neutral, replay, serve
 from facetrack.cli.many import batch
 from facetrack.cli.shell.common import common
 from facetrack.cli.training import WithTraining
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("demo", rich_help_panel=TRACK)(common(demo.demo))
 app.command("live", rich_help_panel=TRACK)(common(live.live))
+app.command("serve", rich_help_panel=TRACK)(common(serve.serve))
 app.command("video", rich_help_panel=TRACK)(common(video.video))
 app.command("batch", rich_help_panel=TRACK)(common(batch.batch))
 app.command("image", rich_help_panel=TRACK)(common(image.image))

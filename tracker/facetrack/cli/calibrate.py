@@ -20,17 +20,8 @@ if TYPE_CHECKING:
 
     from facetrack.loops.window import Window
     from facetrack.signals.calibration import Calibration
-    from facetrack.signals.profile import Profile
     from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Face, Frame, Image
-
-STEPS = (
-    (3.0, "look straight at the camera or your screen, eyes open, face at rest"),
-    (2.0, "close both eyes"),
-    (2.5, "open them and smile"),
-    (2.5, "turn your head slowly to the left, to the right, and back"),
-)
-"""Steps of the calibration: (duration in seconds, instruction)."""
 
 
 @takes_tracking("model", "detector", "detector_model", "threads", "engine", "provider", "fov", max_faces=1)
@@ -50,6 +41,7 @@ def calibrate(
     from rich.console import Console
 
     from facetrack.capture import open_source, open_video
+    from facetrack.signals.calibration import missing
 
     console = Console(stderr=True)
     check_outputs((out,), inputs=(camera, video, *tracking.files))
@@ -96,6 +88,8 @@ class Guide:
 
     def go_on(self, frame: Frame, faces: Sequence[Face]) -> bool:
         """Show the instruction due after this frame; returns False after the last step."""
+        from facetrack.signals.calibration import STEPS, step_at
+
         if self._start_s is None and faces:
             self._start_s = frame.time_s
         step = -1 if self._start_s is None else step_at(frame.time_s - self._start_s)
@@ -108,6 +102,7 @@ class Guide:
 
     def _show(self, image: Image, step: int) -> bool:
         from facetrack.drawing.faces import text_size_px, write_text
+        from facetrack.signals.calibration import STEPS
 
         assert self._window is not None
         # Mirrored, as users expect of their own image.
@@ -119,25 +114,6 @@ class Guide:
         if key in ("q", "esc") or self._window.closed:
             raise Stopped
         return True
-
-
-def step_at(since_s: float) -> int | None:
-    """Return the index of the step due `since_s` after the start; None after the last step."""
-    for index, (length_s, _) in enumerate(STEPS):
-        if since_s < length_s:
-            return index
-        since_s -= length_s
-    return None
-
-
-def missing(profile: Profile) -> list[str]:
-    """Return one message for each level that is missing from the profile and will be learnt during tracking."""
-    found = []
-    if profile.ear_right_closed is None and profile.ear_left_closed is None:
-        found.append("closed eyes were not seen")
-    if profile.smile_full is None:
-        found.append("a smile was not seen")
-    return [f"{what}: this stays to be learnt while the person is watched" for what in found]
 
 
 def _window(stack: ExitStack) -> Window | None:

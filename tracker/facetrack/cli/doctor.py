@@ -12,6 +12,7 @@ from pathlib import Path
 
 import typer
 
+from facetrack.cli.extras import SERVE_PACKAGES
 from facetrack.errors import FacetrackError, first_line
 
 OK, OPTIONAL, BROKEN = "ok", "optional", "broken"
@@ -26,6 +27,9 @@ EXTRAS = {
     "apps": ("paho", "websockets"),
     "lsl": ("pylsl",),
     "virtual-camera": ("pyvirtualcam",),
+    "parquet": ("pyarrow",),
+    "ray": ("ray",),
+    "serve": SERVE_PACKAGES,
 }
 """Extra -> the modules that it installs."""
 DECODERS = ("h264", "hevc", "mpeg4", "vp9", "av1", "mjpeg")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from facetrack.loops.window import Window
     from facetrack.sinks.sink import RecordSink
     from facetrack.tracking.tracker import FaceTracker
-    from facetrack.types import Frame, Image
+    from facetrack.types import Event, Frame, Image
 
 Record: TypeAlias = "Callable[[Image, float], None]"
 """Writer of annotated frames: the picture and its time in seconds."""
@@ -35,6 +35,8 @@ class LiveLoop:
 
     RATE_WINDOW = 30
     """Last frames that the displayed frame rate and latency refer to."""
+    MAX_LATENCIES = 2**20
+    """Latencies that are kept, 4 MB: those of the last ten hours at 30 fps."""
 
     def __init__(
         self,
@@ -62,7 +64,8 @@ class LiveLoop:
         self._sinks: list[Output | RecordSink] = [*records, *senders]
         self.steps, self.overlay = LiveSteps(tracker), SignalOverlay()
         self.done_s: deque[float] = deque(maxlen=self.RATE_WINDOW)
-        self.latency_ms = array("f")  # of every frame; 10 MB a day at 30 fps
+        self.latency_ms, self.frames = array("f"), 0
+        self._calls: deque[Callable[[], None]] = deque()
 
     def begin(self, name: str) -> None:
         """Write the headers of the records; name: the source as it was asked for."""
@@ -78,6 +81,8 @@ class LiveLoop:
         outages = 0
         for frame in self.source:
             with uninterrupted():
+                while self._calls:
+                    self._calls.popleft()()
                 if self.steps.first_s is None:
                     for sender in self.senders:
                         sender.start(frame.time_s if self.source.live else time.perf_counter())
@@ -86,6 +91,17 @@ class LiveLoop:
                     self._begin_again()
                 if not self._follow(frame):
                     return
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        """Have a call made before the next frame, in the loop's thread; for other threads."""
+        self._calls.append(call)
+
+    def take_tracker(self, tracker: FaceTracker) -> None:
+        """Go on with another tracker, between two frames: faces are found anew, and what lasted ends."""
+        self.finish()
+        self.tracker = tracker
+        self.steps.take_tracker(tracker)
+        self.overlay.reset()
 
     def _begin_again(self) -> None:
         """Forget what does not hold across an outage: positions, filters and lasting events, not the persons."""
@@ -126,12 +142,16 @@ class LiveLoop:
 
     def finish(self) -> None:
         """Write the ends of what still lasts, with the last frame."""
-        end = self.steps.finish()
+        self.end_events(self.tracker.finish())
+
+    def end_events(self, events: Sequence[Event]) -> None:
+        """Write events that ended with the last frame."""
         for output in self.records:
-            output.end_events(() if end is None else end.events)  # also lets go of the last frame's record
-        if end is not None:
+            output.end_events(events)  # also lets go of the last frame's record
+        last = self.steps.last
+        if events and last is not None:
             for sender in self.senders:
-                sender.write(end.frame, (), end.events)
+                sender.write(last, (), events)
 
     def close_outputs(self) -> None:
         """Let all outputs finish at the same time; leaving their contexts waits for them."""
@@ -141,6 +161,9 @@ class LiveLoop:
     def _count(self, captured_s: float) -> None:
         now = time.perf_counter()
         self.done_s.append(now)
+        self.frames += 1
+        if len(self.latency_ms) >= self.MAX_LATENCIES:
+            del self.latency_ms[: self.MAX_LATENCIES // 2]
         self.latency_ms.append(1000 * (now - captured_s) if self.source.live else 0.0)
 
     @property
@@ -181,7 +204,7 @@ class LiveLoop:
         if not self.latency_ms:
             return "no frame came"
         dropped = getattr(self.source, "dropped", 0)
-        text = f"{counted(len(self.latency_ms), 'frame')} followed, {dropped} dropped"
+        text = f"{counted(self.frames, 'frame')} followed, {dropped} dropped"
         if self.source.live:
             text += f"; from capture to result {np.median(self.latency_ms):.1f} ms (median)"
         return text

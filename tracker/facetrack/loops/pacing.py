@@ -44,12 +44,17 @@ class SearchPacer:
             else self.WEIGHT_OF_NEWEST * cost_s + (1 - self.WEIGHT_OF_NEWEST) * self._cost_s
         )
 
-    def search(self, tracker: Searches, frame: Frame) -> None:
-        """Run a tracker's detector for new faces if it is due, after the frame's result is out: it adds no latency."""
-        if tracker.search_is_due(frame.time_s, self.interval_s):
-            started_s = time.perf_counter()
-            tracker.search(frame)
-            self.add_duration(time.perf_counter() - started_s)
+    def search(self, tracker: Searches, frame: Frame) -> bool:
+        """Run a tracker's detector for new faces if it is due, after the frame's result is out: it adds no latency.
+
+        Returns whether it ran.
+        """
+        if not tracker.search_is_due(frame.time_s, self.interval_s):
+            return False
+        started_s = time.perf_counter()
+        tracker.search(frame)
+        self.add_duration(time.perf_counter() - started_s)
+        return True
 
     @property
     def interval_s(self) -> float:

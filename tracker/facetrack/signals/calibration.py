@@ -15,6 +15,13 @@ from facetrack.signals.profile import Profile
 from facetrack.types import Pose
 from facetrack.types.signals import EyeSignals, Signals
 
+STEPS = (
+    (3.0, "look straight at the camera or your screen, eyes open, face at rest"),
+    (2.0, "close both eyes"),
+    (2.5, "open them and smile"),
+    (2.5, "turn your head slowly to the left, to the right, and back"),
+)
+"""Steps of the calibration: (duration in seconds, instruction)."""
 LEAST_KNOWN_S = 2.0
 """Less of a person is no ground for their levels."""
 CLOSED_BELOW = 0.2
@@ -91,6 +98,25 @@ class Calibration:
             if max(abs(angles.yaw_deg), abs(angles.pitch_deg)) <= near_deg:
                 found.append((step_s, signals))
         return found
+
+
+def step_at(since_s: float) -> int | None:
+    """Return the index of the step due `since_s` after the start; None after the last step."""
+    for index, (length_s, _) in enumerate(STEPS):
+        if since_s < length_s:
+            return index
+        since_s -= length_s
+    return None
+
+
+def missing(profile: Profile) -> list[str]:
+    """Return one message for each level that is missing from the profile and will be learnt during tracking."""
+    found = []
+    if profile.ear_right_closed is None and profile.ear_left_closed is None:
+        found.append("closed eyes were not seen")
+    if profile.smile_full is None:
+        found.append("a smile was not seen")
+    return [f"{what}: this stays to be learnt while the person is watched" for what in found]
 
 
 def _ear_levels(seen: list[tuple[float, EyeSignals]]) -> tuple[float | None, float | None]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from facetrack.errors import OutputError, SettingsError
 from facetrack.types import CameraModel
@@ -57,20 +58,32 @@ class Profile:
                     "closed one; calibrate again"
                 )
 
+    @property
+    def eye_levels(self) -> tuple[float | None, ...]:
+        """The levels of the eyes."""
+        return (
+            *(self.ear_right_open, self.ear_right_closed, self.ear_left_open, self.ear_left_closed),
+            *(self.eye_right_open, self.eye_left_open),
+        )
+
     def save(self, path: str | Path) -> None:
         """Write a JSON file; on any failure the old one stays. Raises OutputError."""
         path = Path(path)
         draft = path.with_name(path.name + ".part")
-        levels = asdict(self)
-        if self.camera is not None:
-            levels["camera"] = {name: value for name, value in asdict(self.camera).items() if value is not None}
-        text = json.dumps({"profile": FORMAT, **levels}, indent=2, allow_nan=False) + "\n"
+        text = json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n"
         try:
             draft.write_text(text, encoding="utf-8")
             draft.replace(path)
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise OutputError(f"{path} cannot be written: {error.strerror or error}; give another place") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `save` writes."""
+        levels = asdict(self)
+        if self.camera is not None:
+            levels["camera"] = {name: value for name, value in asdict(self.camera).items() if value is not None}
+        return {"profile": FORMAT, **levels}
 
     @classmethod
     def load(cls, path: str | Path) -> Profile:

@@ -87,6 +87,10 @@ class Track:
         self.unoccluded = True
         self.last_seen = LastSeen(np.zeros(4, np.float32), -math.inf, 0j)
 
+    def set_smoothing(self, smoothing: str) -> None:
+        """Go on with another smoothing from the next reading on."""
+        self._smoothing, self.smoother.options = smoothing, SMOOTHING[smoothing]
+
     def restart(self, reading: Reading, time_s: float) -> None:
         """Begin, or begin again after a loss, with fresh filters."""
         self.smoother.reset()

@@ -1,0 +1,1 @@
+"""The web side: routes, who may ask, what is bounded, and the pages in static/."""
