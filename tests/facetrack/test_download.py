@@ -62,7 +62,7 @@ def test_a_damaged_copy_is_fetched_again(server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "words"), [("/other", "expected"), ("/short", "--detector-model"), ("/gone", "Not Found")]
+    ("path", "words"), [("/other", "expected"), ("/short", "`detector_model`"), ("/gone", "Not Found")]
 )
 def test_wrong_responses_leave_nothing(server, tmp_path, path, words):
     with pytest.raises(ModelFileError) as caught:
@@ -81,7 +81,7 @@ def test_offline_is_one_sentence_with_a_way_out(tmp_path):
     with pytest.raises(ModelFileError, match="could not be downloaded") as caught:
         fetch(file(address), tmp_path / "cache")
     assert address in str(caught.value)
-    assert "--detector-model" in str(caught.value)
+    assert "`detector_model`" in str(caught.value)
     assert not (tmp_path / "cache").exists()
 
 

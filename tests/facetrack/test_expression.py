@@ -264,7 +264,17 @@ def test_the_probabilities_are_written_to_the_record():
 def test_the_command_predicts_expressions_only_with_the_option(enabled, tmp_path):
     """On the bundled photograph of a smiling face."""
     out = tmp_path / "a.csv"
-    command = ["video", str(ASTRONAUT), "--csv", str(out), "--engine", "onnx", *(["--expressions"] * enabled)]
+    command = [
+        "video",
+        str(ASTRONAUT),
+        "--fps",
+        "25",
+        "--csv",
+        str(out),
+        "--engine",
+        "onnx",
+        *(["--expressions"] * enabled),
+    ]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     with out.open() as file:

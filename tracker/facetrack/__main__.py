@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import NoReturn
 
 from facetrack import stopping
@@ -17,7 +18,12 @@ def main() -> None:
 
         app()
     except FacetrackError as error:
-        print(f"facetrack: {error}", file=sys.stderr)
+        from facetrack.cli.shell.common import is_verbose
+        from facetrack.cli.shell.sentences import with_options
+
+        if is_verbose():
+            traceback.print_exc()
+        print(f"facetrack: {with_options(str(error))}", file=sys.stderr)
         _exit(error.exit_code)
     except stopping.Stopped as stopped:
         stopping.end_with(stopped.exit_code)

@@ -48,7 +48,7 @@ def fetch(file: VendorFile, folder: Path | None = None) -> Path:
     if digest != file.sha256:
         raise ModelFileError(
             f"{file.address} sent {len(data)} bytes with SHA-256 {digest}, expected {file.sha256}: it was changed or "
-            "truncated; try again, or download it yourself and give its path with --detector-model"
+            "truncated; try again, or download it yourself and give its path as `detector_model`"
         )
     _write(path, data)
     return path
@@ -75,7 +75,7 @@ def _get(file: VendorFile) -> bytes:
         reason = getattr(error, "reason", None) or error
         raise ModelFileError(
             f"{file.name} could not be downloaded from {file.address} ({reason}); connect to the network once, or "
-            "download the file yourself and give its path with --detector-model"
+            "download the file yourself and give its path as `detector_model`"
         ) from error
     return data
 
@@ -102,5 +102,5 @@ def _write(path: Path, data: bytes) -> None:
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written ({error}); free disk space, or download the file yourself and give its path "
-            "with --detector-model"
+            "as `detector_model`"
         ) from error

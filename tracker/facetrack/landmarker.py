@@ -13,9 +13,12 @@ from facetrack import topology
 from facetrack.angles import angle_rates
 from facetrack.engine import Engine, FromFrame
 from facetrack.errors import ModelFileError
-from facetrack.geometry import CropBox, cut, frame_matrices, transform
+from facetrack.geometry import CropBox, crop_from_points, cut, frame_matrices, transform
 from facetrack.modelfile import ATTRIBUTES, TRACKER_OUTPUTS, fits_tracker
 from facetrack.types import EyesReading, Floats, HeadRotation, Image, Landmarks
+
+LEAST_PRESENCE = 0.2
+"""Crops less likely than this to hold a face are not worth a second look; which readings count is for `Gates`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,3 +132,17 @@ def _head(outputs: Mapping[str, np.ndarray], index: int, roll_rad: float) -> Hea
     turn = np.array(((cos, -sin, 0.0), (sin, cos, 0.0), (0.0, 0.0, 1.0)))
     rates = rates @ turn.T
     return HeadRotation(turn @ rotation, rates.T @ rates)
+
+
+def closer_crops(landmarker: Landmarker, image: Image, crops: Sequence[CropBox]) -> list[CropBox]:
+    """Return the crops around the points that are read in these: what a video's next frame would be read in.
+
+    Beyond 60 degrees of yaw the points are then off by an eighth less than in a detector's box (docs/experiments.md).
+    """
+    closer = []
+    for crop, reading in zip(crops, landmarker(image, crops), strict=True):
+        if reading.presence >= LEAST_PRESENCE and np.isfinite(reading.landmarks.points).all():
+            roll_rad = None if reading.head is None else reading.head.roll_rad
+            crop = crop_from_points(reading.landmarks.points, landmarker.margin, roll_rad)
+        closer.append(crop)
+    return closer

@@ -33,6 +33,19 @@ REGIONS: dict[str, tuple[int, ...]] = {
     "lips": OUTER_LIPS + INNER_LIPS,
 }
 
+GROUPS: dict[str, tuple[int, ...]] = {
+    "jaw": JAW,
+    "right_brow": RIGHT_BROW,
+    "left_brow": LEFT_BROW,
+    "nose_bridge": NOSE_BRIDGE,
+    "nose_base": NOSE_BASE,
+    "right_eye": RIGHT_EYE,
+    "left_eye": LEFT_EYE,
+    "outer_lips": OUTER_LIPS,
+    "inner_lips": INNER_LIPS,
+}
+"""The parts of the scheme by name, each point in one of them: `face.landmarks["left_eye"]`."""
+
 CHIN = 8
 NOSE_TIP = 30
 RIGHT_EYE_OUTER, RIGHT_EYE_INNER = 36, 39

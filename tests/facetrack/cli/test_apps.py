@@ -106,7 +106,7 @@ def test_bad_values_are_one_sentence_and_leave_nothing(clip, tmp_path, monkeypat
 
 @pytest.mark.parametrize("command", ["live", "replay", "neutral"])
 def test_help_is_readable(command):
-    done = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    done = CliRunner().invoke(app, [command, "--help-all"], env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.exception
     options = ["--control"] if command == "neutral" else ["--osf", "--mqtt", "mqtt://user", "--alarm-exit", "--flip"]
     assert all(option in done.output for option in options)

@@ -24,7 +24,7 @@ def test_help_lists_every_command_without_loading_the_training_package(monkeypat
     monkeypatch.setattr(training, "load", lambda name: pytest.fail(f"loaded {name}"))
     text = RUNNER.invoke(app, ["--help"]).stdout
     for name in ("live", "video", "report", "image", "train", "eval", "data", "label", "export"):
-        assert f"│ {name} " in text
+        assert f"\n  {name} " in text
 
 
 @pytest.mark.parametrize("name", sorted(training.COMMANDS))

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from facetrack.detector.search import CoarseToFine, Thorough
+from facetrack.geometry import crop_from_box, points_box
+from facetrack.landmarker import closer_crops
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Detections, Frame
 from staged import LowResolutionStage, Stage, actor, alike, frame, ids
@@ -96,3 +98,23 @@ def test_quarter_turns_show_no_face_that_is_followed_already():
     tracker = stage.tracker(looks=False, confirmations=1, single=True)
     picture = np.zeros((240, 320, 3), np.uint8)
     assert ids(tracker.update(Frame(picture, time_s=0.0, index=0))) == [1]
+
+
+def test_a_picture_on_its_own_is_read_a_second_time_around_the_face_s_own_points():
+    """The first crop is that of the box, off by a quarter of the face; the one that counts lies on the face."""
+    stage = Stage()
+    stage.actors = [actor(160, 120, 80)]
+    box = points_box(stage.actors[0])[None] + 20
+    tracker = stage.tracker(looks=False, confirmations=1, single=True)
+    tracker.detector = lambda image: Detections(box, np.float32([0.9]))
+    assert ids(tracker.update(frame(0))) == [1]
+    first, second = (np.array([crop.x, crop.y]) for crop in stage.crops[:2])
+    np.testing.assert_allclose(first, [180, 140], atol=1)
+    np.testing.assert_allclose(second, [160, 120], atol=1)
+
+
+def test_a_crop_without_a_face_stays_where_it_is():
+    stage = Stage()
+    stage.actors = [actor(160, 120, 80)]
+    far = crop_from_box(points_box(actor(500, 400, 60)), stage.margin)
+    assert closer_crops(stage, np.zeros((480, 640, 3), np.uint8), [far]) == [far]

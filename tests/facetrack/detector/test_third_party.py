@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from facetrack import errors
 from facetrack.cli import app
 from facetrack.detector import mediapipe, yunet
+from facetrack.detector.choice import make_detector
 from facetrack.detector.cnn import DetectorOptions
 from facetrack.errors import FacetrackError, MissingExtraError, ModelFileError
 from facetrack.geometry import below_forehead, box_iou, points_box
-from facetrack.tracking.build import make_detector
 from places import SHARED
 
 YUNET = SHARED / "models" / yunet.FILE.name

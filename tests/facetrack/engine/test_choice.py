@@ -138,7 +138,7 @@ def test_onnx_runtime_takes_over_where_the_chosen_engine_does_not_start(installe
 def test_a_provider_is_onnx_runtimes_and_leaves_no_choice(installed_packages):
     assert start_with_fallback(WEIGHTS, Starts("onnx"), provider="cuda") == ("running onnx", Choice("onnx", ""))
     check("auto", "cuda")
-    with pytest.raises(FacetrackError, match="expected cpu or cuda or tensorrt with --engine auto"):
+    with pytest.raises(FacetrackError, match="expected cpu or cuda or tensorrt with `engine` auto"):
         check("auto", "rocm")
 
 
@@ -178,7 +178,7 @@ def photograph(tmp_path_factory):
 def image_command(photograph, folder, **environment):
     """Run `facetrack image`; returns the lines about its engine on standard error, and all of standard error."""
     done = subprocess.run(
-        [sys.executable, "-m", "facetrack", "image", str(photograph), "--out", "a.png"],
+        [sys.executable, "-m", "facetrack", "image", str(photograph), "--out", "a.png", "-v"],
         cwd=folder, env=os.environ | {"XDG_CACHE_HOME": str(folder / "cache")} | environment,
         capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip

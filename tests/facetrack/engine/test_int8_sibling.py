@@ -139,14 +139,15 @@ def test_the_trial_measures_and_refuses_a_file_with_fewer_outputs(sibling, monke
 
 
 @pytest.mark.net
-def test_the_tracker_runs_the_chosen_file_and_the_header_names_it(sibling, monkeypatch, capsys):
+def test_the_tracker_runs_the_chosen_file_and_the_header_names_it(sibling, monkeypatch, caplog):
     trial(monkeypatch, plain=1.0, int8=0.5)
     tracker = FaceTracker.from_weights()
     assert tracker.landmarker.engine.path == sibling
     assert "landmarks68-int8" in networks_of(tracker)
     assert "landmarks68" not in networks_of(tracker)
-    make_tracker(None, tracker_options(), 1, engine="auto")
-    assert capsys.readouterr().err.startswith("engine: onnx, landmarks68-int8 (latency per face: 1.00 ms in onnx")
+    with caplog.at_level("INFO"):
+        make_tracker(None, tracker_options(), 1, engine="auto")
+    assert caplog.messages[0].startswith("engine: onnx, landmarks68-int8 (latency per face: 1.00 ms in onnx")
     forced = Tracking(model="landmarks68", engine="auto").tracker()
     assert "landmarks68" in networks_of(forced)
 

@@ -164,10 +164,10 @@ def test_a_provider_that_does_not_start_is_reported(monkeypatch):
 @pytest.mark.parametrize(
     ("engine", "provider", "message"),
     [
-        ("tflite", "cpu", "--engine is 'tflite'; expected auto, onnx, openvino, torch, tensorrt"),
-        ("onnx", "rocm", "--provider is 'rocm'; expected cpu or cuda or tensorrt with --engine onnx"),
-        ("openvino", "cuda", "--provider is 'cuda'; expected cpu with --engine openvino"),
-        ("torch", "tensorrt", "expected cpu or cuda with --engine torch"),
+        ("tflite", "cpu", "`engine` is 'tflite'; expected auto, onnx, openvino, torch, tensorrt"),
+        ("onnx", "rocm", "`provider` is 'rocm'; expected cpu or cuda or tensorrt with `engine` onnx"),
+        ("openvino", "cuda", "`provider` is 'cuda'; expected cpu with `engine` openvino"),
+        ("torch", "tensorrt", "expected cpu or cuda with `engine` torch"),
     ],
 )
 def test_unknown_names_are_refused(engine, provider, message):

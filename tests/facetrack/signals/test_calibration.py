@@ -7,11 +7,11 @@ import pytest
 
 from command_line import assert_one_sentence, facetrack
 from facetrack.cli import calibrate
-from facetrack.cli.options import signal_options
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.errors import FacetrackError, SettingsError
 from facetrack.signals import Profile
 from facetrack.signals.calibration import Calibration, missing, step_at
+from facetrack.signals.choice import signal_options
 from facetrack.sinks import VideoSink
 from facetrack.types import CameraModel, Face, Landmarks
 from made_signals import signals_with
@@ -208,7 +208,7 @@ def test_a_profile_keeps_the_lens(tmp_path):
         ({"fx": "wide"}, "camera"),
         ({}, "camera is {}"),
         ([700, 700], "camera is"),
-        ({"fov_deg": True}, "camera.fov_deg is True; expected a number"),
+        ({"fov_deg": True}, "camera: fov_deg is True; expected a number"),
     ],
 )
 def test_a_camera_that_is_none_is_refused(tmp_path, camera, words):

@@ -104,7 +104,7 @@ def test_a_tracker_that_another_thread_uses_says_so_and_works_on(monkeypatch):
     thread.start()
     assert entered.wait(20)
     for call in (lambda: tracker.update(frame(1)), lambda: tracker.search(frame(0)), tracker.reset):
-        with pytest.raises(RuntimeError, match="at work in another thread; expected one tracker for each video"):
+        with pytest.raises(RuntimeError, match="at work in another thread; give each camera or video a tracker"):
             call()
     leave.set()
     thread.join(20)

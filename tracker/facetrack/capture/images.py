@@ -39,7 +39,7 @@ class ImageFiles(ClosesItself):
 
     def __init__(self, path: str | Path, *, fps: float = DEFAULT_FPS) -> None:
         self.path = Path(path)
-        self.files = _image_files(self.path)
+        self.files = image_files(self.path)
         self.fps = fps
         self.n_frames = len(self.files)
         self.time_base = 1 / Fraction(fps).limit_denominator(1001)
@@ -50,6 +50,9 @@ class ImageFiles(ClosesItself):
         for index, file in enumerate(self.files):
             image = self._first if index == 0 else read_image(file)
             yield Frame(image, time_s=index / self.fps, index=index, name=file.name if self.path.is_dir() else None)
+
+    def __repr__(self) -> str:
+        return f"ImageFiles('{self.path}', {self.n_frames} images, {self.fps:g} fps)"
 
     def close(self) -> None:
         """Do nothing: no file stays open between two images."""
@@ -102,7 +105,8 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name.casefold())]
 
 
-def _image_files(path: Path) -> list[Path]:
+def image_files(path: Path) -> list[Path]:
+    """Return the image, or a folder's images in natural order. Raises SourceError where a folder has none."""
     if not path.is_dir():
         return [path]
     try:

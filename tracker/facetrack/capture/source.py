@@ -49,6 +49,7 @@ def open_video(
     image_fps: frame rate of images, which have none of their own. threads: of a video's decoder.
     Raises SourceError if there is nothing to read.
     """
+    _check_name(path)
     if not Path(path).exists():
         raise SourceError(_missing(str(path)))
     path = Path(path)
@@ -70,9 +71,18 @@ def open_source(
     width, height (px), fps: requested from a camera, ignored for other sources.
     Raises SourceError.
     """
+    _check_name(spec)
     if is_camera(spec):
         return Camera(spec if isinstance(spec, int) else str(spec), width=width, height=height, fps=fps)
     return open_video(str(spec), image_fps=image_fps)
+
+
+def _check_name(spec: object) -> None:
+    """Raise SourceError for an empty name, which pathlib takes for the current folder, TypeError for no name at all."""
+    if isinstance(spec, bool) or not isinstance(spec, str | int | Path):
+        raise TypeError(f"the source is {spec!r}; expected a path, a camera's number, or a stream's address")
+    if isinstance(spec, str) and not spec.strip():
+        raise SourceError("the source is an empty text; expected a camera's number such as 0, an address, or a path.")
 
 
 def is_camera(spec: str | int | Path) -> bool:
@@ -90,5 +100,6 @@ def _is_url(text: str) -> bool:
 def _missing(name: str) -> str:
     name = re.sub(r"^([a-zA-Z][a-zA-Z0-9+.-]+):/(?!/)", r"\1://", name)  # a Path makes one slash of two
     if is_camera(name):
-        return f"{without_password(name)} is not a file but names a camera or a stream: open it with `facetrack live`."
+        shown = without_password(name)
+        return f"{shown} is no file but names a camera or a stream: open it with `facetrack live`, or open_source."
     return f"{name} does not exist; give the path of a video, an image or a folder of images."

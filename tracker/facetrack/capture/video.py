@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,6 +43,7 @@ class VideoFile(ClosesItself):
     has_audio: whether there is an audio stream.
     time_base: seconds per timestamp unit; the times of an undamaged file are multiples of it.
     start_s: time of the first frame on the container's clock, which the audio shares.
+    wanted: says by index and time which frames are given out; None for all.
 
     It can be iterated once, and closes itself at the end; close() may be called at any time, from any thread. Raises
     SourceError when it cannot be opened, holds no frame, was closed before its end, or ends before its declared length
@@ -56,6 +57,7 @@ class VideoFile(ClosesItself):
         self._lock = threading.Lock()  # FFmpeg must not be closed while it decodes
         self._container: InputContainer | None = _open_container(self.path)
         self._ended = False
+        self.wanted: Callable[[int, float], bool] | None = None
         try:
             self._open_stream(self._container, _video_stream(self._container, self.path))
         except BaseException:
@@ -100,7 +102,13 @@ class VideoFile(ClosesItself):
         return first
 
     def __iter__(self) -> Iterator[Frame]:
+        if self._ended:
+            raise SourceError(f"{self.path} has been read to its end; open it again, or keep its frames in a list.")
         return self
+
+    def __repr__(self) -> str:
+        rate = "" if self.fps is None else f", {self.fps:g} fps"
+        return f"VideoFile('{self.path}', {self.size[0]}x{self.size[1]}{rate})"
 
     def __next__(self) -> Frame:
         with self._lock:
@@ -116,13 +124,16 @@ class VideoFile(ClosesItself):
                 raise
 
     def _next_frame(self, container: InputContainer) -> Frame:
-        frame, self._first = self._first, None
-        frame = frame or next(self._decoded, None)
-        if frame is None:
-            self._check_complete(container)
-            raise StopIteration
-        time_s = self._timeline.seconds(timestamp(frame, self._kind))
-        self._frames_read += 1
+        while True:
+            frame, self._first = self._first, None
+            frame = frame or next(self._decoded, None)
+            if frame is None:
+                self._check_complete(container)
+                raise StopIteration
+            time_s = self._timeline.seconds(timestamp(frame, self._kind))
+            self._frames_read += 1
+            if self.wanted is None or self.wanted(self._frames_read - 1, time_s):
+                break
         return Frame(image=self._shown(frame), time_s=time_s, index=self._frames_read - 1)
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:

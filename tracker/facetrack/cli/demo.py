@@ -9,6 +9,7 @@ import typer
 
 from facetrack.cli.console import progress_bar
 from facetrack.cli.options import Overwrite, Tracking
+from facetrack.cli.shell.common import console as open_console
 from facetrack.loops.recorded import RunTotals
 from facetrack.sinks.inputs import check_outputs
 
@@ -24,7 +25,7 @@ SHEET_FRAMES = 12
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for demo.mp4 and demo.png.")] = Path(),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for demo.mp4 and demo.png.")] = Path(),
     seconds: Annotated[float, typer.Option(min=1, help="Duration of the clip.")] = 10.0,
     faces: Annotated[int, typer.Option(min=1, max=2, help="Number of faces in the clip.")] = 1,
     overwrite: Overwrite = False,
@@ -37,13 +38,11 @@ def demo(
     """
     from contextlib import ExitStack
 
-    from rich.console import Console
-
     from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
     from facetrack.drawing.faces import contact_sheet
     from facetrack.sinks import AnimationSink, ImageSink, VideoSink
 
-    console = Console(stderr=True)
+    console = open_console()
     clip = SyntheticClip(ClipOptions(duration_s=seconds, faces=faces))
     video_path, sheet_path = out / "demo.mp4", out / "demo.png"
     check_outputs((animation,), (video_path, sheet_path), overwrite=overwrite)
@@ -61,7 +60,7 @@ def demo(
         sheet.write(contact_sheet(run.images, columns=4, cell_width=400, titles=run.titles))
     console.print(run.summary())
     for path in filter(None, (video_path, sheet_path, animation)):
-        console.print(f"wrote {path.resolve()}", highlight=False, soft_wrap=True)
+        console.print(f"wrote {path.resolve()}", soft_wrap=True)
 
 
 class Demo:

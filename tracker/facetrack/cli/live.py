@@ -14,10 +14,11 @@ import typer
 from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps, VirtualCamera
 from facetrack.cli.apps.pictures import open_virtual_camera
-from facetrack.cli.options import Records, Tracking, takes, takes_tracking
+from facetrack.cli.options import Records, Tracking, input_option, output_option, takes, takes_tracking
+from facetrack.cli.shell.common import console as open_console
 from facetrack.errors import OutputError, SourceError
 from facetrack.loops.live import LiveLoop
-from facetrack.loops.outputs import Output, Recording, problems
+from facetrack.loops.outputs import Output, Recording, kept_files, problems
 from facetrack.loops.pacing import OwnPace
 from facetrack.sinks.inputs import Inputs, check_outputs
 from facetrack.stopping import Stopped, end_with
@@ -29,19 +30,22 @@ if TYPE_CHECKING:
     from facetrack.sinks.network import Broadcast
 
 
+RecordFile = Annotated[Path | None, output_option("--record", "--out", "-o", help="Annotated video.", metavar="FILE")]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
     """The camera, what is asked of it, and what happens when it fails."""
 
     camera: Annotated[
-        str, typer.Option(help="A camera's index or device path, or a stream's URL (RTSP, HTTP MJPEG).")
+        str, input_option(help="A camera's index or device, a stream's URL (RTSP, HTTP), a file.", metavar="CAMERA")
     ] = "0"
-    width: Annotated[int | None, typer.Option(help="Frame width to request from the camera, px.")] = None
-    height: Annotated[int | None, typer.Option(help="Frame height to request from the camera, px.")] = None
-    fps: Annotated[float | None, typer.Option(help="Frame rate to request from the camera.")] = None
-    reconnect: Annotated[bool, typer.Option(help="Open a camera or stream that fails again, until it is back.")] = True
+    width: Annotated[int | None, input_option(help="Frame width to ask of the camera.", metavar="PX")] = None
+    height: Annotated[int | None, input_option(help="Frame height to ask of the camera.", metavar="PX")] = None
+    fps: Annotated[float | None, input_option(help="Frame rate to ask of the camera.", metavar="FPS")] = None
+    reconnect: Annotated[bool, input_option(help="Open a camera that fails again, until it is back.")] = True
     give_up: Annotated[
-        float | None, typer.Option(min=0, help="Seconds without a frame after which to stop, with exit code 3. [never]")
+        float | None, input_option(min=0, help="Stop after so long without a frame; exit code 3.", metavar="SECONDS")
     ] = None
 
     def open(self, say: Callable[[str], None]) -> Source:
@@ -69,23 +73,21 @@ def live(
     records: Records,
     window: Annotated[
         bool,
-        typer.Option(help="Show a window: q or Esc quits, s saves an image, m mirrors, n neutral, p pauses sending."),
+        output_option(help="Window; keys: q quit, s save, m mirror, n neutral, p pause sending."),
     ] = True,
-    record: Annotated[Path | None, typer.Option(help="Output file of the annotated video.")] = None,
+    record: RecordFile = None,
     virtual_camera: VirtualCamera = None,
-    mirror: Annotated[
-        bool, typer.Option(help="Mirror the displayed image and what avatars get (JSON and CSV are not mirrored).")
-    ] = False,
+    mirror: Annotated[bool, output_option(help="Mirror the window and what avatars get, not the files.")] = False,
 ) -> None:
     """Track faces live. Only the newest frame is processed: a slow machine drops frames instead of adding latency.
 
     Outputs grow as the run goes on and keep what was written, however it ends. Ctrl-C is the regular end.
     """
-    from rich.console import Console
-
     from facetrack.loops.window import Window, check_display
 
-    console, camera = Console(stderr=True), source_options.camera
+    console, camera = open_console(), source_options.camera
+    if not camera.strip():
+        raise SourceError("--camera is empty; expected a camera's number such as 0, a stream's address, or a file.")
     inputs = (camera, *tracking.files)
     check_outputs((*records.files, record), inputs=inputs)
     if window:
@@ -110,6 +112,8 @@ def live(
         loop.finish()
         loop.close_outputs()
     say(loop.summary())
+    if kept := kept_files(loop.consumers):
+        say(f"kept {', '.join(kept)}")
     for sentence in problems(loop.consumers):
         say(f"facetrack: {sentence}")
     if failure is not None:

@@ -11,68 +11,108 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from facetrack.errors import FacetrackError
+from facetrack.cli.shell.help import ENGINE, INPUT, OUTPUT, TRACKING
 from facetrack.tracking.build import make_tracker, tracker_options
 
 if TYPE_CHECKING:
-    from facetrack.signals import SignalOptions
-    from facetrack.signals.head.attention import AttentionOptions
     from facetrack.sinks.inputs import Inputs
     from facetrack.sinks.sink import RecordSink
     from facetrack.tracking.gating import TrackerOptions
     from facetrack.tracking.tracker import FaceTracker
 
-Model = Annotated[
-    Path | None, typer.Option(help="A landmark network (.onnx), or a bundled one's name, instead of the default.")
-]
-DetectorName = Annotated[
-    str, typer.Option("--detector", help="Face detector: own (bundled), yunet or mediapipe (downloaded once).")
-]
-DetectorModel = Annotated[Path | None, typer.Option(help="Detector file instead of the bundled or downloaded one.")]
-Smooth = Annotated[str, typer.Option(help="Temporal smoothing: off, low, medium or high.")]
-MaxFaces = Annotated[int, typer.Option(min=1, help="Maximum number of tracked faces.")]
-Priority = Annotated[str, typer.Option(help="Faces to prefer if there are more: largest or central.")]
-Threads = Annotated[int, typer.Option(min=1, max=64, help="CPU threads of the networks.")]
-EngineName = Annotated[
-    str, typer.Option("--engine", help="Inference engine: onnx, openvino, torch, tensorrt, or auto (the fastest).")
-]
-Provider = Annotated[str, typer.Option(help="Execution provider of onnx (cpu, cuda, tensorrt) and torch (cpu, cuda).")]
-Json = Annotated[
-    str | None, typer.Option("--json", help="Output file of one JSON object per frame; - is standard output.")
-]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Output file of one row per face and frame.")]
-CsvStyle = Annotated[str, typer.Option("--csv-style", help="Columns of --csv: facetrack or openface.")]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Also replace files whose names were not given but chosen by the command.")
-]
 
-ProfileFile = Annotated[
+def tracking_option(*names: str, help: str, **more: Any) -> Any:
+    """Declare an option of the panel Tracking."""
+    return typer.Option(*names, help=help, rich_help_panel=TRACKING, **more)
+
+
+def engine_option(*names: str, help: str, **more: Any) -> Any:
+    """Declare an option of the panel Engine."""
+    return typer.Option(*names, help=help, rich_help_panel=ENGINE, **more)
+
+
+def output_option(*names: str, help: str, **more: Any) -> Any:
+    """Declare an option of the panel Output."""
+    return typer.Option(*names, help=help, rich_help_panel=OUTPUT, **more)
+
+
+def input_option(*names: str, help: str, **more: Any) -> Any:
+    """Declare an option of the panel Input."""
+    return typer.Option(*names, help=help, rich_help_panel=INPUT, **more)
+
+
+def words(*choices: str, several: bool = False) -> dict[str, Any]:
+    """Return the metavar and the shell completion of an option that takes one of some words, or several of them."""
+    return {"metavar": (",|" if several else "|").join(choices), "autocompletion": lambda: list(choices)}
+
+
+def _network_names() -> list[str]:
+    from facetrack.modelfile import bundled
+
+    return [path.stem for path in bundled() if path.stem.startswith("landmarks")]
+
+
+Model = Annotated[
     Path | None,
-    typer.Option("--profile", help="A person's profile by `facetrack calibrate`; applied to all faces."),
+    tracking_option(
+        "--model", help="Landmark network: a bundled one's name, such as landmarks68-large, or a file.",
+        metavar="NAME|FILE", autocompletion=_network_names,
+    ),
+]  # fmt: skip
+DetectorName = Annotated[
+    str,
+    tracking_option(
+        "--detector", help="Face detector; yunet, mediapipe: downloaded once.", **words("own", "yunet", "mediapipe")
+    ),
+]
+DetectorModel = Annotated[
+    Path | None, tracking_option(help="Detector's file instead of the bundled or downloaded one.")
+]
+Smooth = Annotated[str, tracking_option(help="Temporal smoothing.", **words("off", "low", "medium", "high"))]
+MaxFaces = Annotated[int, tracking_option(min=1, help="Most faces that are tracked.")]
+Priority = Annotated[str, tracking_option(help="Faces to prefer if there are more.", **words("largest", "central"))]
+Threads = Annotated[int, engine_option(min=1, max=64, help="CPU threads of the networks.")]
+EngineName = Annotated[
+    str,
+    engine_option("--engine", help="Runtime.", **words("auto", "onnx", "openvino", "torch", "tensorrt")),
+]
+Provider = Annotated[
+    str, engine_option(help="Of onnx and torch; tensorrt: onnx alone.", **words("cpu", "cuda", "tensorrt"))
+]
+Json = Annotated[
+    str | None,
+    output_option("--json", help="JSON lines, one object per frame; - is standard output.", metavar="FILE"),
+]
+Csv = Annotated[Path | None, output_option("--csv", help="Table of one row per face and frame.", metavar="FILE")]
+CsvStyle = Annotated[str, output_option("--csv-style", help="Columns of --csv.", **words("facetrack", "openface"))]
+Events = Annotated[
+    Path | None, output_option("--events", help="Table of one row per event: blinks, yawns, glances.", metavar="FILE")
+]
+Overwrite = Annotated[
+    bool, output_option("--overwrite", help="Also replace files whose names were not given but chosen by the command.")
+]
+ProfileFile = Annotated[
+    Path | None, tracking_option("--profile", help="A person's profile by `facetrack calibrate`, for all faces.")
 ]
 FatigueFile = Annotated[
-    Path | None, typer.Option("--fatigue-weights", help="Weights of the fatigue score: a TOML file like the bundled.")
+    Path | None, tracking_option("--fatigue-weights", help="Weights of the fatigue score, a TOML file.")
 ]
 TargetZone = Annotated[
     str | None,
-    typer.Option(
-        help="Target of the gaze: screen (the default), desk (reading is on target) or driver (a look down of 2 s is a "
-        "distraction); or YAW,PITCH: limits in degrees around straight ahead."
+    tracking_option(
+        help="Target of the gaze [screen], or limits in degrees around straight ahead.",
+        metavar="screen|desk|driver|YAW,PITCH",
+        autocompletion=lambda: ["screen", "desk", "driver"],
     ),
 ]
 Fov = Annotated[
     float | None,
-    typer.Option(
-        "--fov",
-        min=1.0,
-        max=170.0,
-        help="The camera's horizontal field of view: degrees across the picture's width; left out, the profile's, or "
-        "60 across the longer side.",
+    tracking_option(
+        "--fov", min=1.0, max=170.0, metavar="DEG", help="Horizontal field of view [the profile's, or a webcam's]."
     ),
 ]
 ShowExpressions = Annotated[
-    bool,
-    typer.Option("--expressions", help="Also estimate which of seven expressions each face shows; not emotions felt."),
+    bool, tracking_option("--expressions", help="Also tell seven expressions apart; not emotions felt.")
 ]
 
 
@@ -102,8 +142,10 @@ class Tracking:
 
     def options(self, **options: Any) -> TrackerOptions:
         """Return the tracker's options. options: further ones. Raises FacetrackError for a bad value."""
-        signals = signal_options(self.profile, self.fatigue_weights, self.target_zone)
-        values = {"smoothing": self.smooth, "max_faces": self.max_faces, "priority": self.priority, "signals": signals}
+        values = {
+            "smoothing": self.smooth, "max_faces": self.max_faces, "priority": self.priority, "profile": self.profile,
+            "fatigue_weights": self.fatigue_weights, "target_zone": self.target_zone,
+        }  # fmt: skip
         return tracker_options(fov_deg=self.fov, **(values | options))
 
     def tracker(self, detector_px: int = 320, **options: Any) -> FaceTracker:
@@ -121,11 +163,12 @@ class Records:
     json: Json = None
     csv: Csv = None
     csv_style: CsvStyle = "facetrack"
+    events: Events = None
 
     @property
     def files(self) -> tuple[str | Path | None, ...]:
         """Targets that were named."""
-        return self.json, self.csv
+        return self.json, self.csv, self.events
 
     def open(self, inputs: Inputs, live: bool = False) -> Iterator[tuple[str, RecordSink]]:
         """Open the records that were asked for, one after the other, each with its name.
@@ -133,13 +176,15 @@ class Records:
         inputs: files that none may replace. live: the files grow in their places.
         """
         from facetrack.sinks import JsonLinesSink
-        from facetrack.sinks.tables import csv_sink
+        from facetrack.sinks.tables import EventsCsvSink, csv_sink
 
         if self.json is not None:
             name = "standard output" if self.json == "-" else self.json
             yield name, JsonLinesSink(self.json, source=inputs, live=live)
         if self.csv is not None:
             yield str(self.csv), csv_sink(self.csv_style)(self.csv, source=inputs, live=live)
+        if self.events is not None:
+            yield str(self.events), EventsCsvSink(self.events, source=inputs, live=live)
 
 
 def takes_tracking(*names: str, **defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -182,34 +227,3 @@ def takes(
         return run
 
     return decorate
-
-
-def signal_options(
-    profile: Path | None = None, fatigue_weights: Path | None = None, target_zone: str | None = None
-) -> SignalOptions:
-    """Return the options of the signals. Raises SettingsError for a bad file, FacetrackError for a bad zone."""
-    from facetrack.signals import FatigueWeights, Profile, SignalOptions
-    from facetrack.signals.profile import NO_PROFILE
-
-    return SignalOptions(
-        profile=NO_PROFILE if profile is None else Profile.load(profile),
-        fatigue_weights=FatigueWeights.load(fatigue_weights),
-        attention=_zone("screen" if target_zone is None else target_zone),
-    )
-
-
-def _zone(text: str) -> AttentionOptions:
-    """Look up a zone's name, or parse "20,15" to 20 degrees to either side and 15 up and down."""
-    from facetrack.signals.head.attention import ZONES, AttentionOptions
-
-    if text in ZONES:
-        return ZONES[text]
-    try:
-        yaw_deg, pitch_deg = (float(part) for part in text.split(","))
-    except ValueError:
-        yaw_deg = pitch_deg = 0.0
-    if not (0.0 < yaw_deg <= 90.0 and 0.0 < pitch_deg <= 90.0):
-        raise FacetrackError(
-            f"--target-zone is '{text}'; expected {', '.join(ZONES)}, or two angles up to 90 degrees, such as 20,15"
-        )
-    return AttentionOptions((-yaw_deg, yaw_deg), (-pitch_deg, pitch_deg))

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from facetrack.cli.extras import need_training
+from facetrack.cli.shell.help import dress, help_text
 
 COMMANDS = {
     "train": "Train a network; writes report.md, curves, image sheets and model.onnx to a folder.",
@@ -30,8 +31,13 @@ class WithTraining(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in COMMANDS:
-            return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
-        return super().get_command(ctx, cmd_name)
+            return TyperCommand(cmd_name, help=COMMANDS[cmd_name], rich_help_panel="Train and measure networks")
+        found = super().get_command(ctx, cmd_name)
+        return None if found is None else dress(found)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help of `facetrack` itself."""
+        formatter.write(help_text(self, ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Replace the stub by the real command. Raises MissingExtraError if packages that it needs are missing."""
@@ -44,4 +50,4 @@ def load(name: str) -> Any:
     if name not in WITHOUT_EXTRA:
         need_training()
     app: typer.Typer = import_module("facetrain.cli").app(name)
-    return typer.main.get_command(app)
+    return dress(typer.main.get_command(app))

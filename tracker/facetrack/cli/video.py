@@ -1,72 +1,205 @@
-"""`facetrack video`: face tracking on a video file or images."""
+"""`facetrack video`: face tracking on video files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facetrack.cli.console import progress_bar
-from facetrack.cli.options import Records, Tracking, takes, takes_tracking
-from facetrack.errors import OutputError
+from facetrack.cli.options import (
+    CsvStyle,
+    Overwrite,
+    Records,
+    Tracking,
+    input_option,
+    output_option,
+    takes,
+    takes_tracking,
+)  # fmt: skip
+from facetrack.cli.shell.common import console as open_console
+from facetrack.cli.shell.files import Planned, each, expand, plan
+from facetrack.errors import OutputError, SourceError
 from facetrack.loops.recorded import follow
 from facetrack.sinks.inputs import check_outputs
 from facetrack.stopping import Stopped
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from facetrack.capture import ImageFiles, VideoFile
+    from facetrack.drawing.choice import Drawing
+    from facetrack.loops.section import Section
     from facetrack.sinks import VideoSink
     from facetrack.sinks.sink import RecordSink
+    from facetrack.tracking.tracker import FaceTracker
+    from facetrack.types import Face, Image
+
+ENDINGS = {"out": "_faces.mp4", "json": ".jsonl", "csv": ".csv", "events": "_events.csv"}
+"""Names of the files in a folder of outputs, after the name of the input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which frames are followed, and how fast those are that have no times of their own."""
+
+    start: Annotated[float, input_option(min=0, help="Begin at this time of the video.", metavar="SECONDS")] = 0.0
+    end: Annotated[float | None, input_option(min=0, help="End before this time.", metavar="SECONDS")] = None
+    every: Annotated[int, input_option(min=1, help="Follow every Nth frame.", metavar="N")] = 1
+    fps: Annotated[
+        float | None,
+        input_option(min=0.01, max=1000, help="Take a folder of images for frames of a video at this rate."),
+    ] = None
+
+    def open(self, path: Path) -> VideoFile | ImageFiles | Section:
+        """Open a video. Raises SourceError, also for images without a rate."""
+        from facetrack.capture import ImageFiles, open_video
+        from facetrack.loops.section import Section
+
+        if self.end is not None and self.end <= self.start:
+            raise SourceError(f"--end is {self.end:g} s, --start {self.start:g} s; give an end after the start.")
+        opened = open_video(path) if self.fps is None else open_video(path, image_fps=self.fps)
+        if isinstance(opened, ImageFiles) and self.fps is None:
+            what = f"holds {opened.n_frames} images" if path.is_dir() else "is an image"
+            raise SourceError(
+                f"{path} {what}, no video; use `facetrack image {path}`, or give the rate of its frames, --fps 25."
+            )
+        if (self.start, self.end, self.every) == (0.0, None, 1):
+            return opened
+        try:
+            return Section(opened, self.start, self.end, self.every)
+        except BaseException:
+            opened.close()
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the annotated video shows."""
+
+    draw: Annotated[
+        str, output_option(help="What is drawn, with commas between.", metavar="points,signals,axes|none")
+    ] = "points,signals,axes"
+    blur_faces: Annotated[
+        bool, output_option("--blur-faces", help="Blur the faces that are found (--draw none: nothing else).")
+    ] = False
+
+    def drawing(self) -> Drawing:
+        """Return what is drawn. Raises FacetrackError."""
+        from facetrack.drawing.choice import Drawing
+
+        return Drawing.of(self.draw)
+
+    def blurred(self, image: Image, faces: Sequence[Face]) -> Image:
+        """Return one picture with its faces blurred, where that was asked for."""
+        from facetrack.drawing.blurring import blur_faces
+
+        return blur_faces(image, [face.box.tolist() for face in faces]) if self.blur_faces else image
 
 
 @takes_tracking()
-@takes("records", Records)
+@takes("part", Part)
+@takes("look", Look)
 def video(
     tracking: Tracking,
-    records: Records,
-    source: Annotated[Path, typer.Argument(help="A video, an image, or a folder of images.")],
-    out: Annotated[Path | None, typer.Option(help="Annotated video: .mp4, .mov or .mkv.")] = None,
-) -> None:
-    """Track the faces of a video; writes an annotated video, JSON lines, CSV, or any of them.
+    part: Part,
+    look: Look,
+    sources: Annotated[
+        list[Path],
+        typer.Argument(help="Videos, or patterns such as '*.mp4'.", metavar="VIDEO...", rich_help_panel="Input"),
+    ],
+    out: Annotated[
+        str | None,
+        output_option("--out", "-o", help="Annotated video, .mp4, .mov or .mkv, or a folder. [VIDEO_faces.mp4]",
+                      metavar="FILE|FOLDER/"),
+    ] = None,
+    json: Annotated[
+        str | None,
+        output_option("--json", help="JSON lines, one object per frame; - is standard output.", metavar="FILE|FOLDER/"),
+    ] = None,
+    csv: Annotated[
+        str | None, output_option("--csv", help="Table of one row per face and frame.", metavar="FILE|FOLDER/")
+    ] = None,
+    csv_style: CsvStyle = "facetrack",
+    events: Annotated[
+        str | None,
+        output_option("--events", help="Table of one row per event: blinks, yawns, ..", metavar="FILE|FOLDER/"),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:  # fmt: skip
+    """Track the faces of videos; writes annotated videos, JSON lines, tables, or any of them.
 
-    The annotated video has the frames, timestamps, size and audio of the input.
+    An annotated video has the frames, timestamps, size and audio of its input. Without any output named it is
+    VIDEO_faces.mp4 in the current folder.
     """
-    outputs = (out, *records.files)
-    if not any(outputs):
-        raise OutputError("nothing to write: give --out annotated.mp4, --json points.jsonl or --csv points.csv")
-    inputs = (source, *tracking.files)
-    check_outputs(outputs, inputs=inputs)
-    from rich.console import Console
-
-    from facetrack.capture import open_video
-
-    console = Console(stderr=True)
-    sinks: list[RecordSink] = []
-    try:
-        with ExitStack() as stack:
-            frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
-            pictures = None if out is None else stack.enter_context(annotated_video(out, frames, source))
-            sinks += [stack.enter_context(sink) for _, sink in records.open(inputs)]
-            tracker = tracking.tracker()
-            with progress_bar(console) as progress:
-                followed = follow(frames, tracker, pictures, sinks, progress)
-    except Stopped:
-        for kept in (sink.kept for sink in sinks if sink.kept is not None):
-            console.print(f"kept the records so far as {kept}", highlight=False, soft_wrap=True)
-        raise
-    console.print(followed.summary())
-    for path in outputs:
-        if path is not None and str(path) != "-":
-            console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    drawing, console = look.drawing(), open_console()
+    say = partial(console.print, markup=False, soft_wrap=True)
+    wanted = {"out": out, "json": json, "csv": csv, "events": events}
+    if out is None and look != Look() and (json or csv or events):
+        raise OutputError("--draw and --blur-faces are for the annotated video; give --out, too")
+    files = expand(sources)
+    jobs = plan(files, wanted, ENDINGS, default="out")
+    named = [path for job in jobs for path in job.named]
+    check_outputs(named, [path for job in jobs for path in job.chosen], (*files, *tracking.files), overwrite)
+    run = Run(tracking, part, drawing, look.blur_faces, csv_style, console)
+    failed = each(jobs, run, say)
+    if failed:
+        say(f"facetrack: {failed} of {len(jobs)} videos failed")
+        raise typer.Exit(OutputError.exit_code)
 
 
-def annotated_video(out: Path, frames: VideoFile | ImageFiles, source: Path) -> VideoSink:
+class Run:
+    """One video after the other through one tracker, whose networks are opened once."""
+
+    def __init__(
+        self, tracking: Tracking, part: Part, drawing: Drawing, blur: bool, csv_style: str, console: Console
+    ) -> None:
+        self._tracking, self._part, self._drawing, self._blur = tracking, part, drawing, blur
+        self._csv_style, self._console = csv_style, console
+        self._tracker: FaceTracker | None = None
+
+    def __call__(self, job: Planned) -> None:
+        """Follow one video and write its outputs. Raises FacetrackError, Stopped."""
+        say = partial(self._console.print, markup=False, soft_wrap=True)
+        inputs = (job.source, *self._tracking.files)
+        out, csv, events = (Path(job.paths[name]) if name in job.paths else None for name in ("out", "csv", "events"))
+        records: list[RecordSink] = []
+        try:
+            with ExitStack() as stack:
+                source = self._part.open(job.source)
+                frames: VideoFile | ImageFiles | Section = stack.enter_context(source)  # type: ignore[assignment]
+                pictures = None if out is None else stack.enter_context(annotated_video(out, frames, job.source))
+                wanted = Records(job.paths.get("json"), csv, self._csv_style, events)
+                records += [stack.enter_context(sink) for _, sink in wanted.open(inputs)]
+                tracker = self._fresh_tracker()
+                with progress_bar(self._console) as progress:
+                    followed = follow(frames, tracker, pictures, records, progress, self._drawing, self._blur)
+        except Stopped:
+            kept = [str(sink.kept) for sink in records if sink.kept is not None]
+            say(f"stopped in {job.source}: " + (f"kept {', '.join(kept)}" if kept else "nothing of it is kept"))
+            raise
+        say(followed.summary())
+        for path in job.paths.values():
+            if path != "-":
+                say(f"wrote {path}")
+
+    def _fresh_tracker(self) -> FaceTracker:
+        if self._tracker is None:
+            self._tracker = self._tracking.tracker()
+        self._tracker.reset()
+        return self._tracker
+
+
+def annotated_video(out: Path, frames: VideoFile | ImageFiles | Section, source: Path) -> VideoSink:
     """Open an annotated video with the size, rate, times and sound of its source."""
     from facetrack.sinks import VideoSink
 
     return VideoSink(
         out, frames.size, fps=frames.fps, time_base=frames.time_base, source=source, sound=frames.has_audio,
-        start_s=frames.start_s,
+        start_s=frames.start_s, end_s=getattr(frames, "until_s", None),
     )  # fmt: skip

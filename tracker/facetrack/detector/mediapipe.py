@@ -56,7 +56,7 @@ class MediaPipeDetector:
         mediapipe = need_package()
         self.path = model
         if not model.is_file():
-            raise ModelFileError(f"{model} does not exist; give --detector-model the path of {FILE.name}")
+            raise ModelFileError(f"{model} does not exist; give `detector_model` the path of {FILE.name}")
         self._mediapipe = mediapipe
         vision = mediapipe.tasks.vision
         options = vision.FaceDetectorOptions(

@@ -45,7 +45,7 @@ class YunetDetector:
         self.path = model
         self._lock = threading.Lock()  # of the network's input size: trackers may share a detector
         if not model.is_file():
-            raise ModelFileError(f"{model} does not exist; give --detector-model the path of {FILE.name}")
+            raise ModelFileError(f"{model} does not exist; give `detector_model` the path of {FILE.name}")
         try:
             self._network = _open(model, self.options)
             self(np.zeros((STRIDE, STRIDE, 3), np.uint8))  # another kind of network only fails at inference

@@ -49,16 +49,19 @@ _SHIFT = 4
 
 
 def draw_faces(
-    image: Image, faces: Sequence[Face], *, labels: bool = True, axes: bool = True, mirrored: bool = False
-) -> Image:
+    image: Image, faces: Sequence[Face], *, labels: bool = True, axes: bool = True, mirrored: bool = False,
+    points: bool = True,
+) -> Image:  # fmt: skip
     """Return a copy of the image with the faces drawn on it.
 
     image: (H, W, 3) uint8 BGR, not changed. labels: write each face's identity. axes: draw the head's axes at the nose
-    where the pose is known. mirrored: turn the result left to right, as in a mirror; labels stay readable.
+    where the pose is known. mirrored: turn the result left to right, as in a mirror; labels stay readable. points: draw
+    them and the lines between them.
     """
     canvas = image.copy()
     for face in faces:
-        _draw_mesh(canvas, face.landmarks, identity_colour(face.track_id))
+        if points:
+            _draw_mesh(canvas, face.landmarks, identity_colour(face.track_id))
         if axes and face.pose is not None:
             _draw_axes(canvas, face, face.pose)
     if mirrored:

@@ -8,6 +8,7 @@ import numpy as np
 
 from facetrack.drawing.faces import LEVEL_COLOURS, WHITE, text_width, write_text
 from facetrack.types import Event, Image
+from facetrack.types.text import duration_text
 
 GRAVE = ("microsleep", "long_closure", "nod_off", "distraction")
 """Alarms: shown from their beginning on, for as long as they last, in the colour of drowsiness."""
@@ -55,9 +56,9 @@ def _is_same(began: Event, ended: Event) -> bool:
 
 
 def toast_text(event: Event) -> str:
-    """Text such as `glance away 2.1 s`; of one that lasts the kind alone."""
+    """Text such as `glance away 2.1 s` and `blink 46 ms`; of one that lasts the kind alone."""
     kind = event.kind.replace("_", " ")
-    return f"{kind} {event.duration_s:.1f} s" if event.is_over else kind
+    return f"{kind} {duration_text(event.duration_s)}" if event.is_over else kind
 
 
 def toast_plate(events: Sequence[Event], size_px: float) -> Image:

@@ -100,12 +100,12 @@ def open_engine(path: Path | str, engine: str = "onnx", threads: int = 1, provid
 def check(engine: str, provider: str) -> None:
     """Raise FacetrackError for an unknown engine, and for a provider that the engine does not have."""
     if engine not in (*ENGINES, AUTO):
-        raise FacetrackError(f"--engine is '{engine}'; expected {AUTO}, {', '.join(ENGINES)}")
+        raise FacetrackError(f"`engine` is {engine!r}; expected {AUTO}, {', '.join(ENGINES)}")
     allowed = PROVIDERS.get("onnx" if engine == AUTO else engine, ("cpu",))
     if provider not in allowed:
         raise FacetrackError(
-            f"--provider is '{provider}'; expected {' or '.join(allowed)} with --engine {engine}"
-            + ("" if engine in PROVIDERS else ", or --engine onnx or torch")
+            f"`provider` is {provider!r}; expected {' or '.join(allowed)} with `engine` {engine}"
+            + ("" if engine in PROVIDERS else ", or `engine` onnx or torch")
         )
 
 

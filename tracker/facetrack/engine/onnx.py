@@ -98,10 +98,10 @@ def _open(path: Path, threads: int, provider: str) -> Any:
 
 def _check_provider(provider: str, available: list[str]) -> None:
     if provider not in PROVIDERS:
-        raise ModelFileError(f"provider is '{provider}'; expected one of {', '.join(PROVIDERS)}")
+        raise ModelFileError(f"`provider` is '{provider}'; expected one of {', '.join(PROVIDERS)}")
     wanted = PROVIDERS[provider][0]
     if wanted not in available:
         raise MissingExtraError(
             f"the provider '{provider}' needs ONNX Runtime's {wanted}, but here it has only {', '.join(available)}; "
-            "replace onnxruntime by onnxruntime-gpu on a machine with an NVIDIA GPU, or leave --provider out"
+            "replace onnxruntime by onnxruntime-gpu on a machine with an NVIDIA GPU, or leave `provider` out"
         )

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from facetrack.loops.result import Result
 from facetrack.loops.run_header import run_header
-from facetrack.loops.steps import LiveSteps, Result
+from facetrack.loops.steps import LiveSteps
 from facetrack.stopping import uninterrupted
+from facetrack.types.text import counted
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
@@ -202,7 +204,7 @@ class LiveLoop:
         if not self.latency_ms:
             return "no frame came"
         dropped = getattr(self.source, "dropped", 0)
-        text = f"{self.frames} frames followed, {dropped} dropped"
+        text = f"{counted(self.frames, 'frame')} followed, {dropped} dropped"
         if self.source.live:
             text += f"; from capture to result {np.median(self.latency_ms):.1f} ms (median)"
         return text

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from facetrack.errors import FacetrackError
 from facetrack.stopping import stopping, uninterrupted
+from facetrack.types.text import counted
 
 if TYPE_CHECKING:
     from facetrack.sinks import Header
@@ -54,6 +56,16 @@ class Consumer:
     def is_left_behind(self) -> bool:
         """Whether the output hangs although it was asked to finish."""
         return self._finishing and self._thread.is_alive()
+
+    @property
+    def started(self) -> bool:
+        """Whether there is something to keep."""
+        return self._started
+
+    @property
+    def closed(self) -> bool:
+        """Whether the output takes nothing any more."""
+        return self.error is not None or bool(getattr(self.sink, "closed", False))
 
     def submit(self, call: Callable[[], None], is_frame: bool = True) -> None:
         """Queue a call. is_frame: one after which there is something to keep."""
@@ -210,6 +222,11 @@ class Recording(_Finishing):
         self.consumer.submit(partial(self._write, picture, time_s))
 
 
+def kept_files(consumers: Iterable[Consumer]) -> list[str]:
+    """Return the names of the files that hold what came until now."""
+    return [part.name for part in consumers if part.started and Path(part.name).is_file()]
+
+
 def problems(consumers: Iterable[Consumer]) -> list[str]:
     """Return one sentence for each output that is not complete."""
     found = []
@@ -221,5 +238,7 @@ def problems(consumers: Iterable[Consumer]) -> list[str]:
         elif consumer.is_left_behind:
             found.append(f"{consumer.name} hangs; its last frames are missing, {consumer.dropped} or more.")
         elif consumer.dropped:
-            found.append(f"{consumer.name} did not keep up: {consumer.dropped} frames are missing there.")
+            found.append(
+                f"{consumer.name} did not keep up: {counted(consumer.dropped, 'frame is', 'frames are')} missing there."
+            )
     return found

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from facetrack.capture import Source
-    from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Frame
+
+
+class Searches(Protocol):
+    """What is needed of a `FaceTracker`, which this module does not import: `FaceTracker.track` leads here."""
+
+    def search(self, frame: Frame) -> None: ...
+    def search_is_due(self, time_s: float, interval_s: float | None = None) -> bool: ...
 
 
 class SearchPacer:
@@ -38,7 +44,7 @@ class SearchPacer:
             else self.WEIGHT_OF_NEWEST * cost_s + (1 - self.WEIGHT_OF_NEWEST) * self._cost_s
         )
 
-    def search(self, tracker: FaceTracker, frame: Frame) -> bool:
+    def search(self, tracker: Searches, frame: Frame) -> bool:
         """Run a tracker's detector for new faces if it is due, after the frame's result is out: it adds no latency.
 
         Returns whether it ran.

@@ -8,10 +8,14 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
+from facetrack.types.text import counted
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from facetrack.capture import ImageFiles, VideoFile
+    from facetrack.drawing.choice import Drawing
+    from facetrack.loops.section import Section
     from facetrack.sinks import VideoSink
     from facetrack.sinks.sink import RecordSink
     from facetrack.tracking.tracker import FaceTracker
@@ -51,35 +55,64 @@ class RunTotals:
         import numpy as np
 
         return (
-            f"{self.frames} frames, {self.with_faces} with a face, {len(self.ids)} identities; tracking took "
+            f"{counted(self.frames, 'frame')}, {self.with_faces} with a face, "
+            f"{counted(len(self.ids), 'identity', 'identities')}; tracking took "
             f"{np.median(self.update_ms):.1f} ms a frame (median), {np.percentile(self.update_ms, 95):.1f} ms (95 %)"
         )
 
 
+class Annotated:
+    """Annotated pictures on their way to a video; with `blur` they are held back for a moment (`drawing.blurring`)."""
+
+    def __init__(self, sink: VideoSink, drawing: Drawing | None, blur: bool) -> None:
+        from facetrack.drawing.blurring import FaceBlur
+        from facetrack.drawing.choice import Drawing
+        from facetrack.drawing.signals import SignalOverlay
+
+        self._sink, self._drawing = sink, drawing or Drawing()
+        self._blur, self._overlay = FaceBlur() if blur else None, SignalOverlay()
+
+    def write(self, frame: Frame, faces: list[Face], events: tuple[Event, ...]) -> None:
+        """Draw and write a frame, or those that are ready by now."""
+        if self._blur is None:
+            self._draw(frame, faces, events)
+            return
+        for item in self._blur.take(frame, faces, events):
+            self._draw(*item)
+
+    def finish(self) -> None:
+        """Write what was held back."""
+        for item in self._blur.finish() if self._blur is not None else ():
+            self._draw(*item)
+
+    def _draw(self, frame: Frame, faces: Sequence[Face], events: tuple[Event, ...]) -> None:
+        picture = self._drawing.draw(frame.image, faces, events, frame.time_s, self._overlay)
+        self._sink.write(picture, frame.time_s)
+
+
 def follow(
-    frames: VideoFile | ImageFiles,
+    frames: VideoFile | ImageFiles | Section,
     tracker: FaceTracker,
     pictures: VideoSink | None,
     records: Sequence[RecordSink],
     progress: Progress,
+    drawing: Drawing | None = None,
+    blur: bool = False,
 ) -> RunTotals:
     """Run each frame through the tracker and write the results to every output.
 
+    drawing: what is drawn, everything if left out. blur: make faces unrecognisable in the pictures.
     Decoding is prefetched in one thread; drawing and encoding run in another. Records are one frame late, so that the
-    last one holds the ends of what still lasted.
+    last one holds the ends of what still lasted. Ends early where nobody reads the records and there is nothing else.
     """
-    from facetrack.drawing.signals import SignalOverlay
     from facetrack.loops.run_header import run_header
     from facetrack.loops.threads import BackgroundWriter, prefetch
 
-    followed, overlay = RunTotals(), SignalOverlay()
+    followed, annotated = RunTotals(), None if pictures is None else Annotated(pictures, drawing, blur)
     header = run_header(tracker, frames.path, frames.size, frames.fps)
     for sink in records:
         sink.begin(header)
     held: tuple[Frame, list[Face], tuple[Event, ...]] | None = None
-
-    def show(sink: VideoSink, frame: Frame, faces: list[Face], events: tuple[Event, ...]) -> None:
-        sink.write(overlay.annotated(frame.image, faces, events, frame.time_s), frame.time_s)
 
     bar = progress.add_task("following", total=frames.n_frames)
     with BackgroundWriter() as behind, closing(prefetch(frames)) as decoded:
@@ -89,9 +122,13 @@ def follow(
                 for sink in records:
                     sink.write(*held)
             held = (frame, faces, tracker.events)
-            if pictures is not None:
-                behind.submit(partial(show, pictures, frame, faces, tracker.events))
+            if annotated is not None:
+                behind.submit(partial(annotated.write, frame, faces, tracker.events))
             progress.advance(bar)
+            if annotated is None and records and all(sink.closed for sink in records):
+                break
+        if annotated is not None:
+            behind.submit(annotated.finish)
     if held is not None:
         frame, faces, events = held
         events = (*events, *tracker.finish())

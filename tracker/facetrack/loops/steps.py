@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from facetrack.loops.pacing import SearchPacer
-from facetrack.types import Event, Face, Frame
-
-if TYPE_CHECKING:
-    from facetrack.tracking.tracker import FaceTracker
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
-    """One frame with its faces, and what began or ended with it. Times are seconds since the first frame."""
-
-    frame: Frame
-    faces: tuple[Face, ...]
-    events: tuple[Event, ...]
+from facetrack.loops.result import Result, Tracker
+from facetrack.types import Frame
 
 
 class LiveSteps:
@@ -31,13 +19,13 @@ class LiveSteps:
     stage_s: seconds that tracking and search took when they ran last; for whoever takes them out.
     """
 
-    def __init__(self, tracker: FaceTracker, live: bool = True) -> None:
+    def __init__(self, tracker: Tracker, live: bool = True) -> None:
         self.tracker, self._live, self._pacer = tracker, live, SearchPacer()
         self.first_s: float | None = None
         self.last: Frame | None = None
         self.stage_s: dict[str, float] = {}
 
-    def take_tracker(self, tracker: FaceTracker) -> None:
+    def take_tracker(self, tracker: Tracker) -> None:
         """Go on with another tracker."""
         self.tracker = tracker
         self._pacer.reset()
@@ -66,10 +54,15 @@ class LiveSteps:
         return Result(self.last, (), tuple(events)) if events and self.last is not None else None
 
 
-def results(frames: Iterable[Frame], tracker: FaceTracker, live: bool) -> Iterator[Result]:
+def results(frames: Iterable[Frame], tracker: Tracker, live: bool) -> Iterator[Result]:
     """Yield the result of each frame, then that of what ended with the last one. live: as in `LiveSteps`."""
     steps = LiveSteps(tracker, live)
     for frame in frames:
+        if not isinstance(frame, Frame):
+            raise TypeError(
+                f"the source yields {type(frame).__name__}, not frames; make them with facetrack.Frame(image, time_s=, "
+                "index=), or give the video's path"
+            )
         yield steps.follow(frame)
         steps.search()
     if (end := steps.finish()) is not None:

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facetrack.loops.steps import Result, results
+from facetrack.loops.result import Result
+from facetrack.loops.steps import results
 
 if TYPE_CHECKING:
     from facetrack.tracking.tracker import FaceTracker

@@ -58,7 +58,7 @@ class SignalOptions:
 
     profile: the person's, where one was calibrated (`Profile.load`).
     fatigue_weights: `FatigueWeights.load(path)`; the default file's if left out.
-    The others: of each signal.
+    The others: of each signal. Raises TypeError for a path instead of what it holds.
     """
 
     profile: Profile = NO_PROFILE
@@ -75,6 +75,14 @@ class SignalOptions:
     gestures: GestureOptions = field(default_factory=GestureOptions)
     attention: AttentionOptions = field(default_factory=AttentionOptions)
     away: AwayOptions = field(default_factory=AwayOptions)
+
+    def __post_init__(self) -> None:
+        for name, kind in (("profile", Profile), ("fatigue_weights", FatigueWeights), ("attention", AttentionOptions)):
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(
+                    f"`{name}` is {getattr(self, name)!r}; expected a {kind.__name__}; paths and names are for "
+                    "FaceTracker.from_weights(profile=.., fatigue_weights=.., target_zone=..)"
+                )
 
 
 class FaceSignals:

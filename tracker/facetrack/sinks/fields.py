@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
+from facetrack.types.plain import signals_to_dict
 from facetrack.types.signals import INFO, SignalInfo, Signals
 
 NUMBER, FLAG, WORD, MAPPING = "number", "flag", "word", "mapping"
-DIGITS = 4
-"""Decimals of a signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +66,6 @@ LEAVES = tuple(_leaves(Signals))
 """Every signal, in the order in which they are written."""
 
 
-def rounded(value: float | None, digits: int) -> float | None:
-    """Return a finite number rounded, everything else as None."""
-    if value is None or not math.isfinite(value):
-        return None
-    return round(float(value), digits)
-
-
-def _write_leaf(value: Any) -> Any:
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, Mapping):
-        return {name: rounded(part, DIGITS) for name, part in value.items()}
-    return rounded(value, DIGITS)
-
-
-def _writer(group: type) -> Callable[[Any], dict[str, Any]]:
-    hints = get_type_hints(group)
-    parts = [
-        (item.name, _writer(hints[item.name]) if is_dataclass(hints[item.name]) else _write_leaf)
-        for item in fields(group)
-    ]
-    return lambda value: {name: write(getattr(value, name)) for name, write in parts}
-
-
 def _reader(group: Any) -> Callable[[Mapping[str, Any]], Any]:
     hints = get_type_hints(group)
     groups = {item.name: _reader(hints[item.name]) for item in fields(group) if is_dataclass(hints[item.name])}
@@ -104,7 +78,7 @@ def _reader(group: Any) -> Callable[[Mapping[str, Any]], Any]:
     return read
 
 
-signals_to_json: Callable[[Signals], dict[str, Any]] = _writer(Signals)
+signals_to_json = signals_to_dict
 signals_from_json: Callable[[Mapping[str, Any]], Signals] = _reader(Signals)
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facetrack.angles import rotation_from_quaternion
-from facetrack.errors import DataError, MissingExtraError
-from facetrack.sinks.csv import COLUMNS, rows
+from facetrack.errors import DataError
+from facetrack.sinks.csv import rows
 from facetrack.sinks.fields import signals_from_json
 from facetrack.sinks.header import SCHEMA_VERSION, Header
+from facetrack.sinks.tables.dataframe import dataframe, need_pandas
 from facetrack.topology import N_POINTS
 from facetrack.types import Event, Face, Floats, Landmarks, Pose
 from facetrack.types.frame import MAX_SIDE_PX
@@ -100,18 +101,15 @@ class JsonLines:
 
         Unknown is NaN or None. Raises MissingExtraError without pandas.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise MissingExtraError("to_dataframe needs pandas; install it: pip install pandas") from error
-        found = []
+        need_pandas()
+        return dataframe(self._rows())
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
         for number, line in self._frames():
             try:
-                found += list(rows(line))
+                yield from list(rows(line))
             except BROKEN as error:
                 raise self._broken(number, f"a line that is no frame ({error})") from error
-        table = pandas.DataFrame(found, columns=list(COLUMNS))
-        return table.astype({"frame": "int64", "id": "Int64"})
 
     def _frames(self) -> Iterator[tuple[int, dict[str, Any]]]:
         objects = self._objects()

@@ -24,11 +24,13 @@ ROUNDING_S = 0.05
 class SoundTracks:
     """Copies the sound of `source` into `output`; a codec that the container cannot hold becomes AAC.
 
-    start_s: the moment on the source's clock that is 0 in the output. Call copy_until() as the picture goes on, so that
+    start_s: the moment on the source's clock that is 0 in the output. end_s: with it, only what lies between the two is
+    copied. Call copy_until() as the picture goes on, so that
     the two lie side by side in the file, and finish() at the end.
     """
 
-    def __init__(self, source: Path, output: OutputContainer, start_s: float) -> None:
+    def __init__(self, source: Path, output: OutputContainer, start_s: float, end_s: float | None = None) -> None:
+        self._end_s = end_s
         self._input = av.open(f"file:{source}", metadata_errors="replace")
         self._start_s = Fraction(start_s).limit_denominator(1_000_000)
         streams = [stream for stream in self._input.streams.audio if stream.codec_context is not None]
@@ -41,7 +43,14 @@ class SoundTracks:
             if packet.dts is not None and packet.dts * packet.time_base - self._start_s > time_s:
                 self._packets = itertools.chain([packet], self._packets)
                 return
+            if self._is_cut(packet):
+                continue
             self._tracks[packet.stream.index].write(packet, self._start_s)
+
+    def _is_cut(self, packet: av.Packet) -> bool:
+        if self._end_s is None or packet.dts is None:
+            return False
+        return not self._start_s <= packet.dts * packet.time_base < self._end_s
 
     def _readable(self) -> Iterator[av.Packet]:
         """Yield the packets as far as the source can be read: a damaged end costs the sound's end, not the video."""

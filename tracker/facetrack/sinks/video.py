@@ -47,7 +47,8 @@ class VideoSink(Sink):
     path: .mp4, .m4v, .mov or .mkv. size: (width, height) px; a frame of another size is fitted in with black borders.
     fps: the rate that the frames have on average. time_base: seconds per timestamp unit; give the source's own, and
     every time comes out exactly. source: the file that this is made from, which must not be overwritten; with
-    sound=True its sound tracks are copied, start_s being the first frame's place on their clock. live: the file is in
+    sound=True its sound tracks are copied, start_s being the first frame's place on their clock; with end_s, what lies
+    before start_s or from end_s on is left out. live: the file is in
     its place from its first frame on, in fragments of LIVE_FRAGMENT_S that players open while it grows; whatever
     happens, what was written is kept. threads: of the encoder; 0 leaves them to it.
 
@@ -68,6 +69,7 @@ class VideoSink(Sink):
         source: Inputs = None,
         sound: bool = False,
         start_s: float = 0.0,
+        end_s: float | None = None,
         live: bool = False,
         threads: int = 0,
     ) -> None:
@@ -92,7 +94,7 @@ class VideoSink(Sink):
                 self._cleanup.callback(self._growing.finish)
             self._open(container_format)
             if sound and isinstance(source, str | Path):
-                self._sound = SoundTracks(Path(source), self._container, start_s)
+                self._sound = SoundTracks(Path(source), self._container, start_s, end_s)
                 self._cleanup.callback(self._sound.close)
         except BaseException as error:
             self.discard()

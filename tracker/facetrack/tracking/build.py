@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from facetrack.errors import FacetrackError
+from facetrack.tracking.settings import tracker_options
 
 if TYPE_CHECKING:
-    from facetrack.detector import Detector
     from facetrack.tracking.gating import TrackerOptions
     from facetrack.tracking.tracker import FaceTracker
 
-DETECTORS = ("own", "yunet", "mediapipe")
+FAILED = ("could not be tried", "does not start")
+"""Words of `engine.choice.Choice.reason` where an engine that is installed did not work."""
 
-
-def tracker_options(*, fov_deg: float | None = None, **values: Any) -> TrackerOptions:
-    """`TrackerOptions` from what was typed. Raises FacetrackError for a value that it does not take.
-
-    fov_deg: horizontal field of view of the camera; None leaves it to the profile.
-    """
-    from facetrack.tracking.gating import TrackerOptions
-    from facetrack.types import CameraModel
-
-    try:
-        return TrackerOptions(camera=None if fov_deg is None else CameraModel(fov_deg=fov_deg), **values)
-    except ValueError as error:
-        raise FacetrackError(str(error)) from error
+__all__ = ["make_tracker", "tracker_options"]
 
 
 def make_tracker(
@@ -35,7 +23,8 @@ def make_tracker(
     detector: str = "own", detector_model: Path | None = None, engine: str = "onnx", provider: str = "cpu",
     expressions: bool = False,
 ) -> FaceTracker:  # fmt: skip
-    """Build a tracker from command-line values. What `auto` chose is printed on standard error."""
+    """Build a tracker from command-line values. What `auto` chose is logged, as a warning where an engine failed."""
+    from facetrack.detector.choice import detector_file, make_detector
     from facetrack.detector.search import HINT_SCORE
     from facetrack.engine.choice import AUTO, DEFAULT_NETWORK, check, start_automatically
     from facetrack.modelfile import network_path
@@ -53,48 +42,6 @@ def make_tracker(
     tracker, choice = start_automatically(model, start, threads, provider)
     if choice.reason:
         file = "" if choice.path is None else f", {choice.path.stem}"
-        print(f"engine: {choice.engine}{file} ({choice.reason})", file=sys.stderr)
+        level = logging.WARNING if any(words in choice.reason for words in FAILED) else logging.INFO
+        logging.getLogger(__name__).log(level, "engine: %s%s (%s)", choice.engine, file, choice.reason)
     return tracker
-
-
-def make_detector(
-    name: str, model: Path | None, threads: int, long_side_px: int, threshold: float = 0.5, engine: str = "onnx",
-    provider: str = "cpu",
-) -> Detector:  # fmt: skip
-    """Build the detector of that name from its file; without one its maker's is fetched, unless it was before.
-
-    long_side_px: of what own and yunet see; mediapipe sees 128 px always. threshold: lowest score of its boxes.
-    engine, provider: what runs own; the others bring their runtimes. Raises FacetrackError for another name.
-    """
-    from facetrack.detector.cnn import DetectorOptions, bundled_detector
-
-    file = detector_file(name, model)
-    options = DetectorOptions(long_side_px, threshold)
-    if file is None or name == "own":
-        return bundled_detector(threads, long_side_px, engine, provider, threshold, model)
-    if name == "yunet":
-        from facetrack.detector.yunet import YunetDetector
-
-        return YunetDetector(file, options)
-    from facetrack.detector.mediapipe import MediaPipeDetector
-
-    return MediaPipeDetector(file, threshold)
-
-
-def detector_file(name: str, model: Path | None) -> Path | None:
-    """Return the detector's file, fetched from its maker where it is theirs and none is named; None for the bundled.
-
-    Raises FacetrackError for another name, and where the file cannot be had.
-    """
-    if name not in DETECTORS:
-        raise FacetrackError(f"--detector is '{name}'; expected one of {', '.join(DETECTORS)}")
-    if name == "mediapipe":
-        from facetrack.detector.mediapipe import need_package
-
-        need_package()  # before a file is fetched for it
-    if model is not None or name == "own":
-        return model
-    from facetrack.detector import mediapipe, yunet
-    from facetrack.download import fetch
-
-    return fetch({"yunet": yunet, "mediapipe": mediapipe}[name].FILE)

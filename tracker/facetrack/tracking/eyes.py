@@ -11,7 +11,7 @@ import numpy as np
 from facetrack import topology
 from facetrack.eyes import EyeReader
 from facetrack.geometry import CropBox
-from facetrack.landmarker import Landmarker, Reading
+from facetrack.landmarker import LEAST_PRESENCE, Landmarker, Reading
 from facetrack.modelfile import bundled
 from facetrack.types import EyesReading, Floats, Image, Landmarks
 from facetrack.types.eyes import MAX_COVERED
@@ -19,8 +19,6 @@ from facetrack.types.eyes import MAX_COVERED
 ReadEyes = Callable[[Image, Sequence[Floats]], Sequence[EyesReading | None]]
 """(H, W, 3) BGR and the (68, 2) points px of each face -> both eyes of each, None where nothing can be said."""
 EYES = np.array((*topology.RIGHT_EYE, *topology.LEFT_EYE))
-LEAST_PRESENCE = 0.2
-"""Crops less likely than this to hold a face are not worth a second look; which readings count is for `Gates`."""
 
 
 class LandmarksAndEyes:

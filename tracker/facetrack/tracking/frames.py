@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
@@ -29,8 +31,8 @@ def one_thread(method: Callable[Concatenate[Of, Parameters], Result]) -> Callabl
         lock: Any = self.one_thread  # type: ignore[attr-defined]
         if not lock.acquire(blocking=False):
             raise RuntimeError(
-                "this tracker is at work in another thread; expected one tracker for each video, used by one thread at "
-                "a time: give each its own FaceTracker, which may share detector, landmarker and the other networks"
+                "this tracker is at work in another thread; give each camera or video a tracker of its own: "
+                "FaceTracker.from_weights(), or FaceTracker(..) with the same detector, landmarker and other networks"
             )
         try:
             return method(self, *args, **options)
@@ -38,6 +40,38 @@ def one_thread(method: Callable[Concatenate[Of, Parameters], Result]) -> Callabl
             lock.release()
 
     return checked
+
+
+def as_frame(image: Frame | Image, time_s: float | None, rgb: bool, index: int) -> Frame:
+    """Return a frame as it is, or a picture as one. index: for a picture.
+
+    image: also one of Pillow. Raises TypeError, with what to write instead, for what is no picture or has no time.
+    """
+    if isinstance(image, Frame):
+        if time_s is not None:
+            raise TypeError("update got a Frame, which has a time, and time_s; leave time_s out")
+        return replace(image, image=as_bgr(image.image, rgb)) if rgb else image
+    if isinstance(image, str | Path):
+        raise TypeError(
+            f"update got the path {str(image)!r}; give a video to tracker.track, a picture to facetrack.find_faces"
+        )
+    if (hasattr(image, "n_frames") and hasattr(image, "fps")) or hasattr(image, "__next__"):
+        raise TypeError(
+            f"update got a {type(image).__name__}; give it one frame at a time, or all of it to tracker.track"
+        )
+    if time_s is None:
+        raise TypeError(
+            "update got a picture without its time; give seconds, as in tracker.update(image, time_s=index / fps), or "
+            "give a picture that stands alone to facetrack.find_faces"
+        )
+    return Frame(as_bgr(image, rgb), time_s=time_s, index=index)
+
+
+def as_bgr(image: Image, rgb: bool) -> Image:
+    """Return a picture with blue first. image: (H, W, 3) uint8, or a picture of Pillow, which has red first."""
+    if type(image).__module__.partition(".")[0] == "PIL":
+        image, rgb = np.asarray(image.convert("RGB")), True  # type: ignore[attr-defined]
+    return np.ascontiguousarray(image[..., ::-1]) if rgb and isinstance(image, np.ndarray) else image
 
 
 def check_frame(frame: Frame, last_time_s: float) -> None:

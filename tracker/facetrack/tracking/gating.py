@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from types import NoneType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +30,9 @@ NEW_SHARE = 2 / 3
 """Share of `Confidence.most_sigma` up to which a face is taken for a new one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TrackerOptions:
-    """Options of the tracker. Raises ValueError for a value that is none of those listed.
+    """Options of the tracker. Raises ValueError for a value that is none of those listed, TypeError for another type.
 
     max_faces: how many faces are followed at most.
     priority: which ones, the "largest" or the most "central"; see REPLACEMENT_RATIO.
@@ -56,12 +58,26 @@ class TrackerOptions:
     signals: SignalOptions = field(default_factory=SignalOptions)
 
     def __post_init__(self) -> None:
+        for name, (kind, expected) in _TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+                raise TypeError(f"`{name}` is {value!r}; expected {expected}")
         if self.smoothing not in SMOOTHING:
-            raise ValueError(f"smoothing is '{self.smoothing}'; expected one of {', '.join(SMOOTHING)}")
+            raise ValueError(f"`smoothing` is '{self.smoothing}'; expected one of {', '.join(SMOOTHING)}")
         if self.priority not in PRIORITIES:
-            raise ValueError(f"priority is '{self.priority}'; expected one of {', '.join(PRIORITIES)}")
-        if self.max_faces < 1:
-            raise ValueError(f"max_faces is {self.max_faces}; expected at least 1")
+            raise ValueError(f"`priority` is '{self.priority}'; expected one of {', '.join(PRIORITIES)}")
+        for name in ("max_faces", "confirmations"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` is {getattr(self, name)}; expected at least 1")
+        for name in ("detect_interval_s", "remember_s"):
+            if not getattr(self, name) >= 0.0:
+                raise ValueError(f"`{name}` is {getattr(self, name)}; expected seconds, 0 or more")
+
+    def __repr__(self) -> str:
+        usual = {item.name: item.default for item in fields(self)}
+        changed = [f"{name}={getattr(self, name)!r}" for name, value in usual.items()
+                   if name != "signals" and getattr(self, name) != value]  # fmt: skip
+        return f"TrackerOptions({', '.join(changed)})"
 
     def chosen_camera(self) -> tuple[CameraModel, str]:
         """Return the camera given here, else the profile's, else a webcam's, and which of them it is."""
@@ -69,6 +85,19 @@ class TrackerOptions:
             return self.camera, "intrinsics" if self.camera.fov_deg is None else "fov"
         profile = self.signals.profile.camera
         return (WEBCAM, "default") if profile is None else (profile, "profile")
+
+
+_TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "max_faces": (Integral, "a whole number"),
+    "confirmations": (Integral, "a whole number"),
+    "priority": (str, "a word"),
+    "smoothing": (str, "a word"),
+    "single": (bool, "True or False"),
+    "detect_interval_s": (Real, "seconds"),
+    "remember_s": (Real, "seconds"),
+    "camera": ((CameraModel, NoneType), "a facetrack.CameraModel, such as CameraModel(fov_deg=70)"),
+    "signals": (SignalOptions, "a facetrack.SignalOptions"),
+}
 
 
 class Gates:

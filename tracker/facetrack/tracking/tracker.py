@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -12,17 +11,19 @@ from numpy.typing import NDArray
 
 from facetrack.detector.search import Candidates, CoarseToFine, Search, Thorough
 from facetrack.geometry import box_iou, crop_from_detection, points_box
-from facetrack.landmarker import Landmarker, Reading
+from facetrack.landmarker import Landmarker, Reading, closer_crops
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
 from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes
 from facetrack.tracking.face_cut import FaceCuts
-from facetrack.tracking.frames import check_frame, one_thread, rescale_tracks
+from facetrack.tracking.frames import as_frame, check_frame, one_thread, rescale_tracks
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
+from facetrack.tracking.opening import Opens, check_parts
 from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
 from facetrack.tracking.scene_cut import SceneCut
+from facetrack.tracking.settings import chosen_options
 from facetrack.tracking.track import SAME_FACE_IOU, Track, lately_lost, update_tracks
-from facetrack.types import Detections, Event, Face, Frame
+from facetrack.types import Detections, Event, Face, Frame, Image
 
 if TYPE_CHECKING:
     from facetrack.appearance import Appearance
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from facetrack.expression import Expressions
 
 
-class FaceTracker:
+class FaceTracker(Opens):
     """Tracker of the faces of one video. Feed it frames in order; use one tracker for each video.
 
     One thread at a time may use it (RuntimeError otherwise); trackers in several threads may share their networks.
@@ -57,11 +58,11 @@ class FaceTracker:
         appearance: without it, lost faces are re-identified by their position alone.
         expressions, eyes: without them, `signals.expression` and the lids' gaps and states stay unknown.
         """
+        check_parts(detector, landmarker)
         self.one_thread = RLock()
-        self.detector = detector
-        self.landmarker = landmarker
+        self.detector, self.landmarker = detector, landmarker
         self._read = landmarker if eyes is None else LandmarksAndEyes(landmarker, eyes)
-        self.options = options or TrackerOptions()
+        self.options = chosen_options(options)
         self._gates = Gates(self.options, landmarker.spec)
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
         self._finder: Search = Thorough() if self.options.single else CoarseToFine()
@@ -71,33 +72,6 @@ class FaceTracker:
         self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None), eyes)
         self._tracks: list[Track] = []
         self.reset()
-
-    @classmethod
-    def from_weights(
-        cls, landmarks: str | Path | None = None, options: TrackerOptions | None = None, threads: int = 1,
-        detector_px: int = 320, engine: str | None = None, provider: str = "cpu", detector: Detector | None = None,
-        expressions: bool = False,
-    ) -> FaceTracker:  # fmt: skip
-        """Build a tracker on the bundled networks.
-
-        landmarks: path of another landmark network, or a bundled one's name.
-        detector_px: the detector sees the frame reduced to this longer side; faces under about 16 px in there are
-            missed, and twice the size costs four times the time.
-        engine, provider: what runs them, see `engine.choice.landmark_network`; auto decides once for all networks.
-        detector: instead of the bundled.
-        expressions: also classify expressions (see `expression`); the network for them is opened only then.
-        Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
-        """
-        from facetrack.engine.choice import AUTO, start_automatically
-        from facetrack.tracking.networks import open_networks
-
-        if engine == AUTO:
-
-            def start(name: str, file: Path) -> FaceTracker:
-                return cls.from_weights(file, options, threads, detector_px, name, provider, detector, expressions)
-
-            return start_automatically(landmarks, start, threads, provider)[0]
-        return cls(*open_networks(landmarks, options, threads, detector_px, engine, provider, detector, expressions))
 
     def finish(self) -> tuple[Event, ...]:
         """End what still lasts, after the last frame; returns those events and keeps them in `events`."""
@@ -116,22 +90,28 @@ class FaceTracker:
             self._expressions.reset()
         self._tracks = []
         self._next_id = 1
-        self._searches = 0
+        self._n_frames = self._searches = 0
         self._size: tuple[int, int] | None = None
         self._last_time_s = -np.inf
         self._last_detection_s = -np.inf
         return ended
 
     @one_thread
-    def update(self, frame: Frame, search: bool = True) -> list[Face]:
+    def update(
+        self, frame: Frame | Image, search: bool = True, *, time_s: float | None = None, rgb: bool = False
+    ) -> list[Face]:
         """Track the faces of the next frame; returns them by track ID.
 
+        frame: a `Frame`, or (H, W, 3) uint8 with its time_s, seconds. rgb: red comes first, not blue as in OpenCV.
         search: run the detector for new faces where that is due; a live loop does that itself once it has shown the
             result (`search_is_due`, `search`). It runs at once for lost faces either way.
-        Raises ValueError unless the image is (H, W, 3) uint8 and time_s later than the last frame's.
+        Raises ValueError unless the image is (H, W, 3) uint8 and time_s later than the last frame's, RuntimeError while
+        another thread is in here.
         """
+        frame = as_frame(frame, time_s, rgb, self._n_frames)
         check_frame(frame, self._last_time_s)
         self._last_time_s = frame.time_s
+        self._n_frames += 1
         self.events = ()
         if self._cut(frame.image):
             self.lose_positions(self._face_cuts.unchanged(frame.image))
@@ -248,14 +228,15 @@ class FaceTracker:
         sure = seen.sure[np.argsort(-rank, kind="stable")[: self.options.max_faces]]
         indices = np.concatenate([sure, seen.weak]).tolist()
         crops = [crop_from_detection(*seen.found.face(i), self.landmarker.margin) for i in indices]
+        if self.options.single:
+            crops = closer_crops(self.landmarker, frame.image, crops)
         weak = (np.arange(len(crops)) >= len(sure)).tolist()
         likely = [
             (reading, unsure)
             for reading, unsure in zip(self._read(frame.image, crops), weak, strict=True)
             if self._gates.may_enter(reading, frame.image, known=True, weak=unsure)
         ]
-        readings = [reading for reading, _ in likely]
-        owners = self._reidentifier.match_lost(frame.image, readings, self._tracks, frame.time_s)
+        owners = self._reidentifier.match_lost(frame.image, [r for r, _ in likely], self._tracks, frame.time_s)
         for (reading, unsure), owner in zip(likely, owners, strict=True):
             if owner or self._gates.may_enter(reading, frame.image, known=False, weak=unsure):
                 self._admit(reading, owner, frame)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 DEFAULT_FOV_DEG = 60.0
 """Assumed field of view across the longer side: webcams and phones lie between 55 and 75 degrees."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CameraModel:
     """Pinhole camera, as far as it is known: a field of view, or intrinsics.
 
@@ -19,7 +20,7 @@ class CameraModel:
     cx, cy: principal point, px, pixel centres at integers; the picture's centre where it is left out.
     width, height: px of the pictures for which those hold; left out, of whatever picture comes. Others are scaled, and
         of another aspect ratio taken for the middle of those, cut off; of a camera turned upright, axes are swapped.
-    Raises ValueError where these do not make a camera.
+    Raises ValueError where these do not make a camera, TypeError for what is no number.
     """
 
     fov_deg: float | None = None
@@ -32,6 +33,8 @@ class CameraModel:
 
     def __post_init__(self) -> None:
         for name, value in ((name, getattr(self, name)) for name in self.__slots__):
+            if not (value is None or _is_number(value)):
+                raise TypeError(f"{name} is {value!r}; expected a number")
             if value is not None and not (math.isfinite(value) and (value > 0.0 or name in ("cx", "cy"))):
                 raise ValueError(f"{name} is {value}; expected a number above 0")
         if self.fov_deg is not None and self.fov_deg >= 180.0:
@@ -40,6 +43,10 @@ class CameraModel:
             raise ValueError("both fov_deg and fx are given; expected one of them: leave one out")
         if self.fx is None and any(x is not None for x in (self.fy, self.cx, self.cy, self.width, self.height)):
             raise ValueError("fy, cx, cy, width or height is given without fx; expected fx with them")
+
+    def __repr__(self) -> str:
+        known = [f"{name}={value:g}" for name in self.__slots__ if (value := getattr(self, name)) is not None]
+        return f"CameraModel({', '.join(known)})"
 
     def intrinsics(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
         """Return (fx, fy, cx, cy) in px for pictures of this size, (width, height) px."""
@@ -64,3 +71,7 @@ class CameraModel:
         """Degrees across the width of pictures of this size."""
         fx = self.intrinsics(size)[0]
         return math.degrees(2.0 * math.atan(size[0] / 2.0 / fx))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

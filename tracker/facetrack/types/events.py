@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
+
+from facetrack.types.plain import rounded
 
 BEGAN, ENDED = "began", "ended"
 """Phases of an event."""
@@ -16,7 +19,7 @@ NO_EVIDENCE: Mapping[str, float] = MappingProxyType({})
 EVENT_KINDS = ("blink", "wink_right", "wink_left", "nod", "shake", "nod_off", *LASTING_KINDS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Event:
     """Something that one face does from one moment to another.
 
@@ -73,3 +76,21 @@ class Event:
     def duration_s(self) -> float:
         """Seconds from its start to `until_s`."""
         return self.until_s - self.start_s
+
+    def __repr__(self) -> str:
+        end = "now" if self.end_s is None else f"{self.end_s:.3f}"
+        return f"Event({self.kind} {self.phase}, face {self.track_id}, {self.start_s:.3f} to {end} s)"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain Python values with the names of the JSON lines."""
+        return {
+            "kind": self.kind,
+            "id": int(self.track_id),
+            "phase": self.phase,
+            "start_s": rounded(self.start_s, 6),
+            "since_s": rounded(self.since_s, 6),
+            "end_s": rounded(self.end_s, 6),
+            "amplitude": rounded(self.amplitude, 4),
+            "closing_speed_per_s": rounded(self.closing_speed_per_s, 4),
+            "evidence": {name: rounded(value, 4) for name, value in self.evidence.items()},
+        }

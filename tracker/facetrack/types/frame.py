@@ -17,7 +17,7 @@ MAX_SIDE_PX = 32_766
 """Longest side of a picture: OpenCV's warps, with which faces are cut out, have coordinates of 16 bits."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Frame:
     """One picture of a source.
 
@@ -33,8 +33,12 @@ class Frame:
     index: int
     name: str | None = None
 
+    def __repr__(self) -> str:
+        height, width = (*getattr(self.image, "shape", ()), 0, 0)[:2]
+        return f"Frame({width}x{height}, time_s={self.time_s:.3f}, index={self.index})"
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Detections:
     """Faces found in one image, best first.
 
@@ -52,6 +56,9 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    def __repr__(self) -> str:
+        return f"Detections({len(self)}, scores {', '.join(f'{score:.2f}' for score in self.scores[:3])})"
 
     def face(self, index: int) -> tuple[Floats, Floats | None]:
         """(4,) box and (5, 2) keypoints of one face."""

@@ -7,7 +7,7 @@ from it (`sinks.fields`), so a field that is added here appears in all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
@@ -54,8 +54,20 @@ def _degrees(meaning: str, null: str, was: str) -> Any:
     return _signal(meaning, null, was, unit="deg", low=-180.0, high=180.0)
 
 
-@dataclass(frozen=True, slots=True)
-class EyeSignals:
+class _Group:
+    """Base of the groups: a short text of what is known."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        values = [(item.name, getattr(self, item.name)) for item in fields(self)]  # type: ignore[arg-type]
+        known = [f"{name}={value:.2f}" if isinstance(value, float) else f"{name}={value}" for name, value in values
+                 if value is not None]  # fmt: skip
+        return f"{type(self).__name__}({', '.join(known)})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class EyeSignals(_Group):
     """One eye, right or left as the person has it."""
 
     openness: float | None = _share(
@@ -76,8 +88,8 @@ class EyeSignals:
     covered_prob: float | None = _share("probability that the eye cannot be seen", "no eye network", "")
 
 
-@dataclass(frozen=True, slots=True)
-class EyesSignals:
+@dataclass(frozen=True, slots=True, repr=False)
+class EyesSignals(_Group):
     """Both eyes, and what they do together."""
 
     right: EyeSignals = field(default_factory=EyeSignals)
@@ -97,8 +109,8 @@ class EyesSignals:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class MouthSignals:
+@dataclass(frozen=True, slots=True, repr=False)
+class MouthSignals(_Group):
     """The mouth and what it does."""
 
     openness: float | None = _share(
@@ -117,8 +129,8 @@ class MouthSignals:
     yawning: bool | None = _signal("a yawn is going on", "hidden, or came into view open", "yawning")
 
 
-@dataclass(frozen=True, slots=True)
-class SmileSignals:
+@dataclass(frozen=True, slots=True, repr=False)
+class SmileSignals(_Group):
     """The smile, and whether the eyes take part in it."""
 
     prob: float | None = _share(
@@ -130,8 +142,8 @@ class SmileSignals:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class HeadSignals:
+@dataclass(frozen=True, slots=True, repr=False)
+class HeadSignals(_Group):
     """Angles of the head relative to its neutral pose, with the signs of `types.Pose`."""
 
     yaw_deg: float | None = _degrees(
@@ -147,8 +159,8 @@ class HeadSignals:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class GazeSignals:
+@dataclass(frozen=True, slots=True, repr=False)
+class GazeSignals(_Group):
     """Direction of the gaze relative to straight ahead, with the signs of `types.Pose`."""
 
     yaw_deg: float | None = _degrees(
@@ -158,8 +170,8 @@ class GazeSignals:
     source: str | None = _signal('what it is read from: "head"', "gaze unknown", "gaze_source")
 
 
-@dataclass(frozen=True, slots=True)
-class AttentionSignals:
+@dataclass(frozen=True, slots=True, repr=False)
+class AttentionSignals(_Group):
     """Attention to a target zone; no certified driver monitoring."""
 
     on_target: bool | None = _signal("the gaze lies in the target zone", "gaze unknown", "on_target")
@@ -167,8 +179,8 @@ class AttentionSignals:
     distracted: bool | None = _signal("a distraction lasts", "gaze unknown", "distracted")
 
 
-@dataclass(frozen=True, slots=True)
-class FatigueSignals:
+@dataclass(frozen=True, slots=True, repr=False)
+class FatigueSignals(_Group):
     """Fatigue and what it is made of."""
 
     score: float | None = _share("sum of its parts, at most 1", "PERCLOS unknown", "fatigue")
@@ -181,8 +193,8 @@ class FatigueSignals:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
+@dataclass(frozen=True, slots=True, repr=False)
+class Signals(_Group):
     """Everything that is measured of one face in one frame, in groups; None where it cannot be known."""
 
     eyes: EyesSignals = field(default_factory=EyesSignals)
@@ -217,3 +229,14 @@ class Signals:
         """Name of the most probable expression."""
         found = self.expression
         return None if found is None else max(found, key=lambda name: found[name])
+
+    def __repr__(self) -> str:
+        measures = {
+            "right eye": self.eyes.right.openness, "left eye": self.eyes.left.openness, "mouth": self.mouth.openness,
+            "smile": self.smile.prob, "fatigue": self.fatigue.score,
+        }  # fmt: skip
+        return f"Signals({', '.join(f'{name} {_text(value)}' for name, value in measures.items())})"
+
+
+def _text(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"

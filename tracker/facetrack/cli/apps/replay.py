@@ -11,11 +11,13 @@ import typer
 from facetrack.cli.apps.alarms import Alarms, exit_after
 from facetrack.cli.apps.options import Apps, VirtualCamera
 from facetrack.cli.apps.pictures import open_virtual_camera
-from facetrack.cli.options import Records, takes
+from facetrack.cli.options import Records, input_option, output_option, takes
+from facetrack.cli.shell.common import console as open_console
 from facetrack.cli.video import annotated_video
 from facetrack.errors import OutputError
 from facetrack.sinks.inputs import check_outputs
 from facetrack.stopping import Stopped, end_with
+from facetrack.types.text import counted
 
 if TYPE_CHECKING:
     from facetrack.capture import ImageFiles, VideoFile
@@ -31,15 +33,16 @@ def replay(
     apps: Apps,
     alarms: Alarms,
     records: Records,
-    points: Annotated[Path, typer.Argument(help="A file of JSON lines by `facetrack video` or `live`.")],
-    video: Annotated[Path | None, typer.Option(help="The video they were found in, to draw on.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Annotated video; on black without --video.")] = None,
+    points: Annotated[
+        Path,
+        typer.Argument(help="JSON lines by `facetrack video` or `live`.", metavar="POINTS", rich_help_panel="Input"),
+    ],
+    video: Annotated[Path | None, input_option(help="The video they were found in, to draw on.")] = None,
+    out: Annotated[Path | None, output_option("--out", "-o", help="Annotated video; on black without --video.")] = None,
     virtual_camera: VirtualCamera = None,
-    mirror: Annotated[bool, typer.Option(help="Mirror what avatars get, and --out.")] = False,
+    mirror: Annotated[bool, output_option(help="Mirror what avatars get, and --out.")] = False,
 ) -> None:
     """Send what a run found to other programs, at its own times, or write it to other files, as fast as it goes."""
-    from rich.console import Console
-
     from facetrack.capture import open_video
     from facetrack.loops.replay import picture_size
     from facetrack.loops.replay import replay as feed
@@ -47,9 +50,9 @@ def replay(
 
     in_real_time = apps.asked_for or alarms.alarm is not None or virtual_camera is not None
     if not in_real_time and not any((out, *records.files)):
-        raise OutputError("nothing to do: give a protocol such as --osf default, --out, --json or --csv")
+        raise OutputError("nothing to do: give a protocol such as --osf default, --out, --json, --csv or --events")
     check_outputs((out, *records.files), inputs=(points, video))
-    console = Console(stderr=True)
+    console = open_console()
     lines = read_jsonl(points)
     with ExitStack() as stack:
         frames: VideoFile | ImageFiles | None = None
@@ -65,12 +68,12 @@ def replay(
             size = picture_size(lines.header) if frames is None else frames.size
             writers.append(open_virtual_camera(stack, virtual_camera, size, lines.header.fps))
         if in_real_time:
-            console.print(f"replaying {points}; Ctrl-C stops", highlight=False)
+            console.print(f"replaying {points}; Ctrl-C stops")
         count = 0
         end_with(0)
         with suppress(Stopped):  # as of a live run, Ctrl-C is the regular end
             count = feed(lines, sinks, frames=frames, recordings=writers, paced=in_real_time, mirror=mirror)
-    console.print(f"{count} frames replayed", highlight=False)
+    console.print(f"{counted(count, 'frame')} replayed")
     exit_after(alarm)
 
 

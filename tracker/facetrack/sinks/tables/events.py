@@ -9,7 +9,6 @@ from pathlib import Path
 
 from facetrack.sinks.inputs import Inputs
 from facetrack.sinks.lines import Lines
-from facetrack.sinks.record import event_record
 from facetrack.sinks.sink import RecordSink
 from facetrack.types import Event, Face, Frame
 
@@ -22,18 +21,24 @@ COLUMNS = (*_OWN[:5], "duration_s", *_OWN[5:], *EVIDENCE)
 class EventsCsvSink(RecordSink):
     """One row per event, in the order in which they ended; what is unknown is empty.
 
-    target, source: as of a `CsvSink`. Raises OutputError.
+    target, source, live: as of a `CsvSink`. Raises OutputError.
     """
 
-    def __init__(self, target: str | Path, *, source: Inputs = None) -> None:
-        self._lines = Lines(target, source)
+    def __init__(self, target: str | Path, *, source: Inputs = None, live: bool = False) -> None:
+        self._lines = Lines(target, source, live)
+        self.is_stream = self._lines.is_stream
         self._write(COLUMNS, is_record=False)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._lines.closed
 
     def write(self, frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> None:
         """Write the rows of the events that ended with this frame."""
         for event in events:
             if event.is_over:
-                found = event_record(event)
+                found = event.to_dict()
                 found |= found["evidence"] | {"duration_s": round(event.duration_s, 6)}
                 self._write([found.get(name) for name in COLUMNS])
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from facetrack.detector.choice import make_detector
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import DataError
@@ -20,7 +21,6 @@ from facetrack.geometry import crop_from_points
 from facetrack.landmarker import Landmarker
 from facetrack.modelfile import bundled_path
 from facetrack.photograph import load_photograph
-from facetrack.tracking.build import make_detector
 from facetrack.types import Floats, Image
 from facetrain.evaluation.eyes import lids, points, report
 from facetrain.evaluation.eyes.picture import save_courses

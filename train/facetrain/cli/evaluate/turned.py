@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from facetrack.cli.options import DetectorModel, DetectorName, Tracking
+from facetrack.detector.choice import make_detector
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import FacetrackError
 from facetrack.landmarker import Landmarker
-from facetrack.tracking.build import make_detector
 from facetrain.evaluation.attributes import turning
 from facetrain.evaluation.landmarks import turned as benchmark
 from facetrain.evaluation.landmarks.network import model_path, title_of
