@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from facetrack.signals.eyes.blink import BlinkDetector, BlinkOptions
 from facetrack.signals.eyes.blink_rate import BlinkRate
@@ -99,7 +99,7 @@ class FaceSignals:
     def __init__(self, options: SignalOptions | None = None, track_id: int = 1) -> None:
         self.options = options = options or SignalOptions()
         profile = options.profile
-        self._track_id = track_id
+        self.track_id = track_id
         self._eyes = EyeMeter(options.eyes, profile)
         self._blinks = BlinkDetector(track_id, options.blink)
         self._gaps, self._lids, self._by_gap = GapMeter(options.gap), LidEvents(track_id, options.lids), False
@@ -109,28 +109,12 @@ class FaceSignals:
         self._speech = Speech(track_id, options.speech)
         self._yawns = Yawns(track_id, options.yawn)
         self._smiles = Smiles(track_id, options.smile, profile.smile_rest, profile.smile_full)
-        self._head = NeutralHead(options.head, _neutral(profile))
+        self._head = NeutralHead(options.head, neutral_of(profile))
         self._gestures = Gestures(track_id, options.gestures)
         self._attention = Attention(track_id, options.attention)
         self._away = FacingAway(track_id, options.away)
         self._fatigue = Fatigue(options.fatigue_weights)
         self._last_s = -math.inf
-
-    def take_profile(self, profile: Profile) -> tuple[Event, ...]:
-        """Go on with another profile: what it changes the levels of starts anew; returns the events that end so."""
-        options, old = self.options, self.options.profile
-        ended: tuple[Event, ...] = ()
-        self.options = replace(options, profile=profile)
-        if _neutral(old) != _neutral(profile):
-            self._head = NeutralHead(options.head, _neutral(profile))
-        if old.mouth_closed != profile.mouth_closed:
-            self._mouth = Mouth(options.mouth, profile.mouth_closed)
-        if (old.smile_rest, old.smile_full) != (profile.smile_rest, profile.smile_full):
-            ended = in_order(tuple(self._smiles.interrupt()))
-            self._smiles = Smiles(self._track_id, options.smile, profile.smile_rest, profile.smile_full)
-        if old.eye_levels != profile.eye_levels:
-            self._eyes = EyeMeter(options.eyes, profile)
-        return ended
 
     def reset(self) -> None:
         """Equal to a new one; `interrupt` it first for the ends of what was reported."""
@@ -300,7 +284,7 @@ def _open(width: float | None, openness: float | None) -> float | None:
     return None if openness is None or openness < BLINK_NOT_SMILE_OPENNESS else width
 
 
-def _neutral(profile: Profile) -> HeadAngles | None:
+def neutral_of(profile: Profile) -> HeadAngles | None:
     """Return the profile's neutral head, if it holds all of it."""
     if profile.yaw_deg is None or profile.pitch_deg is None or profile.roll_deg is None:
         return None
