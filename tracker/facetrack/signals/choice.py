@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facetrack.errors import FacetrackError
-from facetrack.signals.face import SignalOptions
+from facetrack.signals.options import SignalOptions
 from facetrack.signals.fatigue import FatigueWeights
 from facetrack.signals.head.attention import ZONES, AttentionOptions
 from facetrack.signals.profile import NO_PROFILE, Profile

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import replace
 
-from facetrack.signals.eyes.blink import BlinkDetector, BlinkOptions
+from facetrack.signals.eyes.blink import BlinkDetector
 from facetrack.signals.eyes.blink_rate import BlinkRate
 from facetrack.signals.eyes.closure import Pair
 from facetrack.signals.eyes.lid_events import LidEvents
-from facetrack.signals.eyes.lid_gap import GapMeter, GapOptions
-from facetrack.signals.eyes.lid_options import LidEventOptions
-from facetrack.signals.eyes.openness import EyeMeter, EyeOptions
+from facetrack.signals.eyes.lid_gap import GapMeter
+from facetrack.signals.eyes.openness import EyeMeter
 from facetrack.signals.eyes.perclos import Perclos
-from facetrack.signals.fatigue import Fatigue, FatigueWeights
-from facetrack.signals.head.attention import Attention, AttentionOptions
-from facetrack.signals.head.away import AwayOptions, FacingAway
+from facetrack.signals.fatigue import Fatigue
+from facetrack.signals.head.attention import Attention
+from facetrack.signals.head.away import FacingAway
 from facetrack.signals.head.gaze import head_gaze
-from facetrack.signals.head.gestures import GestureOptions, Gestures
-from facetrack.signals.head.neutral import HeadAngles, HeadOptions, NeutralHead
-from facetrack.signals.mouth.openness import Mouth, MouthOptions, mouth_hidden
-from facetrack.signals.mouth.smile import SmileOptions, Smiles
-from facetrack.signals.mouth.speech import Speech, SpeechOptions
-from facetrack.signals.mouth.yawn import YawnOptions, Yawns
+from facetrack.signals.head.gestures import Gestures
+from facetrack.signals.head.neutral import HeadAngles, NeutralHead
+from facetrack.signals.mouth.openness import Mouth, mouth_hidden
+from facetrack.signals.mouth.smile import Smiles
+from facetrack.signals.mouth.speech import Speech
+from facetrack.signals.mouth.yawn import Yawns
 from facetrack.signals.observation import MAX_GAP_S, FrameMeasures, Observation
+from facetrack.signals.options import SignalOptions
 from facetrack.signals.per_frame import measure_viewed, viewed_from_deg
-from facetrack.signals.profile import NO_PROFILE, Profile
+from facetrack.signals.profile import Profile
 from facetrack.signals.windows.observed_time import ROUNDING_S
 from facetrack.types import Event, Pose, Signals
 from facetrack.types.signals import (
@@ -52,39 +52,6 @@ MAX_ANGLE_SIGMA_DEG = 15.0
 NO_HEAD, NO_GAZE = HeadSignals(), GazeSignals()
 
 
-@dataclass(frozen=True, slots=True)
-class SignalOptions:
-    """Options of all signals.
-
-    profile: the person's, where one was calibrated (`Profile.load`).
-    fatigue_weights: `FatigueWeights.load(path)`; the default file's if left out.
-    The others: of each signal. Raises TypeError for a path instead of what it holds.
-    """
-
-    profile: Profile = NO_PROFILE
-    fatigue_weights: FatigueWeights = field(default_factory=FatigueWeights.load)
-    eyes: EyeOptions = field(default_factory=EyeOptions)
-    blink: BlinkOptions = field(default_factory=BlinkOptions)
-    gap: GapOptions = field(default_factory=GapOptions)
-    lids: LidEventOptions = field(default_factory=LidEventOptions)
-    mouth: MouthOptions = field(default_factory=MouthOptions)
-    speech: SpeechOptions = field(default_factory=SpeechOptions)
-    yawn: YawnOptions = field(default_factory=YawnOptions)
-    smile: SmileOptions = field(default_factory=SmileOptions)
-    head: HeadOptions = field(default_factory=HeadOptions)
-    gestures: GestureOptions = field(default_factory=GestureOptions)
-    attention: AttentionOptions = field(default_factory=AttentionOptions)
-    away: AwayOptions = field(default_factory=AwayOptions)
-
-    def __post_init__(self) -> None:
-        for name, kind in (("profile", Profile), ("fatigue_weights", FatigueWeights), ("attention", AttentionOptions)):
-            if not isinstance(getattr(self, name), kind):
-                raise TypeError(
-                    f"`{name}` is {getattr(self, name)!r}; expected a {kind.__name__}; paths and names are for "
-                    "FaceTracker.from_weights(profile=.., fatigue_weights=.., target_zone=..)"
-                )
-
-
 class FaceSignals:
     """The signals of one track.
 
@@ -99,7 +66,7 @@ class FaceSignals:
     def __init__(self, options: SignalOptions | None = None, track_id: int = 1) -> None:
         self.options = options = options or SignalOptions()
         profile = options.profile
-        self.track_id = track_id
+        self._track_id = track_id
         self._eyes = EyeMeter(options.eyes, profile)
         self._blinks = BlinkDetector(track_id, options.blink)
         self._gaps, self._lids, self._by_gap = GapMeter(options.gap), LidEvents(track_id, options.lids), False
@@ -109,12 +76,28 @@ class FaceSignals:
         self._speech = Speech(track_id, options.speech)
         self._yawns = Yawns(track_id, options.yawn)
         self._smiles = Smiles(track_id, options.smile, profile.smile_rest, profile.smile_full)
-        self._head = NeutralHead(options.head, neutral_of(profile))
+        self._head = NeutralHead(options.head, _neutral(profile))
         self._gestures = Gestures(track_id, options.gestures)
         self._attention = Attention(track_id, options.attention)
         self._away = FacingAway(track_id, options.away)
         self._fatigue = Fatigue(options.fatigue_weights)
         self._last_s = -math.inf
+
+    def take_profile(self, profile: Profile) -> tuple[Event, ...]:
+        """Go on with another profile: what it changes the levels of starts anew; returns the events that end so."""
+        options, old = self.options, self.options.profile
+        ended: tuple[Event, ...] = ()
+        self.options = replace(options, profile=profile)
+        if _neutral(old) != _neutral(profile):
+            self._head = NeutralHead(options.head, _neutral(profile))
+        if old.mouth_closed != profile.mouth_closed:
+            self._mouth = Mouth(options.mouth, profile.mouth_closed)
+        if (old.smile_rest, old.smile_full) != (profile.smile_rest, profile.smile_full):
+            ended = in_order(tuple(self._smiles.interrupt()))
+            self._smiles = Smiles(self._track_id, options.smile, profile.smile_rest, profile.smile_full)
+        if old.eye_levels != profile.eye_levels:
+            self._eyes = EyeMeter(options.eyes, profile)
+        return ended
 
     def reset(self) -> None:
         """Equal to a new one; `interrupt` it first for the ends of what was reported."""
@@ -284,7 +267,7 @@ def _open(width: float | None, openness: float | None) -> float | None:
     return None if openness is None or openness < BLINK_NOT_SMILE_OPENNESS else width
 
 
-def neutral_of(profile: Profile) -> HeadAngles | None:
+def _neutral(profile: Profile) -> HeadAngles | None:
     """Return the profile's neutral head, if it holds all of it."""
     if profile.yaw_deg is None or profile.pitch_deg is None or profile.roll_deg is None:
         return None

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from facetrack.signals.changes import take_profile
-
 if TYPE_CHECKING:
     from facetrack.signals.profile import Profile
     from facetrack.tracking.tracker import FaceTracker
@@ -23,7 +21,7 @@ def set_smoothing(tracker: FaceTracker, name: str) -> None:
 def set_profile(tracker: FaceTracker, profile: Profile) -> tuple[Event, ...]:
     """Go on with another profile; returns the events that end so."""
     tracker.options = replace(tracker.options, signals=replace(tracker.options.signals, profile=profile))
-    return tuple(event for t in tracker._tracks if t.signals is not None for event in take_profile(t.signals, profile))
+    return tuple(event for t in tracker._tracks if t.signals is not None for event in t.signals.take_profile(profile))
 
 
 def number_on(tracker: FaceTracker, before: FaceTracker) -> None:
