@@ -42,9 +42,9 @@ class Candidates:
 
     found: all detections, in px of the whole image.
     sure: indices of those of at least SURE_SCORE, best first.
-    weak: indices of those below it that the landmark network should evaluate. Of held-out heads turned by 60 to 90 degrees
-        .57 have a score over .5 and .87 over .2, where .8 of the faces pass as certain and .002 of what is no face
-        (docs/experiments.md).
+    weak: indices of those below it that the landmark network should evaluate. Of held-out heads turned by 60 to 90
+        degrees .57 have a score over .5 and .87 over .2, where .8 of the faces pass as certain and .002 of what is no
+        face (docs/experiments.md).
     """
 
     found: Detections
