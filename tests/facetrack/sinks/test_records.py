@@ -37,6 +37,7 @@ from facetrack.types import (
     SmileSignals,
 )
 from places import REPOSITORY
+from write_fields import schema_text
 
 SCHEMA = json.loads(SCHEMA_FILE.read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -159,8 +160,9 @@ def test_the_schema_describes_every_field() -> None:
     assert described["pose"] == set(line["faces"][0]["pose"])
     assert described["event"] == set(line["events"][0])
     assert described["header"] == set(HEADER.to_json())
-    # After a change of facetrack.types.signals: put signals_schema() into schema.json.
+    # After a change of facetrack.types.signals: python tests/support/write_fields.py.
     assert SCHEMA["$defs"]["signals"] == signals_schema()
+    assert SCHEMA_FILE.read_text() == schema_text()
 
 
 def test_unknown_is_null_and_never_nan() -> None:
