@@ -218,7 +218,7 @@ def test_a_name_is_not_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_address_that_became_a_path_is_named_as_it_was_typed() -> None:
-    with pytest.raises(SourceError, match=r"^http://host/clip\.mp4 is not a file but .*facetrack live"):
+    with pytest.raises(SourceError, match=r"^http://host/clip\.mp4 is no file but .*facetrack live"):
         open_video(Path("http://host/clip.mp4"))
 
 

@@ -91,3 +91,11 @@ def test_a_camera_that_fails_says_so_and_the_server_goes_on(server):
     server.wait(lambda: not server.camera.alive)
     found = server.ask("/api/state")[1]["camera"]
     assert (found["state"], "a mistake" in found["problem"]) == ("failed", True)
+
+
+def test_an_engine_that_is_not_installed_is_a_conflict_and_one_that_does_not_exist_is_wrong(server, monkeypatch):
+    monkeypatch.setattr("facetrack.serve.web.commands.engines", lambda: ["auto", "onnx"])
+    before = server.ask("/api/settings")[1]["engine"]
+    assert server.ask("/api/settings", {"engine": "openvino"})[0] == 409
+    assert server.ask("/api/settings", {"engine": "steam"})[0] == 400
+    assert server.ask("/api/settings")[1]["engine"] == before

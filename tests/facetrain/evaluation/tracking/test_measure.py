@@ -1,7 +1,6 @@
 """Tracking scores on a clip of six frames whose metrics are computed by hand."""
 
 import json
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -18,7 +17,7 @@ from facetrain.evaluation.tracking import report, timing
 from facetrain.evaluation.tracking.measure import WHOLE, evaluated_faces, score
 from facetrain.synth.crowd.sprites import Photographed, Sprite
 from facetrain.synth.crowd.truth import ClipTruth, FaceTruth, Span, frame_line, header_line
-from staged import SPEC
+from staged import Stage
 
 FPS = 10.0
 
@@ -165,7 +164,7 @@ def test_every_count_is_timed_on_as_many_people():
     white = np.full((61, 61, 4), 255, np.float32)
     white[..., 3] = 1
     square = Photographed(Sprite(white, points_at(0, 0) * 6, np.float32([30, 30]), 60.0))
-    tracker = FaceTracker(lambda image: None, SimpleNamespace(spec=SPEC))
+    tracker = FaceTracker(lambda image: None, Stage())
     tracker.update = lambda frame: [None] * round((frame.image > 128).sum() / 3 / 61**2)  # type: ignore[method-assign]
     black = np.zeros((480, 640, 3), np.uint8)
     timings = timing.measure([square] * 3, black, tracker, (1, 3), rounds=1)

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from facetrack.serve.camera import ServedCamera, engines
+from facetrack.serve.camera import ENGINES, ServedCamera, engines
 from facetrack.serve.web.service import Service
 from facetrack.smoothing.landmarks import SMOOTHING
 
@@ -16,13 +16,20 @@ ACTIONS = ("neutral", "start", "stop")
 
 
 async def change_settings(service: Service, camera: ServedCamera, wanted: Mapping[str, Any]) -> None:
-    """Change smoothing and engine. Raises HTTPException 400 for another key or value, and then changes nothing."""
+    """Change smoothing and engine, or nothing at all.
+
+    Raises HTTPException 400 for another key or value, 409 for an engine that is not installed.
+    """
     if not wanted or not set(wanted) <= {"smoothing", "engine"}:
         raise HTTPException(400, "expected smoothing, engine, or both")
     if "smoothing" in wanted:
         _check("smoothing", wanted["smoothing"], tuple(SMOOTHING))
     if "engine" in wanted:
-        _check("engine", wanted["engine"], tuple(engines()))
+        _check("engine", wanted["engine"], tuple(ENGINES))
+        if wanted["engine"] not in engines():
+            raise HTTPException(
+                409, f"engine {wanted['engine']} is not installed; expected one of {', '.join(engines())}"
+            )
         if wanted["engine"] != camera.engine:
             await asyncio.to_thread(service.set_engine, camera, wanted["engine"])
     if "smoothing" in wanted:
