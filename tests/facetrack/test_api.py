@@ -2,7 +2,6 @@
 
 import json
 import pydoc
-import threading
 
 import numpy as np
 import pytest
@@ -14,19 +13,14 @@ from facetrack.signals import SignalOptions
 from facetrack.tracking.frames import as_frame
 from facetrack.types import Event, Frame, Signals
 from made_faces import made_face, posed
-from poses import pose
-from staged import BLACK, Stage, actor, frame
+from staged import BLACK, at_work, frame
 
 FRAMES = 40
 
 
 @pytest.fixture
-def tracker(monkeypatch):
-    monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: pose())
-    stage = Stage()
-    stage.attributes = {"smile": 0.9}
-    stage.cast(ann=actor(200, 200))
-    return stage.tracker(looks=False)
+def tracker(smiling):
+    return smiling.tracker(looks=False)
 
 
 def test_every_public_name_is_known_to_completion_and_help():
@@ -145,22 +139,8 @@ def test_the_command_line_says_the_same_with_its_options():
 
 
 def test_one_tracker_in_two_threads_is_one_sentence(tracker):
-    inside, leave = threading.Event(), threading.Event()
-    detect = tracker.detector
-
-    def slow(image):
-        inside.set()
-        assert leave.wait(20)
-        return detect(image)
-
-    tracker.detector = slow
-    first = threading.Thread(target=lambda: tracker.update(frame(0)))
-    first.start()
-    assert inside.wait(20)
-    with pytest.raises(RuntimeError, match=r"a tracker of its own: FaceTracker\.from_weights\(\)"):
+    with at_work(tracker), pytest.raises(RuntimeError, match=r"a tracker of its own: FaceTracker\.from_weights\(\)"):
         tracker.update(frame(1))
-    leave.set()
-    first.join()
     assert tracker.update(frame(1)) is not None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -113,6 +115,28 @@ class Stage:
         track_ids = {self.nearest(face.landmarks.points): face.track_id for face in faces}
         assert len(track_ids) == len(faces), "two tracks on one face"
         return track_ids
+
+
+@contextmanager
+def at_work(tracker: FaceTracker) -> Iterator[list[list[Face]]]:
+    """Let another thread be inside `update` of the first frame, in the detector; yields what it will have found."""
+    entered, leave, found = threading.Event(), threading.Event(), list[list[Face]]()
+    detect = tracker.detector
+
+    def slow(image: Image) -> Detections:
+        entered.set()
+        assert leave.wait(20)
+        return detect(image)
+
+    tracker.detector = slow
+    thread = threading.Thread(target=lambda: found.append(tracker.update(frame(0))))
+    thread.start()
+    assert entered.wait(20)
+    try:
+        yield found
+    finally:
+        leave.set()
+        thread.join(20)
 
 
 class LowResolutionStage(Stage):

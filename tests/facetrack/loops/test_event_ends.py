@@ -26,12 +26,8 @@ class Clip:
 
 
 @pytest.fixture
-def tracker(monkeypatch):
-    monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: pose())
-    stage = Stage()
-    stage.attributes = {"smile": 0.9}
-    stage.cast(ann=actor(200, 200))
-    return stage.tracker(looks=False)
+def tracker(smiling):
+    return smiling.tracker(looks=False)
 
 
 def test_a_recording_ends_its_events_on_the_line_of_the_last_frame(tracker, tmp_path):

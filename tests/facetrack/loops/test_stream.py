@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 import facetrack
-from poses import pose
-from staged import Stage, actor
 
 FRAMES = 40
 
@@ -28,12 +26,8 @@ def clip(tmp_path):
 
 
 @pytest.fixture
-def tracker(monkeypatch):
-    monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: pose())
-    stage = Stage()
-    stage.attributes = {"smile": 0.9}
-    stage.cast(ann=actor(200, 200))
-    return stage.tracker(looks=False)
+def tracker(smiling):
+    return smiling.tracker(looks=False)
 
 
 def test_every_frame_and_the_end_of_what_lasts(clip, tracker):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,7 @@ from facetrack.tracking.frames import check_frame
 from facetrack.tracking.scene_cut import SceneCut
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Frame
-from staged import Stage, actor, frame
+from staged import Stage, actor, at_work, frame
 
 GOOD = np.zeros((48, 64, 3), np.uint8)
 
@@ -86,27 +84,13 @@ def test_flat_pictures_pass_the_real_tracker() -> None:
         assert tracker.update(Frame(image, time_s=index / 10, index=index)) == []
 
 
-def test_a_tracker_that_another_thread_uses_says_so_and_works_on(monkeypatch):
+def test_a_tracker_that_another_thread_uses_says_so_and_works_on():
     stage = Stage()
     stage.actors = [actor(200, 200)]
     tracker = stage.tracker(looks=False)
-    entered, leave = threading.Event(), threading.Event()
-    detect = tracker.detector
-
-    def slow(image):
-        entered.set()
-        assert leave.wait(20)
-        return detect(image)
-
-    monkeypatch.setattr(tracker, "detector", slow)
-    faces = []
-    thread = threading.Thread(target=lambda: faces.append(tracker.update(frame(0))))
-    thread.start()
-    assert entered.wait(20)
-    for call in (lambda: tracker.update(frame(1)), lambda: tracker.search(frame(0)), tracker.reset):
-        with pytest.raises(RuntimeError, match="at work in another thread; give each camera or video a tracker"):
-            call()
-    leave.set()
-    thread.join(20)
+    with at_work(tracker) as faces:
+        for call in (lambda: tracker.update(frame(1)), lambda: tracker.search(frame(0)), tracker.reset):
+            with pytest.raises(RuntimeError, match="at work in another thread; give each camera or video a tracker"):
+                call()
     assert [face.track_id for face in faces[0]] == [1]
     assert [face.track_id for face in tracker.update(frame(1))] == [1]

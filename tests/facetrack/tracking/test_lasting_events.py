@@ -5,20 +5,9 @@ import pytest
 from facetrack.signals import Profile, SignalOptions
 from facetrack.tracking.tracker import TrackerOptions
 from facetrack.types import CameraModel
-from poses import pose
 from staged import Stage, actor, frame
 
 FPS = 30
-
-
-@pytest.fixture
-def smiling(monkeypatch):
-    """Somebody who smiles from the first frame on, which is known after half a second."""
-    monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: pose())
-    stage = Stage()
-    stage.attributes = {"smile": 0.9}
-    stage.cast(ann=actor(200, 200))
-    return stage
 
 
 def follow(stage, tracker, frames, seen=lambda i: True):

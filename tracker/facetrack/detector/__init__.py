@@ -13,7 +13,8 @@ __all__ = ["CnnDetector", "Detector", "DetectorOptions"]
 class Detector(Protocol):
     """Callable face detector: (H, W, 3) uint8 BGR -> boxes in px of that image, best first; empty without a face.
 
-    A tracker reads boxes from a score of .5; smaller scores are hints where to look closer (`detector.search`).
+    A tracker reads boxes from a score of .5, and a few with smaller scores, of which the landmark network has to be
+    certain; small ones of these are hints where to look closer, too (`detector.search`).
     """
 
     def __call__(self, image: Image) -> Detections: ...

@@ -62,11 +62,6 @@ class Consumer:
         """Whether there is something to keep."""
         return self._started
 
-    @property
-    def closed(self) -> bool:
-        """Whether the output takes nothing any more."""
-        return self.error is not None or bool(getattr(self.sink, "closed", False))
-
     def submit(self, call: Callable[[], None], is_frame: bool = True) -> None:
         """Queue a call. is_frame: one after which there is something to keep."""
         with self._changed:

@@ -72,7 +72,6 @@ def open_parts(
     """
     from facetrack.appearance import Appearance
     from facetrack.detector.choice import make_detector
-    from facetrack.detector.cnn import bundled_detector
     from facetrack.detector.search import HINT_SCORE
     from facetrack.engine.choice import landmark_network, open_engine
     from facetrack.modelfile import bundled_path
@@ -82,10 +81,9 @@ def open_parts(
     landmarker = Landmarker(open_engine(path, engine, threads, provider))
     appearance = Appearance(open_engine(bundled_path("appearance"), engine, threads, provider))
     eyes = bundled_eyes(open_engine, engine, threads, provider)
-    if isinstance(detector, str) and detector != "own":
-        detector = make_detector(detector, None, threads, detector_px, HINT_SCORE)
-    elif detector is None or isinstance(detector, str):
-        detector = bundled_detector(threads, detector_px, engine, provider, HINT_SCORE)
+    if detector is None or isinstance(detector, str):
+        name = "own" if detector is None else detector
+        detector = make_detector(name, None, threads, detector_px, HINT_SCORE, engine, provider)
     network = None
     if expressions:
         from facetrack.expression import Expression, Expressions

@@ -14,6 +14,7 @@ from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import FacetrackError
 from facetrack.landmarker import Landmarker
+from facetrack.loops.picture import ALONE, DETECTOR_PX, MAX_FACES
 from facetrain.evaluation.attributes import turning
 from facetrain.evaluation.landmarks import turned as benchmark
 from facetrain.evaluation.landmarks.network import model_path, title_of
@@ -24,9 +25,6 @@ from facetrain.reporting.progress import with_progress
 from facetrain.reporting.report import Table
 from facetrain.synth.rendering.head_model import load_head_model
 from facetrain.synth.rendering.render import Renderer
-
-DETECTOR_PX, MAX_FACES = 640, 64
-"""As `facetrack image` has them."""
 
 Models = Annotated[
     list[Path], typer.Argument(help="Landmark networks (.onnx or run folders), or face_landmarker.task.")
@@ -83,9 +81,10 @@ def turned(
                 results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
             continue
         path = model_path(model)
-        tracking = Tracking(path, detector, detector_model, smooth="off", max_faces=MAX_FACES, engine="onnx")
-        tracker = tracking.tracker(DETECTOR_PX, confirmations=1, single=True)
-        method = Tracked(Network(OnnxEngine(path), None, passes, roll), tracker)
+        method = network = Network(OnnxEngine(path), None, passes, roll)
+        if boxes == "detector":
+            tracking = Tracking(path, detector, detector_model, max_faces=MAX_FACES, engine="onnx")
+            method = Tracked(network, tracking.tracker(DETECTOR_PX, **ALONE))
         results.append(benchmark.measure(title, method, samples, boxes == "detector", faces))
     benchmark.report(results, notes, details).output(out)
 

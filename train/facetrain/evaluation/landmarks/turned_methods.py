@@ -23,6 +23,7 @@ from facetrack.geometry import (
     points_box,
 )
 from facetrack.landmarker import Landmarker, Reading
+from facetrack.loops.picture import find_in
 from facetrack.pose import fused_pose, head_pose
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Face, Floats, Frame, Image, Pose
@@ -118,14 +119,12 @@ class Tracked:
         return self._network.through(image, box)
 
     def detected(self, image: Image) -> list[Found]:
-        self._tracker.reset()
-        return [_shown(face) for face in self._tracker.update(Frame(image=image, time_s=0.0, index=0))]
+        return [_shown(face) for face in find_in(self._tracker, Frame(image=image, time_s=0.0, index=0))]
 
 
 def _shown(face: Face) -> Found:
     marks, pose = face.landmarks, face.pose
-    sigma_deg = None if pose is None or pose.sigma_deg is None else np.array(pose.sigma_deg, np.float32)
-    return Found(marks.points, angles_of(pose), marks.visibility, marks.sigma, sigma_deg)
+    return Found(marks.points, angles_of(pose), marks.visibility, marks.sigma, _sigma_of(pose))
 
 
 def read(reading: Reading, image: Image) -> Found:
@@ -138,8 +137,7 @@ def read(reading: Reading, image: Image) -> Found:
         POINTS: angles_of(head_pose(marks.points, size)),
         ROTATION: np.array(euler_deg(reading.head.rotation)),
     }
-    sigma_deg = None if pose is None or pose.sigma_deg is None else np.array(pose.sigma_deg, np.float32)
-    return Found(marks.points, angles_of(pose), marks.visibility, marks.sigma, sigma_deg, sources)
+    return Found(marks.points, angles_of(pose), marks.visibility, marks.sigma, _sigma_of(pose), sources)
 
 
 def angles_of(pose: Pose | None) -> Array:
@@ -151,6 +149,11 @@ def eye_roll_rad(points: Floats) -> float:
     """Return the clockwise roll of the line between the eyes."""
     x, y = points[list(topology.LEFT_EYE)].mean(axis=0) - points[list(topology.RIGHT_EYE)].mean(axis=0)
     return math.atan2(float(y), float(x))
+
+
+def _sigma_of(pose: Pose | None) -> Floats | None:
+    """(3,) standard deviations of yaw, pitch and roll in degrees, None where unknown."""
+    return None if pose is None or pose.sigma_deg is None else np.array(pose.sigma_deg, np.float32)
 
 
 class MeshMethod:
