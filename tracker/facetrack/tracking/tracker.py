@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facetrack.detector.search import Candidates, CoarseToFine, Search, Thorough
 from facetrack.geometry import box_iou, crop_from_detection, points_box
-from facetrack.landmarker import Landmarker, Reading, closer_crops
+from facetrack.landmarker import BothWays, Landmarker, Read, Reading, closer_crops
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
 from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes
@@ -61,8 +61,9 @@ class FaceTracker(Opens):
         check_parts(detector, landmarker)
         self.one_thread = RLock()
         self.detector, self.landmarker = detector, landmarker
-        self._read = landmarker if eyes is None else LandmarksAndEyes(landmarker, eyes)
         self.options = chosen_options(options)
+        read: Read = BothWays(landmarker) if self.options.single else landmarker
+        self._read = read if eyes is None else LandmarksAndEyes(read, eyes)
         self._gates = Gates(self.options, landmarker.spec)
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
         self._finder: Search = Thorough() if self.options.single else CoarseToFine()

@@ -29,7 +29,7 @@ from facetrain.sample import Sample
 from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops, TruthCrops
 from facetrain.samples.provenance import merge_data
 from facetrain.samples.sources import read_sources
-from facetrain.training.calibration import label_offset, scale_sigma, sigma_factor
+from facetrain.training.calibration import scale_sigma, sigma_factor
 from facetrain.training.checkpoint import load_weights, read_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.losses import LandmarkLoss
@@ -47,8 +47,6 @@ TURNED_OUTPUTS = {
 """With `LandmarkNetOptions.turned`."""
 MIN_TRUSTED_WEIGHT = 0.1
 """Sets with landmarks of a smaller weight, such as the jaw, are evaluated on their inner landmarks only."""
-OFFSET_FACES = 600
-"""Number of training faces for the labels' offset, whose standard error is then .03 crop px."""
 
 BUNDLED = "bundled"
 """Value of `init` for the network that comes with facetrack."""
@@ -63,7 +61,6 @@ class LandmarkRecipe:
     validation_share: held-out fraction of the people
     init: initial weights: "" for random ones, "bundled" for those that come with facetrack, or the path of a run's
         model.safetensors or an exported .onnx; a smaller network's are grown, a larger one's pruned
-    convention: the pack whose labels define x = 0 (`training.calibration.label_offset`); "" for all packs
     network: size of the network; left out (None), as in the recipe `landmarks`, that of the file that `init` names, so
         that `landmarks --init bundled` trains a network like the bundled one; without `init`, the defaults
     crops: cropping and augmentation
@@ -77,7 +74,6 @@ class LandmarkRecipe:
     repeats: dict[str, int] = field(default_factory=lambda: {"helen_train": 6, "ytfaces_train": 1, "expressions": 1})
     validation_share: float = 0.06
     init: str = ""
-    convention: str = ""
     network: LandmarkNetOptions | None = None
     crops: CropOptions = field(default_factory=CropOptions)
     loss: LandmarkLoss = field(default_factory=LandmarkLoss)
@@ -144,38 +140,14 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
     parent = start_from(network, recipe.init)
     before = {f"before_{name}": value for name, value in held_out(network.eval()).items()} if recipe.init else {}
     model = fit(network, dataset, recipe.loss, held_out, recipe.fit, run_dir).eval().cpu()
-    figures = calibrate(model, sources.training, held_out, recipe, crops)
-    figures = held_out(model) | figures
+    factor = sigma_factor(held_out.sigma_ratios(model), recipe.loss.likelihood)
+    scale_sigma(model, factor)
+    figures = {**held_out(model), "sigma_factor": factor}
     save_predictions(model, held_out, run_dir)
     examples = torch.cat([items["crop"] for items in held_out.sets.values()])[:64]
     spec = landmark_spec(recipe, sources, {f"validation/{name}": round(value, 3) for name, value in figures.items()})
     export_landmarks(model, inherit(spec, parent), examples, run_dir / "model.onnx")
     return before | figures
-
-
-def calibrate(
-    model: nn.Module, training: list[Sample], held_out: Validation, recipe: LandmarkRecipe, crops: CropOptions
-) -> dict[str, float]:
-    """Set the network's offset and scale its sigma (see `training.calibration`); returns both."""
-    of_convention = [s for s in _complete(training) if not recipe.convention or s.source == recipe.convention]
-    offset_px = set_offset(model, of_convention, crops)
-    factor = sigma_factor(held_out.sigma_ratios(model), recipe.loss.likelihood)
-    scale_sigma(model, factor)
-    return {"offset_x_px": offset_px, "sigma_factor": factor}
-
-
-def set_offset(model: nn.Module, samples: list[Sample], crops: CropOptions) -> float:
-    """Add to every point what the labels of `samples` lie to the right of it (see `training.calibration`).
-
-    Returns it in crop px; 0 without samples.
-    """
-    offset = model.get_buffer("offset").zero_()
-    if samples:
-        measured = TruthCrops(samples[:: max(1, len(samples) // OFFSET_FACES)], crops)
-        items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
-        predicted = predict(model, items["crop"])["points"]
-        offset.copy_(torch.from_numpy(label_offset(predicted, items["points"].numpy())))
-    return float(offset[0])
 
 
 def network_of(init: str, network: LandmarkNetOptions | None) -> LandmarkNetOptions:
