@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -156,7 +156,8 @@ class Run:
         """Follow one video and write its outputs. Raises FacetrackError, Stopped."""
         say = partial(self._console.print, markup=False, soft_wrap=True)
         inputs = (job.source, *self._tracking.files)
-        wanted = replace(self._records, **{name: job.paths.get(name) for name in self._records.targets})
+        targets: dict[str, Any] = {name: job.paths.get(name) for name in self._records.targets}
+        wanted = replace(self._records, **targets)
         records: list[RecordSink] = []
         try:
             with ExitStack() as stack:
