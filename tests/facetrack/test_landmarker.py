@@ -1,8 +1,5 @@
 """Landmarker with a fake engine that returns given points in the crop."""
 
-import threading
-import time
-
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -118,33 +115,6 @@ def test_what_is_not_a_number_is_no_face(broken):
     {"points": points, "presence": presence}[broken].reshape(-1)[0] = np.nan
     engine = WithOutputs(PlantedEngine(points[0]), points=points, presence=presence)
     assert Landmarker(engine)(np.zeros((100, 100, 3), np.uint8), [CropBox(50, 50, 20)])[0].presence == 0.0
-
-
-def test_trackers_in_two_threads_may_share_a_landmarker():
-    """The batch is one buffer: without a lock the crops of one picture reach the network in the other's call."""
-
-    class SlowEngine(PlantedEngine):
-        def __call__(self, batch):
-            before = batch.copy()
-            time.sleep(0.002)
-            mixed.append(not (batch == before).all() or len(np.unique(batch)) > 1)
-            return super().__call__(batch)
-
-    mixed = []
-    landmarker = Landmarker(SlowEngine(np.zeros((68, 2), np.float32)))
-    landmarker(np.zeros((100, 100, 3), np.uint8), [CropBox(50, 50, 20)] * 4)
-
-    def read(value):
-        for _ in range(20):
-            landmarker(np.full((100, 100, 3), value, np.uint8), [CropBox(50, 50, 20)] * 4)
-
-    threads = [threading.Thread(target=read, args=(value,)) for value in (50, 200)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(mixed) == 41
-    assert not any(mixed)
 
 
 def test_an_error_to_one_side_is_averaged_away_by_the_mirror_image():

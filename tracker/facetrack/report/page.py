@@ -11,6 +11,7 @@ from importlib import resources
 from facetrack.report.person import UNKNOWN, Person, Shown, Total, totals
 from facetrack.report.svg import clock, element
 from facetrack.report.timelines import timelines
+from facetrack.types.events import KINDS
 
 NOT_CERTIFIED = (
     "facetrack is not a certified driver-monitoring system: these figures are estimates from pictures and must not be "
@@ -115,7 +116,7 @@ def _event(shown: Shown, track_id: int) -> str:
     picture = element("span", text=UNKNOWN)
     if shown.picture is not None:
         picture = _picture(shown.picture, f"Person {track_id} at {shown.picture_s:.2f} s: {kind}", "thumb")
-    degrees = event.kind in ("nod", "shake", "nod_off", "glance_away", "distraction", "facing_away")
+    degrees = KINDS[event.kind].unit == "deg"
     amplitude = (
         UNKNOWN if event.amplitude is None else f"{event.amplitude:.0f}°" if degrees else f"{event.amplitude:.2f}"
     )
