@@ -30,7 +30,7 @@ def reading(pose, looks, *, covered=(0.1, 0.1), sigma_px=0.5, shift_px=(0.0, 0.0
     contour, irises = np.zeros((2, 6, 2), np.float32), []
     for side, look in enumerate(looks):
         middle = CORNERS_MM[side].mean(axis=0)
-        centre = middle + (0.0, -UP_MM, TURN_MM - FORWARD_MM)
+        centre = middle + np.array([0.0, -UP_MM, TURN_MM - FORWARD_MM])
         iris = centre + turned(*look).apply([0.0, 0.0, -TURN_MM])
         contour[side, [0, 3]] = seen(CORNERS_MM[side], pose) + np.float32(shift_px)
         irises.append(seen(iris[None], pose)[0] + np.float32(shift_px))

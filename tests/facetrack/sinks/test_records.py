@@ -92,7 +92,8 @@ KNOWN = {
     "smile": {"prob": 0.0, "smiling": None, "eye_narrowing": None},
     "head": {"yaw_deg": None, "pitch_deg": None, "roll_deg": None},
     "gaze": {
-        "yaw_deg": None, "pitch_deg": None, "source": "head", "sigma_deg": None, "quality": "coarse", "eyes_yaw_deg": None,
+        "yaw_deg": None, "pitch_deg": None, "source": "head", "sigma_deg": None, "quality": "coarse",
+        "eyes_yaw_deg": None,
         "eyes_pitch_deg": None, "camera_yaw_deg": None, "camera_pitch_deg": None, "screen_x": None, "screen_y": None,
     },
     "attention": {"on_target": None, "share": None, "distracted": True},

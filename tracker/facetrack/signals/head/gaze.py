@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from facetrack.angles import rotation_from_deg
 from facetrack.signals.eyes.closure import Pair
 from facetrack.signals.head.neutral import HeadAngles
+from facetrack.signals.head.screen import GazeCalibration
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.smoothing.one_euro import OneEuro, OneEuroOptions
 from facetrack.types import EyeGaze, GazeSignals, Pose
-from facetrack.signals.head.screen import GazeCalibration
 
 HEAD, EYES = "head", "eyes"
 """`Gaze.source` of a gaze that is read from the head alone, and of one that the eyes give."""
@@ -155,7 +155,7 @@ class GazeMeter:
         if head is not None and zero is not None:
             neutral = rotation_from_deg(head.yaw_deg, head.pitch_deg, head.roll_deg)
             turned = self._held.real - zero[0], self._held.imag - zero[1]
-            direction = Gaze(*_turned(neutral, turned), EYES)
+            direction = Gaze(*turned_by(neutral, turned), EYES)
         return direction, self._described(direction, pose)
 
     def _seen(self, eye: EyeGaze | None, openness: float | None) -> EyeGaze | None:
@@ -203,7 +203,7 @@ class GazeMeter:
 
     def _described(self, direction: Gaze | None, pose: Pose) -> GazeSignals:
         in_head = self._held.real, self._held.imag
-        camera = _turned(pose.rotation, in_head)
+        camera = turned_by(pose.rotation, in_head)
         sure = self._calibration
         zero_sigma_deg = self.options.zero_sigma_deg if sure is None else sure.sigma_deg
         screen = (None, None) if sure is None else sure.on_screen(camera, pose)
@@ -222,7 +222,7 @@ def _signals(direction: Gaze | None) -> GazeSignals:
     return GazeSignals(direction.yaw_deg, direction.pitch_deg, direction.source, quality=COARSE)
 
 
-def _turned(rotation: object, in_head: Angles) -> Angles:
+def turned_by(rotation: object, in_head: Angles) -> Angles:
     """Return yaw and pitch in the axes into which a (3, 3) rotation turns the head's. in_head: yaw and pitch there."""
     (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()  # type: ignore[attr-defined]
     yaw, pitch = math.radians(in_head[0]), math.radians(in_head[1])
