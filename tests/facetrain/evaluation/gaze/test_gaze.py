@@ -71,7 +71,8 @@ def test_exact_irises_of_a_frontal_head_look_where_they_do():
     points = np.zeros((68, 2), np.float32)
     for eye, middle_mm in ((36, -31.5), (42, 31.5)):
         points[eye], points[eye + 3] = ((middle_mm - 13, 0), (middle_mm + 13, 0))
-    irises = np.array([(-31.5, -2.0), (31.5, -2.0)]) + (10.4 * np.sin(np.radians(15)), 0.0)
+    across = 10.4 * np.sin(np.radians(15))
+    irises = np.array([(-31.5 + across, -2.0), (31.5 + across, -2.0)])
     scale = focal / 600.0
     look = methods.look_of(
         methods.exact_reading(points * scale + (319.5, 239.5), irises * scale + (319.5, 239.5)),
