@@ -65,6 +65,13 @@ def test_pupils_that_are_followed_by_half():
     assert found["mean error, degrees"] == pytest.approx(np.degrees(np.arcsin(error * 28.5 / 10.4)).mean())
 
 
+def test_a_rolled_eye_has_its_own_axes():
+    """By SciPy: an eye 20 px wide, rolled by 30 degrees about its middle; the pupil .1 along and .05 below."""
+    turn = Rotation.from_euler("z", 30, degrees=True).as_matrix()[:2, :2]
+    ends, pupil = np.array([(-10.0, 0.0), (10.0, 0.0)]) @ turn.T + 40, turn @ (2.0, 1.0) + 40
+    assert pupils.along(pupil, ends) == pytest.approx((0.1, 0.05), abs=1e-6)
+
+
 def test_exact_irises_of_a_frontal_head_look_where_they_do():
     camera, size = CameraModel(fov_deg=60.0), (640, 480)
     focal = 320 / np.tan(np.radians(30))

@@ -40,11 +40,16 @@ def measure(reader: EyeReader, data: Path) -> dict[str, float]:
         reading = reader(image, [_placed(corners)])[0]
         if reading is None:
             continue
-        for side, (first, last) in enumerate(corners):
-            width = float(np.linalg.norm(last - first))
-            middle = (first + last) / 2
-            pairs.append(((rows[name][PUPILS][side] - middle) / width, (reading.iris[side] - middle) / width))
+        for side, ends in enumerate(corners):
+            pairs.append((along(rows[name][PUPILS][side], ends), along(reading.iris[side], ends)))
     return figures(np.array(pairs))
+
+
+def along(point: Floats, ends: Floats) -> Floats:
+    """Return a (2,) point from the middle of (2, 2) corners, along their line and across it, over the eye's width."""
+    (x, y), (dx, dy) = (point - ends.mean(axis=0)).tolist(), (ends[1] - ends[0]).tolist()
+    square = dx * dx + dy * dy
+    return np.array(((x * dx + y * dy) / square, (y * dx - x * dy) / square), np.float32)
 
 
 def figures(pairs: Floats) -> dict[str, float]:
