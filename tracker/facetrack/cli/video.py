@@ -82,8 +82,8 @@ class Look:
     """What the annotated video shows."""
 
     draw: Annotated[
-        str, output_option(help="What is drawn, with commas between.", metavar="points,signals,axes|none")
-    ] = "points,signals,axes"
+        str, output_option(help="What is drawn, with commas between.", metavar="points,signals,axes,gaze|none")
+    ] = "points,signals,axes,gaze"
     blur_faces: Annotated[
         bool, output_option("--blur-faces", help="Blur the faces that are found (--draw none: nothing else).")
     ] = False

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.detector.search import Candidates, CoarseToFine, Search, Thorough
+from facetrack.gaze import eyes_in_head
 from facetrack.geometry import box_iou, crop_from_detection, points_box
 from facetrack.landmarker import BothWays, Landmarker, Read, Reading, closer_crops
 from facetrack.pose import fused_pose
@@ -273,9 +274,10 @@ class FaceTracker(Opens):
         marks, reading, points = track.landmarks, track.reading, track.landmarks.points
         height, width = frame.image.shape[:2]
         pose = fused_pose(marks, track.head, (width, height), self.camera)
+        gaze = eyes_in_head(reading.eyes, pose, self.camera.intrinsics((width, height)))
         track.pose = pose
         assert track.signals is not None  # confirmed
-        known = (marks.sigma, pose, reading.attributes, reading.presence, marks.visibility, reading.eyes)
+        known = (marks.sigma, pose, reading.attributes, reading.presence, marks.visibility, reading.eyes, gaze)
         signals, events = track.signals.update(Observation(frame.time_s, points, *known))
         self.events += events
         return Face(track.id, points_box(points), marks, reading.presence, pose, signals)
