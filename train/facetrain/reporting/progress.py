@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -54,7 +55,12 @@ def logged_to(folder: Path, files: Mapping[str, str] | None = None) -> Iterator[
 
 
 def say(text: str) -> None:
-    """Print a line on standard error at once, above a progress bar if one is shown, and log it."""
+    """Print a line on standard error at once, above a progress bar if one is shown, and log it.
+
+    Of several processes, as under torchrun, the first alone speaks.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        return
     console.print(text, markup=False)
     for log in _logs:
         log.add(text)

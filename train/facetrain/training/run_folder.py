@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -37,15 +35,11 @@ def train_into(run_dir: Path, train: Train, data: Path, recipe: Any, command: st
     resumed = next(run_dir.rglob("last.pt"), None) is not None
     if resumed:
         check_same_run(run_dir, recipe, data)
-    is_main = os.environ.get("RANK", "0") == "0"
-    with ExitStack() as stack:
-        if is_main:
-            stack.enter_context(logged_to(run_dir, {RECIPE: recorded(run_dir, data, recipe, command, task)}))
-            say(f"{task}, from {data} into {run_dir}" + (": resumed from its checkpoint" if resumed else ""))
+    with logged_to(run_dir, {RECIPE: recorded(run_dir, data, recipe, command, task)}):
+        say(f"{task}, from {data} into {run_dir}" + (": resumed from its checkpoint" if resumed else ""))
         figures = train(data, run_dir, recipe)
         write_report(run_dir, command, data, recipe, figures, resumed)
-        if is_main:
-            _say_result(run_dir, figures)
+        _say_result(run_dir, figures)
     return figures
 
 
