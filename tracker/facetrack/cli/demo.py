@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SHEET_FRAMES = 12
 PERIOD_S = 10.0
 BLINKS, WIDE = ((1.0, 1.2), (1.9, 2.1), (7.0, 7.2), (9.1, 9.3)), ((2.5, 4.9),)
-AWAY, COVERED = ((5.3, 6.3),), ((7.7, 8.5),)
+AWAY, COVERED = ((5.3, 5.9),), ((7.7, 8.5),)
 """What happens in the clip, in seconds of each PERIOD_S: blinks, the mouth wide open (a laugh: the photograph smiles,
 so no yawn is reported), out of view, behind a board."""
 TOLERANCE_S = 0.25
