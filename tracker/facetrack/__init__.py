@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from facetrack import topology
 from facetrack.errors import FacetrackError
 from facetrack.types import CameraModel, Detections, Event, Face, Frame, Landmarks, Pose, Signals
+from facetrack.types.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from facetrack.capture import list_devices, open_source, open_video, read_image
@@ -69,16 +70,4 @@ _LAZY = {
     "stream": "facetrack.loops.stream",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Import a name on first access (PEP 562)."""
-    if name not in _LAZY:
-        raise AttributeError(f"module 'facetrack' has no attribute '{name}'")
-    from importlib import import_module
-
-    return getattr(import_module(_LAZY[name]), name)
-
-
-def __dir__() -> list[str]:
-    """Names for completion and help, also of what is not imported yet."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_attributes(__name__, _LAZY, __all__)

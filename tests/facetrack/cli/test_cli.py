@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from command_line import assert_one_sentence, facetrack
+from facetrack.cli.demo import BLINKS, clip_options
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.sinks.jsonl import SCHEMA_FILE
 from places import REPOSITORY
@@ -193,6 +194,15 @@ def test_demo_writes_its_outputs(tmp_path):
     assert "30 frames, 30 with a face, 1 identity" in " ".join(done.stderr.split())
     assert len(read(tmp_path / "demo.mp4")) == 30
     assert cv2.imread(str(tmp_path / "demo.png")) is not None
+    assert "Person 1" in (tmp_path / "demo.html").read_text()
+    assert "facetrack live " in done.stderr.partition("try next:")[2]
+
+
+def test_the_demo_clip_has_what_ends_within_it():
+    usual, long, short = clip_options(10, 1), clip_options(20, 1), clip_options(1, 2)
+    assert usual.blinks == BLINKS
+    assert long.blinks == (*BLINKS, *((10 + start, 10 + end) for start, end in BLINKS))
+    assert (short.blinks, short.yawns, short.absent, short.covered) == ((), (), (), ())
 
 
 def test_info_names_networks_and_terms(tmp_path):

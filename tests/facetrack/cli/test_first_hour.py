@@ -219,3 +219,4 @@ def test_info_is_short_and_has_what_a_bug_report_needs(monkeypatch):
     for word in ("facetrack", "python", "onnxruntime", "landmarks68 "):
         assert word in said
     assert "secret" not in said
+    assert "(weak:" in said.partition("landmarks68-free ")[2][:20]

@@ -25,13 +25,15 @@ from facetrack.errors import FacetrackError, OutputError
 from facetrack.report import ReportSink
 from facetrack.report.crops import RecentCrops, face_jpeg
 from facetrack.report.person import Person, totals
-from facetrack.report.series import Curve, Reading, Span, Spans
-from facetrack.report.svg import Scale, band_path, clock, curve, element, line_path, time_ticks
+from facetrack.report.scene import MostFaces
+from facetrack.report.series import Curve, Span, Spans
+from facetrack.report.svg import Scale, band_path, clock, line_path, moment, time_ticks
 from facetrack.report.timelines import timelines
+from facetrack.sinks import Header
 from facetrack.types import Event, Face, Frame, Image, Landmarks, Signals
 from made_signals import signals_with
 
-VOID = ("meta", "img")
+VOID = ("meta", "img", "rect", "line", "path")
 
 
 def face(signals: Signals, track_id: int = 1, box: tuple[float, ...] = (20, 20, 60, 60)) -> Face:
@@ -51,22 +53,6 @@ def test_a_scale_and_paths_by_hand():
     assert band_path([(0, 1), (2, 3)], [(0, 5), (2, 6)]) == "M0 1L2 3L2 6L0 5Z"
 
 
-def test_a_curve_is_xml_with_the_coordinates_of_its_readings():
-    runs = [[Reading(0, 0.25, 0.5, 1.0), Reading(5, 0.5, 0.5, 0.5)], [Reading(10, 1, 1, 1)]]
-    drawn = ElementTree.fromstring(f"<g>{curve(runs, Scale(0, 10, 0, 100), Scale(0, 1, 40, 0), 'c1')}</g>")
-    band, line = drawn
-    assert band.get("d") == "M0 0L50 20L50 20L0 30Z"
-    assert line.get("d") == "M0 20L50 20M100 0h0"
-    assert line.get("class") == "line c1"
-
-
-def test_elements_escape_what_they_are_given():
-    written = element("text", text='<b> & "q"', x=1.5, stroke_width=2, class_="a'\"<")
-    parsed = ElementTree.fromstring(written)
-    assert parsed.text == '<b> & "q"'
-    assert (parsed.get("x"), parsed.get("stroke-width"), parsed.get("class")) == ("1.5", "2", "a'\"<")
-
-
 def test_ticks_and_clock_by_hand():
     assert time_ticks(0, 9.5, 11) == list(range(10))
     assert time_ticks(0, 14, 8) == [0, 2, 4, 6, 8, 10, 12, 14]
@@ -74,6 +60,9 @@ def test_ticks_and_clock_by_hand():
     assert time_ticks(0, 4 * 3600, 11) == [1800 * n for n in range(9)]
     assert time_ticks(3, 3, 5) == [3]
     assert [clock(t) for t in (0, 2.5, 75, 3787)] == ["0 s", "2.5 s", "1:15", "1:03:07"]
+    assert [moment(t) for t in (0, 12.345, 75.25, 59.999, 3787.96)] == [
+        *("0.00 s", "12.35 s", "1:15.2", "60.00 s", "1:03:08.0"),
+    ]  # fmt: skip
 
 
 def test_a_curve_stays_small_and_keeps_the_blink():
@@ -171,22 +160,45 @@ def test_what_is_not_known_is_a_dash():
     assert values.count("\N{EN DASH}") == len(values) - 2  # yawns and distractions: none were seen
 
 
-def test_timelines_are_xml_and_their_lines_lie_at_the_values():
-    drawn = ElementTree.fromstring(timelines(followed(), 0.0, 30.0))
-    assert drawn.find("title").text == "Timelines of person 1"
-    assert drawn.find("desc") is not None
-    lines = [path.get("d") for path in drawn.findall("path") if path.get("class") == "line c1"]
-    # The first row: its field is 62 px high from 26 down; 204 to 1104 across for 30 s.
-    first = re.findall(r"[ML]([\d.]+) ([\d.]+)", lines[0])
-    assert len(first) == 301
-    assert (float(first[0][0]), float(first[-1][0])) == (204, 1104)
-    assert {float(y) for _, y in first} == {32.2}  # .9 of the height: 26 + 6.2
-    titles = [title.text for title in drawn.iter("title")]
-    assert titles.count("microsleep at 20 s, 1.50 s") == 1
-    assert sum(text.startswith("blink at") for text in titles) == 4
-    marks = [g.find("rect") for g in drawn.findall("g") if g.get("class") == "grave"]
-    assert float(marks[0].get("x")) == pytest.approx(204 + 900 * 20 / 30)
-    assert float(marks[0].get("width")) == pytest.approx(45)
+def test_charts_have_their_lines_at_the_values():
+    found = timelines(followed(), 0.0, 30.0)
+    first = found.charts[0]
+    assert first.title == "Eye openness"
+    right, left = first.curves
+    points = re.findall(r"[ML]([\d.]+) ([\d.]+)", right.line)
+    assert len(points) == 301
+    assert (float(points[0][0]), float(points[-1][0])) == (0, 1000)  # 30 s over the whole width
+    assert {float(y) for _, y in points} == {6}  # .9 of the 60 px from below
+    assert (right.name, right.band, left.name) == ("right", "", "left")
+    marks = {mark.text: mark for mark in first.marks}
+    assert sum(text.startswith("blink at") for text in marks) == 4
+    microsleep = marks["microsleep at 20 s, 1.5 s"]
+    assert microsleep.class_ == "grave"
+    assert (microsleep.x, microsleep.width) == (pytest.approx(1000 * 20 / 30, abs=0.01), 50)
+    assert microsleep.middle == pytest.approx(100 * 20.75 / 30, abs=0.01)
+    assert [(tick.text, tick.share) for tick in found.ticks[:2]] == [("0 s", 0), ("5 s", pytest.approx(16.67))]
+
+
+def test_what_nobody_knows_has_no_chart():
+    found = timelines(followed(), 0.0, 30.0)
+    assert [chart.title for chart in found.charts] == [
+        *("Eye openness", "PERCLOS P80, 60 s", "Head", "Attention", "Fatigue"),
+    ]  # fmt: skip
+    assert found.unknown == ["Blinks per minute", "Mouth", "Smile"]
+    (attention,) = [chart for chart in found.charts if chart.title == "Attention"]
+    assert [key.text for key in attention.keys] == ["on target", "away"]
+
+
+def test_the_scene_is_the_first_frame_with_most_faces():
+    kept = MostFaces()
+    assert kept.scene is None
+    for index, count in enumerate((0, 1, 3, 3, 2)):
+        faces = [face(Signals(), track_id) for track_id in range(count)]
+        kept.add(Frame(np.full((500, 1440, 3), 40 * index, np.uint8), time_s=float(index), index=index), faces)
+    assert (kept.scene.time_s, kept.scene.width, kept.scene.height) == (2.0, 720, 250)
+    image = cv2.imdecode(np.frombuffer(kept.scene.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image.shape == (250, 720, 3)
+    assert abs(int(image[200, 600].mean()) - 80) <= 2  # the third picture's grey
 
 
 class Page(HTMLParser):
@@ -216,7 +228,12 @@ class Page(HTMLParser):
 
 
 def write_page(folder: Path, source: str = "in.mp4", events: tuple[Event, ...] = ()) -> str:
-    with ReportSink(folder / "r.html", source=Path(source), csv_name="r.csv") as sink:
+    with ReportSink(
+        folder / "r.html", source=Path(source), csv_name="r.csv", command="facetrack report in.mp4"
+    ) as sink:
+        sink.begin(
+            Header("in.mp4", 100, 80, 10.0, {"landmarks68": "a1b2"}, {"engine": "onnx", "camera": {"fov_deg": 63}})
+        )
         for index in range(30):
             expected = events if index == 29 else ()
             sink.write(
@@ -238,9 +255,11 @@ def test_the_page_is_whole_stands_alone_and_has_all_events(tmp_path: Path):
     text = write_page(tmp_path, events=EVENTS)
     page = Page(text)
     assert page.open == []
-    assert not re.search(r"https?://|//\w|@import|url\(", text)
+    assert not re.search(r"https?://|//\w|@import|url\(|fetch|XMLHttp|import\(", text)
+    assert "default-src 'none'" in text
     for tag, attributes in page.tags:
-        assert tag not in ("script", "link", "iframe", "object")
+        assert tag not in ("link", "iframe", "object")
+        assert tag != "script" or not attributes
         if tag == "img":
             assert attributes["alt"]
             coded = attributes["src"].removeprefix("data:image/jpeg;base64,")
@@ -252,17 +271,35 @@ def test_the_page_is_whole_stands_alone_and_has_all_events(tmp_path: Path):
     for part in ("not a certified driver-monitoring system", "Person 1", "Person 7", "r.csv", "17°", "8.5 /s"):
         assert part in words
     rows = re.findall(r'<th scope="row">([^<]+)</th><td class="number">([^<]+)</td><td class="number">([^<]+)', text)
-    assert rows == [("blink", "1.00 s", "0.20 s"), ("nod off", "1.50 s", "1.00 s"), ("yawn", "0.50 s", "1.50 s")]
+    assert rows == [("blink", "1.00 s", "200 ms"), ("nod off", "1.50 s", "1.0 s"), ("yawn", "0.50 s", "1.5 s")]
     assert "Person 1 at 1.10 s: blink" in [attributes.get("alt") for _, attributes in page.tags]
     for svg in re.findall(r"<svg.*?</svg>", text, re.S):
         ElementTree.fromstring(svg)
 
 
+def test_the_page_says_how_it_was_made_and_folds_what_is_not_known(tmp_path: Path):
+    text = write_page(tmp_path, events=EVENTS)
+    words = " ".join(" ".join(Page(text).words).split())
+    assert "Command facetrack report in.mp4" in words
+    assert "Networks landmarks68 a1b2" in words
+    assert "engine: onnx; camera: fov_deg 63" in words
+    folded = text[text.index('<details class="unknown">') :]
+    folded = folded[: folded.index("</details>")]
+    for part in ("Blinks per minute: 1 in 2.9 s of seen eyes; a rate needs 20 s", "PERCLOS P80", "No curve: PERCLOS"):
+        assert part in folded
+    assert "Mean blink" not in folded
+    table = re.search(r'<table class="all">.*?</table>', text, re.S).group()
+    assert re.findall(r"<th scope=.col.>([^<]+)", table) == [
+        *("Person", "In view", "Distractions", "Yawns", "Events"),
+    ]  # fmt: skip
+    assert re.findall(r'<td class="number">([^<]+)', table) == ["2.9 s", "0", "0", "2", "0.0 s", "0", "1", "1"]
+
+
 def test_a_name_with_markup_is_only_a_name(tmp_path: Path):
     text = write_page(tmp_path, source="<script>alert(1)</script>&\"'.mp4")
     page = Page(text)
-    assert "script" not in [tag for tag, _ in page.tags]
-    assert "<script>" not in text
+    assert [tag for tag, _ in page.tags].count("script") == 1  # the page's own
+    assert "<script>alert" not in text
 
 
 def test_no_face_is_said(tmp_path: Path):

@@ -19,7 +19,7 @@ from facetrain.training import recipe
 
 TINY = [
     "network.input_px=64", "network.stem=4", "network.widths=[4, 4, 8]", "network.depths=[1, 1, 1]", "network.head=4",
-    "fit.epochs=1", "fit.batch=16", "fit.workers=0",
+    "fit.epochs=1", "fit.batch=16", "fit.workers=0", "folds=0",
 ]  # fmt: skip
 
 
@@ -62,6 +62,57 @@ def test_the_resolved_recipe_is_saved(trained):
     assert saved.fit.batch == 16
 
 
+def test_the_recipe_of_a_run_trains_it_again(trained, tmp_path):
+    again = tmp_path / "again"
+    run("train", trained / "recipe.toml", "--out", again)
+    assert (again / "history.jsonl").read_text().split('"train')[1:] == (
+        (trained / "history.jsonl").read_text().split('"train')[1:]
+    )
+    old, new = (tomllib.loads((folder / "recipe.toml").read_text()) for folder in (trained, again))
+    assert old["run"].pop("command").endswith("--set folds=0")
+    assert new["run"].pop("command") == f"facetrack train {trained / 'recipe.toml'} --out {again}"
+    assert old == new
+    assert old["run"]["data"] == "synthetic:24"
+    assert old["task"] == "landmarks"
+
+
+def test_every_line_is_in_the_log(trained):
+    lines = (trained / "log.txt").read_text().splitlines()
+    assert lines[0] == f"landmarks, from synthetic:24 into {trained}"
+    (epoch,) = [line for line in lines if line.startswith("epoch 1/1  ")]
+    assert re.search(r"loss [\d.]+ ↓  synthetic:24 NME 51 [\d.]+ % ↓  synthetic:24 NME [\d.]+ % ↓$", epoch)
+    assert "↓ lower is better" in lines[lines.index(epoch) + 1]
+    assert f"facetrack live --model {trained / 'model.onnx'}" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [(["--set", "fit.batch=8"], r"fit\.batch 16, now 8"), (["--data", "synthetic:25"], r"data synthetic:24, now syn")],
+)
+def test_a_run_is_not_resumed_with_other_settings(trained, more, message):
+    before = (trained / "recipe.toml").read_text()
+    with pytest.raises(FacetrackError, match=message):
+        run("train", "landmarks", "--data", "synthetic:24", "--out", trained, *settings(TINY), *more)
+    assert (trained / "recipe.toml").read_text() == before
+
+
+def test_alone_it_lists_the_recipes_and_trains_landmarks(monkeypatch, tmp_path):
+    from facetrain.training import run_folder
+
+    monkeypatch.chdir(tmp_path)
+    with mock.patch.object(run_folder, "train_into") as training:
+        lines = run("train").output.splitlines()
+    run_dir, train, data, resolved, command, task = training.call_args.args
+    assert (str(run_dir), str(data), command, task) == (
+        "runs/landmarks", "synthetic:240", "facetrack train", "landmarks",
+    )  # fmt: skip
+    entry, path = catalogue.find("landmarks")
+    assert train is entry.train
+    settings = ["fit.epochs=2", "fit.batch=32", "fit.learning_rate=5e-4", "fit.ema_decay=0.95", "validation_share=0.2"]
+    assert resolved == recipe.load(entry.kind, path, ["init=bundled", *settings])
+    assert {line.split()[0] for line in lines[1 : 1 + len(catalogue.ENTRIES)]} == set(catalogue.ENTRIES)
+
+
 def test_the_report_describes_the_run(trained):
     text = (trained / "report.md").read_text()
     assert text.splitlines()[0] == "# run"
@@ -77,7 +128,8 @@ def test_the_report_describes_the_run(trained):
     assert f"facetrack video in.mp4 --out annotated.mp4 --model {trained / 'model.onnx'}" in text
     assert "Resumed" not in text
     resolved = re.search(r"```toml\n(.*?)```", text, re.DOTALL).group(1)
-    assert tomllib.loads(resolved) == tomllib.loads((trained / "recipe.toml").read_text())
+    saved = tomllib.loads((trained / "recipe.toml").read_text())
+    assert tomllib.loads(resolved) == {name: saved[name] for name in saved if name not in ("task", "run")}
 
 
 def test_a_resumed_run_reports_all_of_its_epochs(trained, tmp_path):
@@ -112,8 +164,7 @@ def test_help_fits_a_terminal(monkeypatch):
 
 def test_fine_tuning_starts_from_the_weights(trained, tmp_path):
     weights = trained / "model.onnx"
-    run("train", "finetune", "--data", "synthetic:24", "--out", tmp_path, "--init", weights, *settings(TINY[:5]),
-        "--set", "fit.epochs=1", "--set", "fit.workers=0")  # fmt: skip
+    run("train", "finetune", "--data", "synthetic:24", "--out", tmp_path, "--init", weights, *settings(TINY))
     spec = OnnxEngine(tmp_path / "model.onnx").spec
     assert "Started from landmarks68" in spec.terms or spec.terms == OnnxEngine(weights).spec.terms
 
@@ -128,7 +179,7 @@ def test_every_recipe_loads_also_its_short_version(name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train"], "nothing to train"),
+        (["train", "--data", "synthetic"], "nothing to train"),
         (["train", "landmarks"], "no data"),
         (["train", "poems", "--data", "synthetic"], "no recipe 'poems'"),
         (["train", "landmarks", "--data", "nowhere"], "nowhere does not exist"),

@@ -25,6 +25,9 @@ PACKAGES = (
     "mediapipe",
 )
 
+REMARKS = {"landmarks68-free": "weak: only for where the data terms of the others forbid them"}
+"""What must be known of a network before it is chosen by its name alone."""
+
 
 def info(
     networks: Annotated[
@@ -64,9 +67,14 @@ def _facts() -> list[tuple[str, str]]:
         ("processor", f"{cpu_name()}, {os.cpu_count()} threads"),
         ("packages", ", ".join(installed)),
         ("missing", ", ".join(missing) or "none"),
-        ("networks", ", ".join(f"{path.stem} {_hash(path)}" for path in bundled())),
+        ("networks", ", ".join(f"{path.stem} {_hash(path)}{_remark(path)}" for path in bundled())),
         ("settings", ", ".join(settings) or "none"),
     ]
+
+
+def _remark(path: Path) -> str:
+    remark = REMARKS.get(path.stem, "")
+    return f" ({remark})" if remark else ""
 
 
 def _is_setting(name: str) -> bool:
@@ -95,7 +103,8 @@ def _show(console: Console, path: Path) -> None:
     from facetrack.engine.onnx import OnnxEngine
 
     spec = OnnxEngine(path).spec
-    table = Table(title=f"{path.name} ({path.stat().st_size / 1e6:.1f} MB)", show_header=False, title_justify="left")
+    title = f"{path.name}, {path.stat().st_size / 1e6:.1f} MB{_remark(path)}"
+    table = Table(title=title, show_header=False, title_justify="left")
     table.add_row("kind", spec.kind)
     table.add_row(
         "input", f"{spec.input_px or 'any'} px" + (f", multiples of {spec.stride}" if spec.stride > 1 else "")

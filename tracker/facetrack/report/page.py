@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from facetrack.report.person import UNKNOWN, Person, Shown, Total, totals
-from facetrack.report.svg import clock, element
-from facetrack.report.timelines import timelines
+from facetrack.report.svg import clock, moment
+from facetrack.report.timelines import Timelines, timelines
+from facetrack.sinks.header import Header
 from facetrack.types.events import KINDS
+from facetrack.types.text import duration_text
+
+if TYPE_CHECKING:
+    from facetrack.report.scene import Scene
 
 NOT_CERTIFIED = (
     "facetrack is not a certified driver-monitoring system: these figures are estimates from pictures and must not be "
@@ -19,11 +25,20 @@ NOT_CERTIFIED = (
 )
 OPEN_EVENTS = 40
 """A table with more of them is folded up."""
+COMPARED = (
+    *("Blinks per minute", "PERCLOS P80", "Longest closure", "On target", "Distractions", "Yawns", "Speaking"),
+    *("Smiling", "Fatigue"),
+)
+"""Totals in the table of all persons, of those that are known of anybody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Facts of the video for the page. start_s, end_s: of its first and last frame; size: (width, height) px."""
+    """Facts of the video for the page.
+
+    size: (width, height) px. start_s, end_s: of its first and last frame. scene: the frame with most faces, with their
+    boxes. made: date and time as text. command: that made the page, "" if unknown. header: networks and options.
+    """
 
     name: str
     size: tuple[int, int]
@@ -33,27 +48,65 @@ class Clip:
     end_s: float
     csv_name: str | None
     version: str
+    scene: Scene | None = None
+    made: str = ""
+    command: str = ""
+    header: Header = field(default_factory=Header)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One person as the template shows them."""
+
+    id: int
+    portrait: bytes | None
+    seen: str
+    when: str
+    known: Sequence[Total]
+    unknown: Sequence[Total]
+    values: Mapping[str, str]
+    timelines: Timelines
+    counted: str
+    events: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event as text; more: closing speed and evidence."""
+
+    kind: str
+    start: str
+    duration: str
+    amplitude: str
+    more: str
+    picture: bytes | None
+    alt: str
 
 
 def page(clip: Clip, persons: Sequence[Person]) -> str:
     """Render the whole document."""
-    style = (resources.files("facetrack") / "_assets" / "report.css").read_text(encoding="utf-8")
-    title = f"Face report: {clip.name}"
-    head = element(
-        "head",
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="color-scheme" content="light dark">',
-        element("title", text=title),
-        f"<style>{style}</style>",
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    loader = PackageLoader("facetrack", "_assets/report")
+    environment = Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
-    sections = [_person(person, clip) for person in persons]
-    if not persons:
-        sections = [element("p", text="No face was found in this clip.", class_="empty")]
-    body = element("body", element("main", _header(clip, persons), *sections, _footer(clip)))
-    return f'<!doctype html>\n<html lang="en">{head}{body}</html>\n'
+    environment.filters |= {"jpeg": _data_address, "moment": moment}
+    style, script = (Markup(loader.get_source(environment, name)[0]) for name in ("style.css", "hover.js"))
+    sections = [_section(person, clip) for person in persons]
+    columns = [name for name in COMPARED if any(one.values.get(name, UNKNOWN) != UNKNOWN for one in sections)]
+    return environment.get_template("page.html").render(
+        clip=clip, persons=sections, columns=columns, facts=_facts(clip, persons), made=_made(clip), style=style,
+        script=script, not_certified=NOT_CERTIFIED, open_events=OPEN_EVENTS,
+    )  # fmt: skip
 
 
-def _header(clip: Clip, persons: Sequence[Person]) -> str:
+def _data_address(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{b64encode(jpeg).decode('ascii')}"
+
+
+def _facts(clip: Clip, persons: Sequence[Person]) -> list[tuple[str, str]]:
     length_s = clip.end_s - clip.start_s
     rate = f", {(clip.frames - 1) / length_s:.4g} per second" if length_s > 0 else ""
     share = f"{100 * clip.frames_with_faces / clip.frames:.0f} %" if clip.frames else "none"
@@ -65,84 +118,59 @@ def _header(clip: Clip, persons: Sequence[Person]) -> str:
         ("Frames with a face", share),
         ("Events", str(sum(len(person.events) for person in persons))),
     ]
-    listed = [element("div", element("dt", text=name), element("dd", text=value)) for name, value in facts]
-    return element(
-        "header", element("p", text="facetrack report", class_="kicker"), element("h1", text=clip.name),
-        element("dl", *listed, class_="facts"), element("p", text=NOT_CERTIFIED, class_="notice", role="note"),
-    )  # fmt: skip
+    return [*facts, ("Made", clip.made)] if clip.made else facts
 
 
-def _person(person: Person, clip: Clip) -> str:
-    seen = person.seen.all()
-    when = f"in view for {person.seen.total_s():.1f} s"
-    if seen:
-        when += f", from {clock(seen[0].start_s)} to {clock(seen[-1].end_s)}"
-    label = f"person-{person.track_id}"
-    portrait = "" if person.portrait is None else _picture(person.portrait, f"Person {person.track_id}", "portrait")
-    heading = element("div", element("h2", text=f"Person {person.track_id}", id=label), element("p", text=when))
-    cards = [_card(total) for total in totals(person)]
-    return element(
-        "section", element("div", portrait, heading, class_="who"), element("dl", *cards, class_="totals"),
-        element("div", timelines(person, clip.start_s, clip.end_s), class_="timelines", tabindex=0, role="group",
-                aria_label=f"Timelines of person {person.track_id}"),
-        _events(person), aria_labelledby=label,
-    )  # fmt: skip
+def _made(clip: Clip) -> list[tuple[str, str]]:
+    """Return what else must be known to make the page again."""
+    networks = ", ".join(f"{name} {value}" for name, value in clip.header.networks.items())
+    settings = [f"{name.replace('_', ' ')}: {_setting(value)}" for name, value in clip.header.options.items()]
+    made = [
+        ("Date", clip.made),
+        ("Command", clip.command),
+        ("facetrack", clip.version),
+        ("Networks", networks),
+        ("Settings", "; ".join(text for text in settings if not text.endswith(": None"))),
+    ]
+    return [(name, value) for name, value in made if value]
 
 
-def _card(total: Total) -> str:
-    note = element("dd", text=total.note, class_="note")
-    return element("div", element("dt", text=total.name), element("dd", text=total.value), note)
+def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return value if isinstance(value, str) else "None" if value is None else json.dumps(value, default=str)
 
 
-def _events(person: Person) -> str:
-    if not person.events:
-        return element("p", text="No event of this person.", class_="empty")
+def _section(person: Person, clip: Clip) -> Section:
+    spans = person.seen.all()
+    seen = f"{person.seen.total_s():.1f} s"
+    when = f"in view for {seen}"
+    if spans:
+        when += f", from {clock(spans[0].start_s)} to {clock(spans[-1].end_s)}"
+    found = totals(person)
     counted = Counter(shown.event.kind for shown in person.events)
-    summary = ", ".join(f"{kind.replace('_', ' ')} {count}" for kind, count in counted.most_common())
-    names = ("Picture", "Event", "Start", "Duration", "Amplitude", "Closing speed")
-    head = element("tr", *(element("th", text=name, scope="col") for name in names))
-    ordered = sorted(person.events, key=lambda shown: shown.event.start_s)
-    table = element(
-        "table", element("caption", text=f"Events of person {person.track_id}, by their start"),
-        element("thead", head), element("tbody", *(_event(shown, person.track_id) for shown in ordered)),
-    )  # fmt: skip
-    openness = {"open": ""} if len(ordered) <= OPEN_EVENTS else {}
-    title = element("summary", text=f"{len(ordered)} events: {summary}")
-    return element("details", title, element("div", table, class_="scroll"), **openness)
-
-
-def _event(shown: Shown, track_id: int) -> str:
-    event, kind = shown.event, shown.event.kind.replace("_", " ")
-    picture = element("span", text=UNKNOWN)
-    if shown.picture is not None:
-        picture = _picture(shown.picture, f"Person {track_id} at {shown.picture_s:.2f} s: {kind}", "thumb")
-    degrees = KINDS[event.kind].unit == "deg"
-    amplitude = (
-        UNKNOWN if event.amplitude is None else f"{event.amplitude:.0f}°" if degrees else f"{event.amplitude:.2f}"
-    )
-    speed = UNKNOWN if event.closing_speed_per_s is None else f"{event.closing_speed_per_s:.1f} /s"
-    if event.evidence:
-        speed += "; " + ", ".join(f"{name} {value:.2f}" for name, value in event.evidence.items())
-    cells = (f"{event.start_s:.2f} s", f"{event.duration_s:.2f} s", amplitude, speed)
-    return element(
-        "tr", element("td", picture), element("th", text=kind, scope="row"),
-        *(element("td", text=cell, class_="number") for cell in cells),
+    return Section(
+        person.track_id, person.portrait, seen, when,
+        [total for total in found if total.is_known], [total for total in found if not total.is_known],
+        {total.name: total.value for total in found}, timelines(person, clip.start_s, clip.end_s),
+        ", ".join(f"{_words(kind)} {count}" for kind, count in counted.most_common()),
+        [_row(shown, person.track_id) for shown in sorted(person.events, key=lambda shown: shown.event.start_s)],
     )  # fmt: skip
 
 
-def _picture(jpeg: bytes, alt: str, class_: str) -> str:
-    data = b64encode(jpeg).decode("ascii")
-    return element("img", src=f"data:image/jpeg;base64,{data}", alt=alt, class_=class_, width=96, height=96)
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
-def _footer(clip: Clip) -> str:
-    records = f" All records, frame by frame: {clip.csv_name}." if clip.csv_name else ""
-    return element(
-        "footer",
-        element("p", text=f"Made by facetrack {clip.version}.{records} Right and left are the person's own."),
-        element("p", text="A gap in a line is time in which the signal could not be known. Curves of long clips show "
-                          "each stretch's mean over a band from its least to its largest value."),
-        element("p", text="Dashed lines of PERCLOS: 8 % advisory, 12 % warning (Grace and Steward 2001). Gaze is read "
-                          "from eyes and head, coarsely, or from the head alone. Method and limits: docs of facetrack."),
-        element("p", text="This page holds pictures of persons; pass it on only as their consent and the law allow."),
+def _row(shown: Shown, track_id: int) -> Row:
+    event = shown.event
+    amplitude = UNKNOWN
+    if event.amplitude is not None:
+        amplitude = f"{event.amplitude:.0f}°" if KINDS[event.kind].unit == "deg" else f"{event.amplitude:.2f}"
+    more = [f"{event.closing_speed_per_s:.1f} /s"] if event.closing_speed_per_s is not None else []
+    more += [f"{name} {value:.2f}" for name, value in (event.evidence or {}).items()]
+    return Row(
+        _words(event.kind), moment(event.start_s), duration_text(event.duration_s), amplitude,
+        "; ".join(more) or UNKNOWN, shown.picture,
+        f"Person {track_id} at {moment(shown.picture_s)}: {_words(event.kind)}",
     )  # fmt: skip

@@ -10,6 +10,7 @@ from statistics import fmean
 from facetrack.report.crops import RecentCrops
 from facetrack.report.series import Curve, Spans
 from facetrack.types import Event, Face, Image
+from facetrack.types.text import duration_text
 
 CURVES = (
     *("eyes.right.openness", "eyes.left.openness", "perclos_p80_60s", "eyes.blink_rate_per_min", "mouth.openness"),
@@ -99,6 +100,10 @@ class Total:
     value: str
     note: str = ""
 
+    @property
+    def is_known(self) -> bool:
+        return self.value != UNKNOWN
+
 
 UNKNOWN = "\N{EN DASH}"
 
@@ -130,7 +135,7 @@ def _eyes(person: Person) -> list[Total]:
     mean_s = fmean(e.duration_s for e in blinks) if blinks else None
     return [
         Total("Blinks per minute", rate, note),
-        Total("Mean blink", UNKNOWN if mean_s is None else f"{1000 * mean_s:.0f} ms", "long closures apart"),
+        Total("Mean blink", UNKNOWN if mean_s is None else duration_text(mean_s), "long closures apart"),
     ]
 
 
@@ -180,4 +185,4 @@ def _share(name: str, spans: Spans, note: str) -> Total:
 
 
 def _seconds(duration_s: float | None) -> str:
-    return UNKNOWN if duration_s is None else f"{duration_s:.1f} s"
+    return UNKNOWN if duration_s is None else duration_text(duration_s)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from facetrack.errors import OutputError
 from facetrack.report.page import Clip, page
 from facetrack.report.person import Person
-from facetrack.sinks.header import source_name
+from facetrack.report.scene import MostFaces
+from facetrack.sinks.header import Header, source_name
 from facetrack.sinks.lines import Lines
 from facetrack.sinks.sink import RecordSink
 from facetrack.types import Event, Face, Frame
@@ -25,22 +27,28 @@ class ReportSink(RecordSink):
     Raises OutputError.
     """
 
-    def __init__(self, target: Path, *, source: Path, csv_name: str | None = None) -> None:
+    def __init__(self, target: Path, *, source: Path, csv_name: str | None = None, command: str = "") -> None:
         if target.suffix.lower() not in SUFFIXES:
             raise OutputError(f"{target} is no name for a report; give one that ends in {SUFFIXES[0]}.")
-        self._source, self._csv_name = source, csv_name
+        self._source, self._csv_name, self._command = source, csv_name, command
         self._persons: dict[int, Person] = {}
         self._frames = self._with_faces = 0
         self._start_s = self._end_s = 0.0
         self._size = (0, 0)
+        self._header, self._scene = Header(), MostFaces()
         self._lines = Lines(target, source)
         self._finished = False
+
+    def begin(self, header: Header) -> None:
+        """Take the run's networks and options."""
+        self._header = header
 
     def write(self, frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) -> None:
         """Take the next frame, its faces, and its events, of which those that ended count."""
         if not self._frames:
             self._start_s, self._size = frame.time_s, (frame.image.shape[1], frame.image.shape[0])
         self._end_s = frame.time_s
+        self._scene.add(frame, faces)
         self._frames += 1
         self._with_faces += bool(faces)
         for face in faces:
@@ -59,6 +67,7 @@ class ReportSink(RecordSink):
         clip = Clip(
             source_name(self._source), self._size, self._frames, self._with_faces, self._start_s, self._end_s,
             None if self._csv_name is None else source_name(self._csv_name), _version(),
+            self._scene.scene, datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"), self._command, self._header,
         )  # fmt: skip
         try:
             self._lines.write(page(clip, [self._persons[key] for key in sorted(self._persons)]))

@@ -1,13 +1,10 @@
-"""Just enough SVG for timelines: elements as text, a linear scale, paths of curves and bands, round ticks."""
+"""Just enough SVG for timelines: a linear scale, paths of curves and bands, round ticks, times as text."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
-
-from facetrack.report.series import Reading
 
 Point = tuple[float, float]
 
@@ -26,13 +23,6 @@ class Scale:
         return self.start + (self.end - self.start) * min(1.0, max(0.0, share))
 
 
-def element(name: str, *children: str, text: str = "", **attributes: object) -> str:
-    """One element. text is escaped, children are elements already; `class_` is class, `stroke_width` stroke-width."""
-    written = "".join(f' {_name(key)}="{escape(_value(value))}"' for key, value in attributes.items())
-    inside = escape(text) + "".join(children)
-    return f"<{name}{written}>{inside}</{name}>" if inside else f"<{name}{written}/>"
-
-
 def line_path(runs: Iterable[Sequence[Point]]) -> str:
     """Return the `d` of a path through the points of each run; a run of one point is a dot (with round line caps)."""
     return "".join(f"M{_pair(run[0])}" + ("".join(f"L{_pair(p)}" for p in run[1:]) or "h0") for run in runs if run)
@@ -41,20 +31,6 @@ def line_path(runs: Iterable[Sequence[Point]]) -> str:
 def band_path(upper: Sequence[Point], lower: Sequence[Point]) -> str:
     """Return the `d` of the closed area between two lines."""
     return "M" + "L".join(_pair(point) for point in (*upper, *reversed(lower))) + "Z"
-
-
-def curve(runs: Sequence[Sequence[Reading]], x: Scale, y: Scale, class_: str) -> str:
-    """Draw a line through the means over a band from the least to the largest, where those differ."""
-    parts = []
-    for run in runs:
-        if any(reading.high > reading.low for reading in run):
-            upper = [(x(r.time_s), y(r.high)) for r in run]
-            lower = [(x(r.time_s), y(r.low)) for r in run]
-            parts.append(element("path", d=band_path(upper, lower), class_=f"band {class_}"))
-    means = [[(x(r.time_s), y(r.mean)) for r in run] for run in runs]
-    if means:
-        parts.append(element("path", d=line_path(means), class_=f"line {class_}"))
-    return "".join(parts)
 
 
 def time_ticks(low: float, high: float, most: int) -> list[float]:
@@ -75,6 +51,15 @@ def clock(time_s: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def moment(time_s: float) -> str:
+    """`12.50 s` below a minute, `1:15.3` from there on: when in a clip something begins."""
+    if time_s < 60:
+        return f"{time_s:.2f} s"
+    minutes, tenths = divmod(round(10 * time_s), 600)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}:{minutes:02}" if hours else f"{minutes}") + f":{tenths // 10:02}.{tenths % 10}"
+
+
 def _steps(extent: float) -> Iterable[float]:
     smallest = math.floor(math.log10(extent)) - 2
     steps = [m * 10.0**e for e in range(smallest, smallest + 5) for m in (1, 2, 5)]
@@ -82,14 +67,6 @@ def _steps(extent: float) -> Iterable[float]:
     if extent >= 30:  # seconds: minutes and hours are round, hundreds are not
         steps = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, *(3600.0 * 2**k for k in range(2, doublings))]
     return sorted(steps)
-
-
-def _name(key: str) -> str:
-    return key.rstrip("_").replace("_", "-")
-
-
-def _value(value: object) -> str:
-    return _number(value) if isinstance(value, float) else str(value)
 
 
 def _number(value: float) -> str:

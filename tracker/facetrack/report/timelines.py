@@ -1,4 +1,4 @@
-"""One person's timelines as one SVG: a row for each signal, all over the same time."""
+"""One person's timelines: a chart for each signal, all over the same time, as numbers for the page's template."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facetrack.report.person import Person
-from facetrack.report.svg import Scale, clock, curve, element, time_ticks
+from facetrack.report.series import Span
+from facetrack.report.svg import Scale, band_path, clock, line_path, time_ticks
 from facetrack.types import Event
+from facetrack.types.text import duration_text
 
-WIDTH, LEFT, RIGHT, TOP = 1120, 204, 16, 26
-ROW, STRIP, SPACE = 62, 9, 22
-"""px of the drawing: height of a curve's field, of one strip of states, and between rows."""
-MAX_TICKS = 11
+WIDTH, ROW = 1000, 60
+"""Of a chart's drawing, which the page stretches to its width; ROW is its height in px."""
+MAX_TICKS = 8
+LEAST_WIDTH = 0.75
+"""Of a stretch that would be too narrow to see."""
+GRAVE = ("long_closure", "microsleep", "nod_off", "distraction")
 TIRED_PERCLOS, DROWSY_PERCLOS = 0.08, 0.12
 """Advisory and warning of the Copilot (Grace and Steward 2001), as in _assets/fatigue.toml."""
 
@@ -50,9 +54,82 @@ class Row:
     unit: str = ""
     limits: Sequence[tuple[float, str]] = ()
 
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A labelled line: across at y px, or of the time at `share` % of the width."""
+
+    text: str
+    y: float = 0.0
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A dashed line across at y px."""
+
+    class_: str
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A state in the legend."""
+
+    class_: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A stretch of WIDTH with its class and what the pointer shows; middle: of it, % of the width."""
+
+    x: float
+    width: float
+    class_: str
+    text: str
+
     @property
-    def height(self) -> int:
-        return ROW + STRIP * len(self.strips)
+    def middle(self) -> float:
+        return round(100 * (self.x + self.width / 2) / WIDTH, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A curve: the `d` of its line and, where readings differ within a bin, of its band."""
+
+    class_: str
+    name: str
+    line: str
+    band: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A row of the timelines as numbers. keys: the states of its strips; strips: stretches, one list a strip."""
+
+    title: str
+    low: float
+    high: float
+    unit: str
+    ticks: Sequence[Tick]
+    limits: Sequence[Limit]
+    marks: Sequence[Mark]
+    curves: Sequence[Drawn]
+    keys: Sequence[Key]
+    strips: Sequence[Sequence[Mark]]
+    height: int = ROW
+
+
+@dataclass(frozen=True, slots=True)
+class Timelines:
+    """The charts of what is known of a person; unknown: titles of the others."""
+
+    start_s: float
+    end_s: float
+    ticks: Sequence[Tick]
+    charts: Sequence[Chart]
+    unknown: Sequence[str]
 
 
 def rows(person: Person) -> list[Row]:
@@ -91,94 +168,70 @@ def rows(person: Person) -> list[Row]:
     ]  # fmt: skip
 
 
-def timelines(person: Person, start_s: float, end_s: float) -> str:
-    """Render the SVG over start_s to end_s. Names and times of events show under the pointer."""
-    x = Scale(start_s, max(end_s, start_s + 1e-3), LEFT, WIDTH - RIGHT)
-    shown = rows(person)
-    height = TOP + sum(row.height + SPACE for row in shown)
-    parts = [_axis(x, height)]
-    top = TOP
-    for row in shown:
-        parts.append(_row(row, person, x, top))
-        top += row.height + SPACE
-    name = f"Timelines of person {person.track_id}"
-    description = f"From {clock(start_s)} to {clock(end_s)}: " + ", ".join(row.title for row in shown)
-    return element(
-        "svg", element("title", text=name), element("desc", text=description), *parts,
-        viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=f"{name}. {description}",
-    )  # fmt: skip
-
-
-def _axis(x: Scale, height: int) -> str:
-    parts = []
-    for time_s in time_ticks(x.low, x.high, MAX_TICKS):
-        at = x(time_s)
-        parts.append(element("line", x1=at, x2=at, y1=TOP - 6, y2=height - SPACE, class_="grid"))
-        parts.append(element("text", text=clock(time_s), x=at, y=TOP - 12, class_="tick mid"))
-    return "".join(parts)
-
-
-def _row(row: Row, person: Person, x: Scale, top: int) -> str:
-    y = Scale(row.low, row.high, top + ROW, top)
-    parts = [
-        element("rect", x=LEFT, y=top, width=WIDTH - RIGHT - LEFT, height=ROW, class_="field"),
-        element("text", text=row.title, x=0, y=top + 13, class_="title"),
-        _legend(row, top + 31),
+def timelines(person: Person, start_s: float, end_s: float) -> Timelines:
+    """Return the charts over start_s to end_s."""
+    x = Scale(start_s, max(end_s, start_s + 1e-3), 0, WIDTH)
+    known = [row for row in rows(person) if _is_known(row, person)]
+    ticks = [
+        Tick(clock(time_s), share=round(100 * x(time_s) / WIDTH, 2)) for time_s in time_ticks(x.low, x.high, MAX_TICKS)
     ]
-    for value in row.ticks:
-        label = f"{100 * value:.0f} %" if row.unit == "%" else f"{value:g}{row.unit}"
-        parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y(value), y2=y(value), class_="grid"))
-        parts.append(element("text", text=label, x=LEFT - 6, y=y(value) + 3.5, class_="tick end"))
-    for value, class_ in row.limits:
-        parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y(value), y2=y(value), class_=f"limit {class_}"))
-    parts += [_mark(event, x, top) for event in person.of_kind(*row.kinds)]
-    parts += [curve(person.curves[line.signal].runs(), x, y, line.class_) for line in row.lines]
-    if all(person.curves[line.signal].extremes() is None for line in row.lines):
-        parts.append(element("text", text="not known in this clip", x=LEFT + 10, y=top + 20, class_="none"))
-    for index, strips in enumerate(row.strips):
-        parts += [_strip(strip, person, x, top + ROW + 2 + STRIP * index) for strip in strips]
-    return "".join(parts)
+    unknown = [row.title for row in rows(person) if not _is_known(row, person)]
+    return Timelines(start_s, end_s, ticks, [_chart(row, person, x) for row in known], unknown)
 
 
-def _legend(row: Row, y: int) -> str:
-    """Colours and names: short lines for curves, squares for states."""
-    parts = []
-    for line in row.lines:
-        parts.append(element("line", x1=0, x2=14, y1=y - 4, y2=y - 4, class_=f"line {line.class_}"))
-        parts.append(element("text", text=line.name, x=19, y=y, class_="key"))
-        y += 14
-    at = 0
-    for strip in (strip for strips in row.strips for strip in strips):
-        parts.append(element("rect", x=at, y=y - 9, width=8, height=8, class_=strip.class_))
-        parts.append(element("text", text=strip.name, x=at + 11, y=y - 1, class_="key"))
-        at += 19 + 6 * len(strip.name)
-    return "".join(parts)
+def _is_known(row: Row, person: Person) -> bool:
+    """Return whether there is anything to draw: a reading, or a state."""
+    curves = any(person.curves[line.signal].extremes() is not None for line in row.lines)
+    return curves or any(_stretches(strip, person) for strips in row.strips for strip in strips)
 
 
-def _strip(strip: Strip, person: Person, x: Scale, top: int) -> str:
-    spans = [span for span in person.states[strip.signal].all() if span.state == strip.state]
-    return "".join(
-        element(
-            "rect", element("title", text=f"{strip.name}, {clock(span.start_s)} to {clock(span.end_s)}"),
-            x=x(span.start_s), y=top, width=max(0.75, x(span.end_s) - x(span.start_s)), height=STRIP - 2,
-            class_=strip.class_,
-        )
-        for span in spans
+def _chart(row: Row, person: Person, x: Scale) -> Chart:
+    y = Scale(row.low, row.high, ROW, 0)
+    strips = [strip for strips in row.strips for strip in strips]
+    return Chart(
+        row.title, row.low, row.high, row.unit,
+        [Tick(_label(value, row.unit), y=y(value)) for value in row.ticks],
+        [Limit(class_, y(value)) for value, class_ in row.limits],
+        [_mark(event, x) for event in person.of_kind(*row.kinds)],
+        [_drawn(line, person, x, y) for line in row.lines],
+        [Key(strip.class_, strip.name) for strip in strips if _stretches(strip, person)],
+        [[_span(strip, span, x) for strip in strips for span in _stretches(strip, person)] for strips in row.strips],
     )  # fmt: skip
 
 
-def _mark(event: Event, x: Scale, top: int) -> str:
-    """Draw a shaded stretch with a tick on its upper edge that stays visible when the stretch is a hair's breadth."""
-    start, end = x(event.start_s), x(event.until_s)
-    kind = "grave" if event.kind in ("long_closure", "microsleep", "nod_off", "distraction") else "plain"
-    name = f"{event.kind.replace('_', ' ')} at {clock(event.start_s)}, {event.duration_s:.2f} s"
-    middle = (start + end) / 2
-    return element(
-        "g", element("title", text=name),
-        element("rect", x=start, y=top, width=max(1.0, end - start), height=ROW, class_="mark"),
-        element("path", d=f"M{middle - 3.5:.1f} {top - 7}h7l-3.5 6z"),
-        class_=kind,
-    )  # fmt: skip
+def _label(value: float, unit: str) -> str:
+    return f"{100 * value:.0f} %" if unit == "%" else f"{value:g}{unit}"
+
+
+def _drawn(line: Line, person: Person, x: Scale, y: Scale) -> Drawn:
+    runs = person.curves[line.signal].runs()
+    means = [[(x(r.time_s), y(r.mean)) for r in run] for run in runs]
+    bands = [
+        band_path([(x(r.time_s), y(r.high)) for r in run], [(x(r.time_s), y(r.low)) for r in run])
+        for run in runs
+        if any(r.high > r.low for r in run)
+    ]
+    return Drawn(line.class_, line.name, line_path(means), "".join(bands))
+
+
+def _stretches(strip: Strip, person: Person) -> list[Span]:
+    return [span for span in person.states[strip.signal].all() if span.state == strip.state]
+
+
+def _span(strip: Strip, span: Span, x: Scale) -> Mark:
+    text = f"{strip.name}, {clock(span.start_s)} to {clock(span.end_s)}"
+    return _stretch(x(span.start_s), x(span.end_s), strip.class_, text)
+
+
+def _mark(event: Event, x: Scale) -> Mark:
+    """Return an event's stretch, which has a flag above it: the stretch itself may be a hair's breadth."""
+    kind = "grave" if event.kind in GRAVE else "plain"
+    name = f"{event.kind.replace('_', ' ')} at {clock(event.start_s)}, {duration_text(event.duration_s)}"
+    return _stretch(x(event.start_s), x(event.until_s), kind, name)
+
+
+def _stretch(start: float, end: float, class_: str, text: str) -> Mark:
+    return Mark(round(start, 2), round(max(LEAST_WIDTH, end - start), 2), class_, text)
 
 
 def _most(person: Person, signal: str) -> float:

@@ -14,6 +14,7 @@ from facetrack.sinks.header import Header
 from facetrack.sinks.jsonl import JsonLinesSink
 from facetrack.sinks.reader import FrameRecord, JsonLines, read_jsonl
 from facetrack.sinks.record import record
+from facetrack.types.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from facetrack.sinks.image import ImageSink
@@ -39,11 +40,4 @@ _LAZY = {
     "VideoSink": "facetrack.sinks.video",
 }
 
-
-def __getattr__(name: str) -> object:
-    """Import a name on first access (PEP 562)."""
-    if name not in _LAZY:
-        raise AttributeError(f"module 'facetrack.sinks' has no attribute '{name}'")
-    from importlib import import_module
-
-    return getattr(import_module(_LAZY[name]), name)
+__getattr__, __dir__ = lazy_attributes(__name__, _LAZY, __all__)

@@ -37,8 +37,3 @@ def number(value: float) -> str:
 def fixed(value: float, digits: int) -> str:
     """Return the value with this many decimals; "-" for NaN and infinity."""
     return f"{value:.{digits}f}" if math.isfinite(value) else "-"
-
-
-def figures_table(figures: dict[str, float]) -> str:
-    """Return a table of names and values."""
-    return table(("figure", "value"), [(name, number(value)) for name, value in figures.items()])

@@ -118,7 +118,7 @@ def train_one(seed: Seed, data: Path, out: Path, quick: bool) -> dict[str, str]:
     (run_dir / "recipe.toml").write_text(recipes.dump(recipe))
     started = time.monotonic()
     command = ["facetrack", "train", seed.recipe, "--data", str(data), "--out", str(run_dir), *(["--quick"] * quick)]
-    figures = train_into(run_dir, seed.train, data, recipe, shlex.join(command))
+    figures = train_into(run_dir, seed.train, data, recipe, shlex.join(command), seed.recipe)
     return row(seed, run_dir, figures, time.monotonic() - started)
 
 

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 
 from facetrack import topology
 from facetrack.errors import DataError
-from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES, ModelSpec
+from facetrack.modelfile import POSE_ANGLES, ModelSpec
 from facetrack.types import Image
-from facetrain.models.attributes import HEADS, AttributeHeads, AttributeNet, HeadInputs, HeadOptions
+from facetrain.models.attributes import AttributeHeads, AttributeNet, HeadInputs, HeadOptions
 from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions
 from facetrain.reporting.sheets import save_sheet
 from facetrain.sample import Sample
@@ -31,10 +31,11 @@ from facetrain.samples.attribute_crops import (
 from facetrain.samples.attribute_sources import AttributeSources, read_attribute_sources
 from facetrain.samples.locate import Locator
 from facetrain.samples.provenance import describe, merge_data, terms_of
+from facetrain.tasks.heads import HEAD_OUTPUTS, load_heads
 from facetrain.tasks.landmarks import export_landmarks, network_of, outputs_of, start_from, weights_path, with_parent
 from facetrain.training.cached_features import CachedFeatures, extract_features
 from facetrain.training.calibration import likelihood_gain, platt_scaling
-from facetrain.training.checkpoint import load_weights, read_weights
+from facetrain.training.checkpoint import read_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.losses import weighted_mean
 
@@ -226,22 +227,10 @@ def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict
     return figures
 
 
-def load_heads(model: AttributeNet, path: Path) -> None:
-    """Load the heads' weights from an .onnx, whatever its trunk; raises DataError if their shapes differ."""
-
-    def heads_only(state: dict[str, Tensor], _: nn.Module) -> dict[str, Tensor]:
-        return {name.removeprefix(HEADS): value for name, value in state.items() if name.startswith(HEADS)}
-
-    load_weights(model.heads, path, fit=heads_only)
-
-
 def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: dict[str, float]) -> ModelSpec:
     """Return the landmark network's metadata with the heads' outputs, data and figures added."""
     size = network_of(recipe.init, recipe.network)
-    outputs = outputs_of(size) | {
-        "attributes": f"(N, {len(ATTRIBUTES)}) 0..1: {', '.join(ATTRIBUTES)}",
-        "pose": f"(N, {len(POSE_ANGLES)}) relative to the crop: {', '.join(POSE_ANGLES)}",
-    }
+    outputs = outputs_of(size) | HEAD_OUTPUTS
     own = (*(name for name, times in recipe.repeats.items() if times), "eyes", "mouths")
     metrics = {f"attributes/{name}": round(value, 3) for name, value in figures.items()}
     return ModelSpec(

@@ -72,6 +72,11 @@ def find(name: str) -> tuple[Entry, Path]:
     return ENTRIES[task], path
 
 
+def task_of(entry: Entry) -> str:
+    """Return the name of the first recipe with this entry, which a file's key `task` may give."""
+    return next(name for name, other in ENTRIES.items() if other == entry)
+
+
 def _task_of(path: Path) -> str:
     """Return a recipe's `task`, by default its file name without suffix."""
     try:

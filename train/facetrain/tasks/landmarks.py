@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from facetrack import topology
@@ -16,19 +17,21 @@ from facetrack.engine.onnx import OnnxEngine
 from facetrack.engine.parity import tolerances
 from facetrack.errors import DataError
 from facetrack.modelfile import ModelSpec, bundled_path
-from facetrack.types import Image
 from facetrain.export.onnx import export_onnx
+from facetrain.formats.picture_hashes import hashes_in
 from facetrain.formats.reading import print_skipped
-from facetrain.metrics import landmarks as metrics
 from facetrain.models.attributes import HEADS
 from facetrain.models.growth import infer_options, widen_to
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
-from facetrain.models.predict import predict
-from facetrain.reporting.sheets import drawn, save_extremes
+from facetrain.reporting.progress import say, step
 from facetrain.sample import Sample
-from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops, TruthCrops
-from facetrain.samples.provenance import merge_data
-from facetrain.samples.sources import read_sources
+from facetrain.samples.known_pictures import known_pictures
+from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops
+from facetrain.samples.provenance import BROUGHT_TERMS, merge_data
+from facetrain.samples.sources import LandmarkSources, read_sources
+from facetrain.tasks.cross_validation import FEW_FACES, cross_validate
+from facetrain.tasks.heads import keep_heads
+from facetrain.tasks.landmark_validation import Validation, face_errors, save_predictions
 from facetrain.training.calibration import scale_sigma, sigma_factor
 from facetrain.training.checkpoint import load_weights, read_weights
 from facetrain.training.fit import FitOptions, fit
@@ -45,9 +48,9 @@ TURNED_OUTPUTS = {
     "rotation_sigma": "(N, 3) one standard deviation of yaw, pitch and roll, degrees",
 }
 """With `LandmarkNetOptions.turned`."""
-MIN_TRUSTED_WEIGHT = 0.1
-"""Sets with landmarks of a smaller weight, such as the jaw, are evaluated on their inner landmarks only."""
 
+SHOWN = 12
+"""Number of known pictures that are named."""
 BUNDLED = "bundled"
 """Value of `init` for the network that comes with facetrack."""
 
@@ -61,6 +64,7 @@ class LandmarkRecipe:
     validation_share: held-out fraction of the people
     init: initial weights: "" for random ones, "bundled" for those that come with facetrack, or the path of a run's
         model.safetensors or an exported .onnx; a smaller network's are grown, a larger one's pruned
+    folds: parts of the cross-validation where fewer than 30 faces are held out; 0 for none
     network: size of the network; left out (None), as in the recipe `landmarks`, that of the file that `init` names, so
         that `landmarks --init bundled` trains a network like the bundled one; without `init`, the defaults
     crops: cropping and augmentation
@@ -74,6 +78,7 @@ class LandmarkRecipe:
     repeats: dict[str, int] = field(default_factory=lambda: {"helen_train": 6, "ytfaces_train": 1, "expressions": 1})
     validation_share: float = 0.06
     init: str = ""
+    folds: int = 5
     network: LandmarkNetOptions | None = None
     crops: CropOptions = field(default_factory=CropOptions)
     loss: LandmarkLoss = field(default_factory=LandmarkLoss)
@@ -89,65 +94,63 @@ class Described(Protocol):
     def terms(self) -> str: ...
 
 
-def _complete(samples: list[Sample]) -> list[Sample]:
-    """Return the samples with all points labelled; errors over a part of the points are not comparable."""
-    return [sample for sample in samples if np.isfinite(sample.points).all()]
-
-
-class Validation:
-    """Normalised mean error on the held-out samples of each pack, with crops from the ground-truth landmarks."""
-
-    def __init__(self, samples: dict[str, list[Sample]], crops: CropOptions) -> None:
-        self.sets = {
-            name: torch.utils.data.default_collate([dataset[i] for i in range(len(dataset))])
-            for name, dataset in ((name, TruthCrops(_complete(held_out), crops)) for name, held_out in samples.items())
-            if len(dataset)
-        }
-
-    def __call__(self, model: nn.Module) -> dict[str, float]:
-        figures: dict[str, float] = {}
-        for name, items in self.sets.items():
-            outputs = predict(model, items["crop"])
-            truth = items["points"].numpy()
-            summary = metrics.summary(outputs["points"], truth)
-            figures[f"{name}_nme51"] = summary["nme_51"]
-            if float(items["weight"].min()) >= MIN_TRUSTED_WEIGHT:
-                figures[f"{name}_nme"] = summary["nme"]
-        return figures
-
-    def sigma_ratios(self, model: nn.Module) -> list[np.ndarray]:
-        """Return |error| / sigma of every coordinate, of each set whose landmarks are all trusted."""
-        ratios = []
-        for items in self.sets.values():
-            if float(items["weight"].min()) >= MIN_TRUSTED_WEIGHT:
-                outputs = predict(model, items["crop"])
-                error = np.abs(outputs["points"] - items["points"].numpy())
-                ratios.append((error / outputs["sigma"][..., None]).ravel())
-        return ratios
-
-
 def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[str, float]:
     """Train, export to run_dir/model.onnx, and draw sheets of predictions; returns the validation figures."""
     size = network_of(recipe.init, recipe.network)
     recipe = dataclasses.replace(recipe, network=size)
-    sources = read_sources(data, recipe.repeats, recipe.validation_share)
+    with step(f"reading {data}"):
+        sources = read_sources(data, recipe.repeats, recipe.validation_share)
     print_skipped(sources.problems)
     crops = dataclasses.replace(recipe.crops, input_px=size.input_px, repeats=sources.repeats)
     dataset = LandmarkCrops(sources.training, sources.negatives, crops, recipe.fit.seed)
     held_out = Validation(sources.validation, crops)
-    torch.manual_seed(recipe.fit.seed)
-    network = LandmarkNet(size)
-    parent = start_from(network, recipe.init)
+    network, parent = initial_network(recipe)
+    if parent is not None and sources.terms == BROUGHT_TERMS:
+        say_known(data, parent)
     before = {f"before_{name}": value for name, value in held_out(network.eval()).items()} if recipe.init else {}
+    figures = cross_validate_few(sources, recipe, crops, run_dir)
+    say(f"{len(dataset)} crops an epoch, {sum(map(len, sources.validation.values()))} faces to validate")
     model = fit(network, dataset, recipe.loss, held_out, recipe.fit, run_dir).eval().cpu()
     factor = sigma_factor(held_out.sigma_ratios(model), recipe.loss.likelihood)
     scale_sigma(model, factor)
-    figures = {**held_out(model), "sigma_factor": factor}
+    figures = {**before, **held_out(model), **figures, "sigma_factor": factor}
     save_predictions(model, held_out, run_dir)
-    examples = torch.cat([items["crop"] for items in held_out.sets.values()])[:64]
-    spec = landmark_spec(recipe, sources, {f"validation/{name}": round(value, 3) for name, value in figures.items()})
-    export_landmarks(model, inherit(spec, parent), examples, run_dir / "model.onnx")
-    return before | figures
+    metrics = {f"validation/{name}": round(value, 3) for name, value in figures.items()}
+    spec = inherit(landmark_spec(recipe, sources, metrics), parent)
+    whole, kept = keep_heads(model, spec, weights_path(recipe.init), parent, held_out.crops())
+    export_landmarks(whole, kept.spec, held_out.crops(), run_dir / "model.onnx")
+    return figures | kept.figures
+
+
+def initial_network(recipe: LandmarkRecipe) -> tuple[LandmarkNet, ModelSpec | None]:
+    """Return the network as its training begins, and the metadata of the .onnx that it starts from."""
+    torch.manual_seed(recipe.fit.seed)
+    network = LandmarkNet(network_of(recipe.init, recipe.network))
+    return network, start_from(network, recipe.init)
+
+
+def cross_validate_few(
+    sources: LandmarkSources, recipe: LandmarkRecipe, crops: CropOptions, run_dir: Path
+) -> dict[str, float]:
+    """Cross-validate where fewer than FEW_FACES are held out; returns the figures."""
+    held = [sample for part in sources.validation.values() for sample in part]
+    if not recipe.folds or len(held) >= FEW_FACES:
+        return {}
+    say(
+        f"{len(held)} faces to validate, fewer than {FEW_FACES}: too few for a figure, so cross-validation in "
+        f"{recipe.folds} parts comes first, each part by a network trained on the others (--set folds=0: without)"
+    )
+
+    def trained_on(training: list[Sample], validation: list[Sample], folder: Path) -> nn.Module:
+        dataset = LandmarkCrops(training, sources.negatives, crops, recipe.fit.seed)
+        validate = Validation({"fold": validation}, crops)
+        return fit(initial_network(recipe)[0], dataset, recipe.loss, validate, recipe.fit, folder).eval().cpu()
+
+    def errors(model: nn.Module, faces: list[Sample]) -> NDArray[np.floating]:
+        return face_errors(model, faces, crops)
+
+    start = initial_network(recipe)[0].eval() if recipe.init else None
+    return cross_validate([*sources.training, *held], recipe.folds, trained_on, errors, start, run_dir)
 
 
 def network_of(init: str, network: LandmarkNetOptions | None) -> LandmarkNetOptions:
@@ -232,23 +235,14 @@ def export_landmarks(model: nn.Module, spec: ModelSpec, crops: torch.Tensor, pat
     return export_onnx(model, spec, crops, path, tolerances(spec, "fp32"), axes)
 
 
-def save_predictions(model: nn.Module, validation: Validation, folder: Path, each: int = 24) -> None:
-    """Draw best.png, median.png and worst.png of the validation faces, `each` per sheet.
-
-    Predicted landmarks green, labelled ones red, the error in the title; it excludes landmarks of low weight.
-    """
-    crops, predicted, truth, error = [], [], [], []
-    for items in validation.sets.values():
-        crops.append(items["crop"].numpy())
-        predicted.append(predict(model, items["crop"])["points"])
-        truth.append(items["points"].numpy())
-        trusted = items["weight"].numpy() >= MIN_TRUSTED_WEIGHT
-        per_point = metrics.nme_per_point(predicted[-1], truth[-1])
-        error.append(metrics.known_mean(np.where(trusted, per_point, np.nan), axis=1))
-    faces = [face for part in zip(crops, predicted, truth, error, strict=True) for face in zip(*part, strict=True)]
-
-    def cell(i: int) -> Image:
-        crop, p, t, face_error = faces[i]
-        return drawn(crop, p, t, title=f"{face_error:.1f} %")
-
-    save_extremes(np.concatenate(error), cell, folder, each)
+def say_known(path: Path, start: ModelSpec) -> None:
+    """Name the pictures at `path` that the network `start` was trained on."""
+    pictures = list(hashes_in(path))
+    known = known_pictures(pictures, start.data)
+    if known:
+        named = ", ".join(f"{name} ({source})" for name, source in list(known.items())[:SHOWN])
+        more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+        say(
+            f"{len(known)} of {len(pictures)} pictures are in the data that {start.name} was trained on, so that its "
+            f"figures on them are too good: {named}{more}"
+        )

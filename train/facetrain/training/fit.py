@@ -29,7 +29,7 @@ from facetrain.training import optim
 from facetrain.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from facetrain.training.distributed import Workers, pick_device, workers
 from facetrain.training.fit_options import FitOptions
-from facetrain.training.logging import describe, log, progress_bar, save_curves
+from facetrain.training.logging import log, progress_bar, save_curves, say_epoch
 from facetrain.training.optim import learning_rate_factor
 
 __all__ = ["FitOptions", "Run", "fit"]
@@ -73,7 +73,7 @@ def fit(
                     figures = validate(run.kept.eval())
                     entry |= {f"val_{name}": float(value) for name, value in figures.items()}
                     log(entry, run_dir / "tensorboard", run.epoch)
-                    progress.console.print(describe(entry))
+                    say_epoch(entry, options.epochs)
                 run.finish_epoch(entry)
         return run.close()
 

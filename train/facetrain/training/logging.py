@@ -9,6 +9,9 @@ from matplotlib.figure import Figure
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
+from facetrain.reporting.progress import console, say, say_once
+from facetrain.reporting.quantities import legend, written
+
 
 def progress_bar(shown: bool) -> Progress:
     """Make a progress bar with steps, remaining time and the last loss (the field `loss`)."""
@@ -18,14 +21,28 @@ def progress_bar(shown: bool) -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[loss]}"),
-        disable=not shown,
+        console=console,
+        transient=True,
+        disable=not (shown and console.is_terminal),
     )
 
 
-def describe(entry: dict[str, float]) -> str:
-    """Format an epoch's console line."""
-    values = "  ".join(f"{name} {value:.4g}" for name, value in entry.items() if name not in ("epoch", "lr", "seconds"))
-    return f"epoch {entry['epoch'] + 1:.0f}  {entry['seconds']:.0f} s  {values}"
+def describe(entry: dict[str, float], epochs: int) -> str:
+    """Return an epoch's line: its duration, the loss, and what validation gives, with units."""
+    head = [f"epoch {entry['epoch'] + 1:.0f}/{epochs}", f"{entry['seconds']:.0f} s"]
+    return "  ".join([*head, *(written(name, value) for name, value in _shown(entry).items())])
+
+
+def say_epoch(entry: dict[str, float], epochs: int) -> None:
+    """Print an epoch's line; below the first one with new figures what these mean."""
+    say(describe(entry, epochs))
+    say_once(f"  {legend(_shown(entry))}")
+
+
+def _shown(entry: dict[str, float]) -> dict[str, float]:
+    """Return the loss and the validation figures; the loss's terms are in the curves."""
+    validation = {name.removeprefix("val_"): value for name, value in entry.items() if name.startswith("val_")}
+    return {"total": entry["train_total"]} | validation
 
 
 def log(entry: dict[str, float], folder: Path, epoch: int) -> None:

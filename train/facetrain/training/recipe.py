@@ -15,6 +15,8 @@ from facetrack.errors import DataError
 R = TypeVar("R")
 
 FOLDER = Path(__file__).parents[1] / "recipes"
+NOT_SETTINGS = ("task", "run")
+"""Read by `tasks.catalogue`, and what a run's recipe.toml says of the run (`training.run_folder`)."""
 
 
 def load(kind: type[R], path: Path, overrides: Sequence[str] = (), quick: bool = False) -> R:
@@ -28,7 +30,8 @@ def load(kind: type[R], path: Path, overrides: Sequence[str] = (), quick: bool =
         values = tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"{path}: cannot be read as a recipe ({error}); expected a TOML file") from error
-    values.pop("task", None)  # read by `tasks.catalogue`
+    for name in NOT_SETTINGS:
+        values.pop(name, None)
     quick_changes = values.pop("quick", {})
     if quick:
         _merge(values, quick_changes)
@@ -108,6 +111,16 @@ def _convert(hint: Any, value: Any, where: str, base: Any = None) -> Any:
 def dump(recipe: Any) -> str:
     """Return the whole recipe as TOML, defaults included."""
     return "\n".join(_lines(dataclasses.asdict(recipe), ())) + "\n"
+
+
+def dump_table(name: str, values: Mapping[str, Any]) -> str:
+    """Return one table of TOML."""
+    return "\n".join(_lines(values, (name,))) + "\n"
+
+
+def run_of(path: Path) -> dict[str, str]:
+    """Return what a run's recipe.toml says of the run: data, command, version, hash of the initial weights."""
+    return {name: str(value) for name, value in tomllib.loads(path.read_text()).get("run", {}).items()}
 
 
 def _lines(values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:

@@ -17,6 +17,7 @@ import facetrack
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.modelfile import ModelSpec, fits_tracker
 from facetrain.reporting import markdown
+from facetrain.reporting.quantities import legend, value_text, worse_than_start
 from facetrain.training import recipe as recipes
 from facetrain.training.distributed import pick_device
 from facetrain.training.fit import FitOptions
@@ -47,7 +48,9 @@ def write_report(
         markdown.code(command, "sh"),
         _data(data, list(specs.values())),
         "## Figures\n",
-        markdown.figures_table(dict(figures)),
+        *(f"**{sentence}**\n" for sentence in (worse_than_start(figures),) if sentence),
+        markdown.table(("figure", "value"), [(name, value_text(name, value)) for name, value in figures.items()]),
+        legend(figures) + "\n",
         "## Training\n",
         _training(run_dir, stages, recipe, resumed),
         markdown.pictures((picture for folder in stages for picture in pictures_in(folder)), run_dir),
@@ -130,6 +133,13 @@ def _network(run_dir: Path, folder: Path, spec: ModelSpec) -> str:
             markdown.code("\n".join(next_commands(folder, spec)), "sh"),
         ]
     )
+
+
+def next_command(run_dir: Path) -> str:
+    """Return the command that runs a finished run's network, "" if it has none that the tracker runs."""
+    path = run_dir / "model.onnx"
+    spec = OnnxEngine(path).spec if path.is_file() else None
+    return next_commands(run_dir, spec)[0] if spec is not None and fits_tracker(spec) else ""
 
 
 def next_commands(folder: Path, spec: ModelSpec) -> list[str]:

@@ -13,8 +13,8 @@ from facetrack.signals.head.gaze import GazeMeter
 from facetrack.signals.head.neutral import NeutralHead
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import CameraModel, Floats, Frame, GazeSignals, Image
+from facetrain.augment.webcam import sensor_noise
 from facetrain.evaluation.gaze.methods import mesh_reading
-from facetrain.evaluation.stability.clips import noisy
 from facetrain.synth.rendering.clips import random_actor
 from facetrain.synth.rendering.render import Renderer
 
@@ -60,7 +60,7 @@ def frames(renderer: Renderer, seed: int) -> Iterator[tuple[Frame, str]]:
     for index in range(round(FPS * parts[-1][1])):
         time_s = index / FPS
         look = next(name for start_s, end_s, name in parts if start_s <= time_s < end_s)
-        yield Frame(noisy(images[look], NOISE, rng), time_s=time_s, index=index), look
+        yield Frame(sensor_noise(images[look], NOISE, rng), time_s=time_s, index=index), look
 
 
 def told(gaze: GazeSignals | None) -> str | None:

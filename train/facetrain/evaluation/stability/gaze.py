@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Frame, Image
+from facetrain.augment.webcam import sensor_noise
 from facetrain.evaluation.gaze.looks import DISTANCE_CM, SIZE, FollowGaze, by_mesh
 from facetrain.evaluation.stability import metrics
-from facetrain.evaluation.stability.clips import MOTION_S, NOISE, noisy, triangle_wave
+from facetrain.evaluation.stability.clips import MOTION_S, NOISE, triangle_wave
 
 Array = NDArray[np.float64]
 GazeTracker = Callable[[Frame], tuple[float, float]]
@@ -74,7 +75,7 @@ def figure(clip: GazeClip, start: Callable[[], AbstractContextManager[GazeTracke
     found = np.full((count, 2), np.nan, np.float32)
     with start() as follow:
         for index, time_s in enumerate(times_s.tolist()):
-            image = noisy(clip.picture(float(truth[index, 0])), NOISE, rng)
+            image = sensor_noise(clip.picture(float(truth[index, 0])), NOISE, rng)
             found[index] = follow(Frame(image, time_s=time_s, index=index))
     if clip.name == JITTER:
         steps = np.linalg.norm(np.diff(found, axis=0), axis=1)
