@@ -1,7 +1,5 @@
 """Reader of the eyes: where the crops lie, how they are sampled, and how outputs come back into the frame."""
 
-import threading
-import time
 from types import SimpleNamespace
 
 import cv2
@@ -130,30 +128,3 @@ def test_another_kind_of_network_is_refused():
     wrong.spec = SimpleNamespace(kind="detector", input_px=None, name="detector")
     with pytest.raises(ModelFileError, match="eyes network"):
         EyeReader(wrong)
-
-
-def test_trackers_in_two_threads_may_share_a_reader():
-    """The batch is one buffer: without a lock the crops of one picture reach the network in the other's call."""
-    mixed = []
-
-    def run(batch):
-        before = batch.copy()
-        time.sleep(0.002)
-        mixed.append(not (batch == before).all() or len(np.unique(batch)) > 1)
-        return {"eyes": np.zeros((len(batch), 2, EYES_SIZE), np.float32)}
-
-    run.spec = SimpleNamespace(kind="eyes", input_px=SIDE, name="staged")
-    reader = EyeReader(run)
-    reader(np.zeros((160, 200, 3), np.uint8), [face()] * 4)
-
-    def read(value):
-        for _ in range(20):
-            reader(np.full((160, 200, 3), value, np.uint8), [face()] * 4)
-
-    threads = [threading.Thread(target=read, args=(value,)) for value in (50, 200)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(mixed) == 41
-    assert not any(mixed)

@@ -1,17 +1,17 @@
 """Landmarker with a fake engine that returns given points in the crop."""
 
-import threading
-import time
-
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
+from facetrack import topology
+from facetrack.angles import euler_deg, rotation_from_deg
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_matrix, transform
-from facetrack.landmarker import Landmarker
+from facetrack.landmarker import BothWays, Landmarker, Reading
 from facetrack.modelfile import TRACKER_OUTPUTS, ModelSpec
+from facetrack.types import HeadRotation, Landmarks
 
 
 def spec(**changes):
@@ -117,28 +117,25 @@ def test_what_is_not_a_number_is_no_face(broken):
     assert Landmarker(engine)(np.zeros((100, 100, 3), np.uint8), [CropBox(50, 50, 20)])[0].presence == 0.0
 
 
-def test_trackers_in_two_threads_may_share_a_landmarker():
-    """The batch is one buffer: without a lock the crops of one picture reach the network in the other's call."""
+def test_an_error_to_one_side_is_averaged_away_by_the_mirror_image():
+    """A stub that finds the marked pixel's face, always 2 px too far right and turned 4 degrees too far right."""
+    truth, yaw_deg = np.random.default_rng(4).uniform(20, 60, (68, 2)).astype(np.float32), 30.0
+    picture = np.zeros((90, 120, 3), np.uint8)
+    picture[:, 7] = 255
 
-    class SlowEngine(PlantedEngine):
-        def __call__(self, batch):
-            before = batch.copy()
-            time.sleep(0.002)
-            mixed.append(not (batch == before).all() or len(np.unique(batch)) > 1)
-            return super().__call__(batch)
+    def biased(image, crops):
+        mirrored = not image[0, 7].any()
+        points = truth.copy()
+        if mirrored:
+            assert image[0, 112].all()
+            points[:, 0] = 119 - points[:, 0]
+            points = points[list(topology.FLIP)]
+        assert [(c.x, c.roll_rad) for c in crops] == [(119 - 40.0, -0.2) if mirrored else (40.0, 0.2)]
+        turn = rotation_from_deg((-yaw_deg if mirrored else yaw_deg) + 4, 5.0, -9.0 if mirrored else 9.0)
+        marks = Landmarks(points + np.float32([2, 0]), np.ones(68, np.float32))
+        return [Reading(marks, 0.9 - 0.5 * mirrored, head=HeadRotation(turn, np.eye(3)))]
 
-    mixed = []
-    landmarker = Landmarker(SlowEngine(np.zeros((68, 2), np.float32)))
-    landmarker(np.zeros((100, 100, 3), np.uint8), [CropBox(50, 50, 20)] * 4)
-
-    def read(value):
-        for _ in range(20):
-            landmarker(np.full((100, 100, 3), value, np.uint8), [CropBox(50, 50, 20)] * 4)
-
-    threads = [threading.Thread(target=read, args=(value,)) for value in (50, 200)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(mixed) == 41
-    assert not any(mixed)
+    (reading,) = BothWays(biased)(picture, [CropBox(40.0, 40.0, 50.0, 0.2)])
+    np.testing.assert_allclose(reading.landmarks.points, truth, atol=1e-4)
+    np.testing.assert_allclose(euler_deg(reading.head.rotation), (yaw_deg, 5.0, 9.0), atol=0.05)
+    assert reading.presence == 0.9

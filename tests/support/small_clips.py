@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -12,6 +13,7 @@ import numpy as np
 
 from facetrack.errors import ModelFileError
 from facetrack.tracking.tracker import FaceTracker
+from facetrack.types import Image
 from staged import Stage, actor
 
 SIZE = (64, 48)
@@ -20,12 +22,17 @@ FPS = 10
 
 def write_clip(path: Path, frames: int = 4, grey: int = 90) -> Path:
     """Write a video of plain frames, each a little lighter than the last."""
+    return write_pictures(path, [np.full((SIZE[1], SIZE[0], 3), grey + index, np.uint8) for index in range(frames)])
+
+
+def write_pictures(path: Path, pictures: Sequence[Image]) -> Path:
+    """Write a video of these pictures, (H, W, 3) BGR."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=FPS)
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        for index in range(frames):
-            image = np.full((SIZE[1], SIZE[0], 3), grey + index, np.uint8)
+        height, width = pictures[0].shape[:2]
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for image in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
         container.mux(stream.encode(None))
     return path

@@ -1,4 +1,6 @@
-"""Write the signals' part of schema.json and of docs/signals.md again, after a change of `facetrack.types.signals`.
+"""Write schema.json and the last table of docs/signals.md again after a change of signals or kinds of events.
+
+They are declared in `facetrack.types.signals` and `facetrack.types.events`.
 
 Run: python tests/support/write_fields.py
 """
@@ -9,6 +11,7 @@ from typing import Any
 
 from facetrack.sinks.fields import docs_table, signals_schema
 from facetrack.sinks.jsonl import SCHEMA_FILE
+from facetrack.types.events import KINDS
 from places import REPOSITORY
 
 WIDTH = 120
@@ -33,9 +36,11 @@ def layout(value: Any, indent: int = 0, before: int = 0) -> str:
 
 
 def schema_text() -> str:
-    """Return schema.json with the signals of today."""
+    """Return schema.json with the signals and kinds of events of today."""
     signals = f'    "signals": {layout(signals_schema(), 4, 15)}'
-    return re.sub(r'(?ms)^    "signals": \{\n.*?^    \}', lambda _: signals, SCHEMA_FILE.read_text())
+    kinds = f'          "examples": {layout(list(KINDS), 10, 22)},'
+    text = re.sub(r'(?ms)^    "signals": \{\n.*?^    \}', lambda _: signals, SCHEMA_FILE.read_text())
+    return re.sub(r'(?ms)^          "examples": \[.*?\],', lambda _: kinds, text)
 
 
 def write_fields() -> None:

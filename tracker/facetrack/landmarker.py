@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from facetrack import topology
-from facetrack.angles import angle_rates
+from facetrack.angles import angle_rates, between
 from facetrack.engine import Engine, FromFrame
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_from_points, cut, frame_matrices, transform
@@ -40,6 +40,10 @@ class Reading:
     pose_deg: tuple[float, float, float] | None = None
     head: HeadRotation | None = None
     eyes: EyesReading | None = None
+
+
+Read = Callable[[Image, Sequence[CropBox]], list[Reading]]
+"""(H, W, 3) BGR and crops -> one Reading per crop, in order: what a `Landmarker` is to those who only call it."""
 
 
 class Landmarker:
@@ -132,6 +136,41 @@ def _head(outputs: Mapping[str, np.ndarray], index: int, roll_rad: float) -> Hea
     turn = np.array(((cos, -sin, 0.0), (sin, cos, 0.0), (0.0, 0.0, 1.0)))
     rates = rates @ turn.T
     return HeadRotation(turn @ rotation, rates.T @ rates)
+
+
+class BothWays:
+    """Landmarker that reads the mirror image of each crop, too, at twice the time, and averages points and rotation.
+
+    A network's errors in a picture and in its mirror image differ: averaged, hand-labelled points of held-out faces
+    are off by 3 % less beyond 30 degrees of yaw and 4 % less beyond 60 (docs/experiments.md). All else is the
+    picture's own reading, which the gates were calibrated on.
+    """
+
+    def __init__(self, landmarker: Read) -> None:
+        self._landmarker = landmarker
+
+    def __call__(self, image: Image, crops: Sequence[CropBox]) -> list[Reading]:
+        last = image.shape[1] - 1
+        mirrored = [replace(crop, x=last - crop.x, roll_rad=-crop.roll_rad) for crop in crops]
+        pairs = zip(
+            self._landmarker(image, crops), self._landmarker(np.ascontiguousarray(image[:, ::-1]), mirrored),
+            strict=True,
+        )  # fmt: skip
+        return [_averaged(reading, mirror, last) for reading, mirror in pairs]
+
+
+def _averaged(reading: Reading, mirror: Reading, last: int) -> Reading:
+    """Return a reading with the points and the rotation averaged with those of the mirror image, `last` + 1 px wide."""
+    points = mirror.landmarks.points[topology.FLIP].copy()
+    points[:, 0] = last - points[:, 0]
+    landmarks, head = (
+        replace(reading.landmarks, points=np.float32(0.5) * (reading.landmarks.points + points)),
+        reading.head,
+    )
+    if head is not None and mirror.head is not None:
+        flip = np.diag([-1.0, 1.0, 1.0])
+        head = replace(head, rotation=between(head.rotation, flip @ mirror.head.rotation @ flip, 0.5))
+    return replace(reading, landmarks=landmarks, head=head)
 
 
 def closer_crops(landmarker: Landmarker, image: Image, crops: Sequence[CropBox]) -> list[CropBox]:

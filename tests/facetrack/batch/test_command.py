@@ -10,27 +10,17 @@ import sys
 import time
 from pathlib import Path
 
-import av
 import pytest
 
 from command_line import assert_one_sentence, facetrack
 from facetrack.cli.many.pace import Pace
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
-from small_clips import write_clip
+from small_clips import write_clip, write_pictures
 
 
 @pytest.fixture(scope="module")
 def faces():
     return [frame.image for frame, _ in SyntheticClip(ClipOptions(duration_s=0.5, fps=10))]
-
-
-def write_faces(path: Path, images) -> None:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
-        for image in images:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
-        container.mux(stream.encode(None))
 
 
 def manifest(folder: Path) -> list[dict]:
@@ -45,7 +35,7 @@ def batch(folder: Path, *arguments):
 
 @pytest.mark.net
 def test_a_list_with_broken_videos_then_reruns(tmp_path, faces):
-    write_faces(tmp_path / "good.mp4", faces)
+    write_pictures(tmp_path / "good.mp4", faces)
     (tmp_path / "text.mp4").write_text("a text file")
     (tmp_path / "list.csv").write_text("path,subject\ngood.mp4,ann\ntext.mp4,bea\ngone.mp4,cid\n")
     done = batch(tmp_path, "list.csv", "--events", "--workers", 2)
@@ -79,7 +69,7 @@ def test_a_list_with_broken_videos_then_reruns(tmp_path, faces):
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds a process's children in /proc")
 def test_a_killed_run_leaves_no_process_and_is_taken_up(tmp_path, faces):
     for index in range(4):
-        write_faces(tmp_path / f"{index}.mp4", faces * 3)
+        write_pictures(tmp_path / f"{index}.mp4", faces * 3)
     command = [sys.executable, "-m", "facetrack", "batch", *(f"{index}.mp4" for index in range(4))]
     run = subprocess.Popen([*command, "--out", "out", "--json", "--engine", "onnx", "--workers", "2"], cwd=tmp_path)
     wait_until(lambda: len(manifest(tmp_path)) >= 1)

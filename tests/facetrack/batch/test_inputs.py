@@ -86,7 +86,7 @@ def test_outputs_that_differ_by_case_alone_do_not_meet(folder):
     ("inputs", "message"),
     [
         (["nowhere.mp4"], "does not exist"),
-        (["*.none"], "does not exist"),
+        (["*.none"], "matches no file"),
         (["empty"], "no video"),
         (["t.csv"], "column"),
     ],

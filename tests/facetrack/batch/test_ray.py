@@ -17,6 +17,7 @@ from facetrack.batch.manifest import DONE, Manifest, read_entries
 from facetrack.batch.ray_workers import RayWorkers
 from facetrack.batch.run import run
 from facetrack.batch.task import Job
+from facetrack.batch.track import Track
 from facetrack.batch.workers import LocalWorkers
 from small_clips import Slow, fail_to_start, write_clip
 
@@ -34,7 +35,7 @@ def clips(tmp_path: Path) -> Path:
 
 def job_in(folder: Path, begin) -> Job:
     folder.mkdir()
-    return Job(folder, ("json", "csv", "events", "report"), "o", begin)
+    return Job(folder, "o", Track(("json", "csv", "events", "report"), begin))
 
 
 def do(job: Job, videos, workers, listed=lambda *_: None) -> float:

@@ -15,6 +15,7 @@ from facetrack.batch.manifest import DONE, FAILED, Manifest, read_entries
 from facetrack.batch.outputs import SUFFIXES
 from facetrack.batch.run import plan, run
 from facetrack.batch.task import Job, VideoTask
+from facetrack.batch.track import Track
 from facetrack.batch.workers import LocalWorkers
 from facetrack.errors import ModelFileError, OutputError
 from facetrack.loops.recorded import MAX_READINGS, RunTotals
@@ -36,7 +37,7 @@ def videos_of(folder: Path) -> list[Video]:
 
 
 def job_in(folder: Path, kinds: tuple[str, ...] = ("json",), begin=start, options: str = "o") -> Job:
-    return Job(folder / "out", kinds, options, begin)
+    return Job(folder / "out", options, Track(kinds, begin))
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -106,8 +107,7 @@ def test_an_error_of_the_program_is_listed_and_the_next_video_goes_on(clips):
     task = VideoTask(job)
     first, second, _ = videos_of(clips)
     assert task(first).status == DONE
-    tracker = task._tracker
-    tracker.update = lambda *_: 1 / 0
+    task._do.args[0].update = lambda *_: 1 / 0  # its tracker's
     failed = task(second)
     assert (failed.status, failed.error) == (FAILED, f"{second.path}: ZeroDivisionError: division by zero")
     assert task(second).status == DONE
@@ -132,7 +132,7 @@ def test_plan_holds_what_is_missing_or_changed_the_largest_first(clips):
 
 
 def test_an_output_replaces_no_input(clips):
-    job = Job(clips / "in", ("video",), "o", start)
+    job = Job(clips / "in", "o", Track(("video",), start))
     with pytest.raises(OutputError, match=r"a\.mp4 is an input"):
         plan(job, videos_of(clips), {})
     with pytest.raises(OutputError, match=r"summary\.csv is an input"):

@@ -194,7 +194,7 @@ BAD = {
     "an empty camera": (["live", "--camera", "", "--no-window"], "--camera is empty"),
     "one name for two": (["video", "a.mp4", "b.mp4", "--out", "o.mp4"], "--out is o.mp4.*2 inputs.*results/"),
     "no match": (["video", "*.mkv"], r"\*\.mkv matches no file"),
-    "drawn what": (["video", "a.mp4", "--draw", "teeth"], "teeth.*points, signals, axes.* none"),
+    "drawn what": (["video", "a.mp4", "--draw", "teeth"], "teeth.*points, signals, axes, gaze.* none"),
     "an end before the start": (["video", "a.mp4", "--start", "3", "--end", "2"], "--end is 2 s, --start 3 s"),
     "a part behind the end": (["video", "a.mp4", "--start", "30"], "no frame from 30 s"),
     "drawn where": (["video", "a.mp4", "--blur-faces", "--csv", "a.csv"], "give --out, too"),

@@ -37,7 +37,7 @@ def test_a_face_is_blurred_before_it_is_found_and_after_it_is_lost():
 
 def test_what_is_drawn():
     face = made_face()
-    assert Drawing.of("points, axes") == Drawing(signals=False)
+    assert Drawing.of("points, axes") == Drawing(signals=False, gaze=False)
     black = np.zeros((480, 640, 3), np.uint8)
     pictures = {text: Drawing.of(text).draw(black, [face]) for text in ("none", "points", "axes", "points,axes")}
     assert pictures["none"] is black

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from facetrack.drawing.faces import contact_sheet, draw_faces, draw_overlay, identity_colour
 from facetrack.topology import EDGES, NOSE_TIP
 from facetrack.types import Face, Image, Landmarks, Pose
+from made_signals import signals_with
 
 
 def blank(value: int = 128, size: tuple[int, int] = (400, 300)) -> Image:
@@ -156,3 +157,21 @@ def test_occluded_points_of_a_small_face_are_drawn_faintly() -> None:
     image, subject = blank(0), face(60)
     hidden = draw_faces(image, [occluded(subject, np.ones(68, bool))], labels=False)
     assert 20 < hidden.max() < 0.6 * draw_faces(image, [subject], labels=False).max()
+
+
+def test_rays_of_the_gaze_start_at_the_eyes_that_are_seen_and_point_where_they_look():
+    image, subject = blank(), face()
+    angles = {"gaze_camera_yaw_deg": 30.0, "gaze_camera_pitch_deg": 20.0, "gaze_source": "eyes"}
+    points = subject.landmarks.points
+    plain = draw_faces(image, [subject], labels=False, axes=False, points=False)
+    for eye, group in (("right", slice(36, 42)), ("left", slice(42, 48))):
+        looking = replace(subject, signals=signals_with(**angles, **{f"eyes_{eye}_gaze_yaw_deg": 0.0}))
+        marked = ink(plain, draw_faces(image, [looking], labels=False, axes=False, points=False))
+        rows, columns = np.nonzero(marked)
+        x, y = points[group].mean(axis=0)
+        assert columns.min() == pytest.approx(x, abs=4)
+        assert rows.max() == pytest.approx(y, abs=4)
+        slope = (y - rows.min()) / (columns.max() - x)  # sin 20 over cos 20 sin 30
+        assert slope == pytest.approx(np.tan(np.radians(20)) / np.sin(np.radians(30)), rel=0.1)
+    looking = replace(subject, signals=signals_with(gaze_yaw_deg=30.0, gaze_source="head"))
+    assert not ink(plain, draw_faces(image, [looking], labels=False, axes=False, points=False)).any()

@@ -69,7 +69,7 @@ MEASURED = Signals(
     eyes=EyesSignals(EyeSignals(0.91239, 0.31234567, 0.98765, 0.27), EyeSignals(None, 0.299, None), "open"),
     mouth=MouthSignals(aspect_ratio=0.05, yawning=False),
     smile=SmileSignals(prob=0.0),
-    gaze=GazeSignals(source="head"),
+    gaze=GazeSignals(source="head", quality="coarse"),
     attention=AttentionSignals(distracted=True),
     fatigue=FatigueSignals(
         0.44,
@@ -81,15 +81,21 @@ MEASURED = Signals(
 PARTS = {"perclos": 0.4, "microsleeps": 0.0, "long_blinks": 0.0, "yawns": 0.04, "nods": 0.0, "awake": -0.02}
 KNOWN = {
     "eyes": {
-        "right": {"openness": 0.9124, "aspect_ratio": 0.3123, "open_prob": 0.9877, "gap": 0.27, "covered_prob": None},
-        "left": {"openness": None, "aspect_ratio": 0.299, "open_prob": None, "gap": None, "covered_prob": None},
+        "right": {"openness": 0.9124, "aspect_ratio": 0.3123, "open_prob": 0.9877, "gap": 0.27, "covered_prob": None,
+                  "gaze_yaw_deg": None, "gaze_pitch_deg": None, "gaze_sigma_deg": None},
+        "left": {"openness": None, "aspect_ratio": 0.299, "open_prob": None, "gap": None, "covered_prob": None,
+                 "gaze_yaw_deg": None, "gaze_pitch_deg": None, "gaze_sigma_deg": None},
         "lids": "open",
         "closed_s": None, "blink_rate_per_min": None, "blink_duration_s": None,
     },
     "mouth": {"openness": None, "aspect_ratio": 0.05, "open_prob": None, "speaking": None, "yawning": False},
     "smile": {"prob": 0.0, "smiling": None, "eye_narrowing": None},
     "head": {"yaw_deg": None, "pitch_deg": None, "roll_deg": None},
-    "gaze": {"yaw_deg": None, "pitch_deg": None, "source": "head"},
+    "gaze": {
+        "yaw_deg": None, "pitch_deg": None, "source": "head", "sigma_deg": None, "quality": "coarse",
+        "eyes_yaw_deg": None,
+        "eyes_pitch_deg": None, "camera_yaw_deg": None, "camera_pitch_deg": None, "screen_x": None, "screen_y": None,
+    },
     "attention": {"on_target": None, "share": None, "distracted": True},
     "fatigue": {"score": 0.44, "level": "tired", "parts": PARTS},
     "perclos_p80_60s": 0.12, "perclos_p70_60s": None, "perclos_p80_180s": None,
@@ -178,6 +184,19 @@ def test_unknown_is_null_and_never_nan() -> None:
     assert written["sigma"][5] is None
     assert written["pose"] is None
     assert {value for leaf in LEAVES for _, value in leaf.cells(written["signals"])} == {None}
+
+
+def test_a_line_without_what_came_after_schema_1_is_valid() -> None:
+    """Files by earlier versions lack the signals that were added since."""
+    line = record(frame(), [face()], [BLINK])
+    signals = line["faces"][0]["signals"]
+    for leaf in LEAVES:
+        group = signals
+        for name in leaf.path[:-1]:
+            group = group[name]
+        if not leaf.was:
+            del group[leaf.path[-1]]
+    VALIDATOR.validate(line)
 
 
 def test_the_schema_refuses_what_it_should() -> None:

@@ -81,14 +81,14 @@ def test_half_precision_halves_the_weights(source, tmp_path):
 def test_a_network_that_differs_from_torch_is_not_written(source, tmp_path, monkeypatch, engine):
     def broken(model, spec, precision, crops, path):
         biased = copy.deepcopy(model)
-        for name, buffer in biased.named_buffers():
-            if name.endswith("offset"):
-                buffer.add_(0.002)
+        for name, parameter in biased.named_parameters():
+            if name.endswith("log_sigma.bias"):
+                parameter.data.add_(0.01)
         write(biased, spec, precision, crops, path)
 
     write = deploy.WRITERS[engine]
     monkeypatch.setitem(deploy.WRITERS, engine, broken)
-    with pytest.raises(ParityError, match=r"'points': 0\.00.*nothing was written"):
+    with pytest.raises(ParityError, match=r"'sigma': 0\.0.*nothing was written"):
         deploy.export(source, engine, "fp32", (1,), None, tmp_path / f"x{deploy.SUFFIX[engine]}")
     assert list(tmp_path.iterdir()) == []
 

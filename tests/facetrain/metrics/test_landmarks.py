@@ -105,3 +105,10 @@ def test_labels_that_all_lie_to_one_side():
     predicted[:, list(topology.JAW)] += 30  # the jaw is excluded, and the median is robust to a few outliers
     predicted[0, 20:25] += 100
     assert metrics.label_shift(predicted, truth) == pytest.approx((2, -1))
+
+
+def test_points_are_moved_to_where_300w_labels_lie():
+    truth = np.zeros((1, 68, 2))
+    truth[0, 45] = 30, 40  # the outer eye corners are 50 px apart, on a tilted head
+    moved = metrics.as_300w(truth + 5, truth)
+    np.testing.assert_allclose(moved - truth, np.broadcast_to([5.5, 5.0], (1, 68, 2)))  # 1 % of 50 px, along x

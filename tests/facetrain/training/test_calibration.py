@@ -1,4 +1,4 @@
-"""Calibration recovers the scale, offset and probabilities of simulated predictions."""
+"""Calibration recovers the scale and the probabilities of simulated predictions."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from facetrain.models.attributes import scale_logit
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.training.calibration import (
     COVERAGE_OF_ONE_SIGMA,
-    label_offset,
     likelihood_gain,
     platt_scaling,
     scale_sigma,
@@ -44,28 +43,6 @@ def test_scaling_sigma_leaves_the_points():
         after = model(crops)
     torch.testing.assert_close(after["sigma"], before["sigma"] * 1.5)
     torch.testing.assert_close(after["points"], before["points"])
-
-
-def test_the_offset_is_along_x_and_robust_to_outliers():
-    rng = np.random.default_rng(1)
-    predicted = rng.uniform(20, 90, (60, 68, 2))
-    labelled = predicted + np.array([0.5, 2.0]) + rng.normal(0, 1, predicted.shape)
-    labelled[:3] += 40
-    labelled[5, 7] = np.nan
-    np.testing.assert_allclose(label_offset(predicted, labelled), [0.5, 0], atol=0.1)
-
-
-def test_the_convention_is_that_of_the_pack_named():
-    from facetrain.samples.landmark_crops import CropOptions
-    from facetrain.synth.drawn_heads import read_synthetic
-    from facetrain.tasks.landmarks import LandmarkRecipe, Validation, calibrate
-
-    faces, crops = read_synthetic(6, seed=2), CropOptions(input_px=32)
-    model, held_out = LandmarkNet(OPTIONS).eval(), Validation({}, crops)
-    offset_px = calibrate(model, faces, held_out, LandmarkRecipe(), crops)["offset_x_px"]
-    assert offset_px == pytest.approx(float(model.offset[0]), abs=1e-6)
-    assert abs(offset_px) > 1e-3  # an untrained network is biased
-    assert calibrate(model, faces, held_out, LandmarkRecipe(convention="another"), crops)["offset_x_px"] == 0
 
 
 def test_platt_scaling_recovers_a_known_miscalibration():

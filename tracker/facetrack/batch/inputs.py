@@ -7,7 +7,7 @@ import glob
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -64,8 +64,8 @@ def find_videos(inputs: Sequence[str], out: Path) -> list[Video]:
     """
     places: dict[Path, PurePath] = {}
     rows: dict[Path, list[Mapping[str, str]]] = {}
-    for text in inputs:
-        for found in _expand(text, _absolute(out)):
+    for path in expand(map(Path, inputs)):
+        for found in _videos_of(path, _absolute(out)):
             places.setdefault(found.path, found.place)
             if found.row is not None:
                 rows.setdefault(found.path, []).append(found.row)
@@ -77,18 +77,26 @@ def find_videos(inputs: Sequence[str], out: Path) -> list[Video]:
     return [Video(path, names[path], tuple(rows.get(path, ()))) for path in places]
 
 
-def _expand(text: str, out: Path) -> Iterator[_Found]:
-    if Path(text).exists():
-        yield from _existing(Path(text), out)
-        return
-    matches = sorted(glob.glob(text, recursive=True)) if glob.has_magic(text) else []
-    if not matches:
-        raise SourceError(f"{text} does not exist; give a video, a folder, a glob, or a list (.txt, .csv) of videos.")
-    for match in matches:
-        yield from _existing(Path(match), out)
+def expand(names: Iterable[Path]) -> list[Path]:
+    """Return the files; a pattern such as *.mp4, which not every shell expands, is replaced by what it matches.
+
+    Raises SourceError for one that matches nothing.
+    """
+    found: list[Path] = []
+    for name in names:
+        if name.exists() or not glob.has_magic(str(name)):
+            found.append(name)
+            continue
+        matches = sorted(Path(match) for match in glob.glob(str(name), recursive=True))
+        if not matches:
+            raise SourceError(f"{name} matches no file; give a pattern that does, or the files.")
+        found += matches
+    return list(dict.fromkeys(found))
 
 
-def _existing(path: Path, out: Path) -> Iterator[_Found]:
+def _videos_of(path: Path, out: Path) -> Iterator[_Found]:
+    if not path.exists():
+        raise SourceError(f"{path} does not exist; give a video, a folder, a glob, or a list (.txt, .csv) of videos.")
     if path.is_dir():
         yield from _searched(path, out)
     elif path.suffix.lower() in LIST_SUFFIXES:

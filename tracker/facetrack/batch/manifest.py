@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from facetrack.batch.outputs import MANIFEST
 from facetrack.errors import OutputError
+from facetrack.types.closing import ClosesItself
 
 try:
     import fcntl
@@ -105,7 +105,7 @@ def _parsed(line: bytes) -> Entry | None:
         return None
 
 
-class Manifest:
+class Manifest(ClosesItself):
     """Manifest of one run, or of one shard (i, n) of it, to append to. One run at a time: the file is locked.
 
     Raises OutputError where it cannot be written, or another run has it.
@@ -155,14 +155,6 @@ class Manifest:
         """Close the file and give the lock back."""
         while self._open:
             os.close(self._open.pop())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _locked(path: Path, exclusive: bool) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from facetrack.report.series import GAP_S
 from facetrack.sinks.sink import RecordSink
 from facetrack.types import Event, Face, Frame, Signals
-from facetrack.types.events import EVENT_KINDS
+from facetrack.types.events import KINDS
 
 LEAST_S = 20.0
 """Least known time for a rate per minute (as in signals.eyes.blink_rate)."""
@@ -31,17 +31,11 @@ LEVELS: dict[str, Callable[[Signals], float | None]] = {
 }
 """Signals whose mean over the frames and largest value are totals."""
 SHARES = ("smiling", "speaking", "on_target", "distracted")
-SEEN_WITH = {
-    **dict.fromkeys(("blink", "wink_right", "wink_left", "long_closure", "microsleep", "eyes_down"), "eyes"),
-    **dict.fromkeys(("yawn", "speech", "smile"), "mouth"),
-    **dict.fromkeys(("nod", "shake", "nod_off", "glance_away", "distraction"), "head"),
-}
-"""Part of the face that must be known for an event to be seen; the others need the face alone."""
 COLUMNS: dict[str, type] = {
     "id": int,
     **dict.fromkeys(("first_s", "last_s", "seen_s"), float),
     **{f"{part}_known_s": float for part in ("eyes", "mouth", "head")},
-    **{f"{kind}_{what}": of for kind in EVENT_KINDS for what, of in (("count", int), ("per_min", float))},
+    **{f"{kind}_{what}": of for kind in KINDS for what, of in (("count", int), ("per_min", float))},
     **dict.fromkeys(("blink_mean_s", "long_closure_longest_s"), float),
     **{f"{name}_share": float for name in SHARES},
     **{f"{name}_{what}": float for name in LEVELS for what in ("mean", "max")},
@@ -78,7 +72,7 @@ class PersonTotals:
         self._seen = Held()
         self._states = {name: Held() for name in STATES}
         self._levels = {name: [0, 0.0, 0.0] for name in LEVELS}  # count, sum, largest
-        self._counts = dict.fromkeys(EVENT_KINDS, 0)
+        self._counts = dict.fromkeys(KINDS, 0)
         self._blinks_s = self._longest_s = 0.0
 
     def add(self, time_s: float, signals: Signals) -> None:
@@ -109,7 +103,7 @@ class PersonTotals:
         for part in ("eyes", "mouth", "head"):
             found[f"{part}_known_s"] = self._states[part].known_s
         for kind, count in self._counts.items():
-            known_s = self._states[SEEN_WITH[kind]].known_s if kind in SEEN_WITH else self._seen.known_s
+            known_s = self._states.get(KINDS[kind].part, self._seen).known_s
             found[f"{kind}_count"] = count
             found[f"{kind}_per_min"] = 60 * count / known_s if known_s >= LEAST_S else None
         blinks, closures = self._counts["blink"], self._counts["long_closure"] + self._counts["microsleep"]

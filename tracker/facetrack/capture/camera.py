@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
-from facetrack.capture.closing import ClosesItself
 from facetrack.capture.device import DeviceGrabber
 from facetrack.capture.stream import StreamGrabber
 from facetrack.errors import FacetrackError, SourceError
 from facetrack.types import Frame, Image
 from facetrack.types.address import without_password
+from facetrack.types.closing import ClosesItself
 
 NO_PICTURE_S = 10.0
 """Timeout of a reader that waits for a frame, the same as OpenCV's own for V4L2."""

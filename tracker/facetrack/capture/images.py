@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facetrack.capture.closing import ClosesItself
 from facetrack.capture.picture_size import check_size, stated_size
 from facetrack.errors import SourceError
 from facetrack.types import Frame, Image
+from facetrack.types.closing import ClosesItself
 from facetrack.types.frame import IMAGE_SUFFIXES
 
 DEFAULT_FPS = 25.0

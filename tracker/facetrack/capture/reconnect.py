@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from facetrack.capture.camera import Camera
-from facetrack.capture.closing import ClosesItself
 from facetrack.errors import CameraLostError, FacetrackError
 from facetrack.types import Frame
+from facetrack.types.closing import ClosesItself
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 """Pauses before the first attempt to connect and, each twice the last, before the later ones."""

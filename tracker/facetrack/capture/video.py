@@ -11,11 +11,11 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from facetrack.capture.closing import ClosesItself
 from facetrack.capture.shown import ShownPicture
 from facetrack.capture.timeline import WITHOUT_PTS, Timeline, timestamp
 from facetrack.errors import SourceError
 from facetrack.types import Frame
+from facetrack.types.closing import ClosesItself
 
 DECODER_THREADS = 2
 """Enough to decode 1080p well above camera rate, while leaving cores to the tracker."""

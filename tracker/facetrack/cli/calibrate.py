@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facetrack.cli.options import Tracking, takes_tracking
-from facetrack.errors import DisplayError
+from facetrack.errors import DisplayError, FacetrackError
 from facetrack.sinks.inputs import check_outputs
 from facetrack.stopping import Stopped
 
@@ -31,12 +31,18 @@ def calibrate(
     camera: Annotated[str, typer.Option(help="A camera's index or device path, or a stream's URL.")] = "0",
     video: Annotated[Path | None, typer.Option(help="Calibrate from this video of one person instead.")] = None,
     window: Annotated[bool, typer.Option(help="Also show the instructions in a window.")] = True,
+    gaze: Annotated[
+        bool, typer.Option("--gaze", help="Calibrate the gaze by five points on the screen instead.")
+    ] = False,
 ) -> None:
     """Calibrate to one person in ten seconds; writes a profile for --profile of live and video.
 
     With a camera, instructions are shown: look at the camera, close the eyes, smile, turn the head. A video needs no
     schedule: all levels it shows are learnt; the others are learnt later, during tracking. Of several faces the largest
     is used.
+
+    With --gaze five points are shown on the whole screen, 2.2 s each: look at each. What the file of --out holds
+    already is kept. A video must show a person who looked at these points, from the first frame with the face on.
     """
     from rich.console import Console
 
@@ -45,6 +51,10 @@ def calibrate(
 
     console = Console(stderr=True)
     check_outputs((out,), inputs=(camera, video, *tracking.files))
+    if gaze:
+        _calibrate_gaze(tracking, out, camera, video, window)
+        console.print(f"wrote {out}", highlight=False, soft_wrap=True)
+        return
     with ExitStack() as stack:
         tracker = tracking.tracker()
         if video is not None:
@@ -59,6 +69,31 @@ def calibrate(
     for line in missing(profile):
         console.print(line, highlight=False, soft_wrap=True)
     console.print(f"wrote {out}", highlight=False, soft_wrap=True)
+
+
+def _calibrate_gaze(tracking: Tracking, out: Path, camera: str, video: Path | None, window: bool) -> None:
+    """Add the gaze to the profile at `out`, or begin one there."""
+    from facetrack.capture import open_source, open_video
+    from facetrack.cli.calibrate_gaze import watch_points
+    from facetrack.loops.window import Window
+    from facetrack.signals.profile import NO_PROFILE, Profile
+
+    base = Profile.load(out) if out.is_file() else NO_PROFILE
+    if video is None and not window:
+        raise FacetrackError("--gaze shows its points on the screen, got --no-window; leave it out, or give --video")
+    with ExitStack() as stack:
+        tracker = tracking.tracker()
+        if tracker.options.camera is not None:
+            base = replace(base, camera=tracker.options.camera)
+        elif base.camera is not None:
+            tracker.camera = base.camera
+        if video is not None:
+            points = watch_points(stack.enter_context(open_video(video)), tracker, None)
+        else:
+            source = stack.enter_context(open_source(camera))
+            shown = stack.enter_context(Window("facetrack calibrate --gaze", full_screen=True))
+            points = watch_points(source, tracker, shown)
+    points.profile(base).save(out)
 
 
 def watch(frames: Iterable[Frame], tracker: FaceTracker, guide: Guide | None) -> Calibration:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facetrack.batch.inputs import expand
 from facetrack.cli.options import (
     Csv,
     CsvStyle,
@@ -22,7 +23,7 @@ from facetrack.cli.options import (
     takes_tracking,
 )  # fmt: skip
 from facetrack.cli.shell.common import console as open_console
-from facetrack.cli.shell.files import Planned, each, expand, plan
+from facetrack.cli.shell.files import Planned, each, plan
 from facetrack.cli.video import Look
 from facetrack.errors import OutputError
 from facetrack.loops.picture import ALONE, DETECTOR_PX, MAX_FACES

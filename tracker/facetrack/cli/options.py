@@ -83,10 +83,10 @@ Json = Annotated[
     str | None,
     output_option("--json", help="JSON lines, one object per frame; - is standard output.", metavar="FILE"),
 ]
-Csv = Annotated[Path | None, output_option("--csv", help="Table of one row per face and frame.", metavar="FILE")]
+Csv = Annotated[str | None, output_option("--csv", help="Table of one row per face and frame.", metavar="FILE")]
 CsvStyle = Annotated[str, output_option("--csv-style", help="Columns of --csv.", **words("facetrack", "openface"))]
 Events = Annotated[
-    Path | None, output_option("--events", help="Table of one row per event: blinks, yawns, glances.", metavar="FILE")
+    str | None, output_option("--events", help="Table of one row per event: blinks, yawns, glances.", metavar="FILE")
 ]
 Overwrite = Annotated[
     bool, output_option("--overwrite", help="Also replace files whose names were not given but chosen by the command.")
@@ -166,25 +166,20 @@ class Records:
     events: Events = None
 
     @property
-    def files(self) -> tuple[str | Path | None, ...]:
+    def targets(self) -> dict[str, str | None]:
+        """What was typed by option."""
+        return {"json": self.json, "csv": self.csv, "events": self.events}
+
+    @property
+    def files(self) -> tuple[str | None, ...]:
         """Targets that were named."""
-        return self.json, self.csv, self.events
+        return tuple(self.targets.values())
 
     def open(self, inputs: Inputs, live: bool = False) -> Iterator[tuple[str, RecordSink]]:
-        """Open the records that were asked for, one after the other, each with its name.
+        """Open the records that were asked for (`open_records`)."""
+        from facetrack.sinks.tables.records import open_records
 
-        inputs: files that none may replace. live: the files grow in their places.
-        """
-        from facetrack.sinks import JsonLinesSink
-        from facetrack.sinks.tables import EventsCsvSink, csv_sink
-
-        if self.json is not None:
-            name = "standard output" if self.json == "-" else self.json
-            yield name, JsonLinesSink(self.json, source=inputs, live=live)
-        if self.csv is not None:
-            yield str(self.csv), csv_sink(self.csv_style)(self.csv, source=inputs, live=live)
-        if self.events is not None:
-            yield str(self.events), EventsCsvSink(self.events, source=inputs, live=live)
+        return open_records(self.targets, self.csv_style, inputs, live)
 
 
 def takes_tracking(*names: str, **defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facetrack.batch.inputs import expand
 from facetrack.cli.console import progress_bar
 from facetrack.cli.options import (
-    CsvStyle,
     Overwrite,
     Records,
     Tracking,
@@ -23,9 +23,9 @@ from facetrack.cli.options import (
     takes_tracking,
 )  # fmt: skip
 from facetrack.cli.shell.common import console as open_console
-from facetrack.cli.shell.files import Planned, each, expand, plan
+from facetrack.cli.shell.files import Planned, each, plan
 from facetrack.errors import OutputError, SourceError
-from facetrack.loops.recorded import follow
+from facetrack.loops.recorded import annotated_video, follow
 from facetrack.sinks.inputs import check_outputs
 from facetrack.stopping import Stopped
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from facetrack.capture import ImageFiles, VideoFile
     from facetrack.drawing.choice import Drawing
     from facetrack.loops.section import Section
-    from facetrack.sinks import VideoSink
     from facetrack.sinks.sink import RecordSink
     from facetrack.tracking.tracker import FaceTracker
     from facetrack.types import Face, Image
@@ -83,8 +82,8 @@ class Look:
     """What the annotated video shows."""
 
     draw: Annotated[
-        str, output_option(help="What is drawn, with commas between.", metavar="points,signals,axes|none")
-    ] = "points,signals,axes"
+        str, output_option(help="What is drawn, with commas between.", metavar="points,signals,axes,gaze|none")
+    ] = "points,signals,axes,gaze"
     blur_faces: Annotated[
         bool, output_option("--blur-faces", help="Blur the faces that are found (--draw none: nothing else).")
     ] = False
@@ -105,10 +104,12 @@ class Look:
 @takes_tracking()
 @takes("part", Part)
 @takes("look", Look)
+@takes("records", Records)
 def video(
     tracking: Tracking,
     part: Part,
     look: Look,
+    records: Records,
     sources: Annotated[
         list[Path],
         typer.Argument(help="Videos, or patterns such as '*.mp4'.", metavar="VIDEO...", rich_help_panel="Input"),
@@ -118,35 +119,23 @@ def video(
         output_option("--out", "-o", help="Annotated video, .mp4, .mov or .mkv, or a folder. [VIDEO_faces.mp4]",
                       metavar="FILE|FOLDER/"),
     ] = None,
-    json: Annotated[
-        str | None,
-        output_option("--json", help="JSON lines, one object per frame; - is standard output.", metavar="FILE|FOLDER/"),
-    ] = None,
-    csv: Annotated[
-        str | None, output_option("--csv", help="Table of one row per face and frame.", metavar="FILE|FOLDER/")
-    ] = None,
-    csv_style: CsvStyle = "facetrack",
-    events: Annotated[
-        str | None,
-        output_option("--events", help="Table of one row per event: blinks, yawns, ..", metavar="FILE|FOLDER/"),
-    ] = None,
     overwrite: Overwrite = False,
 ) -> None:  # fmt: skip
     """Track the faces of videos; writes annotated videos, JSON lines, tables, or any of them.
 
     An annotated video has the frames, timestamps, size and audio of its input. Without any output named it is
-    VIDEO_faces.mp4 in the current folder.
+    VIDEO_faces.mp4 in the current folder. Each output may be a folder, such as results/, with a file per video.
     """
     drawing, console = look.drawing(), open_console()
     say = partial(console.print, markup=False, soft_wrap=True)
-    wanted = {"out": out, "json": json, "csv": csv, "events": events}
-    if out is None and look != Look() and (json or csv or events):
+    wanted = {"out": out, **records.targets}
+    if out is None and look != Look() and any(records.files):
         raise OutputError("--draw and --blur-faces are for the annotated video; give --out, too")
     files = expand(sources)
     jobs = plan(files, wanted, ENDINGS, default="out")
     named = [path for job in jobs for path in job.named]
     check_outputs(named, [path for job in jobs for path in job.chosen], (*files, *tracking.files), overwrite)
-    run = Run(tracking, part, drawing, look.blur_faces, csv_style, console)
+    run = Run(tracking, part, drawing, look.blur_faces, records, console)
     failed = each(jobs, run, say)
     if failed:
         say(f"facetrack: {failed} of {len(jobs)} videos failed")
@@ -157,24 +146,26 @@ class Run:
     """One video after the other through one tracker, whose networks are opened once."""
 
     def __init__(
-        self, tracking: Tracking, part: Part, drawing: Drawing, blur: bool, csv_style: str, console: Console
+        self, tracking: Tracking, part: Part, drawing: Drawing, blur: bool, records: Records, console: Console
     ) -> None:
         self._tracking, self._part, self._drawing, self._blur = tracking, part, drawing, blur
-        self._csv_style, self._console = csv_style, console
+        self._records, self._console = records, console
         self._tracker: FaceTracker | None = None
 
     def __call__(self, job: Planned) -> None:
         """Follow one video and write its outputs. Raises FacetrackError, Stopped."""
         say = partial(self._console.print, markup=False, soft_wrap=True)
         inputs = (job.source, *self._tracking.files)
-        out, csv, events = (Path(job.paths[name]) if name in job.paths else None for name in ("out", "csv", "events"))
+        targets: dict[str, Any] = {name: job.paths.get(name) for name in self._records.targets}
+        wanted = replace(self._records, **targets)
         records: list[RecordSink] = []
         try:
             with ExitStack() as stack:
                 source = self._part.open(job.source)
                 frames: VideoFile | ImageFiles | Section = stack.enter_context(source)  # type: ignore[assignment]
-                pictures = None if out is None else stack.enter_context(annotated_video(out, frames, job.source))
-                wanted = Records(job.paths.get("json"), csv, self._csv_style, events)
+                pictures = None
+                if "out" in job.paths:
+                    pictures = stack.enter_context(annotated_video(Path(job.paths["out"]), frames, job.source))
                 records += [stack.enter_context(sink) for _, sink in wanted.open(inputs)]
                 tracker = self._fresh_tracker()
                 with progress_bar(self._console) as progress:
@@ -193,13 +184,3 @@ class Run:
             self._tracker = self._tracking.tracker()
         self._tracker.reset()
         return self._tracker
-
-
-def annotated_video(out: Path, frames: VideoFile | ImageFiles | Section, source: Path) -> VideoSink:
-    """Open an annotated video with the size, rate, times and sound of its source."""
-    from facetrack.sinks import VideoSink
-
-    return VideoSink(
-        out, frames.size, fps=frames.fps, time_base=frames.time_base, source=source, sound=frames.has_audio,
-        start_s=frames.start_s, end_s=getattr(frames, "until_s", None),
-    )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,12 @@ import numpy as np
 
 from facetrack.errors import MissingExtraError, ModelFileError
 from facetrack.types import Floats, Image
+from facetrack.types.closing import ClosesItself
 
 MAX_FACES = 8
 
 
-class MediaPipeMesh(AbstractContextManager["MediaPipeMesh"]):
+class MediaPipeMesh(ClosesItself):
     """MediaPipe's FaceLandmarker (Tasks API, 1.x); a context manager.
 
     model: face_landmarker.task.
@@ -50,9 +50,6 @@ class MediaPipeMesh(AbstractContextManager["MediaPipeMesh"]):
     def close(self) -> None:
         """Release the network; safe to call twice."""
         self._network.close()
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __call__(self, image: Image, time_s: float = 0.0) -> Floats:
         """Detect the mesh points of all faces.

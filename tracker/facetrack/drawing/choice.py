@@ -10,17 +10,20 @@ from facetrack.drawing.signals import SignalOverlay
 from facetrack.errors import FacetrackError
 from facetrack.types import Event, Face, Image
 
-PARTS = ("points", "signals", "axes")
+PARTS = ("points", "signals", "axes", "gaze")
 NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The parts that are drawn: the points, the signals beside the faces, the head's axes; identities with any."""
+    """The parts that are drawn: the points, the signals beside the faces, the head's axes, rays of the gaze.
+
+    With any of them identities are written."""
 
     points: bool = True
     signals: bool = True
     axes: bool = True
+    gaze: bool = True
 
     @classmethod
     def of(cls, text: str) -> Drawing:
@@ -35,7 +38,7 @@ class Drawing:
         overlay: SignalOverlay | None = None,
     ) -> Image:  # fmt: skip
         """Return the picture with these parts drawn on it. overlay: of the video, for the signals."""
-        if not (self.points or self.signals or self.axes):
+        if not (self.points or self.signals or self.axes or self.gaze):
             return image
-        drawn = draw_faces(image, faces, points=self.points, axes=self.axes)
+        drawn = draw_faces(image, faces, points=self.points, axes=self.axes, gaze=self.gaze)
         return overlay.draw(drawn, faces, events, time_s) if self.signals and overlay is not None else drawn

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack.drawing.rays import gaze_rays
 from facetrack.topology import EDGES, NOSE_TIP
 from facetrack.types import Face, Image, Landmarks, Pose
 
@@ -33,6 +34,7 @@ LEVEL_COLOURS: dict[str, Colour] = {"alert": (120, 220, 90), "tired": (60, 190, 
 _AXIS_COLOURS: tuple[Colour, ...] = ((70, 70, 255), (80, 220, 80), (255, 140, 60))
 """x red, y green, z blue, as 3-D programs have it."""
 
+_RAY_COLOUR: Colour = (70, 230, 255)
 RIM_FROM_PX = 140
 """Faces smaller than this get thin lines alone: rims and dots would cover the eyes that they mark."""
 AXES_FROM_PX = 40
@@ -50,13 +52,13 @@ _SHIFT = 4
 
 def draw_faces(
     image: Image, faces: Sequence[Face], *, labels: bool = True, axes: bool = True, mirrored: bool = False,
-    points: bool = True,
+    points: bool = True, gaze: bool = True,
 ) -> Image:  # fmt: skip
     """Return a copy of the image with the faces drawn on it.
 
     image: (H, W, 3) uint8 BGR, not changed. labels: write each face's identity. axes: draw the head's axes at the nose
     where the pose is known. mirrored: turn the result left to right, as in a mirror; labels stay readable. points: draw
-    them and the lines between them.
+    them and the lines between them. gaze: draw a ray from each eye that the gaze is read from.
     """
     canvas = image.copy()
     for face in faces:
@@ -64,6 +66,8 @@ def draw_faces(
             _draw_mesh(canvas, face.landmarks, identity_colour(face.track_id))
         if axes and face.pose is not None:
             _draw_axes(canvas, face, face.pose)
+        if gaze:
+            _draw_rays(canvas, face)
     if mirrored:
         canvas = np.ascontiguousarray(canvas[:, ::-1])
     if labels:
@@ -161,6 +165,12 @@ def _draw_axes(canvas: Image, face: Face, pose: Pose) -> None:
         tip = points[NOSE_TIP] + length * directions[:2, axis]
         line = _fixed(np.stack([points[NOSE_TIP], tip]))
         _draw_lines(canvas, [line], _AXIS_COLOURS[axis], width, rim=size_px >= RIM_FROM_PX)
+
+
+def _draw_rays(canvas: Image, face: Face) -> None:
+    size_px = _face_size_px(face.landmarks.points)
+    if lines := [_fixed(line) for line in gaze_rays(face, size_px)]:
+        _draw_lines(canvas, lines, _RAY_COLOUR, max(1, round(size_px / 90)), rim=size_px >= RIM_FROM_PX)
 
 
 def _draw_label(canvas: Image, face: Face, mirrored: bool) -> None:

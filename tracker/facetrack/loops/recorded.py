@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from facetrack.types.text import counted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.progress import Progress
 
     from facetrack.capture import ImageFiles, VideoFile
@@ -88,6 +90,16 @@ class Annotated:
     def _draw(self, frame: Frame, faces: Sequence[Face], events: tuple[Event, ...]) -> None:
         picture = self._drawing.draw(frame.image, faces, events, frame.time_s, self._overlay)
         self._sink.write(picture, frame.time_s)
+
+
+def annotated_video(out: Path, frames: VideoFile | ImageFiles | Section, source: Path, threads: int = 0) -> VideoSink:
+    """Open an annotated video with the size, rate, times and sound of its source. threads: of the encoder; 0: all."""
+    from facetrack.sinks import VideoSink
+
+    return VideoSink(
+        out, frames.size, fps=frames.fps, time_base=frames.time_base, source=source, sound=frames.has_audio,
+        start_s=frames.start_s, end_s=getattr(frames, "until_s", None), threads=threads,
+    )  # fmt: skip
 
 
 def follow(

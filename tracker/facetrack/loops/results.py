@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from facetrack.errors import SourceError
 from facetrack.loops.result import Result, Tracker
 from facetrack.loops.steps import results
 from facetrack.types import Frame
+from facetrack.types.closing import ClosesItself
 
 if TYPE_CHECKING:
     import pandas
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TrackSource: TypeAlias = "str | int | Path | Source | Iterable[Frame]"
 
 
-class Results(Iterator[Result]):
+class Results(Iterator[Result], ClosesItself):
     """The results of one source, frame by frame, to be read once; closes the source at its end, or with `close`.
 
     The last result of a file holds the ends of what still lasted; of a camera, one more does, without faces.
@@ -64,14 +64,6 @@ class Results(Iterator[Result]):
         self._results.close()  # type: ignore[attr-defined]
         if self._is_own:
             self.source.close()  # type: ignore[union-attr]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def to_dataframe(self) -> pandas.DataFrame:
         """Follow the rest; return one row per face and frame, with the columns of the CSV. Raises MissingExtraError."""

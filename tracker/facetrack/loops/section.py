@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator
 from itertools import chain
 
-from facetrack.capture.closing import ClosesItself
 from facetrack.capture.images import ImageFiles
 from facetrack.capture.video import VideoFile
 from facetrack.errors import SourceError
 from facetrack.types import Frame
+from facetrack.types.closing import ClosesItself
 
 
 class Section(ClosesItself):

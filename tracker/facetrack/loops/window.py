@@ -23,18 +23,21 @@ class Window:
     Raises DisplayError if no window can be opened.
     """
 
-    def __init__(self, title: str = "facetrack") -> None:
+    def __init__(self, title: str = "facetrack", *, full_screen: bool = False) -> None:
         check_display()
         self._title = title
         # OpenCV's Qt warns at length about fonts missing from its wheel; none of them is needed here.
         os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         try:
-            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+            shape = cv2.WINDOW_FREERATIO if full_screen else cv2.WINDOW_KEEPRATIO
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | shape | cv2.WINDOW_GUI_NORMAL)
+            if full_screen:
+                cv2.setWindowProperty(title, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN)
         except cv2.error as error:
             raise DisplayError(
                 f"this OpenCV cannot open a window (a headless build?); install opencv-python, or {_ADVICE}"
             ) from error
-        self._sized = False
+        self._sized = full_screen
         self.closed = False
 
     def show(self, image: Image) -> str:

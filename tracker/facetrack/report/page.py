@@ -13,6 +13,7 @@ from facetrack.report.person import UNKNOWN, Person, Shown, Total, totals
 from facetrack.report.svg import clock, moment
 from facetrack.report.timelines import Timelines, timelines
 from facetrack.sinks.header import Header
+from facetrack.types.events import KINDS
 from facetrack.types.text import duration_text
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ COMPARED = (
     *("Smiling", "Fatigue"),
 )
 """Totals in the table of all persons, of those that are known of anybody."""
-IN_DEGREES = ("nod", "shake", "nod_off", "glance_away", "distraction", "facing_away")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _row(shown: Shown, track_id: int) -> Row:
     event = shown.event
     amplitude = UNKNOWN
     if event.amplitude is not None:
-        amplitude = f"{event.amplitude:.0f}°" if event.kind in IN_DEGREES else f"{event.amplitude:.2f}"
+        amplitude = f"{event.amplitude:.0f}°" if KINDS[event.kind].unit == "deg" else f"{event.amplitude:.2f}"
     more = [f"{event.closing_speed_per_s:.1f} /s"] if event.closing_speed_per_s is not None else []
     more += [f"{name} {value:.2f}" for name, value in (event.evidence or {}).items()]
     return Row(

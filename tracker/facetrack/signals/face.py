@@ -15,7 +15,7 @@ from facetrack.signals.eyes.perclos import Perclos
 from facetrack.signals.fatigue import Fatigue
 from facetrack.signals.head.attention import Attention
 from facetrack.signals.head.away import FacingAway
-from facetrack.signals.head.gaze import head_gaze
+from facetrack.signals.head.gaze import GazeMeter
 from facetrack.signals.head.gestures import Gestures
 from facetrack.signals.head.neutral import HeadAngles, NeutralHead
 from facetrack.signals.mouth.openness import Mouth, mouth_hidden
@@ -27,7 +27,7 @@ from facetrack.signals.options import SignalOptions
 from facetrack.signals.per_frame import measure_viewed, viewed_from_deg
 from facetrack.signals.profile import Profile
 from facetrack.signals.windows.observed_time import ROUNDING_S
-from facetrack.types import Event, Pose, Signals
+from facetrack.types import Event, EyeGaze, Pose, Signals
 from facetrack.types.signals import (
     AttentionSignals,
     EyeSignals,
@@ -49,7 +49,7 @@ BLINK_NOT_SMILE_OPENNESS = 0.5
 """An eye less open than this is closing: its narrowness says nothing of a smile."""
 MAX_ANGLE_SIGMA_DEG = 15.0
 """Standard deviation of yaw and pitch above which the head's direction is unknown: the target zone's half width."""
-NO_HEAD, NO_GAZE = HeadSignals(), GazeSignals()
+NO_HEAD = HeadSignals()
 
 
 class FaceSignals:
@@ -78,6 +78,7 @@ class FaceSignals:
         self._smiles = Smiles(track_id, options.smile, profile.smile_rest, profile.smile_full)
         self._head = NeutralHead(options.head, _neutral(profile))
         self._gestures = Gestures(track_id, options.gestures)
+        self._gaze = GazeMeter(options.gaze, profile.gaze)
         self._attention = Attention(track_id, options.attention)
         self._away = FacingAway(track_id, options.away)
         self._fatigue = Fatigue(options.fatigue_weights)
@@ -90,6 +91,8 @@ class FaceSignals:
         self.options = replace(options, profile=profile)
         if _neutral(old) != _neutral(profile):
             self._head = NeutralHead(options.head, _neutral(profile))
+        if old.gaze != profile.gaze:
+            self._gaze = GazeMeter(options.gaze, profile.gaze)
         if old.mouth_closed != profile.mouth_closed:
             self._mouth = Mouth(options.mouth, profile.mouth_closed)
         if (old.smile_rest, old.smile_full) != (profile.smile_rest, profile.smile_full):
@@ -104,7 +107,7 @@ class FaceSignals:
         for part in (
             *(self._gaps, self._lids, self._eyes, self._blinks, self._blink_rate, self._p80, self._p70, self._mouth),
             *(self._speech, self._yawns, self._smiles, self._head, self._gestures, self._attention, self._away),
-            self._fatigue,
+            *(self._gaze, self._fatigue),
         ):
             part.reset()
         self._last_s, self._by_gap = -math.inf, False
@@ -175,7 +178,7 @@ class FaceSignals:
         rate, duration_s = self._blink_rate.update(time_s, seen, events)
         covered = (None, None) if reading is None else (float(reading.covered[0]), float(reading.covered[1]))
         right, left = (
-            EyeSignals(openness[i], ratio, prob, self._gaps.gaps[i], covered[i])
+            EyeSignals(openness[i], ratio, prob, self._gaps.gaps[i], covered[i], *_looks(observation.gaze[i]))
             for i, (ratio, prob) in enumerate(
                 (
                     (measured.right_aspect_ratio, measured.right_open_prob),
@@ -233,18 +236,16 @@ class FaceSignals:
     def _follow_head(
         self, observation: Observation, eyes: EyesSignals
     ) -> tuple[HeadSignals, GazeSignals, AttentionSignals, tuple[Event, ...]]:
-        pose = observation.pose
-        angles = self._head.update(observation.time_s, sure_pose(pose))
+        pose, sure = observation.pose, sure_pose(observation.pose)
+        angles = self._head.update(observation.time_s, sure)
         sigma_deg = None if pose is None or pose.sigma_deg is None else max(pose.sigma_deg[:2])
         known = [eye.openness for eye in (eyes.right, eyes.left) if eye.openness is not None]
         gestures = self._gestures.update(observation.time_s, angles, sigma_deg, min(known, default=None))
-        direction = head_gaze(angles)
+        direction, gaze = self._gaze.update(
+            observation.time_s, angles, sure, observation.gaze, (eyes.right.openness, eyes.left.openness)
+        )
         attention, glances = self._attention.update(observation.time_s, direction, self._lids.down_since_s)
-        head, gaze = NO_HEAD, NO_GAZE
-        if angles is not None:
-            head = HeadSignals(angles.yaw_deg, angles.pitch_deg, angles.roll_deg)
-        if direction is not None:
-            gaze = GazeSignals(direction.yaw_deg, direction.pitch_deg, direction.source)
+        head = NO_HEAD if angles is None else HeadSignals(angles.yaw_deg, angles.pitch_deg, angles.roll_deg)
         return head, gaze, attention, (*gestures, *glances)
 
 
@@ -265,6 +266,11 @@ def in_order(events: tuple[Event, ...]) -> tuple[Event, ...]:
 def _open(width: float | None, openness: float | None) -> float | None:
     """Return the width of an eye unless it is closing."""
     return None if openness is None or openness < BLINK_NOT_SMILE_OPENNESS else width
+
+
+def _looks(eye: EyeGaze | None) -> tuple[float | None, float | None, float | None]:
+    """Return yaw, pitch and their standard deviation of one eye in the head, as its signals hold them."""
+    return (None, None, None) if eye is None else (eye.yaw_deg, eye.pitch_deg, eye.sigma_deg)
 
 
 def _neutral(profile: Profile) -> HeadAngles | None:

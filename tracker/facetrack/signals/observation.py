@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from facetrack.types import EyesReading, Floats, Pose
+from facetrack.types import EyeGaze, EyesReading, Floats, Pose
 
 NO_ATTRIBUTES: Mapping[str, float] = MappingProxyType({})
 MAX_GAP_S = 0.25
@@ -27,6 +27,7 @@ class Observation:
     presence: 0..1, the network's belief that this is a face.
     visibility: (68,) 0..1 of each point; None from a network without it.
     eyes: both eyes as an eye network sees them; None without one, or where it saw nothing.
+    gaze: where the right and the left eye look in the head (`facetrack.gaze`); None for one that does not tell.
     """
 
     time_s: float
@@ -37,6 +38,7 @@ class Observation:
     presence: float = 1.0
     visibility: Floats | None = None
     eyes: EyesReading | None = None
+    gaze: tuple[EyeGaze | None, EyeGaze | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from facetrack.signals.eyes.openness import EyeOptions
 from facetrack.signals.fatigue import FatigueWeights
 from facetrack.signals.head.attention import AttentionOptions
 from facetrack.signals.head.away import AwayOptions
+from facetrack.signals.head.gaze import GazeOptions
 from facetrack.signals.head.gestures import GestureOptions
 from facetrack.signals.head.neutral import HeadOptions
 from facetrack.signals.mouth.openness import MouthOptions
@@ -43,6 +44,7 @@ class SignalOptions:
     gestures: GestureOptions = field(default_factory=GestureOptions)
     attention: AttentionOptions = field(default_factory=AttentionOptions)
     away: AwayOptions = field(default_factory=AwayOptions)
+    gaze: GazeOptions = field(default_factory=GazeOptions)
 
     def __post_init__(self) -> None:
         for name, kind in (("profile", Profile), ("fatigue_weights", FatigueWeights), ("attention", AttentionOptions)):

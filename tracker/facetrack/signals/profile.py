@@ -1,4 +1,4 @@
-"""Profile of one person and camera: levels of eyes, mouth, smile and head, and the lens; a small JSON file."""
+"""Profile of one person and camera: levels of eyes, mouth, smile, head and gaze, and the lens; a small JSON file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from facetrack.errors import OutputError, SettingsError
+from facetrack.signals.head.screen import GazeCalibration
 from facetrack.types import CameraModel
 
 FORMAT = 1
@@ -25,6 +26,7 @@ class Profile:
     mouth_closed: `mouth_opening` at rest. smile_rest, smile_full: the network's `smile` at rest and smiling, 0..1.
     yaw_deg, pitch_deg, roll_deg: the pose of the head that looks straight at the target, with the signs of `Pose`.
     camera: the lens of the camera that the person sits before; None assumes a webcam's.
+    gaze: what five points on the screen showed (`facetrack calibrate --gaze`).
     Raises SettingsError for levels that are no numbers, and for an open eye that is not above the closed one.
     """
 
@@ -41,6 +43,7 @@ class Profile:
     pitch_deg: float | None = None
     roll_deg: float | None = None
     camera: CameraModel | None = None
+    gaze: GazeCalibration | None = None
 
     def __post_init__(self) -> None:
         for name, value in _numbers(self):
@@ -102,7 +105,7 @@ class Profile:
         if unknown := sorted(set(found) - {field.name for field in fields(cls)}):
             raise SettingsError(f"{path}: unknown entries {', '.join(unknown)}; take them out or calibrate again")
         try:
-            return cls(**{**found, "camera": _camera(found.get("camera"))})
+            return cls(**{**found, "camera": _camera(found.get("camera")), "gaze": _gaze(found.get("gaze"))})
         except SettingsError as error:
             raise SettingsError(f"{path}: {error}") from error
 
@@ -111,6 +114,8 @@ def _numbers(profile: Profile) -> Iterator[tuple[str, object]]:
     """Every level by its name, the camera's as `camera.fx`."""
     for item in fields(profile):
         value = getattr(profile, item.name)
+        if isinstance(value, GazeCalibration):
+            continue  # it has checked itself
         if isinstance(value, CameraModel):
             yield from ((f"camera.{part.name}", getattr(value, part.name)) for part in fields(value))
         else:
@@ -128,6 +133,29 @@ def _camera(found: object) -> CameraModel | None:
         return CameraModel(**found)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"profile: camera: {error}; calibrate again, or correct it by hand") from error
+
+
+def _gaze(found: object) -> GazeCalibration | None:
+    """Read the entry `gaze` of a profile's file. Raises SettingsError."""
+    if found is None:
+        return None
+    try:
+        assert isinstance(found, dict)
+        right, left = (None if found[n] is None else _numbers_of(found[n], 2) for n in ("right_deg", "left_deg"))
+        first, second = (_numbers_of(row, 3) for row in found["to_screen"])
+        return GazeCalibration(right, left, (first, second), found["sigma_deg"])
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"profile: gaze is {found!r}; expected right_deg, left_deg, to_screen and sigma_deg as "
+            "`facetrack calibrate --gaze` writes them; calibrate the gaze again"
+        ) from error
+
+
+def _numbers_of(found: object, count: int) -> Any:
+    """Return a list's numbers as a tuple. Raises TypeError or ValueError for anything else."""
+    if not isinstance(found, list | tuple) or len(found) != count:
+        raise ValueError(f"{found!r}; expected {count} numbers")
+    return tuple(found)
 
 
 NO_PROFILE = Profile()

@@ -83,7 +83,10 @@ signals_from_json: Callable[[Mapping[str, Any]], Signals] = _reader(Signals)
 
 
 def signals_schema(group: type = Signals) -> dict[str, Any]:
-    """Build the JSON schema of `Signals`, as it stands in schema.json."""
+    """Build the JSON schema of `Signals`, as it stands in schema.json.
+
+    Required is what schema 1 had by another name; what came later is missing in files by earlier versions.
+    """
     hints = get_type_hints(group)
     properties = {}
     for item in fields(group):
@@ -94,10 +97,15 @@ def signals_schema(group: type = Signals) -> dict[str, Any]:
             properties[item.name] = _leaf_schema(_kind(hint), item.metadata[INFO])
     return {
         "type": "object",
-        "required": [item.name for item in fields(group)],
+        "required": [item.name for item in fields(group) if _is_of_old(hints[item.name], item.metadata)],
         "additionalProperties": True,
         "properties": properties,
     }
+
+
+def _is_of_old(hint: object, metadata: Mapping[str, Any]) -> bool:
+    """Return whether schema 1 had the signal, or one of the group."""
+    return any(leaf.was for leaf in _leaves(hint)) if is_dataclass(hint) else bool(metadata[INFO].was)  # type: ignore[arg-type]
 
 
 def _doc(group: object) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from facetrack import topology
 from facetrack.eyes import EyeReader
 from facetrack.geometry import CropBox
-from facetrack.landmarker import LEAST_PRESENCE, Landmarker, Reading
+from facetrack.landmarker import LEAST_PRESENCE, Read, Reading
 from facetrack.modelfile import bundled
 from facetrack.types import EyesReading, Floats, Image, Landmarks
 from facetrack.types.eyes import MAX_COVERED
@@ -24,7 +24,7 @@ EYES = np.array((*topology.RIGHT_EYE, *topology.LEFT_EYE))
 class LandmarksAndEyes:
     """Landmarker whose readings carry both eyes, and whose twelve eye points are fused with the eye network's."""
 
-    def __init__(self, landmarker: Landmarker, eyes: ReadEyes) -> None:
+    def __init__(self, landmarker: Read, eyes: ReadEyes) -> None:
         self._landmarker, self._eyes = landmarker, eyes
 
     def __call__(self, image: Image, crops: Sequence[CropBox]) -> list[Reading]:

@@ -38,10 +38,10 @@ class TrackerOptions:
     priority: which ones, the "largest" or the most "central"; see REPLACEMENT_RATIO.
     smoothing: off, low, medium or high (see `smoothing`).
     confirmations: a new face that is not certain (`Confidence.clear`) is shown once it passed the gate in so many
-        frames on end, which a wall that resembles a face seldom does.
+        frames on end and is likely (`Confidence.likely`), which a wall that resembles a face seldom is.
     detect_interval_s: how often to search for new faces while all known ones are followed.
     single: each picture stands alone, as in `facetrack image`: all of it is searched at once, which a video does part
-        by part.
+        by part, and each face is read three times, once in the mirror.
     remember_s: how long a lost face can be re-identified by its appearance; see MOTION_ONLY_REID_S for its position.
     camera: its lens, for the head's pose; None takes the one in the profile of `signals`, else assumes a webcam's.
     signals: options of the signals.
@@ -126,8 +126,13 @@ class Gates:
         return not visible_sigma(reading) > NEW_SHARE * self.confidence.most_sigma
 
     def is_face(self, track: Track) -> bool:
-        """Return whether a new face is clear enough, or was seen often enough, to be confirmed."""
-        return track.readings >= self.options.confirmations or self.confidence(track.reading) >= self.confidence.clear
+        """Return whether a new face is clear enough, or likely and seen often enough, to be confirmed.
+
+        Frames alone prove nothing: a fold of cloth that lies still is read the same in each of them.
+        """
+        log_odds = self.confidence(track.reading)
+        likely = self.options.single or log_odds >= self.confidence.likely
+        return (likely and track.readings >= self.options.confirmations) or log_odds >= self.confidence.clear
 
     def log_odds(self, reading: Reading, image: Image) -> float:
         """Return the log-odds of a face with usable points; -inf for one too small, or of which half is not shown."""

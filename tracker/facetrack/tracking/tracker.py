@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.detector.search import Candidates, CoarseToFine, Search, Thorough
+from facetrack.gaze import eyes_in_head
 from facetrack.geometry import box_iou, crop_from_detection, points_box
-from facetrack.landmarker import Landmarker, Reading, closer_crops
+from facetrack.landmarker import BothWays, Landmarker, Read, Reading, closer_crops
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
 from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes
@@ -61,8 +62,9 @@ class FaceTracker(Opens):
         check_parts(detector, landmarker)
         self.one_thread = RLock()
         self.detector, self.landmarker = detector, landmarker
-        self._read = landmarker if eyes is None else LandmarksAndEyes(landmarker, eyes)
         self.options = chosen_options(options)
+        read: Read = BothWays(landmarker) if self.options.single else landmarker
+        self._read = read if eyes is None else LandmarksAndEyes(read, eyes)
         self._gates = Gates(self.options, landmarker.spec)
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
         self._finder: Search = Thorough() if self.options.single else CoarseToFine()
@@ -272,9 +274,10 @@ class FaceTracker(Opens):
         marks, reading, points = track.landmarks, track.reading, track.landmarks.points
         height, width = frame.image.shape[:2]
         pose = fused_pose(marks, track.head, (width, height), self.camera)
+        gaze = eyes_in_head(reading.eyes, pose, self.camera.intrinsics((width, height)))
         track.pose = pose
         assert track.signals is not None  # confirmed
-        known = (marks.sigma, pose, reading.attributes, reading.presence, marks.visibility, reading.eyes)
+        known = (marks.sigma, pose, reading.attributes, reading.presence, marks.visibility, reading.eyes, gaze)
         signals, events = track.signals.update(Observation(frame.time_s, points, *known))
         self.events += events
         return Face(track.id, points_box(points), marks, reading.presence, pose, signals)

@@ -6,7 +6,7 @@ top left pixel is (0, 0). Images are (H, W, 3) uint8 in OpenCV's channel order, 
 
 from facetrack.types.camera import DEFAULT_FOV_DEG, CameraModel
 from facetrack.types.events import BEGAN, ENDED, EVENT_KINDS, LASTING_KINDS, Event
-from facetrack.types.eyes import EyesReading
+from facetrack.types.eyes import EyeGaze, EyesReading
 from facetrack.types.face import Face, HeadRotation, Landmarks, Pose
 from facetrack.types.frame import Detections, Floats, Frame, Image
 from facetrack.types.signals import (
@@ -31,6 +31,7 @@ __all__ = [
     "CameraModel",
     "Detections",
     "Event",
+    "EyeGaze",
     "EyeSignals",
     "EyesReading",
     "EyesSignals",

@@ -11,12 +11,34 @@ from facetrack.types.plain import rounded
 
 BEGAN, ENDED = "began", "ended"
 """Phases of an event."""
-LASTING_KINDS = (
-    "long_closure", "microsleep", "eyes_down", "yawn", "speech", "smile", "glance_away", "distraction", "facing_away"
-)  # fmt: skip
-"""Kinds of events that are reported when they begin and when they end."""
 NO_EVIDENCE: Mapping[str, float] = MappingProxyType({})
-EVENT_KINDS = ("blink", "wink_right", "wink_left", "nod", "shake", "nod_off", *LASTING_KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What holds for every event of a kind.
+
+    part: of the face that must be seen, "eyes", "mouth" or "head"; "face" where it is enough that it is followed.
+    lasts: whether it is reported when it begins, too. unit: of its amplitude; "deg", or "" for openness and readings.
+    """
+
+    part: str
+    lasts: bool = False
+    unit: str = ""
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType({
+    **dict.fromkeys(("blink", "wink_right", "wink_left"), Kind("eyes")),
+    **dict.fromkeys(("nod", "shake", "nod_off"), Kind("head", unit="deg")),
+    **dict.fromkeys(("long_closure", "microsleep", "eyes_down"), Kind("eyes", lasts=True)),
+    **dict.fromkeys(("yawn", "speech", "smile"), Kind("mouth", lasts=True)),
+    **dict.fromkeys(("glance_away", "distraction"), Kind("head", lasts=True, unit="deg")),
+    "facing_away": Kind("face", lasts=True, unit="deg"),
+})  # fmt: skip
+"""The one table of events by their kinds; JSON, CSV, alarms, the report and the totals of `batch` follow it."""
+EVENT_KINDS = tuple(KINDS)
+LASTING_KINDS = tuple(name for name, kind in KINDS.items() if kind.lasts)
+"""Kinds of events that are reported when they begin and when they end."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -27,9 +49,7 @@ class Event:
     over, the face is lost, or the tracker ends. Both have the same kind, track_id and since_s; there is one "ended" for
     each "began". Every other kind is known only when it is over and is reported once, as "ended".
 
-    kind: "blink", "wink_right", "wink_left", "long_closure", "microsleep" (see `signals.eyes.blink`; with an eye
-        network, which also tells "eyes_down", `signals.eyes.lid_events`); "yawn", "speech", "smile"; "nod", "shake",
-        "nod_off"; "glance_away", "distraction", "facing_away".
+    kind: one of KINDS; docs/signals.md says what each is.
     phase: "began" or "ended". Counts are counts of the ended ones.
     start_s: when the movement began; an ended one may correct it.
     since_s: when it became this event, its criterion being met; start_s <= since_s <= end_s. Of a kind that is known

@@ -31,3 +31,16 @@ class EyesReading:
     gap_sigma: Floats
     state: Floats
     covered: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class EyeGaze:
+    """Direction in which one eye looks, in the head's axes, with the signs of `Pose`.
+
+    yaw_deg: positive towards the picture's right of a head that faces the camera. pitch_deg: positive up.
+    sigma_deg: one standard deviation of either, without what all pictures of a person have in common.
+    """
+
+    yaw_deg: float
+    pitch_deg: float
+    sigma_deg: float

@@ -14,6 +14,7 @@ EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "s
 """Ekman's six and neutral, by the alphabet: the columns of an expression network's `probabilities`."""
 FATIGUE_LEVELS = ("alert", "tired", "drowsy")
 FATIGUE_PARTS = ("perclos", "microsleeps", "long_blinks", "yawns", "nods", "awake")
+GAZE_SOURCES, GAZE_QUALITIES = ("eyes", "head"), ("coarse", "calibrated")
 LIDS = ("open", "narrowed", "lowered", "shut")
 """States of the lids of both eyes, from the eye network's lid gap (see `signals.eyes.lid_events`)."""
 INFO = "facetrack"
@@ -86,6 +87,15 @@ class EyeSignals(_Group):
         "no eye network; eye turned away, covered or unsure", "", low=0.0,
     )  # fmt: skip
     covered_prob: float | None = _share("probability that the eye cannot be seen", "no eye network", "")
+    gaze_yaw_deg: float | None = _degrees(
+        "where this eye looks in the head, positive to the picture's right", "no eye network; eye covered, or no pose",
+        "",
+    )  # fmt: skip
+    gaze_pitch_deg: float | None = _degrees("the same, positive up", "no eye network; eye covered, or no pose", "")
+    gaze_sigma_deg: float | None = _signal(
+        "one standard deviation of either, from picture to picture", "no eye network; eye covered, or no pose", "",
+        unit="deg", low=0.0,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -167,7 +177,31 @@ class GazeSignals(_Group):
         "direction of the gaze, positive to the picture's right", "head angles unknown", "gaze_yaw_deg"
     )
     pitch_deg: float | None = _degrees("the same, positive up", "head angles unknown", "gaze_pitch_deg")
-    source: str | None = _signal('what it is read from: "head"', "gaze unknown", "gaze_source")
+    source: str | None = _signal(
+        "what it is read from: the eyes, or the head alone", "gaze unknown", "gaze_source", names=GAZE_SOURCES
+    )
+    sigma_deg: float | None = _signal(
+        "one standard deviation of either angle, with what all pictures of a person have in common",
+        "gaze not read from the eyes", "", unit="deg", low=0.0,
+    )  # fmt: skip
+    quality: str | None = _signal(
+        "coarse, or calibrated by `facetrack calibrate --gaze`", "gaze unknown", "", names=GAZE_QUALITIES
+    )
+    eyes_yaw_deg: float | None = _degrees(
+        "where both eyes look in the head, smoothed", "gaze not read from the eyes", ""
+    )
+    eyes_pitch_deg: float | None = _degrees("the same, positive up", "gaze not read from the eyes", "")
+    camera_yaw_deg: float | None = _degrees(
+        "the same against the camera's axis, as `pose.yaw_deg`", "gaze not read from the eyes", ""
+    )
+    camera_pitch_deg: float | None = _degrees("the same, as `pose.pitch_deg`", "gaze not read from the eyes", "")
+    screen_x: float | None = _signal(
+        "place on the screen, share of its width from the left; beyond 0 to 1 beside it", "gaze not calibrated, or not "
+        "read from the eyes", "",
+    )  # fmt: skip
+    screen_y: float | None = _signal(
+        "the same of its height from the top", "gaze not calibrated, or not read from the eyes", ""
+    )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

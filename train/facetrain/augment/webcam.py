@@ -160,6 +160,12 @@ def grey(image: Image) -> Image:
     return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
+def sensor_noise(image: Image, sigma: float, rng: Rng) -> Image:
+    """Add Gaussian noise of this standard deviation to every pixel and channel, rounded and clipped to 0..255."""
+    noisy = image + np.float32(sigma) * rng.standard_normal(image.shape, np.float32)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
 def jpeg(image: Image, quality: int) -> Image:
     """Encode as JPEG of a quality of 0 to 100, and decode."""
     data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]

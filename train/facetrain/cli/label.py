@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from glob import has_magic
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from facetrack.batch.inputs import find_videos
+from facetrack.batch.manifest import options_hash
+from facetrack.batch.task import Job
 from facetrack.cli.extras import need_training
-from facetrack.detector.mediapipe_mesh import MediaPipeMesh
-from facetrack.errors import ModelFileError
-from facetrack.modelfile import bundled_path
+from facetrack.cli.many.work import Shard, WorkerCount, local_workers, parse_shard, work_off
+from facetrack.errors import DataError, ModelFileError
+from facetrack.modelfile import bundled, bundled_path
 from facetrack.sinks.inputs import refuse_inputs
 from facetrain.cli.data import pack_files
 from facetrain.formats.packs import write_pack
-from facetrain.labelling.self_label import ViewOptions, read_unlabelled, relabel, self_teacher
-from facetrain.labelling.teacher import TeacherOptions, gather
-from facetrain.labelling.teacher import label as label_faces
+from facetrain.labelling.many import MEDIAPIPE, Labelling
+from facetrain.labelling.self_label import ViewOptions, self_teacher
+from facetrain.labelling.teacher import TeacherOptions
 from facetrain.reporting.progress import with_progress
 
-MEDIAPIPE = "mediapipe"
 ENSEMBLE = "ensemble"
 
 
 def label(
-    source: Annotated[Path, typer.Argument(help="A video, an image, a folder of images, or labelled faces.")],
-    out: Annotated[Path, typer.Option(help="The pack to write, without suffix: OUT.zip and OUT.npz.")],
+    sources: Annotated[
+        list[Path],
+        typer.Argument(help="A video, an image, a folder of images, or labelled faces; several videos, or a pattern."),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="The pack to write, without suffix: OUT.zip and OUT.npz; of several, their folder.")
+    ],
     teacher: Annotated[
         str, typer.Option(help="The teacher: mediapipe, bundled, ensemble, or the path of a landmark network.")
     ] = MEDIAPIPE,
@@ -48,13 +57,20 @@ def label(
     head_model: Annotated[Path | None, typer.Option(help="Ensemble: a morphable head (.npz, ICT-FaceKit's).")] = None,
     large: Annotated[str, typer.Option(help="Ensemble: the large landmark network.")] = "landmarks68-large",
     views: Annotated[int, typer.Option(min=1, help="Ensemble: views of each face, and of its mirror image.")] = 2,
+    workers: WorkerCount = None,
+    shard: Shard = None,
 ) -> None:
     """Write a pack of 68 points from a teacher network's labels, to train on your own footage.
 
     MediaPipe's 478 points are averaged into the 68. Your own network predicts each face in twelve views; the points of
     labelled faces are averaged with the predictions. The teacher `ensemble` writes a label table of one of the
-    project's packs instead (docs/training.md).
+    project's packs instead (docs/training.md). Several videos become a pack each, as `facetrack batch` does them: on
+    all cores, and a rerun does what is missing.
     """
+    source = sources[0]
+    several = len(sources) > 1 or shard is not None or (has_magic(str(source)) and not source.exists())
+    if several and teacher == ENSEMBLE:
+        raise DataError("the ensemble teacher labels one pack at a time; run the command for each")
     refuse_inputs(pack_files(out), (source, *pack_files(source), teacher_model, teacher_file, head_model))
     if teacher == ENSEMBLE:
         _label_by_ensemble(source, out, teacher_file, head_model, large, views)
@@ -62,18 +78,26 @@ def label(
     if teacher == MEDIAPIPE and teacher_model is None:
         raise ModelFileError("give --teacher-model the path of MediaPipe's face_landmarker.task; it is not bundled")
 
+    options = TeacherOptions(min_size, min_sharpness, max_flip_error, every)
+    work = Labelling(teacher, teacher_model, options, max_spread, only)
+    if several:
+        _label_videos(work, sources, out, workers, shard)
+        return
     with Console(stderr=True).status(f"labelling {source}"):
-        if teacher_model is not None and teacher == MEDIAPIPE:
-            options = TeacherOptions(min_size, min_sharpness, max_flip_error, every)
-            with MediaPipeMesh(teacher_model) as network:
-                result = gather(label_faces(source, network, options), source)
-        else:
-            network_ = self_teacher(teacher, ViewOptions(max_spread=max_spread))
-            result = gather(relabel(read_unlabelled(source, every, only), network_), source)
+        result = work.teacher_of_files()(source)
         write_pack(result.samples, out)
     typer.echo(f"wrote {len(result.samples)} faces to {out}.zip and {out}.npz")
     for problem in result.problems:
         typer.echo(f"  {problem}")
+
+
+def _label_videos(work: Labelling, sources: list[Path], out: Path, workers: int | None, shard: str | None) -> None:
+    """Write a pack of each video to the folder `out`. Raises typer.Exit if some failed."""
+    options = asdict(work) | {"teacher": Path(work.teacher)}
+    job = Job(out.absolute(), options_hash(options, bundled()), work)
+    read = [path for path in (work.model, *sources) if path is not None]
+    videos = find_videos([str(path) for path in sources], job.folder)
+    work_off(job, videos, parse_shard(shard), read, lambda job, count: local_workers(job, workers, 1, count))
 
 
 def _label_by_ensemble(

@@ -21,7 +21,7 @@ FIRST_PIXEL: dict[str, str] = {
 """The coordinate of the first pixel's centre in each pack's labels. Networks predict with 0, the rule of
 `facetrack.geometry`. "unknown": the .pts files of HELEN are 1-based by Menpo's reading, and were stored after a scaling
 that is not recorded; at the pack's scale this is a shift of up to about .3 px, along x and y alike, which no reader can
-take out. It is within what `training.calibration.label_offset` measures along x."""
+take out. It is within `metrics.landmarks.LABELS_RIGHT_300W`, which is measured along x."""
 MAX_TABLED_DEG = 99.0
 """AFLW2000's pose figures leave out rows with an angle beyond this (Ruiz et al., CVPRW 2018)."""
 LABEL_SETS = ("points", "points_reannotated")

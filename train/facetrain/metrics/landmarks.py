@@ -15,6 +15,9 @@ SCHEME_68 = topology.SCHEME
 OUTER_CORNERS = tuple(
     topology_maps.KAGGLE_NAMES.index(name) for name in ("right_eye_outer_corner", "left_eye_outer_corner")
 )
+LABELS_RIGHT_300W = 1.0
+"""Shift of 300-W's hand labels to the right, % of the distance of the outer eye corners: `label_shift` of helen_train
+and of lfpw_train from any network that was trained with mirroring, which cannot learn it. AFLW2000-3D has none."""
 RIGHT_PUPIL, LEFT_PUPIL = range(2)
 """Indices among the five points."""
 
@@ -99,6 +102,13 @@ def label_shift(predicted: Errors, truth: Errors) -> tuple[float, float]:
     shares = 100 * (truth - predicted)[:, inner] / size[:, None, None]
     right, below = np.nanmedian(shares.reshape(-1, 2), axis=0)
     return float(right), float(below)
+
+
+def as_300w(predicted: Errors, truth: Errors) -> Errors:
+    """Move (N, 68, 2) points to the right by LABELS_RIGHT_300W of the true distance of the outer eye corners."""
+    size = inter_ocular(truth)
+    assert size is not None
+    return predicted + np.stack([LABELS_RIGHT_300W / 100 * size, np.zeros_like(size)], axis=1)[:, None]
 
 
 def kaggle_rmse(predicted: Errors, truth: Errors, image_px: Errors | float) -> float:

@@ -201,12 +201,10 @@ class LandmarkNet(nn.Module):
 
     (N, S, S, 3) uint8 BGR crops -> points (N, 68, 2) in crop px, sigma (N, 68) in crop px, presence (N,) logits.
     sigma is the error's scale, fitted by a Laplace likelihood, as one standard deviation per coordinate.
-    offset: (2,) crop px added to every point, see `training.calibration.label_offset`; not learned.
     With `options.turned` also the outputs of `TurnedHeads`.
     """
 
     MEAN, SCALE = 127.5, 64.0
-    offset: Tensor
 
     def __init__(self, options: LandmarkNetOptions | None = None) -> None:
         super().__init__()
@@ -232,7 +230,6 @@ class LandmarkNet(nn.Module):
         self.heatmaps = nn.Conv2d(options.head, N_POINTS, 1)
         self.up = nn.Upsample(scale_factor=2, mode="nearest")
         self.decode = SoftArgmax(options.input_px // 4, options.input_px)
-        self.register_buffer("offset", torch.zeros(2))
         self.log_sigma = nn.Linear(top, N_POINTS)
         self.presence = nn.Linear(top, 1)
         self.turned = TurnedHeads(options) if options.turned else None
@@ -261,7 +258,7 @@ class LandmarkNet(nn.Module):
     def read(self, features: Features) -> dict[str, Tensor]:
         """Predict points, sigma and presence from the features, and what `TurnedHeads` adds."""
         outputs = {
-            "points": self.decode(self.heatmaps(features.merged4)) + self.offset,
+            "points": self.decode(self.heatmaps(features.merged4)),
             "sigma": self.log_sigma(features.pooled).exp(),
             "presence": self.presence(features.pooled).squeeze(1),
         }

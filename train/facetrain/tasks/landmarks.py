@@ -23,17 +23,16 @@ from facetrain.formats.reading import print_skipped
 from facetrain.models.attributes import HEADS
 from facetrain.models.growth import infer_options, widen_to
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
-from facetrain.models.predict import predict
 from facetrain.reporting.progress import say, step
 from facetrain.sample import Sample
 from facetrain.samples.known_pictures import known_pictures
-from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops, TruthCrops
+from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops
 from facetrain.samples.provenance import BROUGHT_TERMS, merge_data
 from facetrain.samples.sources import LandmarkSources, read_sources
 from facetrain.tasks.cross_validation import FEW_FACES, cross_validate
 from facetrain.tasks.heads import keep_heads
-from facetrain.tasks.landmark_validation import Validation, complete, face_errors, save_predictions
-from facetrain.training.calibration import label_offset, scale_sigma, sigma_factor
+from facetrain.tasks.landmark_validation import Validation, face_errors, save_predictions
+from facetrain.training.calibration import scale_sigma, sigma_factor
 from facetrain.training.checkpoint import load_weights, read_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.losses import LandmarkLoss
@@ -49,8 +48,6 @@ TURNED_OUTPUTS = {
     "rotation_sigma": "(N, 3) one standard deviation of yaw, pitch and roll, degrees",
 }
 """With `LandmarkNetOptions.turned`."""
-OFFSET_FACES = 600
-"""Number of training faces for the labels' offset, whose standard error is then .03 crop px."""
 
 SHOWN = 12
 """Number of known pictures that are named."""
@@ -68,7 +65,6 @@ class LandmarkRecipe:
     init: initial weights: "" for random ones, "bundled" for those that come with facetrack, or the path of a run's
         model.safetensors or an exported .onnx; a smaller network's are grown, a larger one's pruned
     folds: parts of the cross-validation where fewer than 30 faces are held out; 0 for none
-    convention: the pack whose labels define x = 0 (`training.calibration.label_offset`); "" for all packs
     network: size of the network; left out (None), as in the recipe `landmarks`, that of the file that `init` names, so
         that `landmarks --init bundled` trains a network like the bundled one; without `init`, the defaults
     crops: cropping and augmentation
@@ -83,7 +79,6 @@ class LandmarkRecipe:
     validation_share: float = 0.06
     init: str = ""
     folds: int = 5
-    convention: str = ""
     network: LandmarkNetOptions | None = None
     crops: CropOptions = field(default_factory=CropOptions)
     loss: LandmarkLoss = field(default_factory=LandmarkLoss)
@@ -116,7 +111,9 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
     figures = cross_validate_few(sources, recipe, crops, run_dir)
     say(f"{len(dataset)} crops an epoch, {sum(map(len, sources.validation.values()))} faces to validate")
     model = fit(network, dataset, recipe.loss, held_out, recipe.fit, run_dir).eval().cpu()
-    figures = before | held_out(model) | figures | calibrate(model, sources.training, held_out, recipe, crops)
+    factor = sigma_factor(held_out.sigma_ratios(model), recipe.loss.likelihood)
+    scale_sigma(model, factor)
+    figures = before | held_out(model) | figures | {"sigma_factor": factor}
     save_predictions(model, held_out, run_dir)
     metrics = {f"validation/{name}": round(value, 3) for name, value in figures.items()}
     spec = inherit(landmark_spec(recipe, sources, metrics), parent)
@@ -154,31 +151,6 @@ def cross_validate_few(
 
     start = initial_network(recipe)[0].eval() if recipe.init else None
     return cross_validate([*sources.training, *held], recipe.folds, trained_on, errors, start, run_dir)
-
-
-def calibrate(
-    model: nn.Module, training: list[Sample], held_out: Validation, recipe: LandmarkRecipe, crops: CropOptions
-) -> dict[str, float]:
-    """Set the network's offset and scale its sigma (see `training.calibration`); returns both."""
-    of_convention = [s for s in complete(training) if not recipe.convention or s.source == recipe.convention]
-    offset_px = set_offset(model, of_convention, crops)
-    factor = sigma_factor(held_out.sigma_ratios(model), recipe.loss.likelihood)
-    scale_sigma(model, factor)
-    return {"offset_x_px": offset_px, "sigma_factor": factor}
-
-
-def set_offset(model: nn.Module, samples: list[Sample], crops: CropOptions) -> float:
-    """Add to every point what the labels of `samples` lie to the right of it (see `training.calibration`).
-
-    Returns it in crop px; 0 without samples.
-    """
-    offset = model.get_buffer("offset").zero_()
-    if samples:
-        measured = TruthCrops(samples[:: max(1, len(samples) // OFFSET_FACES)], crops)
-        items = torch.utils.data.default_collate([measured[i] for i in range(len(measured))])
-        predicted = predict(model, items["crop"])["points"]
-        offset.copy_(torch.from_numpy(label_offset(predicted, items["points"].numpy())))
-    return float(offset[0])
 
 
 def network_of(init: str, network: LandmarkNetOptions | None) -> LandmarkNetOptions:

@@ -11,14 +11,11 @@ from torch import Tensor, nn
 
 from facetrack.modelfile import ModelSpec
 from facetrain.augment.webcam import AugmentOptions
-from facetrain.formats.packs import read_landmark_pack
 from facetrain.models.attributes import HEADS
 from facetrain.models.growth import widen_to
 from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions
-from facetrain.sample import Sample
 from facetrain.samples.landmark_crops import CropOptions
 from facetrain.samples.turned.crops import TurnedCrops
-from facetrain.samples.turned.held_out import held_out
 from facetrain.samples.turned.sources import TurnedSources, read_turned_sources
 from facetrain.tasks.landmarks import (
     LandmarkRecipe,
@@ -27,7 +24,6 @@ from facetrain.tasks.landmarks import (
     landmark_spec,
     network_of,
     parent_spec,
-    set_offset,
     weights_path,
 )
 from facetrain.tasks.turned_validation import HAND_LABELLED, TurnedValidation
@@ -37,9 +33,6 @@ from facetrain.training.fit import FitOptions, fit
 from facetrain.training.turned_losses import TurnedLoss
 
 UNVALIDATED = "expressions"
-CONVENTION = "helen_train"
-"""The pack whose own labels say where x = 0 lies, where a network learns from it; the label tables have every pack's
-shift taken out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +79,13 @@ def train_turned(data: Path, run_dir: Path, recipe: TurnedRecipe) -> dict[str, f
     before = {f"before_{name}": value for name, value in held(network.eval()).items()}
     dataset = TurnedCrops(sources.training, sources.negatives, crops, recipe.fit.seed)
     model = fit(network, dataset, recipe.loss, held, recipe.fit, run_dir).eval().cpu()
-    return before | finish(model, data, sources, held, base, crops, parent, run_dir)
+    return before | finish(model, sources, held, base, parent, run_dir)
 
 
 def fill_from(network: LandmarkNet, init: str) -> ModelSpec | None:
     """Take over a landmark network's weights, and its further heads where it has them; returns what its file says.
 
-    The offset of its points is dropped: label tables have each pack's shift along x taken out. init: "" for the random
-    weights that the network has.
+    init: "" for the random weights that the network has.
     """
     if not init:
         return None
@@ -103,38 +95,20 @@ def fill_from(network: LandmarkNet, init: str) -> ModelSpec | None:
         return own | widen_to(state, model)
 
     load_weights(network, weights_path(init), without=HEADS, fit=filled)
-    network.get_buffer("offset").zero_()
     return parent_spec(init)
 
 
 def finish(
-    model: nn.Module,
-    data: Path,
-    sources: TurnedSources,
-    held: TurnedValidation,
-    base: LandmarkRecipe,
-    crops: CropOptions,
-    parent: ModelSpec | None,
+    model: nn.Module, sources: TurnedSources, held: TurnedValidation, base: LandmarkRecipe, parent: ModelSpec | None,
     run_dir: Path,
-) -> dict[str, float]:
-    """Held-out figures, sigma's factor, the labels' offset, and run_dir/model.onnx."""
+) -> dict[str, float]:  # fmt: skip
+    """Held-out figures, sigma's factors, and run_dir/model.onnx."""
     factor, angle_factor = sigma_factor(held.sigma_ratios(model)), sigma_factor(held.angle_ratios(model))
     scale_sigma(model, factor)
     scale_sigma(model, angle_factor, f"{TURNED}log_rotation_sigma.bias")
-    figures = held(model)  # before the offset: the label tables have the packs' shifts taken out
-    figures |= {
-        "offset_x_px": set_offset(model, convention_samples(data) if CONVENTION in held.sets else [], crops),
-        "sigma_factor": factor,
-        "angle_sigma_factor": angle_factor,
-    }
+    figures = {**held(model), "sigma_factor": factor, "angle_sigma_factor": angle_factor}
     examples = next(iter(held.sets[name] for name in (HAND_LABELLED, *held.sets) if name in held.sets))["crop"][:64]
     named = {f"validation/{name}": round(value, 3) for name, value in figures.items()}
     spec = landmark_spec(base, sources, named)
     export_landmarks(model, inherit(spec, parent), examples, run_dir / "model.onnx")
     return figures
-
-
-def convention_samples(data: Path) -> list[Sample]:
-    """Read the training part of CONVENTION."""
-    samples = read_landmark_pack(data, CONVENTION)
-    return [s for s, out in zip(samples, held_out(CONVENTION, samples), strict=True) if not out]

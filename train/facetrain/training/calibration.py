@@ -1,4 +1,4 @@
-"""Calibration after training: scale of sigma, horizontal offset of the labels, probabilities.
+"""Calibration after training: scale of sigma, probabilities.
 
 Sigma: a network trained on another network's labels has seen smaller errors than human labels would show, and is
 overconfident. One factor corrects this (temperature scaling, Guo et al., ICML 2017, of a scale instead of logits).
@@ -33,16 +33,6 @@ def sigma_factor(ratios: list[NDArray[np.floating]], likelihood: str = "laplace"
     """
     known = [np.log(np.quantile(part, COVERAGE_OF_ONE_SIGMA[likelihood])) for part in ratios if len(part)]
     return float(np.exp(np.mean(known))) if known else 1.0
-
-
-def label_offset(predicted: NDArray[np.floating], labelled: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the labels' horizontal offset from the predictions, the median over the faces; y is 0.
-
-    Training faces may be used: flip augmentation makes this offset unlearnable, so it is not overfitting.
-    predicted, labelled: (N, 68, 2) crop px, NaN where unlabelled. Returns (2,) crop px.
-    """
-    offsets = np.nanmean(labelled[..., 0] - predicted[..., 0], axis=1)
-    return np.array([np.nanmedian(offsets) if len(offsets) else 0.0, 0.0])
 
 
 def scale_sigma(model: nn.Module, factor: float, bias: str = "log_sigma.bias") -> None:

@@ -148,3 +148,20 @@ def test_times_increase_and_a_neutral_looks_straight():
     m = (first.inv() * later).as_matrix()
     wire = Rotation.from_matrix(np.stack([m[1], m[0], -m[2]])).inv().as_quat()
     assert abs(wire @ faces[15]["quaternion"]) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("turn", [(0, 0, 0), (20, 10, -15)])
+def test_pupils_look_where_the_eyes_do(turn):
+    """In 3-D from the eyeballs' centres, by SciPy; in the picture as far as a camera there sees them move."""
+    angles = {"head_yaw_deg": 0.0, "head_pitch_deg": 0.0, "gaze_yaw_deg": 20.0, "gaze_pitch_deg": -10.0}
+    eyes = {"eyes_right_gaze_yaw_deg": 20.0, "eyes_left_gaze_yaw_deg": None, "gaze_source": "eyes"}
+    pose = posed(*turn)
+    [[ahead]], [[found]] = sent([made_face(pose)]), sent([made_face(pose, **angles, **eyes)])
+    assert found["confidence"][66:].tolist() == [1.0, 0.0]
+    own = rotation(20, -10).apply([0.0, 0.0, -12.0])
+    np.testing.assert_allclose(
+        (found["points3d"][66:68] - found["points3d"][68:]) * 141, np.tile(own * (-1, 1, 1), (2, 1)), atol=0.01
+    )
+    moved = found["points"][66:] - ahead["points"][66:]
+    place = rotation(*turn).apply(own - (0.0, 0.0, -12.0))[:2] * 550.0 / pose.translation_mm[2]
+    np.testing.assert_allclose(moved, np.tile(place, (2, 1)), atol=0.3)

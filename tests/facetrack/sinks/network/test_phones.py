@@ -100,3 +100,14 @@ def test_live_link_without_a_face_ends_before_the_values_and_keeps_an_eye_that_i
 def test_the_last_244_bytes_are_the_values_for_readers_that_count_from_the_end():
     [packet] = sent(LiveLinkOutput, [made_face(eyes_left_openness=0.5)], packets=1)
     assert struct.unpack(">61f", packet[-244:])[0] == 0.5
+
+
+def test_ifacialmocaps_eyes_turn_as_its_head_does():
+    """Down and to the person's left, as a head of that look: x grows downwards, y to the person's left."""
+    angles = {"head_yaw_deg": 5.0, "head_pitch_deg": 2.0, "gaze_yaw_deg": 17.0, "gaze_pitch_deg": -6.0}
+    [packet] = sent(IFacialMocapOutput, [made_face(gaze_source="eyes", **angles)], packets=1)
+    _, bones = parse(packet.decode())
+    assert bones["rightEye"] == bones["leftEye"] == pytest.approx([8.0, 12.0, 0.0])
+    [packet] = sent(IFacialMocapOutput, [made_face(gaze_source="head", **angles)], packets=1)
+    _, bones = parse(packet.decode())
+    assert bones["rightEye"] == bones["leftEye"] == [0.0, 0.0, 0.0]

@@ -120,3 +120,14 @@ def test_npms_osc_reads_the_same(tmp_path):
     for ours, theirs in zip(decode(packets), found, strict=True):
         assert theirs[0] == ours[0]
         assert list(theirs[1:]) == pytest.approx(list(ours[1:]))
+
+
+def test_the_eyes_have_a_target_before_the_head_where_they_are_known():
+    """A metre away, to the avatar's left and up: Unity's x is its right, z forward."""
+    angles = {"head_yaw_deg": 0.0, "head_pitch_deg": 0.0, "gaze_yaw_deg": 30.0, "gaze_pitch_deg": 10.0}
+    messages = decode(sent([made_face(gaze_source="eyes", **angles)], packets=1))
+    [(_, enable, *target)] = [m for m in messages if m[0] == "/VMC/Ext/Set/Eye"]
+    assert enable == 1
+    assert target == pytest.approx([-0.4924, 0.1736, 0.8529], abs=1e-4)  # -cos 10 sin 30, sin 10, cos 10 cos 30
+    messages = decode(sent([made_face(gaze_source="head", **angles)], packets=1))
+    assert not [m for m in messages if m[0] == "/VMC/Ext/Set/Eye"]

@@ -13,8 +13,8 @@ from facetrack.cli.apps.options import Apps, VirtualCamera
 from facetrack.cli.apps.pictures import open_virtual_camera
 from facetrack.cli.options import Records, input_option, output_option, takes
 from facetrack.cli.shell.common import console as open_console
-from facetrack.cli.video import annotated_video
 from facetrack.errors import OutputError
+from facetrack.loops.recorded import annotated_video
 from facetrack.sinks.inputs import check_outputs
 from facetrack.stopping import Stopped, end_with
 from facetrack.types.text import counted

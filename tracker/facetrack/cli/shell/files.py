@@ -1,31 +1,13 @@
-"""Names of inputs and outputs as they are typed: patterns, folders, and files that get their names here."""
+"""Names of outputs as they are typed: folders, and files that get their names here."""
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facetrack.errors import OutputError, SourceError
-
-
-def expand(names: Sequence[Path]) -> list[Path]:
-    """Return the files; a pattern such as *.mp4, which not every shell expands, is replaced by what it matches.
-
-    Raises SourceError for one that matches nothing.
-    """
-    found: list[Path] = []
-    for name in names:
-        if name.exists() or not glob.has_magic(str(name)):
-            found.append(name)
-            continue
-        matches = sorted(Path(match) for match in glob.glob(str(name), recursive=True))
-        if not matches:
-            raise SourceError(f"{name} matches no file; give a pattern that does, or the files.")
-        found += matches
-    return list(dict.fromkeys(found))
+from facetrack.errors import OutputError
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Attention: gaze on a target, glances away from it, and distraction.
 
 Not a certified driver-monitoring system: the criteria are those of the rules named here, but nothing was tested
-against them, and the gaze is the head's alone (see `signals.head.gaze`).
+against them, and the gaze is coarse, or the head's alone (see `signals.head.gaze`).
 """
 
 from __future__ import annotations

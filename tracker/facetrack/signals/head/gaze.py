@@ -1,18 +1,65 @@
-"""Coarse gaze: the direction of the head."""
+"""Gaze: the direction of the eyes over that of the head, and of the head alone where the eyes are not seen.
+
+Not known is when the person looks into the camera, so that the zero of the eyes is an assumption: that over minutes,
+the head held as usual, a person's usual gaze is straight ahead. It is learnt like the neutral head (a median of which
+the past fades); a calibration replaces it.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from facetrack.angles import rotation_from_deg
+from facetrack.signals.eyes.closure import Pair
 from facetrack.signals.head.neutral import HeadAngles
+from facetrack.signals.head.screen import GazeCalibration
+from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
+from facetrack.signals.windows.observed_time import GapTimer
+from facetrack.smoothing.one_euro import OneEuro, OneEuroOptions
+from facetrack.types import EyeGaze, GazeSignals, Pose
 
-HEAD = "head"
-"""`Gaze.source` of a gaze that is read from the head alone."""
+HEAD, EYES = "head", "eyes"
+"""`Gaze.source` of a gaze that is read from the head alone, and of one that the eyes give."""
+COARSE, CALIBRATED = "coarse", "calibrated"
+EyePair = tuple[EyeGaze | None, EyeGaze | None]
+Angles = tuple[float, float]
+"""Yaw and pitch, degrees."""
+NO_EYES: EyePair = (None, None)
+NO_GAZE = GazeSignals()
+
+
+SMOOTHING = OneEuroOptions(min_cutoff_hz=2.5, beta=0.1, d_cutoff_hz=5.0)
+"""Of the eyes in the head, scale 1 degree. Delay at rest 64 ms, under one frame of 30 per second in a saccade."""
+
+
+@dataclass(frozen=True, slots=True)
+class GazeOptions:
+    """Limits and times of the gaze, choices of this project where no other source is named.
+
+    seen_from: openness under which the lids cover too much of the iris. max_sigma_deg: uncertainty above which an eye
+        says nothing.
+    hold_s: for how long eyes that are shut or hidden count as held where they looked, the head going on: a blink.
+    learn_s, memory_s: of the usual direction of each eye in the head, as of the neutral head. away_weight: the same
+        for a head turned further than near_deg.
+    smoothing: of the eyes in the head.
+    zero_sigma_deg: standard deviation of the zero without a calibration (docs/signals.md says how it was found).
+    """
+
+    seen_from: float = 0.25
+    max_sigma_deg: float = 15.0
+    hold_s: float = 0.5
+    learn_s: float = 2.0
+    memory_s: float = 120.0
+    near_deg: float = 12.0
+    away_weight: float = 0.1
+    smoothing: OneEuroOptions = SMOOTHING
+    zero_sigma_deg: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Gaze:
-    """Direction relative to straight ahead (the neutral head's).
+    """Direction relative to straight ahead (the neutral head's, eyes as usual).
 
     yaw_deg: positive towards the picture's right. pitch_deg: positive up. source: what it was read from.
     """
@@ -31,3 +78,154 @@ def head_gaze(head: HeadAngles | None) -> Gaze | None:
     if head is None:
         return None
     return Gaze(head.yaw_deg, head.pitch_deg, HEAD)
+
+
+class UsualEye:
+    """Where one eye usually looks in the head."""
+
+    def __init__(self, learn_s: float, memory_s: float) -> None:
+        self._learn_s = learn_s
+        self._levels = [Level(FadingQuantile(-45.0, 45.0, 360, memory_s), 0.5) for _ in range(2)]
+
+    def reset(self) -> None:
+        """Equal to a new one."""
+        for level in self._levels:
+            level.reset()
+
+    def add(self, eye: EyeGaze, seconds: float) -> None:
+        self._levels[0].add(eye.yaw_deg, seconds)
+        self._levels[1].add(eye.pitch_deg, seconds)
+
+    @property
+    def value(self) -> Angles | None:
+        """Yaw and pitch; None until learn_s have been seen."""
+        yaw, pitch = self._levels
+        if yaw.value is None or pitch.value is None or yaw.known_s < self._learn_s:
+            return None
+        return yaw.value, pitch.value
+
+
+class GazeMeter:
+    """Gaze of one face.
+
+    Each eye's direction in the head is known from the iris (`facetrack.gaze`). What both have in common is their mean,
+    weighted by 1 / sigma^2; by how much one of them usually differs from that is learnt, so that an eye that is hidden
+    does not move the gaze of the other. The mean is smoothed and laid over the head. Without eyes the gaze is the
+    head's. Delay: see `GazeOptions.smoothing`.
+    """
+
+    def __init__(self, options: GazeOptions | None = None, calibration: GazeCalibration | None = None) -> None:
+        """calibration: what `facetrack calibrate --gaze` found; its zero replaces the usual direction."""
+        self.options, self._calibration = options or GazeOptions(), calibration
+        learn_s, memory_s = self.options.learn_s, self.options.memory_s
+        self._usual = (UsualEye(learn_s, memory_s), UsualEye(learn_s, memory_s))
+        self._gap_timer = GapTimer()
+        self._filter = OneEuro[complex](self.options.smoothing)
+        self.reset()
+
+    def reset(self) -> None:
+        """Equal to a new one."""
+        for part in (*self._usual, self._gap_timer, self._filter):
+            part.reset()
+        self._seen_s, self._held, self._held_sigma_deg = -math.inf, 0j, math.inf
+
+    def update(
+        self, time_s: float, head: HeadAngles | None, pose: Pose | None, eyes: EyePair, openness: Pair
+    ) -> tuple[Gaze | None, GazeSignals]:
+        """Follow the next frame.
+
+        head: relative to the neutral one. pose: of the same frame; None where unknown or unsure. eyes: where the right
+        and the left one look in the head. openness: of them, 0..1, None where unknown.
+        """
+        seen = NO_EYES
+        if pose is not None and eyes != NO_EYES:
+            right, left = (self._seen(eye, opened) for eye, opened in zip(eyes, openness, strict=True))
+            seen = right, left
+            self._learn(time_s, head, seen)
+        if seen != NO_EYES:
+            if time_s - self._seen_s > self.options.hold_s:
+                self._filter.reset()
+            yaw_deg, pitch_deg, self._held_sigma_deg = self._together(seen)
+            self._held = self._filter(complex(yaw_deg, pitch_deg), time_s)
+            self._seen_s = time_s
+        direction = head_gaze(head)
+        if pose is None or time_s - self._seen_s > self.options.hold_s:
+            return direction, _signals(direction)
+        zero = self._zero()
+        if head is not None and zero is not None:
+            neutral = rotation_from_deg(head.yaw_deg, head.pitch_deg, head.roll_deg)
+            turned = self._held.real - zero[0], self._held.imag - zero[1]
+            direction = Gaze(*turned_by(neutral, turned), EYES)
+        return direction, self._described(direction, pose)
+
+    def _seen(self, eye: EyeGaze | None, openness: float | None) -> EyeGaze | None:
+        if eye is None or not eye.sigma_deg <= self.options.max_sigma_deg:
+            return None
+        return None if openness is not None and openness < self.options.seen_from else eye
+
+    def _learn(self, time_s: float, head: HeadAngles | None, seen: EyePair) -> None:
+        step_s = self._gap_timer.step(time_s)
+        if step_s is None:
+            return
+        is_away = head is not None and max(abs(head.yaw_deg), abs(head.pitch_deg)) > self.options.near_deg
+        weighted_s = step_s * (self.options.away_weight if is_away else 1.0)
+        for usual, eye in zip(self._usual, seen, strict=True):
+            if eye is not None:
+                usual.add(eye, weighted_s)
+
+    def _own_zeros(self) -> tuple[Angles | None, Angles | None]:
+        """Return where each eye looks in the head that looks straight ahead, by itself."""
+        if self._calibration is not None:
+            return self._calibration.right_deg, self._calibration.left_deg
+        right, left = self._usual
+        return right.value, left.value
+
+    def _zero(self) -> Angles | None:
+        """Return where both look that look straight ahead; None until it is known."""
+        known = [zero for zero in self._own_zeros() if zero is not None]
+        if not known:
+            return None
+        return sum(yaw for yaw, _ in known) / len(known), sum(pitch for _, pitch in known) / len(known)
+
+    def _together(self, seen: EyePair) -> tuple[float, float, float]:
+        """Return yaw, pitch and standard deviation of both eyes in the head."""
+        zeros = self._own_zeros()
+        (right, left), yaw_deg, pitch_deg, weights = zeros, 0.0, 0.0, 0.0
+        for eye, own, other in zip(seen, zeros, (left, right), strict=True):
+            if eye is None:
+                continue
+            weight = 1.0 / max(eye.sigma_deg, 0.1) ** 2
+            apart = (0.0, 0.0) if own is None or other is None else ((own[0] - other[0]) / 2, (own[1] - other[1]) / 2)
+            yaw_deg += weight * (eye.yaw_deg - apart[0])
+            pitch_deg += weight * (eye.pitch_deg - apart[1])
+            weights += weight
+        return yaw_deg / weights, pitch_deg / weights, 1.0 / math.sqrt(weights)
+
+    def _described(self, direction: Gaze | None, pose: Pose) -> GazeSignals:
+        in_head = self._held.real, self._held.imag
+        camera = turned_by(pose.rotation, in_head)
+        sure = self._calibration
+        zero_sigma_deg = self.options.zero_sigma_deg if sure is None else sure.sigma_deg
+        screen = (None, None) if sure is None else sure.on_screen(camera, pose)
+        yaw_deg, pitch_deg = (None, None) if direction is None else (direction.yaw_deg, direction.pitch_deg)
+        return GazeSignals(
+            yaw_deg, pitch_deg, EYES if direction is None else direction.source,
+            math.hypot(self._held_sigma_deg, zero_sigma_deg), COARSE if sure is None else CALIBRATED,
+            *in_head, *camera, *screen,
+        )  # fmt: skip
+
+
+def _signals(direction: Gaze | None) -> GazeSignals:
+    """Return the signals of a gaze that the head alone gives."""
+    if direction is None:
+        return NO_GAZE
+    return GazeSignals(direction.yaw_deg, direction.pitch_deg, direction.source, quality=COARSE)
+
+
+def turned_by(rotation: object, in_head: Angles) -> Angles:
+    """Return yaw and pitch in the axes into which a (3, 3) rotation turns the head's. in_head: yaw and pitch there."""
+    (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()  # type: ignore[attr-defined]
+    yaw, pitch = math.radians(in_head[0]), math.radians(in_head[1])
+    x, y, z = math.cos(pitch) * math.sin(yaw), -math.sin(pitch), -math.cos(pitch) * math.cos(yaw)
+    right, down, away = a * x + b * y + c * z, d * x + e * y + f * z, g * x + h * y + i * z
+    return math.degrees(math.atan2(right, -away)), math.degrees(math.asin(max(-1.0, min(1.0, -down))))

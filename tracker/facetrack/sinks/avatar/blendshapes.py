@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facetrack.sinks.avatar.looks import eyes_deg
 from facetrack.sinks.avatar.measures import Measures
 from facetrack.types import Face
 
@@ -50,11 +51,10 @@ def _from_signals(face: Face) -> dict[str, float]:
 
 def _looks(face: Face) -> dict[str, float]:
     """Find where the eyes look, where the gaze is read from them and not from the head alone."""
-    gaze, head = face.signals.gaze, face.signals.head
-    if gaze.source in (None, "head") or None in (gaze.yaw_deg, gaze.pitch_deg, head.yaw_deg, head.pitch_deg):
+    eyes = eyes_deg(face)
+    if eyes is None:
         return {}
-    left = (gaze.yaw_deg - head.yaw_deg) / EYE_REACH_DEG[0]  # type: ignore[operator]
-    up = (gaze.pitch_deg - head.pitch_deg) / EYE_REACH_DEG[1]  # type: ignore[operator]
+    left, up = (angle / reach for angle, reach in zip(eyes, EYE_REACH_DEG, strict=True))
     found = {f"eyeLookUp{side}": _share(up, 1.0, 0.0) for side in ("Left", "Right")}
     found |= {f"eyeLookDown{side}": _share(-up, 1.0, 0.0) for side in ("Left", "Right")}
     found |= {name: _share(left, 1.0, 0.0) for name in ("eyeLookOutLeft", "eyeLookInRight")}

@@ -44,11 +44,17 @@ def mirrored_mm(place_mm: Array) -> Array:
 
 def _mirrored_signals(signals: Signals) -> Signals:
     eyes, head, gaze = signals.eyes, signals.head, signals.gaze
+    right, left = (replace(eye, gaze_yaw_deg=_negative(eye.gaze_yaw_deg)) for eye in (eyes.left, eyes.right))
     return replace(
         signals,
-        eyes=replace(eyes, right=eyes.left, left=eyes.right),
+        eyes=replace(eyes, right=right, left=left),
         head=replace(head, yaw_deg=_negative(head.yaw_deg), roll_deg=_negative(head.roll_deg)),
-        gaze=replace(gaze, yaw_deg=_negative(gaze.yaw_deg)),
+        gaze=replace(
+            gaze,
+            yaw_deg=_negative(gaze.yaw_deg),
+            eyes_yaw_deg=_negative(gaze.eyes_yaw_deg),
+            camera_yaw_deg=_negative(gaze.camera_yaw_deg),
+        ),
     )
 
 

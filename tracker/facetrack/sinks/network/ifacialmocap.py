@@ -5,6 +5,7 @@ from __future__ import annotations
 from facetrack.errors import OutputError
 from facetrack.sinks.avatar.angles import HeadAngles
 from facetrack.sinks.avatar.arkit import ARKIT_52, underscored
+from facetrack.sinks.avatar.looks import eyes_deg
 from facetrack.sinks.avatar.scene import Actor, Scene
 from facetrack.sinks.network.output import Output
 from facetrack.sinks.transport.address import parse_address
@@ -42,8 +43,12 @@ class IFacialMocapOutput(Output):
         yaw_deg, pitch_deg, roll_deg = self._angles(pose)
         x_m, y_m, z_m = (pose.translation_mm / (1000.0, -1000.0, -1000.0)).tolist()
         head = ",".join(f"{value:.6f}" for value in (pitch_deg, yaw_deg, roll_deg, x_m, y_m, z_m))
-        # Eyes that are not measured look straight ahead; looks stand among the blendshapes where they are.
-        return f"{''.join(shapes)}=head#{head}|rightEye#0,0,0|leftEye#0,0,0|"
+        look = eyes_deg(actor.face)
+        eyes = "0,0,0"  # eyes that are not measured look straight ahead
+        if look is not None:
+            yaw, pitch, _ = self._angles.signs
+            eyes = f"{pitch * look[1]:.6f},{yaw * look[0]:.6f},0"
+        return f"{''.join(shapes)}=head#{head}|rightEye#{eyes}|leftEye#{eyes}|"
 
     def close(self) -> None:
         self._socket.close()

@@ -13,6 +13,7 @@ import numpy as np
 
 from facetrack.angles import quaternion
 from facetrack.sinks.avatar.head import HEAD_MODEL_MM, Array, eyeballs_mm
+from facetrack.sinks.avatar.looks import Angles, direction, eyes_deg
 from facetrack.sinks.avatar.osf_features import NAMES, features
 from facetrack.sinks.avatar.scene import Actor, Scene
 from facetrack.sinks.network.output import Output
@@ -27,7 +28,7 @@ MAX_FACES = 36
 UNIT_MM = 141.0
 """Millimetres to one unit of OpenSeeFace's model."""
 EYEBALL_MM = 12.0
-"""Radius of an eyeball."""
+"""Radius of an eyeball, of this model as of this protocol."""
 FAILED_ERROR = 99_999.0
 NO_FIT = (0.0,) * 10
 POINTS = np.array(
@@ -57,9 +58,9 @@ class OsfOutput(Output):
     def __init__(self, address: str = "default") -> None:
         self._socket = UdpSender(parse_address(address, PORT, "--osf"), "--osf")
         self._eyes: dict[int, tuple[float, float]] = {}
-        self._numbers = np.zeros(sum(_COUNTS), "<f4")  # of one face, from the confidences on; pupils' stay 0
+        self._numbers = np.zeros(sum(_COUNTS), "<f4")  # of one face, from the confidences on
         ends = np.cumsum(_COUNTS).tolist()
-        self._confidence = self._numbers[: len(POINTS)]
+        self._confidence = self._numbers[: ends[0]]
         self._points = self._numbers[ends[0] : ends[1]].reshape(-1, 2)
         self._solid = self._numbers[ends[1] : ends[2]].reshape(-1, 3)
         self._features = self._numbers[ends[2] :]
@@ -85,11 +86,15 @@ class OsfOutput(Output):
         fit = wire_pose(actor.pose, face.pose) if fitted else NO_FIT  # type: ignore[arg-type]
         width, height = scene.size
         head = _HEAD.pack(scene.unix_s, face_id, width, height, *eyes, fitted, error, *fit)
-        self._confidence[:] = _confidence(actor)
+        look = eyes_deg(face)
+        self._confidence[: len(POINTS)] = _confidence(actor)
+        self._confidence[len(POINTS) :] = _pupils_confidence(actor, look)
         points = face.landmarks.points
         self._points[: len(POINTS)] = points.take(POINTS, axis=0)
         self._points[len(POINTS) :] = np.add.reduce(points[_EYES], axis=1) / _EYES.shape[1]
-        self._solid[:] = wire_points(HEAD_MODEL_MM if actor.points is None else actor.points.points_mm)
+        if look is not None and face.pose is not None:
+            self._points[len(POINTS) :] += _pupils_px(points, face.pose, look)
+        self._solid[:] = wire_points(HEAD_MODEL_MM if actor.points is None else actor.points.points_mm, look)
         self._features[:] = features(actor, eyes[0], eyes[1])
         return head + self._numbers.tobytes()
 
@@ -118,18 +123,37 @@ def wire_pose(turned: Pose, placed: Pose) -> tuple[float, ...]:
     )  # fmt: skip
 
 
-def wire_points(points_mm: Array) -> np.ndarray:
+def wire_points(points_mm: Array, look: Angles | None = None) -> np.ndarray:
     """(70, 3) little-endian float32: the points from the nose tip, the pupils and the eyeballs' centres.
 
-    Axes: the person's right, down, away from the camera. Pupils are where eyes look that look straight ahead.
+    Axes: the person's right, down, away from the camera. Pupils are where the eyes look in the head, straight ahead
+    where that is not known.
     """
     solid = np.empty((70, 3))
     points_mm.take(POINTS, axis=0, out=solid[:66], mode="clip")
     solid[66:68] = solid[68:] = eyeballs_mm(points_mm)
-    solid[66:68, 2] -= EYEBALL_MM
+    solid[66:68] += EYEBALL_MM * np.array(direction(look or (0.0, 0.0)))
     solid -= points_mm[NOSE_TIP]
     solid *= _TO_UNITS
     return solid.astype("<f4")
+
+
+def _pupils_px(points: np.ndarray, pose: Pose, look: Angles) -> Array:
+    """(2,) px by which a look moves the pupils in the picture, by the scale of the outer corners of the eyes."""
+    x, y, z = direction(look)
+    right, down, _ = pose.rotation.tolist()
+    moved = [row[0] * x + row[1] * y + row[2] * (z + 1.0) for row in (right, down)]
+    corner, other = points[RIGHT_EYE[0]], points[LEFT_EYE[3]]
+    apart_mm = HEAD_MODEL_MM[LEFT_EYE[3], 0] - HEAD_MODEL_MM[RIGHT_EYE[0], 0]
+    seen_mm = max(apart_mm * math.hypot(right[0], down[0]), 1.0)
+    return np.array(moved) * (EYEBALL_MM * math.dist(corner.tolist(), other.tolist()) / seen_mm)
+
+
+def _pupils_confidence(actor: Actor, look: Angles | None) -> tuple[float, float]:
+    """1 for a pupil that is seen and 0 for one that is not, of the right and the left eye."""
+    eyes = actor.face.signals.eyes
+    right, left = (float(look is not None and eye.gaze_yaw_deg is not None) for eye in (eyes.right, eyes.left))
+    return right, left
 
 
 def _confidence(actor: Actor) -> Array:

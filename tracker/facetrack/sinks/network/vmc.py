@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from facetrack.angles import quaternion
 from facetrack.sinks.avatar.arkit import ARKIT_52, pascal
+from facetrack.sinks.avatar.looks import direction, eyes_deg
 from facetrack.sinks.avatar.scene import Actor, Scene
 from facetrack.sinks.network.output import Output
 from facetrack.sinks.transport.address import parse_address
@@ -20,7 +21,7 @@ NEUTRAL_COMMANDS = ("/VMC/Ext/Set/Calib/Exec", "/VMC/Ext/Set/Calib/Ready")
 PRESETS = {"Blink_L": "eyeBlinkLeft", "Blink_R": "eyeBlinkRight", "A": "jawOpen"}
 """VRM 0 presets that equal one blendshape; Joy is the mean of both smiles."""
 CALIBRATED, TRACKED, LOST = 3, 1, 0
-_FLOAT, _QUATERNION = struct.Struct(">f"), struct.Struct(">4f")
+_FLOAT, _PLACE, _QUATERNION = struct.Struct(">f"), struct.Struct(">3f"), struct.Struct(">4f")
 
 
 def _value_prefix(name: str) -> bytes:
@@ -33,12 +34,14 @@ _PASCAL = {name: pascal(name) for name in ARKIT_52}
 _APPLY = message("/VMC/Ext/Blend/Apply")
 _OK, _OK_LOST = (message("/VMC/Ext/OK", 1, CALIBRATED, 0, state) for state in (TRACKED, LOST))
 _TIME = message("/VMC/Ext/T", 0.0)[:-4]
+_EYES = message("/VMC/Ext/Set/Eye", 1, 0.0, 0.0, 0.0)[: -_PLACE.size]
+"""Everything of the eyes' target before its place."""
 _HEAD = message("/VMC/Ext/Bone/Pos", "Head", *([0.0] * 7))[: -_QUATERNION.size]
 """Everything of a head bone's message before its rotation."""
 
 
 class VmcOutput(Output):
-    """Head bone, VRM presets and Perfect Sync's names as far as they are known; OK says whether the face is tracked.
+    """Head bone, eyes, VRM presets and Perfect Sync's names as far as known; OK says whether the face is tracked.
 
     The head's local position is sent as 0, 0, 0, since a sender that does not know the avatar has no other. bundle: put
     a frame's messages into bundles of at most 1500 bytes; else each goes alone.
@@ -51,7 +54,7 @@ class VmcOutput(Output):
     def send(self, scene: Scene) -> None:
         """Send the main face's head, blendshapes, state and time."""
         actor = scene.main
-        messages = [] if actor is None else [*_head(actor), *_blends(actor)]
+        messages = [] if actor is None else [*_head(actor), *_eyes(actor), *_blends(actor)]
         messages += (_OK_LOST if actor is None else _OK, _TIME + _FLOAT.pack(scene.time_s))
         for packet in bundles(messages) if self._bundle else messages:
             self._socket.send(packet)
@@ -74,6 +77,12 @@ def _head(actor: Actor) -> list[bytes]:
     if actor.pose is None:
         return []
     return [_HEAD + _QUATERNION.pack(*quaternion(actor.pose.rotation))]
+
+
+def _eyes(actor: Actor) -> list[bytes]:
+    """Target of the eyes, a metre from the head in its own axes: the avatar's right, up, forward."""
+    look = eyes_deg(actor.face)
+    return [] if look is None else [_EYES + _PLACE.pack(*(-part for part in direction(look)))]
 
 
 def _blends(actor: Actor) -> list[bytes]:

@@ -12,6 +12,7 @@ from facetrain.cli.evaluate import (
     detector,
     eyes,
     gates,
+    gaze,
     heads,
     jitter,
     lids,
@@ -46,6 +47,7 @@ app.command("jitter")(jitter.jitter)
 app.command("turned")(turned.turned)
 app.command("gates")(gates.gates)
 app.command("eyes")(eyes.eyes)
+app.command("gaze")(gaze.gaze)
 app.command("heads")(heads.heads)
 app.command("lids")(lids.lids)
 app.command("signals")(signals.signals)

@@ -9,6 +9,7 @@ import typer
 
 from facetrain.evaluation.stability import measure
 from facetrain.evaluation.stability.clips import head_clip, photograph_clips, still_clips
+from facetrain.evaluation.stability.gaze import add_rows, gaze_clips
 from facetrain.evaluation.stability.methods import open_methods
 from facetrain.formats.open import read_labelled
 from facetrain.reporting.progress import with_progress
@@ -21,7 +22,8 @@ Models = Annotated[
 ]
 Data = Annotated[Path | None, typer.Option(help="Labelled faces: adds the jitter of 20 of them, each held still.")]
 Head = Annotated[
-    Path | None, typer.Option(help="A morphable head (.npz, ICT-FaceKit's arrays): adds the lag of a rotating head.")
+    Path | None,
+    typer.Option(help="A morphable head (.npz, ICT-FaceKit): adds a rotating head's lag, and the gaze."),
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and trajectories.png.")]
 
@@ -37,4 +39,7 @@ def jitter(models: Models = None, data: Data = None, head_model: Head = None, ou
     clips += [head_clip(head_model)] if head_model is not None else []
     clips += still_clips(read_labelled(data).samples, data.name) if data is not None else []
     traces = [measure.run(clip, methods) for clip in with_progress(clips, "tracking")]
-    measure.report(measure.table(traces, methods), traces).output(out)
+    rows = measure.table(traces, methods)
+    if head_model is not None:
+        add_rows(rows, gaze_clips(head_model), {method.name: method.start_gaze for method in methods})
+    measure.report(rows, traces).output(out)

@@ -88,9 +88,8 @@ def downscale(sample: Sample, amount: float, rng: Rng) -> Sample:
 
 
 def gaussian_noise(sample: Sample, amount: float, rng: Rng) -> Sample:
-    """Add independent Gaussian noise of standard deviation `amount` to every pixel and channel, clipped to 0..255."""
-    noisy = sample.image + np.float32(amount) * rng.standard_normal(sample.image.shape, np.float32)
-    return replace(sample, image=np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+    """Add independent Gaussian noise of standard deviation `amount` to every pixel and channel."""
+    return replace(sample, image=webcam.sensor_noise(sample.image, amount, rng))
 
 
 def gaussian_blur(sample: Sample, amount: float, rng: Rng) -> Sample:

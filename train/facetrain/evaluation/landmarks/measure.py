@@ -162,6 +162,9 @@ def figures(measured: Measured) -> dict[str, float]:
     if measured.scheme == topology.SCHEME:
         right, below = metrics.label_shift(measured.predicted, measured.truth)
         metric_values["labels_right"], metric_values["labels_below"] = right, below
+        moved = metrics.as_300w(measured.predicted, measured.truth)
+        values = metrics.summary(moved, measured.truth)
+        metric_values["nme_300w"], metric_values["nme_51_300w"] = values["nme"], values["nme_51"]
     rmse = kaggle_rmse_px(measured)
     if rmse is not None:
         metric_values["kaggle_rmse_px"] = rmse

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack import topology, topology_maps
-from facetrack.capture.closing import ClosesItself
 from facetrack.detector import Detector
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.errors import DataError, ModelFileError
@@ -25,6 +24,7 @@ from facetrack.geometry import (
 )
 from facetrack.landmarker import Landmarker
 from facetrack.types import Detections, Floats, Image
+from facetrack.types.closing import ClosesItself
 from facetrain.evaluation.landmarks.corruptions import Move
 from facetrain.evaluation.landmarks.measure import match_labelled_face
 from facetrain.labelling.self_label import face_frame, scheme_offset

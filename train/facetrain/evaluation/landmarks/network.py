@@ -47,6 +47,8 @@ MEANING = {
     "auc10": "area under the cumulative error distribution (ced.png) up to 10 %, 1 at best",
     "labels_right": "median offset of the labels to the right of the predictions, % of the eye corners' distance",
     "labels_below": "the same, downwards",
+    "nme_300w": "nme of the points moved to where 300-W's labels lie, 1 % of the eye corners' distance to the right",
+    "nme_51_300w": "the same without the jaw",
     "kaggle_rmse_px": "RMSE of Kaggle's 15 points, px of a 96 px image",
     "within_1_sigma": "share of coordinate errors below the predicted sigma (Laplace: .757)",
     "within_2_sigma": "the same for two sigma (Laplace: .941)",

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Event, Frame, Image
+from facetrain.augment.webcam import sensor_noise
 from facetrain.reporting.progress import with_progress
 from facetrain.synth.rendering.clips import CLOSING_S, OPENING_S, Actor, lid_closure, random_actor
 from facetrain.synth.rendering.head_model import HeadModel, load_head_model
@@ -115,9 +116,8 @@ class Blinker:
         rng = np.random.default_rng(seed)
         for index in range(round(fps * SECONDS)):
             closure = max(lid_closure(index / fps, blink.shut_s, blink.opening_s) for blink in lids)
-            image = self._image(round(closure * STEPS))
-            noisy = image + NOISE * rng.standard_normal(image.shape, np.float32)
-            yield Frame(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), time_s=index / fps, index=index)
+            image = sensor_noise(self._image(round(closure * STEPS)), NOISE, rng)
+            yield Frame(image, time_s=index / fps, index=index)
 
     def _image(self, step: int) -> Image:
         if step not in self._images:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from facetrack import topology
 from facetrack.types import Floats, Frame, Image
+from facetrain.augment.webcam import sensor_noise
 from facetrain.sample import Sample
 from facetrain.synth.relief import EYE_PX, Relief
 
@@ -55,13 +56,7 @@ class Clip:
         rng = np.random.default_rng(seed)
         for index in range(len(self)):
             image, points = self.state(index / self.fps)
-            yield Frame(noisy(image, self.noise, rng), time_s=index / self.fps, index=index), points
-
-
-def noisy(image: Image, sigma: float, rng: np.random.Generator) -> Image:
-    """Add Gaussian noise of this standard deviation, rounded and clipped to 0..255."""
-    noise = sigma * rng.standard_normal(image.shape, np.float32)
-    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+            yield Frame(sensor_noise(image, self.noise, rng), time_s=index / self.fps, index=index), points
 
 
 def triangle_wave(time_s: float, speed: float) -> float:

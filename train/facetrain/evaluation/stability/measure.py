@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facetrack import topology
 from facetrack.types import Floats, Frame
-from facetrain.evaluation.stability import metrics
+from facetrain.evaluation.stability import gaze, metrics
 from facetrain.evaluation.stability.clips import Clip, eye_distance_px
 from facetrain.evaluation.stability.methods import PointTracker, TrackingMethod
 from facetrain.reporting.report import Report, Table
@@ -106,14 +106,21 @@ def report(rows: dict[str, dict[str, float]], traces: Iterable[Trace]) -> Report
         "Jitter and lag",
         [Table("jitter and lag", ("metric", *rows), cells)],
         rows,
-        [CAPTION],
+        [CAPTION, *([gaze.CAPTION] if gaze.JITTER in names else [])],
         plots={"trajectories.png": partial(_plot, plotted)},
     )
 
 
 def _cell(name: str, value: float) -> str:
     """Format a value: jitter in % with three digits, lag in whole ms, shares with two digits; "-" for NaN."""
-    form = {"jitter": "{:.3f} %", "lag": "{:.0f} ms", "blink": "{:.2f}", "missed": "{:.0f}"}[name.split(",")[0]]
+    form = {
+        "jitter": "{:.3f} %",
+        "lag": "{:.0f} ms",
+        "blink": "{:.2f}",
+        "missed": "{:.0f}",
+        "gaze jitter": "{:.2f} deg",
+        "gaze lag": "{:.0f} ms",
+    }[name.split(",")[0]]
     return form.format(value) if math.isfinite(value) else "-"
 
 

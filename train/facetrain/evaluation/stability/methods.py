@@ -19,7 +19,9 @@ from facetrack.modelfile import bundled_path
 from facetrack.smoothing.landmarks import SMOOTHING
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Floats, Frame
+from facetrain.evaluation.gaze.looks import CAMERA
 from facetrain.evaluation.landmarks.network import model_path, title_of
+from facetrain.evaluation.stability.gaze import GazeTracker, by_mediapipe, by_tracker
 from facetrain.labelling.teacher import MEDIAPIPE_SUFFIX
 
 PointTracker = Callable[[Frame], Floats]
@@ -32,11 +34,13 @@ class TrackingMethod:
 
     unsmoothed: name of the same method without smoothing
     start: makes a new tracker for a clip, closed after it
+    start_gaze: the same for the gaze of the clips of `gaze.gaze_clips`
     """
 
     name: str
     unsmoothed: str
     start: Callable[[], AbstractContextManager[PointTracker]]
+    start_gaze: Callable[[], AbstractContextManager[GazeTracker]]
 
 
 def open_methods(models: list[Path]) -> list[TrackingMethod]:
@@ -59,8 +63,15 @@ def _own(model: Path) -> list[TrackingMethod]:
     def start(smoothing: str) -> Callable[[], AbstractContextManager[PointTracker]]:
         return lambda: nullcontext(_track(FaceTracker.from_weights(path, TrackerOptions(smoothing=smoothing))))
 
+    def start_gaze(smoothing: str) -> Callable[[], AbstractContextManager[GazeTracker]]:
+        options = TrackerOptions(smoothing=smoothing, camera=CAMERA)
+        return by_tracker(lambda: FaceTracker.from_weights(path, options))
+
     start("off")()  # raises now if the file is no landmark network
-    return [TrackingMethod(f"{name}, {setting}", f"{name}, off", start(setting)) for setting in SMOOTHING]
+    return [
+        TrackingMethod(f"{name}, {setting}", f"{name}, off", start(setting), start_gaze(setting))
+        for setting in SMOOTHING
+    ]
 
 
 def _track(tracker: FaceTracker) -> PointTracker:
@@ -74,7 +85,12 @@ def _baselines(model: Path) -> list[TrackingMethod]:
     with MediaPipeMesh(model) as mesh:
         name = mesh.title
     return [
-        TrackingMethod(f"{name}, {mode}", f"{name}, pictures", lambda video=video: _MediaPipeTracker(model, video))  # type: ignore[misc]
+        TrackingMethod(
+            f"{name}, {mode}",
+            f"{name}, pictures",
+            lambda video=video: _MediaPipeTracker(model, video),  # type: ignore[misc]
+            by_mediapipe(model, video),
+        )
         for mode, video in (("pictures", False), ("video", True))
     ]
 

@@ -11,7 +11,6 @@ from facetrack.geometry import transform
 from facetrack.types import Floats, Image
 from facetrain.samples.eyes.table import ORDER, Eye, contour_of, eyes_of
 from facetrain.synth.rendering.camera import Camera
-from facetrain.synth.rendering.head_model import EYEBALL_MATERIALS
 from facetrain.synth.rendering.heads import in_random_scene, landmarks_of, random_camera
 from facetrain.synth.rendering.people import random_state
 from facetrain.synth.rendering.render import Renderer
@@ -56,9 +55,7 @@ def _with_lids(state: HeadState, renderer: Renderer, rng: Rng) -> HeadState:
 def _irises(renderer: Renderer, state: HeadState, camera: Camera) -> list[Floats]:
     """Return (3,) centre and radius in px of the right and left iris."""
     out, shaped = [], renderer.model.shaped(state.identity, state.expression, state.gaze_deg)
-    for names in EYEBALL_MATERIALS.values():
-        vertices = state.in_camera(renderer.model, shaped[renderer.model.vertices_of(names[1])])
-        centre = vertices.mean(axis=0)
+    for centre in state.in_camera(renderer.model, renderer.model.irises(shaped)).astype(np.float64):
         radius = camera.focal_px * IRIS_CM / centre[2]
         out.append(np.array([*camera.project(centre), radius], np.float32))
     return out

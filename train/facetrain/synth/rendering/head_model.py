@@ -30,6 +30,10 @@ ARRAYS = {
 }  # fmt: skip
 """Arrays of the file, and their numbers of axes."""
 EYEBALL_MATERIALS = {"right": ("M_ScleraRight", "M_IrisRight"), "left": ("M_ScleraLeft", "M_IrisLeft")}
+IRIS_TURN_CM = 1.04
+"""From the centre about which a person's eye turns to its iris as it is seen (see `facetrack.gaze.eyeball`)."""
+LIMBUS_CM = (0.5, 0.66)
+"""Distance from an eyeball's axis at which the edge of the iris is painted (`materials.IRIS_CM`), +- its vertices."""
 LANDMARK_SHIFTS = {
     49: (50, 0.16), 50: (51, 0.16), 59: (58, 0.31), 58: (57, 0.38), 61: (62, 0.37), 67: (66, 0.41),
     37: (38, 0.23), 41: (40, 0.13),
@@ -98,7 +102,8 @@ class HeadModel:
         identity: (<= I,) coefficients, standard normal over people; missing ones are 0.
         expression: ARKit's names to coefficients 0..1.
         gaze_deg: (yaw, pitch) of both eyes in the head, signs as of the head's angles; the lids follow as far as they
-            are open.
+            are open. The model's eyeballs are too large (15 mm in radius, an iris 16 mm before the centre): they turn
+            by less, so that the iris moves across the head as far as a person's does.
         Raises DataError for an unknown expression or too many coefficients.
         """
         if len(identity) > len(self.identity):
@@ -110,11 +115,25 @@ class HeadModel:
         out += np.tensordot(weights[used], self.expression[used], axes=1)
         if any(gaze_deg):
             # The gaze's signs refer to the camera's axes; the model's y and z axes are opposite.
-            turn = (MODEL_TO_CAMERA @ rotation_from_deg(*gaze_deg, 0.0) @ MODEL_TO_CAMERA).astype(np.float32)
             for side, names in EYEBALL_MATERIALS.items():
                 ball = self.vertices_of(*names)
+                share = IRIS_TURN_CM / float((out[self._limbus(names[0])].mean(axis=0) - centres[side])[2])
+                turn = _turn(gaze_deg, share)
                 out[ball] = (out[ball] - centres[side]) @ turn.T + centres[side]
         return np.asarray(out, dtype=np.float32)
+
+    def irises(self, shaped: NDArray[np.floating]) -> Array:
+        """Return the (2, 3) centres of the right and the left iris of a (V, 3) head, in the same axes."""
+        limbi = [self._limbus(names[0]) for names in EYEBALL_MATERIALS.values()]
+        return np.array([shaped[limbus].mean(axis=0) for limbus in limbi], np.float64)
+
+    def _limbus(self, sclera: str) -> Ints:
+        """Return the indices of the vertices around the edge of the iris, which is painted on this outer ball."""
+        ball = self.vertices_of(sclera)
+        at = self.vertices[ball]
+        off = np.linalg.norm(at[:, :2] - (at[:, :2].min(axis=0) + at[:, :2].max(axis=0)) / 2, axis=1)
+        in_front = at[:, 2] > at[:, 2].mean()
+        return ball[in_front & (off >= LIMBUS_CM[0]) & (off <= LIMBUS_CM[1])]
 
     def _weights(self, expression: Mapping[str, float]) -> Floats:
         weights = np.zeros(len(self.expression_names), np.float32)
@@ -130,6 +149,15 @@ def _centre(ball: Floats) -> Floats:
     low, high = ball.min(axis=0), ball.max(axis=0)
     radius = (high[0] - low[0]) / 2
     return np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2] + radius], np.float32)
+
+
+def _turn(gaze_deg: tuple[float, float], share: float) -> Floats:
+    """Return the (3, 3) rotation, in the model's axes, that moves an iris by this share of its way across the head."""
+    # The gaze's signs refer to the camera's axes; the model's y and z axes are opposite.
+    across = rotation_from_deg(*gaze_deg, 0.0)[:2, 2] * share
+    yaw_deg = np.degrees(np.arctan2(-across[0], np.sqrt(1.0 - across @ across)))
+    turn = MODEL_TO_CAMERA @ rotation_from_deg(float(yaw_deg), float(np.degrees(np.arcsin(across[1]))), 0.0)
+    return np.asarray(turn @ MODEL_TO_CAMERA, np.float32)
 
 
 def _lid_expressions(expression: Mapping[str, float], yaw_deg: float, pitch_deg: float) -> dict[str, float]:

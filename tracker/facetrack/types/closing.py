@@ -1,4 +1,4 @@
-"""Base class of the sources: context manager that closes itself."""
+"""Base class of what is open until it is closed: sources, results, files."""
 
 from __future__ import annotations
 

@@ -1,0 +1,174 @@
+"""Gaze of the eyes over the head: zeros, blinks, hidden eyes and turned heads whose answers are known."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from facetrack.signals.head.gaze import GazeMeter, GazeOptions
+from facetrack.signals.head.neutral import HeadAngles
+from facetrack.signals.head.screen import GazeCalibration, fit_screen, left_out_sigma_deg, on_camera_plane
+from facetrack.smoothing.one_euro import OneEuroOptions
+from facetrack.types import EyeGaze, Pose
+
+RAW = GazeOptions(smoothing=OneEuroOptions(min_cutoff_hz=1e6))
+"""Without smoothing."""
+OPEN = (1.0, 1.0)
+STRAIGHT = HeadAngles(0.0, 0.0, 0.0)
+
+
+def posed(yaw=0.0, pitch=0.0, place_mm=(0.0, 0.0, 600.0)):
+    turn = Rotation.from_euler("YXZ", [-yaw, -pitch, 0], degrees=True)
+    return Pose(turn.as_matrix(), np.array(place_mm), yaw, pitch, 0.0)
+
+
+def both(yaw, pitch, *, right=(0.0, 0.0), left=(0.0, 0.0), sigma=(2.0, 2.0)):
+    """Both eyes at a look, each with a constant error of its own."""
+    return (
+        EyeGaze(yaw + right[0], pitch + right[1], sigma[0]),
+        EyeGaze(yaw + left[0], pitch + left[1], sigma[1]),
+    )
+
+
+class Person:
+    """A meter fed at 30 frames per second."""
+
+    def __init__(self, options=RAW, calibration=None, **own):
+        self.meter, self.frames, self.own = GazeMeter(options, calibration), 0, own
+
+    def look(self, seconds, yaw, pitch, *, head=STRAIGHT, pose=None, openness=OPEN, hide=()):
+        for _ in range(max(1, round(30 * seconds))):
+            eyes = both(yaw, pitch, **self.own)
+            eyes = tuple(None if i in hide else eye for i, eye in enumerate(eyes))
+            pose = pose or posed(0 if head is None else head.yaw_deg, 0 if head is None else head.pitch_deg)
+            found = self.meter.update(self.frames / 30, head, pose, eyes, openness)
+            self.frames += 1
+        return found
+
+
+def test_where_a_person_usually_looks_is_straight_ahead():
+    """The eyes usually look 8 degrees down and 3 aside; a glance from there keeps its size."""
+    person = Person()
+    person.look(5, 3, -8)
+    gaze, signals = person.look(0.3, 3 - 15, -8 + 6)
+    assert (gaze.yaw_deg, gaze.pitch_deg, gaze.source) == (
+        pytest.approx(-15, abs=0.5),
+        pytest.approx(6, abs=0.5),
+        "eyes",
+    )
+    assert (signals.eyes_yaw_deg, signals.eyes_pitch_deg) == pytest.approx((-12, -2))
+    assert (signals.quality, signals.screen_x) == ("coarse", None)
+    assert signals.sigma_deg == pytest.approx(np.hypot(2 / np.sqrt(2), RAW.zero_sigma_deg))
+
+
+def test_until_the_zero_is_known_the_gaze_is_the_heads():
+    head = HeadAngles(7.0, 2.0, 0.0)
+    gaze, signals = Person().look(0.1, 10, 0, head=head)
+    assert (gaze.yaw_deg, gaze.source) == (7.0, "head")
+    assert signals.source == "head"
+    assert signals.eyes_yaw_deg == pytest.approx(10)
+
+
+def test_eyes_that_are_closed_hold_their_look_for_a_blink():
+    person = Person()
+    person.look(5, 0, 0)
+    person.look(0.5, 15, 0)
+    gaze, _ = person.look(0.3, -40, -40, openness=(0.1, 0.1))
+    assert (gaze.yaw_deg, gaze.source) == (pytest.approx(15, abs=0.3), "eyes")
+    gaze, signals = person.look(0.4, -40, -40, openness=(0.1, 0.1), head=HeadAngles(4.0, 0.0, 0.0))
+    assert (gaze.yaw_deg, gaze.source) == (4.0, "head")
+    assert (signals.source, signals.sigma_deg, signals.camera_yaw_deg) == ("head", None, None)
+
+
+def test_an_eye_that_is_hidden_does_not_move_the_gaze():
+    """Each eye is off by its own error, which differs by 10 degrees."""
+    person = Person(right=(-5.0, 2.0), left=(5.0, -2.0))
+    person.look(5, 0, 0)
+    for hide in ((), (0,), (1,)):
+        gaze, _ = person.look(0.2, 10, 5, hide=hide)
+        assert (gaze.yaw_deg, gaze.pitch_deg) == pytest.approx((10, 5), abs=0.6)
+
+
+def test_the_surer_eye_counts_more():
+    person = Person(right=(6.0, 0.0), sigma=(6.0, 2.0))
+    _, signals = person.look(0.1, 0, 0)
+    assert signals.eyes_yaw_deg == pytest.approx(6 * (1 / 36) / (1 / 36 + 1 / 4))
+
+
+@pytest.mark.parametrize("eyes", [(20, 0), (0, 10), (-12, -7)])
+@pytest.mark.parametrize("head", [(30, 0), (-25, -10)])
+def test_eyes_over_a_turned_head(head, eyes):
+    """The look is turned by the head, by SciPy; a look back into the camera is straight ahead."""
+    person = Person()
+    person.look(5, 0, 0)
+    gaze, signals = person.look(0.1, *eyes, head=HeadAngles(*head, 0.0))
+    turn, own = (Rotation.from_euler("YXZ", [-a, -b, 0], degrees=True) for a, b in (head, eyes))
+    x, y, z = (turn * own).apply([0.0, 0.0, -1.0])
+    expected = np.degrees([np.arctan2(x, -z), np.arcsin(-y)])
+    assert (gaze.yaw_deg, gaze.pitch_deg) == pytest.approx(expected, abs=0.3)
+    assert (signals.camera_yaw_deg, signals.camera_pitch_deg) == pytest.approx(expected, abs=1e-6)
+
+
+def test_unknown_head_and_unsure_eyes():
+    person = Person(sigma=(40.0, 40.0))
+    assert person.look(3, 10, 0)[0].source == "head"
+    gaze, signals = Person().meter.update(0.0, None, None, (None, None), (None, None))
+    assert gaze is None
+    assert signals.source is signals.yaw_deg is signals.quality is None
+    gaze, signals = Person().look(1, 10, 0, head=None)  # eyes, but no straight ahead yet
+    assert gaze is None
+    assert (signals.source, signals.yaw_deg, signals.camera_yaw_deg) == ("eyes", None, pytest.approx(10))
+
+
+def test_smoothing_follows_a_saccade_and_quiets_a_fixation():
+    rng, meter, found = np.random.default_rng(1), GazeMeter(), []
+    for i in range(300):
+        yaw = 0.0 if i < 150 else 15.0
+        noise = rng.normal(0, 2.0, 2)
+        eyes = (EyeGaze(yaw + noise[0], 0.0, 2.0), EyeGaze(yaw + noise[1], 0.0, 2.0))
+        found.append(meter.update(i / 30, STRAIGHT, posed(), eyes, OPEN)[1].eyes_yaw_deg)
+    assert np.std(found[50:150]) < 0.75 * 2.0 / np.sqrt(2)
+    assert found[153] > 0.8 * 15  # a tenth of a second later
+
+
+SCREEN_MM, BELOW_MM = np.array([520.0, 290.0]), 15.0
+POINTS = np.array([(0.5, 0.5), (0.1, 0.1), (0.9, 0.1), (0.1, 0.9), (0.9, 0.9)])
+
+
+def looked_at(point, place_mm):
+    """Camera angles of a look at a point of a screen that hangs below the camera, in its plane."""
+    target = np.array([-(point[0] - 0.5) * SCREEN_MM[0], BELOW_MM + point[1] * SCREEN_MM[1], 0.0])
+    x, y, z = target - place_mm
+    return np.degrees(np.arctan2(x, -z)), np.degrees(np.arcsin(-y / np.linalg.norm([x, y, z])))
+
+
+def test_five_points_map_any_look_from_any_place_to_the_screen():
+    place = np.array([30.0, -20.0, 620.0])
+    hits = np.array([on_camera_plane(looked_at(p, place), posed(place_mm=place)) for p in POINTS])
+    calibration = GazeCalibration((0.0, 0.0), (0.0, 0.0), fit_screen(hits, POINTS), 1.0)
+    elsewhere = np.array([-60.0, 25.0, 480.0])
+    for point in ((0.3, 0.7), (0.8, 0.2), (1.2, 0.5)):
+        for where in (place, elsewhere):
+            found = calibration.on_screen(looked_at(point, where), posed(place_mm=where))
+            assert found == pytest.approx(point, abs=0.03)
+    assert left_out_sigma_deg(hits, POINTS, [620.0] * 5) < 1.5
+
+
+def test_a_constant_error_of_the_eyes_goes_into_the_map():
+    place = np.array([0.0, 0.0, 600.0])
+    hits = [on_camera_plane(np.add(looked_at(p, place), (4.0, -6.0)), posed(place_mm=place)) for p in POINTS]
+    calibration = GazeCalibration((4.0, -16.0), None, fit_screen(np.array(hits), POINTS), 1.0)
+    shifted = np.add(looked_at((0.3, 0.6), place), (4.0, -6.0))
+    assert calibration.on_screen(shifted, posed(place_mm=place)) == pytest.approx((0.3, 0.6), abs=0.04)
+
+
+def test_a_calibrated_gaze_is_known_at_once_and_says_so():
+    calibration = GazeCalibration((5.0, -10.0), (3.0, -10.0), ((0.5, -1 / 500, 0.0), (0.0, 0.0, 1 / 300)), 1.5)
+    gaze, signals = Person(calibration=calibration).look(0.01, 4, -10)
+    assert (gaze.yaw_deg, gaze.pitch_deg, gaze.source) == (pytest.approx(0), pytest.approx(0), "eyes")
+    assert (signals.quality, signals.sigma_deg) == ("calibrated", pytest.approx(np.hypot(1.5, 2 / np.sqrt(2))))
+    x_mm, y_mm = 600 * np.tan(np.radians(4)), 600 * np.tan(np.radians(10)) / np.cos(np.radians(4))
+    assert (signals.screen_x, signals.screen_y) == pytest.approx((0.5 - x_mm / 500, y_mm / 300), abs=0.01)
+    with pytest.raises(ValueError, match="neither eye"):
+        GazeCalibration(None, None, ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), 1.0)
+    with pytest.raises(ValueError, match="finite"):
+        GazeCalibration((0.0, np.nan), None, ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), 1.0)

@@ -1,0 +1,27 @@
+"""Where the eyes of a face look in its head, as avatars take it."""
+
+from __future__ import annotations
+
+import math
+
+from facetrack.types import Face
+
+Angles = tuple[float, float]
+Place = tuple[float, float, float]
+
+
+def eyes_deg(face: Face) -> Angles | None:
+    """Return (yaw, pitch) of both eyes in the head, 0 as they usually look; None where the eyes do not tell.
+
+    Signs as of `types.Pose`. It is the gaze less the head, both relative to straight ahead.
+    """
+    gaze, head = face.signals.gaze, face.signals.head
+    if gaze.source in (None, "head") or None in (gaze.yaw_deg, gaze.pitch_deg, head.yaw_deg, head.pitch_deg):
+        return None
+    return gaze.yaw_deg - head.yaw_deg, gaze.pitch_deg - head.pitch_deg  # type: ignore[operator]
+
+
+def direction(eyes: Angles) -> Place:
+    """Return the unit vector of a look in the head's axes: x the person's left, y down, z into the head."""
+    yaw, pitch = math.radians(eyes[0]), math.radians(eyes[1])
+    return math.cos(pitch) * math.sin(yaw), -math.sin(pitch), -math.cos(pitch) * math.cos(yaw)
