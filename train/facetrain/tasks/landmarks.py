@@ -113,7 +113,7 @@ def train_landmarks(data: Path, run_dir: Path, recipe: LandmarkRecipe) -> dict[s
     model = fit(network, dataset, recipe.loss, held_out, recipe.fit, run_dir).eval().cpu()
     factor = sigma_factor(held_out.sigma_ratios(model), recipe.loss.likelihood)
     scale_sigma(model, factor)
-    figures = {**before, **held_out(model), **figures, "sigma_factor": factor}
+    figures = before | held_out(model) | figures | {"sigma_factor": factor}
     save_predictions(model, held_out, run_dir)
     metrics = {f"validation/{name}": round(value, 3) for name, value in figures.items()}
     spec = inherit(landmark_spec(recipe, sources, metrics), parent)
