@@ -10,7 +10,6 @@ from typing import NoReturn
 from facetrack import stopping
 from facetrack.errors import FacetrackError
 
-
 _WITHOUT_DESKTOP = (
     "on a server without a desktop put opencv-python-headless in the place of opencv-python (docs/platforms.md), or "
     "install what that library is in"
