@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 from facetrack import topology
 from facetrack.geometry import (
     CropBox,
+    below_forehead,
     box_iou,
     crop_from_box,
     crop_from_detection,
@@ -15,8 +16,10 @@ from facetrack.geometry import (
     crop_matrix,
     crops_from_points,
     cut,
+    cut_by,
     face_roll,
     frame_matrices,
+    inverse,
     points_box,
     touching,
     transform,
@@ -194,3 +197,49 @@ def test_the_crop_of_a_mirrored_picture_is_the_mirrored_crop(size_px, roll_rad):
     difference = cut(image, crop, 112)[:, ::-1].astype(int) - cut(np.ascontiguousarray(image[:, ::-1]), mirrored, 112)
     step = np.abs(np.diff(cut(image, crop, 112).astype(int), axis=1)).mean()  # what a shift by one pixel would make
     assert np.abs(difference).mean() < 0.05 * step + 0.5
+
+
+def test_a_box_without_a_size_is_a_pixel_and_overlaps_nothing():
+    point = np.array([5.0, 5, 5, 5])
+    assert crop_from_box(point, 1.5) == CropBox(5, 5, 1.5)
+    assert crop_from_points(np.full((68, 2), 7.0), 1.5, 0.0).size_px == 1.5
+    assert box_iou(point[None], np.array([[5.0, 5, 5, 5], [0, 0, 10, 10]])).tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("x", [-900.0, 1500.0])
+def test_a_crop_beside_the_picture_is_black(x):
+    picture = np.full((480, 640, 3), 200, np.uint8)
+    assert cut(picture, CropBox(x, 200, 300), 50).max() == 0
+    assert cut(picture, CropBox(200, x, 300), 50).max() == 0
+
+
+def test_a_forehead_by_hand():
+    """A quarter of the box's height, nearly: above where the head is upright, at the side that the hairline is on."""
+    box = np.array([[100, 100, 200, 300]], np.float32)
+    np.testing.assert_allclose(below_forehead(box), [[100, 148, 200, 300]])
+    turned = below_forehead(np.repeat(box, 3, axis=0), np.array([np.pi / 2, -np.pi / 2, np.pi], np.float32))
+    np.testing.assert_allclose(turned, [[100, 100, 176, 300], [124, 100, 200, 300], [100, 100, 200, 252]], atol=1e-3)
+
+
+@pytest.mark.parametrize("mirrored", [1, -1])
+@pytest.mark.parametrize("scale", [0.1, 0.7, 3.0])
+def test_an_inverse_is_numpys(scale, mirrored):
+    matrix = np.array([[0.8, -0.6 * mirrored, 30.0], [0.6, 0.8 * mirrored, -7.0]]) * [[scale, scale, 1]]
+    whole = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
+    np.testing.assert_allclose(inverse(matrix), whole[:2], atol=1e-9)
+    np.testing.assert_allclose(inverse(np.stack([matrix, matrix])), [whole[:2]] * 2, atol=1e-9)
+
+
+@pytest.mark.parametrize(("x", "size_px"), [(301.3, 90.0), (40.0, 330.0), (620.0, 700.0)])
+def test_a_crop_by_its_matrix_is_the_crop(x, size_px):
+    """Of any shape: the upper half of the square crop is a wide one."""
+    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8), (0, 0), 4.0)
+    crop, wide = CropBox(x, 215.8, size_px, 0.4), np.empty((40, 80, 3), np.uint8)
+    cut_by(picture, crop_matrix(crop, 80), wide)
+    np.testing.assert_allclose(wide, cut(picture, crop, 80)[:40], atol=1)
+
+
+def test_a_crop_is_written_where_it_is_asked_for():
+    picture, place = np.full((480, 640, 3), 200, np.uint8), np.zeros((50, 50, 3), np.uint8)
+    assert cut(picture, CropBox(300, 200, 300), 50, place) is place
+    assert place.min() == 200

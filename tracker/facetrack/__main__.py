@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from typing import NoReturn
 
 from facetrack import stopping
 from facetrack.errors import FacetrackError
+
+_WITHOUT_DESKTOP = (
+    "on a server without a desktop put opencv-python-headless in the place of opencv-python (docs/platforms.md), or "
+    "install what that library is in"
+)
 
 
 def main() -> None:
@@ -25,6 +31,12 @@ def main() -> None:
             traceback.print_exc()
         print(f"facetrack: {with_options(str(error))}", file=sys.stderr)
         _exit(error.exit_code)
+    except ImportError as error:
+        library = re.match(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object file", str(error))
+        if library is None:
+            raise
+        print(f"facetrack: this system has no {library[1]}; {_WITHOUT_DESKTOP}", file=sys.stderr)
+        _exit(2)
     except stopping.Stopped as stopped:
         stopping.end_with(stopped.exit_code)
         print("facetrack: stopped", file=sys.stderr)

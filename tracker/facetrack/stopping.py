@@ -83,7 +83,7 @@ def leave(exit_code: int) -> None:
     end_with(exit_code)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
-            if select.select([], [stream.fileno()], [], 0)[1]:
+            if _takes_output(stream.fileno()) is not False:
                 stream.flush()
     os._exit(exit_code)
 
@@ -136,6 +136,14 @@ def _give_back() -> None:
                 signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
+def _takes_output(descriptor: int) -> bool | None:
+    """Return whether something can be written without waiting; None on Windows, whose select takes sockets alone."""
+    try:
+        return bool(select.select([], [descriptor], [], 0)[1])
+    except OSError:
+        return None if sys.platform == "win32" else False
+
+
 def _watch(reader: socket.socket) -> None:
     while not (numbers := {*reader.recv(64)} & {*map(int, SIGNALS)}):
         pass
@@ -143,7 +151,7 @@ def _watch(reader: socket.socket) -> None:
     for call in list(_State.last_calls):
         with suppress(Exception):  # nothing may keep the process from ending
             call()
-    if select.select([], [2], [], 0)[1]:  # standard error may be a full pipe, too
+    if _takes_output(2):  # standard error may be a full pipe, too
         with suppress(OSError):
             os.write(2, MESSAGE.encode())
     os._exit(128 + min(numbers) if _State.exit_code is None else _State.exit_code)

@@ -58,6 +58,43 @@ def test_repeated_stamps_do_not_make_time_run_away() -> None:
     np.testing.assert_allclose(found, np.arange(100) / 50, atol=0.021)
 
 
+def test_the_interval_after_a_change_of_clock_is_the_last_usual_one() -> None:
+    """Frames come every .5 s, whatever the container's rate says; stamps that repeat change nothing about that."""
+    half_s, back = 45_000, 90_000 * 3600
+    np.testing.assert_allclose(times([back, back + half_s, back + 2 * half_s, 0]), [0, 0.5, 1.0, 1.5])
+    np.testing.assert_allclose(times([back, back + half_s, back + half_s, 0]), [0, 0.5, 0.52, 1.02])
+
+
+@pytest.mark.parametrize(("step_s", "after_s"), [(1, 1), (Fraction(90_001, 90_000), Fraction(1, 25))])
+def test_a_second_is_the_longest_usual_interval(step_s: Fraction, after_s: Fraction) -> None:
+    step, back = int(step_s * 90_000), 90_000 * 3600
+    found = times([back, back + step, 0])
+    assert found[2] - found[1] == pytest.approx(float(after_s), abs=1e-9)
+
+
+def test_a_pause_of_a_day_is_the_longest() -> None:
+    day = 90_000 * 86_400
+    assert times([0, day])[1] == 86_400
+    assert times([0, day + 1])[1] == pytest.approx(0.04)
+
+
+def test_half_a_frame_back_is_noise_and_more_is_another_clock() -> None:
+    timeline = Timeline(Fraction(1, 100), Fraction(1, 25))  # 4 ticks a frame
+    assert [timeline.tick(pts) for pts in (500, 504, 502)] == [0, 4, 6]
+    timeline.reset()
+    assert [timeline.tick(pts) for pts in (500, 504, 501)] == [0, 4, 8]
+
+
+def test_a_first_frame_without_a_stamp_is_at_zero() -> None:
+    timeline = Timeline(Fraction(1, 100), Fraction(1, 25))
+    assert [timeline.tick(pts) for pts in (None, 4, 8)] == [0, 4, 8]
+
+
+def test_a_frame_shorter_than_a_tick_takes_one() -> None:
+    timeline = Timeline(Fraction(1), Fraction(1, 25))
+    assert [timeline.tick(pts) for pts in (None, None, None, 2, 9)] == [0, 1, 2, 3, 9]
+
+
 @pytest.mark.parametrize("time_base", [Fraction(1, 10**9), MPEG, Fraction(1), Fraction(10**9)])
 def test_times_of_any_stamps_increase_and_stay_finite(time_base: Fraction) -> None:
     rng = np.random.default_rng(0)

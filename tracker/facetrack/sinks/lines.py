@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -13,6 +15,8 @@ from typing import TextIO
 from facetrack.errors import OutputError
 from facetrack.sinks.inputs import Inputs
 from facetrack.sinks.staged import StagedFile
+
+POLL_S = 0.01
 
 
 class Lines:
@@ -68,9 +72,10 @@ class Lines:
             return
         try:
             self._write(text)
-        except BrokenPipeError:
-            self.closed = True
         except OSError as error:
+            if _reader_has_gone(error, self.is_stream):
+                self.closed = True
+                return
             self._failed = True
             self._cut()
             raise OutputError(f"{self._target} cannot be written ({error.strerror}); free some space.") from error
@@ -93,7 +98,7 @@ class Lines:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
             except BlockingIOError:  # whoever made the pipe has set it so
-                select.select([], [self._descriptor], [])
+                _wait_for(self._descriptor)
         self._whole_bytes += size
 
     def _cut(self) -> None:
@@ -140,6 +145,19 @@ class Lines:
         self._cut()
         if self._descriptor is not None:
             os.close(self._descriptor)
+
+
+def _reader_has_gone(error: OSError, is_stream: bool) -> bool:
+    """Return whether the reader of a pipe has closed it; Windows calls that an invalid argument."""
+    return isinstance(error, BrokenPipeError) or (is_stream and sys.platform == "win32" and error.errno == errno.EINVAL)
+
+
+def _wait_for(descriptor: int) -> None:
+    """Wait until a pipe takes more; Windows, whose select takes sockets alone, tries again in POLL_S."""
+    try:
+        select.select([], [descriptor], [])
+    except OSError:
+        time.sleep(POLL_S)
 
 
 def is_stream(path: str | Path) -> bool:

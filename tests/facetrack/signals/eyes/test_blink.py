@@ -337,3 +337,57 @@ def test_rates_agree() -> None:
     assert kinds(watch(times(15, 20), series)) == kinds(watch(times(30, 20), series)) == kinds(
         watch(times(120, 20), series)
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lid", "named"),
+    [
+        (Lid(2.0, 0.055, closing_s=0.02, opening_s=0.02), ["blink"]),  # min_s: .045
+        (Lid(2.0, 0.035, closing_s=0.02, opening_s=0.02), []),
+        (Lid(2.0, 0.45, closing_s=0.4, opening_s=0.1), ["blink"]),  # max_closing_s: .15 for 30 % of the way
+        (Lid(2.0, 0.45, closing_s=0.6, opening_s=0.1), []),
+        (Lid(2.0, 0.6), ["long_closure"]),  # long_s: .5
+        (Lid(2.0, 1.1), ["long_closure", "microsleep"]),  # microsleep_s: 1
+    ],
+)
+def test_each_limit_of_a_closure_in_time(lid: Lid, named: list[str]) -> None:
+    assert kinds(watch(times(120, 5), both(lid))) == named
+
+
+@pytest.mark.parametrize(("level", "named"), [(0.45, ["blink"]), (0.33, [])])
+def test_eyes_that_are_nearly_shut_have_no_amplitude_left_for_a_blink(level: float, named: list[str]) -> None:
+    """They close by .36 and .26 of openness: min_amplitude is .3."""
+    assert kinds(watch(times(60, 12), both(Lid(10.0, 0.2, depth=0.8), level=level))) == named
+
+
+@pytest.mark.parametrize(("seconds", "named"), [(2.8, ["wink_right"]), (3.4, [])])
+def test_an_eye_that_is_shut_for_over_three_seconds_does_not_wink(seconds: float, named: list[str]) -> None:
+    lid = Lid(2.0, seconds)
+    assert kinds(watch(times(60, 9), lambda t: (lid(t), 1.0))) == named
+
+
+@pytest.mark.parametrize(("share", "named"), [(0.55, ["wink_left"]), (0.8, ["blink"])])
+def test_the_other_eye_may_squeeze_along_by_two_thirds(share: float, named: list[str]) -> None:
+    lid = Lid(2.0, 0.2)
+    widths = lambda t: (1.1 - 0.5 * share * (1 - lid(t)), 1.1 - 0.5 * (1 - lid(t)))  # noqa: E731
+    assert kinds(watch_points(60, 4, lambda t: (0.9 + 0.1 * lid(t), lid(t)), widths)) == named
+
+
+@pytest.mark.parametrize(("fall", "named"), [(0.13, ["wink_left"]), (0.08, [])])
+def test_lids_that_come_down_are_seen_in_the_points_from_a_tenth_on(fall: float, named: list[str]) -> None:
+    lid = Lid(2.0, 0.2)
+    assert kinds(watch_points(60, 4, lambda t: (1.0, lid(t)), lambda t: (1.0, 1.0 - fall * (1 - lid(t))))) == named
+
+
+def test_what_a_long_closure_tells_when_the_eyes_are_lost() -> None:
+    """Both end at the last moment at which the eyes were known, once each."""
+    detector, lid, found = BlinkDetector(3), Lid(1.0, 9.0), []
+    for i in range(90):
+        eye = lid(i / 30) if i < 75 else None
+        found += detector.update(i / 30, eye, eye)
+    assert [(event.kind, event.phase) for event in found] == [
+        ("long_closure", "began"), ("microsleep", "began"), ("long_closure", "ended"), ("microsleep", "ended"),
+    ]  # fmt: skip
+    assert [event.end_s for event in found[2:]] == pytest.approx([74 / 30] * 2)
+    assert found[0].since_s == pytest.approx(1.5, abs=1 / 30)
+    assert found[1].since_s == pytest.approx(2.02, abs=2 / 30)  # deeply closed .02 s after half of the way

@@ -56,10 +56,17 @@ class RunProgram:
 def run_command(command: str) -> Action:
     """Run a program with its arguments, quoted as in a shell; it is no shell that runs it. Raises OutputError."""
     try:
-        words = shlex.split(command)
+        words = split_words(command)
     except ValueError as error:
         raise OutputError(f"--alarm-command is '{command}' ({error}); close the quotation") from error
     return RunProgram(words, "--alarm-command")
+
+
+def split_words(command: str) -> list[str]:
+    """Split a command as a shell does; on Windows \\ is no escape but the separator of folders. Raises ValueError."""
+    if sys.platform != "win32":
+        return shlex.split(command)
+    return [word.strip('"') for word in shlex.split(command, posix=False)]
 
 
 def play_sound(path: str) -> Action:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from facetrack.errors import SettingsError
 from facetrain.evaluation.reliability import fault_report, output_faults, stream_faults
 from facetrain.evaluation.reliability import soak as soak_test
 
@@ -17,6 +19,7 @@ def faults(
     out: Annotated[Path | None, typer.Option(help="Folder for report.md and figures.json.")] = None,
 ) -> None:
     """Try the faults of a network camera and of the outputs of `live`, and count what is lost. No networks are run."""
+    _need_linux("eval faults")
     streams = [fault for fault in stream_faults.faults() if only in fault.name]
     outputs = [fault for fault in output_faults.faults() if only in fault.name]
     of_outputs = output_faults.run_all(outputs, at_once)
@@ -37,5 +40,12 @@ def soak(
     out: Annotated[Path | None, typer.Option(help="Folder for report.md, figures.json and latency.png.")] = None,
 ) -> None:
     """Follow a loopback stream whose server is killed and restarted; memory, threads, descriptors, latency, losses."""
+    _need_linux("eval soak")
     say = lambda text: typer.echo(text, err=True)  # noqa: E731
     soak_test.report(soak_test.run(60 * minutes, 60 * period, outage, fps, say)).output(out)
+
+
+def _need_linux(command: str) -> None:
+    """Raise SettingsError elsewhere: pipes, signals, /proc and the load average are measured."""
+    if not sys.platform.startswith("linux"):
+        raise SettingsError(f"`{command}` reads what Linux alone has, this system is {sys.platform}; run it on Linux")
