@@ -43,7 +43,7 @@ def gaze(
     """Measure the gaze of the eyes.
 
     Rendered heads: errors by the angle of the head, the network's share apart from that of eyeballs and pose. Rendered
-    people with a still head: seconds in which a look aside is told. scut_eyes: held-out pupils. Clips: rays, to be
+    people with a still head: seconds in which a look aside is seen. scut_eyes: held-out pupils. Clips: rays, to be
     looked at (with --out).
     """
     if head_model is None and data is None:

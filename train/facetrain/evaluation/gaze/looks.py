@@ -1,4 +1,4 @@
-"""Rendered people with a still head who look ahead, left, right, up and down: how many of the seconds are told."""
+"""Rendered people with a still head who look ahead, left, right, up and down: the share of recognised seconds."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Second:
     """One second of a look: what it was, and what most of its frames say; None where most say nothing."""
 
     truth: str
-    told: str | None
+    recognised: str | None
 
 
 def course() -> list[tuple[float, float, str]]:
@@ -63,7 +63,7 @@ def frames(renderer: Renderer, seed: int) -> Iterator[tuple[Frame, str]]:
         yield Frame(sensor_noise(images[look], NOISE, rng), time_s=time_s, index=index), look
 
 
-def told(gaze: GazeSignals | None) -> str | None:
+def recognised(gaze: GazeSignals | None) -> str | None:
     """Return the direction that a frame's gaze has; None where it is unknown or the head's alone."""
     if gaze is None or gaze.source != "eyes" or gaze.yaw_deg is None or gaze.pitch_deg is None:
         return None
@@ -120,16 +120,16 @@ def measure(renderer: Renderer, follow: Callable[[], FollowGaze], seeds: Sequenc
         method, times_s, said = follow(), [], []
         for frame, _ in frames(renderer, seed):
             times_s.append(frame.time_s)
-            said.append(told(method(frame)))
+            said.append(recognised(method(frame)))
         found += seconds(times_s, said)
     return found
 
 
 def shares(found: Sequence[Second]) -> dict[str, float]:
-    """Return the share of the seconds that are told, by look, and of the four looks aside together."""
+    """Return the share of the seconds that are recognised, by look, and of the four looks aside together."""
     out = {}
     for look in LOOKS:
-        own = [second.told == look for second in found if second.truth == look]
+        own = [second.recognised == look for second in found if second.truth == look]
         out[look] = sum(own) / len(own) if own else math.nan
-    aside = [second.told == second.truth for second in found if second.truth != AHEAD]
+    aside = [second.recognised == second.truth for second in found if second.truth != AHEAD]
     return out | {"aside": sum(aside) / len(aside) if aside else math.nan}
