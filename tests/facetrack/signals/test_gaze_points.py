@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from facetrack.cli import calibrate_gaze
+from facetrack.cli.shell import gaze_points
 from facetrack.errors import SettingsError
 from facetrack.signals import Profile
 from facetrack.signals.gaze_points import HOLD_S, POINTS, SETTLE_S, GazePoints, point_at
@@ -132,7 +132,7 @@ def test_the_shell_shows_each_point_and_stops():
             seen.append(i / 30)
             yield replace(frame(i), time_s=i / 30)
 
-    found = calibrate_gaze.watch_points(frames(), StagedTracker(), window)
+    found = gaze_points.watch_points(frames(), StagedTracker(), window)
     assert seen[-1] == pytest.approx(1.0 + LENGTH_S, abs=0.1)
     assert found.profile(NO_PROFILE).gaze.sigma_deg < 1.0
     places = []

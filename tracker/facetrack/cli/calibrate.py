@@ -74,7 +74,7 @@ def calibrate(
 def _calibrate_gaze(tracking: Tracking, out: Path, camera: str, video: Path | None, window: bool) -> None:
     """Add the gaze to the profile at `out`, or begin one there."""
     from facetrack.capture import open_source, open_video
-    from facetrack.cli.calibrate_gaze import watch_points
+    from facetrack.cli.shell.gaze_points import watch_points
     from facetrack.loops.window import Window
     from facetrack.signals.profile import NO_PROFILE, Profile
 

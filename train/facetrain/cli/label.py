@@ -64,8 +64,7 @@ def label(
 
     MediaPipe's 478 points are averaged into the 68. Your own network predicts each face in twelve views; the points of
     labelled faces are averaged with the predictions. The teacher `ensemble` writes a label table of one of the
-    project's packs instead (docs/training.md). Several videos become a pack each, as `facetrack batch` does them: on
-    all cores, and a rerun does what is missing.
+    project's packs instead (docs/training.md). Several videos become a pack each, as by `facetrack batch`.
     """
     source = sources[0]
     several = len(sources) > 1 or shard is not None or (has_magic(str(source)) and not source.exists())

@@ -33,7 +33,7 @@ def test_slopes_and_means():
         found.add("half", methods.Look((yaw / 2 + 3, yaw / 8), posed(0.0)), state)
     assert found.slopes("half") == pytest.approx((0.5, 0.25))
     assert methods.together((EyeGaze(0.0, 3.0, 1.0), EyeGaze(10.0, 3.0, 3.0))) == pytest.approx((1.0, 3.0))
-    assert methods.together((None, EyeGaze(10.0, 3.0, 3.0))) == (10.0, 3.0)
+    assert methods.together((None, EyeGaze(10.0, 3.0, 3.0))) == pytest.approx((10.0, 3.0))
     assert methods.together((None, None)) is None
 
 
