@@ -14,7 +14,8 @@ def eye():
 
 
 @pytest.mark.parametrize(
-    ("gap", "possible"), [(0.32, [1, 0, 0]), (0.2, [1, 1, 0]), (0.02, [0, 1, 1]), (0.12, None), (np.nan, None)]
+    ("gap", "possible"),
+    [(0.32, [1, 0, 0]), (0.2, [1, 1, 0]), (0.05, [0, 1, 1]), (0.01, [0, 0, 1]), (0.1, None), (np.nan, None)],
 )
 def test_an_unread_eye_gets_the_states_that_its_gap_allows(gap, possible):
     one = eye()

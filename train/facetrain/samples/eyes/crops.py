@@ -16,7 +16,7 @@ from facetrack.eyes import EYE_WIDTHS
 from facetrack.types import Floats, Image
 from facetrain.augment import webcam
 from facetrain.models.eyes.labels import SHAPES, pack
-from facetrain.samples.eyes.cover import CLEAR, HIDDEN, overlay
+from facetrain.samples.eyes.cover import CLEAR, HIDDEN, glints, overlay
 from facetrain.samples.eyes.table import COLUMNS, ROWS, WIDTHS, EyeTable
 from facetrain.samples.sampling import EpochItems, Rng
 
@@ -39,7 +39,7 @@ class EyeCropOptions:
     narrow: the same of an eye whose labelled gap is below NARROW_GAP.
     roll_deg, shift, scale: standard deviations of the crop's errors: degrees, eye widths, logarithm of the size.
     wide: share of the items with errors `wider` times as large.
-    overlay, light, dark, grey, blur, low_resolution, noise, jpeg: probabilities.
+    overlay, glints, light, dark, grey, blur, low_resolution, noise, jpeg: probabilities.
     """
 
     shares: dict[str, float] = field(
@@ -57,6 +57,7 @@ class EyeCropOptions:
     wide: float = 0.15
     wider: float = 2.5
     overlay: float = 0.18
+    glints: float = 0.1
     light: float = 0.7
     dark: float = 0.08
     grey: float = 0.25
@@ -88,6 +89,8 @@ class EyeCrops(EpochItems):
         if rng.random() < options.overlay:
             image, hidden = overlay(image, self.columns / EYE_WIDTHS, rng)
             _hide(labels, hidden)
+        elif rng.random() < options.glints:
+            image = glints(image, self.columns / EYE_WIDTHS, rng)
         image = corrupted(image, options, rng)
         return {"crop": torch.from_numpy(image), "labels": torch.from_numpy(pack(labels))}
 
