@@ -20,6 +20,7 @@ MEANING = {
     "area": "ROC area of shut against lowered (covered against seen) eyes: probability that a shut one scores higher",
     "both eyes": "by picture: the mean of the eyes that were read in it",
     "first, second": "NME, % of the outer eye corners: the landmark network's points; the eyes' twelve replaced",
+    "fused": "NME of both networks' points weighted by their sigmas, as the tracker has them",
     "state": "log odds of shut against lowered",
     "gap": "the predicted lid gap over the eye's width",
     "contour": "the same from the six predicted points",
