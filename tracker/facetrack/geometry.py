@@ -90,15 +90,16 @@ def cut(image: Image, crop: CropBox, out_px: int, out: Image | None = None) -> I
     return cv2.warpAffine(image, matrix, (out_px, out_px), dst=out, flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
-def cut_by(image: Image, matrix: NDArray[np.float64], out: Image) -> None:
+def cut_by(image: Image, matrix: NDArray[np.float64] | Sequence[Sequence[float]], out: Image) -> None:
     """Sample a crop of any shape into `out`, (H, W, 3) uint8, as `cut` does.
 
     matrix: (2, 3) from frame px to crop px, which scales alike in all directions, mirrored or not.
     """
     rows, columns = out.shape[:2]
-    scale = math.hypot(matrix[0, 0], matrix[1, 0])
-    halvings = max(0, math.floor(-math.log2(scale)))
-    if halvings:
+    scale = math.hypot(matrix[0][0], matrix[1][0])
+    matrix = np.array(matrix)
+    if scale <= 0.5:
+        halvings = math.floor(-math.log2(scale))
         x, y = (inverse(matrix) @ np.array([(columns - 1) / 2, (rows - 1) / 2, 1.0])).tolist()
         image, matrix = _halved(image, (x, y), math.hypot(columns, rows) / 2 / scale, halvings, matrix)
     cv2.warpAffine(image, matrix, (columns, rows), dst=out, flags=cv2.INTER_LINEAR)

@@ -25,7 +25,7 @@ CROPS = 8
 TOLERANCE = 1e-3
 
 
-@pytest.fixture(scope="module", params=["landmarks68", "appearance", "detector"])
+@pytest.fixture(scope="module", params=["landmarks68", "appearance", "detector", "eyes"])
 def network(request):
     """Return (path, torch's outputs on real crops, the crops)."""
     path = bundled_path(request.param)

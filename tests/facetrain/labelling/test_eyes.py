@@ -14,7 +14,8 @@ def eye():
 
 
 @pytest.mark.parametrize(
-    ("gap", "possible"), [(0.32, [1, 0, 0]), (0.2, [1, 1, 0]), (0.02, [0, 1, 1]), (0.12, None), (np.nan, None)]
+    ("gap", "possible"),
+    [(0.32, [1, 0, 0]), (0.2, [1, 1, 0]), (0.05, [0, 1, 1]), (0.01, [0, 0, 1]), (0.1, None), (np.nan, None)],
 )
 def test_an_unread_eye_gets_the_states_that_its_gap_allows(gap, possible):
     one = eye()
@@ -59,11 +60,12 @@ def test_clips_events_give_states_by_frame(tmp_path):
     )
     (tmp_path / "people.csv").write_text("video,person,x_from,x_to\n")
     (tmp_path / "frames.csv").write_text("video,person,frame,label,eyes\na.mp4,1,70,open,R\n")
-    (one,) = read_people(tmp_path / "clips.csv", tmp_path / "frames.csv")["a"]
+    (tmp_path / "lids.csv").write_text("video,person,frame,label,eyes\na,one,70,shut,RL\na,one,71,lowered,RL\n")
+    (one,) = read_people(tmp_path / "clips.csv", [tmp_path / "lids.csv", tmp_path / "frames.csv"])["a"]
     assert one.events[11] == ("shut", "shut")
     assert 13 not in one.events, "within three frames of a closure the lids move"
     assert one.events[20] == ("lowered", "lowered")
     assert one.events[41] == ("", "shut")
     assert {58, 61, 64} <= one.unknown
     assert one.covered == {80, 81, 82}
-    assert one.read == {70: ("open", "")}
+    assert one.read == {70: ("open", ""), 71: ("lowered", "lowered")}, "the last table's reading counts"

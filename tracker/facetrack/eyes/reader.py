@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from facetrack import topology
 from facetrack.engine import Engine
 from facetrack.errors import ModelFileError
-from facetrack.geometry import cut_by, inverse
-from facetrack.modelfile import EYES_COLUMNS, EYES_OUTPUT
+from facetrack.geometry import cut_by
+from facetrack.modelfile import EYES_COLUMNS, EYES_OUTPUT, EYES_SIZE
 from facetrack.types import EyesReading, Floats, Image
 
 Array = NDArray[np.float64]
+Map = tuple[tuple[float, ...], ...]
 
 EYE_WIDTHS = 2.3
 """Width of an eye's crop in widths of the eye; its height is half of that."""
@@ -36,13 +37,27 @@ _PLACED = np.array([ORDER[0][0], ORDER[0][3], ORDER[1][0], ORDER[1][3], topology
 """Outer and inner corner of the right and of the left eye, base of the nose."""
 _BACK = [list(topology.RIGHT_EYE).index(int(topology.FLIP[p])) for p in topology.LEFT_EYE]
 """Where each of the left eye's points lies in the network's order."""
-_LOGARITHMS = EYES_COLUMNS["contour_scale"].start
-"""First column of logarithms and logits; positions and the gap come before."""
-_EXPONENTS = {
-    name: slice(columns.start - _LOGARITHMS, columns.stop - _LOGARITHMS)
-    for name, columns in EYES_COLUMNS.items()
-    if columns.start >= _LOGARITHMS
-}
+
+
+def _columns(name: str, order: Sequence[int] | None = None) -> list[int]:
+    """Return an output's columns for the right eye, then for the left one. order: of the left eye's points."""
+    at, step = EYES_COLUMNS[name], EYES_COLUMNS[name].stop - EYES_COLUMNS[name].start
+    right = list(range(at.start, at.stop))
+    size = step // 6
+    left = right if order is None else [right[point * size + k] for point in order for k in range(size)]
+    return right + [EYES_SIZE + column for column in left]
+
+
+_CONTOURS, _IRISES = _columns("contour", _BACK), _columns("iris")
+_TAKEN = np.array(
+    [
+        *_CONTOURS[:12], *_IRISES[:2], *_CONTOURS[12:], *_IRISES[2:], *_columns("iris_radius"), *_columns("gap"),
+        *_columns("contour_scale", _BACK), *_columns("iris_scale"), *_columns("gap_scale"), *_columns("state"),
+        *_columns("covered"),
+    ]
+)  # fmt: skip
+"""Both eyes' columns in the order in which they are decoded: each eye's seven places, what is linear, logarithms."""
+_PLACES, _RADIUS, _GAP, _LOGARITHMS = slice(0, 28), slice(28, 30), slice(30, 32), slice(32, 56)
 MAX_LOGIT = 30.0
 
 
@@ -54,11 +69,16 @@ def eye_matrices(points: NDArray[np.floating], columns: int, widths: float = EYE
     The crop is centred between the eye's corners and turned along the mean direction of both eyes' corners. It is
     scaled by the eye's width, but at least by the mean of both eyes' and by WIDTH_OF_NOSE. The left eye's is mirrored.
     """
-    return np.array([_face_matrices(face, columns, widths) for face in points[:, _PLACED].tolist()])
+    faces = points[:, _PLACED].tolist()
+    return np.array([maps for maps, _, _ in (_face_maps(face, columns, widths) for face in faces)])
 
 
-def _face_matrices(placed: list[list[float]], columns: int, widths: float) -> tuple[tuple[object, ...], ...]:
-    """Return both eyes' maps as nested tuples: for one face plain numbers take a tenth of the time of arrays."""
+def _face_maps(placed: list[list[float]], columns: int, widths: float) -> tuple[list[Map], list[Map], list[float]]:
+    """Return both eyes' maps into the crops, their inverses without the shift's column, and frame px of a crop px.
+
+    Nested tuples: for one face plain numbers take a tenth of the time of arrays. The inverses are transposed, for
+    points as rows, with the shift as the third row.
+    """
     (ax, ay), (bx, by), (cx, cy), (dx, dy), (nx, ny) = placed
     right, left = math.hypot(bx - ax, by - ay), math.hypot(dx - cx, dy - cy)
     along_x, along_y = bx - ax + cx - dx, by - ay + cy - dy
@@ -67,14 +87,19 @@ def _face_matrices(placed: list[list[float]], columns: int, widths: float) -> tu
     nose = math.hypot(nx - (ax + bx + cx + dx) / 4, ny - (ay + by + cy + dy) / 4)
     least = max((right + left) / 2, WIDTH_OF_NOSE * nose, 1.0)
     middle_x, middle_y = (columns - 1) / 2, (columns // 2 - 1) / 2
-    maps = []
+    maps: list[Map] = []
+    back: list[Map] = []
+    px: list[float] = []
     for width, x, y, side in ((right, (ax + bx) / 2, (ay + by) / 2, 1.0), (left, (cx + dx) / 2, (cy + dy) / 2, -1.0)):
         scale = columns / (widths * max(width, least))
         c, s = cos * scale, sin * scale
-        maps.append(
-            ((side * c, side * s, middle_x - side * (c * x + s * y)), (-s, c, middle_y + s * x - c * y))
-        )  # fmt: skip
-    return tuple(maps)
+        maps.append(((side * c, side * s, middle_x - side * (c * x + s * y)), (-s, c, middle_y + s * x - c * y)))
+        c, s = cos / scale, sin / scale
+        across, along = (side * c, side * s), (-s, c)
+        shift = (x - middle_x * side * c + middle_y * s, y - middle_x * side * s - middle_y * c)
+        back.append((across, along, shift))
+        px.append(1 / scale)
+    return maps, back, px
 
 
 class EyeReader:
@@ -90,58 +115,67 @@ class EyeReader:
         self.engine, self._side = engine, spec.input_px
         self._lock = threading.Lock()  # of the batch: trackers may share a reader
         self._batch = np.empty((0, self._side, self._side, 3), np.uint8)
+        self._eyes: list[Image] = []  # its crops, one eye each
 
     def __call__(self, image: Image, faces: Sequence[Floats]) -> list[EyesReading | None]:
         """Return the reading of each face, in order; None for one whose points are not finite.
 
         image: (H, W, 3) uint8 BGR. faces: (68, 2) points px each, as the landmark network places them.
         """
-        placed = [points[_PLACED].tolist() for points in faces]
+        placed = [points.take(_PLACED, axis=0).tolist() for points in faces]
         valid = [index for index, corners in enumerate(placed) if all(math.isfinite(x + y) for x, y in corners)]
         if not valid:
             return [None] * len(faces)
-        matrices = np.array([_face_matrices(placed[index], self._side, EYE_WIDTHS) for index in valid])
-        readings = _in_frame(self._run(image, matrices), matrices)
+        maps, back, px = zip(*(_face_maps(placed[index], self._side, EYE_WIDTHS) for index in valid), strict=True)
+        outputs = self._run(image, [eye for face in maps for eye in face])
+        readings = _in_frame(outputs, np.array(back, np.float32), np.array(px, np.float32))
         if len(valid) == len(faces):
             return list(readings)
         found = dict(zip(valid, readings, strict=True))
         return [found.get(index) for index in range(len(faces))]
 
-    def _run(self, image: Image, matrices: Array) -> Floats:
-        """Return the network's (N, 2, EYES_SIZE) outputs of the crops that the matrices describe."""
-        count, half = len(matrices), self._side // 2
+    def _run(self, image: Image, maps: Sequence[Map]) -> Floats:
+        """Return the network's (N, 2, EYES_SIZE) outputs of the crops that the maps of all eyes describe."""
+        count = len(maps) // 2
         with self._lock:
             if len(self._batch) < count:
                 self._batch = np.empty((count, *self._batch.shape[1:]), np.uint8)
-            for crop, pair in zip(self._batch, matrices, strict=False):
-                cut_by(image, pair[0], crop[:half])
-                cut_by(image, pair[1], crop[half:])
+                self._eyes = list(self._batch.reshape(2 * count, self._side // 2, *self._batch.shape[2:]))
+            for crop, eye in zip(self._eyes, maps, strict=False):
+                cut_by(image, eye, crop)
             return self.engine(self._batch[:count])[EYES_OUTPUT]
 
 
-def _in_frame(outputs: Floats, matrices: Array) -> list[EyesReading]:
-    """Decode (N, 2, EYES_SIZE) outputs and map them from crop px to frame px."""
-    at, exponents = EYES_COLUMNS, _EXPONENTS
-    back = inverse(matrices).astype(np.float32)
-    px = np.sqrt((back[:, :, :1, :2] ** 2).sum(axis=-1))  # (N, 2, 1) frame px of a crop px
-    placed = outputs[..., : at["iris"].stop].reshape(len(outputs), 2, -1, 2)
-    placed = placed @ back[..., :2].swapaxes(-1, -2) + back[:, :, None, :, 2]
-    powers = np.exp(np.minimum(np.maximum(outputs[..., _LOGARITHMS:], -MAX_LOGIT), MAX_LOGIT))
-    scales = powers * (np.float32(LAPLACE_SD) * px)
-    contour, contour_sigma = placed[:, :, :6], scales[..., exponents["contour_scale"]]
-    contour[:, 1], contour_sigma[:, 1] = contour[:, 1, _BACK], contour_sigma[:, 1, _BACK]
-    radius = outputs[..., at["iris_radius"].start] * px[..., 0]
-    iris_sigma = scales[..., exponents["iris_scale"].start]
-    gap = np.maximum(outputs[..., at["gap"].start], 0)
-    gap_sigma = np.float32(LAPLACE_SD) * powers[..., exponents["gap_scale"].start]
-    state = powers[..., exponents["state"]]
-    state = state / state.sum(axis=-1, keepdims=True)
-    odds = powers[..., exponents["covered"].start]
-    covered = odds / (1 + odds)
+def _in_frame(outputs: Floats, back: Floats, px: Floats) -> list[EyesReading]:
+    """Decode (N, 2, EYES_SIZE) outputs and map them from crop px to frame px.
+
+    back: (N, 2, 3, 2), maps from crop px to frame px for points as rows, the shift last. px: (N, 2), frame px of one
+    crop px.
+    """
+    count = len(outputs)
+    values = outputs.reshape(count, -1).take(_TAKEN, axis=1)
+    placed = values[:, _PLACES].reshape(count, 2, 7, 2) @ back[:, :, :2]
+    placed += back[:, :, 2:]
+    powers = values[:, _LOGARITHMS]
+    np.minimum(powers, MAX_LOGIT, out=powers)
+    np.maximum(powers, -MAX_LOGIT, out=powers)
+    np.exp(powers, out=powers)
+    sigmas = powers[:, :16]
+    sigmas *= LAPLACE_SD
+    contour_sigma = sigmas[:, :12].reshape(count, 2, 6)
+    contour_sigma *= px[:, :, None]
+    iris_sigma, radius = sigmas[:, 12:14], values[:, _RADIUS]
+    iris_sigma *= px
+    radius *= px
+    gap = np.maximum(values[:, _GAP], 0)
+    state = powers[:, 16:22].reshape(count, 2, 3)
+    state /= state.sum(axis=2, keepdims=True)
+    covered = powers[:, 22:]
+    covered /= covered + 1
     return [
         EyesReading(
-            contour[i], contour_sigma[i], placed[i, :, 6], radius[i], iris_sigma[i], gap[i], gap_sigma[i], state[i],
-            covered[i],
+            placed[i, :, :6], contour_sigma[i], placed[i, :, 6], radius[i], iris_sigma[i], gap[i], sigmas[i, 14:],
+            state[i], covered[i],
         )
-        for i in range(len(outputs))
+        for i in range(count)
     ]  # fmt: skip

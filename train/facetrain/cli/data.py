@@ -160,8 +160,8 @@ def eyes(
     labels: Annotated[Path, typer.Option(help="Their label tables: `facetrack label --teacher ensemble`.")],
     teacher_model: Annotated[Path, typer.Option(help="MediaPipe's file: face_landmarker.task.")],
     out: Annotated[Path, typer.Option(help="The folder to write, for `facetrack train eyes --set eyes=..`.")],
-    clips: Annotated[Path | None, typer.Option(help="A folder of clips with lids_frames.csv.")] = None,
-    events: Annotated[Path | None, typer.Option(help="Their table of events, with people.csv beside it.")] = None,
+    clips: Annotated[Path | None, typer.Option(help="A folder of clips, with or without lids_frames.csv.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Their events; people.csv and lids.csv beside them.")] = None,
     head_model: Annotated[Path | None, typer.Option(help="A morphable head as .npz, for rendered eyes.")] = None,
     heads: Annotated[int, typer.Option(min=0, help="Number of rendered heads.")] = 600,
 ) -> None:
@@ -172,8 +172,10 @@ def eyes(
     from facetrain.labelling.eyes.build import EyeSources, build
     from facetrain.reporting.progress import with_progress
 
-    frames = None if clips is None else clips / "lids_frames.csv"
-    sources = EyeSources(packs, labels, events, frames, head_model, heads)
+    # Of a frame in both tables the clips' own counts.
+    tables = () if clips is None or events is None else (events.with_name("lids.csv"), clips / "lids_frames.csv")
+    frames = tuple(table for table in tables if table.is_file())
+    sources = EyeSources(packs, labels, clips, events, frames, head_model, heads)
     with MediaPipeMesh(teacher_model, max_faces=1) as mesh:
         table = build(sources, mesh, out, lambda samples: with_progress(samples, "eyes"))
     typer.echo(f"wrote {len(table)} eyes to {out}")

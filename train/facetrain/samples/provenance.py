@@ -105,7 +105,7 @@ DATA_SETS = {
         "the clips", licence="MIT and Pexels",
     ),
     "lids_frames": DataSet(
-        "154 frames of these clips, eyes shut, lowered or open, read by a vision model", "this project",
+        "496 frames of these clips, eyes shut, lowered or open, read by a vision model", "this project",
     ),
     "rendered": DataSet("rendered eyes of USC-ICT's morphable model", "USC-ICT", licence="MIT"),
     "mouths": DataSet(

@@ -116,6 +116,19 @@ def test_a_blink_inside_a_look_down() -> None:
     assert kinds(reported(frames(keys, 30, 8.0, **DOWN))) == ["blink", "eyes_down"]
 
 
+@pytest.mark.parametrize(("rests", "is_shut"), [(0.02, True), (0.1, False)])
+def test_from_a_lowered_look_lids_are_shut_at_the_bottom_only(rests: float, is_shut: bool) -> None:
+    """Who reads the last lines of a page has a tenth of the open gap left."""
+    keys = [*LOOK_DOWN[:3], (3.5, 0.4), (3.6, rests), (5.0, rests), (5.2, 0.4), *LOOK_DOWN[3:]]
+    assert ("long_closure" in kinds(reported(frames(keys, 30, 8.0, **DOWN)))) == is_shut
+
+
+def test_over_a_look_down_one_eye_alone_does_not_wink() -> None:
+    keys = [*LOOK_DOWN[:3], *blink_keys(4.0, 0.3, level=0.4), *LOOK_DOWN[3:]]
+    series = [replace(f, eyes=(max(f.eyes[0], 0.38), f.eyes[1])) for f in frames(keys, 30, 8.0, **DOWN)]
+    assert kinds(reported(series)) == ["eyes_down"]
+
+
 def test_slow_lids_are_lowered_and_unknown_to_perclos() -> None:
     lids = LidEvents(3)
     known = []

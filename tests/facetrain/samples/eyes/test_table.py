@@ -7,7 +7,7 @@ import pytest
 from facetrack import topology
 from facetrack.errors import DataError
 from facetrain.models.eyes.labels import unpack
-from facetrain.samples.eyes.cover import eye_mask, overlay
+from facetrain.samples.eyes.cover import eye_mask, glints, overlay
 from facetrain.samples.eyes.crops import EyeCropOptions, EyeCrops, PlainEyes, crop_map, in_crop
 from facetrain.samples.eyes.split import FOLDS, held_out, in_fold
 from facetrain.samples.eyes.table import COLUMNS, ROWS, Eye, contour_of, eyes_of, gap_of, read_table, write_table
@@ -105,6 +105,16 @@ def test_an_overlay_says_how_much_of_the_eye_it_hides():
         assert 0 <= hidden <= 1.0001
         if hidden > 0.75:
             assert changed
+
+
+def test_glints_are_small_and_white():
+    image = np.full((32, 64, 3), 90, np.uint8)
+    for seed in range(30):
+        out = glints(image, 27.0, np.random.default_rng(seed)).astype(int)
+        changed = out.min(axis=2) - 90
+        assert (changed >= 0).all()
+        # Three discs of .09 eye widths have 56 px, and as much again in their blurred edges.
+        assert (changed > 20).sum() <= 120
 
 
 def test_unlabelled_values_have_weight_0_and_nan_never_reaches_the_loss(tmp_path):

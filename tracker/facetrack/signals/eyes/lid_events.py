@@ -244,7 +244,8 @@ class LidEvents:
                 lids.unknown()
                 continue
             closure = lids.update(frame.time_s, openness)
-            if closure is not None and self._is_wink(index, closure.measured):
+            # Over a look down the lids of an eye that is turned away lie on the iris first.
+            if closure is not None and not self.looks_down and self._is_wink(index, closure.measured):
                 events.append(self._event(f"wink_{EYES[index]}", closure.measured))
         return tuple(events)
 

@@ -40,8 +40,8 @@ class LidEventOptions:
     microsleep_s: float = 1.0
     shut: float = 0.16
     head_follows_deg: float = 5.0
-    lowered_fall: float = 0.15
-    lowered_deep: float = 0.13
+    lowered_fall: float = 0.2
+    lowered_deep: float = 0.06
     wink_s: float = 3.0
     min_wink_s: float = 0.1
     wink_fall_s: float = 0.2

@@ -84,6 +84,7 @@ def _lids(
     if (data / "eyes_nir.csv").is_file():
         glasses = {row["image"]: row["glasses"] == "1" for _, row in read_csv(data / "eyes_nir.csv")[1]}
         figures.infrared = lids.infrared(engine, table, glasses)
+    figures.covered = lids.covered(engine, table)
     return plots
 
 

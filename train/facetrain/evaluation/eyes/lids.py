@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.engine import Engine
+from facetrack.eyes import EYE_WIDTHS
 from facetrack.modelfile import EYE_STATES, EYES_COLUMNS, EYES_OUTPUT
-from facetrack.types import Floats
+from facetrack.types import Floats, Image
 from facetrain.metrics.binary import roc
 from facetrain.metrics.eyes import is_shut, shut_log_odds
+from facetrain.samples.eyes.cover import CLEAR, HIDDEN, overlay
 from facetrain.samples.eyes.crops import PlainEyes
 from facetrain.samples.eyes.split import held_out, in_fold
 from facetrain.samples.eyes.table import EyeTable
 
 BATCH = 128
+SEEN = ("helen_train", "lfpw_train", "scut_eyes", "ytfaces_train")
+"""Sources of eyes that are seen, before something is drawn over them."""
 Flags = NDArray[np.bool_]
 
 
@@ -34,7 +38,12 @@ def read_rows(engine: Engine, table: EyeTable, rows: NDArray[np.intp]) -> Floats
     columns = engine.spec.input_px
     assert columns is not None
     items = PlainEyes(table, rows, columns)
-    crops = np.stack([items[i]["crop"].numpy() for i in range(len(items))])
+    return _outputs(engine, np.stack([items[i]["crop"].numpy() for i in range(len(items))]))
+
+
+def _outputs(engine: Engine, crops: Image) -> Floats:
+    """Return the (N, EYES_SIZE) outputs for crops of single eyes, paired to faces."""
+    columns = crops.shape[2]
     padded = np.concatenate([crops, crops[-1:]]) if len(crops) % 2 else crops
     faces = padded.reshape(-1, columns, columns, 3)
     parts = [engine(faces[start : start + BATCH])[EYES_OUTPUT] for start in range(0, len(faces), BATCH)]
@@ -58,7 +67,10 @@ def states(table: EyeTable, rows: NDArray[np.intp]) -> NDArray[np.str_]:
 
 
 def lid_figures(table: EyeTable, read: Read) -> dict[str, float]:
-    """Return ROC areas of shut against lowered by several scores, and the errors of the most probable state, %."""
+    """Return ROC areas of shut against lowered by several scores, and the errors of the most probable state, %.
+
+    Areas by eye, and by picture with the mean of its labelled eyes: which of a pair lies nearer to the camera differs.
+    """
     state, outputs = states(table, read.rows), read.outputs
     shut, lowered = state == "shut", state == "lowered"
     scores = {
@@ -68,8 +80,14 @@ def lid_figures(table: EyeTable, read: Read) -> dict[str, float]:
         "state and gap": shut_log_odds(outputs) - 20 * outputs[:, EYES_COLUMNS["gap"]][:, 0],
     }
     most_probable = np.array(EYE_STATES)[outputs[:, EYES_COLUMNS["state"]].argmax(axis=1)]
-    either = shut | lowered
-    figures = {f"area, {name}": roc(shut[either], score[either]).auc for name, score in scores.items()}
+    either = np.flatnonzero(shut | lowered)
+    pictures = [f"{name.rpartition(':')[0]} {state[row]}" for row, name in enumerate(table.names[read.rows])]
+    _, first, picture = np.unique(np.array(pictures)[either], return_index=True, return_inverse=True)
+    figures = {}
+    for name, score in scores.items():
+        mean = np.bincount(picture, score[either]) / np.bincount(picture)
+        figures[f"area, {name}"] = roc(shut[either], score[either]).auc
+        figures[f"area, {name}, both eyes"] = roc(shut[either][first], mean).auc
     figures |= {
         "lowered taken for shut, %": _share(most_probable[lowered] == "shut"),
         "shut not taken for shut, %": _share(most_probable[shut] != "shut"),
@@ -96,6 +114,42 @@ def by_clip(table: EyeTable, read: Read) -> list[tuple[str, float, float, float]
         areas = [roc(shut[either], score[either]).auc for score in (odds, gap)]
         out.append((group, areas[0], areas[1], float(either.sum())))
     return out
+
+
+def covered(engine: Engine, table: EyeTable) -> dict[str, dict[str, float]]:
+    """Return how well eyes that cannot be seen are told, on held-out eyes.
+
+    drawn over: eyes of photographs with one thing drawn over them (`samples.eyes.cover`), covered from HIDDEN on and
+    clear up to CLEAR. turned away: AFLW's, covered where the labellers could not see a point of the eye.
+    """
+    out = held_out(table)
+    people = np.flatnonzero(out & np.isin(table.sources, SEEN))
+    columns = engine.spec.input_px
+    assert columns is not None
+    items, rng, crops, hidden = PlainEyes(table, people, columns), np.random.default_rng(0), [], []
+    for index in range(len(items)):
+        image, share = overlay(items[index]["crop"].numpy(), columns / EYE_WIDTHS, rng)
+        crops.append(image)
+        hidden.append(share)
+    shares = np.array(hidden)
+    known = (shares >= HIDDEN) | (shares <= CLEAR)
+    figures = {}
+    if known.any():
+        drawn = _outputs(engine, np.stack(crops))[:, EYES_COLUMNS["covered"]][:, 0]
+        figures["drawn over"] = _covered_figures(shares[known] >= HIDDEN, drawn[known])
+    rows = np.flatnonzero(out & (table.sources == "aflw21") & (table.labels["covered_weight"] > 0))
+    if len(rows):
+        logits = read_rows(engine, table, rows)[:, EYES_COLUMNS["covered"]][:, 0]
+        figures["turned away"] = _covered_figures(table.labels["covered"][rows] > 0.5, logits)
+    return figures
+
+
+def _covered_figures(truth: Flags, logits: Floats) -> dict[str, float]:
+    return {
+        "area": roc(truth, logits).auc, "covered and told, %": _share(logits[truth] > 0),
+        "seen and called covered, %": _share(logits[~truth] > 0),
+        "covered eyes": float(truth.sum()), "seen eyes": float((~truth).sum()),
+    }  # fmt: skip
 
 
 def infrared(engine: Engine, table: EyeTable, glasses: dict[str, bool]) -> dict[str, float]:

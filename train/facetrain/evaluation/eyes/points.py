@@ -11,7 +11,8 @@ from facetrack import topology
 from facetrack.eyes import EyeReader
 from facetrack.geometry import points_box
 from facetrack.topology_maps import MESH_IRISES
-from facetrack.types import EyesReading, Floats, Image
+from facetrack.tracking.eyes import fused
+from facetrack.types import EyesReading, Floats, Image, Landmarks
 from facetrain.evaluation.landmarks.turned_methods import Network, matching
 from facetrain.metrics.landmarks import nme_per_point
 from facetrain.sample import Sample
@@ -25,18 +26,19 @@ ENLARGED_PX = 400
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
-    """(N, 68, 2) px: the landmark network's points, those with the eyes' replaced, the labels; readings; missed."""
+    """(N, 68, 2) px: the landmark network's points, those with the eyes' replaced, the two fused; labels; readings."""
 
     first: Floats
     second: Floats
+    fused: Floats
     truth: Floats
     readings: list[EyesReading]
     missed: int
 
     def figures(self) -> dict[str, float]:
-        """Return the NME, % of the outer eye corners, by the parts of the 68, before and after the second look."""
+        """Return the NME, % of the outer eye corners, by the parts of the 68, by each of the three."""
         out: dict[str, float] = {}
-        for name, points in (("first", self.first), ("second", self.second)):
+        for name, points in (("first", self.first), ("second", self.second), ("fused", self.fused)):
             error = nme_per_point(points, self.truth)
             out |= {f"{name} {part}": float(error[:, list(chosen)].mean()) for part, chosen in PARTS.items()}
         return out | {"within 1 sigma": self._within(1), "within 2 sigma": self._within(2)}
@@ -49,7 +51,7 @@ class Points:
 
 def read_points(network: Network, reader: EyeReader, samples: Sequence[Sample], progress: Progress) -> Points:
     """Find the points of hand-labelled faces through the detector, then read the eyes once more."""
-    first, second, truth, readings = [], [], [], []
+    first, second, both, truth, readings = [], [], [], [], []
     for sample in progress(samples):
         found = matching(network.detected(sample.image), points_box(sample.points))
         reading = None if found is None else reader(sample.image, [found.points])[0]
@@ -57,9 +59,12 @@ def read_points(network: Network, reader: EyeReader, samples: Sequence[Sample], 
             continue
         first.append(found.points)
         second.append(with_eyes(found.points, reading))
+        assert found.sigma is not None  # of a network
+        both.append(fused(Landmarks(found.points, found.sigma), reading).points)
         truth.append(sample.points)
         readings.append(reading)
-    return Points(np.stack(first), np.stack(second), np.stack(truth), readings, len(samples) - len(first))
+    missed = len(samples) - len(first)
+    return Points(np.stack(first), np.stack(second), np.stack(both), np.stack(truth), readings, missed)
 
 
 def with_eyes(points: Floats, reading: EyesReading) -> Floats:

@@ -17,8 +17,10 @@ from facetrain.reporting import markdown
 from facetrain.reporting.report import Report, Table
 
 MEANING = {
-    "area": "ROC area of shut against lowered eyes: probability that a shut one scores higher",
+    "area": "ROC area of shut against lowered (covered against seen) eyes: probability that a shut one scores higher",
+    "both eyes": "by picture: the mean of the eyes that were read in it",
     "first, second": "NME, % of the outer eye corners: the landmark network's points; the eyes' twelve replaced",
+    "fused": "NME of both networks' points weighted by their sigmas, as the tracker has them",
     "state": "log odds of shut against lowered",
     "gap": "the predicted lid gap over the eye's width",
     "contour": "the same from the six predicted points",
@@ -34,6 +36,7 @@ class Figures:
     people: list[tuple[str, float, float, float]] = field(default_factory=list)
     irises: Irises | None = None
     infrared: dict[str, float] = field(default_factory=dict)
+    covered: dict[str, dict[str, float]] = field(default_factory=dict)
     times_ms: dict[str, float] = field(default_factory=dict)
 
 
@@ -57,6 +60,9 @@ def report(figures: Figures, title: str, plots: Mapping[str, Callable[[Path], No
     if figures.infrared:
         values["infrared"] = figures.infrared
         tables.append(_columns("infrared eyes, open or closed, %", {"held-out subjects": figures.infrared}))
+    if figures.covered:
+        values["covered"] = figures.covered
+        tables.append(_columns("covered, on held-out eyes", figures.covered))
     if figures.times_ms:
         values["times_ms"] = figures.times_ms
         first = next(iter(figures.times_ms.values()))

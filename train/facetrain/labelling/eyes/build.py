@@ -22,14 +22,15 @@ class EyeSources:
     """Where the eyes come from.
 
     data: folder of the packs. labels: folder of their label tables (`facetrack label --teacher ensemble`).
-    events: table of the clips' events; None without clips. frames: table of single frames of the clips, beside them.
+    clips: folder of clips. events: table of their events; None without. frames: tables of their single frames.
     head_model: a morphable head; None without rendered ones. heads: number of rendered heads.
     """
 
     data: Path
     labels: Path
+    clips: Path | None = None
     events: Path | None = None
-    frames: Path | None = None
+    frames: tuple[Path, ...] = ()
     head_model: Path | None = None
     heads: int = 600
 
@@ -43,10 +44,10 @@ def _parts(sources: EyeSources, mesh: Mesh, progress: packs.Progress) -> Iterato
     data, labels = sources.data, sources.labels
     for name in packs.HAND_LABELLED:
         yield packs.hand_labelled(data, name, mesh, progress)
-    if sources.events is not None and sources.frames is not None:
+    if sources.events is not None and sources.clips is not None:
         people = clips.read_people(sources.events, sources.frames)
         tracker = make_tracker(None, tracker_options(max_faces=4), threads=1)
-        yield clips.clip_eyes(sources.frames.parent, people, tracker, mesh)
+        yield clips.clip_eyes(sources.clips, people, tracker, mesh)
     yield packs.pointing(data, mesh, progress)
     yield packs.scut(data, progress)
     for name in packs.SINGLE:

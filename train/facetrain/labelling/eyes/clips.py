@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,11 +41,11 @@ class PersonLabels:
     unknown: set[int] = field(default_factory=set)
 
 
-def read_people(events: Path, frames: Path) -> dict[str, list[PersonLabels]]:
+def read_people(events: Path, frames: Sequence[Path]) -> dict[str, list[PersonLabels]]:
     """Read the people of the clips by the clip's name.
 
-    events: a table of events (docs/labels/README.md), with people.csv beside it. frames: a table of single frames,
-    video, person, frame, label, eyes; its persons are numbered from the left where there are several.
+    events: a table of events (docs/labels/README.md), with people.csv beside it. frames: tables of single frames,
+    video, person, frame, label, eyes, the last one of a frame counts; persons by the events' names or by numbers.
     """
     people: dict[str, dict[str, PersonLabels]] = {}
     for _, row in read_table(events)[1]:
@@ -54,8 +54,9 @@ def read_people(events: Path, frames: Path) -> dict[str, list[PersonLabels]]:
     for _, row in read_table(events.with_name("people.csv"))[1]:
         if row["person"] in people.get(row["video"], {}):
             people[row["video"]][row["person"]].x = float(row["x_from"]), float(row["x_to"])
-    for number, row in read_table(frames)[1]:
-        _add_frame(people, row, f"{frames}:{number}")
+    for table in frames:
+        for number, row in read_table(table)[1]:
+            _add_frame(people, row, f"{table}:{number}")
     for known in people.values():
         for person in known.values():
             _settle(person)
@@ -63,7 +64,7 @@ def read_people(events: Path, frames: Path) -> dict[str, list[PersonLabels]]:
 
 
 MAIN_PERSON = {"cafe_0": "woman", "family_4": "girl"}
-"""Whom the table of single frames shows in the clips of several people."""
+"""Whom a table of single frames that numbers its people shows in the clips of several."""
 
 
 def _add_event(person: PersonLabels, row: Mapping[str, str]) -> None:
@@ -87,7 +88,7 @@ def _add_event(person: PersonLabels, row: Mapping[str, str]) -> None:
 def _add_frame(people: Mapping[str, Mapping[str, PersonLabels]], row: Mapping[str, str], where: str) -> None:
     video = Path(row["video"]).stem
     known = people.get(video, {})
-    person = known.get(MAIN_PERSON.get(video, ""), next(iter(known.values()), None))
+    person = known.get(row["person"]) or known.get(MAIN_PERSON.get(video, ""), next(iter(known.values()), None))
     if person is None:
         raise DataError(f"{where}: {video} has no events; expected a clip of the table of events")
     states = tuple(row["label"] if letter in row["eyes"] else "" for letter in "RL")

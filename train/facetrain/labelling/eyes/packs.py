@@ -25,8 +25,8 @@ from facetrain.samples.lid_labels import Lids, read_lids
 Progress = Callable[[Iterable[Sample]], Iterable[Sample]]
 
 HAND_LABELLED = ("helen_train", "lfpw_train")
-EVERY_FRAME, EVERY_FACE = 6, 3
-"""Of YouTube Faces every sixth frame, of the expressions every third face whose eyes are open."""
+EVERY_FACE = 3
+"""Of the expressions every third face whose eyes are open."""
 WIDE_GAP = 0.2
 """Faces of expressions with a gap below this are all taken."""
 LABELLED_WEIGHT, TURNED_WEIGHT = 0.4, 0.25
@@ -46,13 +46,13 @@ def hand_labelled(folder: Path, name: str, mesh: Mesh, progress: Progress) -> It
 
 
 def youtube(folder: Path, labels: Path, mesh: Mesh, progress: Progress) -> Iterator[Eye]:
-    """Yield eyes of YouTube Faces' frames: all with labelled lids, and every EVERY_FRAME-th."""
+    """Yield eyes of YouTube Faces' frames."""
     name, lids = "ytfaces_train", read_lids()
     table = read_labels(labels / f"{name}.npz")
     rows = {file: index for index, file in enumerate(table.names)}
-    for index, sample in enumerate(progress(read_pack(folder / name, trim=False).samples)):
+    for sample in progress(read_pack(folder / name, trim=False).samples):
         states = _lids(lids, name, sample.name)
-        if sample.name not in rows or (index % EVERY_FRAME and not any(states)):
+        if sample.name not in rows:
             continue
         points = table.points[rows[sample.name]]
         found = look(sample.image, points, mesh)

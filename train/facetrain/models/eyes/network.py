@@ -64,11 +64,11 @@ class EyeNet(nn.Module):
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
         side = self.options.input_px
-        eyes = crops.shape[1] // (side // 2)
+        eyes = int(crops.shape[1]) // (side // 2)  # a plain number: else the graph works it out with six small nodes
         x = crops.reshape(-1, side // 2, side, 3).permute(0, 3, 1, 2).float()
         # Each crop's own mean and contrast: dark and infrared pictures look like others.
         ones = torch.ones(3, device=x.device)  # without a weight the exporter does not know the number of channels
-        x = F.instance_norm((x - self.MEAN) / self.SCALE, weight=ones, bias=0 * ones, eps=LEAST_VARIANCE)
+        x = F.instance_norm(x, weight=ones, bias=0 * ones, eps=LEAST_VARIANCE * self.SCALE**2)
         x = self.trunk(x)
         x = self.dropout(F.relu(self.hidden(x.flatten(1))))
         out = self.out(x) * self.get_buffer("unit") + self.get_buffer("start")

@@ -26,6 +26,19 @@ def overlay(image: Image, eye_px: float, rng: Rng) -> tuple[Image, float]:
     return out, float((opacity * eye_mask(image.shape[0], image.shape[1], eye_px)).sum())
 
 
+def glints(image: Image, eye_px: float, rng: Rng) -> Image:
+    """Draw one to three lamps mirrored in glasses or in the eye, as of an infrared camera: small, round and white."""
+    rows, columns = image.shape[:2]
+    mask = np.zeros((rows, columns), np.float32)
+    for _ in range(int(rng.integers(1, 4))):
+        x, y = np.array([columns, rows]) / 2 + rng.normal(0, (0.35 * eye_px, 0.2 * eye_px))
+        # In sixteenths of a px: at this size a disc of whole ones is a square.
+        centre, radius = (round(16 * x), round(16 * y)), round(16 * eye_px * float(rng.uniform(0.03, 0.09)))
+        cv2.circle(mask, centre, radius, 1.0, -1, cv2.LINE_AA, 4)
+    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), float(rng.uniform(0.4, 0.8))), np.float32)
+    return _blend(image, np.full_like(image, 255, np.float32), mask * float(rng.uniform(0.8, 1.0)))[0]
+
+
 def eye_mask(rows: int, columns: int, eye_px: float) -> Floats:
     """Return (rows, columns) weights of sum 1, even over the ellipse of an open eye in the middle."""
     y, x = np.mgrid[:rows, :columns].astype(np.float32)

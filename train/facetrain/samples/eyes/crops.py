@@ -16,7 +16,7 @@ from facetrack.eyes import EYE_WIDTHS
 from facetrack.types import Floats, Image
 from facetrain.augment import webcam
 from facetrain.models.eyes.labels import SHAPES, pack
-from facetrain.samples.eyes.cover import CLEAR, HIDDEN, overlay
+from facetrain.samples.eyes.cover import CLEAR, HIDDEN, glints, overlay
 from facetrain.samples.eyes.table import COLUMNS, ROWS, WIDTHS, EyeTable
 from facetrain.samples.sampling import EpochItems, Rng
 
@@ -24,8 +24,10 @@ Numbers = NDArray[np.intp]
 READ_WEIGHT = 0.6
 """Weight of a state from which on it was read, not derived from the gap."""
 
-BALANCED = ("eyes", "eyes_nir")
-"""Sources with as many shut eyes as open ones, of which none is drawn more often."""
+SINGLE = ("eyes", "eyes_nir")
+"""Sources of single eyes: as many shut as open ones, of which none is drawn more often, and right or left unknown."""
+NARROW_GAP = 0.16
+"""Gap over the eye's width below which an eye is drawn more often: whether it is lowered or shut is decided there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +36,28 @@ class EyeCropOptions:
 
     shares: share of the training items by source; sources that are missing here are left out.
     rare: how often an eye that was read as lowered or shut is drawn for each time of another of its source.
+    narrow: the same of an eye whose labelled gap is below NARROW_GAP.
     roll_deg, shift, scale: standard deviations of the crop's errors: degrees, eye widths, logarithm of the size.
     wide: share of the items with errors `wider` times as large.
-    overlay, light, dark, grey, blur, low_resolution, noise, jpeg: probabilities.
+    overlay, glints, light, dark, grey, blur, low_resolution, noise, jpeg: probabilities.
     """
 
     shares: dict[str, float] = field(
         default_factory=lambda: {
-            "helen_train": 0.18, "lfpw_train": 0.15, "clips": 0.13, "lids_frames": 0.04, "pointing04": 0.03,
-            "scut_eyes": 0.06, "eyes": 0.04, "eyes_nir": 0.13, "ytfaces_train": 0.05, "aflw21": 0.05,
+            "helen_train": 0.17, "lfpw_train": 0.14, "clips": 0.11, "lids_frames": 0.06, "pointing04": 0.03,
+            "scut_eyes": 0.05, "eyes": 0.03, "eyes_nir": 0.14, "ytfaces_train": 0.10, "aflw21": 0.03,
             "expressions": 0.11, "rendered": 0.03,
         }
     )  # fmt: skip
     rare: int = 4
+    narrow: int = 3
     roll_deg: float = 3.5
     shift: float = 0.045
     scale: float = 0.07
     wide: float = 0.15
     wider: float = 2.5
     overlay: float = 0.18
+    glints: float = 0.1
     light: float = 0.7
     dark: float = 0.08
     grey: float = 0.25
@@ -79,9 +84,13 @@ class EyeCrops(EpochItems):
         matrix = jittered(self.columns, options, rng)
         image = warped(self.table.crops[row], matrix, self.columns, rng)
         labels = in_crop({name: self.table.labels[name][row] for name in SHAPES}, matrix)
+        if self.table.sources[row] in SINGLE and rng.random() < 0.5:
+            image = np.ascontiguousarray(image[:, ::-1])
         if rng.random() < options.overlay:
             image, hidden = overlay(image, self.columns / EYE_WIDTHS, rng)
             _hide(labels, hidden)
+        elif rng.random() < options.glints:
+            image = glints(image, self.columns / EYE_WIDTHS, rng)
         image = corrupted(image, options, rng)
         return {"crop": torch.from_numpy(image), "labels": torch.from_numpy(pack(labels))}
 
@@ -101,11 +110,12 @@ class PlainEyes(EpochItems):
 
 
 def drawn_rows(table: EyeTable, rows: Numbers, options: EyeCropOptions) -> Numbers:
-    """Return the rows, each repeated as often as the shares and `rare` want it, at least once."""
+    """Return the rows, each repeated as often as the shares, `rare` and `narrow` want it, at least once."""
     state = table.labels["state"][rows]
     read = (table.labels["state_weight"][rows] >= READ_WEIGHT) & (state[:, 0] == 0)
-    read &= ~np.isin(table.sources[rows], BALANCED)
-    weight = np.where(read, options.rare, 1).astype(np.float64)
+    read &= ~np.isin(table.sources[rows], SINGLE)
+    narrow = (table.labels["gap_weight"][rows] > 0) & (table.labels["gap"][rows] < NARROW_GAP)
+    weight = np.where(read, options.rare, np.where(narrow, options.narrow, 1)).astype(np.float64)
     # Lowered and shut eyes equally often: the network's odds of the two then lean to neither.
     counts = (state * read[:, None]).sum(axis=0)
     for column in (1, 2):
