@@ -14,7 +14,7 @@ from facetrack.topology_maps import MESH_IRISES
 from facetrack.tracking.eyes import fused
 from facetrack.types import EyesReading, Floats, Image, Landmarks
 from facetrain.evaluation.landmarks.turned_methods import Network, matching
-from facetrain.metrics.landmarks import nme_per_point
+from facetrain.metrics.landmarks import as_300w, nme_per_point
 from facetrain.sample import Sample
 
 Progress = Callable[[Iterable[Sample]], Iterable[Sample]]
@@ -36,11 +36,16 @@ class Points:
     missed: int
 
     def figures(self) -> dict[str, float]:
-        """Return the NME, % of the outer eye corners, by the parts of the 68, by each of the three."""
+        """Return the NME, % of the outer eye corners, by the parts of the 68, by each of the three.
+
+        Of the points as they are, and of those moved to where 300-W's labels lie (`metrics.landmarks.as_300w`).
+        """
         out: dict[str, float] = {}
         for name, points in (("first", self.first), ("second", self.second), ("fused", self.fused)):
-            error = nme_per_point(points, self.truth)
-            out |= {f"{name} {part}": float(error[:, list(chosen)].mean()) for part, chosen in PARTS.items()}
+            for convention, placed in (("", points), (", 300-W", as_300w(points, self.truth))):
+                error = nme_per_point(placed, self.truth)
+                for part, chosen in PARTS.items():
+                    out[f"{name} {part}{convention}"] = float(error[:, list(chosen)].mean())
         return out | {"within 1 sigma": self._within(1), "within 2 sigma": self._within(2)}
 
     def _within(self, sigmas: float) -> float:
