@@ -51,12 +51,12 @@ def test_covered_eyes_are_counted_on_held_out_ones(tmp_path):
     seen = [eye(180, f"seen{i}:left", "aflw21", hidden=0.0) for i in range(200)]
     table = write_table([*dark, *wrong, *seen], tmp_path)
     out = held_out(table)
-    told, missed, clear = (int(out[part].sum()) for part in (slice(0, 200), slice(200, 400), slice(400, 600)))
-    assert min(told, missed, clear) > 0
+    found, missed, clear = (int(out[part].sum()) for part in (slice(0, 200), slice(200, 400), slice(400, 600)))
+    assert min(found, missed, clear) > 0
     figures = covered(BrightnessEngine(), table)["turned away"]
-    assert figures["covered and told, %"] == pytest.approx(100 * told / (told + missed))
+    assert figures["covered and found, %"] == pytest.approx(100 * found / (found + missed))
     assert figures["seen and called covered, %"] == 0
-    assert figures["covered eyes"] == told + missed
+    assert figures["covered eyes"] == found + missed
     assert figures["seen eyes"] == clear
 
 

@@ -117,7 +117,7 @@ def by_clip(table: EyeTable, read: Read) -> list[tuple[str, float, float, float]
 
 
 def covered(engine: Engine, table: EyeTable) -> dict[str, dict[str, float]]:
-    """Return how well eyes that cannot be seen are told, on held-out eyes.
+    """Return how well eyes that cannot be seen are recognised, on held-out eyes.
 
     drawn over: eyes of photographs with one thing drawn over them (`samples.eyes.cover`), covered from HIDDEN on and
     clear up to CLEAR. turned away: AFLW's, covered where the labellers could not see a point of the eye.
@@ -146,7 +146,7 @@ def covered(engine: Engine, table: EyeTable) -> dict[str, dict[str, float]]:
 
 def _covered_figures(truth: Flags, logits: Floats) -> dict[str, float]:
     return {
-        "area": roc(truth, logits).auc, "covered and told, %": _share(logits[truth] > 0),
+        "area": roc(truth, logits).auc, "covered and found, %": _share(logits[truth] > 0),
         "seen and called covered, %": _share(logits[~truth] > 0),
         "covered eyes": float(truth.sum()), "seen eyes": float((~truth).sum()),
     }  # fmt: skip
