@@ -142,6 +142,6 @@ def _footer(clip: Clip) -> str:
         element("p", text="A gap in a line is time in which the signal could not be known. Curves of long clips show "
                           "each stretch's mean over a band from its least to its largest value."),
         element("p", text="Dashed lines of PERCLOS: 8 % advisory, 12 % warning (Grace and Steward 2001). Gaze is read "
-                          "from eyes and head, coarsely, or from the head alone. Method and limits: docs of facetrack."),
+                          "from eyes and head, or from the head alone. Method and limits: docs of facetrack."),
         element("p", text="This page holds pictures of persons; pass it on only as their consent and the law allow."),
     )  # fmt: skip

@@ -38,7 +38,7 @@ def test_slopes_and_means():
 
 
 def test_every_look_has_its_seconds():
-    """Two of each look aside, and those that were told wrong are counted against it."""
+    """Two of each look aside, and those that were recognised wrong are counted against it."""
     times_s = [i / looks.FPS for i in range(round(looks.FPS * looks.course()[-1][1]))]
     truth = [next(look for a, b, look in looks.course() if a <= t < b) for t in times_s]
     found = looks.seconds(times_s, truth)
@@ -49,11 +49,11 @@ def test_every_look_has_its_seconds():
 
 
 def test_what_a_frame_tells():
-    assert looks.told(GazeSignals(14.0, 5.0, "eyes")) == "right"
-    assert looks.told(GazeSignals(-7.0, -9.0, "eyes")) == "down"
-    assert looks.told(GazeSignals(3.0, -5.0, "eyes")) == "ahead"
-    assert looks.told(GazeSignals(20.0, 0.0, "head")) is None
-    assert looks.told(None) is None
+    assert looks.recognised(GazeSignals(14.0, 5.0, "eyes")) == "right"
+    assert looks.recognised(GazeSignals(-7.0, -9.0, "eyes")) == "down"
+    assert looks.recognised(GazeSignals(3.0, -5.0, "eyes")) == "ahead"
+    assert looks.recognised(GazeSignals(20.0, 0.0, "head")) is None
+    assert looks.recognised(None) is None
 
 
 def test_pupils_that_are_followed_by_half():
@@ -99,6 +99,6 @@ def test_the_report_has_every_part():
     text = report(found, "Gaze", {})
     assert [table.title for table in text.tables] == [
         "mean error on rendered heads, degrees, by yaw of the head", "how far the found look follows the true one",
-        "seconds told, still head", "held-out pupils of scut_eyes",
+        "seconds recognised, still head", "held-out pupils of scut_eyes",
     ]  # fmt: skip
-    assert text.figures["told"]["eye network"]["left"] == 1.0
+    assert text.figures["recognised"]["eye network"]["left"] == 1.0

@@ -43,8 +43,8 @@ def gaze(
     """Measure the gaze of the eyes.
 
     Rendered heads: errors by the angle of the head, the network's share apart from that of eyeballs and pose. Rendered
-    people with a still head: seconds in which a look aside is told. scut_eyes: held-out pupils. Clips: rays, to be
-    looked at (with --out).
+    people with a still head: seconds in which a look aside is recognised. scut_eyes: held-out pupils. Clips: rays, to
+    be looked at (with --out).
     """
     if head_model is None and data is None:
         raise DataError("nothing to measure; give --head-model for rendered heads, or --data for pupils and clips")

@@ -1,4 +1,4 @@
-"""Rendered people with a still head who look ahead, left, right, up and down: how many of the seconds are told."""
+"""Rendered people with a still head who look ahead, left, right, up and down: which seconds are recognised."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOOKS = {AHEAD: (0.0, 0.0), LEFT: (-15.0, 0.0), RIGHT: (15.0, 0.0), UP: (0.0, 12
 """(yaw, pitch) of the eyes in the head; left and right are the picture's."""
 FIRST_S, LOOK_S, BACK_S, SETTLE_S = 3.25, 2.25, 1.25, 0.25
 """Ahead at first; each look, and ahead after it; what is left out of each at its beginning."""
-TOLD_DEG = 6.0
+LOOK_DEG = 6.0
 """Angle from straight ahead from which a frame's gaze is a look aside: half of the smallest look."""
 FollowGaze = Callable[[Frame], GazeSignals | None]
 
@@ -35,7 +35,7 @@ class Second:
     """One second of a look: what it was, and what most of its frames say; None where most say nothing."""
 
     truth: str
-    told: str | None
+    recognised: str | None
 
 
 def course() -> list[tuple[float, float, str]]:
@@ -63,11 +63,11 @@ def frames(renderer: Renderer, seed: int) -> Iterator[tuple[Frame, str]]:
         yield Frame(noisy(images[look], NOISE, rng), time_s=time_s, index=index), look
 
 
-def told(gaze: GazeSignals | None) -> str | None:
+def recognised(gaze: GazeSignals | None) -> str | None:
     """Return the direction that a frame's gaze has; None where it is unknown or the head's alone."""
     if gaze is None or gaze.source != "eyes" or gaze.yaw_deg is None or gaze.pitch_deg is None:
         return None
-    if max(abs(gaze.yaw_deg), abs(gaze.pitch_deg)) < TOLD_DEG:
+    if max(abs(gaze.yaw_deg), abs(gaze.pitch_deg)) < LOOK_DEG:
         return AHEAD
     if abs(gaze.yaw_deg) >= abs(gaze.pitch_deg):
         return RIGHT if gaze.yaw_deg > 0 else LEFT
@@ -120,16 +120,16 @@ def measure(renderer: Renderer, follow: Callable[[], FollowGaze], seeds: Sequenc
         method, times_s, said = follow(), [], []
         for frame, _ in frames(renderer, seed):
             times_s.append(frame.time_s)
-            said.append(told(method(frame)))
+            said.append(recognised(method(frame)))
         found += seconds(times_s, said)
     return found
 
 
 def shares(found: Sequence[Second]) -> dict[str, float]:
-    """Return the share of the seconds that are told, by look, and of the four looks aside together."""
+    """Return the share of the seconds that are recognised, by look, and of the four looks aside together."""
     out = {}
     for look in LOOKS:
-        own = [second.told == look for second in found if second.truth == look]
+        own = [second.recognised == look for second in found if second.truth == look]
         out[look] = sum(own) / len(own) if own else math.nan
-    aside = [second.told == second.truth for second in found if second.truth != AHEAD]
+    aside = [second.recognised == second.truth for second in found if second.truth != AHEAD]
     return out | {"aside": sum(aside) / len(aside) if aside else math.nan}

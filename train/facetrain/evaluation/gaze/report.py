@@ -27,7 +27,7 @@ MEANING = {
     "eyeballs and the pose leave of the error",
     "MediaPipe's irises": "irises and corners of its mesh on the same eyeballs, the pose of its points",
     "slope": "by how much the found angle in the head grows with the true one",
-    "told": "share of the rendered seconds whose frames mostly say the look, the head still, a second each",
+    "recognised": "share of the rendered seconds whose frames mostly say the look, the head still, a second each",
 }
 
 
@@ -53,8 +53,8 @@ def report(found: GazeFigures, title: str, plots: Mapping[str, Callable[[Path], 
             "sigma_deg": float(np.nanmean(heads.sigma_deg)),
         }
     if found.looks:
-        values["told"] = {name: shares(seconds) for name, seconds in found.looks.items()}
-        tables.append(_told(values["told"], found.looks))
+        values["recognised"] = {name: shares(seconds) for name, seconds in found.looks.items()}
+        tables.append(_recognised(values["recognised"], found.looks))
     if found.pupils:
         values["pupils"] = found.pupils
         rows = [[name, markdown.number(value)] for name, value in found.pupils.items()]
@@ -90,8 +90,8 @@ def _in_head(heads: HeadErrors) -> Table:
     return Table("how far the found look follows the true one", head, rows)
 
 
-def _told(told: Mapping[str, Mapping[str, float]], looks: Mapping[str, Sequence[Second]]) -> Table:
-    names = list(next(iter(told.values())))
-    rows = [[name, *(f"{100 * row[name]:.0f} %" for row in told.values())] for name in names]
+def _recognised(recognised: Mapping[str, Mapping[str, float]], looks: Mapping[str, Sequence[Second]]) -> Table:
+    names = list(next(iter(recognised.values())))
+    rows = [[name, *(f"{100 * row[name]:.0f} %" for row in recognised.values())] for name in names]
     rows.append(["seconds", *(str(len(seconds)) for seconds in looks.values())])
-    return Table("seconds told, still head", ("look", *told), rows)
+    return Table("seconds recognised, still head", ("look", *recognised), rows)
