@@ -83,6 +83,15 @@ class Reidentifier:
             fit[row, :] = fit[:, column] = -np.inf
         return owners
 
+    def resembles_lost(self, image: Image, reading: Reading, tracks: Sequence[Track]) -> bool:
+        """Return whether a face that `match_lost` gave to nobody may yet be somebody lost, by MIN_COSINE_NEAR.
+
+        Who comes back into the picture is cut off by its edge at first, and resembles themselves more a moment later.
+        """
+        lost = [track for track in tracks if track.lost and track.last_seen.known and len(track.embeddings)]
+        (vector,) = self._embed(image, [reading.landmarks.points]) if lost else (None,)
+        return vector is not None and any(t.embeddings.similarity(vector) >= MIN_COSINE_NEAR for t in lost)
+
     def _score(
         self, reading: Reading, vector: Floats | None, track: Track, time_s: float, size: tuple[int, int]
     ) -> float:

@@ -43,8 +43,8 @@ class FaceTracker(Opens):
         "profile", or "default".
     """
 
-    MAX_OCCLUDED_READINGS = 10
-    """Readings of a partly occluded face after which it counts as a new person's while somebody is lost."""
+    MAX_WAITING_READINGS = 10
+    """Readings after which a face counts as a new person's that is partly occluded, or like a lost one, until then."""
     SEARCH_INTERVAL_S = 0.1
     """Interval at which the detector runs for a lost face while others are followed."""
     CLOSER_EVERY = 3
@@ -191,9 +191,11 @@ class FaceTracker(Opens):
                 self._next_id += 1
 
     def _is_new_person(self, track: Track, frame: Frame) -> bool:
-        if not any(t.lost for t in self._tracks) or track.readings >= self.MAX_OCCLUDED_READINGS:
+        if not any(t.lost for t in self._tracks) or track.readings >= self.MAX_WAITING_READINGS:
             return True
-        return is_unoccluded(track, self._followed, frame.image)
+        if not is_unoccluded(track, self._followed, frame.image):
+            return False
+        return not self._reidentifier.resembles_lost(frame.image, track.reading, self._tracks)
 
     def _detection_required(self) -> bool:
         """Return whether the detector must run now: a face was lost in this frame, or none is followed."""
