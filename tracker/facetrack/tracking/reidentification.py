@@ -83,12 +83,16 @@ class Reidentifier:
             fit[row, :] = fit[:, column] = -np.inf
         return owners
 
-    def resembles_lost(self, image: Image, reading: Reading, tracks: Sequence[Track]) -> bool:
+    def resembles_lost(self, image: Image, reading: Reading, tracks: Sequence[Track], time_s: float) -> bool:
         """Return whether a face that `match_lost` gave to nobody may yet be somebody lost, by MIN_COSINE_NEAR.
 
         Who comes back into the picture is cut off by its edge at first, and resembles themselves more a moment later.
         """
-        lost = [track for track in tracks if track.lost and track.last_seen.known and len(track.embeddings)]
+        box = points_box(reading.landmarks.points)
+        lost = [
+            t for t in tracks
+            if t.lost and len(t.embeddings) and t.last_seen.distance(box, time_s) <= self._reach(t, time_s - t.seen_s)
+        ]  # fmt: skip
         (vector,) = self._embed(image, [reading.landmarks.points]) if lost else (None,)
         return vector is not None and any(t.embeddings.similarity(vector) >= MIN_COSINE_NEAR for t in lost)
 
@@ -104,11 +108,8 @@ class Reidentifier:
         farness = min(distance / (REACH + REACH_PER_S * away_s), 1.0)
         if vector is None or not len(track.embeddings):
             return -distance if farness < 1 and away_s <= MOTION_ONLY_REID_S else -np.inf
-        if track.last_seen.known:
-            # Points that slid off lie beside the face; the position of an occluded one is from before that.
-            aside = 0.0 if track.occluded else self._confidence.doubt(self._confidence(track.reading))
-            if distance > JUMP + aside + MAX_SPEED_PER_S * away_s:
-                return -np.inf
+        if track.last_seen.known and distance > self._reach(track, away_s):
+            return -np.inf
         similarity = track.embeddings.similarity(vector)
         if distance <= JUMP and away_s <= MOTION_ONLY_REID_S and similarity >= MIN_COSINE_SAME:
             pose = head_pose(reading.landmarks.points, size)
@@ -119,6 +120,12 @@ class Reidentifier:
         if similarity < (least if track.last_seen.known else MIN_COSINE_AFTER_CUT):
             return -np.inf
         return similarity - 0.05 * min(distance, MAX_DISTANCE)
+
+    def _reach(self, track: Track, away_s: float) -> float:
+        """Return how far a face can have gone in a time, in its sizes."""
+        # Points that slid off lie beside the face; the position of an occluded one is from before that.
+        aside = 0.0 if track.occluded else self._confidence.doubt(self._confidence(track.reading))
+        return JUMP + aside + MAX_SPEED_PER_S * away_s
 
     def update(self, image: Image, followed: Sequence[Track], time_s: float) -> list[Track]:
         """Mark occlusions, undo ID swaps, and embed the face whose last embedding is oldest; once a frame.

@@ -195,7 +195,7 @@ class FaceTracker(Opens):
             return True
         if not is_unoccluded(track, self._followed, frame.image):
             return False
-        return not self._reidentifier.resembles_lost(frame.image, track.reading, self._tracks)
+        return not self._reidentifier.resembles_lost(frame.image, track.reading, self._tracks, frame.time_s)
 
     def _detection_required(self) -> bool:
         """Return whether the detector must run now: a face was lost in this frame, or none is followed."""
