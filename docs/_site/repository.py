@@ -102,10 +102,12 @@ def _link(link: re.Match[str], here: str, site_page: str, places: dict[str, str]
 
 
 def _separated(text: str) -> str:
-    """Put a blank line before lists and tables that follow a line of text: Python-Markdown needs it."""
+    """Write lists and tables as Python-Markdown needs them: a blank line before them, no escapes in code."""
     lines: list[str] = []
     for line in text.split("\n"):
         before = lines[-1] if lines else ""
+        if line.startswith("|"):  # a bar in code, which GitHub wants escaped
+            line = re.sub(r"`[^`]*`", lambda code: code.group().replace("\\|", "|"), line)
         starts = BLOCK.match(line) and before.strip() and not BLOCK.match(before) and not before.startswith(" ")
         if starts and not (line.startswith("|") and before.startswith("|")):
             lines.append("")

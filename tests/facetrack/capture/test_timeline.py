@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 
 from facetrack.capture import VideoFile
-from facetrack.capture.timeline import Timeline
+from facetrack.capture.timeline import Timeline, timestamp
 
 MPEG = Fraction(1, 90_000)
 
@@ -93,6 +94,14 @@ def test_a_first_frame_without_a_stamp_is_at_zero() -> None:
 def test_a_frame_shorter_than_a_tick_takes_one() -> None:
     timeline = Timeline(Fraction(1), Fraction(1, 25))
     assert [timeline.tick(pts) for pts in (None, None, None, 2, 9)] == [0, 1, 2, 3, 9]
+
+
+@pytest.mark.parametrize(
+    ("pts", "container", "expected"), [(5, "matroska", 5), (None, "matroska", 3), (5, "avi", 3), (None, "avi", 3)]
+)
+def test_presentation_times_count_where_they_are_stored(pts: int | None, container: str, expected: int) -> None:
+    frame = SimpleNamespace(pts=pts, dts=3)
+    assert timestamp(frame, container) == expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("time_base", [Fraction(1, 10**9), MPEG, Fraction(1), Fraction(10**9)])

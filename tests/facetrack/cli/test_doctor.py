@@ -52,7 +52,7 @@ def test_a_missing_codec_display_and_extra_are_named(monkeypatch: pytest.MonkeyP
 
 def test_every_extra_for_users_is_checked() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    assert set(EXTRAS) == set(project["optional-dependencies"]) - {"dev", "apps-dev"}
+    assert set(EXTRAS) == set(project["optional-dependencies"]) - {"dev", "apps-dev", "docs"}
 
 
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
