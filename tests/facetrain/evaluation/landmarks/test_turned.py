@@ -1,11 +1,13 @@
 """The figures on turned heads: bins, misses and angles by hand; crops' rolls on projected heads."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from facetrack import topology
 from facetrack.types import Detections
 from facetrain.evaluation.landmarks import turned as benchmark
 from facetrain.evaluation.landmarks.turned_methods import POINTS, ROTATION, Found, Network, Tracked, matching
@@ -130,12 +132,28 @@ def test_without_a_rotation_the_pose_is_fitted_to_the_points():
     assert found.angles_deg.shape == (3,)
 
 
+class MirrorStage(Stage):
+    """Stage that sees its actors in a picture's mirror image, too: the picture's first column is white."""
+
+    def __call__(self, image, crops):
+        if image[0, 0, 0]:
+            return super().__call__(image, crops)
+        last = image.shape[1] - 1
+        readings = super().__call__(image, [replace(c, x=last - c.x, roll_rad=-c.roll_rad) for c in crops])
+        mirrored = [r.landmarks.points[topology.FLIP] * [-1, 1] + [last, 0] for r in readings]
+        return [
+            replace(r, landmarks=replace(r.landmarks, points=points.astype(np.float32)))
+            for r, points in zip(readings, mirrored, strict=True)
+        ]
+
+
 def test_a_picture_on_its_own_is_read_by_a_tracker_that_forgets_the_one_before():
-    stage = Stage()
-    stage.actors = [actor(160, 120, 80)]
+    stage, picture = MirrorStage(), np.zeros((240, 320, 3), np.uint8)
+    picture[:, 0] = 255
+    stage.actors = [actor(150, 120, 80)]
     method = Tracked(Network(StagedEngine()), stage.tracker(looks=False, confirmations=1, single=True))
     for _ in range(2):
-        (found,) = method.detected(np.zeros((240, 320, 3), np.uint8))
+        (found,) = method.detected(picture)
         np.testing.assert_allclose(found.points, stage.actors[0], atol=1e-3)
     assert method.through(np.zeros((100, 100, 3), np.uint8), np.float32([20, 20, 60, 60])) is not None
 
