@@ -113,18 +113,15 @@ def test_a_mirrored_head_has_mirrored_points(renderer):
 
 
 def test_eyeballs_turn_by_the_gaze(renderer):
-    """Check the front of each eyeball, which moves by about r sin 20 and r sin 10 with r = 1.75 cm.
+    """Each iris moves across the head as a person's does, by r sin 20 and r sin 10 with r = 1.04 cm.
 
     The gaze is 20 degrees to the image's right and 10 up (the model's x runs to the image's right, its y up).
     """
     model = renderer.model
     rest, turned = model.shaped(MEAN, {}), model.shaped(MEAN, {}, (20.0, 10.0))
-    for ball in ("M_ScleraRight", "M_ScleraLeft"):
-        vertices = model.vertices_of(ball)
-        front = vertices[rest[vertices, 2].argmax()]
-        moved = turned[front] - rest[front]
-        assert moved[0] == pytest.approx(1.75 * np.sin(np.deg2rad(20)), abs=0.12)
-        assert moved[1] == pytest.approx(1.75 * np.sin(np.deg2rad(10)), abs=0.12)
+    for moved in model.irises(turned) - model.irises(rest):
+        assert moved[0] == pytest.approx(1.04 * np.sin(np.deg2rad(20)), abs=0.03)
+        assert moved[1] == pytest.approx(1.04 * np.sin(np.deg2rad(10)), abs=0.03)
     unmoved = model.vertices_of("M_Teeth")
     np.testing.assert_allclose(rest[unmoved], turned[unmoved], atol=1e-3)
 
