@@ -117,6 +117,7 @@ class TestStopping:
         monkeypatch.setattr(stopping.select, "select", self.refuse)
         monkeypatch.setattr(stopping.sys, "platform", "win32")
         monkeypatch.setattr(stopping, "LIMIT_S", 0.0)
+        monkeypatch.setattr(stopping._State, "exit_code", None)  # another test may have chosen one
         monkeypatch.setattr(stopping.os, "_exit", ended.append)
         writer.send(bytes([2]))
         stopping._watch(reader)

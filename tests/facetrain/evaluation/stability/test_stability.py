@@ -166,7 +166,7 @@ def test_the_whole_measurement_on_a_tracker_of_known_delay(tmp_path):
     truth[:, topology.EYE_OUTER_CORNERS[1]] = truth[:, topology.EYE_OUTER_CORNERS[0]] + [66, 0]
     picture = np.zeros((8, 8, 3), np.uint8)
     clip = Clip("lag, 30 deg/s", "lag", len(TIMES) / FPS, lambda t: (picture, truth[round(t * FPS)]))
-    late = TrackingMethod("late", "late", lambda: nullcontext(Late(truth)))
+    late = TrackingMethod("late", "late", lambda: nullcontext(Late(truth)), start_gaze=nullcontext)
     traces = [measure.run(clip, [late])]
     rows = measure.table(traces, [late])
     assert rows["late"]["lag, 30 deg/s"] == pytest.approx(2e3 / FPS, abs=1.0)
