@@ -48,6 +48,7 @@ def calibrate(
 
     from facetrack.capture import open_source, open_video
     from facetrack.signals.calibration import missing
+    from facetrack.signals.profile import Profile
 
     console = Console(stderr=True)
     check_outputs((out,), inputs=(camera, video, *tracking.files))
@@ -55,6 +56,7 @@ def calibrate(
         _calibrate_gaze(tracking, out, camera, video, window)
         console.print(f"wrote {out}", highlight=False, soft_wrap=True)
         return
+    known_gaze = Profile.load(out).gaze if out.is_file() else None  # of --gaze, in the head's own axes
     with ExitStack() as stack:
         tracker = tracking.tracker()
         if video is not None:
@@ -64,7 +66,7 @@ def calibrate(
             source = stack.enter_context(open_source(camera))
             guide = Guide(console, _window(stack) if window else None)
             profile = watch(source, tracker, guide).profile()
-    profile = replace(profile, camera=tracker.options.camera)
+    profile = replace(profile, camera=tracker.options.camera, gaze=known_gaze)
     profile.save(out)
     for line in missing(profile):
         console.print(line, highlight=False, soft_wrap=True)

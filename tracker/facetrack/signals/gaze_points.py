@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from facetrack.angles import turned_by
 from facetrack.errors import SettingsError
-from facetrack.signals.head.gaze import turned_by
 from facetrack.signals.head.screen import Angles, GazeCalibration, fit_screen, left_out_sigma_deg, on_camera_plane
 from facetrack.signals.profile import Profile
 from facetrack.types import Pose

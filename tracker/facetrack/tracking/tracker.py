@@ -177,7 +177,8 @@ class FaceTracker(Opens):
     def _confirm(self, frame: Frame) -> None:
         """Give IDs to new tracks that have proved to be faces, the old one to people who were lost.
 
-        Tentative tracks that were lost are dropped. While somebody is lost, a new face that is partly occluded waits.
+        Tentative tracks that were lost are dropped. While somebody is lost, a new face waits that is partly occluded
+        or resembles them.
         """
         self._tracks = [t for t in self._tracks if t.followed or t.confirmed]
         new = [t for t in self._tracks if not t.confirmed and self._gates.is_face(t)]

@@ -187,21 +187,17 @@ class GazeSignals(_Group):
     quality: str | None = _signal(
         "coarse, or calibrated by `facetrack calibrate --gaze`", "gaze unknown", "", names=GAZE_QUALITIES
     )
-    eyes_yaw_deg: float | None = _degrees(
-        "where both eyes look in the head, smoothed", "gaze not read from the eyes", ""
-    )
-    eyes_pitch_deg: float | None = _degrees("the same, positive up", "gaze not read from the eyes", "")
+    eyes_yaw_deg: float | None = _degrees("where both eyes look in the head, smoothed", "eyes not seen", "")
+    eyes_pitch_deg: float | None = _degrees("the same, positive up", "eyes not seen", "")
     camera_yaw_deg: float | None = _degrees(
-        "the same against the camera's axis, as `pose.yaw_deg`", "gaze not read from the eyes", ""
+        "the same against the camera's axis, as `pose.yaw_deg`", "eyes not seen", ""
     )
-    camera_pitch_deg: float | None = _degrees("the same, as `pose.pitch_deg`", "gaze not read from the eyes", "")
+    camera_pitch_deg: float | None = _degrees("the same, as `pose.pitch_deg`", "eyes not seen", "")
     screen_x: float | None = _signal(
-        "place on the screen, share of its width from the left; beyond 0 to 1 beside it", "gaze not calibrated, or not "
-        "read from the eyes", "",
+        "place on the screen, share of its width from the left; beyond 0 to 1 beside it",
+        "gaze not calibrated, or eyes not seen", "",
     )  # fmt: skip
-    screen_y: float | None = _signal(
-        "the same of its height from the top", "gaze not calibrated, or not read from the eyes", ""
-    )
+    screen_y: float | None = _signal("the same of its height from the top", "gaze not calibrated, or eyes not seen", "")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -88,6 +88,18 @@ def test_an_eye_that_is_hidden_does_not_move_the_gaze():
         assert (gaze.yaw_deg, gaze.pitch_deg) == pytest.approx((10, 5), abs=0.6)
 
 
+def test_an_eye_without_a_zero_of_its_own_waits_beside_one_that_has():
+    """Errors of 4 degrees to either side: calibrated with the right eye, and an eye that is seen for the first time."""
+    calibration = GazeCalibration((4.0, 0.0), None, ((0.5, -1 / 500, 0.0), (0.0, 0.0, 1 / 300)), 1.5)
+    for hide in ((), (1,)):
+        person = Person(calibration=calibration, right=(4.0, 0.0), left=(-4.0, 0.0))
+        assert person.look(0.2, 0, 0, hide=hide)[0].yaw_deg == pytest.approx(0.0)
+    person = Person(right=(4.0, 0.0), left=(-4.0, 0.0))
+    person.look(4, 0, 0, hide=(1,))
+    for _ in range(30):
+        assert person.look(0.1, 0, 0)[0].yaw_deg == pytest.approx(0.0, abs=0.3)
+
+
 def test_the_surer_eye_counts_more():
     person = Person(right=(6.0, 0.0), sigma=(6.0, 2.0))
     _, signals = person.look(0.1, 0, 0)

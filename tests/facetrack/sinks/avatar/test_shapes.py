@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from facetrack.errors import FacetrackError
 from facetrack.sinks.avatar.arkit import ARKIT_52, LIVE_LINK_SHAPES, pascal, underscored
 from facetrack.sinks.avatar.blendshapes import blendshapes
 from facetrack.sinks.avatar.choice import FaceChoice
+from facetrack.sinks.avatar.looks import eyes_deg
 from facetrack.sinks.avatar.measures import measures
 from facetrack.sinks.avatar.mirror import mirrored_face
 from facetrack.sinks.avatar.neutral import Neutral
@@ -55,11 +57,22 @@ def test_a_still_face_shows_nothing_and_every_value_is_a_share():
 
 
 def test_looks_come_from_the_eyes_alone():
-    angles = {"head_yaw_deg": 10.0, "head_pitch_deg": 0.0, "gaze_yaw_deg": 25.0, "gaze_pitch_deg": 25.0}
+    angles = {"head_yaw_deg": 0.0, "head_pitch_deg": 0.0, "gaze_yaw_deg": 15.0, "gaze_pitch_deg": 25.0}
     assert not any("Look" in name for name in blendshapes(made_face(gaze_source="head", **angles)))
     found = blendshapes(made_face(gaze_source="eyes", **angles))
     looks = {name: value for name, value in found.items() if "Look" in name and value}
     assert looks == {"eyeLookOutLeft": 0.5, "eyeLookInRight": 0.5, "eyeLookUpLeft": 1.0, "eyeLookUpRight": 1.0}
+
+
+def test_looks_are_in_the_axes_of_a_head_that_tilts():
+    """By SciPy: a head turned by 15 degrees, raised by 5 and tilted by 30, its eyes 20 aside and 3 down."""
+    yaw, pitch = np.radians([20.0, -3.0])
+    look = np.array([np.cos(pitch) * np.sin(yaw), -np.sin(pitch), -np.cos(pitch) * np.cos(yaw)])
+    right, down, away = Rotation.from_euler("YXZ", [-15.0, -5.0, 30.0], degrees=True).apply(look)
+    gaze = np.degrees([np.arctan2(right, -away), np.arcsin(-down)])
+    angles = {"head_yaw_deg": 15.0, "head_pitch_deg": 5.0, "head_roll_deg": 30.0}
+    face = made_face(gaze_source="eyes", gaze_yaw_deg=gaze[0], gaze_pitch_deg=gaze[1], **angles)
+    assert eyes_deg(face) == pytest.approx((20.0, -3.0), abs=0.01)
 
 
 def test_the_longest_followed_face_is_kept_until_it_is_lost():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from facetrack.angles import rotation_from_deg
+from facetrack.angles import rotation_from_deg, turned_by
 from facetrack.signals.eyes.closure import Pair
 from facetrack.signals.head.neutral import HeadAngles
 from facetrack.signals.head.screen import GazeCalibration
@@ -140,8 +140,8 @@ class GazeMeter:
         seen = NO_EYES
         if pose is not None and eyes != NO_EYES:
             right, left = (self._seen(eye, opened) for eye, opened in zip(eyes, openness, strict=True))
-            seen = right, left
-            self._learn(time_s, head, seen)
+            self._learn(time_s, head, (right, left))
+            seen = self._comparable(right, left)
         if seen != NO_EYES:
             if time_s - self._seen_s > self.options.hold_s:
                 self._filter.reset()
@@ -187,6 +187,13 @@ class GazeMeter:
             return None
         return sum(yaw for yaw, _ in known) / len(known), sum(pitch for _, pitch in known) / len(known)
 
+    def _comparable(self, right: EyeGaze | None, left: EyeGaze | None) -> EyePair:
+        """Leave out an eye whose own zero is unknown while the other's is known: the mean would lean to its side."""
+        right_zero, left_zero = self._own_zeros()
+        if (right_zero is None) == (left_zero is None):
+            return right, left
+        return (right, None) if left_zero is None else (None, left)
+
     def _together(self, seen: EyePair) -> tuple[float, float, float]:
         """Return yaw, pitch and standard deviation of both eyes in the head."""
         zeros = self._own_zeros()
@@ -210,7 +217,8 @@ class GazeMeter:
         yaw_deg, pitch_deg = (None, None) if direction is None else (direction.yaw_deg, direction.pitch_deg)
         return GazeSignals(
             yaw_deg, pitch_deg, EYES if direction is None else direction.source,
-            math.hypot(self._held_sigma_deg, zero_sigma_deg), COARSE if sure is None else CALIBRATED,
+            None if direction is not None and direction.source == HEAD
+            else math.hypot(self._held_sigma_deg, zero_sigma_deg), COARSE if sure is None else CALIBRATED,
             *in_head, *camera, *screen,
         )  # fmt: skip
 
@@ -220,12 +228,3 @@ def _signals(direction: Gaze | None) -> GazeSignals:
     if direction is None:
         return NO_GAZE
     return GazeSignals(direction.yaw_deg, direction.pitch_deg, direction.source, quality=COARSE)
-
-
-def turned_by(rotation: object, in_head: Angles) -> Angles:
-    """Return yaw and pitch in the axes into which a (3, 3) rotation turns the head's. in_head: yaw and pitch there."""
-    (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()  # type: ignore[attr-defined]
-    yaw, pitch = math.radians(in_head[0]), math.radians(in_head[1])
-    x, y, z = math.cos(pitch) * math.sin(yaw), -math.sin(pitch), -math.cos(pitch) * math.cos(yaw)
-    right, down, away = a * x + b * y + c * z, d * x + e * y + f * z, g * x + h * y + i * z
-    return math.degrees(math.atan2(right, -away)), math.degrees(math.asin(max(-1.0, min(1.0, -down))))

@@ -36,6 +36,8 @@ _OK, _OK_LOST = (message("/VMC/Ext/OK", 1, CALIBRATED, 0, state) for state in (T
 _TIME = message("/VMC/Ext/T", 0.0)[:-4]
 _EYES = message("/VMC/Ext/Set/Eye", 1, 0.0, 0.0, 0.0)[: -_PLACE.size]
 """Everything of the eyes' target before its place."""
+_NO_EYES = message("/VMC/Ext/Set/Eye", 0, 0.0, 0.0, 0.0)
+"""Ends the use of the last target, which the avatar would go on looking at."""
 _HEAD = message("/VMC/Ext/Bone/Pos", "Head", *([0.0] * 7))[: -_QUATERNION.size]
 """Everything of a head bone's message before its rotation."""
 
@@ -82,7 +84,7 @@ def _head(actor: Actor) -> list[bytes]:
 def _eyes(actor: Actor) -> list[bytes]:
     """Target of the eyes, a metre from the head in its own axes: the avatar's right, up, forward."""
     look = eyes_deg(actor.face)
-    return [] if look is None else [_EYES + _PLACE.pack(*(-part for part in direction(look)))]
+    return [_NO_EYES] if look is None else [_EYES + _PLACE.pack(*(-part for part in direction(look)))]
 
 
 def _blends(actor: Actor) -> list[bytes]:

@@ -123,7 +123,7 @@ def _cell(image: Image, face: Face, truth: HeadTruth) -> Image:
     """Draw the face, cut out and enlarged, and the true yaw and its own."""
     crop = crop_from_box(face.box, CELL_MARGIN)
     marks = replace(face.landmarks, points=transform(face.landmarks.points, crop_matrix(crop, CELL_PX)))
-    canvas = draw_faces(cut(image, crop, CELL_PX), [replace(face, landmarks=marks)], labels=False)
+    canvas = draw_faces(cut(image, crop, CELL_PX), [replace(face, landmarks=marks)], labels=False, gaze=False)
     text = f"{truth.yaw_deg:.0f}: {np.nan if face.pose is None else face.pose.yaw_deg:.0f}"
     cv2.putText(canvas, text, (8, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
     return canvas

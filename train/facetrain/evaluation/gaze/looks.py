@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -81,7 +82,8 @@ def seconds(times_s: Sequence[float], said: Sequence[str | None]) -> list[Second
         begin_s = start_s + SETTLE_S
         while begin_s + 1.0 <= end_s + 1e-9:
             words = [word for t, word in zip(times_s, said, strict=True) if begin_s <= t < begin_s + 1.0]
-            found.append(Second(look, max(set(words), key=words.count) if words else None))
+            word, count = Counter(words).most_common(1)[0] if words else (None, 0)
+            found.append(Second(look, word if 2 * count > len(words) else None))
             begin_s += 1.0
     return found
 

@@ -81,7 +81,9 @@ def contact_sheets(
 
     @cache
     def drawn() -> dict[int, Image]:
-        return {f.index: draw_faces(f.image, faces[f.index], axes=False) for f in frames if f.index in needed}
+        return {
+            f.index: draw_faces(f.image, faces[f.index], axes=False, gaze=False) for f in frames if f.index in needed
+        }
 
     def draw(sheet: list[tuple[int, str]], path: Path) -> None:
         indices, titles = zip(*sheet, strict=True)
