@@ -135,6 +135,7 @@ def test_a_result_that_is_worse_is_said() -> None:
     assert worse_than_start(deciding) == ""
     assert worse_than_start({"mine_nme": 9.0}) == ""
     assert "nan" in worse_than_start({"before_mine_nme": 5.0, "mine_nme": float("nan")})
+    assert worse_than_start({"before_mine_nme": float("nan"), "mine_nme": float("nan")}) == ""
 
 
 def test_figures_have_units_and_a_direction() -> None:
