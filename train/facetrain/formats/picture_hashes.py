@@ -37,7 +37,8 @@ def hashes_in(path: Path) -> Iterator[tuple[str, int]]:
         for inner in sorted(archive.rglob("*.zip")):
             yield from hashes_in(inner)
     elif archive.suffix == ".zip" and archive.is_file():
-        with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(archive) as pictures:  # its directory holds the CRC-32 of every file
+        with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(archive) as pictures:
+            # its directory holds the CRC-32 of every file
             for info in pictures.infolist():
                 if is_image_file(Path(info.filename)) and not info.is_dir():
                     yield info.filename, picture_hash(info.filename, info.CRC)
