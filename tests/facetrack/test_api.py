@@ -24,7 +24,7 @@ def tracker(smiling):
 
 
 def test_every_public_name_is_known_to_completion_and_help():
-    assert set(facetrack.__all__) <= set(dir(facetrack))
+    assert {*facetrack.__all__, "__version__", "errors", "types"} <= set(dir(facetrack))
     for name in facetrack.__all__:
         assert getattr(facetrack, name) is not None
     text = pydoc.render_doc(facetrack, renderer=pydoc.plaintext)

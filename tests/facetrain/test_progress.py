@@ -29,6 +29,15 @@ def test_a_run_that_makes_no_folder_leaves_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_that_fails_without_a_word_has_its_files(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no"), logged_to(tmp_path / "run", {"recipe.toml": "task = 1\n"}):
+        say("first")
+        (tmp_path / "run").mkdir()
+        raise ValueError("no")
+    assert (tmp_path / "run" / "recipe.toml").read_text() == "task = 1\n"
+    assert (tmp_path / "run" / "log.txt").read_text() == "first\n"
+
+
 def test_a_step_is_said_before_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
     with step("reading faces"):
         assert capsys.readouterr().err == "reading faces ..\n"

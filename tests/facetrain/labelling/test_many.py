@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from typer.testing import CliRunner
 
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.errors import DataError
+from facetrack.types.closing import ClosesItself
 from facetrain.cli import label as label_command
+from facetrain.labelling import many
+from facetrain.labelling.teacher import TeacherOptions
 from small_clips import write_pictures
 
 
@@ -44,6 +48,28 @@ def test_each_video_becomes_a_pack_and_a_rerun_does_what_failed(tmp_path: Path) 
     assert sorted((line["name"], line["status"], line["faces"]) for line in lines if line["status"] == "done") == [
         ("a", "done", 2), ("b", "done", 1)
     ]  # fmt: skip
+
+
+def test_the_mesh_is_closed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    class Mesh(ClosesItself):
+        def __init__(self, model: Path) -> None: ...
+
+        def close(self) -> None:
+            closed.append(self)
+
+    monkeypatch.setattr(many, "MediaPipeMesh", Mesh)
+    work = many.Labelling(many.MEDIAPIPE, Path("mesh.task"), TeacherOptions(), 0.1)
+    with work.teacher_of_files():
+        assert not closed
+    assert len(closed) == 1
+    do = work.open()
+    gc.collect()
+    assert len(closed) == 1
+    del do
+    gc.collect()
+    assert len(closed) == 2
 
 
 def test_the_ensemble_labels_one_pack_at_a_time(tmp_path: Path) -> None:

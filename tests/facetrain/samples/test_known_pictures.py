@@ -60,3 +60,14 @@ def test_the_bundled_table_knows_the_training_packs_alone(pack: str, share: floa
     pictures = list(hashes_in(DATA / pack))
     lines = [f"{name}: of the table" for name in known.known_hashes()]
     assert len(known.known_pictures(pictures, lines)) == share * len(pictures)
+
+
+def test_files_that_cannot_be_read_and_files_that_are_no_pictures_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "broken.zip").write_bytes(b"no zip file")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "mine.jpg").write_bytes(b"something")
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.writestr("labels.csv", b"x, y")
+        archive.writestr("other.jpg", b"others")
+    assert list(hashes_in(tmp_path)) == [("mine.jpg", zlib.crc32(b"something")), ("other.jpg", zlib.crc32(b"others"))]

@@ -15,7 +15,7 @@ from facetrain.reporting.quantities import legend, worse_than_start, written
 from facetrain.samples.landmark_crops import CropOptions
 from facetrain.samples.sources import LandmarkSources
 from facetrain.synth.drawn_heads import read_synthetic
-from facetrain.tasks.cross_validation import cross_validate, groups_dealt
+from facetrain.tasks.cross_validation import cross_validate, groups_dealt, repeats_of_fold
 from facetrain.tasks.heads import HEAD_OUTPUTS, keep_heads
 from facetrain.tasks.landmarks import LandmarkRecipe, cross_validate_few, export_landmarks, landmark_spec
 from facetrain.training.fit_options import FitOptions
@@ -80,7 +80,7 @@ def test_every_face_is_predicted_once_by_a_network_that_has_not_seen_its_group(s
     def errors(network, faces):
         return np.full(len(faces), 2.0 if network == "start" else float(network))
 
-    figures = cross_validate(samples, 3, train, errors, "start", tmp_path)
+    figures = cross_validate(groups_dealt(samples, 3), train, errors, "start", tmp_path)
     assert len(seen) == 3
     assert set.union(*seen) == {s.group for s in samples}
     assert sum(map(len, seen)) == len({s.group for s in samples})
@@ -106,6 +106,28 @@ def test_few_faces_are_cross_validated_by_the_recipe(samples, tmp_path: Path) ->
     assert cross_validate_few(many, recipe, CropOptions(input_px=64), tmp_path) == {}
 
 
+def test_groups_of_unlike_size_make_parts_of_like_size(samples) -> None:
+    counts = {"a": 4, "b": 1, "c": 3, "d": 2, "e": 2}
+    groups = [name for name, count in counts.items() for _ in range(count)]
+    parts = groups_dealt([replace(s, group=g) for s, g in zip(samples, groups, strict=True)], 3)
+    assert sorted(map(len, parts)) == [4, 4, 4]  # a; c and b; d and e
+
+
+def test_a_fold_has_as_many_crops_as_the_whole_training() -> None:
+    assert repeats_of_fold({"mine": 21}, 100, 80) == {"mine": 27}  # 2100 crops of 100 faces, 2160 of 80
+    assert repeats_of_fold({"a": 2, "b": 1}, 50, 50) == {"a": 2, "b": 1}
+
+
+@pytest.mark.parametrize(("large", "batch", "why"), [(11, 4, "1 of the 12 faces"), (6, 7, "6 crops")])
+def test_parts_that_are_too_small_are_not_cross_validated(samples, large, batch, why, tmp_path, capsys) -> None:
+    two = [replace(s, group=str(index < large)) for index, s in enumerate(samples)]
+    recipe = LandmarkRecipe(network=SMALL, folds=5, fit=FitOptions(epochs=1, batch=batch, workers=0))
+    sources = LandmarkSources(two[:-1], {"mine": two[-1:]}, [], {}, [], "none", [])
+    assert cross_validate_few(sources, recipe, CropOptions(input_px=64), tmp_path) == {}
+    assert why in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_result_that_is_worse_is_said() -> None:
     few = {"before_mine_nme": 5.0, "mine_nme": 5.5, "mine_nme51": 9.0}
     assert "mine NME 5.00 -> 5.50 %" in worse_than_start(few)
@@ -113,6 +135,7 @@ def test_a_result_that_is_worse_is_said() -> None:
     assert worse_than_start(deciding) == ""
     assert worse_than_start({"mine_nme": 9.0}) == ""
     assert "nan" in worse_than_start({"before_mine_nme": 5.0, "mine_nme": float("nan")})
+    assert worse_than_start({"before_mine_nme": float("nan"), "mine_nme": float("nan")}) == ""
 
 
 def test_figures_have_units_and_a_direction() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 
@@ -11,7 +12,8 @@ def lazy_attributes(
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """Return a package's `__getattr__` and `__dir__`.
 
-    modules: name -> the module that has it. public: all names of the package, for completion and help.
+    modules: name -> the module that has it. public: all names of the package, for completion and help,
+    beside those that it has already, as its submodules.
     """
 
     def get(name: str) -> object:
@@ -19,4 +21,4 @@ def lazy_attributes(
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
         return getattr(import_module(modules[name]), name)
 
-    return get, lambda: sorted(public)
+    return get, lambda: sorted({*public, *vars(sys.modules[package])})

@@ -82,8 +82,8 @@ def label(
     if several:
         _label_videos(work, sources, out, workers, shard)
         return
-    with Console(stderr=True).status(f"labelling {source}"):
-        result = work.teacher_of_files()(source)
+    with Console(stderr=True).status(f"labelling {source}"), work.teacher_of_files() as label_file:
+        result = label_file(source)
         write_pack(result.samples, out)
     typer.echo(f"wrote {len(result.samples)} faces to {out}.zip and {out}.npz")
     for problem in result.problems:

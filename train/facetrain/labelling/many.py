@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,16 +41,24 @@ class Labelling:
         return ".zip", ".npz"
 
     def open(self) -> Do:
-        """Open the teacher."""
-        return partial(_write, self.teacher_of_files())
+        """Open the teacher; it is closed when the function that labels is dropped, at the latest as Python ends."""
+        stack = ExitStack()
+        do = partial(_write, stack.enter_context(self.teacher_of_files()))
+        weakref.finalize(do, stack.close)
+        return do
 
-    def teacher_of_files(self) -> Callable[[Path], ReadResult]:
-        """Open the teacher; it returns the labelled faces of a file. Raises ModelFileError, MissingExtraError."""
+    @contextmanager
+    def teacher_of_files(self) -> Iterator[Callable[[Path], ReadResult]]:
+        """Open the teacher, which returns the labelled faces of a file, and close it at the end.
+
+        Raises ModelFileError, MissingExtraError.
+        """
         if self.teacher == MEDIAPIPE and self.model is not None:
-            mesh = MediaPipeMesh(self.model)
-            return lambda source: gather(label(source, mesh, self.options), source)
+            with MediaPipeMesh(self.model) as mesh:
+                yield lambda source: gather(label(source, mesh, self.options), source)
+            return
         network = self_teacher(self.teacher, ViewOptions(max_spread=self.max_spread))
-        return lambda source: gather(relabel(read_unlabelled(source, self.options.every, self.only), network), source)
+        yield lambda source: gather(relabel(read_unlabelled(source, self.options.every, self.only), network), source)
 
 
 def _write(teacher: Callable[[Path], ReadResult], video: Video, stem: Path) -> Mapping[str, Any]:

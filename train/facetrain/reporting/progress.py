@@ -29,13 +29,17 @@ class _Log:
 
     def add(self, text: str) -> None:
         self.waiting.append(text)
+        self.flush()
+
+    def flush(self) -> None:
         if not self.folder.is_dir():
             return
         for name in tuple(self.files):
             (self.folder / name).write_text(self.files.pop(name), encoding="utf-8")
-        with (self.folder / LOG_NAME).open("a", encoding="utf-8") as log:
-            log.writelines(f"{line}\n" for line in self.waiting)
-        self.waiting.clear()
+        if self.waiting:
+            with (self.folder / LOG_NAME).open("a", encoding="utf-8") as log:
+                log.writelines(f"{line}\n" for line in self.waiting)
+            self.waiting.clear()
 
 
 _logs: list[_Log] = []
@@ -51,7 +55,9 @@ def logged_to(folder: Path, files: Mapping[str, str] | None = None) -> Iterator[
     try:
         yield
     finally:
-        _logs.pop()
+        log = _logs.pop()
+        if _speaks():
+            log.flush()  # where nothing was said since the folder was made, as after an error
 
 
 def say(text: str) -> None:
@@ -59,11 +65,15 @@ def say(text: str) -> None:
 
     Of several processes, as under torchrun, the first alone speaks.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if not _speaks():
         return
     console.print(text, markup=False)
     for log in _logs:
         log.add(text)
+
+
+def _speaks() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 def say_once(text: str) -> None:

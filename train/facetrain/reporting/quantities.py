@@ -81,12 +81,13 @@ def worse_than_start(figures: Mapping[str, float]) -> str:
     """Return a sentence if a landmark network has become worse than the one it started from, "" otherwise.
 
     figures: of the network, and by `before_` of its start. Where faces were cross-validated, these figures decide: a
-    few held-out faces do not.
+    few held-out faces do not. Where the start has no figure (NaN), there is nothing to compare with; a network that
+    has none where its start had one is worse.
     """
     pairs = {
         name: (figures[f"before_{name}"], value)
         for name, value in figures.items()
-        if f"before_{name}" in figures and name.endswith("nme")
+        if math.isfinite(figures.get(f"before_{name}", math.nan)) and name.endswith("nme")
     }
     deciding = {name: pair for name, pair in pairs.items() if name.startswith("cross_validation")} or pairs
     worse = {name: pair for name, pair in deciding.items() if not pair[1] <= pair[0]}

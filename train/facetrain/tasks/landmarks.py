@@ -29,7 +29,7 @@ from facetrain.samples.known_pictures import known_pictures
 from facetrain.samples.landmark_crops import CropOptions, LandmarkCrops
 from facetrain.samples.provenance import BROUGHT_TERMS, merge_data
 from facetrain.samples.sources import LandmarkSources, read_sources
-from facetrain.tasks.cross_validation import FEW_FACES, cross_validate
+from facetrain.tasks.cross_validation import FEW_FACES, cross_validate, groups_dealt, repeats_of_fold, too_small
 from facetrain.tasks.heads import keep_heads
 from facetrain.tasks.landmark_validation import Validation, face_errors, save_predictions
 from facetrain.training.calibration import scale_sigma, sigma_factor
@@ -132,17 +132,29 @@ def initial_network(recipe: LandmarkRecipe) -> tuple[LandmarkNet, ModelSpec | No
 def cross_validate_few(
     sources: LandmarkSources, recipe: LandmarkRecipe, crops: CropOptions, run_dir: Path
 ) -> dict[str, float]:
-    """Cross-validate where fewer than FEW_FACES are held out; returns the figures."""
+    """Cross-validate where fewer than FEW_FACES are held out and no group has most faces; returns the figures."""
     held = [sample for part in sources.validation.values() for sample in part]
     if not recipe.folds or len(held) >= FEW_FACES:
         return {}
+    few = f"{len(held)} faces to validate, fewer than {FEW_FACES}: too few for a figure"
+    parts = groups_dealt([*sources.training, *held], recipe.folds)
+
+    def crops_of(training: list[Sample]) -> LandmarkCrops:
+        repeats = repeats_of_fold(crops.repeats, len(sources.training), len(training))
+        options = dataclasses.replace(crops, repeats=repeats)
+        return LandmarkCrops(training, sources.negatives, options, recipe.fit.seed)
+
+    why = too_small(parts, lambda training: recipe.fit.per_epoch or len(crops_of(training)), recipe.fit.batch)
+    if why:
+        say(f"{few}, and no cross-validation: {why}; bring more faces of other people")
+        return {}
     say(
-        f"{len(held)} faces to validate, fewer than {FEW_FACES}: too few for a figure, so cross-validation in "
-        f"{recipe.folds} parts comes first, each part by a network trained on the others (--set folds=0: without)"
+        f"{few}, so cross-validation in {len(parts)} parts comes first, each part by a network trained on the others "
+        "(--set folds=0: without)"
     )
 
     def trained_on(training: list[Sample], validation: list[Sample], folder: Path) -> nn.Module:
-        dataset = LandmarkCrops(training, sources.negatives, crops, recipe.fit.seed)
+        dataset = crops_of(training)
         validate = Validation({"fold": validation}, crops)
         return fit(initial_network(recipe)[0], dataset, recipe.loss, validate, recipe.fit, folder).eval().cpu()
 
@@ -150,7 +162,7 @@ def cross_validate_few(
         return face_errors(model, faces, crops)
 
     start = initial_network(recipe)[0].eval() if recipe.init else None
-    return cross_validate([*sources.training, *held], recipe.folds, trained_on, errors, start, run_dir)
+    return cross_validate(parts, trained_on, errors, start, run_dir)
 
 
 def network_of(init: str, network: LandmarkNetOptions | None) -> LandmarkNetOptions:

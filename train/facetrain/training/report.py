@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import platform
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ from facetrain.training.fit import FitOptions
 NAME = "report.md"
 ORDER = ("curves", "best", "median", "worst", "predictions")
 """Pictures that come first; the rest follow by name."""
+FOLD = "fold"
+"""Beginning of the names of a cross-validation's folders, which a number follows."""
 NOTHING_EXPORTED = "Nothing was exported: the network learned nothing useful (see the figures).\n"
 
 
@@ -64,8 +67,9 @@ def write_report(
 
 
 def stage_folders(run_dir: Path) -> list[Path]:
-    """Return the run's folder and those of its stages, the subfolders with a history."""
-    return [run_dir, *sorted(path.parent for path in run_dir.glob("*/history.jsonl"))]
+    """Return the run's folder and those of its stages, the subfolders with a history that are no folds."""
+    folders = sorted(path.parent for path in run_dir.glob("*/history.jsonl"))
+    return [run_dir, *(path for path in folders if not re.fullmatch(rf"{FOLD}\d+", path.name))]
 
 
 def pictures_in(folder: Path) -> list[Path]:

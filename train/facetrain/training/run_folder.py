@@ -34,7 +34,7 @@ def train_into(run_dir: Path, train: Train, data: Path, recipe: Any, command: st
     """
     resumed = next(run_dir.rglob("last.pt"), None) is not None
     if resumed:
-        check_same_run(run_dir, recipe, data)
+        check_same_run(run_dir, recipe, data, task)
     with logged_to(run_dir, {RECIPE: recorded(run_dir, data, recipe, command, task)}):
         say(f"{task}, from {data} into {run_dir}" + (": resumed from its checkpoint" if resumed else ""))
         figures = train(data, run_dir, recipe)
@@ -72,19 +72,25 @@ def hash_of(init: str) -> str:
     return sha256(path.read_bytes()).hexdigest() if init and path.is_file() else ""
 
 
-def check_same_run(run_dir: Path, recipe: Any, data: Path) -> None:
-    """Raise DataError if the run in a folder was begun with other data, or settings that its result depends on."""
+def check_same_run(run_dir: Path, recipe: Any, data: Path, task: str) -> None:
+    """Raise DataError if a folder's run was begun with other data, weights or settings that its result depends on."""
     path = run_dir / RECIPE
     if not path.is_file():
         return
     old = tomllib.loads(path.read_text(encoding="utf-8"))
-    run, new = old.pop("run", {}), tomllib.loads(recipes.dump(recipe))
+    run, begun_as = old.pop("run", {}), old.pop("task", task)
+    new = tomllib.loads(recipes.dump(recipe))
     before, now = dict(_flat(old)), dict(_flat(new))
     changed = [
-        f"{name} {before[name]}, now {now[name]}"
-        for name in before.keys() & now.keys()
-        if before[name] != now[name] and name not in NO_INFLUENCE
+        f"{name} {before.get(name, 'none')}, now {now.get(name, 'none')}"
+        for name in before.keys() | now.keys()
+        if before.get(name) != now.get(name) and name not in NO_INFLUENCE
     ]
+    if begun_as != task:
+        changed.append(f"task {begun_as}, now {task}")
+    init = str(getattr(recipe, "init", ""))
+    if run.get("init_sha256", hash_of(init)) != hash_of(init):
+        changed.append(f"other weights in {init or 'no file'}")
     if "data" in run and Path(run["data"]).resolve() != data.resolve():
         changed.append(f"data {run['data']}, now {data}")
     if changed:
