@@ -209,6 +209,8 @@ def test_a_pose_that_is_unsure_where_it_swings_makes_no_gesture(axis):
 def test_who_leans_forward_with_open_eyes_does_not_nod_off():
     times = np.arange(0, 12, 1 / 30)
     assert not gestures(times, pitch=sink, openness=lambda t: 0.9)
+    blink = gestures(times, pitch=sink, openness=lambda t: 0.0 if 4.5 <= t < 4.7 else 0.9)
+    assert not blink, "a blink on the way is not sleep"
     # A dropped head with shut eyes is seen badly, too.
     shut = gestures(times, pitch=sink, openness=lambda t: 0.1 if sink(t) < -8 else 0.9, sigma=lambda t: 3 - sink(t) / 9)
     unseen = gestures(times, pitch=sink, openness=lambda t: None if sink(t) < -8 else 0.9)

@@ -25,7 +25,8 @@ class GestureOptions:
     waking. drop_swing_deg: ups and downs on the way below this do not count.
     most_sigma_rise: largest standard deviation of the pose in a nod or shake over what it usually was: a reflection
         or a hand that passes over an eye turns the pose, not the head, and makes it unsure.
-    open_above: openness of eyes that stay open; who nods off shuts them.
+    open_above: openness of eyes that stay open; who nods off shuts them. shut_share: for how much of it at least, more
+        than a blink's.
     All are choices of this project.
     """
 
@@ -41,6 +42,7 @@ class GestureOptions:
     drop_swing_deg: float = 6.0
     most_sigma_rise: float = 1.3
     open_above: float = 0.5
+    shut_share: float = 0.25
 
 
 class Gestures:
@@ -127,7 +129,8 @@ class _Evidence:
         during = [frame for frame in self._frames if gesture.start_s <= frame[0] <= gesture.end_s]
         if gesture.kind == "nod_off":
             known = [openness for _, _, openness in during if openness is not None]
-            return 2 * len(known) < len(during) or min(known) < self._options.open_above
+            shut = sum(openness < self._options.open_above for openness in known)
+            return 2 * len(known) < len(during) or shut >= self._options.shut_share * len(known)
         sigmas = sorted(sigma for _, sigma, _ in self._frames if sigma is not None)
         most = max((sigma for _, sigma, _ in during if sigma is not None), default=0.0)
         return not sigmas or most <= self._options.most_sigma_rise * sigmas[len(sigmas) // 4]
