@@ -129,5 +129,7 @@ def test_the_eyes_have_a_target_before_the_head_where_they_are_known():
     [(_, enable, *target)] = [m for m in messages if m[0] == "/VMC/Ext/Set/Eye"]
     assert enable == 1
     assert target == pytest.approx([-0.4924, 0.1736, 0.8529], abs=1e-4)  # -cos 10 sin 30, sin 10, cos 10 cos 30
-    messages = decode(sent([made_face(gaze_source="head", **angles)], packets=1))
-    assert [m[1] for m in messages if m[0] == "/VMC/Ext/Set/Eye"] == [0], "the last target counts no longer"
+    looking, shut = [made_face(gaze_source="eyes", **angles)], [made_face(gaze_source="head", **angles)]
+    frames = [shut, looking, shut, shut, looking, []]
+    messages = decode(sent(*frames, packets=len(frames)))
+    assert [m[1] for m in messages if m[0] == "/VMC/Ext/Set/Eye"] == [1, 0, 1, 0], "a target ends once"

@@ -52,14 +52,23 @@ class VmcOutput(Output):
     def __init__(self, address: str = "default", *, bundle: bool = True) -> None:
         self._socket = UdpSender(parse_address(address, PORT, "--vmc"), "--vmc")
         self._bundle = bundle
+        self._eyes_aim = False
 
     def send(self, scene: Scene) -> None:
         """Send the main face's head, blendshapes, state and time."""
         actor = scene.main
-        messages = [] if actor is None else [*_head(actor), *_eyes(actor), *_blends(actor)]
+        messages = [*self._eyes(actor)] if actor is None else [*_head(actor), *self._eyes(actor), *_blends(actor)]
         messages += (_OK_LOST if actor is None else _OK, _TIME + _FLOAT.pack(scene.time_s))
         for packet in bundles(messages) if self._bundle else messages:
             self._socket.send(packet)
+
+    def _eyes(self, actor: Actor | None) -> list[bytes]:
+        """Target of the eyes, a metre from the head: the avatar's right, up, forward; or, once, that it ends."""
+        look = None if actor is None else eyes_deg(actor.face)
+        aimed, self._eyes_aim = self._eyes_aim, look is not None
+        if look is None:
+            return [_NO_EYES] if aimed else []
+        return [_EYES + _PLACE.pack(*(-part for part in direction(look)))]
 
     def wants_neutral(self) -> bool:
         """Whether the receiver answered with a command to calibrate."""
@@ -79,12 +88,6 @@ def _head(actor: Actor) -> list[bytes]:
     if actor.pose is None:
         return []
     return [_HEAD + _QUATERNION.pack(*quaternion(actor.pose.rotation))]
-
-
-def _eyes(actor: Actor) -> list[bytes]:
-    """Target of the eyes, a metre from the head in its own axes: the avatar's right, up, forward."""
-    look = eyes_deg(actor.face)
-    return [_NO_EYES] if look is None else [_EYES + _PLACE.pack(*(-part for part in direction(look)))]
 
 
 def _blends(actor: Actor) -> list[bytes]:
