@@ -98,10 +98,15 @@ def rotation_from_quaternion(x: float, y: float, z: float, w: float) -> Array:
     )
 
 
+def direction(yaw_deg: float, pitch_deg: float) -> tuple[float, float, float]:
+    """Return the unit vector of a look, signs as of `types.Pose`: x right, y down, z away; straight ahead is -z."""
+    yaw, pitch = math.radians(yaw_deg), math.radians(pitch_deg)
+    return math.cos(pitch) * math.sin(yaw), -math.sin(pitch), -math.cos(pitch) * math.cos(yaw)
+
+
 def turned_by(rotation: Array, in_head: tuple[float, float]) -> tuple[float, float]:
     """Return yaw and pitch in the axes into which a (3, 3) rotation turns the head's. in_head: yaw and pitch there."""
     (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
-    yaw, pitch = math.radians(in_head[0]), math.radians(in_head[1])
-    x, y, z = math.cos(pitch) * math.sin(yaw), -math.sin(pitch), -math.cos(pitch) * math.cos(yaw)
+    x, y, z = direction(*in_head)
     right, down, away = a * x + b * y + c * z, d * x + e * y + f * z, g * x + h * y + i * z
     return math.degrees(math.atan2(right, -away)), math.degrees(math.asin(max(-1.0, min(1.0, -down))))

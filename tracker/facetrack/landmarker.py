@@ -163,10 +163,8 @@ def _averaged(reading: Reading, mirror: Reading, last: int) -> Reading:
     """Return a reading with the points and the rotation averaged with those of the mirror image, `last` + 1 px wide."""
     points = mirror.landmarks.points[topology.FLIP].copy()
     points[:, 0] = last - points[:, 0]
-    landmarks, head = (
-        replace(reading.landmarks, points=np.float32(0.5) * (reading.landmarks.points + points)),
-        reading.head,
-    )
+    landmarks = replace(reading.landmarks, points=np.float32(0.5) * (reading.landmarks.points + points))
+    head = reading.head
     if head is not None and mirror.head is not None:
         flip = np.diag([-1.0, 1.0, 1.0])
         head = replace(head, rotation=between(head.rotation, flip @ mirror.head.rotation @ flip, 0.5))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack.angles import direction
 from facetrack.topology import LEFT_EYE, RIGHT_EYE
 from facetrack.types import Face
 
@@ -22,8 +21,7 @@ def gaze_rays(face: Face, size_px: float) -> list[NDArray[np.floating]]:
     gaze, eyes = face.signals.gaze, face.signals.eyes
     if gaze.camera_yaw_deg is None or gaze.camera_pitch_deg is None:
         return []
-    yaw, pitch = math.radians(gaze.camera_yaw_deg), math.radians(gaze.camera_pitch_deg)
-    along = RAY_SHARE * size_px * np.array((math.cos(pitch) * math.sin(yaw), -math.sin(pitch)))
+    along = RAY_SHARE * size_px * np.array(direction(gaze.camera_yaw_deg, gaze.camera_pitch_deg)[:2])
     lines = []
     for eye, points in ((eyes.right, RIGHT_EYE), (eyes.left, LEFT_EYE)):
         start = face.landmarks.points[list(points)].mean(axis=0)

@@ -17,7 +17,6 @@ import cv2
 
 from facetrack.serve.figures import Figures
 from facetrack.sinks import Header, record
-from facetrack.sinks.record import event_record
 from facetrack.sinks.sink import RecordSink
 from facetrack.types import Event, Face, Frame, Image
 
@@ -160,7 +159,7 @@ class Feed(StreamSink):
             self.newest = Result(frame, tuple(faces), latency_ms)
             self.figures.add_frame(latency_ms / 1000.0, self.newest.faces)
         self.figures.add_events(events)
-        self.log.extend(event_record(event) for event in events)
+        self.log.extend(event.to_dict() for event in events)
         if not self._places:
             return
         with self._lock:

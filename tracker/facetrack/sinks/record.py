@@ -17,8 +17,3 @@ def record(frame: Frame, faces: Sequence[Face], events: Sequence[Event] = ()) ->
     line["faces"] = [face.to_dict() for face in faces]
     line["events"] = [event.to_dict() for event in events]
     return line
-
-
-def event_record(event: Event) -> dict[str, Any]:
-    """Return the JSON object of one event."""
-    return event.to_dict()

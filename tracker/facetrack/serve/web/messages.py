@@ -8,7 +8,6 @@ from typing import Any
 from facetrack import __version__
 from facetrack.serve.feed import Feed, Result
 from facetrack.sinks.header import SCHEMA_VERSION
-from facetrack.sinks.record import event_record
 from facetrack.topology import EDGES
 from facetrack.types import Event
 
@@ -57,7 +56,7 @@ def frame_text(feed: Feed, result: Result, topics: tuple[str, ...]) -> str:
 
 def event_message(feed: Feed, event: Event, missed: int = 0) -> dict[str, Any]:
     """Return an event's message. missed: events that this client was too slow for."""
-    return {"type": "event", "camera": feed.name, "missed": missed, **event_record(event)}
+    return {"type": "event", "camera": feed.name, "missed": missed, **event.to_dict()}
 
 
 def as_json(message: dict[str, Any]) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from facetrack.angles import rotation_from_deg, turned_by
 from facetrack.types import Face
 
 Angles = tuple[float, float]
-Place = tuple[float, float, float]
 
 
 def eyes_deg(face: Face) -> Angles | None:
@@ -23,9 +20,3 @@ def eyes_deg(face: Face) -> Angles | None:
         return None
     turn = rotation_from_deg(head.yaw_deg, head.pitch_deg, head.roll_deg or 0.0)
     return turned_by(turn.T, (gaze.yaw_deg, gaze.pitch_deg))
-
-
-def direction(eyes: Angles) -> Place:
-    """Return the unit vector of a look in the head's axes: x the person's left, y down, z into the head."""
-    yaw, pitch = math.radians(eyes[0]), math.radians(eyes[1])
-    return math.cos(pitch) * math.sin(yaw), -math.sin(pitch), -math.cos(pitch) * math.cos(yaw)

@@ -12,7 +12,6 @@ from facetrack.errors import MissingExtraError
 from facetrack.sinks.avatar.scene import Scene
 from facetrack.sinks.fields import FLAG, LEAVES, MAPPING, NUMBER, Leaf, signals_to_json
 from facetrack.sinks.network.output import Output
-from facetrack.sinks.record import event_record
 
 DEFAULT = "default"
 DEFAULT_NAME = "facetrack"
@@ -57,7 +56,7 @@ class LslOutput(Output):
         if self._samples.have_consumers():
             self._samples.push_sample(list(_sample(scene)), taken_s)
         for event in scene.events:
-            self._markers.push_sample([json.dumps(event_record(event))], taken_s)
+            self._markers.push_sample([json.dumps(event.to_dict())], taken_s)
 
     def close(self) -> None:
         """Take both streams down."""

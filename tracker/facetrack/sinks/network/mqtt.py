@@ -16,7 +16,6 @@ from facetrack.errors import MissingExtraError, OutputError
 from facetrack.sinks.avatar.scene import Scene
 from facetrack.sinks.network.home_assistant import STATUS_TOPIC, discovery, discovery_topic
 from facetrack.sinks.network.output import Output
-from facetrack.sinks.record import event_record
 from facetrack.types import ENDED, Face
 from facetrack.types.address import without_password
 
@@ -123,7 +122,7 @@ class MqttOutput(Output):
         """Publish the frame's events, and the state if a second has passed since the last."""
         for event in scene.events:
             self._counts[event.kind] += event.phase == ENDED
-            self._client.publish(self._topics["event"], json.dumps(event_record(event)), qos=1)
+            self._client.publish(self._topics["event"], json.dumps(event.to_dict()), qos=1)
         if self._state_s is None or not 0.0 <= scene.time_s - self._state_s < STATE_EVERY_S:
             self._state_s = scene.time_s
             found = state(scene, None if scene.main is None else scene.main.face, self._counts)

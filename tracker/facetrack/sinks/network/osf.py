@@ -11,9 +11,9 @@ from itertools import islice
 
 import numpy as np
 
-from facetrack.angles import quaternion
+from facetrack.angles import direction, quaternion
 from facetrack.sinks.avatar.head import HEAD_MODEL_MM, Array, eyeballs_mm
-from facetrack.sinks.avatar.looks import Angles, direction, eyes_deg
+from facetrack.sinks.avatar.looks import Angles, eyes_deg
 from facetrack.sinks.avatar.osf_features import NAMES, features
 from facetrack.sinks.avatar.scene import Actor, Scene
 from facetrack.sinks.network.output import Output
@@ -132,7 +132,7 @@ def wire_points(points_mm: Array, look: Angles | None = None) -> np.ndarray:
     solid = np.empty((70, 3))
     points_mm.take(POINTS, axis=0, out=solid[:66], mode="clip")
     solid[66:68] = solid[68:] = eyeballs_mm(points_mm)
-    solid[66:68] += EYEBALL_MM * np.array(direction(look or (0.0, 0.0)))
+    solid[66:68] += EYEBALL_MM * np.array(direction(*(look or (0.0, 0.0))))
     solid -= points_mm[NOSE_TIP]
     solid *= _TO_UNITS
     return solid.astype("<f4")
@@ -140,7 +140,7 @@ def wire_points(points_mm: Array, look: Angles | None = None) -> np.ndarray:
 
 def _pupils_px(points: np.ndarray, pose: Pose, look: Angles) -> Array:
     """(2,) px by which a look moves the pupils in the picture, by the scale of the outer corners of the eyes."""
-    x, y, z = direction(look)
+    x, y, z = direction(*look)
     right, down, _ = pose.rotation.tolist()
     moved = [row[0] * x + row[1] * y + row[2] * (z + 1.0) for row in (right, down)]
     corner, other = points[RIGHT_EYE[0]], points[LEFT_EYE[3]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from facetrack.angles import quaternion
+from facetrack.angles import direction, quaternion
 from facetrack.sinks.avatar.arkit import ARKIT_52, pascal
-from facetrack.sinks.avatar.looks import direction, eyes_deg
+from facetrack.sinks.avatar.looks import eyes_deg
 from facetrack.sinks.avatar.scene import Actor, Scene
 from facetrack.sinks.network.output import Output
 from facetrack.sinks.transport.address import parse_address
@@ -68,7 +68,7 @@ class VmcOutput(Output):
         aimed, self._eyes_aim = self._eyes_aim, look is not None
         if look is None:
             return [_NO_EYES] if aimed else []
-        return [_EYES + _PLACE.pack(*(-part for part in direction(look)))]
+        return [_EYES + _PLACE.pack(*(-part for part in direction(*look)))]
 
     def wants_neutral(self) -> bool:
         """Whether the receiver answered with a command to calibrate."""
