@@ -160,7 +160,11 @@ def test_int8_is_validated_on_labelled_faces(source, tmp_path, monkeypatch):
     done = deploy.export(source, "onnx", "int8", (1,), Path("synthetic:40"), tmp_path / "q.onnx")
     assert set(done.spec.parity) == {"nme_float", "nme_int8", "sigma", "presence"}
     proto = onnx.load(tmp_path / "q.onnx")
-    assert any(node.op_type == "QuantizeLinear" for node in proto.graph.node)
+    kinds = {output: node.op_type for node in proto.graph.node for output in node.output}
+    quantised = {kinds[node.input[0]] for node in proto.graph.node if node.op_type == "QuantizeLinear"}
+    assert {"Conv", "Add", "Resize"} <= quantised
+    between = [node.name for node in proto.graph.node if node.op_type == "Relu"]
+    assert all(name.startswith(deploy.FLOAT_LAYERS) for name in between), between  # the others are their Conv's range
     props = {p.key: p.value for p in proto.metadata_props}
     assert json.loads(props[METADATA_KEY])["parity"] == done.spec.parity
     monkeypatch.setattr(deploy, "INT8_NME", -100.0)
