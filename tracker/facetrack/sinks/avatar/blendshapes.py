@@ -25,14 +25,15 @@ EYE_REACH_DEG = (30.0, 25.0)
 def blendshapes(face: Face, seen: Measures | None = None, rest: Measures | None = None) -> dict[str, float]:
     """Return the blendshapes of a face by ARKit's names, 0..1; what cannot be known is absent.
 
-    seen, rest: `measures` of the face in this frame and at rest; without them, only what the signals say.
+    seen, rest: `measures` of the face in this frame and at rest; without them, only what the signals say. What the
+    blendshape network tells (`signals.blendshapes`) takes the place of a formula's value.
     """
     found = _from_signals(face)
     if seen is not None and rest is not None:
         found |= _brows(face, seen, rest)
         if face.signals.mouth.openness is not None:
             found |= _mouth(face, seen, rest)
-    return found
+    return found | (face.signals.blendshapes or {})
 
 
 def _from_signals(face: Face) -> dict[str, float]:
