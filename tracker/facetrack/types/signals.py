@@ -273,7 +273,7 @@ class Signals(_Group):
         names=EXPRESSIONS,
     )
     blendshapes: Mapping[str, float] | None = _signal(
-        "ARKit's blendshapes over this face at rest; what cannot be told is absent",
+        "ARKit's blendshapes over this face at rest; what cannot be predicted is absent",
         "not asked for; face turned away, or no pose", "", low=0.0, high=1.0, names=ARKIT_52, partial=True,
     )  # fmt: skip
 

@@ -109,17 +109,18 @@ class Network(nn.Module):
         super().__init__()
         self.mean, scale = np.nanmean(seen, axis=0), np.nanstd(seen, axis=0)
         self.scale = np.maximum(scale, 0.05).astype(np.float32)
-        sizes = (N_FEATURES, *hidden, len(ARKIT_52))
+        sizes = (N_FEATURES, *hidden)
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+        self.last = nn.Linear(hidden[-1], len(ARKIT_52))
 
     def normal(self, seen: Floats) -> torch.Tensor:
         return torch.from_numpy(np.nan_to_num((seen - self.mean) / self.scale).astype(np.float32))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for layer in self.layers[:-1]:
+        for layer in self.layers:
             x = torch.relu(layer(x))
-        last: torch.Tensor = self.layers[-1](x)
-        return last
+        predicted: torch.Tensor = self.last(x)
+        return predicted
 
 
 def _fitted(rows: Rows, recipe: ShapeRecipe) -> Network:
@@ -131,7 +132,7 @@ def _fitted(rows: Rows, recipe: ShapeRecipe) -> Network:
     spread = told.std(dim=0)
     weight = (spread >= LEAST_SPREAD) / spread.clamp(min=LEAST_SPREAD)
     with torch.no_grad():
-        network.layers[-1].bias.copy_(told.mean(dim=0))
+        network.last.bias.copy_(told.mean(dim=0))
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=recipe.decay)
     steps = -(-len(inputs) // recipe.batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * steps)
@@ -157,11 +158,12 @@ def _save(network: Network, names: list[str], path: Path) -> None:
     """Write the network as `facetrack.blendshapes.ShapeNetwork` reads it, its scales folded into the first layer."""
     arrays = {"names": np.array(names), "mean": network.mean.astype(np.float32)}
     own = [ARKIT_52.index(name) for name in names]
-    for index, layer in enumerate(network.layers):
+    layers: list[nn.Linear] = [*network.layers, network.last]
+    for index, layer in enumerate(layers):
         weight, bias = layer.weight.numpy().T, layer.bias.numpy()
         if index == 0:
             weight = weight / network.scale[:, None]
-        if index == len(network.layers) - 1:
+        if layer is network.last:
             weight, bias = weight[:, own], bias[own]
         arrays |= {f"w{index}": weight.astype(np.float32), f"b{index}": bias.astype(np.float32)}
     np.savez_compressed(path, **arrays)

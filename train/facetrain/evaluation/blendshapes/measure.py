@@ -50,7 +50,7 @@ def on_clips(network: ShapeNetwork, table: ShapeTable) -> list[PersonValues]:
     """Return what both say of each track, frame by frame over the neutral as the tracker learns it."""
     own, people = [ARKIT_52.index(name) for name in network.names], []
     for group in dict.fromkeys(table.group.tolist()):
-        rows = np.flatnonzero(table.group == group)
+        rows = np.flatnonzero(table.group == group).tolist()
         known = [(row, seen) for row in rows if (seen := features(table.face(row))) is not None]
         if len(known) < LEAST_FRAMES:
             continue

@@ -41,7 +41,7 @@ LIPS_SPREADS = 2.8
 """Width of the picture of the mouth in units of the rigid points' spread."""
 EVERY = {"ytfaces_train": 4, "expressions": 3, "mtfl": 6, "genki4k": 4}
 FRAMES = 3
-"""Every so many of a pack's pictures are taken: neighbours in video, and more faces than the network learns from. FRAMES: of a clip."""
+"""Every so many of a pack's pictures, and of a clip's frames, are taken: what lies between adds little."""
 Progress = Callable[[Iterable[Sample]], Iterable[Sample]]
 
 

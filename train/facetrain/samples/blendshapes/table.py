@@ -87,7 +87,8 @@ def signals_of(values: Floats) -> Signals:
     """Return `Signals` with the stored values; the inverse of `signal_values`."""
     known = [None if np.isnan(value) else float(value) for value in values]
     right, left = (EyeSignals(**dict(zip(EYE, known[at : at + len(EYE)], strict=True))) for at in (0, len(EYE)))
-    mouth = MouthSignals(**dict(zip(MOUTH, known[2 * len(EYE) : -1], strict=True)))
+    openness, open_prob = known[2 * len(EYE) : -1]
+    mouth = MouthSignals(openness=openness, open_prob=open_prob)
     return Signals(EyesSignals(right, left), mouth, SmileSignals(known[-1]))
 
 
@@ -103,7 +104,8 @@ def write_table(rows: Iterable[ShapeRow], path: Path) -> int:
     if not kept:
         raise DataError(f"no face was found for {path}; expected pictures with faces")
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **{name: np.array([getattr(row, name) for row in kept]) for name in ARRAYS})
+    arrays = {name: np.array([getattr(row, name) for row in kept]) for name in ARRAYS}
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
     return len(kept)
 
 
