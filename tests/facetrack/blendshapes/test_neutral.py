@@ -59,7 +59,7 @@ def test_the_rest_is_learnt_and_an_expression_stays() -> None:
 def test_senders_take_them_and_the_mirror_changes_the_sides(file: Path) -> None:
     face = Blendshapes(ShapeNetwork(file)).update(FRAME, [face_at(0, 0, 0)])[0]
     sent = blendshapes(face)
-    assert sent["eyeBlinkLeft"] == pytest.approx(0.6, abs=0.02)
+    assert sent["eyeBlinkLeft"] == pytest.approx(0.8)  # of the openness .2: a known eye keeps its formula
     assert sent["jawOpen"] == pytest.approx(0.9, abs=0.02)
     other = mirrored_face(face, 640).signals.blendshapes
     assert other is not None

@@ -17,12 +17,12 @@ FORGET_S = 10.0
 """Absence after which a face starts from the average person again."""
 QUANTILE = 0.2
 """Share of a person's frames that lie below the rest: low, since an expression only adds."""
-LEARNING_S, FIRST_S = 20.0, 1.0
-STEP = 0.5
-"""Way of the rest per LEARNING_S of frames on one side of it."""
+LEARNING_S, FIRST_S = 60.0, 1.0
+STEP = 2.0
+"""Way of the rest in FIRST_S, up and down together, and in the last LEARNING_S of a long time."""
 MAX_STEP_S = 0.2
-MOST = 0.6
-"""The rest reaches no higher: a face that is first seen in a wide smile keeps part of it."""
+MOST = 0.9
+"""The rest reaches no higher, so that what is above it can still be stretched."""
 
 
 class Neutral:
@@ -38,7 +38,7 @@ class Neutral:
 
     def update(self, time_s: float, values: Floats) -> Floats:
         """Learn from a frame; returns its values above the rest, stretched so that 1 stays 1."""
-        step_s = min(max(time_s - self.seen_s, 0.0), MAX_STEP_S)
+        step_s = 0.0 if math.isinf(self.seen_s) else min(max(time_s - self.seen_s, 0.0), MAX_STEP_S)
         self.seen_s = time_s
         self._known_s += step_s
         share = STEP * step_s / min(max(self._known_s, FIRST_S), LEARNING_S)
