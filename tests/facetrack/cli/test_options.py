@@ -67,4 +67,4 @@ def test_the_options_reach_the_tracker(monkeypatch):
     assert (model, threads, detector_px) == (Path("m.onnx"), 2, 640)
     assert (built.max_faces, built.smoothing, built.confirmations, built.camera.fov_deg) == (3, "low", 1, 80.0)
     assert built.signals.attention.yaw_deg == (-10.0, 10.0)
-    assert rest == ["own", None, "openvino", "cpu", False]
+    assert rest == ["own", None, "openvino", "cpu", False, False]

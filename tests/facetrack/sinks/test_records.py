@@ -99,7 +99,7 @@ KNOWN = {
     "attention": {"on_target": None, "share": None, "distracted": True},
     "fatigue": {"score": 0.44, "level": "tired", "parts": PARTS},
     "perclos_p80_60s": 0.12, "perclos_p70_60s": None, "perclos_p80_180s": None,
-    "perclos_unknown_60s": None, "glasses_prob": None, "expression": None,
+    "perclos_unknown_60s": None, "glasses_prob": None, "expression": None, "blendshapes": None,
 }  # fmt: skip
 """What MEASURED is in JSON, written by hand."""
 HEADER = Header("a.mp4", 640, 480, 29.97, {"landmarks68": "0123456789ab"}, {"smoothing": "medium", "profile": None})

@@ -114,6 +114,9 @@ Fov = Annotated[
 ShowExpressions = Annotated[
     bool, tracking_option("--expressions", help="Also tell seven expressions apart; not emotions felt.")
 ]
+ShowBlendshapes = Annotated[
+    bool, tracking_option("--blendshapes", help="Also tell ARKit's blendshapes, over each face at rest.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ class Tracking:
     target_zone: TargetZone = None
     fov: Fov = None
     expressions: ShowExpressions = False
+    blendshapes: ShowBlendshapes = False
 
     @property
     def files(self) -> tuple[Path | None, ...]:
@@ -153,6 +157,7 @@ class Tracking:
         return make_tracker(
             self.model, self.options(**options), self.threads, detector_px,
             self.detector, self.detector_model, self.engine, self.provider, self.expressions,
+            self.blendshapes,
         )  # fmt: skip
 
 

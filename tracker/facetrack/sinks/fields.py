@@ -123,7 +123,8 @@ def _leaf_schema(kind: str, info: SignalInfo) -> dict[str, Any]:
     if kind == MAPPING:
         number = {"type": ["number", "null"], **limits}
         names = dict.fromkeys(info.names, number)
-        shape = {"type": ["object", "null"], "required": list(names), "additionalProperties": False}
+        required = {} if info.partial else {"required": list(names)}
+        shape = {"type": ["object", "null"], **required, "additionalProperties": False}
         return {**said, **shape, "properties": names}
     if kind == WORD and info.names:
         return {**said, "enum": [*info.names, None]}

@@ -21,7 +21,7 @@ __all__ = ["make_tracker", "tracker_options"]
 def make_tracker(
     model: Path | None, options: TrackerOptions, threads: int, detector_px: int = 320,
     detector: str = "own", detector_model: Path | None = None, engine: str = "onnx", provider: str = "cpu",
-    expressions: bool = False,
+    expressions: bool = False, blendshapes: bool = False,
 ) -> FaceTracker:  # fmt: skip
     """Build a tracker from command-line values. What `auto` chose is logged, as a warning where an engine failed."""
     from facetrack.detector.choice import detector_file, make_detector
@@ -35,7 +35,9 @@ def make_tracker(
 
     def start(name: str, network: Path) -> FaceTracker:
         found = make_detector(detector, detector_model, threads, detector_px, HINT_SCORE, name, provider)
-        return FaceTracker.from_weights(network, options, threads, detector_px, name, provider, found, expressions)
+        return FaceTracker.from_weights(
+            network, options, threads, detector_px, name, provider, found, expressions, blendshapes
+        )
 
     if engine != AUTO:
         return start(engine, network_path(model or DEFAULT_NETWORK))

@@ -23,7 +23,8 @@ class Opens:
     def from_weights(
         cls, landmarks: str | Path | None = None, options: TrackerOptions | None = None, threads: int = 1,
         detector_px: int = 320, engine: str | None = None, provider: str = "cpu",
-        detector: Detector | str | None = None, expressions: bool = False, **settings: Any,
+        detector: Detector | str | None = None, expressions: bool = False, blendshapes: bool = False,
+        **settings: Any,
     ) -> Self:  # fmt: skip
         """Build a tracker on the bundled networks.
 
@@ -32,7 +33,8 @@ class Opens:
             missed, and twice the size costs four times the time.
         engine, provider: what runs them, see `engine.choice.landmark_network`; auto decides once for all networks.
         detector: own, yunet, mediapipe or one that is open.
-        expressions: also classify expressions; the network for them is opened only then.
+        expressions, blendshapes: also classify expressions, tell ARKit's blendshapes; their networks are opened only
+            then.
         settings: what `options` holds, one by one: max_faces=1, smoothing="high", fov_deg=70, profile="me.json",
             target_zone="driver" (see `tracking.settings`).
         Raises ModelFileError where a file is not what it should be, MissingExtraError where the engine is not there.
@@ -43,10 +45,16 @@ class Opens:
         if engine == AUTO:
 
             def start(name: str, file: Path) -> Any:
-                return cls.from_weights(file, options, threads, detector_px, name, provider, detector, expressions)
+                return cls.from_weights(
+                    file, options, threads, detector_px, name, provider, detector, expressions, blendshapes
+                )
 
             return start_automatically(landmarks, start, threads, provider)[0]
         parts = open_parts(landmarks, threads, detector_px, engine, provider, detector, expressions)
+        if blendshapes:
+            from facetrack.blendshapes import Blendshapes, bundled_shapes
+
+            parts["blendshapes"] = Blendshapes(bundled_shapes())
         return cls(options=options, **parts)  # type: ignore[call-arg]  # a FaceTracker's
 
     def track(

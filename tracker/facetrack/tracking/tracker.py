@@ -28,6 +28,7 @@ from facetrack.types import Detections, Event, Face, Frame, Image
 
 if TYPE_CHECKING:
     from facetrack.appearance import Appearance
+    from facetrack.blendshapes import Blendshapes
     from facetrack.detector import Detector
     from facetrack.expression import Expressions
 
@@ -53,11 +54,13 @@ class FaceTracker(Opens):
     def __init__(
         self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None,
         appearance: Appearance | None = None, expressions: Expressions | None = None, eyes: ReadEyes | None = None,
+        blendshapes: Blendshapes | None = None,
     ) -> None:  # fmt: skip
         """Build a tracker from its parts.
 
         appearance: without it, lost faces are re-identified by their position alone.
-        expressions, eyes: without them, `signals.expression` and the lids' gaps and states stay unknown.
+        expressions, eyes, blendshapes: without them, `signals.expression`, the lids' gaps and states and
+            `signals.blendshapes` stay unknown.
         """
         check_parts(detector, landmarker)
         self.one_thread = RLock()
@@ -69,7 +72,7 @@ class FaceTracker(Opens):
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
         self._finder: Search = Thorough() if self.options.single else CoarseToFine()
         self._cut, self._face_cuts = SceneCut(), FaceCuts(appearance)
-        self._expressions = expressions
+        self._expressions, self._blendshapes = expressions, blendshapes
         self.camera, self.camera_from = self.options.chosen_camera()
         self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None), eyes)
         self._tracks: list[Track] = []
@@ -88,8 +91,9 @@ class FaceTracker(Opens):
         self._face_cuts.reset()
         self._reidentifier.reset()
         self._finder.reset()
-        if self._expressions is not None:
-            self._expressions.reset()
+        for named in (self._expressions, self._blendshapes):
+            if named is not None:
+                named.reset()
         self._tracks = []
         self._next_id = 1
         self._n_frames = self._searches = 0
@@ -127,7 +131,9 @@ class FaceTracker(Opens):
         self._expire(frame)
         seen = [t for t in self._tracks if t.followed and t.confirmed]
         faces = [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
-        return faces if self._expressions is None else self._expressions.update(frame, faces)
+        for named in (self._expressions, self._blendshapes):
+            faces = faces if named is None else named.update(frame, faces)
+        return faces
 
     def _expire(self, frame: Frame) -> None:
         """End the events of faces that have been lost for MAX_GAP_S, and drop tracks that were lost for longer."""

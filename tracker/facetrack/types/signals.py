@@ -12,6 +12,23 @@ from typing import Any
 
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 """Ekman's six and neutral, by the alphabet: the columns of an expression network's `probabilities`."""
+_BOTH = (
+    *("browDown", "browOuterUp", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp"),
+    *("eyeSquint", "eyeWide", "mouthDimple", "mouthFrown", "mouthLowerDown", "mouthPress", "mouthSmile"),
+    *("mouthStretch", "mouthUpperUp", "noseSneer"),
+)
+_ONE = (
+    *("browInnerUp", "cheekPuff", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthFunnel"),
+    *("mouthLeft", "mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower"),
+    *("mouthShrugUpper", "tongueOut"),
+)
+ARKIT_52 = tuple(sorted((*_ONE, *(f"{stem}{side}" for stem in _BOTH for side in ("Left", "Right")))))
+"""ARKit's blendshapes by the alphabet (Apple, ARFaceAnchor.BlendShapeLocation); Left and Right are the person's."""
+OTHER_SIDE = {
+    name: next((name.removesuffix(a) + b for a, b in (("Left", "Right"), ("Right", "Left")) if name.endswith(a)), name)
+    for name in ARKIT_52
+}
+"""What each is called in the mirror image."""
 FATIGUE_LEVELS = ("alert", "tired", "drowsy")
 FATIGUE_PARTS = ("perclos", "microsleeps", "long_blinks", "yawns", "nods", "awake")
 GAZE_SOURCES, GAZE_QUALITIES = ("eyes", "head"), ("coarse", "calibrated")
@@ -31,6 +48,7 @@ class SignalInfo:
     unit: "" for shares, ratios, flags and words.
     low, high: its range; None where it has no bound.
     names: the values of a word, or the keys of a mapping.
+    partial: a mapping may lack keys.
     """
 
     meaning: str
@@ -40,6 +58,7 @@ class SignalInfo:
     low: float | None = None
     high: float | None = None
     names: tuple[str, ...] = ()
+    partial: bool = False
 
 
 def _signal(meaning: str, null: str, was: str, **more: Any) -> Any:
@@ -253,6 +272,10 @@ class Signals(_Group):
         high=1.0,
         names=EXPRESSIONS,
     )
+    blendshapes: Mapping[str, float] | None = _signal(
+        "ARKit's blendshapes over this face at rest; what cannot be predicted is absent",
+        "not asked for; face turned away, or no pose", "", low=0.0, high=1.0, names=ARKIT_52, partial=True,
+    )  # fmt: skip
 
     @property
     def likeliest_expression(self) -> str | None:

@@ -182,6 +182,23 @@ def eyes(
 
 
 @app.command()
+def blendshapes(
+    packs: Annotated[Path, typer.Argument(help="The folder of the packs.")],
+    teacher_model: Annotated[Path, typer.Option(help="MediaPipe's file: face_landmarker.task.")],
+    out: Annotated[Path, typer.Option(help="The folder to write, for `facetrack train blendshapes --set tables=..`.")],
+    clips: Annotated[Path | None, typer.Option(help="A folder of clips to measure on, never trained on.")] = None,
+) -> None:
+    """Record what the tracker's networks read of each face of the packs, and MediaPipe's blendshapes of it."""
+    from facetrack.detector.mediapipe_mesh import MediaPipeMesh
+    from facetrain.labelling.blendshapes.build import build
+    from facetrain.reporting.progress import with_progress
+
+    with MediaPipeMesh(teacher_model, max_faces=1, shapes=True) as teacher:
+        for name, count in build(packs, teacher, out, clips, lambda samples: with_progress(samples, "faces")):
+            typer.echo(f"wrote {count} faces of {name} to {out}")
+
+
+@app.command()
 def blinks(
     table: Annotated[
         Path, typer.Argument(help="CSV in the folder of its clips: video, first_closed_frame, last_closed_frame.")

@@ -42,7 +42,7 @@ def train(
     """Train a network into a folder: report.md, curves, sheets, model.onnx. Alone: a first one.
 
     landmarks, landmarks-self, landmarks-large, landmarks-turned, landmarks-free, finetune,
-    attributes, appearance, expression, eyes, detector; reimplementations of published networks:
+    attributes, appearance, expression, eyes, blendshapes, detector; reimplementations of published networks:
     kaggle-mlp, kaggle-cnn, kaggle-vgg, vgg16, cnn128, tcdcn, eac, expression-vgg.
     Needs the extra `train`. Several GPUs: torchrun -m facetrack train ...
     """

@@ -10,7 +10,7 @@ from typing import Any
 
 from facetrack.errors import DataError
 from facetrain.seeds import cnn128, expression, kaggle, submission, suite, tcdcn
-from facetrain.tasks import appearance, attributes, detector, eyes, landmarks, turned
+from facetrain.tasks import appearance, attributes, blendshapes, detector, eyes, landmarks, turned
 from facetrain.tasks import expression as expression_task
 from facetrain.training import recipe
 
@@ -42,6 +42,7 @@ ENTRIES: dict[str, Entry] = {
     "appearance": Entry(appearance.AppearanceRecipe, appearance.train_appearance),
     "expression": Entry(expression_task.ExpressionTaskRecipe, expression_task.train_expression),
     "eyes": Entry(eyes.EyesRecipe, eyes.train_eyes),
+    "blendshapes": Entry(blendshapes.ShapeRecipe, blendshapes.train_blendshapes),
     "detector": Entry(detector.DetectorRecipe, detector.train_detector),
     "kaggle-mlp": KAGGLE,
     "kaggle-cnn": KAGGLE,

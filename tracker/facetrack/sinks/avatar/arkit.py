@@ -5,6 +5,9 @@ Apple, ARFaceAnchor.BlendShapeLocation; Unreal's Live Link Face counts them in a
 
 from __future__ import annotations
 
+from facetrack.types.signals import ARKIT_52
+
+__all__ = ["ARKIT_52", "LIVE_LINK_ANGLES", "LIVE_LINK_SHAPES", "pascal", "underscored"]
 SIDES = ("Left", "Right")
 
 
@@ -28,8 +31,6 @@ LIVE_LINK_ANGLES = (
     *("rightEyeYaw", "rightEyePitch", "rightEyeRoll"),
 )
 """What follows them in a packet of Live Link Face."""
-ARKIT_52 = tuple(sorted(LIVE_LINK_SHAPES))
-"""The 52 by the alphabet, as in Apple's documentation."""
 WHOLE_SIDEWAYS = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
 """Names whose Left and Right are directions, not one of two sides."""
 

@@ -25,14 +25,18 @@ EYE_REACH_DEG = (30.0, 25.0)
 def blendshapes(face: Face, seen: Measures | None = None, rest: Measures | None = None) -> dict[str, float]:
     """Return the blendshapes of a face by ARKit's names, 0..1; what cannot be known is absent.
 
-    seen, rest: `measures` of the face in this frame and at rest; without them, only what the signals say.
+    seen, rest: `measures` of the face in this frame and at rest; without them, only what the signals say. What the
+    blendshape network predicts (`signals.blendshapes`) takes the place of a formula's value; but not a known eye's
+    openness: the network's teacher seldom says more than .7 of a shut eye.
     """
     found = _from_signals(face)
     if seen is not None and rest is not None:
         found |= _brows(face, seen, rest)
         if face.signals.mouth.openness is not None:
             found |= _mouth(face, seen, rest)
-    return found
+    predicted = dict(face.signals.blendshapes or {})
+    lids = {name: value for name, value in found.items() if name.startswith("eyeBlink")}
+    return found | predicted | lids
 
 
 def _from_signals(face: Face) -> dict[str, float]:

@@ -9,6 +9,7 @@ import numpy as np
 from facetrack.sinks.avatar.head import Array
 from facetrack.topology import FLIP
 from facetrack.types import Face, Pose, Signals
+from facetrack.types.signals import OTHER_SIDE
 
 _SIDES = np.array((-1.0, 1.0, 1.0))
 
@@ -55,6 +56,9 @@ def _mirrored_signals(signals: Signals) -> Signals:
             eyes_yaw_deg=_negative(gaze.eyes_yaw_deg),
             camera_yaw_deg=_negative(gaze.camera_yaw_deg),
         ),
+        blendshapes=None
+        if signals.blendshapes is None
+        else {OTHER_SIDE[name]: value for name, value in signals.blendshapes.items()},
     )
 
 

@@ -40,3 +40,17 @@ def signals(
     tracker = tracking.tracker()
     result = measure.measure(tracker, labelled_clips, clips, head_model, SUBSAMPLINGS if thinned else (), seeds)
     report.report(result).output(out)
+
+
+def blendshapes(
+    tables: Annotated[Path, typer.Argument(help="The folder of `facetrack data blendshapes`.")],
+    events: Annotated[Path, typer.Option(help="The clips' labelled blinks, docs/labels/clips.csv.")],
+    network: Annotated[Path | None, typer.Option(help="A network's .npz; by default the bundled one.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for report.md and figures.json.")] = None,
+) -> None:
+    """Measure R2 of each blendshape on held-out people and on clips, what a blink does to the brows, and the time."""
+    from facetrack.blendshapes import ShapeNetwork, bundled_shapes
+    from facetrain.evaluation.blendshapes.report import report
+
+    opened = bundled_shapes() if network is None else ShapeNetwork(network)
+    report(opened, tables, tables / "clips", events).output(out)

@@ -1,0 +1,1 @@
+"""How well the blendshape network repeats its teacher: on held-out people, on clips, in blinks."""

@@ -1,0 +1,1 @@
+"""Faces with a teacher's blendshapes: the table that the blendshape network is trained on."""
