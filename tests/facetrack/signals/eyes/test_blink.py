@@ -426,3 +426,22 @@ def test_what_the_points_fell_from_is_the_last_half_second(ago_s: float, named: 
     left, start_s = Lid(2.0, 0.2, closing_s=0.02), 2.0
     width = lambda t: 1.0 if t < start_s - ago_s + 0.13 else 0.76 if t < start_s - 0.05 else 0.75  # noqa: E731
     assert kinds(watch_points(120, 4, lambda t: (1.0, left(t)), lambda t: (1.0, width(t)))) == named
+
+
+def test_a_reset_in_a_microsleep_equals_fresh() -> None:
+    """What lasted is forgotten without an end, and the next closure begins anew."""
+    used, fresh, shut = BlinkDetector(7), BlinkDetector(7), Lid(1.0, 9.0)
+    assert fresh.closed_s is None
+    for i in range(90):
+        used.update(i / 30, shut(i / 30), shut(i / 30))
+    used.reset()
+    assert used.closed_s is None
+    series = both(Lid(0.3, 0.2), Lid(1.0, 1.5))
+    for t in times(30, 4).tolist():
+        assert used.update(t, *series(t)) == fresh.update(t, *series(t))
+
+
+def test_frames_are_kept_no_longer_than_a_wink_and_the_levels_before_and_after_it() -> None:
+    detector = BlinkDetector(7)
+    watch(times(30, 60), both(), detector=detector)
+    assert len(detector._seen) <= 30 * (3.0 + 2 * 1.5) + 1  # wink_s, level_s twice
