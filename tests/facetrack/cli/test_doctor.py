@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -34,6 +35,17 @@ def test_a_check_that_fails_is_a_result(monkeypatch: pytest.MonkeyPatch) -> None
     assert "moon" in done.output
     assert "made of cheese" in done.output
     assert "really" not in done.output
+
+
+def test_a_remedy_is_copied_whole_from_a_file_and_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    remedies = [f"python -m pip install 'facetrack[{extra}]'" for extra in EXTRAS]
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    monkeypatch.setattr(doctor, "CHECKS", (doctor.check_extras,))
+    done = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": "80"})
+    assert all(remedy in done.output for remedy in remedies)
+    terminal = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": "60", "FORCE_COLOR": "1", "TERM": "xterm"})
+    assert "\u2026" not in terminal.output
+    assert max(len(line) for line in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.output).splitlines()) <= 60
 
 
 def test_a_missing_codec_display_and_extra_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+    from rich.table import Table
 
 
 def print_table(console: Console, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -19,6 +20,18 @@ def print_table(console: Console, title: str, head: Sequence[str], rows: Sequenc
         table.add_column(name.replace("_", " "), justify="right" if column else "left")
     for row in rows:
         table.add_row(*row)
+    show_table(console, table)
+
+
+def show_table(console: Console, table: Table) -> None:
+    """Print a table without cutting a cell; in a file or pipe as wide as it is, so that a command in it stays whole."""
+    from rich.measure import Measurement
+
+    for column in table.columns:
+        column.overflow = "fold"
+    if not console.is_terminal:
+        needed = Measurement.get(console, console.options.update(width=100_000), table).maximum
+        console.width = max(console.width, needed)
     console.print(table)
 
 

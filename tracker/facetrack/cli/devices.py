@@ -9,6 +9,7 @@ def devices() -> None:
     from rich.table import Table
 
     from facetrack.capture import list_devices
+    from facetrack.cli.console import show_table
 
     console = Console()
     with console.status("probing cameras ..."):
@@ -20,4 +21,4 @@ def devices() -> None:
     for camera in cameras:
         sizes = ", ".join(f"{w}x{h}" for w, h in camera.sizes)
         table.add_row(camera.name, camera.label or "", camera.problem or sizes, f"{camera.fps:g}" if camera.fps else "")
-    console.print(table)
+    show_table(console, table)

@@ -58,6 +58,8 @@ def doctor() -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from facetrack.cli.console import show_table
+
     console = Console()
     table = Table("", "state", "found", "how to mend it")
     with console.status("checking ..."):
@@ -65,7 +67,7 @@ def doctor() -> None:
     for result in results:
         colour = {OK: "green", OPTIONAL: "yellow", BROKEN: "red"}[result.state]
         table.add_row(result.name, f"[{colour}]{result.state}[/]", escape(result.found), escape(result.remedy))
-    console.print(table)
+    show_table(console, table)
     if any(result.state == BROKEN for result in results):
         raise typer.Exit(1)
 

@@ -100,6 +100,7 @@ def _version(package: str) -> str:
 def _show(console: Console, path: Path) -> None:
     from rich.table import Table
 
+    from facetrack.cli.console import show_table
     from facetrack.engine.onnx import OnnxEngine
 
     spec = OnnxEngine(path).spec
@@ -115,4 +116,4 @@ def _show(console: Console, path: Path) -> None:
     table.add_row("reproduce", spec.reproduce)
     card = path.with_suffix(".md")
     table.add_row("card", str(card) if card.exists() else "none")
-    console.print(table)
+    show_table(console, table)

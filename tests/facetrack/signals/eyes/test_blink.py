@@ -391,3 +391,57 @@ def test_what_a_long_closure_tells_when_the_eyes_are_lost() -> None:
     assert [event.end_s for event in found[2:]] == pytest.approx([74 / 30] * 2)
     assert found[0].since_s == pytest.approx(1.5, abs=1 / 30)
     assert found[1].since_s == pytest.approx(2.02, abs=2 / 30)  # deeply closed .02 s after half of the way
+
+
+@pytest.mark.parametrize(("left_floor", "named"), [(0.55, []), (0.45, ["blink"])])
+def test_one_eye_under_half_and_the_other_under_three_fifths_are_closed(left_floor: float, named: list[str]) -> None:
+    """closed_below .5, both_below .6: lids to .55 both are narrowed; one under half of its level makes it a blink."""
+    left, right = Lid(2.0, 0.2, depth=1.0 - left_floor), Lid(2.0, 0.2, depth=0.45)
+    widths = lambda t: (0.4 + 0.6 * right(t), 0.4 + 0.6 * left(t))  # noqa: E731
+    assert kinds(watch_points(120, 4, lambda t: (right(t), left(t)), widths)) == named
+
+
+@pytest.mark.parametrize(("right_floor", "named"), [(0.55, ["blink"]), (0.68, ["wink_left"])])
+def test_the_more_open_eye_blinks_along_under_three_fifths(right_floor: float, named: list[str]) -> None:
+    right, left = Lid(2.0, 0.2, depth=1.0 - right_floor), Lid(2.0, 0.2)
+    widths = lambda t: (0.9 + 0.1 * right(t), 0.4 + 0.6 * left(t))  # noqa: E731
+    assert kinds(watch_points(120, 4, lambda t: (right(t), left(t)), widths)) == named
+
+
+@pytest.mark.parametrize(("lag_s", "named"), [(0.06, []), (0.12, ["wink_right"])])
+def test_an_eye_is_alone_where_the_other_closes_over_a_tenth_of_a_second_later(lag_s: float, named: list[str]) -> None:
+    """together_s: right shut for .8 s; the left closes after lag_s for .2 s, which is a blink of both."""
+    right, left = Lid(2.0, 0.8, closing_s=0.02), Lid(2.0 + lag_s, 0.2, closing_s=0.02)
+    found = kinds(watch(times(120, 5), lambda t: (right(t), left(t))))
+    assert [kind for kind in found if kind != "blink"] == named
+    assert "blink" in found
+
+
+@pytest.mark.parametrize(("ago_s", "named"), [(0.42, ["wink_left"]), (0.62, [])])
+def test_what_the_points_fell_from_is_the_last_half_second(ago_s: float, named: list[str]) -> None:
+    """before_s: widths of 1.0 until ago_s before the closure and .76 since, then .75 in it: a fall of 1 % or of 25 %.
+
+    The upper quartile counts, so the higher width must fill a quarter of the .4 s that are looked at.
+    """
+    left, start_s = Lid(2.0, 0.2, closing_s=0.02), 2.0
+    width = lambda t: 1.0 if t < start_s - ago_s + 0.13 else 0.76 if t < start_s - 0.05 else 0.75  # noqa: E731
+    assert kinds(watch_points(120, 4, lambda t: (1.0, left(t)), lambda t: (1.0, width(t)))) == named
+
+
+def test_a_reset_in_a_microsleep_equals_fresh() -> None:
+    """What lasted is forgotten without an end, and the next closure begins anew."""
+    used, fresh, shut = BlinkDetector(7), BlinkDetector(7), Lid(1.0, 9.0)
+    assert fresh.closed_s is None
+    for i in range(90):
+        used.update(i / 30, shut(i / 30), shut(i / 30))
+    used.reset()
+    assert used.closed_s is None
+    series = both(Lid(0.3, 0.2), Lid(1.0, 1.5))
+    for t in times(30, 4).tolist():
+        assert used.update(t, *series(t)) == fresh.update(t, *series(t))
+
+
+def test_frames_are_kept_no_longer_than_a_wink_and_the_levels_before_and_after_it() -> None:
+    detector = BlinkDetector(7)
+    watch(times(30, 60), both(), detector=detector)
+    assert len(detector._seen) <= 30 * (3.0 + 2 * 1.5) + 1  # wink_s, level_s twice

@@ -243,3 +243,31 @@ def test_a_crop_is_written_where_it_is_asked_for():
     picture, place = np.full((480, 640, 3), 200, np.uint8), np.zeros((50, 50, 3), np.uint8)
     assert cut(picture, CropBox(300, 200, 300), 50, place) is place
     assert place.min() == 200
+
+
+def test_a_single_point_stays_one():
+    moved = transform(np.array([50.0, 52.0]), crop_matrix(CropBox(50, 50, 100), 50))
+    assert moved.tolist() == [24.5, 25.5]
+
+
+def test_overlap_of_boxes_with_unequal_sides_by_hand():
+    wide, tall = np.array([[20.0, 40, 50, 50]]), np.array([[10.0, 20, 30, 60]])  # areas 300 and 800; 10 x 10 shared
+    assert box_iou(wide, tall)[0, 0] == box_iou(tall, wide)[0, 0] == pytest.approx(0.1)
+    assert touching(tall[0], np.array([[32.0, 25, 70, 55], [15, 62, 25, 90], [29, 59, 70, 90], [2, 25, 8, 55]])).tolist() == [
+        False, False, True, False,
+    ]  # fmt: skip
+
+
+def test_inverses_of_maps_of_different_scales_are_numpys():
+    matrices = np.array([[[0.8, -0.6, 30.0], [0.6, 0.8, -7.0]], [[3.0, 4.0, 1.0], [-4.0, 3.0, 2.0]]])
+    whole = [np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2] for matrix in matrices]
+    np.testing.assert_allclose(inverse(matrices), whole, atol=1e-12)
+
+
+def test_rolls_are_those_of_the_points_where_none_is_known_and_as_many_as_the_faces():
+    faces = np.stack([face(), face(30), face(-50)])
+    rolls = [crop.roll_rad for crop in crops_from_points(faces, 1.3)]
+    np.testing.assert_allclose(np.degrees(rolls), [0, 30, -50], atol=1e-4)
+    for known in ([0.5], [0.5, None]):
+        with pytest.raises(ValueError, match="zip"):
+            crops_from_points(faces, 1.3, known)
