@@ -253,9 +253,8 @@ def test_a_single_point_stays_one():
 def test_overlap_of_boxes_with_unequal_sides_by_hand():
     wide, tall = np.array([[20.0, 40, 50, 50]]), np.array([[10.0, 20, 30, 60]])  # areas 300 and 800; 10 x 10 shared
     assert box_iou(wide, tall)[0, 0] == box_iou(tall, wide)[0, 0] == pytest.approx(0.1)
-    assert touching(tall[0], np.array([[32.0, 25, 70, 55], [15, 62, 25, 90], [29, 59, 70, 90], [2, 25, 8, 55]])).tolist() == [
-        False, False, True, False,
-    ]  # fmt: skip
+    others = np.array([[32.0, 25, 70, 55], [15, 62, 25, 90], [29, 59, 70, 90], [2, 25, 8, 55]])
+    assert touching(tall[0], others).tolist() == [False, False, True, False]
 
 
 def test_inverses_of_maps_of_different_scales_are_numpys():

@@ -1,5 +1,6 @@
 """Who keeps the number, on a stage where every person's look is known."""
 
+import numpy as np
 import pytest
 
 from staged import Stage, actor, alike, frame, ids
@@ -80,6 +81,29 @@ def test_two_who_exchange_places_while_away_keep_their_numbers():
     assert play(1.5, anna=actor(150, 200), bea=actor(450, 200)) == {"anna": 1, "bea": 2}
     play(3.0)
     assert play(bea=actor(150, 200), anna=actor(450, 200)) == {"anna": 1, "bea": 2}
+
+
+def test_who_resembles_another_lost_person_more_is_not_taken_for_the_one_lost_here():
+    """Anna comes back where Bea was lost: by .60 she could be Bea there, by .72 not yet Anna so far away."""
+    play = Play()
+    assert play(1.5, anna=actor(150, 200), bea=actor(450, 200)) == {"anna": 1, "bea": 2}
+    play(1.0)
+    play.stage.looks["anna"] = play.stage.looks["anna"] * 0.72 + play.stage.looks["bea"] * 0.6
+    play.stage.looks["anna"] += alike(0.0, 0, 14) * np.sqrt(1 - 0.72**2 - 0.6**2)
+    assert play(0.3, anna=actor(450, 200)) == {}
+    play.stage.looks["anna"] = alike(0.9, 0, 14)
+    assert play(0.2, anna=actor(450, 200), bea=actor(150, 200)) == {"anna": 1, "bea": 2}
+
+
+def test_a_stranger_who_walks_past_the_place_of_a_loss_does_not_become_the_lost_one():
+    """Alike by .60: enough at the very place, not where the stranger was first seen, 2.5 sizes away."""
+    play = Play()
+    play(1.0, anna=actor(150, 200))
+    play(1.0)
+    play.stage.looks["carl"] = alike(0.6, 0, 13)
+    for x in range(350, 149, -25):
+        assert play(carl=actor(x, 200)) == {}
+    assert play(0.5, carl=actor(150, 200)) == {"carl": 2}
 
 
 def test_without_looks_the_place_says_who_comes_back_for_two_seconds():

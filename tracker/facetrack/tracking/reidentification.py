@@ -44,6 +44,8 @@ HEAD_MARGIN = 0.15
 """Room around the points' box, over its longer side, for hair and chin."""
 APART_IOU = 0.1
 """Two boxes that overlap less are apart."""
+BETTER_MARGIN = 0.1
+"""A face is not given to a lost person near by where another one within reach resembles it more by this much cosine."""
 SWAP_MARGIN = 0.3
 """Two people who overlapped have swapped IDs if that fits their embeddings better by this much cosine, summed."""
 
@@ -65,18 +67,26 @@ class Reidentifier:
         self._overlapped: set[frozenset[Track]] = set()
 
     def match_lost(
-        self, image: Image, readings: Sequence[Reading], tracks: Sequence[Track], time_s: float
-    ) -> list[Track | None]:
-        """Return for each face found the lost track that it continues, or None; no track twice."""
+        self, image: Image, readings: Sequence[Reading], tracks: Sequence[Track], time_s: float,
+        first: Sequence[Floats] | None = None,
+    ) -> list[Track | None]:  # fmt: skip
+        """Return for each face found the lost track that it continues, or None; no track twice.
+
+        first: (4,) boxes where faces that wait were first seen, without which they are seen first now. Who walks past
+            the place of a loss does not become more likely to be the one who was lost there.
+        """
         lost = [track for track in tracks if track.lost]
         owners: list[Track | None] = [None] * len(readings)
         if not lost or not readings:
             return owners
         vectors = self._embed(image, [reading.landmarks.points for reading in readings])
-        found = list(zip(readings, vectors, strict=True))
+        boxes = [points_box(reading.landmarks.points) for reading in readings] if first is None else first
+        found = list(zip(readings, vectors, boxes, strict=True))
         height, width = image.shape[:2]
         size = width, height
         fit = np.array([[self._score(*one, track, time_s, size) for track in lost] for one in found])
+        alike = np.array([[self._likeness(*one[1:], track, time_s) for track in lost] for one in found])
+        fit[alike < alike.max(axis=1, keepdims=True) - BETTER_MARGIN] = -np.inf
         while np.isfinite(fit).any():
             row, column = np.unravel_index(int(fit.argmax()), fit.shape)
             owners[int(row)] = lost[int(column)]
@@ -96,14 +106,21 @@ class Reidentifier:
         (vector,) = self._embed(image, [reading.landmarks.points]) if lost else (None,)
         return vector is not None and any(t.embeddings.similarity(vector) >= MIN_COSINE_NEAR for t in lost)
 
+    def _likeness(self, vector: Floats | None, box: Floats, track: Track, time_s: float) -> float:
+        """Return a face's similarity to a lost person, 0 where it is unknown or out of their reach."""
+        if vector is None or not len(track.embeddings):
+            return 0.0
+        distance = track.last_seen.distance(box, time_s)
+        is_far = track.last_seen.known and distance > self._reach(track, time_s - track.seen_s)
+        return 0.0 if is_far else track.embeddings.similarity(vector)
+
     def _score(
-        self, reading: Reading, vector: Floats | None, track: Track, time_s: float, size: tuple[int, int]
+        self, reading: Reading, vector: Floats | None, box: Floats, track: Track, time_s: float, size: tuple[int, int]
     ) -> float:
         """Return how well a face fits a lost track, larger is better; -inf where it cannot be that person.
 
-        size: (width, height) px of the picture.
+        box: where it was seen first. size: (width, height) px of the picture.
         """
-        box = points_box(reading.landmarks.points)
         away_s, distance = time_s - track.seen_s, track.last_seen.distance(box, time_s)
         farness = min(distance / (REACH + REACH_PER_S * away_s), 1.0)
         if vector is None or not len(track.embeddings):

@@ -86,6 +86,7 @@ class Track:
         self.followed = self.just_lost = self.occluded = False
         self.unoccluded = True
         self.last_seen = LastSeen(np.zeros(4, np.float32), -math.inf, 0j)
+        self.first_box: Floats = self.last_seen.box  # where this episode of following began
 
     def set_smoothing(self, smoothing: str) -> None:
         """Go on with another smoothing from the next reading on."""
@@ -102,6 +103,7 @@ class Track:
         self.followed, self.just_lost, self.occluded, self.suspect = True, False, False, False
         self.readings = 0
         self.update(reading, time_s)
+        self.first_box = self.last_seen.box
         if new:
             self._last_unoccluded = self._last_embedded = self.last_seen
 

@@ -188,7 +188,8 @@ class FaceTracker(Opens):
         """
         self._tracks = [t for t in self._tracks if t.followed or t.confirmed]
         new = [t for t in self._tracks if not t.confirmed and self._gates.is_face(t)]
-        owners = self._reidentifier.match_lost(frame.image, [t.reading for t in new], self._tracks, frame.time_s)
+        readings, first = [t.reading for t in new], [t.first_box for t in new]
+        owners = self._reidentifier.match_lost(frame.image, readings, self._tracks, frame.time_s, first)
         for track, owner in zip(new, owners, strict=True):
             if owner is not None:
                 track.swap_identity(owner)
