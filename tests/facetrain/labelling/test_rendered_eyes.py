@@ -1,4 +1,4 @@
-"""Labels of rendered eyes against the pictures themselves: where a head of the same draw differs by its irises' paint."""
+"""Labels of rendered eyes against their pictures: where those of one draw differ by the paint of the irises alone."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def renderer():
 
 
 def painted(renderer, monkeypatch, colour):
-    """The eyes of the same heads, their irises of one colour."""
+    """Render the same heads, their irises of one colour."""
     monkeypatch.setattr(heads, "random_look", lambda rng: replace(random_look(rng), iris=np.array(colour)))
     return list(rendered_eyes(renderer, HEADS, seed=5))
 

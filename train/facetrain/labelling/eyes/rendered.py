@@ -17,7 +17,7 @@ from facetrain.synth.rendering.heads import in_random_scene, landmarks_of
 from facetrain.synth.rendering.people import random_state
 from facetrain.synth.rendering.render import Renderer
 from facetrain.synth.rendering.skin import Rng
-from facetrain.synth.rendering.truth import HeadState, HeadTruth, closing_blink
+from facetrain.synth.rendering.truth import Array, HeadState, HeadTruth, closing_blink
 
 SIZE, EYE_PX = (208, 112), (20.0, 36.0)
 """Of the picture, which shows both eyes' stored crops and no more, and the range of an eye's width in it."""
@@ -61,7 +61,7 @@ def _with_lids(state: HeadState, renderer: Renderer, rng: Rng) -> HeadState:
     return replace(state, expression={**state.expression, **lids}, gaze_deg=gaze, yaw_deg=yaw)
 
 
-def _camera(landmarks: Floats, rng: Rng) -> Camera:
+def _camera(landmarks: Array, rng: Rng) -> Camera:
     """Draw a camera that shows both eyes at a random size. landmarks: (68, 3) in the camera's axes."""
     flat = landmarks[:, :2] / landmarks[:, 2:]
     width = max(float(np.linalg.norm(flat[eye[3]] - flat[eye[0]])) for eye in (topology.RIGHT_EYE, topology.LEFT_EYE))
