@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
+from facetrack import topology
 from facetrack.geometry import transform
 from facetrack.types import Floats, Image
 from facetrain.samples.eyes.table import ORDER, Eye, contour_of, eyes_of
 from facetrain.synth.rendering.camera import Camera
-from facetrain.synth.rendering.heads import in_random_scene, landmarks_of, random_camera
+from facetrain.synth.rendering.heads import in_random_scene, landmarks_of
 from facetrain.synth.rendering.people import random_state
 from facetrain.synth.rendering.render import Renderer
 from facetrain.synth.rendering.skin import Rng
-from facetrain.synth.rendering.truth import HeadState, HeadTruth, closing_blink
+from facetrain.synth.rendering.truth import Array, HeadState, HeadTruth, closing_blink
 
-SIDE_PX = 256
-EXTENT = (0.5, 0.9)
+SIZE, EYE_PX = (208, 112), (20.0, 36.0)
+"""Of the picture, which shows both eyes' stored crops and no more, and the range of an eye's width in it."""
+MAX_YAW_DEG = 50.0
+LOOKS_DOWN, DOWN_DEG, PITCH_DEG, YAW_DEG = 0.4, (-34.0, -6.0), (-12.0, 25.0), (-32.0, 32.0)
+"""Share of the heads that look down, their range, the others', and all heads' to the side."""
+WIDE_OPEN, SHUT = 0.55, 0.12
+"""Share of the heads with lids as the gaze has them, and with shut ones; the others' are anything between."""
 SHUT_BELOW, LOWERED_BELOW, OPEN_ABOVE = 0.06, 0.6, 0.75
 """Lid gap over the person's open one: below which an eye is shut, below which it is lowered, from which it is open."""
 IRIS_CM = 0.59
@@ -36,20 +43,32 @@ def rendered_eyes(
     for index in indices:
         rng = np.random.default_rng((seed, index, 16))
         state = _with_lids(random_state(renderer.model, rng), renderer, rng)
-        camera = random_camera(landmarks_of(renderer.model, state), rng, 0.02 * SIDE_PX, SIDE_PX, EXTENT)
+        camera = _camera(landmarks_of(renderer.model, state), rng)
         image, truth = in_random_scene(renderer, state, camera, rng, photographs)
         irises = _irises(renderer, state, camera)
         yield from _labelled(image, truth, irises, f"head_{index:06d}", state)
 
 
 def _with_lids(state: HeadState, renderer: Renderer, rng: Rng) -> HeadState:
-    """Draw the lids and the gaze independently: half of the heads look down, by any amount, with any closure."""
-    down = float(rng.uniform(-34, -6)) if rng.random() < 0.5 else float(rng.uniform(-8, 14))
+    """Draw the gaze and how far the lids are shut besides following it, and a yaw at which both eyes can be seen."""
+    pitch = float(rng.uniform(*(DOWN_DEG if rng.random() < LOOKS_DOWN else PITCH_DEG)))
     kind = rng.random()
-    shut = 0.0 if kind < 0.35 else 1.0 if kind < 0.55 else float(rng.uniform(0, 1))
+    shut = float(rng.uniform(0, 0.12)) if kind < WIDE_OPEN else 1.0 if kind < WIDE_OPEN + SHUT else float(rng.random())
     closing = closing_blink(renderer.model, state.identity)
     lids = {f"eyeBlink_{side}": shut * full for side, full in zip("RL", closing, strict=True)}
-    return replace(state, expression={**state.expression, **lids}, gaze_deg=(float(rng.uniform(-24, 24)), down))
+    yaw = state.yaw_deg if abs(state.yaw_deg) <= MAX_YAW_DEG else float(rng.uniform(-MAX_YAW_DEG, MAX_YAW_DEG))
+    gaze = (float(rng.uniform(*YAW_DEG)), pitch)
+    return replace(state, expression={**state.expression, **lids}, gaze_deg=gaze, yaw_deg=yaw)
+
+
+def _camera(landmarks: Array, rng: Rng) -> Camera:
+    """Draw a camera that shows both eyes at a random size. landmarks: (68, 3) in the camera's axes."""
+    flat = landmarks[:, :2] / landmarks[:, 2:]
+    width = max(float(np.linalg.norm(flat[eye[3]] - flat[eye[0]])) for eye in (topology.RIGHT_EYE, topology.LEFT_EYE))
+    focal = float(np.exp(rng.uniform(*np.log(EYE_PX)))) / width
+    middle = flat[[*topology.RIGHT_EYE, *topology.LEFT_EYE]].mean(axis=0)
+    x, y = (np.array(SIZE) - 1) / 2 + rng.normal(0, 2, 2) - focal * middle
+    return Camera(focal, (float(x), float(y)), SIZE)
 
 
 def _irises(renderer: Renderer, state: HeadState, camera: Camera) -> list[Floats]:
@@ -69,8 +88,10 @@ def _labelled(image: Image, truth: HeadTruth, irises: list[Floats], name: str, s
         eye.set("contour", contour, 0.25 * seen)
         scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
         centre = transform(irises[side][None, :2], matrix)[0]
-        trust = float(np.clip((opening - 0.15) / 0.3, 0, 1)) * seen
-        eye.set("iris", [*centre.tolist(), float(scale * irises[side][2])], 0.5 * trust)
+        radius_px = float(scale * irises[side][2])
+        inside = cv2.pointPolygonTest(contour, (float(centre[0]), float(centre[1])), True) / radius_px
+        trust = float(np.clip((opening - 0.15) / 0.3, 0, 1) * np.clip(1 + 2 * inside, 0, 1)) * seen
+        eye.set("iris", [*centre.tolist(), radius_px], trust)
         eye.labels["radius_weight"] = np.asarray(0.2 * trust, np.float32)
         eye.set("gap", OPEN_GAP * min(opening, 1.3), 0.3 * seen)
         if opening < SHUT_BELOW:
