@@ -256,9 +256,9 @@ def test_an_uncertain_reading_is_no_new_face_but_may_be_a_known_face(stage):
 
 
 def test_an_uncertain_new_face_is_shown_once_it_was_seen_three_times(stage):
-    """2.7 of 80 px are .034: likely enough to be shown (.0346), but not at once (.03)."""
+    """2.5 of 80 px are .031: likely enough to be shown, but not at once."""
     tracker = tracker_on(stage)
-    stage.actors, stage.sigma_px = [actor(100, 200)], 2.7
+    stage.actors, stage.sigma_px = [actor(100, 200)], 2.5
     assert [ids(tracker.update(frame(i))) for i in range(4)] == [[], [], [1], [1]]
     assert stage.detector_calls == 1
 
@@ -274,16 +274,16 @@ def test_an_uncertain_new_face_that_turns_less_certain_is_never_shown(stage):
     tracker = tracker_on(stage)
     stage.actors = [actor(100, 200)]
     for i in range(30):
-        stage.sigma_px = (2.7, 2.7, 3.6)[i % 3]
+        stage.sigma_px = (2.5, 2.5, 3.6)[i % 3]
         assert tracker.update(frame(i)) == []
-    stage.sigma_px = 2.7
+    stage.sigma_px = 2.5
     seen = [ids(tracker.update(frame(i))) for i in range(30, 33)]
     assert seen == [[], [], [1]], "no number was given before"
 
 
 def test_an_uncertain_new_face_that_turns_clear_is_shown_at_once(stage):
     tracker = tracker_on(stage, confirmations=10)
-    stage.actors, stage.sigma_px = [actor(100, 200)], 2.7
+    stage.actors, stage.sigma_px = [actor(100, 200)], 2.5
     assert tracker.update(frame(0)) == []
     stage.sigma_px = 1.0
     assert ids(tracker.update(frame(1))) == [1]

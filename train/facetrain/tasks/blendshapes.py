@@ -32,7 +32,7 @@ class ShapeRecipe:
     name, reproduce: for the record. tables: the folder of `facetrack data blendshapes`, "" for DATA/blendshapes.
     hidden: widths of the two hidden layers. epochs, batch, rate, decay, seed: of the training (AdamW, cosine).
     noise: standard deviation of what is added to the features, in units of their own.
-    least_r2: R2 on the people who choose the names from which a name is told.
+    least_r2: R2 on the people who choose the names from which a name is given.
     """
 
     name: str = "blendshapes"
@@ -126,20 +126,20 @@ class Network(nn.Module):
 def _fitted(rows: Rows, recipe: ShapeRecipe) -> Network:
     torch.manual_seed(recipe.seed)
     seen = np.concatenate([rows.features, mirrored(rows.features)])
-    told = torch.from_numpy(np.nan_to_num(np.concatenate([rows.values, rows.values[:, MIRROR]])))
+    target = torch.from_numpy(np.nan_to_num(np.concatenate([rows.values, rows.values[:, MIRROR]])))
     network = Network(seen, recipe.hidden)
     inputs = network.normal(seen)
-    spread = told.std(dim=0)
+    spread = target.std(dim=0)
     weight = (spread >= LEAST_SPREAD) / spread.clamp(min=LEAST_SPREAD)
     with torch.no_grad():
-        network.last.bias.copy_(told.mean(dim=0))
+        network.last.bias.copy_(target.mean(dim=0))
     optimiser = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=recipe.decay)
     steps = -(-len(inputs) // recipe.batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.epochs * steps)
     for _ in range(recipe.epochs):
         for batch in torch.randperm(len(inputs)).split(recipe.batch):
             x = inputs[batch]
-            loss = (weight * (network(x + recipe.noise * torch.randn_like(x)) - told[batch]) ** 2).mean()
+            loss = (weight * (network(x + recipe.noise * torch.randn_like(x)) - target[batch]) ** 2).mean()
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
