@@ -137,15 +137,15 @@ class Order:
         self._took_s: dict[str, float] = {}
         self._told: int | None = None
 
-    def run(self, tests: list[str], told: int) -> int:
-        """Run the tests in a child; what they tell is written to the open file `told`, a line a test."""
+    def run(self, tests: list[str], found: int) -> int:
+        """Run the tests in a child; what they tell is written to the open file `found`, a line a test."""
         import pytest
 
-        self._told = told
+        self._told = found
         return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests], plugins=[self]))
 
     def hear(self, lines: str) -> None:
-        """Take in what a child told."""
+        """Take in what a child found."""
         for line in lines.splitlines():
             test, took_s, failed = line.split("\t")
             self._took_s.setdefault(test, float(took_s))
@@ -161,17 +161,17 @@ class Order:
 
 def passes(name: str, path: Path, tree: ast.Module, tests: list[str], order: Order) -> bool:
     """Run the tests in a child with the module made from the tree; returns whether all pass."""
-    with tempfile.TemporaryFile() as told:
+    with tempfile.TemporaryFile() as found:
         child = os.fork()
         if child == 0:
             signal.setitimer(signal.ITIMER_PROF, LIMIT_S)  # not a matter of how busy the machine is
             with open(os.devnull, "w") as null, contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
                 sys.meta_path.insert(0, Mutated(name, path, tree))
-                code = order.run(tests, told.fileno())
+                code = order.run(tests, found.fileno())
             os._exit(code)
         result = os.waitpid(child, 0)[1]
-        told.seek(0)
-        order.hear(told.read().decode())
+        found.seek(0)
+        order.hear(found.read().decode())
     return result == 0
 
 

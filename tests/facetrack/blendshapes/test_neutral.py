@@ -33,20 +33,20 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "own.npz"
 
 
-def told(face: Face, file: Path) -> dict[str, float]:
+def known(face: Face, file: Path) -> dict[str, float]:
     return dict(Blendshapes(ShapeNetwork(file)).update(FRAME, [face])[0].signals.blendshapes or {})
 
 
 def test_a_face_is_told_by_names_and_a_hidden_mouth_is_absent(file: Path) -> None:
     face = face_at(0, 0, 0)
-    assert told(face, file) == pytest.approx(dict(zip(NAMES, (0.3, 0.6, 0.9), strict=True)), abs=0.02)
+    assert known(face, file) == pytest.approx(dict(zip(NAMES, (0.3, 0.6, 0.9), strict=True)), abs=0.02)
     hidden = replace(face, signals=replace(face.signals, mouth=MouthSignals()))
-    assert set(told(hidden, file)) == {"browInnerUp", "eyeBlinkLeft"}
+    assert set(known(hidden, file)) == {"browInnerUp", "eyeBlinkLeft"}
     assert Blendshapes(ShapeNetwork(file)).update(FRAME, [replace(face, pose=None)])[0].signals.blendshapes is None
 
 
 def test_the_rest_is_learnt_and_an_expression_stays() -> None:
-    """Constant .25 becomes 0 in seconds; a smile of 1 s on it is told as its height over the rest."""
+    """Constant .25 becomes 0 in seconds; a smile of 1 s on it is known as its height over the rest."""
     neutral = Neutral(1)
     for index in range(600):
         value = neutral.update(index / 30, np.array([0.25], np.float32))
