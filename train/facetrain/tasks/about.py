@@ -10,6 +10,7 @@ ABOUT = {
     "attributes": "eyes, mouth, smile, glasses and angles on a landmark network",
     "appearance": "the face embedding that finds a person again",
     "expression": "seven expressions from gradients and points",
+    "blendshapes": "ARKit's blendshapes from points, eyes and attributes",
     "eyes": "lids, irises and lid gap of both eyes",
     "detector": "the face detector",
     "kaggle-mlp": "predecessor: 15 points, one hidden layer",
