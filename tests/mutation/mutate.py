@@ -135,17 +135,17 @@ class Order:
     def __init__(self) -> None:
         self._failed: Counter[str] = Counter()
         self._took_s: dict[str, float] = {}
-        self._told: int | None = None
+        self._results: int | None = None
 
-    def run(self, tests: list[str], found: int) -> int:
-        """Run the tests in a child; what they tell is written to the open file `found`, a line a test."""
+    def run(self, tests: list[str], results: int) -> int:
+        """Run the tests in a child; results: the open file that their outcomes are written to, a line a test."""
         import pytest
 
-        self._told = found
+        self._results = results
         return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests], plugins=[self]))
 
     def hear(self, lines: str) -> None:
-        """Take in what a child found."""
+        """Take in the outcomes of a child's tests."""
         for line in lines.splitlines():
             test, took_s, failed = line.split("\t")
             self._took_s.setdefault(test, float(took_s))
@@ -155,23 +155,23 @@ class Order:
         items.sort(key=lambda item: (-self._failed[item.nodeid], self._took_s.get(item.nodeid, 0.0)))
 
     def pytest_runtest_logreport(self, report) -> None:  # type: ignore[no-untyped-def]
-        if self._told is not None and (report.when == "call" or report.failed):
-            os.write(self._told, f"{report.nodeid}\t{report.duration}\t{report.failed}\n".encode())
+        if self._results is not None and (report.when == "call" or report.failed):
+            os.write(self._results, f"{report.nodeid}\t{report.duration}\t{report.failed}\n".encode())
 
 
 def passes(name: str, path: Path, tree: ast.Module, tests: list[str], order: Order) -> bool:
     """Run the tests in a child with the module made from the tree; returns whether all pass."""
-    with tempfile.TemporaryFile() as found:
+    with tempfile.TemporaryFile() as results:
         child = os.fork()
         if child == 0:
             signal.setitimer(signal.ITIMER_PROF, LIMIT_S)  # not a matter of how busy the machine is
             with open(os.devnull, "w") as null, contextlib.redirect_stdout(null), contextlib.redirect_stderr(null):
                 sys.meta_path.insert(0, Mutated(name, path, tree))
-                code = order.run(tests, found.fileno())
+                code = order.run(tests, results.fileno())
             os._exit(code)
         result = os.waitpid(child, 0)[1]
-        found.seek(0)
-        order.hear(found.read().decode())
+        results.seek(0)
+        order.hear(results.read().decode())
     return result == 0
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from facetrack.head_model import HEAD_MODEL_MM
 from facetrack.sinks import Header, JsonLinesSink
-from facetrack.sinks.avatar.head import HEAD_MODEL_MM
 from facetrack.types import Event, Face, Frame, Landmarks, Pose
 from made_signals import signals_with
 

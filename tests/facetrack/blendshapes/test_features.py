@@ -9,7 +9,7 @@ import pytest
 
 from facetrack.angles import rotation_from_deg
 from facetrack.blendshapes.features import MAX_TURN_DEG, N_FEATURES, features, mirrored
-from facetrack.sinks.avatar.head import HEAD_MODEL_MM
+from facetrack.head_model import HEAD_MODEL_MM
 from facetrack.sinks.avatar.mirror import mirrored_face
 from facetrack.types import Face, Landmarks, Pose, Signals
 from facetrack.types.signals import EyeSignals, EyesSignals, MouthSignals, SmileSignals

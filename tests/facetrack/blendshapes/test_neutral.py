@@ -33,15 +33,15 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "own.npz"
 
 
-def known(face: Face, file: Path) -> dict[str, float]:
+def predicted(face: Face, file: Path) -> dict[str, float]:
     return dict(Blendshapes(ShapeNetwork(file)).update(FRAME, [face])[0].signals.blendshapes or {})
 
 
 def test_a_face_is_told_by_names_and_a_hidden_mouth_is_absent(file: Path) -> None:
     face = face_at(0, 0, 0)
-    assert known(face, file) == pytest.approx(dict(zip(NAMES, (0.3, 0.6, 0.9), strict=True)), abs=0.02)
+    assert predicted(face, file) == pytest.approx(dict(zip(NAMES, (0.3, 0.6, 0.9), strict=True)), abs=0.02)
     hidden = replace(face, signals=replace(face.signals, mouth=MouthSignals()))
-    assert set(known(hidden, file)) == {"browInnerUp", "eyeBlinkLeft"}
+    assert set(predicted(hidden, file)) == {"browInnerUp", "eyeBlinkLeft"}
     assert Blendshapes(ShapeNetwork(file)).update(FRAME, [replace(face, pose=None)])[0].signals.blendshapes is None
 
 

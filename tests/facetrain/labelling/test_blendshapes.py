@@ -30,7 +30,7 @@ def test_values_lie_at_their_names_and_absent_ones_are_not_a_number() -> None:
 
 def test_the_picture_of_the_mouth_is_centred_on_the_lips() -> None:
     """A bright square over the lips of a face that is turned by 90 degrees in the picture."""
-    from facetrack.sinks.avatar.head import HEAD_MODEL_MM
+    from facetrack.head_model import HEAD_MODEL_MM
 
     upright = HEAD_MODEL_MM[:, :2]
     points = (np.stack([-upright[:, 1], upright[:, 0]], axis=1) + 200).astype(np.float32)

@@ -50,11 +50,7 @@ class Opens:
                 )
 
             return start_automatically(landmarks, start, threads, provider)[0]
-        parts = open_parts(landmarks, threads, detector_px, engine, provider, detector, expressions)
-        if blendshapes:
-            from facetrack.blendshapes import Blendshapes, bundled_shapes
-
-            parts["blendshapes"] = Blendshapes(bundled_shapes())
+        parts = open_parts(landmarks, threads, detector_px, engine, provider, detector, expressions, blendshapes)
         return cls(options=options, **parts)  # type: ignore[call-arg]  # a FaceTracker's
 
     def track(
@@ -72,7 +68,7 @@ class Opens:
 
 def open_parts(
     landmarks: str | Path | None, threads: int, detector_px: int, engine: str | None, provider: str,
-    detector: Detector | str | None, expressions: bool,
+    detector: Detector | str | None, expressions: bool, blendshapes: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Open the networks; returns arguments of `FaceTracker`, as `FaceTracker.from_weights` describes them.
 
@@ -97,8 +93,14 @@ def open_parts(
         from facetrack.expression import Expression, Expressions
 
         network = Expressions(Expression(open_engine(bundled_path("expression"), engine, threads, provider)))
+    shapes = None
+    if blendshapes:
+        from facetrack.blendshapes import Blendshapes, bundled_shapes
+
+        shapes = Blendshapes(bundled_shapes())
     return {
-        "detector": detector, "landmarker": landmarker, "appearance": appearance, "expressions": network, "eyes": eyes
+        "detector": detector, "landmarker": landmarker, "appearance": appearance, "expressions": network, "eyes": eyes,
+        "blendshapes": shapes,
     }  # fmt: skip
 
 

@@ -81,11 +81,14 @@ class Reidentifier:
             return owners
         vectors = self._embed(image, [reading.landmarks.points for reading in readings])
         boxes = [points_box(reading.landmarks.points) for reading in readings] if first is None else first
-        found = list(zip(readings, vectors, boxes, strict=True))
         height, width = image.shape[:2]
         size = width, height
-        fit = np.array([[self._score(*one, track, time_s, size) for track in lost] for one in found])
-        alike = np.array([[self._likeness(*one[1:], track, time_s) for track in lost] for one in found])
+        fit, alike = np.full((2, len(readings), len(lost)), -np.inf)
+        for i, (reading, vector, box) in enumerate(zip(readings, vectors, boxes, strict=True)):
+            for j, track in enumerate(lost):
+                similarity = self._likeness(vector, box, track, time_s)
+                alike[i, j] = similarity or 0.0
+                fit[i, j] = self._score(reading, box, similarity, track, time_s, size)
         fit[alike < alike.max(axis=1, keepdims=True) - BETTER_MARGIN] = -np.inf
         while np.isfinite(fit).any():
             row, column = np.unravel_index(int(fit.argmax()), fit.shape)
@@ -106,28 +109,26 @@ class Reidentifier:
         (vector,) = self._embed(image, [reading.landmarks.points]) if lost else (None,)
         return vector is not None and any(t.embeddings.similarity(vector) >= MIN_COSINE_NEAR for t in lost)
 
-    def _likeness(self, vector: Floats | None, box: Floats, track: Track, time_s: float) -> float:
-        """Return a face's similarity to a lost person, 0 where it is unknown or out of their reach."""
+    def _likeness(self, vector: Floats | None, box: Floats, track: Track, time_s: float) -> float | None:
+        """Return a face's similarity to a lost person: 0 where it is out of their reach, None where it is unknown."""
         if vector is None or not len(track.embeddings):
-            return 0.0
+            return None
         distance = track.last_seen.distance(box, time_s)
         is_far = track.last_seen.known and distance > self._reach(track, time_s - track.seen_s)
         return 0.0 if is_far else track.embeddings.similarity(vector)
 
     def _score(
-        self, reading: Reading, vector: Floats | None, box: Floats, track: Track, time_s: float, size: tuple[int, int]
-    ) -> float:
+        self, reading: Reading, box: Floats, similarity: float | None, track: Track, time_s: float,
+        size: tuple[int, int],
+    ) -> float:  # fmt: skip
         """Return how well a face fits a lost track, larger is better; -inf where it cannot be that person.
 
-        box: where it was seen first. size: (width, height) px of the picture.
+        box: where it was seen first. similarity: by `_likeness`. size: (width, height) px of the picture.
         """
         away_s, distance = time_s - track.seen_s, track.last_seen.distance(box, time_s)
         farness = min(distance / (REACH + REACH_PER_S * away_s), 1.0)
-        if vector is None or not len(track.embeddings):
+        if similarity is None:
             return -distance if farness < 1 and away_s <= MOTION_ONLY_REID_S else -np.inf
-        if track.last_seen.known and distance > self._reach(track, away_s):
-            return -np.inf
-        similarity = track.embeddings.similarity(vector)
         if distance <= JUMP and away_s <= MOTION_ONLY_REID_S and similarity >= MIN_COSINE_SAME:
             pose = head_pose(reading.landmarks.points, size)
             if pose is not None and not track.embeddings.has_view(pose.yaw_deg):

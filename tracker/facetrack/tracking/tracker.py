@@ -72,7 +72,7 @@ class FaceTracker(Opens):
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
         self._finder: Search = Thorough() if self.options.single else CoarseToFine()
         self._cut, self._face_cuts = SceneCut(), FaceCuts(appearance)
-        self._expressions, self._blendshapes = expressions, blendshapes
+        self._by_face = [part for part in (expressions, blendshapes) if part is not None]
         self.camera, self.camera_from = self.options.chosen_camera()
         self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None), eyes)
         self._tracks: list[Track] = []
@@ -91,9 +91,8 @@ class FaceTracker(Opens):
         self._face_cuts.reset()
         self._reidentifier.reset()
         self._finder.reset()
-        for named in (self._expressions, self._blendshapes):
-            if named is not None:
-                named.reset()
+        for part in self._by_face:
+            part.reset()
         self._tracks = []
         self._next_id = 1
         self._n_frames = self._searches = 0
@@ -131,8 +130,8 @@ class FaceTracker(Opens):
         self._expire(frame)
         seen = [t for t in self._tracks if t.followed and t.confirmed]
         faces = [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
-        for named in (self._expressions, self._blendshapes):
-            faces = faces if named is None else named.update(frame, faces)
+        for part in self._by_face:
+            faces = part.update(frame, faces)
         return faces
 
     def _expire(self, frame: Frame) -> None:

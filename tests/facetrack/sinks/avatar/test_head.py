@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from facetrack.head_model import HEAD_MODEL_MM
 from facetrack.pose import RIGID_MODEL_MM, head_pose
 from facetrack.sinks.avatar.blendshapes import blendshapes
-from facetrack.sinks.avatar.head import HEAD_MODEL_MM, eyeballs_mm, head_points
+from facetrack.sinks.avatar.head import eyeballs_mm, head_points
 from facetrack.sinks.avatar.measures import MAX_YAW_DEG, Rest, measures
 from facetrack.topology import FLIP, RIGID
 from made_faces import SIZE, made_face, posed

@@ -5,13 +5,14 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facetrack.errors import FacetrackError
-from facetrack.sinks.avatar.arkit import ARKIT_52, LIVE_LINK_SHAPES, pascal, underscored
+from facetrack.sinks.avatar.arkit import LIVE_LINK_SHAPES, pascal, underscored
 from facetrack.sinks.avatar.blendshapes import blendshapes
 from facetrack.sinks.avatar.choice import FaceChoice
 from facetrack.sinks.avatar.looks import eyes_deg
 from facetrack.sinks.avatar.measures import measures
 from facetrack.sinks.avatar.mirror import mirrored_face
 from facetrack.sinks.avatar.neutral import Neutral
+from facetrack.types.signals import ARKIT_52
 from made_faces import made_face, posed, rotation
 
 

@@ -5,10 +5,11 @@ import struct
 import pytest
 
 from facetrack.errors import OutputError
-from facetrack.sinks.avatar.arkit import ARKIT_52, LIVE_LINK_SHAPES, pascal
+from facetrack.sinks.avatar.arkit import LIVE_LINK_SHAPES, pascal
 from facetrack.sinks.network import Broadcast
 from facetrack.sinks.network.ifacialmocap import IFacialMocapOutput
 from facetrack.sinks.network.livelink import LiveLinkOutput
+from facetrack.types.signals import ARKIT_52
 from made_faces import frame, made_face, posed
 from sockets import Receiver
 

@@ -5,9 +5,6 @@ Apple, ARFaceAnchor.BlendShapeLocation; Unreal's Live Link Face counts them in a
 
 from __future__ import annotations
 
-from facetrack.types.signals import ARKIT_52
-
-__all__ = ["ARKIT_52", "LIVE_LINK_ANGLES", "LIVE_LINK_SHAPES", "pascal", "underscored"]
 SIDES = ("Left", "Right")
 
 

@@ -12,7 +12,6 @@ from facetrack.head_model import HEAD_MODEL_MM
 from facetrack.topology import LEFT_EYE_INNER, LEFT_EYE_OUTER, RIGHT_EYE_INNER, RIGHT_EYE_OUTER, RIGID
 from facetrack.types import Face
 
-__all__ = ["HEAD_MODEL_MM", "Array", "HeadPoints", "eyeballs_mm", "head_points"]
 Array = NDArray[np.float64]
 
 _RIGID = np.array(RIGID)

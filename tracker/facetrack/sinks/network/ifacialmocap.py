@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from facetrack.errors import OutputError
 from facetrack.sinks.avatar.angles import HeadAngles
-from facetrack.sinks.avatar.arkit import ARKIT_52, underscored
+from facetrack.sinks.avatar.arkit import underscored
 from facetrack.sinks.avatar.looks import eyes_deg
 from facetrack.sinks.avatar.scene import Actor, Scene
 from facetrack.sinks.network.output import Output
 from facetrack.sinks.transport.address import parse_address
 from facetrack.sinks.transport.udp import UdpSender
+from facetrack.types.signals import ARKIT_52
 
 PORT = 49983
 VERSIONS = {"v1": "-", "v2": "&"}

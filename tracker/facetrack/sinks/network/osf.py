@@ -12,7 +12,8 @@ from itertools import islice
 import numpy as np
 
 from facetrack.angles import direction, quaternion
-from facetrack.sinks.avatar.head import HEAD_MODEL_MM, Array, eyeballs_mm
+from facetrack.head_model import HEAD_MODEL_MM
+from facetrack.sinks.avatar.head import Array, eyeballs_mm
 from facetrack.sinks.avatar.looks import Angles, eyes_deg
 from facetrack.sinks.avatar.osf_features import NAMES, features
 from facetrack.sinks.avatar.scene import Actor, Scene

@@ -6,13 +6,14 @@ import struct
 from collections.abc import Iterable
 
 from facetrack.angles import direction, quaternion
-from facetrack.sinks.avatar.arkit import ARKIT_52, pascal
+from facetrack.sinks.avatar.arkit import pascal
 from facetrack.sinks.avatar.looks import eyes_deg
 from facetrack.sinks.avatar.scene import Actor, Scene
 from facetrack.sinks.network.output import Output
 from facetrack.sinks.transport.address import parse_address
 from facetrack.sinks.transport.osc import addresses, bundles, message
 from facetrack.sinks.transport.udp import UdpSender
+from facetrack.types.signals import ARKIT_52
 
 PORT = 39540
 """On which a Performer listens; a Marionette's is 39539."""

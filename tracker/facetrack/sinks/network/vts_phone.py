@@ -7,11 +7,12 @@ import math
 from typing import Any
 
 from facetrack.sinks.avatar.angles import HeadAngles
-from facetrack.sinks.avatar.arkit import ARKIT_52, pascal
+from facetrack.sinks.avatar.arkit import pascal
 from facetrack.sinks.avatar.scene import Scene
 from facetrack.sinks.network.output import Output
 from facetrack.sinks.transport.address import parse_address
 from facetrack.sinks.transport.udp import UdpListener
+from facetrack.types.signals import ARKIT_52
 
 PORT = 21412
 LONGEST_S = 10.0

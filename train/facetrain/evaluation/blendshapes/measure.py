@@ -73,10 +73,13 @@ def r2_within(people: list[PersonValues]) -> Values:
     return np.asarray(1.0 - error / np.maximum(spread, 1e-9), np.float64)
 
 
-def blink_gains(network: ShapeNetwork, people: list[PersonValues], events: Path) -> dict[str, tuple[float, float]]:
-    """Return, by brow, how far it moves in labelled blinks as a share of the lids' way: of ours and the teacher's.
+def blink_gains(
+    network: ShapeNetwork, people: list[PersonValues], events: Path
+) -> tuple[dict[str, tuple[float, float]], int]:
+    """Return, by brow, how far it moves in labelled blinks as a share of the lids' way, and the number of blinks.
 
-    events: the table docs/labels/clips.csv. The median over the blinks of the change from the frames around.
+    events: the table docs/labels/clips.csv. Shares of ours and the teacher's: the median over the
+    blinks of the change from the frames around.
     """
     blinks = [
         (row["video"], int(row["first_frame"]), int(row["last_frame"]))
@@ -103,7 +106,7 @@ def blink_gains(network: ShapeNetwork, people: list[PersonValues], events: Path)
             shares = [[abs(v[own].mean() / v[lids].mean()) for v in pair] for pair in changes]
             ours_gain, truth_gain = np.median(np.array(shares), axis=0).tolist()
             gains[stem] = ours_gain, truth_gain
-    return gains | {"blinks": (float(len(changes)), float(len(changes)))}
+    return gains, len(changes)
 
 
 def time_ms(network: ShapeNetwork, face: Face, repeats: int = 2000) -> float:

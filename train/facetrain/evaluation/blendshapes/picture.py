@@ -16,13 +16,12 @@ from facetrack.sinks.avatar.blendshapes import blendshapes
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Face, Frame, Image, Pose
 from facetrain.synth.rendering.clips import random_actor
+from facetrain.synth.rendering.head_model import FULL_GAZE_DEG
 from facetrain.synth.rendering.render import Renderer
 from facetrain.synth.rendering.truth import HeadState
 
 SIDE_PX, VIEW_PX = 240, 560
 """Of the picture of a face, and of the avatar's whole view, of which the middle is shown."""
-EYE_REACH_DEG = 30.0
-"""Turn of the eyeballs at which a look is 1, as `head_model.FULL_GAZE_DEG`."""
 
 
 def avatar_state(renderer: Renderer, shapes: Mapping[str, float], pose: Pose | None) -> HeadState:
@@ -33,7 +32,7 @@ def avatar_state(renderer: Renderer, shapes: Mapping[str, float], pose: Pose | N
     if "browInnerUp" in shapes and "browInnerUp" not in names:
         worn |= {f"browInnerUp_{side}": shapes["browInnerUp"] for side in "LR"}
     look = {name: shapes.get(f"eyeLook{name}", 0.0) for name in ("OutLeft", "InLeft", "UpLeft", "DownLeft")}
-    gaze = EYE_REACH_DEG * (look["OutLeft"] - look["InLeft"]), EYE_REACH_DEG * (look["UpLeft"] - look["DownLeft"])
+    gaze = FULL_GAZE_DEG * (look["OutLeft"] - look["InLeft"]), FULL_GAZE_DEG * (look["UpLeft"] - look["DownLeft"])
     yaw, pitch, roll = (0.0, 0.0, 0.0) if pose is None else (pose.yaw_deg, pose.pitch_deg, pose.roll_deg)
     return HeadState(np.zeros(len(renderer.model.identity)), worn, yaw, pitch, roll, gaze, (0.0, 0.0, 55.0))
 
@@ -41,10 +40,7 @@ def avatar_state(renderer: Renderer, shapes: Mapping[str, float], pose: Pose | N
 def avatar(renderer: Renderer, shapes: Mapping[str, float], pose: Pose | None, seed: int = 3) -> Image:
     """Render the avatar, (SIDE_PX, SIDE_PX)."""
     actor = random_actor(renderer.model, seed, (VIEW_PX, VIEW_PX))
-    state = avatar_state(renderer, shapes, pose)
-    image, _ = renderer.render(
-        state, actor.look, actor.style, actor.light, actor.camera, actor.background, actor.canvas
-    )
+    image, _ = actor.rendered(renderer, avatar_state(renderer, shapes, pose))
     low = (VIEW_PX - SIDE_PX) // 2
     return image[low : low + SIDE_PX, low : low + SIDE_PX]
 
@@ -69,9 +65,7 @@ def rendered(tracker: FaceTracker, renderer: Renderer, seed: int = 5, held: int 
     actor, columns, index = random_actor(renderer.model, seed, (640, 480)), [], 0
     for expression in EXPRESSIONS:
         for state, count in ((actor.rest, 30), (replace(actor.rest, expression=expression), held)):
-            image, _ = renderer.render(
-                state, actor.look, actor.style, actor.light, actor.camera, actor.background, actor.canvas
-            )
+            image, _ = actor.rendered(renderer, state)
             for _ in range(count):
                 frame = Frame(image, time_s=index / 10, index=index)
                 faces = tracker.update(frame)

@@ -53,10 +53,7 @@ def frames(renderer: Renderer, seed: int) -> Iterator[tuple[Frame, str]]:
     actor = random_actor(renderer.model, seed, SIZE, DISTANCE_CM)
     images: dict[str, Image] = {}
     for name, gaze_deg in LOOKS.items():
-        state = replace(actor.rest, gaze_deg=gaze_deg)
-        images[name], _ = renderer.render(
-            state, actor.look, actor.style, actor.light, actor.camera, actor.background, actor.canvas
-        )
+        images[name], _ = actor.rendered(renderer, replace(actor.rest, gaze_deg=gaze_deg))
     rng, parts = np.random.default_rng(seed), course()
     for index in range(round(FPS * parts[-1][1])):
         time_s = index / FPS

@@ -124,9 +124,7 @@ class Blinker:
             actor, (right, left) = self._actor, self._full
             lids = {"eyeBlink_R": right * step / STEPS, "eyeBlink_L": left * step / STEPS}
             state = replace(actor.rest, expression={**actor.rest.expression, **lids})
-            self._images[step], _ = self._renderer.render(
-                state, actor.look, actor.style, actor.light, actor.camera, actor.background, actor.canvas
-            )
+            self._images[step], _ = actor.rendered(self._renderer, state)
         return self._images[step]
 
 

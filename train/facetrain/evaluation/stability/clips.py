@@ -113,10 +113,7 @@ def head_clip(head_model: Path, size: tuple[int, int] = (640, 480)) -> Clip:
     actor = random_actor(renderer.model, seed=1, size=size)
 
     def state(time_s: float) -> tuple[Image, Floats]:
-        head = replace(actor.rest, yaw_deg=triangle_wave(time_s, 30.0))
-        image, truth = renderer.render(
-            head, actor.look, actor.style, actor.light, actor.camera, actor.background, actor.canvas
-        )
+        image, truth = actor.rendered(renderer, replace(actor.rest, yaw_deg=triangle_wave(time_s, 30.0)))
         return image, truth.fixed_points
 
     return Clip("lag, head 30 deg/s", "lag", MOTION_S, state)

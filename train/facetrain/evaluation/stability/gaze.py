@@ -56,10 +56,7 @@ def gaze_clips(head_model: Path) -> list[GazeClip]:
 
     @lru_cache(maxsize=256)
     def picture(yaw_deg: float) -> Image:
-        state = replace(actor.rest, gaze_deg=(yaw_deg, 0.0))
-        return renderer.render(
-            state, actor.look, actor.style, actor.light, actor.camera, actor.background, actor.canvas
-        )[0]
+        return actor.rendered(renderer, replace(actor.rest, gaze_deg=(yaw_deg, 0.0)))[0]
 
     return [
         GazeClip(JITTER, STILL_S, lambda _: 0.0, picture),

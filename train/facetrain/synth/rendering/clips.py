@@ -43,6 +43,10 @@ class Actor:
     background: Image
     canvas: Floats
 
+    def rendered(self, renderer: Renderer, state: HeadState) -> tuple[Image, HeadTruth]:
+        """Render the actor in another state than at rest, with its ground truth."""
+        return renderer.render(state, self.look, self.style, self.light, self.camera, self.background, self.canvas)
+
 
 def random_actor(model: HeadModel, seed: int, size: tuple[int, int] = (320, 240), distance_cm: float = 55.0) -> Actor:
     """Return a random person at rest in the middle of a webcam's view (60 degrees wide as in `facetrack.pose`)."""
@@ -71,9 +75,7 @@ def play(
     rng = np.random.default_rng(seed)
     for index in range(round(fps * seconds)):
         time_s = index / fps
-        image, truth = renderer.render(
-            script(time_s), actor.look, actor.style, actor.light, actor.camera, actor.background, actor.canvas
-        )
+        image, truth = actor.rendered(renderer, script(time_s))
         if noise_sigma > 0:
             noisy = image + noise_sigma * rng.standard_normal(image.shape, np.float32)
             image = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
