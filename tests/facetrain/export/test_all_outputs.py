@@ -19,7 +19,7 @@ from facetrack.engine.torch import on_device, open_module
 from facetrack.geometry import crop_from_points
 from facetrack.landmarker import Landmarker
 from facetrack.photograph import enlarge, enlarged, load_photograph
-from facetrain.export import deploy
+from facetrain.export import deploy, int8
 from facetrain.models.attributes import AttributeNet
 from facetrain.models.landmarks import LandmarkNetOptions
 from facetrain.samples.sources import LandmarkSources
@@ -124,7 +124,7 @@ class Resident:
 def test_int8_keeps_every_output_near_floats(source, tmp_path, engine, monkeypatch):
     """A random network's points move by more than a trained one's: their limit is widened, the others' are not."""
     need(engine)
-    monkeypatch.setattr(deploy, "INT8_NME", 5.0)
+    monkeypatch.setattr(int8, "INT8_NME", 5.0)
     out = tmp_path / "q.onnx"
     done = deploy.export(source, "onnx", "int8", (1,), Path("synthetic:24"), out)
     assert set(done.spec.parity) == {"nme_float", "nme_int8", *OUTPUTS} - {"points"}
@@ -133,14 +133,14 @@ def test_int8_keeps_every_output_near_floats(source, tmp_path, engine, monkeypat
     expected, crops = reference(source, 8)
     found = open_engine(out, engine)(crops)
     assert list(found) == OUTPUTS
-    changes = deploy.output_changes(expected, found)
-    assert all(changes[name] <= limit for name, limit in deploy.INT8_OTHERS.items()), changes
+    changes = int8.output_changes(expected, found)
+    assert all(changes[name] <= limit for name, limit in int8.INT8_OTHERS.items()), changes
     np.testing.assert_allclose(np.linalg.det(found["rotation"]), 1, atol=1e-5)
 
 
 def test_int8_that_corrupts_another_output_than_the_points_is_refused(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(deploy, "INT8_NME", 5.0)
-    monkeypatch.setitem(deploy.INT8_OTHERS, "visibility", -1.0)
+    monkeypatch.setattr(int8, "INT8_NME", 5.0)
+    monkeypatch.setitem(int8.INT8_OTHERS, "visibility", -1.0)
     with pytest.raises(ParityError, match="visibility"):
         deploy.export(source, "onnx", "int8", (1,), Path("synthetic:24"), tmp_path / "q.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -150,7 +150,7 @@ def test_changes_by_hand():
     turned = np.array([[[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]])
     before = {"rotation": np.eye(3)[None], "visibility": np.zeros((1, 68)), "sigma": np.full((1, 68), 2.0)}
     after = {"rotation": turned, "visibility": np.full((1, 68), np.log(3)), "sigma": np.full((1, 68), 2.5)}
-    found = deploy.output_changes(before | {"points": 0}, after)
+    found = int8.output_changes(before | {"points": 0}, after)
     assert found == pytest.approx({"rotation": 90, "visibility": 0.25, "sigma": 0.25})
 
 

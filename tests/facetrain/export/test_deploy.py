@@ -19,7 +19,7 @@ from facetrack.engine.parity import ParityError
 from facetrack.engine.torch import TorchEngine
 from facetrack.errors import DataError, FacetrackError, OutputError
 from facetrack.modelfile import METADATA_KEY
-from facetrain.export import deploy
+from facetrain.export import deploy, int8
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.samples.sources import LandmarkSources
 from facetrain.tasks.landmarks import LandmarkRecipe, export_landmarks, landmark_spec
@@ -162,15 +162,46 @@ def test_int8_is_validated_on_labelled_faces(source, tmp_path, monkeypatch):
     proto = onnx.load(tmp_path / "q.onnx")
     kinds = {output: node.op_type for node in proto.graph.node for output in node.output}
     quantised = {kinds[node.input[0]] for node in proto.graph.node if node.op_type == "QuantizeLinear"}
-    assert {"Conv", "Add", "Resize"} <= quantised
+    assert {"Conv", "Add"} <= quantised
+    assert "Resize" not in {node.op_type for node in proto.graph.node}  # copies instead
     between = [node.name for node in proto.graph.node if node.op_type == "Relu"]
-    assert all(name.startswith(deploy.FLOAT_LAYERS) for name in between), between  # the others are their Conv's range
+    assert all(name.startswith(int8.FLOAT_LAYERS) for name in between), between  # the others are their Conv's range
     props = {p.key: p.value for p in proto.metadata_props}
     assert json.loads(props[METADATA_KEY])["parity"] == done.spec.parity
-    monkeypatch.setattr(deploy, "INT8_NME", -100.0)
+    monkeypatch.setattr(int8, "INT8_NME", -100.0)
     with pytest.raises(ParityError, match="int8 and float"):
         deploy.export(source, "onnx", "int8", (1,), Path("synthetic:40"), tmp_path / "p.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["q.onnx"]
+
+
+@pytest.mark.parametrize("nearest_mode", ["floor", "ceil"])
+def test_doubled_maps_of_bytes_are_copied_and_no_value_changes(nearest_mode):
+    """NumPy's repeat is the oracle; a Resize that is no plain doubling stays."""
+    helper = onnx.helper
+    values = {"s": np.float32(0.5), "z": np.uint8(3), "sizes": np.array([1, 1, 2, 2], np.float32)}
+    constants = [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()]
+    resize = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": nearest_mode}
+    nodes = [
+        helper.make_node("DequantizeLinear", ["maps", "s", "z"], ["float"]),
+        helper.make_node("Resize", ["float", "", "sizes"], ["twice"], "up", **resize),
+        helper.make_node("QuantizeLinear", ["twice", "s", "z"], ["bytes"]),
+    ]
+    kind = onnx.TensorProto.UINT8
+    graph = helper.make_graph(
+        nodes, "doubling", [helper.make_tensor_value_info("maps", kind, ["faces", 5, 3, 4])],
+        [helper.make_tensor_value_info("bytes", kind, ["faces", 5, 6, 8])], constants,
+    )  # fmt: skip
+    before = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    after = int8.doubled_by_copies(copy.deepcopy(before))
+    assert ("Resize" in {node.op_type for node in after.graph.node}) == (nearest_mode == "ceil")
+    if nearest_mode == "ceil":
+        assert after == before
+        return
+    assert [item.name for item in after.graph.initializer] == ["up_wide", "up_tall"]
+    maps = np.random.default_rng(0).integers(0, 256, (2, 5, 3, 4), dtype=np.uint8)
+    runtime = pytest.importorskip("onnxruntime", reason="needs ONNX Runtime")
+    (found,) = runtime.InferenceSession(after.SerializeToString()).run(None, {"maps": maps})
+    np.testing.assert_array_equal(found, maps.repeat(2, axis=2).repeat(2, axis=3))
 
 
 def test_the_command_takes_a_run_folder_and_prints_a_table(source, tmp_path, monkeypatch):

@@ -16,16 +16,16 @@ from torch import Tensor, nn
 from facetrack.engine import Engine, parity
 from facetrack.engine.choice import ENGINES, open_engine
 from facetrack.engine.half_precision import half_convolutions
-from facetrack.engine.onnx import OnnxEngine, need_onnxruntime
+from facetrack.engine.onnx import OnnxEngine
 from facetrack.engine.openvino import RT_INFO, need_openvino
 from facetrack.engine.torch import WEIGHTS, open_module, save_network
 from facetrack.engine.trial import interleaved_ms
 from facetrack.errors import DataError, FacetrackError, OutputError
-from facetrack.modelfile import METADATA_KEY, ModelSpec, fits_tracker
+from facetrack.modelfile import METADATA_KEY, ModelSpec
+from facetrain.export.int8 import quantize
 from facetrain.export.onnx import trace
 from facetrain.export.sample_crops import sample_crops
 from facetrain.formats.open import read_labelled
-from facetrain.metrics import landmarks as metrics
 from facetrain.sample import usable
 
 SUFFIX = {"onnx": ".onnx", "openvino": ".xml", "torch": WEIGHTS}
@@ -35,22 +35,6 @@ PRECISIONS = {
     "torch": ("fp32", "fp16"),
     "tensorrt": ("fp32", "fp16"),
 }
-INT8_FACES = 256
-"""Labelled faces for int8: half of them calibrate the ranges, the other half measure the loss of accuracy."""
-INT8_NME = 0.1
-"""Largest increase of the NME by int8, in % of the inter-ocular distance, on faces that were not used to calibrate."""
-INT8_OTHERS = {
-    "sigma": 0.2, "presence": 0.05, "visibility": 0.05, "attributes": 0.05, "pose": 2.0, "rotation": 2.0,
-    "rotation_sigma": 0.2,
-}  # fmt: skip
-"""Largest mean change of every other output by int8 on those faces: shares of float's sigma, probabilities, degrees."""
-FLOAT_LAYERS = ("/model/stem", "/model/heatmaps", "/model/heads")
-"""Layers that stay in float.
-
-On helen_train landmarks68 has 4.20 % in float, 4.47 % with all convolutions in int8, 4.27 % without these.
-"""
-INT8_OPERATORS = ("Conv", "Add", "Relu", "Resize")
-"""A Relu in float would cost a conversion back and forth, and a convolution's range would include negative values."""
 LATENCY_S = 2.0
 """Duration of the latency measurement of all batch sizes."""
 
@@ -91,7 +75,7 @@ def export(source: Path, engine: str, precision: str, sizes: tuple[int, ...], da
     data: labelled faces for the comparison; None for 64 crops of the bundled photograph
     out: the file
     Raises ParityError, with nothing written, if the outputs differ by more than `facetrack.engine.parity.tolerances`,
-    or int8's NME by more than INT8_NME; FacetrackError for an unsupported combination.
+    or int8's NME by more than `export.int8.INT8_NME`; FacetrackError for an unsupported combination.
     """
     check(engine, precision, data)
     network, spec = open_module(source)
@@ -110,7 +94,7 @@ def export(source: Path, engine: str, precision: str, sizes: tuple[int, ...], da
     with _staged(out) as part:
         if precision == "int8":
             assert data is not None
-            spec = _quantized(source, spec, data, part)
+            spec = quantize(source, spec, data, part)
         else:
             spec = _compared(WRITERS[engine], network, spec, engine, precision, data, part)
         latency_ms = latencies(open_engine(part, engine), OnnxEngine(source), sizes, _crops(spec, data), engine)
@@ -172,75 +156,6 @@ def dynamic_axes(spec: ModelSpec) -> dict[str, dict[int, str]]:
         return {name: {0: "faces"} for name in ("crops", *spec.outputs)}
     axes = {"crops": {0: "pictures", 1: "height", 2: "width"}}
     return axes | {name: {0: "pictures", 2: f"rows_{name}", 3: f"columns_{name}"} for name in spec.outputs}
-
-
-def _quantized(source: Path, spec: ModelSpec, data: Path, path: Path) -> ModelSpec:
-    """Quantise weights and activations of the convolutions to int8, per channel; validates it on labelled faces.
-
-    Every second face calibrates the ranges, the rest measure the error.
-    """
-    import onnx
-
-    need_onnxruntime()
-    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    if not fits_tracker(spec):
-        raise FacetrackError(f"int8 is validated by the error of 68 points; '{spec.name}' predicts others, use fp16")
-    crops, truth = sample_crops(spec, usable(read_labelled(data).samples), INT8_FACES)
-
-    class CalibrationFaces(CalibrationDataReader):
-        """Every second face, one at a time."""
-
-        def __init__(self) -> None:
-            self._crops = iter(crops[::2].numpy())
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            crop = next(self._crops, None)
-            return None if crop is None else {"crops": crop[None]}
-
-    with tempfile.TemporaryDirectory() as folder:
-        fused = Path(folder) / "fused.onnx"  # batch norms fused into the convolutions, whose ranges are calibrated
-        quant_pre_process(str(source), str(fused), skip_symbolic_shape=True)
-        names = [node.name for node in onnx.load(fused).graph.node if node.op_type in INT8_OPERATORS]
-        quantize_static(
-            str(fused), str(path), CalibrationFaces(), op_types_to_quantize=list(INT8_OPERATORS), per_channel=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-            nodes_to_exclude=[name for name in names if name.startswith(FLOAT_LAYERS)],
-        )  # fmt: skip
-    spec = dataclasses.replace(spec, parity={})
-    proto = onnx.load(path)
-    onnx.helper.set_model_props(proto, spec.to_metadata())
-    onnx.save(proto, path)
-    by_float, by_int8 = (OnnxEngine(file)(crops[1::2].numpy()) for file in (source, path))
-    nme = {
-        name: metrics.summary(outputs["points"], truth[1::2])["nme"]
-        for name, outputs in (("nme_float", by_float), ("nme_int8", by_int8))
-    }
-    others = output_changes(by_float, by_int8)
-    allowed = {"nme_above_float": INT8_NME} | {name: INT8_OTHERS[name] for name in others}
-    difference = {"nme_above_float": nme["nme_int8"] - nme["nme_float"], **others}
-    parity.check_tolerance(difference, allowed, f"int8 and float on {data.name}")
-    spec = dataclasses.replace(spec, parity={name: round(value, 4) for name, value in (nme | others).items()})
-    onnx.helper.set_model_props(proto, spec.to_metadata())
-    onnx.save(proto, path)
-    return spec
-
-
-def output_changes(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> dict[str, float]:
-    """Return the mean change of each output but the points, in the units of INT8_OTHERS."""
-    changes = {}
-    for name in INT8_OTHERS.keys() & before.keys():
-        old, new = before[name].astype(np.float64), after[name].astype(np.float64)
-        if name in ("presence", "visibility"):
-            old, new = 1 / (1 + np.exp(-old)), 1 / (1 + np.exp(-new))
-        if name == "rotation":
-            cosine = (np.einsum("nij,nij->n", old, new) - 1) / 2  # of the angle between: Huynh 2009, distance 6
-            changes[name] = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
-        else:
-            scale = old if name in ("sigma", "rotation_sigma") else 1.0
-            changes[name] = float((np.abs(new - old) / scale).mean())
-    return changes
 
 
 def _into_cache(
