@@ -1,5 +1,6 @@
 """Markers that follow from where a test lies: `train` for the training package, `fast` for what needs no network."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.train)
         elif not any(item.get_closest_marker(name) for name in SLOWER):
             item.add_marker(pytest.mark.fast)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave the training package's tests out where there is no torch, without which none of them can be imported."""
+    return True if collection_path == TESTS / "facetrain" and find_spec("torch") is None else None
+
+
+def pytest_report_header() -> str | None:
+    """Say so."""
+    return None if find_spec("torch") else "tests/facetrain is left out: it needs torch, of the extra train"

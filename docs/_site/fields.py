@@ -11,6 +11,8 @@ NAMES = r"([a-z_]\w*(?:, [a-z_]\w*)*): (?=\S)"
 FIELD = re.compile(f"^{NAMES}")
 INSIDE = re.compile(rf"(?<=[a-z)\]]\.) {NAMES}")
 """A further field on the line of another: `width: px. fps: of a camera.`"""
+ENDED = re.compile(r"([^A-Z]\.|\))$")
+"""A line that ends with its sentence: not with an initial, such as "J." of a journal."""
 
 
 class Fields(griffe.Extension):
@@ -25,7 +27,7 @@ def listed(text: str) -> str:
     """Return the docstring with its fields as a Markdown list.
 
     A field begins after a blank line or after another field: other lines with a colon are prose. A line that goes on is
-    indented, or begins in lower case; a sentence of its own ends the list.
+    indented, begins in lower case, or follows one whose sentence has not ended; a sentence of its own ends the list.
     """
     lines: list[str] = []
     in_list = False
@@ -33,7 +35,7 @@ def listed(text: str) -> str:
         if FIELD.match(line) and (in_list or not lines or not lines[-1].strip()):
             in_list = True
             lines += [f"- {part}" for part in _bold(line)]
-        elif in_list and line.strip() and (line.startswith(" ") or line[0].islower()):
+        elif in_list and line.strip() and (line.startswith(" ") or line[0].islower() or not ENDED.search(lines[-1])):
             first, *fields = _bold(line.strip())
             lines += [f"    {first}", *(f"- {part}" for part in fields)]
         else:

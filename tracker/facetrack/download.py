@@ -57,14 +57,17 @@ def fetch(file: VendorFile, folder: Path | None = None) -> Path:
 def cache_folder() -> Path:
     """Return facetrack's folder in the platform's cache directory.
 
-    Linux: $XDG_CACHE_HOME, or ~/.cache (XDG Base Directory Specification 0.8: a relative path there is ignored).
+    $XDG_CACHE_HOME on every system, so that there is one way to move it (XDG Base Directory Specification 0.8: a
+    relative path there is ignored); without it the place of each system, ~/.cache on Linux.
     """
+    cache_home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if cache_home.is_absolute():
+        return cache_home / "facetrack"
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "facetrack" / "cache"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "facetrack"
-    cache_home = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (cache_home if cache_home.is_absolute() else Path.home() / ".cache") / "facetrack"
+    return Path.home() / ".cache" / "facetrack"
 
 
 def _get(file: VendorFile) -> bytes:

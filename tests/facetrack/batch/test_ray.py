@@ -19,7 +19,7 @@ from facetrack.batch.run import run
 from facetrack.batch.task import Job
 from facetrack.batch.track import Track
 from facetrack.batch.workers import LocalWorkers
-from small_clips import Slow, fail_to_start, write_clip
+from small_clips import Slow, fail_to_start, timeless, write_clip
 
 pytestmark = pytest.mark.skipif(os.environ.get("FACETRACK_RAY") != "1", reason="starts a Ray cluster")
 
@@ -46,7 +46,7 @@ def do(job: Job, videos, workers, listed=lambda *_: None) -> float:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.jsonl"}
+    return {path.name: timeless(path.read_bytes()) for path in folder.iterdir() if path.name != "manifest.jsonl"}
 
 
 def be_patient(monkeypatch) -> None:

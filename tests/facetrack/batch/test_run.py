@@ -19,7 +19,7 @@ from facetrack.batch.track import Track
 from facetrack.batch.workers import LocalWorkers
 from facetrack.errors import ModelFileError, OutputError
 from facetrack.loops.recorded import MAX_READINGS, RunTotals
-from small_clips import Deadly, fail_to_start, start, write_clip
+from small_clips import Deadly, fail_to_start, start, timeless, write_clip
 
 ALL = tuple(SUFFIXES)
 
@@ -41,7 +41,8 @@ def job_in(folder: Path, kinds: tuple[str, ...] = ("json",), begin=start, option
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (folder / "out").iterdir() if not path.name.startswith("manifest")}
+    files = (path for path in (folder / "out").iterdir() if not path.name.startswith("manifest"))
+    return {path.name: timeless(path.read_bytes()) for path in files}
 
 
 def do(job: Job, videos, workers: int = 1) -> dict[str, str]:

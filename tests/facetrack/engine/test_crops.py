@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs torch, of the extra train")
 
 from facetrack.demo_clip.puppet import Puppet
 from facetrack.engine.crops import cut_all, plan

@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs torch, of the extra train")
 
 from facetrack.engine.device import DeviceNetwork, Download, Lane, Upload
 from facetrack.engine.packing import unpacked

@@ -8,7 +8,8 @@ from importlib.util import find_spec
 import numpy as np
 import onnx
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs torch, of the extra train")
 
 from facetrack.engine import parity
 from facetrack.engine.choice import open_engine

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs torch, of the extra train")
 
 from facetrack.engine import cache, parity, tensorrt
 from facetrack.engine.device import DeviceNetwork

@@ -32,7 +32,10 @@ from facetrack.serve import feed
 from facetrack.sinks import lines as lines_module
 from facetrack.sinks import staged
 from facetrack.sinks.alarms import actions
+from facetrack.sinks.alarms.rule import Alarm
 from facetrack.sinks.lines import Lines
+from facetrack.sinks.network.vts import token_file
+from facetrack.sinks.pictures.virtual_camera import VirtualCameraSink
 from facetrack.sinks.staged import StagedFile
 from places import REPOSITORY
 
@@ -46,6 +49,9 @@ WINDOWS_LACKS = {
     "select.poll", "select.epoll", "select.select", "asyncio.add_signal_handler", "time.clock_gettime",
 }  # fmt: skip
 """select.select is there, for sockets alone. Of these macOS lacks sched_getaffinity, epoll and TCP_USER_TIMEOUT."""
+
+BINARY = 1 << 28
+"""A flag that stands for O_BINARY, which POSIX lacks."""
 
 
 def used(path: Path) -> set[str]:
@@ -195,6 +201,21 @@ class TestFilesWithoutLocks:
         for _ in range(2):
             os.close(manifest._locked(tmp_path / "manifest.jsonl", exclusive=True))
 
+    def test_the_manifest_is_opened_without_translation_of_line_ends(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Windows writes \\r\\n, and stops at a byte 26, in a file that was not opened as binary."""
+        true_open, flags = os.open, []
+
+        def opened(path: Path, flag: int, mode: int) -> int:
+            flags.append(flag)
+            return true_open(path, flag & ~BINARY, mode)
+
+        monkeypatch.setattr(manifest.os, "O_BINARY", BINARY, raising=False)
+        monkeypatch.setattr(manifest.os, "open", opened)
+        os.close(manifest._locked(tmp_path / "manifest.jsonl", exclusive=True))
+        assert [bool(flag & BINARY) for flag in flags] == [True]
+
 
 class TestCameras:
     @pytest.fixture
@@ -259,8 +280,64 @@ class TestAlarms:
         actions.play_sound(str(tmp_path / "a.wav"))(None)  # type: ignore[arg-type]
         assert played == [(str(tmp_path / "a.wav"), 3)]
 
+    def test_a_sound_is_played_by_macos_own_player(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        started: list[list[str]] = []
+        monkeypatch.setattr(actions.sys, "platform", "darwin")
+        monkeypatch.setattr(actions.shutil, "which", lambda name: name if name == "afplay" else None)
+        monkeypatch.setattr(actions.subprocess, "Popen", lambda words, **_: started.append(words))
+        (tmp_path / "a.wav").touch()
+        alarm = Alarm("drowsy", track_id=1, time_s=2.0)
+        actions.play_sound(str(tmp_path / "a.wav"))(alarm)
+        assert started == [["afplay", str(tmp_path / "a.wav")]]
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin", "linux"])
+def test_the_cache_may_be_moved_in_one_way_on_every_system(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+    """As the messages about a cache that cannot be written advise, whatever the system."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/else/where")
+    monkeypatch.setattr("sys.platform", platform)
+    assert cache_folder() == Path("/else/where/facetrack")
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "place"),
+    [
+        ("win32", "APPDATA", "AppData/Roaming"),
+        ("darwin", None, "Library/Application Support"),
+        ("linux", "XDG_CONFIG_HOME", ".config"),
+    ],
+)
+def test_the_token_is_where_each_system_keeps_settings(
+    monkeypatch: pytest.MonkeyPatch, platform: str, variable: str | None, place: str
+) -> None:
+    for name in ("APPDATA", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", platform)
+    assert token_file() == Path.home() / place / "facetrack" / "vtube_studio_token"
+    if variable is not None:
+        monkeypatch.setenv(variable, "/else/where")
+        assert token_file() == Path("/else/where/facetrack/vtube_studio_token")
+
+
+@pytest.mark.parametrize(
+    ("platform", "advice"),
+    [("win32", "Unity Capture"), ("darwin", "start its virtual camera once"), ("linux", "modprobe")],
+)
+def test_a_system_without_a_virtual_camera_gets_its_own_advice(
+    monkeypatch: pytest.MonkeyPatch, platform: str, advice: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("no driver")
+
+    driver = types.SimpleNamespace(Camera=refuse, PixelFormat=types.SimpleNamespace(BGR=0))
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", driver)
+    monkeypatch.setattr("sys.platform", platform)
+    with pytest.raises(OutputError, match=advice):
+        VirtualCameraSink((64, 48))
+
 
 def test_the_cache_is_where_each_system_keeps_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("LOCALAPPDATA", "/users/me/AppData/Local")
     monkeypatch.setattr("sys.platform", "win32")
     assert cache_folder() == Path("/users/me/AppData/Local/facetrack/cache")

@@ -159,7 +159,8 @@ class Manifest(ClosesItself):
 
 def _locked(path: Path, exclusive: bool) -> int:
     """Open a file and lock it; raises BlockingIOError where another process has."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o666)
+    as_written = getattr(os, "O_BINARY", 0)  # Windows would write \r\n
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | as_written | getattr(os, "O_CLOEXEC", 0), 0o666)
     if fcntl is None:
         return descriptor
     try:

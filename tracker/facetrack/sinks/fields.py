@@ -13,6 +13,8 @@ from facetrack.types.plain import signals_to_dict
 from facetrack.types.signals import INFO, SignalInfo, Signals
 
 NUMBER, FLAG, WORD, MAPPING = "number", "flag", "word", "mapping"
+MOST_NAMES = 12
+"""Names of a mapping that the table of all fields spells out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,10 @@ def _signal_row(leaf: Leaf) -> FieldRow:
     values = {FLAG: "true, false", WORD: ", ".join(info.names) or "word"}.get(leaf.kind, f"{low} .. {high}".strip())
     column = "_".join(leaf.path)
     if leaf.kind == MAPPING:
-        values, column = f"{low} .. {high} each of {', '.join(info.names)}", f"{column}_NAME"
+        named = ", ".join(info.names)
+        if len(info.names) > MOST_NAMES:  # a cell of a table; schema.json has them all
+            named = f"{len(info.names)} names, {info.names[0]} to {info.names[-1]}"
+        values, column = f"{low} .. {high} each of {named}", f"{column}_NAME"
     return FieldRow(leaf.was, f"signals.{path}", f"face.signals.{path}", column, info.unit, values, info.null)
 
 
