@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facetrack.tracking.motion import Velocity
+from facetrack.tracking.motion import LastSeen
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Frame, Pose
 from staged import Stage, actor, frame, ids
@@ -59,7 +59,7 @@ def test_a_face_that_moves_by_more_than_half_its_size_a_frame_is_met_where_it_go
     steps = [0, 0.2, 0.4, *[0.6] * 20]
     assert sprint(stage, tracker_on(stage, detect_interval_s=1e9), steps) == len(steps)
     assert stage.detector_calls == 1
-    monkeypatch.setattr(Velocity, "shift_px", lambda *_: 0j)
+    monkeypatch.setattr(LastSeen, "shift_px", lambda *_: 0j)
     stage.detector_calls = 0
     sprint(stage, tracker_on(stage, detect_interval_s=1e9), steps)
     assert stage.detector_calls > 10, "it would be lost without prediction"
