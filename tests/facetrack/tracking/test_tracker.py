@@ -281,6 +281,16 @@ def test_an_uncertain_new_face_that_turns_less_certain_is_never_shown(stage):
     assert seen == [[], [], [1]], "no number was given before"
 
 
+def test_who_never_was_clear_is_shown_only_while_likely_and_keeps_the_number(stage):
+    """2.5 of 80 px are likely, 3.0 may enter, 1.0 are clear; 4.5, more than a new face may have, are kept only then."""
+    tracker = tracker_on(stage)
+    stage.actors, seen = [actor(100, 200)], []
+    for i, sigma_px in enumerate([2.5] * 4 + [3.0] * 20 + [2.5] * 2 + [1.0] + [4.5] * 10):
+        stage.sigma_px = sigma_px
+        seen.append(ids(tracker.update(frame(i))))
+    assert seen == [[]] * 2 + [[1]] * 2 + [[]] * 20 + [[1]] * 13
+
+
 def test_an_uncertain_new_face_that_turns_clear_is_shown_at_once(stage):
     tracker = tracker_on(stage, confirmations=10)
     stage.actors, stage.sigma_px = [actor(100, 200)], 2.5

@@ -135,9 +135,13 @@ class Gates:
 
         Frames alone prove nothing: a fold of cloth that lies still is read the same in each of them.
         """
-        log_odds = self.confidence(track.reading)
-        likely = self.options.single or log_odds >= self.confidence.likely
-        return (likely and track.readings >= self.options.confirmations) or log_odds >= self.confidence.clear
+        return (self.is_likely(track) and track.readings >= self.options.confirmations) or self.is_clear(track)
+
+    def is_likely(self, track: Track) -> bool:
+        return self.options.single or self.confidence(track.reading) >= self.confidence.likely
+
+    def is_clear(self, track: Track) -> bool:
+        return self.confidence(track.reading) >= self.confidence.clear
 
     def log_odds(self, reading: Reading, image: Image) -> float:
         """Return the log-odds of a face with usable points; -inf for one too small, or of which half is not shown."""

@@ -150,12 +150,14 @@ class Person:
     embedded: where its last embedding was taken, at -inf s before the first.
     ended: the track that lost the person in plain sight. None while one follows, and of a person who was lost behind
         another face, by a cut, or because the track went on with somebody else.
+    certain: whether a reading ever was (`Confidence.clear`).
     """
 
     def __init__(self, number: int, signals: FaceSignals, last_seen: LastSeen) -> None:
         self.id, self.signals, self.last_seen = number, signals, last_seen
         self.embeddings, self.embedded = EmbeddingGallery(), replace(last_seen, time_s=-math.inf)
         self.ended: Track | None = None
+        self.certain = False
 
     def lose(self, track: Track | None) -> None:
         """Be lost in plain sight by a track; None: by a cut, from which only the embeddings can bring one back."""

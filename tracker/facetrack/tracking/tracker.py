@@ -198,7 +198,8 @@ class FaceTracker(Opens):
     def _confirm(self, frame: Frame) -> None:
         """Find out whom new tracks follow that have proved to be faces: somebody lost, or a new person.
 
-        While somebody is lost, a new face waits that may yet be they.
+        While somebody is lost, a new face waits that may yet be they. One who never was clear is somebody only while
+        that is likely: what resembles a face is read alike in each frame, and `keep` would never end it.
         """
         new = [track for track in self._tracks if track.person is None and self._gates.is_face(track)]
         owners = self._reidentifier.match_lost(frame.image, new, self._lost, frame.time_s)
@@ -210,6 +211,11 @@ class FaceTracker(Opens):
                 track.person = Person(self._next_id, signals, track.last_seen)
                 self._people.append(track.person)
                 self._next_id += 1
+        for track in self._tracks:
+            if track.person is not None and not track.person.certain:
+                track.person.certain = self._gates.is_clear(track)
+                if not self._gates.is_likely(track):
+                    track.person = None
 
     def search_is_due(self, time_s: float, interval_s: float | None = None) -> bool:
         """Return whether the detector is due for new or lost faces. interval_s: another one than the options'."""
