@@ -73,7 +73,7 @@ class FaceTracker(Opens):
         self._cut, self._face_cuts = SceneCut(), FaceCuts(appearance)
         self._by_face = [part for part in (expressions, blendshapes) if part is not None]
         self.camera, self.camera_from = self.options.chosen_camera()
-        self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None), eyes)
+        self.network_parts = (detector, landmarker, appearance, eyes, *(part.network for part in self._by_face))
         self._tracks: list[Track] = []  # what is followed
         self._people: list[Person] = []  # who it is, or was until remember_s ago
         self.reset()
