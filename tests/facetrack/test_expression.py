@@ -221,6 +221,8 @@ def test_off_by_default_and_forgotten_with_the_tracker():
 class FrameCounter:
     """Fake of `Expressions` whose value is the number of frames since the last reset."""
 
+    network = None
+
     def __init__(self):
         self.reset()
 

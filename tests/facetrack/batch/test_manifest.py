@@ -22,14 +22,14 @@ def test_lines_are_read_as_written_and_the_newest_counts(tmp_path):
     with Manifest(tmp_path) as manifest:
         manifest.append(entry("/v/a.mp4", status=FAILED, error="odd \udce9 name", ended=1.0))
         manifest.append(entry("/v/b.mp4", persons=({"id": 1, "seen_s": 2.5},), ended=2.0))
-        manifest.append(entry("/v/a.mp4", faces=3, ended=3.0))
+        manifest.append(entry("/v/a.mp4", faces=3, problems=("one", "two"), ended=3.0))
     with Manifest(tmp_path, (1, 2)) as shard:
         shard.append(entry("/v/b.mp4", status=FAILED, ended=1.5))
     assert [json.loads(line)["status"] for line in (tmp_path / "manifest.jsonl").read_text().splitlines()] == [
         FAILED, DONE, DONE
     ]  # fmt: skip
     assert read_entries(tmp_path) == {
-        "/v/a.mp4": entry("/v/a.mp4", faces=3, ended=3.0),
+        "/v/a.mp4": entry("/v/a.mp4", faces=3, problems=("one", "two"), ended=3.0),
         "/v/b.mp4": entry("/v/b.mp4", persons=({"id": 1, "seen_s": 2.5},), ended=2.0),
     }
 

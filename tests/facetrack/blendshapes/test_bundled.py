@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from tests.facetrack.blendshapes.test_features import face_at
 
 from facetrack.blendshapes import Blendshapes, bundled_shapes
 from facetrack.blendshapes.features import features
+from facetrack.loops.run_header import networks_of
 from facetrack.sinks.avatar.mirror import mirrored_face
+from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Face, Frame, Signals
 from facetrack.types.signals import OTHER_SIDE, EyeSignals, EyesSignals, MouthSignals, SmileSignals
 
@@ -48,6 +51,12 @@ def test_a_mirrored_face_has_the_sides_changed() -> None:
     plain, other = predicted(face), predicted(mirrored_face(face, 640))
     for name, value in plain.items():
         assert other[OTHER_SIDE[name]] == pytest.approx(value, abs=0.2), name
+
+
+def test_a_run_names_the_file_that_its_shapes_are_from() -> None:
+    networks = networks_of(FaceTracker.from_weights(blendshapes=True))
+    assert sha256(bundled_shapes().path.read_bytes()).hexdigest().startswith(networks["blendshapes"])
+    assert "blendshapes" not in networks_of(FaceTracker.from_weights())
 
 
 def test_a_face_costs_little() -> None:

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from staged import Stage, actor, alike, frame, ids
+from facetrack.landmarker import Reading
+from facetrack.signals import FaceSignals, SignalOptions
+from facetrack.tracking.confidence import Confidence
+from facetrack.tracking.reidentification import Reidentifier
+from facetrack.tracking.track import Person, Track
+from facetrack.types import Landmarks
+from staged import BLACK, SPEC, Stage, actor, alike, frame, ids
 
 FPS = 10.0
 
@@ -22,6 +28,10 @@ class Play:
             faces = self.tracker.update(frame(self.index, FPS))
             self.index += 1
         return self.stage.names(faces)
+
+
+def reading_at(x):
+    return Reading(Landmarks(actor(x, 200), np.ones(68, np.float32)), 0.99)
 
 
 def test_who_leaves_and_returns_after_three_seconds_elsewhere_keeps_the_number():
@@ -239,3 +249,44 @@ def test_points_that_had_slid_off_lie_beside_the_face(sigma_share, number):
     stage.sigma_px = 1.0
     stage.cast(anna=actor(100 + 1.6 * 80, 200, 80))
     assert ids(tracker.update(frame(11))) == [number]
+
+
+def test_a_reading_is_embedded_once_at_most():
+    """Found, waiting because he may be Anna or Bea, confirmed, and embedded for the first time: each needs it."""
+    play = Play()
+    play(1.5, anna=actor(150, 200), bea=actor(450, 200))
+    play(1.0)
+    embed, times = play.stage.appearance, []
+    play.tracker._reidentifier._appearance = lambda image, faces: (
+        times.extend([play.index] * len(faces)) or embed(image, faces)
+    )
+    play.stage.looks["carl"] = alike(0.6, 0, 13)
+    seen = [play(carl=actor(350, 200)) for _ in range(12)]
+    assert seen == [{}] * 9 + [{"carl": 3}] * 3
+    assert times[:10] == list(range(25, 35))
+    assert len(set(times)) == len(times)
+
+
+def test_the_last_place_is_the_last_one_without_another_face_before_it():
+    """Two of 80 px, 40 px apart, overlap by a third; a track that goes on with somebody else gives the person up."""
+    one, other = (Track(reading_at(x), 0.0, 1.3, "off") for x in (100, 300))
+    for number, track in enumerate((one, other), 1):
+        track.person = Person(number, FaceSignals(SignalOptions(), number), track.last_seen)
+    identities = Reidentifier(None)
+    for time_s, x, kept in ((0.1, 200, 200), (0.2, 260, 200), (0.3, 220, 220)):
+        one.update(reading_at(x), time_s)
+        identities.update(BLACK, [one, other], time_s)
+        assert one.person.last_seen.box[[0, 2]].mean() == pytest.approx(kept)
+
+
+def test_who_was_replaced_is_lost_where_the_last_embedding_was_taken():
+    looks = [alike(1.0, 0, 1)] * 2 + [alike(1.0, 2, 1)] * 2
+    identities = Reidentifier(lambda image, faces: np.stack([looks.pop(0)]), Confidence.of(SPEC))
+    track = Track(reading_at(100), 0.0, 1.3, "off")
+    person = track.person = Person(7, FaceSignals(SignalOptions(), 7), track.last_seen)
+    for i, x in enumerate((100, 110, 120, 130)):
+        track.update(reading_at(x), i + 1.0)
+        identities.update(BLACK, [track], i + 1.0)
+        assert track.suspect == (i == 2)
+    assert (track.person, person.last_seen.time_s) == (None, 2.0)
+    assert person.last_seen.box[[0, 2]].mean() == pytest.approx(110)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facetrack.tracking.motion import Velocity
+from facetrack.tracking.motion import LastSeen
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Frame, Pose
 from staged import Stage, actor, frame, ids
@@ -59,7 +59,7 @@ def test_a_face_that_moves_by_more_than_half_its_size_a_frame_is_met_where_it_go
     steps = [0, 0.2, 0.4, *[0.6] * 20]
     assert sprint(stage, tracker_on(stage, detect_interval_s=1e9), steps) == len(steps)
     assert stage.detector_calls == 1
-    monkeypatch.setattr(Velocity, "shift_px", lambda *_: 0j)
+    monkeypatch.setattr(LastSeen, "shift_px", lambda *_: 0j)
     stage.detector_calls = 0
     sprint(stage, tracker_on(stage, detect_interval_s=1e9), steps)
     assert stage.detector_calls > 10, "it would be lost without prediction"
@@ -279,6 +279,16 @@ def test_an_uncertain_new_face_that_turns_less_certain_is_never_shown(stage):
     stage.sigma_px = 2.5
     seen = [ids(tracker.update(frame(i))) for i in range(30, 33)]
     assert seen == [[], [], [1]], "no number was given before"
+
+
+def test_who_never_was_clear_is_shown_only_while_likely_and_keeps_the_number(stage):
+    """2.5 of 80 px are likely, 3.0 may enter, 1.0 are clear; 4.5, more than a new face may have, are kept only then."""
+    tracker = tracker_on(stage)
+    stage.actors, seen = [actor(100, 200)], []
+    for i, sigma_px in enumerate([2.5] * 4 + [3.0] * 20 + [2.5] * 2 + [1.0] + [4.5] * 10):
+        stage.sigma_px = sigma_px
+        seen.append(ids(tracker.update(frame(i))))
+    assert seen == [[]] * 2 + [[1]] * 2 + [[]] * 20 + [[1]] * 13
 
 
 def test_an_uncertain_new_face_that_turns_clear_is_shown_at_once(stage):

@@ -11,10 +11,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from facetrack.batch.inputs import Video
 from facetrack.demo_clip.clip import ClipOptions, SyntheticClip
 from facetrack.errors import DataError
 from facetrack.types.closing import ClosesItself
 from facetrain.cli import label as label_command
+from facetrain.formats.reading import ReadResult
 from facetrain.labelling import many
 from facetrain.labelling.teacher import TeacherOptions
 from small_clips import write_pictures
@@ -48,6 +50,13 @@ def test_each_video_becomes_a_pack_and_a_rerun_does_what_failed(tmp_path: Path) 
     assert sorted((line["name"], line["status"], line["faces"]) for line in lines if line["status"] == "done") == [
         ("a", "done", 2), ("b", "done", 1)
     ]  # fmt: skip
+
+
+def test_what_a_video_leaves_out_is_passed_on_to_its_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(many, "write_pack", lambda samples, stem: None)
+    found = ReadResult([], ["a.mp4: 2 left out: blurred"])
+    line = many._write(lambda path: found, Video(tmp_path / "a.mp4", "a"), tmp_path / "a")
+    assert line == {"faces": 0, "problems": ("a.mp4: 2 left out: blurred",)}
 
 
 def test_the_mesh_is_closed_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ class Entry:
     seconds since 1970; both from before the first frame was read, None where there is no such file. options: their
     hash. version: facetrack's. status: DONE or FAILED. error: why it failed, one sentence. seconds: that it took.
     frames, with_faces: all, and those with a face. faces: identities. persons: each one's totals (see `persons`).
-    ended: seconds since 1970.
+    problems: what was left out and why, where the work leaves something out. ended: seconds since 1970.
     """
 
     input: str
@@ -49,6 +49,7 @@ class Entry:
     with_faces: int = 0
     faces: int = 0
     persons: tuple[Mapping[str, Any], ...] = ()
+    problems: tuple[str, ...] = ()
     ended: float = 0.0
 
     def is_current(self, path: Path, options: str, version: str, folder: Path, outputs: Iterable[str]) -> bool:
@@ -100,7 +101,7 @@ def _parsed(line: bytes) -> Entry | None:
     known = {item.name for item in fields(Entry)}
     try:
         values = {name: value for name, value in json.loads(line).items() if name in known}
-        return Entry(**values | {name: tuple(values.get(name, ())) for name in ("outputs", "persons")})
+        return Entry(**values | {name: tuple(values.get(name, ())) for name in ("outputs", "persons", "problems")})
     except (ValueError, TypeError, AttributeError):
         return None
 

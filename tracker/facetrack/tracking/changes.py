@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from facetrack.smoothing.landmarks import SMOOTHING
+
 if TYPE_CHECKING:
     from facetrack.signals.profile import Profile
     from facetrack.tracking.tracker import FaceTracker
@@ -15,13 +17,13 @@ def set_smoothing(tracker: FaceTracker, name: str) -> None:
     """Go on with another smoothing: off, low, medium or high. Raises ValueError for any other."""
     tracker.options = replace(tracker.options, smoothing=name)
     for track in tracker._tracks:
-        track.set_smoothing(name)
+        track.smoother.options = SMOOTHING[name]
 
 
 def set_profile(tracker: FaceTracker, profile: Profile) -> tuple[Event, ...]:
     """Go on with another profile; returns the events that end so."""
     tracker.options = replace(tracker.options, signals=replace(tracker.options.signals, profile=profile))
-    return tuple(event for t in tracker._tracks if t.signals is not None for event in t.signals.take_profile(profile))
+    return tuple(event for person in tracker._people for event in person.signals.take_profile(profile))
 
 
 def number_on(tracker: FaceTracker, before: FaceTracker) -> None:

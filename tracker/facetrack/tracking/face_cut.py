@@ -76,11 +76,12 @@ class FaceCuts:
             return False
         points = reading.landmarks.points
         change = min(change, self._change(image, track, points_box(points)))
-        if self._appearance is None or not len(track.embeddings):
+        known = None if track.person is None else track.person.embeddings
+        if self._appearance is None or not known:
             return change > self.LIMIT_ALONE
         if change <= limit:
             return False
-        return track.embeddings.similarity(self._appearance(image, [points])[0]) < MIN_COSINE_FAR
+        return known.similarity(self._appearance(image, [points])[0]) < MIN_COSINE_FAR
 
     def _change(self, image: Image, track: Track, box: Floats | None = None, inner: bool = False) -> float:
         """Return the mean difference from the last frame, without one of brightness; 0 where nothing is known.

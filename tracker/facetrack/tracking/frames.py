@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
-from facetrack.tracking.track import Track
+from facetrack.tracking.track import Person, Track
 from facetrack.types import Frame, Image
 from facetrack.types.frame import MAX_SIDE_PX
 
@@ -119,13 +119,13 @@ def _problem(image: object) -> str:
     return "" if image.dtype == np.uint8 else got + "convert it by image.astype(np.uint8)"
 
 
-def rescale_tracks(tracks: Sequence[Track], last: tuple[int, int] | None, image: Image) -> tuple[int, int]:
-    """Take the tracks along where a stream changes its size, and return the (height, width) of the picture.
+def rescale(followed: Iterable[Track | Person], last: tuple[int, int] | None, image: Image) -> tuple[int, int]:
+    """Take tracks and people along where a stream changes its size; returns the (height, width) of the picture.
 
     last: of the picture before, None for the first.
     """
     size = image.shape[:2]
     if last is not None and last != size:
-        for track in tracks:
-            track.rescale(size[1] / last[1], size[0] / last[0])
+        for one in followed:
+            one.rescale(size[1] / last[1], size[0] / last[0])
     return size

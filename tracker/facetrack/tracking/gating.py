@@ -117,9 +117,14 @@ class Gates:
         return self.log_odds(reading, image) >= level and (known or self._is_sharp(reading))
 
     def may_stay(self, track: Track, reading: Reading, image: Image) -> bool:
-        """Return whether a face is still seen where predicted; a lost or unconfirmed one must be clear as a new one."""
-        level = self.confidence.keep if track.followed and track.confirmed else self.confidence.enter
-        return self.log_odds(reading, image) >= level and (track.confirmed or self._is_sharp(reading))
+        """Return whether a face is still seen where predicted; one that has not proved to be one must enter again."""
+        if track.person is None:
+            return self.may_enter(reading, image, known=False)
+        return self.log_odds(reading, image) >= self.confidence.keep
+
+    def may_return(self, reading: Reading, image: Image) -> bool:
+        """Return whether a lost face is seen again where it was."""
+        return self.log_odds(reading, image) >= self.confidence.enter
 
     def _is_sharp(self, reading: Reading) -> bool:
         """Return whether the sigma is that of a new face: within NEW_SHARE of the network's limit, if it has one."""
@@ -130,9 +135,13 @@ class Gates:
 
         Frames alone prove nothing: a fold of cloth that lies still is read the same in each of them.
         """
-        log_odds = self.confidence(track.reading)
-        likely = self.options.single or log_odds >= self.confidence.likely
-        return (likely and track.readings >= self.options.confirmations) or log_odds >= self.confidence.clear
+        return (self.is_likely(track) and track.readings >= self.options.confirmations) or self.is_clear(track)
+
+    def is_likely(self, track: Track) -> bool:
+        return self.options.single or self.confidence(track.reading) >= self.confidence.likely
+
+    def is_clear(self, track: Track) -> bool:
+        return self.confidence(track.reading) >= self.confidence.clear
 
     def log_odds(self, reading: Reading, image: Image) -> float:
         """Return the log-odds of a face with usable points; -inf for one too small, or of which half is not shown."""

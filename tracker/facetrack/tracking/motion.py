@@ -11,64 +11,45 @@ import numpy as np
 from facetrack.types import Floats
 
 
-class Velocity:
-    """Constant-velocity prediction with a dead band, from the last two positions.
+@dataclass(frozen=True, slots=True, eq=False)
+class LastSeen:
+    """Last position of a face, and its motion: where it is expected next.
 
-    No delay: a head that starts to move is late by one frame, then met where it goes. The dead band takes off what
-    jitter alone moves, so a head at rest is predicted where it is.
+    Constant velocity with a dead band, from the last two positions. No delay: a head that starts to move is late by one
+    frame, then met where it goes. The dead band takes off what jitter alone moves, so a head at rest is predicted where
+    it is.
+
+    box: (4,) px. centre: of its crop, x + iy px. time_s: when. px_per_s: velocity of the centre.
+    known: whether it still predicts anything; after a scene cut it does not.
     """
 
-    SMOOTHING_WEIGHT = 0.7
+    box: Floats
+    centre: complex
+    time_s: float
+    px_per_s: complex = 0j
+    known: bool = True
+
+    SMOOTHING_WEIGHT: ClassVar[float] = 0.7
     """Weight of the newest step in the velocity."""
-    DEAD_BAND = 0.02
-    MAX_PREDICTION = 0.8
+    DEAD_BAND: ClassVar[float] = 0.02
+    MAX_PREDICTION: ClassVar[float] = 0.8
     """Shares of the face's size: a shift that counts as none, and the longest one that is predicted."""
+    MOTION_HORIZON_S: ClassVar[float] = 0.5
+    """Seconds for which an unseen face is predicted to go on."""
 
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self._last: tuple[complex, float] | None = None
-        self.px_per_s = 0j
-
-    def update(self, centre: complex, time_s: float) -> None:
-        """Take the next position. centre: x + iy px at time_s, later than the last."""
-        if self._last is not None:
-            newest = (centre - self._last[0]) / (time_s - self._last[1])
-            self.px_per_s = self.SMOOTHING_WEIGHT * newest + (1 - self.SMOOTHING_WEIGHT) * self.px_per_s
-        self._last = centre, time_s
-
-    def rescale(self, x: float, y: float) -> None:
-        """Go on in a picture that is x, y times as large."""
-        self.px_per_s = complex(self.px_per_s.real * x, self.px_per_s.imag * y)
-        if self._last is not None:
-            centre, time_s = self._last
-            self._last = complex((centre.real + 0.5) * x - 0.5, (centre.imag + 0.5) * y - 0.5), time_s
+    def after(self, last: LastSeen) -> LastSeen:
+        """Return the position with the velocity that follows from the last one, at an earlier time."""
+        newest = (self.centre - last.centre) / (self.time_s - last.time_s)
+        px_per_s = self.SMOOTHING_WEIGHT * newest + (1 - self.SMOOTHING_WEIGHT) * last.px_per_s
+        return replace(self, px_per_s=px_per_s)
 
     def shift_px(self, ahead_s: float, size_px: float) -> complex:
-        """Return the predicted shift, x + iy px, from the last position to the one `ahead_s` later."""
+        """Return the predicted shift, x + iy px, from here to `ahead_s` later."""
         shift = self.px_per_s * ahead_s
         length = abs(shift) / size_px
         if length <= self.DEAD_BAND:
             return 0j
         return shift * (min(length - self.DEAD_BAND, self.MAX_PREDICTION) / length)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LastSeen:
-    """Last position of a face.
-
-    box: (4,) px. time_s: when. px_per_s: velocity of its centre, x + iy.
-    known: whether it still predicts anything; after a scene cut it does not.
-    """
-
-    box: Floats
-    time_s: float
-    px_per_s: complex
-    known: bool = True
-
-    MOTION_HORIZON_S: ClassVar[float] = 0.5
-    """Seconds for which an unseen face is predicted to go on."""
 
     @property
     def size_px(self) -> float:
@@ -84,7 +65,9 @@ class LastSeen:
     def rescaled(self, x: float, y: float) -> LastSeen:
         """Return the position in a picture that is x, y times as large, pixel centres at integers."""
         box = ((self.box + 0.5) * np.array([x, y, x, y]) - 0.5).astype(np.float32)
-        return replace(self, box=box, px_per_s=complex(self.px_per_s.real * x, self.px_per_s.imag * y))
+        centre = complex((self.centre.real + 0.5) * x - 0.5, (self.centre.imag + 0.5) * y - 0.5)
+        velocity = complex(self.px_per_s.real * x, self.px_per_s.imag * y)
+        return replace(self, box=box, centre=centre, px_per_s=velocity)
 
     def distance(self, box: Floats, time_s: float) -> float:
         """Return the distance to another box at a later time; inf if this position is not known.

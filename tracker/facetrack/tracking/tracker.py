@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import islice
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -11,19 +12,19 @@ from numpy.typing import NDArray
 
 from facetrack.detector.search import Candidates, CoarseToFine, Search, Thorough
 from facetrack.gaze import eyes_in_head
-from facetrack.geometry import box_iou, crop_from_detection, points_box
+from facetrack.geometry import CropBox, box_iou, crop_from_detection, points_box
 from facetrack.landmarker import BothWays, Landmarker, Read, Reading, closer_crops
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
 from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes
 from facetrack.tracking.face_cut import FaceCuts
-from facetrack.tracking.frames import as_frame, check_frame, one_thread, rescale_tracks
+from facetrack.tracking.frames import as_frame, check_frame, one_thread, rescale
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
 from facetrack.tracking.opening import Opens, check_parts
-from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier, is_unoccluded
+from facetrack.tracking.reidentification import MOTION_ONLY_REID_S, Reidentifier
 from facetrack.tracking.scene_cut import SceneCut
 from facetrack.tracking.settings import chosen_options
-from facetrack.tracking.track import SAME_FACE_IOU, Track, lately_lost, update_tracks
+from facetrack.tracking.track import RECOVERY_S, SAME_FACE_IOU, Person, Track, update_tracks
 from facetrack.types import Detections, Event, Face, Frame, Image
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ class FaceTracker(Opens):
         "profile", or "default".
     """
 
-    MAX_WAITING_READINGS = 10
-    """Readings after which a face counts as a new person's that is partly occluded, or like a lost one, until then."""
     SEARCH_INTERVAL_S = 0.1
     """Interval at which the detector runs for a lost face while others are followed."""
     CLOSER_EVERY = 3
@@ -74,13 +73,14 @@ class FaceTracker(Opens):
         self._cut, self._face_cuts = SceneCut(), FaceCuts(appearance)
         self._by_face = [part for part in (expressions, blendshapes) if part is not None]
         self.camera, self.camera_from = self.options.chosen_camera()
-        self.network_parts = (detector, landmarker, appearance, getattr(expressions, "network", None), eyes)
-        self._tracks: list[Track] = []
+        self.network_parts = (detector, landmarker, appearance, eyes, *(part.network for part in self._by_face))
+        self._tracks: list[Track] = []  # what is followed
+        self._people: list[Person] = []  # who it is, or was until remember_s ago
         self.reset()
 
     def finish(self) -> tuple[Event, ...]:
         """End what still lasts, after the last frame; returns those events and keeps them in `events`."""
-        self.events = tuple(e for t in self._tracks if t.signals is not None for e in t.signals.interrupt())
+        self.events = tuple(event for person in self._people for event in person.signals.interrupt())
         return self.events
 
     @one_thread
@@ -93,7 +93,7 @@ class FaceTracker(Opens):
         self._finder.reset()
         for part in self._by_face:
             part.reset()
-        self._tracks = []
+        self._tracks, self._people = [], []
         self._next_id = 1
         self._n_frames = self._searches = 0
         self._size: tuple[int, int] | None = None
@@ -118,99 +118,108 @@ class FaceTracker(Opens):
         self._last_time_s = frame.time_s
         self._n_frames += 1
         self.events = ()
+        n_expected = len(self._tracks)
         if self._cut(frame.image):
             self.lose_positions(self._face_cuts.unchanged(frame.image))
-        self._size = rescale_tracks(self._tracks, self._size, frame.image)
-        self._follow(frame)
-        if self._detection_required() or (search and self.search_is_due(frame.time_s)):
+        self._size = rescale([*self._tracks, *self._people], self._size, frame.image)
+        n_expected += self._follow(frame)
+        is_missed = len(self._tracks) < max(n_expected, 1)  # a track ended in this frame, or there is none
+        if is_missed or (search and self.search_is_due(frame.time_s)):
             self.search(frame)
         self._confirm(frame)
-        self._tracks += self._reidentifier.update(frame.image, self._followed, frame.time_s)
-        self._face_cuts.remember(frame.image, self._followed)
+        self._reidentifier.update(frame.image, self._tracks, frame.time_s)
+        self._face_cuts.remember(frame.image, self._tracks)
         self._expire(frame)
-        seen = [t for t in self._tracks if t.followed and t.confirmed]
-        faces = [self._face(t, frame) for t in sorted(seen, key=lambda t: t.id)]
+        seen = [(track, track.person) for track in self._tracks if track.person is not None]
+        faces = [self._face(*pair, frame) for pair in sorted(seen, key=lambda pair: pair[1].id)]
         for part in self._by_face:
             faces = part.update(frame, faces)
         return faces
 
+    @property
+    def _lost(self) -> list[Person]:
+        """People without a track."""
+        followed = {track.person for track in self._tracks}
+        return [person for person in self._people if person not in followed]
+
     def _expire(self, frame: Frame) -> None:
-        """End the events of faces that have been lost for MAX_GAP_S, and drop tracks that were lost for longer."""
-        for track in tuple(self._tracks):
-            gone = frame.time_s - track.seen_s > self.options.remember_s
+        """End the events of people who have been lost for MAX_GAP_S, and forget those who were lost for longer."""
+        for person in self._lost:
+            gone = frame.time_s - person.last_seen.time_s > self.options.remember_s
             if gone:
-                self._tracks.remove(track)
-            if not track.followed:
-                self.events += track.end_events(frame, gone)
+                self._people.remove(person)
+            self.events += person.end_events(frame, gone)
 
     def lose_positions(self, but: Collection[Track] = ()) -> None:
-        """Drop tentative tracks; confirmed ones can only be re-identified by appearance. For a cut or an outage.
+        """End all tracks; their people can only be re-identified by appearance. For a cut or an outage.
 
         but: tracks that the cut does not concern.
         """
-        self._tracks = [t for t in self._tracks if t.confirmed or t in but]
-        for track in self._tracks:
-            if track not in but:
-                track.lose_position()
+        self._tracks = [track for track in self._tracks if track in but]
+        for person in self._lost:
+            person.lose(None)
 
-    @property
-    def _followed(self) -> list[Track]:
-        return [t for t in self._tracks if t.followed]
-
-    def _follow(self, frame: Frame) -> None:
+    def _follow(self, frame: Frame) -> int:
         """Read landmarks where each face is predicted, and where faces were lost a moment ago.
 
-        A track whose reading fails the gate, or is of somebody whom its part of the picture was cut to, is lost.
+        A track ends whose reading fails the gate, or is of somebody whom its part of the picture was cut to.
+        Returns how many of the lost are followed again.
         """
-        followed = self._followed
-        expected = followed + lately_lost(self._tracks, frame.time_s)[: self.options.max_faces - len(followed)]
-        readings = self._read(frame.image, [t.crop_at(frame.time_s) for t in expected])
-        stay: list[tuple[Track, Reading]] = []
-        for track, reading in zip(expected, readings, strict=True):
-            if not self._gates.may_stay(track, reading, frame.image):
-                track.lose()
-            elif self._face_cuts(frame.image, track, reading):
-                track.lose_position()
-            elif track.followed:
-                stay.append((track, reading))
-            else:
-                track.restart(reading, frame.time_s)
+        lost, n_followed = self._lately_lost(frame.time_s), len(self._tracks)
+        crops = [*(track.crop_at(frame.time_s) for track in self._tracks), *lost.values()]
+        readings = self._read(frame.image, crops)
+        stay: dict[Track, Reading] = {}
+        for track, reading in zip(self._tracks, readings[:n_followed], strict=True):
+            is_face = self._gates.may_stay(track, reading, frame.image)
+            if is_face and not self._face_cuts(frame.image, track, reading):
+                stay[track] = reading
+            elif track.person is not None:
+                track.person.lose(None if is_face else track)
+        update_tracks(list(stay), list(stay.values()), frame.time_s)
+        back = []
+        for person, reading in zip(lost, readings[n_followed:], strict=True):
+            if self._gates.may_return(reading, frame.image):
+                track = self._new_track(reading, frame.time_s)
+                track.resume(person)
                 track.suspect = True  # somebody else may be there by now: embed it soon
-        update_tracks([track for track, _ in stay], [reading for _, reading in stay], frame.time_s)
-        self._reidentifier.resolve_duplicates(frame.image, self._followed, SAME_FACE_IOU * 1.5)
+                back.append(track)
+        self._tracks = self._reidentifier.without_duplicates(frame.image, [*stay, *back])
+        return len(back)
+
+    def _lately_lost(self, time_s: float) -> dict[Person, CropBox]:
+        """Return where faces that were lost in plain sight a moment ago are read, as far as max_faces allow."""
+        retried = {
+            person: person.ended.crop for person in self._lost
+            if person.ended is not None and time_s - person.last_seen.time_s <= RECOVERY_S
+            and all(track.overlap(person.last_seen.box) < SAME_FACE_IOU for track in self._tracks)
+        }  # fmt: skip
+        return dict(islice(retried.items(), self.options.max_faces - len(self._tracks)))
 
     def _confirm(self, frame: Frame) -> None:
-        """Give IDs to new tracks that have proved to be faces, the old one to people who were lost.
+        """Find out whom new tracks follow that have proved to be faces: somebody lost, or a new person.
 
-        Tentative tracks that were lost are dropped. While somebody is lost, a new face waits that is partly occluded
-        or resembles them.
+        While somebody is lost, a new face waits that may yet be they. One who never was clear is somebody only while
+        that is likely: what resembles a face is read alike in each frame, and `keep` would never end it.
         """
-        self._tracks = [t for t in self._tracks if t.followed or t.confirmed]
-        new = [t for t in self._tracks if not t.confirmed and self._gates.is_face(t)]
-        readings, first = [t.reading for t in new], [t.first_box for t in new]
-        owners = self._reidentifier.match_lost(frame.image, readings, self._tracks, frame.time_s, first)
+        new = [track for track in self._tracks if track.person is None and self._gates.is_face(track)]
+        owners = self._reidentifier.match_lost(frame.image, new, self._lost, frame.time_s)
         for track, owner in zip(new, owners, strict=True):
             if owner is not None:
-                track.swap_identity(owner)
-                self._tracks.remove(owner)
-            elif self._is_new_person(track, frame):
-                track.confirm(self._next_id, FaceSignals(self.options.signals, self._next_id))
+                track.resume(owner)
+            elif not self._reidentifier.may_be_lost(frame.image, track, self._tracks, self._lost, frame.time_s):
+                signals = FaceSignals(self.options.signals, self._next_id)
+                track.person = Person(self._next_id, signals, track.last_seen)
+                self._people.append(track.person)
                 self._next_id += 1
-
-    def _is_new_person(self, track: Track, frame: Frame) -> bool:
-        if not any(t.lost for t in self._tracks) or track.readings >= self.MAX_WAITING_READINGS:
-            return True
-        if not is_unoccluded(track, self._followed, frame.image):
-            return False
-        return not self._reidentifier.resembles_lost(frame.image, track.reading, self._tracks, frame.time_s)
-
-    def _detection_required(self) -> bool:
-        """Return whether the detector must run now: a face was lost in this frame, or none is followed."""
-        return not self._followed or any(t.just_lost for t in self._tracks)
+        for track in self._tracks:
+            if track.person is not None and not track.person.certain:
+                track.person.certain = self._gates.is_clear(track)
+                if not self._gates.is_likely(track):
+                    track.person = None
 
     def search_is_due(self, time_s: float, interval_s: float | None = None) -> bool:
         """Return whether the detector is due for new or lost faces. interval_s: another one than the options'."""
-        lost_lately = any(t.lost and time_s - t.seen_s <= MOTION_ONLY_REID_S for t in self._tracks)
+        lost_lately = any(time_s - person.last_seen.time_s <= MOTION_ONLY_REID_S for person in self._lost)
         interval_s = self.options.detect_interval_s if interval_s is None else interval_s
         interval_s = min(interval_s, self.SEARCH_INTERVAL_S) if lost_lately else interval_s
         return time_s - self._last_detection_s >= interval_s
@@ -219,16 +228,14 @@ class FaceTracker(Opens):
     def search(self, frame: Frame) -> None:
         """Run the detector on the frame that was last given to `update`.
 
-        Boxes over no followed face restart lost tracks or start new ones; a weak one has to be a certain face to the
-        landmark network. Where the whole picture shows no sure one, the detector also runs on one part of it: around a
-        weak detection, or on the next tile or the picture in a quarter turn, that while nobody is followed or in every
-        CLOSER_EVERY-th search.
+        Boxes over no followed face start tracks, of lost people or of nobody yet; a weak one has to be a certain face
+        to the landmark network. Where the whole picture shows no sure one, the detector also runs on one part of it:
+        around a weak detection, or on the next tile or the picture in a quarter turn, that while nobody is followed or
+        in every CLOSER_EVERY-th search.
         """
         self._last_detection_s = frame.time_s
-        for track in self._tracks:
-            track.just_lost = False
         self._searches += 1
-        alone = not self._followed
+        alone = not self._tracks
         everywhere = alone or self._searches % self.CLOSER_EVERY == 0
         for seen in self._finder(self.detector, frame.image, self._free, everywhere, alone):
             self._admit_found(seen, frame)
@@ -243,50 +250,49 @@ class FaceTracker(Opens):
             crops = closer_crops(self.landmarker, frame.image, crops)
         weak = (np.arange(len(crops)) >= len(sure)).tolist()
         likely = [
-            (reading, unsure)
+            (self._new_track(reading, frame.time_s), unsure)
             for reading, unsure in zip(self._read(frame.image, crops), weak, strict=True)
             if self._gates.may_enter(reading, frame.image, known=True, weak=unsure)
         ]
-        owners = self._reidentifier.match_lost(frame.image, [r for r, _ in likely], self._tracks, frame.time_s)
-        for (reading, unsure), owner in zip(likely, owners, strict=True):
-            if owner or self._gates.may_enter(reading, frame.image, known=False, weak=unsure):
-                self._admit(reading, owner, frame)
+        owners = self._reidentifier.match_lost(frame.image, [track for track, _ in likely], self._lost, frame.time_s)
+        for (track, unsure), owner in zip(likely, owners, strict=True):
+            if owner or self._gates.may_enter(track.reading, frame.image, known=False, weak=unsure):
+                self._admit(track, owner, frame.image)
+
+    def _new_track(self, reading: Reading, time_s: float) -> Track:
+        return Track(reading, time_s, self.landmarker.margin, self.options.smoothing)
 
     def _free(self, found: Detections) -> NDArray[np.intp]:
         """Return the indices of the boxes over no followed face."""
-        followed = self._followed
         free = np.arange(len(found))
-        if followed and len(free):
-            free = free[box_iou(found.boxes, np.stack([t.box for t in followed])).max(axis=1) < SAME_FACE_IOU]
+        if self._tracks and len(free):
+            overlap = box_iou(found.boxes, np.stack([track.box for track in self._tracks]))
+            free = free[overlap.max(axis=1) < SAME_FACE_IOU]
         return free
 
-    def _admit(self, reading: Reading, track: Track | None, frame: Frame) -> None:
-        """Follow a found face on its lost track or a new one.
+    def _admit(self, track: Track, owner: Person | None, image: Image) -> None:
+        """Follow a found face. owner: the lost person it is, if any.
 
         Not if it turns out to be followed already, or max_faces are followed that count more.
         """
-        box = points_box(reading.landmarks.points)
-        followed = self._followed
-        if any(t.overlap(box) > SAME_FACE_IOU for t in followed):
+        if any(other.overlap(track.box) > SAME_FACE_IOU for other in self._tracks):
             return
-        if len(followed) >= self.options.max_faces:
-            rank = self._gates.rank(np.stack([box, *(t.box for t in followed)]), frame.image)
+        if len(self._tracks) >= self.options.max_faces:
+            rank = self._gates.rank(np.stack([track.box, *(other.box for other in self._tracks)]), image)
             if rank[0] < REPLACEMENT_RATIO * rank[1:].min():
                 return
-            followed[int(rank[1:].argmin())].occlude()
-        if track is None:
-            track = Track(self.landmarker.margin, self.options.smoothing)
-            self._tracks.append(track)
-        track.restart(reading, frame.time_s)
+            del self._tracks[int(rank[1:].argmin())]
+        if owner is not None:
+            track.resume(owner)
+        self._tracks.append(track)
 
-    def _face(self, track: Track, frame: Frame) -> Face:
+    def _face(self, track: Track, person: Person, frame: Frame) -> Face:
         marks, reading, points = track.landmarks, track.reading, track.landmarks.points
         height, width = frame.image.shape[:2]
         pose = fused_pose(marks, track.head, (width, height), self.camera)
         gaze = eyes_in_head(reading.eyes, pose, self.camera.intrinsics((width, height)))
         track.pose = pose
-        assert track.signals is not None  # confirmed
         known = (marks.sigma, pose, reading.attributes, reading.presence, marks.visibility, reading.eyes, gaze)
-        signals, events = track.signals.update(Observation(frame.time_s, points, *known))
+        signals, events = person.signals.update(Observation(frame.time_s, points, *known))
         self.events += events
-        return Face(track.id, points_box(points), marks, reading.presence, pose, signals)
+        return Face(person.id, points_box(points), marks, reading.presence, pose, signals)

@@ -62,6 +62,6 @@ class Labelling:
 
 
 def _write(teacher: Callable[[Path], ReadResult], video: Video, stem: Path) -> Mapping[str, Any]:
-    samples = teacher(video.path).samples
-    write_pack(samples, stem)
-    return {"faces": len(samples)}
+    result = teacher(video.path)
+    write_pack(result.samples, stem)
+    return {"faces": len(result.samples), "problems": tuple(result.problems)}

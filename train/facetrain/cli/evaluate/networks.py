@@ -42,9 +42,8 @@ HeldOut = Annotated[
     float,
     typer.Option(
         "--held-out",
-        "--held-aside",
         min=0,
-        max=0.9,  # the second name is that of 0.1
+        max=0.9,
         help="Only people held out by a training with this validation_share: 0.06.",
     ),
 ]

@@ -107,11 +107,14 @@ def _faces(
     clip: Sequence[tuple[Frame, HeadTruth]], landmarker: Landmarker
 ) -> Iterator[tuple[Face, tuple[Pose | None, float]]]:
     """Yield each frame's face, and the pose of its points alone and the yaw of the rotation alone."""
-    track = Track(landmarker.margin, "medium")
-    for index, (frame, truth) in enumerate(clip):
+    track = None
+    for frame, truth in clip:
         first = crop_from_box(points_box(truth.fixed_points), landmarker.margin)
-        (reading,) = landmarker(frame.image, [track.crop_at(frame.time_s) if index else first])
-        (track.update if index else track.restart)(reading, frame.time_s)
+        (reading,) = landmarker(frame.image, [track.crop_at(frame.time_s) if track else first])
+        if track:
+            track.update(reading, frame.time_s)
+        else:
+            track = Track(reading, frame.time_s, landmarker.margin, "medium")
         marks, size = track.landmarks, (frame.image.shape[1], frame.image.shape[0])
         pose = fused_pose(marks, track.head, size)
         yaw = np.nan if reading.head is None else euler_deg(reading.head.rotation)[0]
