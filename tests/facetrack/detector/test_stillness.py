@@ -28,7 +28,7 @@ def test_noise_is_no_motion(size, sigma):
     assert sum(found[6:]) == 40 / Stillness.EVERY
 
 
-@pytest.mark.parametrize("size", [(480, 640), (720, 1280), (1080, 1920)])
+@pytest.mark.parametrize("size", [(480, 640), (720, 1280), (1080, 1920), (2160, 3840)])
 def test_a_small_dark_or_bright_thing_in_any_place_is_motion(size):
     """A disc of a fortieth of the picture's width, 16 px in 640x480, 40 grey levels off."""
     rng, still = np.random.default_rng(1), Stillness()
