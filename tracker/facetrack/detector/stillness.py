@@ -1,4 +1,4 @@
-"""Motion gate of the search: a picture in which nothing moves need not be searched for newcomers again and again."""
+"""Motion gate of the search: a picture in which nothing moves need not be searched for new faces again and again."""
 
 from __future__ import annotations
 
