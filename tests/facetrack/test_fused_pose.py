@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from facetrack import topology
@@ -151,3 +153,60 @@ def test_between_two_rotations_lies_on_the_shortest_way():
         half = between(first.as_matrix(), second.as_matrix(), 0.5)
         np.testing.assert_allclose(half, (Rotation.from_rotvec(way / 2) * first).as_matrix(), atol=1e-9)
         np.testing.assert_array_equal(between(first.as_matrix(), second.as_matrix(), 1.0), second.as_matrix())
+
+
+def plain_pose(marks, head):
+    """Gauss-Newton on the fused cost, one point after the other, with SciPy's rotations and a general solver.
+
+    Returns rotation, translation and the rotation vector's covariance.
+    """
+    seen = marks.points[RIGID].astype(float) - (np.array(SIZE) - 1) / 2
+    middle = seen.mean(axis=0)
+    axis, sight = np.array([0, 0, 1.0]), np.array([*middle, FOCAL]) / np.linalg.norm([*middle, FOCAL])
+    turn = np.cross(axis, sight)
+    angle = np.arctan2(np.linalg.norm(turn), sight[2])
+    view = Rotation.from_rotvec(turn / max(np.linalg.norm(turn), 1e-12) * angle).as_matrix()
+    rotation = prior = view @ head.rotation
+    information = view @ head.precision @ view.T
+    place = np.array([rotation @ point for point in RIGID_MODEL_MM])
+    off = place - place.mean(axis=0)
+    flat = np.array([p[:2] - p[2] * middle / FOCAL for p in off])
+    scale = np.sqrt(((seen - middle) ** 2).sum() / (flat**2).sum())
+    translation = np.array([*middle, FOCAL]) / scale - place.mean(axis=0)
+    variances = (2.0 * marks.sigma[RIGID].astype(float)) ** 2 + (4.0 * scale) ** 2
+    variances *= 1.0 + 8.0 * (1.0 - marks.visibility[RIGID].astype(float))
+    for _ in range(2):
+        precision, pull = np.zeros((6, 6)), np.zeros(6)
+        precision[:3, :3] = information
+        pull[:3] = information @ Rotation.from_matrix(prior @ rotation.T).as_rotvec()
+        for point, pixel, variance in zip(RIGID_MODEL_MM, seen, variances, strict=True):
+            a, b, c = turned = rotation @ point
+            x, y, z = turned + translation
+            projected = np.array([[FOCAL / z, 0, -FOCAL * x / z**2], [0, FOCAL / z, -FOCAL * y / z**2]])
+            slope = projected @ np.hstack([[[0, c, -b], [-c, 0, a], [b, -a, 0]], np.eye(3)])
+            precision += slope.T @ slope / variance
+            pull += slope.T @ (pixel - FOCAL * np.array([x, y]) / z) / variance
+        step = np.linalg.solve(precision, pull)
+        rotation, translation = Rotation.from_rotvec(step[:3]).as_matrix() @ rotation, translation + step[3:]
+        if step[:3] @ step[:3] < 0.04**2 and abs(step[5]) < 0.01 * translation[2]:
+            break
+    return rotation, translation, np.linalg.inv(precision)[:3, :3]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    angles=st.tuples(st.floats(-80, 80), st.floats(-40, 40), st.floats(-60, 60)),
+    place=st.tuples(st.floats(-200, 200), st.floats(-150, 150), st.floats(350, 1500)),
+    off_deg=st.tuples(*[st.floats(-15, 15)] * 3), sigma_deg=st.floats(1, 20), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_all_points_at_once_are_the_same_as_one_after_the_other(angles, place, off_deg, sigma_deg, seed):
+    rng, rotation = np.random.default_rng(seed), rotation_from_deg(*angles)
+    marks = landmarks(rotation, place, off_px=rng.normal(0, 2, (13, 2)))
+    marks = Landmarks(marks.points, np.float32(rng.uniform(0.3, 5, 68)), np.float32(rng.uniform(0, 1, 68)))
+    head = network(rotation_from_deg(*off_deg) @ as_seen(rotation, place), sigma_deg)
+    pose = fused_pose(marks, head, SIZE)
+    turned, translation, covariance = plain_pose(marks, head)
+    np.testing.assert_allclose(pose.rotation, turned, atol=1e-6)
+    np.testing.assert_allclose(pose.translation_mm, translation, rtol=1e-6, atol=1e-6)
+    rates = angle_rates(turned)
+    np.testing.assert_allclose(pose.sigma_deg, np.degrees(np.sqrt(np.diag(rates @ covariance @ rates.T))), rtol=1e-6)

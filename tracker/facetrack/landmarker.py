@@ -93,24 +93,22 @@ class Landmarker:
         scale = np.array([crop.size_px / self._input_px for crop in crops], np.float32)
         sigma = outputs["sigma"] * scale[:, None]
         presence = _presence(outputs["presence"], points)
+        visibility = 1 / (1 + np.exp(-outputs["visibility"])) if "visibility" in outputs else [None] * len(crops)
         readings = []
-        for i in range(len(crops)):
-            landmarks = Landmarks(points[i], sigma[i], _visibility(outputs, i))
-            head = _head(outputs, i, crops[i].roll_rad)
+        for i, crop in enumerate(crops):
+            landmarks, head = Landmarks(points[i], sigma[i], visibility[i]), _head(outputs, i, crop.roll_rad)
             readings.append(Reading(landmarks, presence[i], _attributes(outputs, i), _pose_deg(outputs, i), head))
         return readings
 
 
 def _presence(logits: Floats, points: Floats) -> list[float]:
     """Return the probabilities; 0 where the network's numbers are none, which every comparison would let pass."""
-    presence = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -500, 500)))
-    return np.where(np.isfinite(presence) & np.isfinite(points).all(axis=(1, 2)), presence, 0.0).tolist()
-
-
-def _visibility(outputs: Mapping[str, np.ndarray], index: int) -> Floats | None:
-    if "visibility" not in outputs:
-        return None
-    return np.float32(1) / (np.float32(1) + np.exp(-outputs["visibility"][index]))
+    exponents = [min(max(logit, -500.0), 500.0) for logit in logits.tolist()]
+    placed = np.logical_and.reduce(np.isfinite(points), axis=(1, 2)).tolist()
+    return [
+        1.0 / (1.0 + math.exp(-exponent)) if math.isfinite(exponent) and known else 0.0
+        for exponent, known in zip(exponents, placed, strict=True)
+    ]
 
 
 def _attributes(outputs: Mapping[str, np.ndarray], index: int) -> dict[str, float]:

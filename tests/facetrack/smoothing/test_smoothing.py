@@ -312,7 +312,7 @@ def test_similarity_is_the_weighted_least_squares_fit():
     rows = np.concatenate([np.stack([ones, zeros, x, -y], axis=1), np.stack([zeros, ones, y, x], axis=1)])
     weight = 1 / np.tile(sigma, 2)
     solved = np.linalg.lstsq(rows * weight[:, None], velocity.T.ravel() * weight, rcond=None)[0]
-    (ours,) = Similarity((points @ [1, 1j])[None], sigma[None])((velocity @ [1, 1j])[None])
+    ((ours,),) = Similarity((points @ [1, 1j])[None], sigma[None])((velocity @ [1, 1j])[None, None])
     np.testing.assert_allclose([ours.real, ours.imag], (rows @ solved).reshape(2, 68), rtol=1e-5, atol=1e-6)
 
 

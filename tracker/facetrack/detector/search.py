@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack.detector.stillness import Stillness
 from facetrack.detector.tiles import Tiles, shifted
 from facetrack.types import Detections, Floats, Image
 
@@ -71,23 +72,34 @@ class CoarseToFine:
 
     Parts are the surroundings of a small detection under SURE_SCORE, and in turn the tiles and the whole image in
     quarter turns, for faces that lie on their side. Detections under SURE_SCORE take turns as `Candidates.weak`.
+    A picture in which nothing moves is searched a number of times, then seldom (`Stillness`).
     """
 
     FINE_PX = 320, 240
     """Width and height of the part around a hint: a detector that downsamples to 320 px sees it at its full size."""
+    ROUNDS = 3
+    """Searches per tile and quarter turn until an unchanged picture is known: only every third of them may look at the
+    next one while somebody is followed, and hints take turns with them."""
 
     def __init__(self) -> None:
-        self._tiles = Tiles()
+        self._tiles, self._still = Tiles(), Stillness()
         self.reset()
 
     def reset(self) -> None:
         self._tiles.reset()
+        self._still.reset()
+        self._alone = True
         self._turn = self._part_turn = self._weak_turn = 0
 
     def __call__(
         self, detector: Detector, image: Image, free: Free, everywhere: bool, alone: bool = True
     ) -> Iterator[Candidates]:
         """Yield the candidates of the whole frame, then of one part of it, if the whole shows no sure one."""
+        if alone and not self._alone:
+            self._still.reset()  # whoever was followed may still be there
+        self._alone = alone
+        if self._still(image, self.ROUNDS * (len(self._tiles.origins(image.shape[1], image.shape[0])) + 2)):
+            return
         found = detector(image)
         sure, weak = _by_score(found, free)
         shown, most = weak, MOST_WEAK_ALONE if alone else MOST_WEAK

@@ -26,7 +26,8 @@ class SearchPacer:
 
     SHARE = 0.05
     """Share of one core's time."""
-    MIN_INTERVAL_S, MAX_INTERVAL_S = 0.1, 1.0
+    MIN_INTERVAL_S, MAX_INTERVAL_S = 0.2, 1.0
+    """The shortest is a recorded video's (`TrackerOptions.detect_interval_s`)."""
     WEIGHT_OF_NEWEST = 0.2
     """Weight of the newest search in the exponential moving average of the cost."""
 

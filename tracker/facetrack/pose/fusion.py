@@ -31,6 +31,15 @@ network's rotation alone 4.22, the points alone 4.96), and .70 of them lie withi
 MOST_STEPS, SMALL_RAD, SMALL_DEPTH = 2, 0.04, 0.01
 """Gauss-Newton steps, which end with one that is small in rotation and in depth, as a share of it: another would turn
 the head by less than .05 degrees."""
+N_RIGID = len(RIGID_POINTS)
+_MODEL_MM = np.ascontiguousarray(RIGID_MODEL_MM.T)
+_MIDDLE_MM = _MODEL_MM.mean(axis=1)
+_SPREAD_MM = _MODEL_MM - _MIDDLE_MM[:, None]
+_AXES = np.eye(3)
+_BY_PLACE: Array = np.concatenate([np.cross(_AXES[:, None], _AXES).swapaxes(1, 2), np.zeros((3, 3, 3))]).reshape(18, 3)
+_BY_SHIFT: Array = np.repeat(np.concatenate([np.zeros((3, 3)), _AXES]).reshape(18, 1), N_RIGID, axis=1)
+"""Derivatives of a point's place by a rotation about each of the camera's axes and by a shift: as a map of its place
+relative to the head's origin, and a constant."""
 
 
 def fused_pose(
@@ -45,11 +54,11 @@ def fused_pose(
     if head is None:
         return head_pose(landmarks.points, image_size, camera)
     _, centre, stretch, focal = pinhole(image_size, camera)
-    seen = landmarks.points.take(RIGID_POINTS, axis=0) - centre
+    seen = (landmarks.points.take(RIGID_POINTS, axis=0) - centre).T
     if stretch != 1.0:  # as a camera with square pixels would see it
-        seen *= (1.0, stretch)
-    middle_x, middle_y = (seen.sum(axis=0) / len(seen)).tolist()
-    spread_px = math.sqrt(max(float(np.vdot(seen, seen)) / len(seen) - middle_x**2 - middle_y**2, 0.0))
+        seen[1] *= stretch
+    middle_x, middle_y = (np.add.reduce(seen, axis=1) / N_RIGID).tolist()
+    spread_px = math.sqrt(max(float(np.vdot(seen, seen)) / N_RIGID - middle_x**2 - middle_y**2, 0.0))
     if not (math.isfinite(spread_px) and spread_px > 1.0):
         return None
     view = _line_of_sight(middle_x, middle_y, focal)
@@ -57,13 +66,11 @@ def fused_pose(
     information = view @ head.precision @ view.T
     # The start is para-perspective (Horaud et al., IJCV 22, 1997): all points at the depth of their middle, along its
     # line of sight.
-    place = RIGID_MODEL_MM @ prior.T
-    middle_mm = place.sum(axis=0) / len(place)
-    aside = np.array((middle_x / focal, middle_y / focal))
-    flat = (place[:, :2] - middle_mm[:2]) - (place[:, 2:] - middle_mm[2]) * aside
-    scale = spread_px / math.sqrt(float(np.vdot(flat, flat)) / len(flat))
+    aside = np.array((middle_x / focal, middle_y / focal, 1.0))
+    flat = (prior[:2] - aside[:2, None] * prior[2]) @ _SPREAD_MM
+    scale = spread_px / math.sqrt(float(np.vdot(flat, flat)) / N_RIGID)
     weight = _weight(landmarks, scale)
-    translation = np.array((middle_x, middle_y, focal)) / scale - middle_mm
+    translation = aside * (focal / scale) - prior @ _MIDDLE_MM
     for _ in range(MOST_STEPS):
         step, covariance = _step(rotation, translation, seen, weight, focal, prior, information)
         rotation, translation = _turn(step[:3]) @ rotation, translation + step[3:]
@@ -100,27 +107,23 @@ def _weight(landmarks: Landmarks, scale: float) -> Array:
 def _step(
     rotation: Array, translation: Array, seen: Array, weight: Array, focal: float, prior: Array, information: Array
 ) -> tuple[Array, Array]:
-    """Return one Gauss-Newton step, a rotation vector and a shift (6,), and the rotation's covariance (3, 3)."""
-    turned = RIGID_MODEL_MM @ rotation.T
-    a, b, c = turned.T
-    place = turned + translation
-    depth = place[:, 2]
-    flat = (place[:, :2] / depth[:, None]).T
-    x, y = flat
-    # Derivatives of the projection by a rotation about the camera's axes and by a shift.
-    slopes = np.zeros((6, 2, len(turned)))
-    slopes[0, 0], slopes[0, 1] = -x * b, -y * b - c
-    slopes[1, 0], slopes[1, 1] = x * a + c, y * a
-    slopes[2, 0], slopes[2, 1] = -b, a
-    slopes[3, 0] = slopes[4, 1] = 1.0
-    slopes[5] = -flat
-    slopes *= focal / depth
-    columns = slopes.reshape(6, -1)
-    weighted = (slopes * weight).reshape(6, -1)
+    """Return one Gauss-Newton step, a rotation vector and a shift (6,), and the rotation's covariance (3, 3).
+
+    seen: (2, 13) px from the principal point.
+    """
+    turned = rotation @ _MODEL_MM
+    place = turned + translation[:, None]
+    depth = place[2]
+    flat = place[:2] / depth
+    # Derivatives of the projection, (6, 2, 13): the place's, (6, 3, 13), along its line of sight.
+    moved = (_BY_PLACE @ turned + _BY_SHIFT).reshape(6, 3, N_RIGID)
+    slopes = (moved[:, :2] - moved[:, 2:] * flat) * (focal / depth)
+    columns, weighted = slopes.reshape(6, -1), (slopes * weight).reshape(6, -1)
     precision = weighted @ columns.T
-    pull = weighted @ (seen.T - focal * flat).ravel()
+    pull = weighted @ (seen - focal * flat).ravel()
     precision[:3, :3] += information
-    pull[:3] += information @ _rotation_vector(prior @ rotation.T)
+    if rotation is not prior:
+        pull[:3] += information @ _rotation_vector(prior @ rotation.T)
     covariance = float64(np.linalg.inv(precision))
     return covariance @ pull, covariance[:3, :3]
 

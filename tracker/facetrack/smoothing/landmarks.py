@@ -26,7 +26,7 @@ frame-to-frame white noise remain (both at 30 fps, tests/facetrack/smoothing/tes
 
 FAST_POINTS = np.isin(np.arange(N_POINTS), RIGHT_EYE + LEFT_EYE + OUTER_LIPS + INNER_LIPS)
 _FAST = FAST_POINTS.astype(np.float64)
-_OWN_FAST = np.stack([np.zeros(N_POINTS), _FAST])[:, None]
+_OWN_FAST = np.stack([np.zeros(N_POINTS), _FAST])
 FAST_D_CUTOFF_HZ = 8.0
 """d_cutoff_hz of eyelids and lips: a blink of 150 ms closes in two frames, too fast for the head's d_cutoff_hz."""
 NOISE_LEVEL = 3.0
@@ -119,9 +119,9 @@ def smooth_together(smoothers: Sequence[FaceSmoother], points: Floats, sigma: Fl
             groups.setdefault(smoother.time_s, []).append(i)
     for last_s, group in groups.items():  # usually one group: all faces were tracked in the last frame
         step_s = step_from(last_s, time_s)
-        sigmas = None if sigma is None else sigma[group]
+        rows = slice(None) if len(group) == len(smoothers) else group
         group_smoothers = [smoothers[i] for i in group]
-        result[group] = _real(_advance(group_smoothers, exact[group], sigmas, step_s))
+        result[rows] = _real(_advance(group_smoothers, exact[rows], None if sigma is None else sigma[rows], step_s))
         for smoother in group_smoothers:
             smoother.time_s = time_s
     return result
@@ -133,29 +133,30 @@ def _advance(smoothers: list[FaceSmoother], exact: Complex, sigma: Floats | None
     Arrays with the same operations are stacked: at this size the overhead of NumPy calls dominates.
     """
     options = smoothers[0].options
-    state = np.stack([s.state for s in smoothers], axis=1)
+    state = np.array([s.state for s in smoothers])
     similarity = Similarity(exact, sigma)
-    # (2, F, 68): the steps from the last output, as in the paper (at rest this accumulates over frames), and from the
+    # (F, 2, 68): the steps from the last output, as in the paper (at rest this accumulates over frames), and from the
     # last measurement; the latter less its linear extrapolation, for the noise.
-    steps = exact - state[_OUTPUTS]
-    measured_step = steps[1].copy()
-    steps[1] -= state[_LAST_STEP] * np.array([[s.step_ratio(step_s)] for s in smoothers])
+    steps = exact[:, None] - state[:, _OUTPUTS]
+    measured_step = steps[:, 1].copy()
+    steps[:, 1] -= state[:, _LAST_STEP] * np.array([[s.step_ratio(step_s)] for s in smoothers])
     common = similarity(steps)
     own = steps - common
-    noise = _noise(smoothers, np.abs(own[1]), step_s)
-    above = _above_noise(options, state, np.stack([common[0], own[0]]), noise, step_s)
+    noise = _noise(smoothers, np.abs(own[:, 1]), step_s)
+    common[:, 1] = own[:, 0]  # both of the steps from the last output
+    above = _above_noise(options, state, common, noise, step_s)
     # In face sizes per second.
     speed = above / (step_s * similarity.size)
     alpha = smoothing_factor(options.min_cutoff_hz + options.beta * speed, step_s)
     # In this order, not as value + alpha * difference, so that alpha = 1 returns the raw points exactly.
-    state[_VALUE] = alpha * exact + (1.0 - alpha) * state[_VALUE]
-    state[_LAST], state[_LAST_STEP] = exact, measured_step
+    value = alpha * exact + (1.0 - alpha) * state[:, _VALUE]
+    state[:, _VALUE], state[:, _LAST], state[:, _LAST_STEP] = value, exact, measured_step
     shares = (np.add.reduce(alpha, axis=-1) / N_POINTS).tolist()
     for i, smoother in enumerate(smoothers):
-        smoother.state, smoother.noise_px, smoother.share = state[:, i], noise[i], shares[i]
+        smoother.state, smoother.noise_px, smoother.share = state[i], noise[i], shares[i]
         smoother.last_step_s = step_s
         smoother.steps += 1
-    return np.asarray(state[_VALUE])
+    return value
 
 
 def _noise(smoothers: list[FaceSmoother], residual: Array, step_s: float) -> Array:
@@ -168,13 +169,13 @@ def _noise(smoothers: list[FaceSmoother], residual: Array, step_s: float) -> Arr
     middles = np.partition(residual, (middle - 1, middle), axis=-1)[:, middle - 1 : middle + 1]
     deviation = np.minimum(residual, 1.5 * np.add.reduce(middles, axis=-1, keepdims=True))
     new, old = np.array([s.noise_shares(step_s) for s in smoothers]).T[..., None]
-    return np.asarray(new * deviation + old * np.stack([s.noise_px for s in smoothers]))
+    return np.asarray(new * deviation + old * np.array([s.noise_px for s in smoothers]))
 
 
 def _above_noise(options: OneEuroOptions, state: Complex, steps: Complex, noise: Array, step_s: float) -> Array:
     """Update the filtered velocities in `state` and return each point's motion above the noise, (F, 68) px per step.
 
-    steps: (2, F, 68) px, steps of the common motion and of each point's own motion.
+    steps: (F, 2, 68) px, steps of the common motion and of each point's own motion.
     noise: (F, 68) px.
     """
     slow, fast = smoothing_factor(options.d_cutoff_hz, step_s), smoothing_factor(FAST_D_CUTOFF_HZ, step_s)
@@ -182,11 +183,13 @@ def _above_noise(options: OneEuroOptions, state: Complex, steps: Complex, noise:
     slow_left, fast_left = (NOISE_LEVEL * math.sqrt(alpha / (2.0 - alpha)) for alpha in (slow, fast))
     alpha = slow + (fast - slow) * _OWN_FAST
     # Filtered as velocities, so that time steps may differ.
-    state[_MOTION] += alpha * (steps / step_s - state[_MOTION])
-    rest = np.empty((2, *noise.shape))
-    rest[0] = (COMMON_NOISE * slow_left / N_POINTS) * np.add.reduce(noise, axis=-1, keepdims=True)
-    rest[1] = (slow_left + (fast_left - slow_left) * _FAST) * noise
-    return np.asarray(np.add.reduce(np.maximum(step_s * np.abs(state[_MOTION]) - rest, 0.0), axis=0))
+    motion = state[:, _MOTION]
+    motion += alpha * (steps / step_s - motion)
+    length = np.abs(motion)
+    length *= step_s
+    length[:, 0] -= (COMMON_NOISE * slow_left / N_POINTS) * np.add.reduce(noise, axis=-1, keepdims=True)
+    length[:, 1] -= (slow_left + (fast_left - slow_left) * _FAST) * noise
+    return np.asarray(np.add.reduce(np.maximum(length, 0.0), axis=1))
 
 
 class Similarity:
@@ -200,31 +203,30 @@ class Similarity:
     """
 
     def __init__(self, points: Complex, sigma: Floats | None) -> None:
-        self._weight = _weights(sigma, len(points))
-        self._position = position = points - np.add.reduce(self._weight * points, axis=-1, keepdims=True)
-        self._pull = self._weight * position.conj()
+        weight = _weights(sigma, len(points))
+        position = points - np.add.reduce(weight * points, axis=-1, keepdims=True)
         square = position.real**2 + position.imag**2
-        self._square = np.maximum(np.add.reduce(self._weight * square, axis=-1, keepdims=True), 1e-12)
         self.size = np.sqrt(np.maximum(np.add.reduce(square, axis=-1, keepdims=True) / N_POINTS, 1e-12))
+        # Of two motions that are orthogonal under the weights, a shift and a turn: (F, 2, 68), and their duals.
+        self._motions = motions = np.empty((len(points), 2, N_POINTS), np.complex128)
+        motions[:, 0], motions[:, 1] = 1.0, position
+        self._duals = duals = weight[:, None] * motions.conj()
+        duals[:, 1] /= np.maximum(np.add.reduce(weight * square, axis=-1, keepdims=True), 1e-12)
 
     def __call__(self, velocity: Complex) -> Complex:
-        """Return the common motion at each point, (..., F, 68), that fits the points' velocities (..., F, 68)."""
-        turn = np.add.reduce(self._pull * velocity, axis=-1, keepdims=True) / self._square
-        shift = np.add.reduce(self._weight * velocity, axis=-1, keepdims=True)
-        return np.asarray(shift + turn * self._position)
+        """Return the common motion at each point, (F, N, 68), that fits the points' velocities (F, N, 68)."""
+        return np.asarray(velocity @ self._duals.swapaxes(1, 2) @ self._motions)
 
 
 def _weights(sigma: Floats | None, faces: int) -> Array:
     """Return inverse-variance weights, (F, 68), of sum 1 per face."""
-    equal = np.full((faces, N_POINTS), 1.0 / N_POINTS)
     if sigma is None:
-        return equal
+        return np.full((faces, N_POINTS), 1.0 / N_POINTS)
     exact = sigma.astype(np.float64)
-    total = np.add.reduce(exact, axis=-1, keepdims=True)
-    usable = exact.min(axis=-1, keepdims=True) / total > 0  # False if any value is NaN, 0 or infinite
-    if not usable.all():
+    if not 0.0 < np.min(exact) <= np.max(exact) < math.inf:  # also where one is NaN
+        usable = (np.isfinite(exact) & (exact > 0.0)).all(axis=-1, keepdims=True)
         exact = np.where(usable, exact, 1.0)
-    weight = 1.0 / (exact * exact)
+    weight = exact**-2.0
     weight /= np.add.reduce(weight, axis=-1, keepdims=True)
     return weight
 
