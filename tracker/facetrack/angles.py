@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Angles = tuple[float, float]
+"""Yaw and pitch, degrees."""
 
 
 def euler_deg(rotation: Array) -> tuple[float, float, float]:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from facetrack.angles import turned_by
+from facetrack.angles import Angles, turned_by
 from facetrack.errors import SettingsError
-from facetrack.signals.head.screen import Angles, GazeCalibration, fit_screen, left_out_sigma_deg, on_camera_plane
+from facetrack.signals.head.screen import GazeCalibration, fit_screen, left_out_sigma_deg, on_camera_plane
 from facetrack.signals.profile import Profile
 from facetrack.types import Pose
 from facetrack.types.signals import EyeSignals, Signals

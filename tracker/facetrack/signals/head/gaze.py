@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from facetrack.angles import rotation_from_deg, turned_by
+from facetrack.angles import Angles, rotation_from_deg, turned_by
 from facetrack.signals.eyes.closure import Pair
 from facetrack.signals.head.neutral import HeadAngles
 from facetrack.signals.head.screen import GazeCalibration
@@ -23,8 +23,6 @@ HEAD, EYES = "head", "eyes"
 """`Gaze.source` of a gaze that is read from the head alone, and of one that the eyes give."""
 COARSE, CALIBRATED = "coarse", "calibrated"
 EyePair = tuple[EyeGaze | None, EyeGaze | None]
-Angles = tuple[float, float]
-"""Yaw and pitch, degrees."""
 NO_EYES: EyePair = (None, None)
 NO_GAZE = GazeSignals()
 

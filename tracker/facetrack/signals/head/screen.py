@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack.angles import Angles
 from facetrack.types import Pose
 
 Array = NDArray[np.float64]
-Angles = tuple[float, float]
 Row = tuple[float, float, float]
 
 SCREEN_MM = (400.0, 240.0)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from facetrack.angles import rotation_from_deg, turned_by
+from facetrack.angles import Angles, rotation_from_deg, turned_by
 from facetrack.types import Face
-
-Angles = tuple[float, float]
 
 
 def eyes_deg(face: Face) -> Angles | None:

@@ -11,10 +11,10 @@ from itertools import islice
 
 import numpy as np
 
-from facetrack.angles import direction, quaternion
+from facetrack.angles import Angles, direction, quaternion
 from facetrack.head_model import HEAD_MODEL_MM
 from facetrack.sinks.avatar.head import Array, eyeballs_mm
-from facetrack.sinks.avatar.looks import Angles, eyes_deg
+from facetrack.sinks.avatar.looks import eyes_deg
 from facetrack.sinks.avatar.osf_features import NAMES, features
 from facetrack.sinks.avatar.scene import Actor, Scene
 from facetrack.sinks.network.output import Output
