@@ -207,8 +207,9 @@ class Reidentifier:
     def without_duplicates(self, image: Image, tracks: Sequence[Track]) -> list[Track]:
         """Return the tracks without those on the face of another one, which it belongs to."""
         kept = list(tracks)
-        for track, other in combinations(tracks, 2):
-            if track in kept and other in kept and track.overlap(other.box) > 1.5 * SAME_FACE_IOU:
+        for i, j in np.argwhere(np.triu(_overlaps(tracks)) > 1.5 * SAME_FACE_IOU):
+            track, other = tracks[i], tracks[j]
+            if track in kept and other in kept:
                 kept.remove(other if self.owner_of_duplicate(image, track, other) is track else track)
         return kept
 
