@@ -34,9 +34,9 @@ class LidEvents:
     `openness_known` is None for PERCLOS while they are that far down. What is missed by this: who dozes off from a
     lowered look, with a head that falls at once, or so slowly that the lids take longer than `fast_s` over the middle
     of their way, has no microsleep and no PERCLOS. From a lowered look or with the head, a fall by `lowered_fall`
-    down to `lowered_deep` is reported as a "long_closure", and all of it as "eyes_down"; with a head that goes down by
-    `head_looks_deg` none is. A fast fall and return inside a lowered look is a blink. Eyes that have just come into
-    sight have no level to fall from for long: a blink at most.
+    down to `lowered_deep` is reported as a "long_closure", and all of it as "eyes_down"; down to `head_deep`
+    with a head that goes down by `head_looks_deg`. A fast fall and return inside a lowered look is a blink. Eyes that
+    have just come into sight have no level to fall from for long: a blink at most.
 
     Delay: a blink is reported with the frame that shows the eyes open again, some .1 s after its end_s; a long closure
     and a microsleep begin with the first frame that shows the eyes closed for long_s and microsleep_s.
@@ -182,7 +182,7 @@ class LidEvents:
             return False
         if not (self._from_lowered or self._head_follows(found)):
             return deepest(during) <= options.shut
-        if self._head_fell_deg(found) >= options.head_looks_deg:
+        if self._head_fell_deg(found) >= options.head_looks_deg and deepest(during, 2) > options.head_deep:
             return False
         fell = rested(self._start, found) - deepest(during)
         return fell >= options.lowered_fall and deepest(during) <= options.lowered_deep
