@@ -165,6 +165,41 @@ def test_a_laugh_a_lowered_look_and_a_head_that_goes_along_make_no_microsleep() 
     assert kinds(reported(frames(lowered, 30, 8.0, **DOWN))) == ["long_closure", "eyes_down"]
 
 
+@pytest.mark.parametrize(("falls_deg", "rests", "is_long"), [(6.0, 0.05, True), (20.0, 0.05, False), (20.0, 0.0, True)])
+def test_a_head_that_goes_far_down_with_the_lids_looks_at_a_telephone(
+    falls_deg: float, rests: float, is_long: bool
+) -> None:
+    """Unless they are quite shut: what is left of the gap over a telephone is little more than its error."""
+    keys = [*OPEN, (3.0, 1.0), (3.15, rests), (20.0, rests), (20.2, 1.0)]
+    down = [(0.0, 12.0), (3.0, 12.0), (3.8, 12.0 - falls_deg), (30.0, 12.0 - falls_deg)]
+    assert ("long_closure" in kinds(reported(frames(keys, 30, 22.0, pitch_deg=down)))) == is_long
+
+
+def test_a_blink_that_ends_a_look_down_is_no_sleep() -> None:
+    """The head has gone down already when the lids, let down slowly, pass half of their way in the blink."""
+    keys = [
+        *OPEN,
+        (3.0, 1.0),
+        (3.6, 0.5),
+        (3.66, 0.05),
+        (3.76, 0.05),
+        (3.9, 0.25),
+        (4.3, 0.1),
+        (16.0, 0.1),
+        (16.3, 1.0),
+    ]
+    down = [(0.0, 0.0), (2.7, 0.0), (3.1, -22.0), (30.0, -22.0)]
+    assert not {"long_closure", "microsleep"} & set(kinds(reported(frames(keys, 15, 18.0, pitch_deg=down))))
+
+
+def test_lids_whose_level_was_not_seen_make_no_long_closure() -> None:
+    """Behind dark glasses eyes are seen for moments, and what is read then is a guess."""
+    keys = [*OPEN, (3.0, 0.75), (3.2, 0.55), (3.4, 0.0), (4.6, 0.0)]
+    series = [replace(f, eyes=(None, None)) if 2.0 < f.time_s < 3.04 else f for f in frames(keys, 15, 4.5)]
+    assert "long_closure" not in kinds(reported(series))
+    assert "long_closure" in kinds(reported(frames(keys, 15, 4.5)))
+
+
 def test_what_the_network_calls_lowered_is_no_sleep() -> None:
     keys = [*OPEN, (3.0, 1.0), (3.2, 0.0), (5.2, 0.0), (5.6, 1.0)]
     assert reported(frames(keys, 30, 8.0, lowered=[(0.0, 0.7)], shut=[(0.0, 0.2)])) == []

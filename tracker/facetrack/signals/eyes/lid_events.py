@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from facetrack.signals.eyes.blink import EYES
 from facetrack.signals.eyes.closure import FAST_TO, Measures, Pair
-from facetrack.signals.eyes.lid_frames import BEFORE_S, HEAD_FOLLOWS_S, deepest, frames_before, mean, rested
+from facetrack.signals.eyes.lid_frames import BEFORE_S, HEAD_FOLLOWS_S, RESTED_S, deepest, frames_before, mean, rested
 from facetrack.signals.eyes.lid_gap import LidFrame
 from facetrack.signals.eyes.lid_options import LidEventOptions
 from facetrack.signals.eyes.lids import Closure, LidFollower
@@ -34,8 +34,9 @@ class LidEvents:
     `openness_known` is None for PERCLOS while they are that far down. What is missed by this: who dozes off from a
     lowered look, with a head that falls at once, or so slowly that the lids take longer than `fast_s` over the middle
     of their way, has no microsleep and no PERCLOS. From a lowered look or with the head, a fall by `lowered_fall`
-    down to `lowered_deep` is reported as a "long_closure", and all of it as "eyes_down". A fast fall and return
-    inside a lowered look is a blink.
+    down to `lowered_deep` is reported as a "long_closure", and all of it as "eyes_down"; down to `head_deep`
+    with a head that goes down by `head_looks_deg`. A fast fall and return inside a lowered look is a blink. Eyes that
+    have just come into sight have no level to fall from for long: a blink at most.
 
     Delay: a blink is reported with the frame that shows the eyes open again, some .1 s after its end_s; a long closure
     and a microsleep begin with the first frame that shows the eyes closed for long_s and microsleep_s.
@@ -172,7 +173,7 @@ class LidEvents:
 
     def _is_long(self, closure: Closure) -> bool:
         options, found = self.options, closure.measured
-        if found.amplitude < options.min_amplitude or found.duration_s < options.long_s:
+        if found.amplitude < options.min_amplitude or found.duration_s < options.long_s or not closure.level_seen:
             return False
         if closure.deep_s < found.duration_s / 2.0 or found.fall_s > options.fast_s:
             return False
@@ -181,15 +182,26 @@ class LidEvents:
             return False
         if not (self._from_lowered or self._head_follows(found)):
             return deepest(during) <= options.shut
+        if self._head_fell_deg(found) >= options.head_looks_deg and deepest(during, 2) > options.head_deep:
+            return False
         fell = rested(self._start, found) - deepest(during)
         return fell >= options.lowered_fall and deepest(during) <= options.lowered_deep
 
     def _head_follows(self, found: Measures) -> bool:
-        """Return whether the head goes down with the lids, within a second, as in a look down."""
+        """Return whether the head goes down with the lids, as in a look down."""
+        return self._head_fell_deg(found) >= self.options.head_follows_deg
+
+    def _head_fell_deg(self, found: Measures) -> float:
+        """Return by how much the head goes down within a second of the lids; 0 where that is unknown.
+
+        From where it was in the time before, or a second earlier: the lids may come down last, with a blink.
+        """
         after = [f.pitch_deg for f in self._start if found.start_s < f.time_s <= found.start_s + HEAD_FOLLOWS_S]
-        before = mean([f.pitch_deg for f in frames_before(self._start, found)])
         known = [pitch for pitch in after if pitch is not None]
-        return before is not None and bool(known) and min(known) <= before - self.options.head_follows_deg
+        first_s = found.start_s - HEAD_FOLLOWS_S
+        earlier = [f for f in self._start if first_s - RESTED_S <= f.time_s <= first_s]
+        before = [mean([f.pitch_deg for f in part]) for part in (frames_before(self._start, found), earlier)]
+        return max((pitch for pitch in before if pitch is not None), default=-math.inf) - min(known) if known else 0.0
 
     def _begun(self, so_far: Closure | None, openness: float) -> tuple[Event, ...]:
         """Report a long closure or microsleep as soon as the closure that is going on is one."""

@@ -20,10 +20,10 @@ def frames_before(frames: Iterable[LidFrame], found: Measures) -> list[LidFrame]
     return [f for f in frames if found.start_s - BEFORE_S <= f.time_s < found.start_s - found.closing_s]
 
 
-def deepest(during: Iterable[LidFrame]) -> float:
-    """Return the openness at which the lids rest in a closure: the lower third of the mean of the eyes."""
+def deepest(during: Iterable[LidFrame], part: int = 3) -> float:
+    """Return the openness at which the lids rest in a closure: the mean of the eyes, its lower third (2: half)."""
     known = sorted(x for frame in during if (x := mean(frame.eyes)) is not None)
-    return known[len(known) // 3] if known else 1.0
+    return known[len(known) // part] if known else 1.0
 
 
 def rested(frames: Iterable[LidFrame], found: Measures) -> float:

@@ -20,7 +20,8 @@ class LidEventOptions:
         frame long. min_amplitude: less is noise of eyes that are nearly shut.
     long_s, microsleep_s: as in `BlinkOptions`.
     shut: where lids rest that are shut for long, noise taken off.
-    head_follows_deg: a head that goes down by so much with the lids looks down.
+    head_follows_deg: a head that goes down by so much with the lids looks down. head_looks_deg, head_deep: by so
+        much, unless half of the frames show the lids as deep as this: over a telephone a tenth of their gap is left.
     lowered_fall, lowered_deep: lowered lids are shut only when they fall so far, and rest as deep as this.
     wink_s, min_wink_s, wink_fall_s: longest and shortest wink, and its slowest fall. wink_amplitude: its least
         completeness. other_fall: the other eye falls less than so much of the winking one's way (it squeezes along).
@@ -40,6 +41,8 @@ class LidEventOptions:
     microsleep_s: float = 1.0
     shut: float = 0.16
     head_follows_deg: float = 5.0
+    head_looks_deg: float = 10.0
+    head_deep: float = 0.03
     lowered_fall: float = 0.2
     lowered_deep: float = 0.06
     wink_s: float = 3.0

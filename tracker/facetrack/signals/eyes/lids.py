@@ -15,6 +15,8 @@ LEVELS_EVERY_S = 0.1
 """How often the level is computed, from many times as long."""
 RESTS_WITHIN = 0.1
 """Range of the openness of lids that rest; those that open slowly cross more in `LidOptions.slit_s`."""
+LEVEL_SEEN_S = 0.2
+"""Time that makes a level."""
 LEAST_LEVEL = 0.3
 """No openness under this is a level of its own."""
 
@@ -43,10 +45,15 @@ class LidOptions:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """measured: see `Measures`. deep_s: for how long it was as far closed as `LidOptions.deep`."""
+    """One closure.
+
+    measured: see `Measures`. deep_s: for how long it was as far closed as `LidOptions.deep`. level_seen: whether the
+    level that it fell from was seen for LEVEL_SEEN_S, not taken over from before the eyes were hidden.
+    """
 
     measured: Measures
     deep_s: float
+    level_seen: bool = True
 
 
 class LidFollower:
@@ -92,7 +99,9 @@ class LidFollower:
         if not (self._during and self._whole):
             return None
         measured = measures(tuple(self._before), self._during, self.level)
-        return None if measured is None else Closure(measured, time_below(self._during, self._options.deep))
+        if measured is None:
+            return None
+        return Closure(measured, time_below(self._during, self._options.deep), self._level_seen)
 
     def update(self, time_s: float, openness: float, may_begin: bool = True) -> Closure | None:
         """Follow the next frame; returns the closure that it shows to be over.
@@ -162,12 +171,17 @@ class LidFollower:
     def _end(self, closure: Trace, after: Trace) -> Closure | None:
         """closure: what is to be measured, with the sample that ended it; after: what the next level begins with."""
         measured = measures(tuple(self._before), closure, self.level) if closure and self._whole else None
+        level_seen = self._level_seen
         if len(after) > 1:  # narrowed: the level before no longer counts
             self._before.clear()
             self._level_at_s = float("-inf")
         self._before.extend(after)
         self._during = []
-        return None if measured is None else Closure(measured, time_below(closure, self._options.deep))
+        return None if measured is None else Closure(measured, time_below(closure, self._options.deep), level_seen)
+
+    @property
+    def _level_seen(self) -> bool:
+        return self._span_s >= LEVEL_SEEN_S - ROUNDING_S
 
     @property
     def _span_s(self) -> float:
@@ -177,6 +191,6 @@ class LidFollower:
 def level_of(values: Iterable[float], span_s: float, otherwise: float) -> float:
     """Return the upper quartile of what was seen for span_s, from LEAST_LEVEL to 1; `otherwise` if too little."""
     known = sorted(values)
-    if len(known) < 3 or span_s < 0.2 - ROUNDING_S:
+    if len(known) < 3 or span_s < LEVEL_SEEN_S - ROUNDING_S:
         return otherwise
     return min(1.0, max(LEAST_LEVEL, known[(3 * len(known)) // 4]))
