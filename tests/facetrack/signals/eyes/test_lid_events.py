@@ -200,6 +200,12 @@ def test_lids_whose_level_was_not_seen_make_no_long_closure() -> None:
     assert "long_closure" in kinds(reported(frames(keys, 15, 4.5)))
 
 
+def test_a_moment_of_half_open_lids_between_two_long_closures_does_not_hide_the_second() -> None:
+    """The eyes were in sight all the time (squeeze_d3, frames 111 to 161, with .17 s between the closures)."""
+    keys = [*OPEN, (3.0, 0.75), (3.1, 0.0), (3.9, 0.0), (3.95, 0.4), (4.12, 0.4), (4.16, 0.0), (5.0, 0.0), (5.1, 1.0)]
+    assert kinds(reported(frames(keys, 30, 8.0))).count("long_closure") == 2
+
+
 def test_what_the_network_calls_lowered_is_no_sleep() -> None:
     keys = [*OPEN, (3.0, 1.0), (3.2, 0.0), (5.2, 0.0), (5.6, 1.0)]
     assert reported(frames(keys, 30, 8.0, lowered=[(0.0, 0.7)], shut=[(0.0, 0.2)])) == []

@@ -48,7 +48,7 @@ class Closure:
     """One closure.
 
     measured: see `Measures`. deep_s: for how long it was as far closed as `LidOptions.deep`. level_seen: whether the
-    level that it fell from was seen for LEVEL_SEEN_S, not taken over from before the eyes were hidden.
+    eyes were in sight for LEVEL_SEEN_S before it, so that the level is not one from before they were hidden.
     """
 
     measured: Measures
@@ -84,6 +84,7 @@ class LidFollower:
         # The last moments of the closure at which the lids were less open than a slit, and than half.
         self._slit_from_s = self._half_from_s = float("inf")
         self._level_at_s = float("-inf")
+        self._seen_from_s = float("inf")
 
     @property
     def closing(self) -> bool:
@@ -108,6 +109,7 @@ class LidFollower:
 
         openness: 0..1. may_begin: whether a closure may begin with it.
         """
+        self._seen_from_s = min(self._seen_from_s, time_s)
         if self._during:
             return self._go_on(time_s, openness)
         if time_s - self._level_at_s >= LEVELS_EVERY_S:
@@ -181,7 +183,8 @@ class LidFollower:
 
     @property
     def _level_seen(self) -> bool:
-        return self._span_s >= LEVEL_SEEN_S - ROUNDING_S
+        """Whether the eyes were in sight for long enough before the closure, open or narrowed."""
+        return bool(self._before) and self._before[-1][0] - self._seen_from_s >= LEVEL_SEEN_S - ROUNDING_S
 
     @property
     def _span_s(self) -> float:
