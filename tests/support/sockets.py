@@ -45,6 +45,16 @@ class Receiver:
         assert len(self.packets) >= count, f"{len(self.packets)} of {count} packets came"
         return self.packets
 
+    def everything(self) -> list[bytes]:
+        """Return all packets that were sent until now, however many: those that came before one of its own."""
+        end = b"nothing was sent after this"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+            own.sendto(end, ("127.0.0.1", self.port))
+        until = time.monotonic() + 5.0
+        while end not in self.packets and time.monotonic() < until:
+            time.sleep(0.005)
+        return self.packets[: self.packets.index(end)]
+
     def __enter__(self) -> Receiver:
         return self
 
