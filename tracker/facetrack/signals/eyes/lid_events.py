@@ -158,7 +158,8 @@ class LidEvents:
         if found.fall_s > self.options.fast_s or self._from_lowered:
             return False
         during = self._during(found)
-        return not (self._says_lowered(during) or self._laughs(during) or self._head_follows(found))
+        head_follows = self._head_fell_deg(found) >= self.options.head_follows_deg
+        return not (self._says_lowered(during) or self._laughs(during) or head_follows)
 
     def _during(self, found: Measures) -> list[LidFrame]:
         return [frame for frame in self._seen if frame.time_s >= found.start_s]
@@ -180,19 +181,15 @@ class LidEvents:
         during = self._during(found)
         if self._says_lowered(during) or self._laughs(during):
             return False
-        if not (self._from_lowered or self._head_follows(found)):
-            return deepest(during) <= options.shut
-        if self._head_fell_deg(found) >= options.head_looks_deg and deepest(during, 2) > options.head_deep:
+        head_fell_deg, rest = self._head_fell_deg(found), deepest(during)
+        if not (self._from_lowered or head_fell_deg >= options.head_follows_deg):
+            return rest <= options.shut
+        if head_fell_deg >= options.head_looks_deg and deepest(during, 2) > options.head_deep:
             return False
-        fell = rested(self._start, found) - deepest(during)
-        return fell >= options.lowered_fall and deepest(during) <= options.lowered_deep
-
-    def _head_follows(self, found: Measures) -> bool:
-        """Return whether the head goes down with the lids, as in a look down."""
-        return self._head_fell_deg(found) >= self.options.head_follows_deg
+        return rested(self._start, found) - rest >= options.lowered_fall and rest <= options.lowered_deep
 
     def _head_fell_deg(self, found: Measures) -> float:
-        """Return by how much the head goes down within a second of the lids; 0 where that is unknown.
+        """Return by how much the head goes down within a second of the lids, as in a look down; 0 where it is unknown.
 
         From where it was in the time before, or a second earlier: the lids may come down last, with a blink.
         """
