@@ -120,6 +120,7 @@ def doubled_by_copies(proto: ModelProto) -> ModelProto:
     row beside itself, and doubled rows are two rows in one.
     """
     import onnx
+    from onnxruntime.quantization.onnx_model import ONNXModel
 
     shapes = {
         info.name: [dim.dim_value for dim in info.type.tensor_type.shape.dim]
@@ -147,7 +148,7 @@ def doubled_by_copies(proto: ModelProto) -> ModelProto:
             nodes.remove(source)
     del graph.node[:]
     graph.node.extend(nodes)
-    _drop_unused(proto)
+    ONNXModel(proto).clean_initializers()
     onnx.checker.check_model(proto)
     return proto
 
@@ -174,10 +175,3 @@ def _is_nearest(node: NodeProto) -> bool:
     said = {one.name: get_attribute_value(one) for one in node.attribute}
     modes = "mode", "coordinate_transformation_mode", "nearest_mode"
     return [said.get(mode) for mode in modes] == [b"nearest", b"asymmetric", b"floor"]
-
-
-def _drop_unused(proto: ModelProto) -> None:
-    """Drop constants that no node reads any more."""
-    read = {name for node in proto.graph.node for name in node.input}
-    for item in [one for one in proto.graph.initializer if one.name not in read]:
-        proto.graph.initializer.remove(item)
