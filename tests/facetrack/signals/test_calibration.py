@@ -14,9 +14,9 @@ from facetrack.signals.calibration import Calibration, missing, step_at
 from facetrack.signals.choice import signal_options
 from facetrack.sinks import VideoSink
 from facetrack.types import CameraModel
-from guided import FIRST_S, GuidedTracker, frames_until_stopped, guided_face
 from made_signals import signals_with
 from poses import pose
+from staged import FIRST_S, GuidedTracker, frames_until_stopped, guided_face
 
 OPEN = signals_with(
     eyes_right_aspect_ratio=0.34,

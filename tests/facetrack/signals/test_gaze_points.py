@@ -10,8 +10,8 @@ from facetrack.signals import Profile
 from facetrack.signals.gaze_points import HOLD_S, POINTS, SETTLE_S, GazePoints, point_at
 from facetrack.signals.profile import NO_PROFILE
 from facetrack.types import CameraModel, Pose
-from guided import FIRST_S, GuidedTracker, frames_until_stopped, guided_face
 from made_signals import signals_with
+from staged import FIRST_S, GuidedTracker, frames_until_stopped, guided_face
 
 SCREEN_MM, BELOW_MM, PLACE_MM = (500.0, 280.0), 20.0, np.array([10.0, -20.0, 610.0])
 OWN = {"right": (4.0, -3.0), "left": (-2.0, -3.0)}
