@@ -26,8 +26,9 @@ from places import REPOSITORY
 class Line(EpochItems):
     """y = 2 x - 1 at random x, drawn anew in each epoch."""
 
-    def __init__(self):
+    def __init__(self, names=()):
         super().__init__(64)
+        self.names = names
 
     def item(self, index, rng):
         x = rng.uniform(-1, 1, 1).astype(np.float32)
@@ -56,7 +57,7 @@ class StopAfterError(Exception):
     pass
 
 
-def train(run_dir, stop_after=None, options=OPTIONS, dropout=0.0):
+def train(run_dir, stop_after=None, options=OPTIONS, dropout=0.0, names=()):
     torch.manual_seed(0)
     calls = []
 
@@ -67,7 +68,7 @@ def train(run_dir, stop_after=None, options=OPTIONS, dropout=0.0):
         return {"bias": model.layer.bias.item()}
 
     model = Linear(dropout)
-    return fit(model, Line(), loss, validate, options, run_dir)
+    return fit(model, Line(names), loss, validate, options, run_dir)
 
 
 def test_it_learns_and_leaves_its_files(tmp_path):
@@ -96,6 +97,21 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path, dropout):
 
     assert curve("cut") == curve("whole")
     assert len(curve("cut")) == 12
+
+
+def test_a_run_is_not_resumed_with_other_pictures(tmp_path):
+    """Of the same number, too: dealt out again, a fold of a cross-validation may train on what it validates."""
+    with pytest.raises(StopAfterError):
+        train(tmp_path, stop_after=3, names=["a", "b"])
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    for names in (["a", "b", "c"], ["b", "a"], ["a"], []):
+        with pytest.raises(DataError, match=r"last\.pt was trained on other pictures"):
+            train(tmp_path, names=names)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == kept
+    state = torch.load(tmp_path / "last.pt")
+    del state["samples"]  # as an older version wrote it
+    torch.save(state, tmp_path / "last.pt")
+    train(tmp_path, names=["a", "b", "c"])
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):

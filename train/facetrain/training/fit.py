@@ -231,6 +231,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
+            "samples": self.dataset.fingerprint,
         }
         # History first, checkpoint last: after a crash in between, the epoch is repeated and the history rewritten.
         (self.run_dir / "history.jsonl").write_text("".join(json.dumps(e) + "\n" for e in self.history))
@@ -245,6 +246,12 @@ class Run:
         state = self.group.sent(load_checkpoint(path) if self.group.is_main and path.exists() else None)
         if state is None:
             return
+        own = self.dataset.fingerprint
+        if state.get("samples", own) != own:
+            raise DataError(
+                f"{path} was trained on other pictures: since then some were added, taken away or renamed; choose a "
+                "new --out to train on those of now, or bring the old ones back to resume it"
+            )
         try:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
