@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack import compiled
+
 Array = NDArray[np.float64]
 Angles = tuple[float, float]
 """Yaw and pitch, degrees."""
@@ -59,6 +61,10 @@ def between(first: Array, second: Array, share: float) -> Array:
     """
     if share >= 1.0:
         return second
+    if compiled.kernels is not None:
+        rotation = np.empty((3, 3))
+        compiled.kernels.between(first, second, share, rotation)
+        return rotation
     start, end = quaternion(first), quaternion(second)
     if sum(a * b for a, b in zip(start, end, strict=True)) < 0.0:
         share, keep = -share, 1.0 - share  # -end is the same rotation

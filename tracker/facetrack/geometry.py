@@ -15,9 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack import compiled
 from facetrack.head_model import KEYPOINTS_FIT, POINTS_FIT, roll_from_slopes
+from facetrack.topology import N_POINTS
 from facetrack.types import Floats, Image
 
+FACE_SHAPE = (N_POINTS, 2)
 FOREHEAD = 0.24
 """Share of a WIDER-style box (hairline to chin, as YuNet's) above the brows.
 
@@ -149,6 +152,10 @@ def halve(image: Image) -> Image:
 
 def points_box(points: NDArray[np.floating]) -> Floats:
     """Return the bounding boxes of (..., N, 2) points, (..., 4) x0 y0 x1 y1."""
+    if compiled.kernels is not None and points.shape == FACE_SHAPE and points.dtype.char in "fd":
+        box = np.empty(4, np.float32)
+        compiled.kernels.face_box(points, box)
+        return box
     return np.concatenate([points.min(axis=-2), points.max(axis=-2)], axis=-1).astype(np.float32)
 
 
@@ -231,3 +238,17 @@ def crops_from_points(
     return [
         CropBox(x, y, margin * max(size, 1.0), roll) for (x, y), size, roll in zip(centres, sizes, rolls, strict=True)
     ]
+
+
+def crops_and_boxes(
+    points: Sequence[Floats], margin: float, known_rolls: Sequence[float | None]
+) -> list[tuple[CropBox, Floats]]:
+    """Return `crop_from_points` and `points_box` of each face's (68, 2) points. known_rolls: one per face."""
+    if compiled.kernels is None:
+        stacked = np.stack(points)
+        return list(zip(crops_from_points(stacked, margin, known_rolls), points_box(stacked), strict=True))
+    found = []
+    for face, known in zip(points, known_rolls, strict=True):
+        roll, box = face_roll(face) if known is None else known, np.empty(4, np.float32)
+        found.append((CropBox(*compiled.kernels.measure_crop(face, roll, margin, box), roll), box))
+    return found

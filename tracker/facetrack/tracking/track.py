@@ -6,11 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from facetrack.angles import between
 from facetrack.appearance import EmbeddingGallery
-from facetrack.geometry import CropBox, box_iou, crops_from_points, points_box
+from facetrack.geometry import CropBox, box_iou, crops_and_boxes
 from facetrack.landmarker import Reading
 from facetrack.signals import FaceSignals
 from facetrack.smoothing.landmarks import SMOOTHING, FaceSmoother, smooth_together
@@ -192,10 +190,10 @@ def update_tracks(tracks: Sequence[Track], readings: Sequence[Reading], time_s: 
     """Take a new reading of each track, in one pass over arrays."""
     if not tracks:
         return
-    points = np.stack([reading.landmarks.points for reading in readings])
-    sigma = np.stack([reading.landmarks.sigma for reading in readings])
+    points = [reading.landmarks.points for reading in readings]
+    sigma = [reading.landmarks.sigma for reading in readings]
     smoothed = smooth_together([track.smoother for track in tracks], points, sigma, time_s)
     rolls = [None if reading.head is None else reading.head.roll_rad for reading in readings]
-    boxes, crops = points_box(points), crops_from_points(points, tracks[0].margin, rolls)
-    for i, track in enumerate(tracks):
-        track._apply(readings[i], smoothed[i], boxes[i], crops[i], time_s)
+    places = crops_and_boxes(points, tracks[0].margin, rolls)
+    for track, reading, own, (crop, box) in zip(tracks, readings, smoothed, places, strict=True):
+        track._apply(reading, own, box, crop, time_s)
