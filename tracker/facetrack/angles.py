@@ -33,10 +33,13 @@ def rotation_from_deg(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Arra
     sin_y, cos_y = math.sin(math.radians(-yaw_deg)), math.cos(math.radians(-yaw_deg))
     sin_x, cos_x = math.sin(math.radians(-pitch_deg)), math.cos(math.radians(-pitch_deg))
     sin_z, cos_z = math.sin(math.radians(roll_deg)), math.cos(math.radians(roll_deg))
-    yaw = np.array([[cos_y, 0.0, sin_y], [0.0, 1.0, 0.0], [-sin_y, 0.0, cos_y]])
-    pitch = np.array([[1.0, 0.0, 0.0], [0.0, cos_x, -sin_x], [0.0, sin_x, cos_x]])
-    roll = np.array([[cos_z, -sin_z, 0.0], [sin_z, cos_z, 0.0], [0.0, 0.0, 1.0]])
-    return np.asarray(yaw @ pitch @ roll)
+    return np.array(
+        (
+            (cos_y * cos_z + sin_y * sin_x * sin_z, sin_y * sin_x * cos_z - cos_y * sin_z, sin_y * cos_x),
+            (cos_x * sin_z, cos_x * cos_z, -sin_x),
+            (cos_y * sin_x * sin_z - sin_y * cos_z, sin_y * sin_z + cos_y * sin_x * cos_z, cos_y * cos_x),
+        )
+    )
 
 
 def angle_rates(rotation: Array) -> Array:

@@ -146,7 +146,7 @@ class EyeReader:
         ]  # fmt: skip
         readings: list[EyesReading | None] = [None] * len(faces)
         if valid:
-            outputs = self._run(image, [eye for i in valid for eye in maps[i]])
+            outputs = self._run(image, [eye for i in valid for eye in maps[i].tolist()])
             for i, output in zip(valid, outputs, strict=True):
                 values = np.empty(len(_TAKEN), np.float32)
                 compiled.kernels.decode_eyes(
@@ -155,7 +155,7 @@ class EyeReader:
                 readings[i] = _reading(values)
         return readings
 
-    def _run(self, image: Image, maps: Sequence[Map | Array]) -> Floats:
+    def _run(self, image: Image, maps: Sequence[Map]) -> Floats:
         """Return the network's (N, 2, EYES_SIZE) outputs of the crops that the maps of all eyes describe."""
         count = len(maps) // 2
         with self._lock:

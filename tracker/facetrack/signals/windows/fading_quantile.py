@@ -24,6 +24,7 @@ class FadingQuantile:
 
     def reset(self) -> None:
         self._weights = np.zeros(self._bins)
+        self._items = memoryview(self._weights)  # of plain numbers, in a third of the time
         self._gain = 1.0  # new values weigh more instead of all the old ones less: the same ratios in one addition
         self._known_s = 0.0
 
@@ -36,7 +37,7 @@ class FadingQuantile:
         """value held for so many seconds."""
         self._gain *= math.exp(seconds / self._memory_s)
         index = int((value - self._low) // self._width)
-        self._weights[min(max(index, 0), self._bins - 1)] += seconds * self._gain
+        self._items[min(max(index, 0), self._bins - 1)] += seconds * self._gain
         self._known_s += seconds
         if self._gain > _RESCALE_AT:
             self._weights /= self._gain
