@@ -23,6 +23,7 @@ from facetrack.pose import fused_pose
 from facetrack.signals.mouth.openness import MouthOptions, mouth_hidden
 from facetrack.signals.observation import Observation
 from facetrack.signals.per_frame import measure_viewed
+from facetrack.signals.windows.fading_quantile import FadingQuantile
 from facetrack.smoothing.landmarks import SMOOTHING, FaceSmoother, smooth_together
 from facetrack.tracking.confidence import DEFAULT
 from facetrack.tracking.eyes import fused
@@ -212,6 +213,19 @@ def test_crop_and_boxes(seed, roll, dtype, unknown):
     assert_same(lambda: points_box(points))
     if not unknown:
         assert_same(lambda: crops_and_boxes([points.astype(np.float32)], 1.4, [roll]))
+
+
+@given(st.lists(st.tuples(st.floats(-60, 60), st.floats(0, 3)), max_size=60), st.floats(0, 1), st.floats(0.01, 100))
+@settings(max_examples=100, deadline=None)
+def test_fading_quantile(added, share, memory_s):
+    def course():
+        quantile, found = FadingQuantile(-45.0, 45.0, 90, memory_s), []
+        for value, seconds in added:
+            quantile.add(value, seconds)
+            found.append(quantile.value(share))
+        return [quantile.value(share), *found, quantile.known_s]
+
+    assert_same(course)
 
 
 @given(seeds, st.sampled_from([0.5, 20, 150, 400]), st.booleans(), st.booleans())

@@ -51,7 +51,7 @@ void angle_rates(const double *rotation, double *rates);
 void quaternion(const double *rotation, double *xyzw);
 
 typedef PyObject *Kernel(PyObject *, PyObject *const *, Py_ssize_t);
-Kernel between, change, decode_eyes, decode_landmarks, eye_maps, eyes_in_head, face_box, fuse_eyes, fused_pose, lips_sigma,
+Kernel add_fading, between, change, decode_eyes, decode_landmarks, eye_maps, eyes_in_head, face_box, fading_quantile, fuse_eyes, fused_pose, lips_sigma,
     measure_crop, ratios, sample, shown_sigma, smooth;
 
 #endif

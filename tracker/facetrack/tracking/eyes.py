@@ -36,7 +36,9 @@ class LandmarksAndEyes:
         found = self._eyes(image, [readings[i].landmarks.points for i in faces])
         for i, eyes in zip(faces, found, strict=True):
             if eyes is not None:
-                readings[i] = replace(readings[i], landmarks=fused(readings[i].landmarks, eyes), eyes=eyes)
+                one = readings[i]
+                marks = fused(one.landmarks, eyes)
+                readings[i] = Reading(marks, one.presence, one.attributes, one.pose_deg, one.head, eyes)
         return readings
 
 

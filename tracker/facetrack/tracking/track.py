@@ -95,7 +95,7 @@ class Track:
         """Take what `update_tracks` computed. points: the reading's, smoothed. box, crop: around the reading's own."""
         self.reading, self.vector = reading, None
         self.head = self._smoothed_head(reading.head)
-        self.landmarks = replace(reading.landmarks, points=points)
+        self.landmarks = Landmarks(points, reading.landmarks.sigma, reading.landmarks.visibility)
         seen = LastSeen(box, complex(crop.x, crop.y), time_s)
         self.last_seen = seen.after(self.last_seen) if self.readings else seen
         self.crop = self._crop_filter(crop, time_s)
@@ -105,7 +105,7 @@ class Track:
         """Smooth the rotation as its points are, so that neither lags behind the other."""
         if head is None or self.head is None:
             return head
-        return replace(head, rotation=between(self.head.rotation, head.rotation, self.smoother.share))
+        return HeadRotation(between(self.head.rotation, head.rotation, self.smoother.share), head.precision)
 
     @property
     def box(self) -> Floats:
@@ -126,7 +126,8 @@ class Track:
     def crop_at(self, time_s: float) -> CropBox:
         """Return the crop to read, at the predicted position."""
         shift = self.last_seen.shift_px(time_s - self.last_seen.time_s, self.crop.size_px / self.margin)
-        return replace(self.crop, x=self.crop.x + shift.real, y=self.crop.y + shift.imag)
+        crop = self.crop
+        return CropBox(crop.x + shift.real, crop.y + shift.imag, crop.size_px, crop.roll_rad)
 
     def rescale(self, x: float, y: float) -> None:
         """Go on in a picture that is x, y times as large: positions are scaled, the filters of points begin anew."""
