@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facetrack import compiled, topology
-from facetrack.angles import between, rotation_from_deg
+from facetrack.angles import between, product_deg, rotation_from_deg
 from facetrack.eyes import EyeReader
 from facetrack.gaze import eyes_in_head
 from facetrack.geometry import CropBox, crops_and_boxes, points_box
@@ -202,6 +202,7 @@ def test_rotation_between_two(seed, share):
     rng = np.random.default_rng(seed)
     first, second = (rotation_from_deg(*rng.uniform(-180, 180, 3)) for _ in range(2))
     assert_same(lambda: between(first, second, share))
+    assert_same(lambda: product_deg(first, second))
 
 
 @given(seeds, st.one_of(st.none(), st.floats(-3, 3)), st.sampled_from([np.float32, np.float64]), st.booleans())

@@ -28,6 +28,13 @@ def euler_deg(rotation: Array) -> tuple[float, float, float]:
     return yaw, pitch, roll
 
 
+def product_deg(first: Array, second: Array) -> tuple[float, float, float]:
+    """Return `euler_deg` of the product of two (3, 3) rotations."""
+    if compiled.kernels is not None:
+        return compiled.kernels.product_deg(first, second)  # type: ignore[no-any-return]
+    return euler_deg(first @ second)
+
+
 def rotation_from_deg(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Array:
     """Return the (3, 3) rotation from head to camera axes, Ry(-yaw) Rx(-pitch) Rz(roll): inverse of `euler_deg`."""
     sin_y, cos_y = math.sin(math.radians(-yaw_deg)), math.cos(math.radians(-yaw_deg))

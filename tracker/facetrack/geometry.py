@@ -92,7 +92,7 @@ def cut(image: Image, crop: CropBox, out_px: int, out: Image | None = None) -> I
     halvings = max(0, math.floor(math.log2(crop.size_px / out_px)))
     if halvings:
         half_px = crop.size_px * (abs(math.cos(crop.roll_rad)) + abs(math.sin(crop.roll_rad))) / 2
-        image, rows = _halved(image, (crop.x, crop.y), half_px, halvings, rows)
+        image, rows = _halved(image, (crop.x, crop.y), (half_px, half_px), halvings, rows)
     return cv2.warpAffine(image, np.array(rows), (out_px, out_px), dst=out, flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
@@ -107,8 +107,9 @@ def cut_by(image: Image, rows: Map | NDArray[np.float64], out: Image) -> None:
     if scale <= 0.5:
         x, y = (width - 1) / 2 - c, (height - 1) / 2 - f
         centre = (a * x + d * y) / scale**2, (b * x + e * y) / scale**2
-        halvings, half_px = math.floor(-math.log2(scale)), math.hypot(width, height) / 2 / scale
-        image, rows = _halved(image, centre, half_px, halvings, rows)
+        half_x, half_y = (abs(a) * width + abs(d) * height), (abs(b) * width + abs(e) * height)
+        half_px = half_x / 2 / scale**2, half_y / 2 / scale**2
+        image, rows = _halved(image, centre, half_px, math.floor(-math.log2(scale)), rows)
     cv2.warpAffine(image, np.array(rows), (width, height), dst=out, flags=cv2.INTER_LINEAR)
 
 
@@ -120,20 +121,20 @@ def inverse(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _halved(
-    image: Image, centre: tuple[float, float], half_px: float, times: int, rows: Map | NDArray[np.float64]
+    image: Image, centre: tuple[float, float], half_px: tuple[float, float], times: int, rows: Map | NDArray[np.float64]
 ) -> tuple[Image, Map]:
     """Return the part of the image under a crop, halved `times` times, and the map from its px to crop px.
 
-    centre, half_px: of a square of frame px that holds the crop. rows: the map from frame px to crop px.
+    centre, half_px: of a rectangle of frame px that holds the crop, across and down. rows: the map from frame px to crop px.
     """
     cell = 2**times
-    (x, y), half = centre, half_px + 2 * cell
+    (x, y), half_x, half_y = centre, half_px[0] + 2 * cell, half_px[1] + 2 * cell
     height, width = image.shape[:2]
     # Averaging cells are aligned to the image's corner, so that they do not move with the crop.
-    x0, y0 = (max(0, int(start)) // cell * cell for start in (x - half, y - half))
+    x0, y0 = (max(0, int(start)) // cell * cell for start in (x - half_x, y - half_y))
     # Whole cells only, so that the grid of the averaged image is exact.
-    across = (min(width, int(x + half) + 2) - x0) // cell
-    down = (min(height, int(y + half) + 2) - y0) // cell
+    across = (min(width, int(x + half_x) + 2) - x0) // cell
+    down = (min(height, int(y + half_y) + 2) - y0) // cell
     if across < 1 or down < 1:
         return image, (tuple(rows[0]), tuple(rows[1]))
     part = image[y0 : y0 + down * cell, x0 : x0 + across * cell]

@@ -1,6 +1,25 @@
 /* Rotations: `angles`. */
 #include "kernels.h"
 
+void euler_deg(const double *rotation, double *angles)
+{
+    angles[0] = atan2(-rotation[2], rotation[8]) * DEGREES;
+    angles[1] = asin(clamp(rotation[5], -1, 1)) * DEGREES;
+    angles[2] = atan2(rotation[3], rotation[4]) * DEGREES;
+}
+
+/* product_deg(first, second) -> yaw, pitch, roll */
+PyObject *product_deg(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    double first[9], second[9], both[9], angles[3];
+    (void)self;
+    if (expect(count, 2) || load(args[0], 9, first) || load(args[1], 9, second))
+        return NULL;
+    product(first, second, both);
+    euler_deg(both, angles);
+    return Py_BuildValue("(ddd)", angles[0], angles[1], angles[2]);
+}
+
 void angle_rates(const double *rotation, double *rates)
 {
     const double x = rotation[2], y = rotation[5], z = rotation[8];

@@ -116,7 +116,7 @@ static PyMethodDef KERNELS[] = {
     KERNEL(between),     KERNEL(change),       KERNEL(decode_eyes), KERNEL(decode_landmarks), KERNEL(eye_maps),
     KERNEL(face_box),    KERNEL(eyes_in_head), KERNEL(fuse_eyes),   KERNEL(fused_pose),       KERNEL(lips_sigma),
     KERNEL(measure_crop), KERNEL(ratios),      KERNEL(sample),      KERNEL(shown_sigma),      KERNEL(smooth),
-    KERNEL(add_fading),  KERNEL(fading_quantile), {NULL, NULL, 0, NULL},
+    KERNEL(add_fading),  KERNEL(fading_quantile), KERNEL(product_deg), {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_kernels", NULL, 0, KERNELS, NULL, NULL, NULL, NULL};

@@ -157,13 +157,11 @@ static int start(Fit *fit, const double *head, const double *precision, double *
     return 1;
 }
 
-/* Euler angles, as `angles.euler_deg`, and their standard deviations, degrees. */
+/* Euler angles and their standard deviations, degrees. */
 static void angles_deg(const double *rotation, const double *covariance, double *angles)
 {
     double rates[9];
-    angles[0] = atan2(-rotation[2], rotation[8]) * DEGREES;
-    angles[1] = asin(clamp(rotation[5], -1, 1)) * DEGREES;
-    angles[2] = atan2(rotation[3], rotation[4]) * DEGREES;
+    euler_deg(rotation, angles);
     angle_rates(rotation, rates);
     for (int k = 0; k < 3; k++) {
         double variance = 0;
