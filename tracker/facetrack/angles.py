@@ -31,7 +31,7 @@ def euler_deg(rotation: Array) -> tuple[float, float, float]:
 def product_deg(first: Array, second: Array) -> tuple[float, float, float]:
     """Return `euler_deg` of the product of two (3, 3) rotations."""
     if compiled.kernels is not None:
-        return compiled.kernels.product_deg(first, second)  # type: ignore[no-any-return]
+        return compiled.kernels.product_deg(first, second)
     return euler_deg(first @ second)
 
 

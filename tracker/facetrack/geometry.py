@@ -125,7 +125,8 @@ def _halved(
 ) -> tuple[Image, Map]:
     """Return the part of the image under a crop, halved `times` times, and the map from its px to crop px.
 
-    centre, half_px: of a rectangle of frame px that holds the crop, across and down. rows: the map from frame px to crop px.
+    centre, half_px: of a rectangle of frame px that holds the crop, across and down. rows: the map from frame px to
+        crop px.
     """
     cell = 2**times
     (x, y), half_x, half_y = centre, half_px[0] + 2 * cell, half_px[1] + 2 * cell
@@ -254,5 +255,6 @@ def crops_and_boxes(
     found = []
     for face, known in zip(points, known_rolls, strict=True):
         roll, box = face_roll(face) if known is None else known, np.empty(4, np.float32)
-        found.append((CropBox(*compiled.kernels.measure_crop(face, roll, margin, box), roll), box))
+        x, y, size_px = compiled.kernels.measure_crop(face, roll, margin, box)
+        found.append((CropBox(x, y, size_px, roll), box))
     return found

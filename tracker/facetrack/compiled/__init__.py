@@ -6,6 +6,7 @@ Each kernel does what one NumPy function of this package does, which is its refe
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
 VARIABLE = "FACETRACK_COMPILED"
@@ -16,10 +17,9 @@ def _loaded() -> Any:
     if os.environ.get(VARIABLE) == "0":
         return None
     try:
-        from facetrack.compiled import _kernels
+        return import_module("facetrack.compiled._kernels")
     except ImportError:
         return None
-    return _kernels
 
 
 kernels: Any = _loaded()

@@ -99,7 +99,10 @@ def _compiled_pose(
         RIGID_MODEL_MM, cx, cy, fx / fy, fx, rotation, translation, SIGMA_FACTOR, SHAPE_MM, HIDDEN_FACTOR, MOST_STEPS,
         SMALL_RAD, SMALL_DEPTH,
     )  # fmt: skip
-    return None if angles is None else Pose(rotation, translation, *angles[:3], angles[3:])
+    if angles is None:
+        return None
+    yaw, pitch, roll, *sigma = angles
+    return Pose(rotation, translation, yaw, pitch, roll, (sigma[0], sigma[1], sigma[2]))
 
 
 def _line_of_sight(x: float, y: float, focal: float) -> Array:

@@ -89,7 +89,7 @@ def measure_viewed(
 def _ratios(points: Floats, visibility: Floats | None) -> tuple[float, ...]:
     """Return the right and the left eye's aspect ratio, the mouth's opening, and how visible each of the three is."""
     if compiled.kernels is not None:
-        return compiled.kernels.ratios(points, visibility, _RIGHT, _LEFT, INSIDE, LIPS)  # type: ignore[no-any-return]
+        return compiled.kernels.ratios(points, visibility, _RIGHT, _LEFT, INSIDE, LIPS)
     visible = (mean_visibility(visibility, part) for part in (_RIGHT, _LEFT, LIPS))
     return (*eye_aspect_ratios(points), mouth_opening(points), *visible)
 

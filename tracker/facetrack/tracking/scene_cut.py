@@ -26,7 +26,7 @@ def samples(image: Image, top: int, left: int, step: int, bottom: int, right: in
 def difference(one: Floats, other: Floats) -> float:
     """Return the mean difference of two pictures of one size, once that of their brightness is taken out."""
     if compiled.kernels is not None:
-        return compiled.kernels.change(one, other)  # type: ignore[no-any-return]
+        return compiled.kernels.change(one, other)
     change = one - other
     change -= np.add.reduce(change, axis=None) / change.size
     return cv2.norm(change, cv2.NORM_L1) / change.size

@@ -53,7 +53,7 @@ class FadingQuantile:
     def value(self, share: float) -> float | None:
         """Return the level under which this share (0..1) of the weight lies; None before anything was added."""
         if compiled.kernels is not None:
-            return compiled.kernels.fading_quantile(self._weights, self._low, self._width, share)  # type: ignore[no-any-return]
+            return compiled.kernels.fading_quantile(self._weights, self._low, self._width, share)
         below = self._weights.cumsum()
         total = float(below[-1])
         if total <= 0.0:
