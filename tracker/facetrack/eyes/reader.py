@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack import topology
+from facetrack import compiled, topology
 from facetrack.engine import Engine
 from facetrack.errors import ModelFileError
 from facetrack.geometry import cut_by
@@ -122,6 +122,8 @@ class EyeReader:
 
         image: (H, W, 3) uint8 BGR. faces: (68, 2) points px each, as the landmark network places them.
         """
+        if compiled.kernels is not None:
+            return self._compiled(image, faces)
         placed = [points.take(_PLACED, axis=0).tolist() for points in faces]
         valid = [index for index, corners in enumerate(placed) if all(math.isfinite(x + y) for x, y in corners)]
         if not valid:
@@ -134,6 +136,25 @@ class EyeReader:
         found = dict(zip(valid, readings, strict=True))
         return [found.get(index) for index in range(len(faces))]
 
+    def _compiled(self, image: Image, faces: Sequence[Floats]) -> list[EyesReading | None]:
+        """Read the faces as `__call__` does, by compiled kernels."""
+        maps, back, px = np.empty((len(faces), 2, 2, 3)), np.empty((len(faces), 2, 3, 2)), np.empty((len(faces), 2))
+        valid = [
+            i for i, points in enumerate(faces) if compiled.kernels.eye_maps(
+                points, _PLACED, self._side, EYE_WIDTHS, WIDTH_OF_NOSE, maps[i], back[i], px[i],
+            )
+        ]  # fmt: skip
+        readings: list[EyesReading | None] = [None] * len(faces)
+        if valid:
+            outputs = self._run(image, [eye for i in valid for eye in maps[i].tolist()])
+            for i, output in zip(valid, outputs, strict=True):
+                values = np.empty(len(_TAKEN), np.float32)
+                compiled.kernels.decode_eyes(
+                    output, _TAKEN, back[i], px[i], MAX_LOGIT, LAPLACE_SD, values, output.size,
+                )  # fmt: skip
+                readings[i] = _reading(values)
+        return readings
+
     def _run(self, image: Image, maps: Sequence[Map]) -> Floats:
         """Return the network's (N, 2, EYES_SIZE) outputs of the crops that the maps of all eyes describe."""
         count = len(maps) // 2
@@ -144,6 +165,15 @@ class EyeReader:
             for crop, eye in zip(self._eyes, maps, strict=False):
                 cut_by(image, eye, crop)
             return self.engine(self._batch[:count])[EYES_OUTPUT]
+
+
+def _reading(values: Floats) -> EyesReading:
+    """Return decoded outputs, in the order of `_TAKEN`, by their names."""
+    places = values[_PLACES].reshape(2, 7, 2)
+    return EyesReading(
+        places[:, :6], values[32:44].reshape(2, 6), places[:, 6], values[_RADIUS], values[44:46], values[_GAP],
+        values[46:48], values[48:54].reshape(2, 3), values[54:],
+    )  # fmt: skip
 
 
 def _in_frame(outputs: Floats, back: Floats, px: Floats) -> list[EyesReading]:

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from facetrack import compiled
 from facetrack.head_model import RIGID_MODEL_MM
 from facetrack.types import EyeGaze, EyesReading, Pose
 from facetrack.types.eyes import MAX_COVERED
@@ -29,6 +32,7 @@ LEAST_COSINE = 0.3
 """Cosine between gaze and line of sight below which an iris's error grows no further."""
 _CORNERS_MM = (RIGID_MODEL_MM[:2].tolist(), RIGID_MODEL_MM[2:4].tolist())
 """Corners of the right and of the left eye in the head's axes, in the order of the 68."""
+_CORNERS = np.array(_CORNERS_MM)
 _OFFSET_MM = (0.0, -UP_MM, TURN_MM - FORWARD_MM)
 """From the middle of the corners to the eyeball's centre, in the head's axes."""
 
@@ -43,6 +47,13 @@ def eyes_in_head(
     """
     if reading is None or pose is None:
         return None, None
+    if compiled.kernels is not None:
+        looks = compiled.kernels.eyes_in_head(
+            reading.contour, reading.iris, reading.contour_sigma, reading.iris_sigma, reading.covered, pose.rotation,
+            pose.translation_mm, _CORNERS, *intrinsics, *_OFFSET_MM, TURN_MM, LEAST_COSINE, MAX_COVERED,
+        )  # fmt: skip
+        right, left = (None if look is None else EyeGaze(*look) for look in looks)
+        return right, left
     right, left = (_eye(reading, side, pose, intrinsics) for side in (0, 1))
     return right, left
 
