@@ -12,13 +12,21 @@ def moving(times, openness):
 
 
 @pytest.mark.parametrize("fps", [10, 15, 30, 120])
-def test_a_blinks_fall_and_rise_move_and_lids_rest_a_tenth_of_a_second_later(fps):
+def test_a_blinks_fall_and_rise_move_and_open_lids_rest(fps):
     times = np.arange(0, 3, 1 / fps)
     openness = np.interp(times, [1.0, 1.1, 1.2, 1.4], [1.0, 0.0, 0.0, 1.0])
     found = np.array(moving(times, openness))
     assert not found[(times < 1.0) | (times > 1.5 + 1e-6)].any()
-    on_their_way = ((times > 1.02) & (times < 1.1)) | ((times > 1.22) & (times < 1.4))
+    on_their_way = ((times > 1.02) & (times < 1.1)) | ((times > 1.22) & (times < 1.37))
     assert found[on_their_way].all()
+    assert not found[times >= 1.4].any()
+
+
+def test_lids_that_open_half_way_rest_a_tenth_of_a_second_later():
+    times = np.arange(0, 2, 1 / 60)
+    found = np.array(moving(times, np.interp(times, [1.0, 1.1], [0.0, 0.6])))
+    assert found[(times > 1.02) & (times < 1.18)].all()
+    assert not found[times > 1.2].any()
 
 
 @pytest.mark.parametrize("fps", [10, 30, 120])
