@@ -241,6 +241,6 @@ def test_eyes_that_look_apart_say_nothing():
         gaze, signals = person.meter.update((person.frames + i) / 30, STRAIGHT, posed(), eyes, OPEN)
         assert signals.eyes_yaw_deg == pytest.approx(4, abs=0.1)
     assert gaze.yaw_deg == pytest.approx(0, abs=0.3)
-    unsure = (EyeGaze(44.0, 0.0, 14.0), EyeGaze(4.0, 0.0, 2.0))
+    unsure = (EyeGaze(20.0, 0.0, 14.0), EyeGaze(4.0, 0.0, 2.0))
     signals = person.meter.update((person.frames + 6) / 30, STRAIGHT, posed(), unsure, OPEN)[1]
     assert 4 < signals.eyes_yaw_deg < 6
