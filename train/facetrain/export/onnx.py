@@ -24,12 +24,14 @@ def export_onnx(
     path: Path,
     tolerance: dict[str, float],
     dynamic_axes: dict[str, dict[int, str]] | None = None,
+    fold: bool = True,
 ) -> ModelSpec:
     """Write `model` with `spec` in its metadata, after checking it against torch on `crops`.
 
     crops: (N, H, W, 3) uint8, real ones
     tolerance: largest absolute difference of each output that is checked
     dynamic_axes: of crops and outputs, by name; None: the number of faces alone
+    fold: False keeps the parameters by name where the graph computes with them alone
     Returns the spec with the measured differences. Raises ParityError, with nothing written, if an output differs.
     """
     import onnx
@@ -40,7 +42,7 @@ def export_onnx(
     dynamic_axes = dynamic_axes or {name: {0: "faces"} for name in ("crops", *spec.outputs)}
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        trace(model, crops[:2], list(spec.outputs), part, dynamic_axes)
+        trace(model, crops[:2], list(spec.outputs), part, dynamic_axes, fold)
         proto = onnx.load(part)
         spec = _with_parity(proto, spec, {}, part)
         differences = compare(model, OnnxEngine(part), crops, list(spec.outputs))
@@ -53,8 +55,9 @@ def export_onnx(
 
 
 def trace(
-    model: nn.Module, crops: Tensor, outputs: list[str], path: Path, dynamic_axes: dict[str, dict[int, str]]
-) -> None:
+    model: nn.Module, crops: Tensor, outputs: list[str], path: Path, dynamic_axes: dict[str, dict[int, str]],
+    fold: bool = True,
+) -> None:  # fmt: skip
     """Write an .onnx without metadata.
 
     By torch's TorchScript exporter: for these plain networks its graphs are smaller than the newer exporter's, and run
@@ -71,6 +74,7 @@ def trace(
         torch.onnx.export(
             ordered, (crops,), str(path), input_names=["crops"], output_names=outputs,
             dynamic_axes=dynamic_axes, opset_version=OPSET, dynamo=False, training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=fold,
         )  # fmt: skip
 
 
