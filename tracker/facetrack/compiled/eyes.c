@@ -78,10 +78,10 @@ PyObject *decode_eyes(PyObject *self, PyObject *const *args, Py_ssize_t count)
     double *gap = v + PLACES + RADII, *power = gap + GAPS;
     for (int i = 0; i < 2; i++) {
         v[PLACES + i] *= px[i];
-        gap[i] = most(gap[i], 0);
+        gap[i] = gap[i] < 0 ? 0 : gap[i]; /* NaN stays NaN */
     }
     for (int i = 0; i < LOGARITHMS; i++)
-        power[i] = exp(clamp(power[i], -limits[0], limits[0]));
+        power[i] = exp(isnan(power[i]) ? power[i] : clamp(power[i], -limits[0], limits[0]));
     for (int i = 0; i < 16; i++) /* of 6 points an eye, of the irises, of the gaps */
         power[i] *= limits[1] * (i < 12 ? px[i / 6] : i < 14 ? px[i - 12] : 1);
     for (int eye = 0; eye < 2; eye++) {
