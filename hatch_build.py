@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import sysconfig
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,12 @@ def compiled() -> Path | None:
     shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
     include = f"-I{sysconfig.get_path('include')}"
     sources = sorted(str(path) for path in SOURCES.glob("*.c"))
+    text = b"".join(path.read_bytes() for path in sorted(SOURCES.glob("*.[ch]")))
+    built_from = f"-DBUILT_FROM={zlib.crc32(text)}UL"  # `facetrack.compiled` compares it
     try:
-        subprocess.run([*compiler, *FLAGS, *shared, include, *sources, "-o", str(library), "-lm"], check=True)
+        subprocess.run(
+            [*compiler, *FLAGS, built_from, *shared, include, *sources, "-o", str(library), "-lm"], check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return library

@@ -1,13 +1,19 @@
-"""Markers that follow from where a test lies: `train` for the training package, `fast` for what needs no network."""
+"""Markers that follow from where a test lies: `train` for the training package, `fast` for what needs no network.
+
+Tests of the marker `data` are skipped where the labelled faces and clips are not beside the repository.
+"""
 
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from places import DATA
+
 TESTS = Path(__file__).parent
 SLOWER = ("net", "slow", "data", "gpu", "camera")
 """Markers of which one alone keeps a test out of the fast subset."""
+WITHOUT_DATA = pytest.mark.skipif(not DATA.is_dir(), reason="needs the labelled faces and clips of ../shared/data")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -17,6 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.train)
         elif not any(item.get_closest_marker(name) for name in SLOWER):
             item.add_marker(pytest.mark.fast)
+        if item.get_closest_marker("data"):
+            item.add_marker(WITHOUT_DATA)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -80,7 +80,6 @@ sys.stdin.read()
 
 pytestmark = [
     pytest.mark.data, pytest.mark.net, pytest.mark.slow,
-    pytest.mark.skipif(not CLIP.exists(), reason="needs the clips of ../shared/data"),
 ]  # fmt: skip
 
 

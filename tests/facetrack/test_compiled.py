@@ -1,9 +1,12 @@
 """Each compiled kernel against the NumPy function that is its reference, equal to 1e-6 of the values' size."""
 
 import math
+import runpy
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -292,9 +295,22 @@ def test_wrong_arrays_are_refused():
 
 @pytest.mark.parametrize(("value", "expected"), [("0", "NumPy (FACETRACK_COMPILED=0)"), ("1", "compiled")])
 def test_variable_chooses(value, expected):
-    code = "from facetrack import compiled; print(compiled.description())"
+    code = "from facetrack import compiled; print(compiled.description)"
     result = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path), compiled.VARIABLE: value}, text=True,
         capture_output=True, check=True,
     )  # fmt: skip
     assert result.stdout.strip() == expected
+
+
+def test_kernels_of_other_sources_are_left_out(tmp_path):
+    folder = tmp_path / "compiled"
+    shutil.copytree(Path(compiled.__file__).parent, folder)
+    assert runpy.run_path(str(folder / "__init__.py"))["description"] == "compiled"
+    (folder / "eyes.c").write_text("/* changed */")
+    changed = runpy.run_path(str(folder / "__init__.py"))
+    assert changed["kernels"] is None
+    assert "python hatch_build.py" in changed["description"]
+    for source in folder.glob("*.[ch]"):
+        source.unlink()
+    assert runpy.run_path(str(folder / "__init__.py"))["description"] == "compiled"  # as a wheel installs it

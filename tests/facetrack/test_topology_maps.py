@@ -94,7 +94,6 @@ def test_maps_have_the_right_lengths(source, target):
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs the project's shared data")
 def test_the_mesh_table_is_the_packs():
     table = json.loads((DATA / "mesh478_to_68.json").read_text())
     assert [list(group) for group in MAPS[MESH_478, SCHEME_68]] == table

@@ -15,10 +15,7 @@ ONE_PERSON = (
     "glasses_d9", "grin_d0", "mouth_d18", "podium_kh", "squeeze_d3", "talk_d10", "turn_s18", "turn_s32",
 )  # fmt: skip
 
-pytestmark = [
-    pytest.mark.data,
-    pytest.mark.skipif(not DATA.is_dir(), reason="needs the labelled faces and clips beside the repository"),
-]
+pytestmark = pytest.mark.data
 
 
 @pytest.fixture(scope="module")

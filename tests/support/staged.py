@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -14,7 +14,7 @@ from facetrack.landmarker import Reading
 from facetrack.modelfile import ModelSpec
 from facetrack.topology import RIGID, SCHEME
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
-from facetrack.types import Detections, Face, Floats, Frame, Image, Landmarks
+from facetrack.types import Detections, Event, Face, Floats, Frame, Image, Landmarks, Pose, Signals
 
 SHAPE = np.random.default_rng(0).uniform(-0.5, 0.5, (68, 2))
 SHAPE[36:42], SHAPE[42:48] = [-0.25, -0.2], [0.25, -0.2]
@@ -170,3 +170,40 @@ class LowResolutionStage(Stage):
 def _square(crop: CropBox) -> Floats:
     half = crop.size_px / 2
     return np.array([crop.x - half, crop.y - half, crop.x + half, crop.y + half], np.float32)
+
+
+FIRST_S = 1.0
+"""When a `GuidedTracker` first sees a face."""
+
+
+class GuidedTracker:
+    """Tracker of a person who follows a calibration's instructions.
+
+    act: time since FIRST_S -> faces.
+    """
+
+    events = ()
+
+    def __init__(self, act: Callable[[float], list[Face]]) -> None:
+        self._act = act
+
+    def search_is_due(self, time_s: float, interval_s: float | None) -> bool:
+        return False
+
+    def finish(self) -> tuple[Event, ...]:
+        return ()
+
+    def update(self, seen: Frame, search: bool) -> list[Face]:
+        return [] if seen.time_s < FIRST_S else self._act(seen.time_s - FIRST_S)
+
+
+def guided_face(number: int, signals: Signals, pose: Pose) -> Face:
+    points = np.zeros((68, 2), np.float32)
+    return Face(number, np.zeros(4, np.float32), Landmarks(points, points[:, 0]), 0.9, pose, signals)
+
+
+def frames_until_stopped(taken: list[float]) -> Iterator[Frame]:
+    """Yield frames at 30 fps, more than any guide needs; `taken` gets their times."""
+    for i in range(1000):
+        taken.append(i / 30)
+        yield frame(i)

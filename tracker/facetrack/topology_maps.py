@@ -149,6 +149,11 @@ def convert(points: NDArray[np.floating], source: str, target: str) -> NDArray[n
     return points
 
 
+def mesh_to_68(mesh: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Convert (.., 478, 2) points of MediaPipe's mesh to the 68."""
+    return convert(mesh, MESH_478, SCHEME_68).astype(np.float32)
+
+
 def convert_weight(weight: NDArray[np.floating], source: str, target: str) -> NDArray[np.floating]:
     """Convert (K,) weights of the points, or booleans, to another scheme: the minimum of each group."""
     for step in groups(source, target) or ():

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto
+
+onnx = pytest.importorskip("onnx", reason="needs onnx, of the extra train")
 
 from facetrack.engine import MAX_THREADS
 from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import FacetrackError, ModelFileError
 from facetrack.modelfile import check_file
 from facetrain.evaluation.damage.networks import SPEC, whole
+
+TensorProto = onnx.TensorProto
 
 
 def save(path: Path, **changes: Any) -> Path:

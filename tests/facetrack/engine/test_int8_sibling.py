@@ -4,8 +4,9 @@ import json
 import shutil
 
 import numpy as np
-import onnx
 import pytest
+
+onnx = pytest.importorskip("onnx", reason="needs onnx, of the extra train")
 
 from facetrack import modelfile
 from facetrack.cli.options import Tracking

@@ -6,9 +6,9 @@ import zipfile
 from importlib.util import find_spec
 
 import numpy as np
-import onnx
 import pytest
 
+onnx = pytest.importorskip("onnx", reason="needs onnx, of the extra train")
 torch = pytest.importorskip("torch", reason="needs torch, of the extra train")
 
 from facetrack.engine import parity

@@ -31,7 +31,6 @@ PATIENCE_MS = 180_000
 
 pytestmark = [
     pytest.mark.data, pytest.mark.net, pytest.mark.slow,
-    pytest.mark.skipif(not CLIP.exists(), reason="needs the clips of ../shared/data"),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
 ]  # fmt: skip
 

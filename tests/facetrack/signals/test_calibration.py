@@ -13,12 +13,11 @@ from facetrack.signals import Profile
 from facetrack.signals.calibration import Calibration, missing, step_at
 from facetrack.signals.choice import signal_options
 from facetrack.sinks import VideoSink
-from facetrack.types import CameraModel, Face, Landmarks
+from facetrack.types import CameraModel
 from made_signals import signals_with
 from poses import pose
-from staged import frame
+from staged import FIRST_S, GuidedTracker, frames_until_stopped, guided_face
 
-POINTS = np.zeros((68, 2), np.float32)
 OPEN = signals_with(
     eyes_right_aspect_ratio=0.34,
     eyes_left_aspect_ratio=0.30,
@@ -87,29 +86,11 @@ def test_a_face_hardly_seen_is_refused():
         calibrated(30, seconds=1.5)
 
 
-class StagedTracker:
-    """Follows one face that acts the steps, and another that only passes by."""
-
-    events = ()
-
-    def search_is_due(self, time_s, interval_s):
-        return False
-
-    def finish(self):
-        return ()
-
-    def update(self, seen, search):
-        if seen.time_s < 1.0:
-            return []
-        signals, yaw = acted(seen.time_s - 1.0)
-        faces = [face(1, signals, yaw)]
-        if 2 < seen.time_s < 4:
-            faces.append(face(2, signals_with(OPEN, eyes_right_aspect_ratio=0.2), 0.0))
-        return faces
-
-
-def face(number, signals, yaw):
-    return Face(number, np.zeros(4, np.float32), Landmarks(POINTS, POINTS[:, 0]), 0.9, pose(yaw, -8.0), signals)
+def actors(time_s):
+    """One face that acts the steps, and another that only passes by."""
+    signals, yaw = acted(time_s)
+    passer_by = guided_face(2, signals_with(OPEN, eyes_right_aspect_ratio=0.2), pose(0.0, -8.0))
+    return [guided_face(1, signals, pose(yaw, -8.0)), *([passer_by] if 1 < time_s < 3 else [])]
 
 
 class Printed:
@@ -121,16 +102,10 @@ class Printed:
 
 
 def test_the_guide_waits_for_a_face_tells_each_step_once_and_stops():
-    logged, seen = Printed(), []
-
-    def frames():
-        for i in range(1000):
-            seen.append(i / 30)
-            yield frame(i)
-
-    found = calibrate.watch(frames(), StagedTracker(), calibrate.Guide(logged, None))
+    logged, taken = Printed(), []
+    found = calibrate.watch(frames_until_stopped(taken), GuidedTracker(actors), calibrate.Guide(logged, None))
     assert [line.split(":")[0] for line in logged.lines] == ["1/4", "2/4", "3/4", "4/4"]
-    assert seen[-1] == pytest.approx(11.0, abs=0.05)  # the face came at 1 s
+    assert taken[-1] == pytest.approx(FIRST_S + 10.0, abs=0.05)
     assert found.known_s == pytest.approx(10.0, abs=0.05)
     assert found.profile().ear_right_open == pytest.approx(0.34, abs=0.005)
 

@@ -1,7 +1,5 @@
 """`facetrack calibrate --gaze` on staged eyes that follow five points of a screen, and on eyes that do not."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -11,9 +9,9 @@ from facetrack.errors import SettingsError
 from facetrack.signals import Profile
 from facetrack.signals.gaze_points import HOLD_S, POINTS, SETTLE_S, GazePoints, point_at
 from facetrack.signals.profile import NO_PROFILE
-from facetrack.types import CameraModel, Face, Landmarks, Pose
+from facetrack.types import CameraModel, Pose
 from made_signals import signals_with
-from staged import frame
+from staged import FIRST_S, GuidedTracker, frames_until_stopped, guided_face
 
 SCREEN_MM, BELOW_MM, PLACE_MM = (500.0, 280.0), 20.0, np.array([10.0, -20.0, 610.0])
 OWN = {"right": (4.0, -3.0), "left": (-2.0, -3.0)}
@@ -91,24 +89,10 @@ def test_a_gaze_that_is_none_is_refused(tmp_path, gaze):
         Profile.load(tmp_path / "p.json")
 
 
-class StagedTracker:
-    """Follows one face that looks at the points, from 1 s on."""
-
-    events = ()
-
-    def search_is_due(self, time_s, interval_s):
-        return False
-
-    def finish(self):
-        return ()
-
-    def update(self, seen, search):
-        index = None if seen.time_s < 1.0 else point_at(seen.time_s - 1.0)
-        if index is None:
-            return []
-        signals, pose = looking(index)
-        points = np.zeros((68, 2), np.float32)
-        return [Face(1, np.zeros(4, np.float32), Landmarks(points, points[:, 0]), 0.9, pose, signals)]
+def follower(time_s):
+    """One face that looks at the points."""
+    index = point_at(time_s)
+    return [] if index is None else [guided_face(1, *looking(index))]
 
 
 class Shown:
@@ -125,15 +109,9 @@ class Shown:
 
 
 def test_the_shell_shows_each_point_and_stops():
-    window, seen = Shown(), []
-
-    def frames():
-        for i in range(1000):
-            seen.append(i / 30)
-            yield replace(frame(i), time_s=i / 30)
-
-    found = gaze_points.watch_points(frames(), StagedTracker(), window)
-    assert seen[-1] == pytest.approx(1.0 + LENGTH_S, abs=0.1)
+    window, taken = Shown(), []
+    found = gaze_points.watch_points(frames_until_stopped(taken), GuidedTracker(follower), window)
+    assert taken[-1] == pytest.approx(FIRST_S + LENGTH_S, abs=0.1)
     assert found.profile(NO_PROFILE).gaze.sigma_deg < 1.0
     places = []
     for picture in window.pictures:

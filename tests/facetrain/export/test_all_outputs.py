@@ -1,6 +1,5 @@
 """Every output of a dense landmark network with turned and attribute heads, through every engine and precision."""
 
-import dataclasses
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,10 +19,8 @@ from facetrack.geometry import crop_from_points
 from facetrack.landmarker import Landmarker
 from facetrack.photograph import enlarge, enlarged, load_photograph
 from facetrain.export import deploy, int8
-from facetrain.models.attributes import AttributeNet
 from facetrain.models.landmarks import LandmarkNetOptions
-from facetrain.samples.sources import LandmarkSources
-from facetrain.tasks.landmarks import LandmarkRecipe, export_landmarks, landmark_spec
+from small_networks import exported, random_network, spec_of
 
 DENSE = LandmarkNetOptions(
     input_px=64, stem=4, widths=(4, 4, 8), depths=(1, 1, 1), expand=(0, 0, 0), head=4, turned=True
@@ -36,18 +33,12 @@ OUTPUTS = [
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """Export the network with random weights, its norms' statistics from real crops, as training does."""
-    torch.manual_seed(0)
-    network = AttributeNet(DENSE).train()
-    spec = landmark_spec(LandmarkRecipe(network=DENSE), LandmarkSources([], {}, [], {}, ["a set"], "terms", []), {})
-    outputs = spec.outputs | {"attributes": "(N, 5)", "pose": "(N, 3)"}
-    spec = dataclasses.replace(spec, outputs=outputs)
-    crops = parity.photograph_crops(spec, 8)
+    network = random_network(DENSE).train()
+    crops = parity.photograph_crops(spec_of(network), 8)
     with torch.no_grad():
         for _ in range(10):
             network(crops)
-    path = tmp_path_factory.mktemp("source") / "model.onnx"
-    export_landmarks(network.eval(), spec, crops, path)
-    return path
+    return exported(network.eval(), tmp_path_factory.mktemp("source") / "model.onnx")
 
 
 @pytest.fixture(autouse=True)

@@ -20,23 +20,12 @@ from facetrack.engine.torch import TorchEngine
 from facetrack.errors import DataError, FacetrackError, OutputError
 from facetrack.modelfile import METADATA_KEY
 from facetrain.export import deploy, int8
-from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
-from facetrain.samples.sources import LandmarkSources
-from facetrain.tasks.landmarks import LandmarkRecipe, export_landmarks, landmark_spec
-
-TINY = LandmarkNetOptions(input_px=64, stem=4, widths=(4, 4, 8), depths=(1, 1, 1), head=4)
+from small_networks import exported, random_network
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """Export a small network as training does."""
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("source") / "model.onnx"
-    spec = landmark_spec(
-        LandmarkRecipe(network=TINY), LandmarkSources([], {}, [], {}, ["a set"], "terms", []), {"x": 1.0}
-    )
-    export_landmarks(LandmarkNet(TINY).eval(), spec, torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8), path)
-    return path
+    return exported(random_network(), tmp_path_factory.mktemp("source") / "model.onnx", {"x": 1.0})
 
 
 @pytest.fixture(autouse=True)
@@ -174,9 +163,8 @@ def test_int8_is_validated_on_labelled_faces(source, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["q.onnx"]
 
 
-@pytest.mark.parametrize("nearest_mode", ["floor", "ceil"])
-def test_doubled_maps_of_bytes_are_copied_and_no_value_changes(nearest_mode):
-    """NumPy's repeat is the oracle; a Resize that is no plain doubling stays."""
+def doubling(nearest_mode="floor", more=(), outputs=("bytes",)):
+    """Return a network of one doubling of quantised maps. more: nodes that read them, too. outputs: of the network."""
     helper = onnx.helper
     values = {"s": np.float32(0.5), "z": np.uint8(3), "sizes": np.array([1, 1, 2, 2], np.float32)}
     constants = [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()]
@@ -185,23 +173,68 @@ def test_doubled_maps_of_bytes_are_copied_and_no_value_changes(nearest_mode):
         helper.make_node("DequantizeLinear", ["maps", "s", "z"], ["float"]),
         helper.make_node("Resize", ["float", "", "sizes"], ["twice"], "up", **resize),
         helper.make_node("QuantizeLinear", ["twice", "s", "z"], ["bytes"]),
+        *more,
     ]
-    kind = onnx.TensorProto.UINT8
-    graph = helper.make_graph(
-        nodes, "doubling", [helper.make_tensor_value_info("maps", kind, ["faces", 5, 3, 4])],
-        [helper.make_tensor_value_info("bytes", kind, ["faces", 5, 6, 8])], constants,
-    )  # fmt: skip
-    before = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    after = int8.doubled_by_copies(copy.deepcopy(before))
-    assert ("Resize" in {node.op_type for node in after.graph.node}) == (nearest_mode == "ceil")
-    if nearest_mode == "ceil":
-        assert after == before
-        return
-    assert [item.name for item in after.graph.initializer] == ["up_wide", "up_tall"]
-    maps = np.random.default_rng(0).integers(0, 256, (2, 5, 3, 4), dtype=np.uint8)
+    kinds = {"maps": onnx.TensorProto.UINT8, "bytes": onnx.TensorProto.UINT8}
+    maps, *shown = (
+        helper.make_tensor_value_info(name, kinds.get(name, onnx.TensorProto.FLOAT), ["faces", 5, *size])
+        for name, size in [("maps", (3, 4)), *((name, (6, 8)) for name in outputs)]
+    )
+    graph = helper.make_graph(nodes, "doubling", [maps], shown, constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+MAPS = np.random.default_rng(0).integers(0, 256, (2, 5, 3, 4), dtype=np.uint8)
+
+
+def run_on_maps(model):
     runtime = pytest.importorskip("onnxruntime", reason="needs ONNX Runtime")
-    (found,) = runtime.InferenceSession(after.SerializeToString()).run(None, {"maps": maps})
-    np.testing.assert_array_equal(found, maps.repeat(2, axis=2).repeat(2, axis=3))
+    return runtime.InferenceSession(model.SerializeToString()).run(None, {"maps": MAPS})
+
+
+def test_doubled_maps_of_bytes_are_copied_and_no_value_changes():
+    """NumPy's repeat is the oracle."""
+    after = int8.doubled_by_copies(doubling())
+    assert "Resize" not in {node.op_type for node in after.graph.node}
+    assert [item.name for item in after.graph.initializer] == ["up_wide", "up_tall"]
+    np.testing.assert_array_equal(run_on_maps(after)[0], MAPS.repeat(2, axis=2).repeat(2, axis=3))
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        doubling("ceil"),
+        doubling(more=[onnx.helper.make_node("Neg", ["twice"], ["minus"])], outputs=("bytes", "minus")),
+        doubling(more=[onnx.helper.make_node("Add", ["twice", "twice"], ["sum"])], outputs=("bytes", "sum")),
+        doubling(outputs=("bytes", "twice")),
+    ],
+    ids=["no plain doubling", "a second reader", "a reader of both sides", "an output of the network"],
+)
+def test_a_doubling_that_cannot_be_copied_stays(before):
+    after = int8.doubled_by_copies(copy.deepcopy(before))
+    assert after == before
+    run_on_maps(after)
+
+
+def test_maps_that_something_else_reads_stay_beside_the_copies():
+    """Two doublings of the same maps, and a reader of the maps themselves."""
+    resize = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    again = [
+        onnx.helper.make_node("Resize", ["float", "", "sizes"], ["twice2"], "up2", **resize),
+        onnx.helper.make_node("QuantizeLinear", ["twice2", "s", "z"], ["bytes2"]),
+        onnx.helper.make_node("DequantizeLinear", ["bytes2", "s", "z"], ["float2"]),
+    ]
+    after = int8.doubled_by_copies(doubling(more=again, outputs=("bytes", "float2")))
+    kinds = [node.op_type for node in after.graph.node]
+    assert ("Resize" in kinds, kinds.count("DequantizeLinear")) == (False, 1)  # that of the maps is no longer read
+    doubled = MAPS.repeat(2, axis=2).repeat(2, axis=3)
+    found = run_on_maps(after)
+    np.testing.assert_array_equal(found[0], doubled)
+    np.testing.assert_array_equal(found[1], (doubled.astype(np.float32) - 3) / 2)
+    negative = onnx.helper.make_node("Resize", ["float", "", "sizes"], ["linear"], "up2", mode="linear")
+    after = int8.doubled_by_copies(doubling(more=[negative], outputs=("bytes", "linear")))
+    assert [node.op_type for node in after.graph.node].count("DequantizeLinear") == 1
+    np.testing.assert_array_equal(run_on_maps(after)[0], doubled)
 
 
 def test_the_command_takes_a_run_folder_and_prints_a_table(source, tmp_path, monkeypatch):

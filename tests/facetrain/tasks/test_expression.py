@@ -157,7 +157,6 @@ def test_torch_and_onnx_runtime_agree_on_the_bundled_network():
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs the labelled faces beside the repository")
 def test_the_bundled_network_has_the_figures_of_its_card():
     samples = [s for s in packs.read_mesh_pack(DATA) if s.attributes.get("emotion") in EXPRESSIONS]
     _, _, test = split_people(samples, ExpressionTaskRecipe())

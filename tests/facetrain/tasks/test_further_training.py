@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from facetrack.engine.onnx import OnnxEngine
+from facetrack.errors import DataError
 from facetrain.export.metadata import rewrite_spec
 from facetrain.models.attributes import AttributeNet
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
@@ -16,9 +17,10 @@ from facetrain.samples.landmark_crops import CropOptions
 from facetrain.samples.sources import LandmarkSources
 from facetrain.synth.drawn_heads import read_synthetic
 from facetrain.tasks.cross_validation import cross_validate, groups_dealt, repeats_of_fold
-from facetrain.tasks.heads import HEAD_OUTPUTS, keep_heads
-from facetrain.tasks.landmarks import LandmarkRecipe, cross_validate_few, export_landmarks, landmark_spec
+from facetrain.tasks.heads import keep_heads
+from facetrain.tasks.landmarks import LandmarkRecipe, cross_validate_few
 from facetrain.training.fit_options import FitOptions
+from small_networks import exported
 
 SMALL = LandmarkNetOptions(input_px=64, stem=4, widths=(4, 4, 8), depths=(1, 1, 1), kernels=(3, 3, 3), head=4)
 GATES = {"presence": 1.0, "log_sigma": -1.0, "bias": 0.0, "enter": 1.0, "keep": 0.0, "clear": 2.0}
@@ -33,12 +35,7 @@ def samples():
 def parent(tmp_path_factory) -> Path:
     """Return an exported network with attribute heads and gates."""
     torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("parent") / "parent.onnx"
-    sources = LandmarkSources([], {}, [], {}, ["made: for this test"], "none", [])
-    spec = landmark_spec(LandmarkRecipe(network=SMALL), sources, {})
-    spec = replace(spec, outputs=spec.outputs | HEAD_OUTPUTS)
-    crops = torch.randint(0, 255, (4, 64, 64, 3), dtype=torch.uint8)
-    export_landmarks(AttributeNet(SMALL).eval(), spec, crops, path)
+    path = exported(AttributeNet(SMALL).eval(), tmp_path_factory.mktemp("parent") / "parent.onnx")
     rewrite_spec(path, gates=GATES)
     return path
 
@@ -104,6 +101,17 @@ def test_few_faces_are_cross_validated_by_the_recipe(samples, tmp_path: Path) ->
     assert cross_validate_few(sources, replace(recipe, folds=0), CropOptions(input_px=64), tmp_path) == {}
     many = replace(sources, validation={"mine": samples[:1] * 30})
     assert cross_validate_few(many, recipe, CropOptions(input_px=64), tmp_path) == {}
+
+
+def test_a_cross_validation_is_not_resumed_with_more_faces(samples, tmp_path: Path) -> None:
+    """A face more deals the groups out anew: a part's network may have seen the faces that it would be measured on."""
+    recipe = LandmarkRecipe(network=SMALL, folds=3, fit=FitOptions(epochs=1, batch=4, workers=0))
+    before = LandmarkSources(samples[2:11], {"mine": samples[:2]}, [], {}, [], "none", [])
+    figures = cross_validate_few(before, recipe, CropOptions(input_px=64), tmp_path)
+    assert cross_validate_few(before, recipe, CropOptions(input_px=64), tmp_path) == figures
+    after = replace(before, training=samples[2:])
+    with pytest.raises(DataError, match=r"fold1.last\.pt was trained on other pictures"):
+        cross_validate_few(after, recipe, CropOptions(input_px=64), tmp_path)
 
 
 def test_groups_of_unlike_size_make_parts_of_like_size(samples) -> None:

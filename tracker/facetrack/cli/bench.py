@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,7 +14,7 @@ from facetrack.cli.console import print_table, progress_bar
 from facetrack.cli.options import Overwrite, Tracking, takes_tracking
 from facetrack.errors import FacetrackError, MissingExtraError, OutputError
 from facetrack.sinks.inputs import check_outputs
-from facetrack.types.address import without_password
+from facetrack.types.address import typed_command, without_password
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,9 +78,8 @@ def bench(
     sized = run_interleaved(size_methods(frame_sizes, first), frames, "sizes") if sizes else []
     live = live_sessions(images, camera, first, live_seconds, load)
     size = (images[0].shape[1], images[0].shape[0])
-    command = shlex.join(["facetrack", *map(without_password, sys.argv[1:])])
     reference = figures[-1] if peer is not None else figures[0]
-    result = report.Bench(command, machine, name, size, tuple(figures), reference, tuple(sized), tuple(live))
+    result = report.Bench(typed_command(), machine, name, size, tuple(figures), reference, tuple(sized), tuple(live))
     show(console, result)
     if out is not None:
         save(console, result, out)

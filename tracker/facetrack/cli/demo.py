@@ -11,9 +11,9 @@ import typer
 from facetrack.cli.console import progress_bar
 from facetrack.cli.options import Overwrite, Tracking
 from facetrack.cli.shell.common import console as open_console
-from facetrack.cli.shell.common import typed
 from facetrack.loops.recorded import RunTotals
 from facetrack.sinks.inputs import check_outputs
+from facetrack.types.address import typed_command
 from facetrack.types.text import counted
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def demo(
     check_outputs((animation,), (video_path, sheet_path, page_path), overwrite=overwrite)
     with ExitStack() as stack:
         sheet = stack.enter_context(ImageSink(sheet_path))
-        page = stack.enter_context(ReportSink(page_path, source=video_path, command=typed()))
+        page = stack.enter_context(ReportSink(page_path, source=video_path, command=typed_command()))
         pictures: list[VideoSink | AnimationSink] = [
             stack.enter_context(VideoSink(video_path, clip.options.size, fps=clip.options.fps))
         ]

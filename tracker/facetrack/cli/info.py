@@ -67,7 +67,7 @@ def _facts() -> list[tuple[str, str]]:
         ("processor", f"{cpu_name()}, {os.cpu_count()} threads"),
         ("packages", ", ".join(installed)),
         ("missing", ", ".join(missing) or "none"),
-        ("arithmetic", compiled.description()),
+        ("arithmetic", compiled.description),
         ("networks", ", ".join(f"{path.stem} {_hash(path)}{_remark(path)}" for path in bundled())),
         ("settings", ", ".join(settings) or "none"),
     ]

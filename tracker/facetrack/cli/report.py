@@ -11,10 +11,10 @@ import typer
 from facetrack.cli.console import progress_bar
 from facetrack.cli.options import Overwrite, Tracking, output_option, takes_tracking
 from facetrack.cli.shell.common import console as open_console
-from facetrack.cli.shell.common import typed
 from facetrack.loops.recorded import follow
 from facetrack.sinks.inputs import check_outputs
 from facetrack.stopping import Stopped
+from facetrack.types.address import typed_command
 
 if TYPE_CHECKING:
     from facetrack.capture import ImageFiles, VideoFile
@@ -47,7 +47,7 @@ def report(
         with ExitStack() as stack:
             frames: VideoFile | ImageFiles = stack.enter_context(open_video(source))  # type: ignore[assignment]
             table = stack.enter_context(CsvSink(records, source=inputs))
-            page = stack.enter_context(ReportSink(out, source=source, csv_name=records.name, command=typed()))
+            page = stack.enter_context(ReportSink(out, source=source, csv_name=records.name, command=typed_command()))
             tracker = tracking.tracker()
             with progress_bar(console) as progress:
                 followed = follow(frames, tracker, None, [table, page], progress)

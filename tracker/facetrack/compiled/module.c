@@ -111,12 +111,19 @@ int store64(PyObject *array, Py_ssize_t count, const double *values)
     return 0;
 }
 
+/* built_from() -> CRC-32 of the sources of this file, one after the other in the order of their names */
+static PyObject *built_from(PyObject *self, PyObject *none)
+{
+    (void)self, (void)none;
+    return PyLong_FromUnsignedLong(BUILT_FROM);
+}
+
 #define KERNEL(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 static PyMethodDef KERNELS[] = {
     KERNEL(between),     KERNEL(change),       KERNEL(decode_eyes), KERNEL(decode_landmarks), KERNEL(eye_maps),
     KERNEL(face_box),    KERNEL(eyes_in_head), KERNEL(fuse_eyes),   KERNEL(fused_pose),       KERNEL(lips_sigma),
     KERNEL(measure_crop), KERNEL(ratios),      KERNEL(sample),      KERNEL(shown_sigma),      KERNEL(smooth),
-    KERNEL(add_fading),  KERNEL(fading_quantile), KERNEL(product_deg), {NULL, NULL, 0, NULL},
+    KERNEL(add_fading),  KERNEL(fading_quantile), KERNEL(product_deg), {"built_from", built_from, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_kernels", NULL, 0, KERNELS, NULL, NULL, NULL, NULL};

@@ -1,8 +1,10 @@
-"""Addresses of streams as they may be shown."""
+"""Addresses of streams, and the command that names them, as they may be shown."""
 
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 
 _SECRET = re.compile(r"(?i)(user|usr|login|pass|pwd|psw|token|key|auth|secret|sig)\w*=.*")
 """Cameras also take credentials in the path: /user=admin_password=x_channel=1.sdp."""
@@ -25,6 +27,11 @@ def without_password(address: str) -> str:
     elif "@" in rest and not _HOST_AND_PATH.match(before):
         before, cut = _before_query(rest.rpartition("@")[2])
     return f"{scheme}://{_SECRET.sub('...', before)}{cut and cut + '...'}"
+
+
+def typed_command() -> str:
+    """Return the command of this process, as it can be typed again, without passwords."""
+    return shlex.join(["facetrack", *map(without_password, sys.argv[1:])])
 
 
 def _before_query(text: str) -> tuple[str, str]:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from facetrack.errors import DataError
+from facetrack.types.address import typed_command
 from facetrain.reporting.progress import say, step
-from facetrain.reporting.report import command_line
 from facetrain.tasks.about import ABOUT
 
 ALONE, ALONE_DATA = "landmarks", Path("synthetic:240")
@@ -74,7 +74,7 @@ def train(
     if run.get("init_sha256") and not init and run["init_sha256"] != hash_of(resolved.init):
         say(f"the initial weights {resolved.init} are not those of that run: the result will differ")
     train_into(
-        out or Path("runs") / path.stem, entry.train, data or Path(run["data"]), resolved, command_line(),
+        out or Path("runs") / path.stem, entry.train, data or Path(run["data"]), resolved, typed_command(),
         catalogue.task_of(entry),
     )  # fmt: skip
 

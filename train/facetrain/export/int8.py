@@ -117,7 +117,7 @@ def doubled_by_copies(proto: ModelProto) -> ModelProto:
     """Replace each nearest-neighbour doubling of quantised maps by two concatenations; the values stay the same.
 
     ONNX Runtime resizes bytes one at a time (65 of 1260 us of the dense network); channels last, a doubled row is the
-    row beside itself, and doubled rows are two rows in one.
+    row beside itself, and doubled rows are two rows in one. One whose maps something else reads as well stays.
     """
     import onnx
     from onnxruntime.quantization.onnx_model import ONNXModel
@@ -126,12 +126,14 @@ def doubled_by_copies(proto: ModelProto) -> ModelProto:
         info.name: [dim.dim_value for dim in info.type.tensor_type.shape.dim]
         for info in onnx.shape_inference.infer_shapes(proto).graph.value_info
     }
-    graph = proto.graph
-    makers = {output: node for node in graph.node for output in node.output}
-    nodes = list(graph.node)
+    model = ONNXModel(proto)
+    makers, readers = model.output_name_to_node(), model.input_name_to_nodes()
+    graph, nodes = proto.graph, list(proto.graph.node)
     for node in [one for one in nodes if one.op_type == "Resize"]:
-        source = makers[node.input[0]]
-        (after,) = (one for one in nodes if node.output[0] in one.input)
+        source, by = makers.get(node.input[0]), readers.get(node.output[0], [])
+        if source is None or len(by) != 1 or model.is_graph_output(node.output[0]):
+            continue  # something else needs the maps in float
+        (after,) = by
         _, channels, rows, columns = shapes[node.input[0]]
         doubled = shapes[node.output[0]][1:] == [channels, 2 * rows, 2 * columns]
         if not (doubled and _is_nearest(node) and source.op_type == "DequantizeLinear"):
@@ -144,11 +146,12 @@ def doubled_by_copies(proto: ModelProto) -> ModelProto:
         at = nodes.index(node)
         nodes[at : at + 1] = _copies(node.name, source.input[0], after.output[0], wide.name, tall.name)
         nodes.remove(after)
-        if not any(source.output[0] in one.input for one in nodes):
+        readers[source.output[0]].remove(node)
+        if not readers[source.output[0]]:
             nodes.remove(source)
     del graph.node[:]
     graph.node.extend(nodes)
-    ONNXModel(proto).clean_initializers()
+    model.clean_initializers()
     onnx.checker.check_model(proto)
     return proto
 

@@ -23,12 +23,13 @@ def export_onnx(
     crops: Tensor,
     path: Path,
     tolerance: dict[str, float],
-    dynamic_axes: dict[str, dict[int, str]],
+    dynamic_axes: dict[str, dict[int, str]] | None = None,
 ) -> ModelSpec:
     """Write `model` with `spec` in its metadata, after checking it against torch on `crops`.
 
     crops: (N, H, W, 3) uint8, real ones
     tolerance: largest absolute difference of each output that is checked
+    dynamic_axes: of crops and outputs, by name; None: the number of faces alone
     Returns the spec with the measured differences. Raises ParityError, with nothing written, if an output differs.
     """
     import onnx
@@ -36,6 +37,7 @@ def export_onnx(
     # Weights trained in channels_last would be written as transposed constants.
     model = model.eval().cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     part = path.with_name(path.stem + ".part.onnx")
+    dynamic_axes = dynamic_axes or {name: {0: "faces"} for name in ("crops", *spec.outputs)}
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         trace(model, crops[:2], list(spec.outputs), part, dynamic_axes)

@@ -112,7 +112,7 @@ def _points(stem: Path, labels: dict[str, np.ndarray]) -> tuple[Floats, Floats]:
     """Return (N, K, 2) points and (N, K) weights; a mesh is averaged into the 68-point scheme."""
     if "mesh478" in labels:
         mesh = labels["mesh478"].astype(np.float32)
-        points = topology_maps.convert(mesh, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)
+        points = topology_maps.mesh_to_68(mesh)
         return points, np.broadcast_to(teacher_weight(), points.shape[:2])
     if "points" not in labels or labels["points"].ndim != 3 or labels["points"].shape[2] != 2:
         raise DataError(f"{stem}.npz: has {sorted(labels)}; a pack needs 'points' (N, K, 2) or 'mesh478' (N, 478, 2)")

@@ -85,11 +85,11 @@ def gather(labelled: Iterator[Sample | str], where: Path) -> ReadResult:
 
 
 def _label_frame(frame: Frame, stem: str, teacher: Teacher, options: TeacherOptions) -> Iterator[Sample | str]:
-    faces = _to_68(teacher(frame.image))
+    faces = topology_maps.mesh_to_68(teacher(frame.image))
     if not len(faces):
         yield "no face detected"
         return
-    mirrored = _to_68(teacher(np.ascontiguousarray(frame.image[:, ::-1])))[:, topology.FLIP]
+    mirrored = topology_maps.mesh_to_68(teacher(np.ascontiguousarray(frame.image[:, ::-1])))[:, topology.FLIP]
     mirrored[..., 0] = frame.image.shape[1] - 1 - mirrored[..., 0]
     for number, points in enumerate(faces):
         reason = rejected(frame.image, points, mirrored, options)
@@ -121,7 +121,3 @@ def sharpness(image: Image, points: Floats) -> float:
     """Return the variance of the Laplacian of the face's grey crop."""
     crop = cut(image, crop_from_box(points_box(points), 1.0), SHARPNESS_PX)
     return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), cv2.CV_64F).var())
-
-
-def _to_68(mesh: Floats) -> Floats:
-    return topology_maps.convert(mesh, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from facetrack.cli.console import print_table
-from facetrack.types.address import without_password
+from facetrack.types.address import typed_command
 from facetrain.reporting import markdown
 from facetrain.reporting.figures import save_figures
 
@@ -70,7 +68,7 @@ class Report:
 
     def markdown(self, folder: Path) -> str:
         """Return the text of report.md. folder: of the plots."""
-        parts = [f"# {self.title}\n", markdown.code(command_line()), *(f"{note}\n" for note in self.notes)]
+        parts = [f"# {self.title}\n", markdown.code(typed_command()), *(f"{note}\n" for note in self.notes)]
         for table in (*self.tables, *self.details):
             body = markdown.table(table.head, table.rows) if table.rows else "None.\n"
             parts += [f"## {table.title[:1].upper()}{table.title[1:]}\n", body]
@@ -82,8 +80,3 @@ class Report:
 def _bold(text: str) -> str:
     """Return rich's markup of text with Markdown's bold."""
     return re.sub(r"\*\*(.+?)\*\*", r"[bold]\1[/]", escape(text))
-
-
-def command_line() -> str:
-    """Return the command of this process, as it can be typed again."""
-    return shlex.join(["facetrack", *map(without_password, sys.argv[1:])])

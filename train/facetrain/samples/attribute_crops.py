@@ -33,7 +33,7 @@ from facetrain.samples.attribute_labels import (
     smile_trust,
     turned_deg,
 )
-from facetrain.samples.sampling import EpochItems
+from facetrain.samples.sampling import EpochItems, names_of
 
 Rng = np.random.Generator
 
@@ -104,6 +104,7 @@ class AttributeCrops(EpochItems):
             for _ in range(options.repeats.get(s.source, 1) * (options.closed_repeats if _eye_closed(s) else 1))
         ]
         super().__init__(len(self.samples), seed)
+        self.names = names_of(self.samples)
         self.photographs, self.options = photographs, options
 
     def item(self, index: int, rng: Rng) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from facetrain.augment import webcam as augment
 from facetrain.augment.eyelids import blink
 from facetrain.augment.webcam import AugmentOptions
 from facetrain.sample import Sample, face_extent
-from facetrain.samples.sampling import EpochItems
+from facetrain.samples.sampling import EpochItems, names_of
 
 EYES = (*RIGHT_EYE, *LEFT_EYE)
 OUTSIDE_PX = 3.0
@@ -49,6 +49,7 @@ class LandmarkCrops(EpochItems):
     def __init__(self, samples: list[Sample], negatives: list[Image], options: CropOptions, seed: int = 0) -> None:
         self.samples = [s for s in samples for _ in range(options.repeats.get(s.source, 1))]
         super().__init__(len(self.samples), seed)
+        self.names = names_of(self.samples)
         self.negatives = negatives
         self.options = options
 

@@ -6,7 +6,9 @@ process of a multi-GPU run computes the same order and selects its share.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +25,11 @@ class EpochItems(Dataset[dict[str, Tensor]]):
     A number below `size` is a sample. An epoch may draw a sample several times: its second draw has the number
     index + size, the third index + 2 size, and so on, so that each draw is augmented differently.
     classes: (size,) the class of each sample, for `FitOptions.balance`; None where there are none.
+    names: what it draws from, in order (`names_of`), by which a resumed run knows that its data are the same.
     """
 
     classes: Sequence[object] | None = None
+    names: Sequence[str] = ()
 
     def __init__(self, size: int, seed: int = 0) -> None:
         self.size, self.seed, self.epoch = size, seed, 0
@@ -36,12 +40,31 @@ class EpochItems(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return self.size
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of size and names: another one once pictures are added, taken away or renamed."""
+        return sha256("\n".join([str(self.size), *self.names]).encode()).hexdigest()
+
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         return self.item(number % self.size, np.random.default_rng((self.seed, self.epoch, number)))
 
     def item(self, index: int, rng: Rng) -> dict[str, Tensor]:
         """Return sample `index`, 0 to size - 1, all its randomness from `rng`."""
         raise NotImplementedError
+
+
+class Named(Protocol):
+    """A labelled picture."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+def names_of(pictures: Iterable[Named]) -> list[str]:
+    """Return the pictures' names, each with that of its data set."""
+    return [f"{picture.source}/{picture.name}" for picture in pictures]
 
 
 def epoch_order(size: int, rng: Rng, draws: int) -> Numbers:

@@ -30,7 +30,7 @@ from facetrain.models.predict import predict
 from facetrain.models.vgg16 import ExpressionVgg
 from facetrain.reporting.figures import Figures, save_figures
 from facetrain.sample import Sample
-from facetrain.samples.sampling import EpochItems
+from facetrain.samples.sampling import EpochItems, names_of
 from facetrain.seeds.pretrain import pretrain_body
 from facetrain.seeds.record import export_seed, seed_spec
 from facetrain.training.checkpoint import load_weights
@@ -91,6 +91,7 @@ class ExpressionCrops(EpochItems):
 
     def __init__(self, samples: list[Sample], recipe: ExpressionRecipe) -> None:
         super().__init__(len(samples), recipe.fit.seed)
+        self.names = names_of(samples)
         self.samples, self.recipe = samples, recipe
         self.labels = [CLASSES.index(str(sample.attributes["emotion"])) for sample in samples]
         self.classes = self.labels

@@ -18,7 +18,7 @@ from facetrain.augment.mirror import mirrored
 from facetrain.augment.webcam import AugmentOptions
 from facetrain.models.tcdcn import POSES
 from facetrain.sample import Sample
-from facetrain.samples.sampling import EpochItems
+from facetrain.samples.sampling import EpochItems, names_of
 from facetrain.samples.task_labels import TASKS, UNKNOWN, label_of
 
 
@@ -68,6 +68,7 @@ class TaskFaces(EpochItems):
         seed: int = 0,
     ) -> None:
         super().__init__(len(samples), seed)
+        self.names = names_of(samples)
         self.samples, self.scheme, self.input_px, self.margin = samples, scheme, input_px, margin
         self.options = options
         self.classes = [label_of(sample, "pose") for sample in samples]

@@ -52,6 +52,5 @@ def seed_spec(
 
 def export_seed(model: nn.Module, spec: ModelSpec, crops: Image, path: Path) -> ModelSpec:
     """Write the .onnx after checking every output on real crops."""
-    axes = {name: {0: "faces"} for name in ("crops", *spec.outputs)}
     tolerance = {name: PARITY.get(name, 1e-3) for name in spec.outputs}
-    return export_onnx(model, spec, torch.from_numpy(crops[:24]), path, tolerance, axes)
+    return export_onnx(model, spec, torch.from_numpy(crops[:24]), path, tolerance)

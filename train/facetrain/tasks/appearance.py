@@ -27,8 +27,9 @@ from facetrain.augment.webcam import AugmentOptions
 from facetrain.export.onnx import export_onnx
 from facetrain.formats.reading import print_skipped
 from facetrain.models.appearance import AppearanceNet, AppearanceNetOptions
+from facetrain.models.predict import predict
 from facetrain.sample import Sample
-from facetrain.samples.sampling import EpochItems
+from facetrain.samples.sampling import EpochItems, names_of
 from facetrain.samples.sources import read_sources
 from facetrain.training.fit import FitOptions, fit
 
@@ -82,6 +83,7 @@ class AugmentedPairs(EpochItems):
 
     def __init__(self, samples: Sequence[Sample], input_px: int, options: PairOptions, seed: int = 0) -> None:
         super().__init__(len(samples), seed)
+        self.names = names_of(samples)
         self.samples, self.input_px, self.options = samples, input_px, options
         self.of_person: dict[str, list[int]] = defaultdict(list)
         for index, sample in enumerate(samples):
@@ -151,15 +153,12 @@ class Validation:
         kept = [sample for sample in samples if sample.group in several]
         self.people = np.array([sample.group for sample in kept])
         crops = [cut(sample.image, crop_from_points(sample.points, margin), input_px) for sample in kept]
-        self.crops = torch.from_numpy(np.stack(crops)) if crops else torch.empty(0)
+        self.crops = np.array(crops)
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         if not len(self.crops):
             return {}
-        device = next(model.parameters()).device
-        with torch.inference_mode():
-            parts = [model(part.to(device))["embedding"].cpu() for part in self.crops.split(64)]
-        return verification_metrics(torch.cat(parts).numpy(), self.people)
+        return verification_metrics(predict(model, self.crops)["embedding"], self.people)
 
 
 def verification_metrics(embeddings: NDArray[np.floating], people: NDArray[np.str_]) -> dict[str, float]:
@@ -208,6 +207,5 @@ def train_appearance(data: Path, run_dir: Path, recipe: AppearanceRecipe) -> dic
         metrics={f"validation/{name}": round(value, 3) for name, value in figures.items()},
     )
     examples = torch.stack([dataset[i]["crop"][0] for i in range(min(32, len(dataset)))])
-    axes = {name: {0: "faces"} for name in ("crops", "embedding")}
-    export_onnx(model, spec, examples, run_dir / "model.onnx", {"embedding": 1e-4}, axes)
+    export_onnx(model, spec, examples, run_dir / "model.onnx", {"embedding": 1e-4})
     return figures

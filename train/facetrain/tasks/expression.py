@@ -39,7 +39,7 @@ from facetrain.models.predict import predict
 from facetrain.reporting.figures import Figures, save_figures
 from facetrain.sample import Sample
 from facetrain.samples.provenance import describe, terms_of
-from facetrain.samples.sampling import EpochItems
+from facetrain.samples.sampling import EpochItems, names_of
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.losses import ExpressionLoss
 
@@ -76,6 +76,7 @@ class Sheets(EpochItems):
 
     def __init__(self, samples: list[Sample], recipe: ExpressionTaskRecipe) -> None:
         super().__init__(len(samples), recipe.fit.seed)
+        self.names = names_of(samples)
         self.samples, self.recipe = samples, recipe
         self.labels = labels_of(samples)
         self.classes = self.labels.tolist()
@@ -215,5 +216,4 @@ def export(model: ExpressionNet, recipe: ExpressionTaskRecipe, sheets: Image, fi
         reproduce=recipe.reproduce,
         metrics={name: round(value, 4) for name, value in figures.items()},
     )
-    axes = {name: {0: "faces"} for name in ("crops", OUTPUT)}
-    export_onnx(model, spec, torch.from_numpy(sheets[:32]), run_dir / "model.onnx", {OUTPUT: 1e-4}, axes)
+    export_onnx(model, spec, torch.from_numpy(sheets[:32]), run_dir / "model.onnx", {OUTPUT: 1e-4})

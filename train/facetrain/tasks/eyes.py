@@ -113,8 +113,7 @@ def train_eyes(data: Path, run_dir: Path, recipe: EyesRecipe) -> dict[str, float
     figures = validation(model)
     pairs = torch.stack([dataset[i]["crop"] for i in range(64)]).reshape(-1, columns, columns, 3)
     spec = eyes_spec(recipe, sorted(set(table.sources.tolist())), figures)
-    axes = {name: {0: "faces"} for name in ("crops", EYES_OUTPUT)}
-    export_onnx(model, spec, pairs, run_dir / "model.onnx", PARITY, axes)
+    export_onnx(model, spec, pairs, run_dir / "model.onnx", PARITY)
     return figures
 
 

@@ -243,8 +243,7 @@ def with_parent(terms: str, parent: ModelSpec | None) -> str:
 
 def export_landmarks(model: nn.Module, spec: ModelSpec, crops: torch.Tensor, path: Path) -> ModelSpec:
     """Write the .onnx, with attribute heads or without, after checking it on real crops to the engines' tolerances."""
-    axes = {name: {0: "faces"} for name in ("crops", *spec.outputs)}
-    return export_onnx(model, spec, crops, path, tolerances(spec, "fp32"), axes)
+    return export_onnx(model, spec, crops, path, tolerances(spec, "fp32"))
 
 
 def say_known(path: Path, start: ModelSpec) -> None:

@@ -30,6 +30,7 @@ class CachedFeatures(EpochItems):
         options: device, seed and number of data-loading workers
         """
         super().__init__(draws, options.seed)
+        self.names = crops.names
         order = epoch_order(len(crops), np.random.default_rng((options.seed, 0)), draws)
         loader = DataLoader(
             crops, BATCH, sampler=order.tolist(), num_workers=options.workers, worker_init_fn=limit_worker_threads

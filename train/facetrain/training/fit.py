@@ -231,6 +231,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
+            "samples": self.dataset.fingerprint,
         }
         # History first, checkpoint last: after a crash in between, the epoch is repeated and the history rewritten.
         (self.run_dir / "history.jsonl").write_text("".join(json.dumps(e) + "\n" for e in self.history))
@@ -240,11 +241,17 @@ class Run:
             self._drawn_s = time.monotonic()
 
     def resume(self) -> None:
-        """Resume from the checkpoint run_dir/last.pt if it exists."""
+        """Resume from rank 0's checkpoint run_dir/last.pt if it exists."""
         path = self.run_dir / "last.pt"
-        if not path.exists():
+        state = self.group.sent(load_checkpoint(path) if self.group.is_main and path.exists() else None)
+        if state is None:
             return
-        state = load_checkpoint(path)
+        own = self.dataset.fingerprint
+        if state.get("samples", own) != own:
+            raise DataError(
+                f"{path} was trained on other pictures: since then some were added, taken away or renamed; choose a "
+                "new --out to train on those of now, or bring the old ones back to resume it"
+            )
         try:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
@@ -257,12 +264,18 @@ class Run:
             ) from error
 
     def close(self) -> nn.Module:
-        """Save and return the final network, restoring the best epoch's weights if there are any."""
-        best = self.run_dir / "best.safetensors"
-        if self.options.best_metric and best.exists():
-            load_weights(self.kept, best)
+        """Save and return the final network, restoring the best epoch's weights if there are any.
+
+        It is rank 0's in every process: batch normalisation's statistics are of each process's own share.
+        """
         if self.group.is_main:
+            best = self.run_dir / "best.safetensors"
+            if self.options.best_metric and best.exists():
+                load_weights(self.kept, best)
             save_weights(self.kept, self.run_dir / "model.safetensors")
+        self.kept.load_state_dict(
+            self.group.sent({name: value.cpu() for name, value in self.kept.state_dict().items()})
+        )
         return self.kept
 
 

@@ -21,7 +21,6 @@ FRAMES = 24
 pytestmark = [
     pytest.mark.data,
     pytest.mark.net,
-    pytest.mark.skipif(not CLIP.exists(), reason="needs the clips of ../shared/data"),
 ]
 
 

@@ -35,15 +35,6 @@ def console() -> Console:
     return Console(stderr=True, quiet=_State.quiet, highlight=False)
 
 
-def typed() -> str:
-    """Return the command of this process, as it can be typed again, without passwords."""
-    import shlex
-
-    from facetrack.types.address import without_password
-
-    return shlex.join(["facetrack", *map(without_password, sys.argv[1:])])
-
-
 def _be_quiet(value: bool) -> None:
     _State.quiet = value
 

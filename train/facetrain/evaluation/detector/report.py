@@ -11,12 +11,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from facetrack.types.address import typed_command
 from facetrain.evaluation.detector import placed_faces as trials
 from facetrain.evaluation.detector.clips import REFERENCE_NOTE
 from facetrain.evaluation.detector.measure import EXTRA_GROUP, TIME_GROUP
 from facetrain.evaluation.detector.rows import Row
 from facetrain.reporting import markdown
-from facetrain.reporting.report import Report, Table, command_line
+from facetrain.reporting.report import Report, Table
 
 CAVEATS = (
     "All rows except the first five and the scenes' are at the threshold of one false positive in 20 held-out images "
@@ -50,7 +51,7 @@ def report(rows: list[Row], notes: list[str]) -> Report:
         Table(group, (group, "count", *rows[0].values), [_cells(row) for row in rows if row.group == group])
         for group in dict.fromkeys(row.group for row in rows)
     ]
-    figures_json = {"command": command_line(), "rows": figures}
+    figures_json = {"command": typed_command(), "rows": figures}
     return Report("Detectors", tables, figures_json, [*notes, *CAVEATS], plots={"recall.png": partial(draw, rows)})
 
 

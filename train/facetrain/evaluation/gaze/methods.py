@@ -72,6 +72,6 @@ def together(eyes: Sequence[EyeGaze | None]) -> tuple[float, float] | None:
 
 def mesh_reading(mesh: Floats, camera: CameraModel, size: tuple[int, int]) -> tuple[EyesReading, Pose | None]:
     """Return what a (478, 2) mesh of MediaPipe says of the eyes, and the pose of its points by this project's PnP."""
-    points = topology_maps.convert(mesh[None], topology_maps.MESH_478, topology.SCHEME)[0].astype(np.float32)
+    points = topology_maps.mesh_to_68(mesh)
     irises = mesh[[centre for centre, _ in MESH_IRISES]]
     return exact_reading(points, irises), head_pose(points, size, camera)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack import topology, topology_maps
+from facetrack import topology_maps
 from facetrack.detector import Detector
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.errors import DataError, ModelFileError
@@ -162,7 +162,7 @@ def select_labelled_mesh(meshes: Floats, sample: Sample) -> Floats | None:
     """Return the mesh of the labelled face among (N, 478, 2) meshes as (68, 2) points; None if there is none."""
     if not len(meshes):
         return None
-    points = topology_maps.convert(meshes, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)
+    points = topology_maps.mesh_to_68(meshes)
     index = match_labelled_face(Detections(points_box(points), np.ones(len(points), np.float32), None), sample)
     return None if index is None else points[index]
 

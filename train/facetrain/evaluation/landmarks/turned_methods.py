@@ -174,7 +174,7 @@ class MeshMethod:
         meshes = self._mesh(image)
         found = []
         for mesh in meshes:
-            points = topology_maps.convert(mesh, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)
+            points = topology_maps.mesh_to_68(mesh)
             found.append(Found(points, angles_of(head_pose(points, (image.shape[1], image.shape[0])))))
         return found
 

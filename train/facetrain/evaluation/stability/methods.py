@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facetrack import topology, topology_maps
+from facetrack import topology_maps
 from facetrack.detector.mediapipe_mesh import MediaPipeMesh
 from facetrack.errors import ModelFileError
 from facetrack.modelfile import bundled_path
@@ -104,4 +104,4 @@ class _MediaPipeTracker(ExitStack):
 
     def __call__(self, frame: Frame) -> Floats:
         mesh = self._network(frame.image, frame.time_s)
-        return topology_maps.convert(mesh, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)
+        return topology_maps.mesh_to_68(mesh)

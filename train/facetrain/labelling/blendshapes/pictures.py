@@ -97,7 +97,7 @@ def labelled_by(picture: Image, teacher: Teacher) -> tuple[Floats, Floats] | Non
     meshes, shapes = teacher.with_shapes(picture)
     if not shapes:
         return None
-    points = topology_maps.convert(meshes[:1], topology_maps.MESH_478, topology.SCHEME)[0].astype(np.float32)
+    points = topology_maps.mesh_to_68(meshes[0])
     return points, values_of(shapes[0])
 
 

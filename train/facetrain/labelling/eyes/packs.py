@@ -110,7 +110,7 @@ def pointing(folder: Path, mesh: Mesh, progress: Progress) -> Iterator[Eye]:
         if not len(found):
             continue
         whole = transform(found[0], frame_matrices([crop], CROP_PX)[0])
-        points = topology_maps.convert(whole, topology_maps.MESH_478, topology.SCHEME).astype(np.float32)
+        points = topology_maps.mesh_to_68(whole)
         eyes = face_eyes(
             sample.image, points, sample.name, f"pointing {sample.group}", "pointing04", LABELLED_WEIGHT, whole
         )

@@ -34,7 +34,7 @@ from facetrain.samples.detector.placing import (
     turn_scale,
 )
 from facetrain.samples.pictures import FacePicture
-from facetrain.samples.sampling import EpochItems
+from facetrain.samples.sampling import EpochItems, names_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,7 @@ class Scenes(EpochItems):
     ) -> None:  # fmt: skip
         self.options = options or SceneOptions()
         super().__init__(self.options.scenes_per_epoch, seed)
+        self.names = names_of([*faces, *crowds, *empties])
         if not faces:
             raise DataError("no image has a face to compose scenes from; check the packs and the validation share")
         self.by_source: dict[str, list[FacePicture]] = {}

@@ -17,7 +17,7 @@ from facetrack.types import Floats, Image
 from facetrain.augment import webcam as augment
 from facetrain.augment.eyelids import blink
 from facetrain.samples.landmark_crops import EYES, OUTSIDE_PX, CropOptions, LandmarkCrops
-from facetrain.samples.sampling import EpochItems, Rng
+from facetrain.samples.sampling import EpochItems, Rng, names_of
 from facetrain.samples.turned.sources import TurnedSample
 
 MIRROR = np.diag([-1.0, 1.0, 1.0]).astype(np.float32)
@@ -37,6 +37,7 @@ class TurnedCrops(EpochItems):
     ) -> None:
         self.samples = [s for s in samples for _ in range(options.repeats.get(s.sample.source, 1))]
         super().__init__(len(self.samples), seed)
+        self.names = names_of(turned.sample for turned in self.samples)
         self.options = options
         self._without_face = LandmarkCrops([], negatives, options)
 
