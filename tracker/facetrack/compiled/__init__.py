@@ -24,7 +24,7 @@ def _loaded() -> tuple[Any, str]:
     except ImportError:
         return None, "NumPy (nothing was compiled)"
     sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.[ch]")))
-    if module.built_from() != zlib.crc32(sources):  # as in a checkout that was updated
+    if sources and module.built_from() != zlib.crc32(sources):  # as in a checkout that was updated; wheels have none
         return None, "NumPy (the kernels were compiled from other sources: python hatch_build.py)"
     return module, "compiled"
 
