@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack import compiled
+
 Array = NDArray[np.float64]
 Angles = tuple[float, float]
 """Yaw and pitch, degrees."""
@@ -26,15 +28,25 @@ def euler_deg(rotation: Array) -> tuple[float, float, float]:
     return yaw, pitch, roll
 
 
+def product_deg(first: Array, second: Array) -> tuple[float, float, float]:
+    """Return `euler_deg` of the product of two (3, 3) rotations."""
+    if compiled.kernels is not None:
+        return compiled.kernels.product_deg(first, second)
+    return euler_deg(first @ second)
+
+
 def rotation_from_deg(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Array:
     """Return the (3, 3) rotation from head to camera axes, Ry(-yaw) Rx(-pitch) Rz(roll): inverse of `euler_deg`."""
     sin_y, cos_y = math.sin(math.radians(-yaw_deg)), math.cos(math.radians(-yaw_deg))
     sin_x, cos_x = math.sin(math.radians(-pitch_deg)), math.cos(math.radians(-pitch_deg))
     sin_z, cos_z = math.sin(math.radians(roll_deg)), math.cos(math.radians(roll_deg))
-    yaw = np.array([[cos_y, 0.0, sin_y], [0.0, 1.0, 0.0], [-sin_y, 0.0, cos_y]])
-    pitch = np.array([[1.0, 0.0, 0.0], [0.0, cos_x, -sin_x], [0.0, sin_x, cos_x]])
-    roll = np.array([[cos_z, -sin_z, 0.0], [sin_z, cos_z, 0.0], [0.0, 0.0, 1.0]])
-    return np.asarray(yaw @ pitch @ roll)
+    return np.array(
+        (
+            (cos_y * cos_z + sin_y * sin_x * sin_z, sin_y * sin_x * cos_z - cos_y * sin_z, sin_y * cos_x),
+            (cos_x * sin_z, cos_x * cos_z, -sin_x),
+            (cos_y * sin_x * sin_z - sin_y * cos_z, sin_y * sin_z + cos_y * sin_x * cos_z, cos_y * cos_x),
+        )
+    )
 
 
 def angle_rates(rotation: Array) -> Array:
@@ -59,6 +71,10 @@ def between(first: Array, second: Array, share: float) -> Array:
     """
     if share >= 1.0:
         return second
+    if compiled.kernels is not None:
+        rotation = np.empty((3, 3))
+        compiled.kernels.between(first, second, share, rotation)
+        return rotation
     start, end = quaternion(first), quaternion(second)
     if sum(a * b for a, b in zip(start, end, strict=True)) < 0.0:
         share, keep = -share, 1.0 - share  # -end is the same rotation

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from facetrack import topology
+from facetrack import compiled, topology
 from facetrack.angles import angle_rates, between
 from facetrack.engine import Engine, FromFrame
 from facetrack.errors import ModelFileError
@@ -89,6 +89,8 @@ class Landmarker:
         return self._in_frame(self.engine(batch), crops)
 
     def _in_frame(self, outputs: Mapping[str, np.ndarray], crops: Sequence[CropBox]) -> list[Reading]:
+        if compiled.kernels is not None and outputs["points"].dtype == np.float32:
+            return [_decoded(outputs, i, crop, self._input_px) for i, crop in enumerate(crops)]
         points = transform(outputs["points"], frame_matrices(crops, self._input_px))
         scale = np.array([crop.size_px / self._input_px for crop in crops], np.float32)
         sigma = outputs["sigma"] * scale[:, None]
@@ -99,6 +101,23 @@ class Landmarker:
             landmarks, head = Landmarks(points[i], sigma[i], visibility[i]), _head(outputs, i, crop.roll_rad)
             readings.append(Reading(landmarks, presence[i], _attributes(outputs, i), _pose_deg(outputs, i), head))
         return readings
+
+
+def _decoded(outputs: Mapping[str, np.ndarray], index: int, crop: CropBox, input_px: int) -> Reading:
+    """Decode the outputs of one crop as `Landmarker._in_frame` does, by the compiled kernel."""
+    visible, turned = "visibility" in outputs, "rotation" in outputs
+    points, sigma = np.empty((topology.N_POINTS, 2), np.float32), np.empty(topology.N_POINTS, np.float32)
+    visibility = np.empty(topology.N_POINTS, np.float32) if visible else None
+    head = np.empty((2, 3, 3)) if turned else None
+    presence = compiled.kernels.decode_landmarks(
+        outputs["points"][index], outputs["sigma"][index], outputs["presence"][index],
+        outputs["visibility"][index] if visible else None, outputs["rotation"][index] if turned else None,
+        outputs["rotation_sigma"][index] if turned else None, crop.x, crop.y, crop.size_px, crop.roll_rad, input_px,
+        points, sigma, visibility, head,
+    )  # fmt: skip
+    rotation = None if head is None else HeadRotation(head[0], head[1])
+    marks = Landmarks(points, sigma, visibility)
+    return Reading(marks, presence, _attributes(outputs, index), _pose_deg(outputs, index), rotation)
 
 
 def _presence(logits: Floats, points: Floats) -> list[float]:

@@ -5,13 +5,13 @@ import pickle
 import socket
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from facetrack.errors import DataError
@@ -19,6 +19,7 @@ from facetrain.samples.sampling import EpochItems
 from facetrain.training.checkpoint import load_weights
 from facetrain.training.fit import FitOptions, fit
 from facetrain.training.optim import parameter_groups
+from facetrain.training.run_folder import train_into
 from places import REPOSITORY
 
 
@@ -195,30 +196,69 @@ def test_unknown_choices_are_named(wrong):
         FitOptions(**wrong)
 
 
-def test_two_processes_train_the_network_that_one_does(tmp_path):
-    """Two gloo processes in torchrun's environment: half batches, averaged gradients, the weights of one process."""
-    alone = train(tmp_path / "alone")
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; import test_fit;"
-        "test_fit.train(Path(sys.argv[1]))"
-    )
+def run_twice(code: str, *arguments: Path) -> None:
+    """Run code in two processes, with torchrun's environment."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    here = Path(__file__).parent
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(REPOSITORY / "tracker"), str(REPOSITORY / "train"), str(REPOSITORY / "tests" / "support")]
-    )
+    packages = [REPOSITORY / "tracker", REPOSITORY / "train", REPOSITORY / "tests" / "support", Path(__file__).parent]
+    environment["PYTHONPATH"] = os.pathsep.join(str(path) for path in packages)
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path / "two"), str(here)],
-            env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-c", code, *map(str, arguments)], stderr=subprocess.PIPE, text=True,
+            env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank in range(2)
     ]  # fmt: skip
     for process in processes:
         _, error = process.communicate(timeout=120)
         assert process.returncode == 0, error
+
+
+def test_two_processes_train_the_network_that_one_does(tmp_path):
+    """Two gloo processes in torchrun's environment: half batches, averaged gradients, the weights of one process."""
+    alone = train(tmp_path / "alone")
+    run_twice("import sys, test_fit; from pathlib import Path; test_fit.train(Path(sys.argv[1]))", tmp_path / "two")
     saved = load_file(tmp_path / "two" / "model.safetensors")
     for name, value in alone.state_dict().items():
         np.testing.assert_allclose(saved[name], value, atol=1e-4)
+
+
+class Normalised(Linear):
+    """Linear network whose batch normalisation sees another share of the batches in each process."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Sequential(nn.BatchNorm1d(1), nn.Linear(1, 1))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    fit: FitOptions
+
+
+def train_normalised(results: Path, run_dir: Path) -> None:
+    """Train by `train_into`, write every process's network to `results`, and a file as an export does."""
+
+    def train(data: Path, folder: Path, recipe: Recipe) -> dict[str, float]:
+        torch.manual_seed(0)
+        network = fit(Normalised(), Line(), loss, lambda m: {}, recipe.fit, folder)
+        with (folder / "exported.txt").open("a") as exported:
+            exported.write(os.environ["RANK"])
+        save_file(network.state_dict(), results / f"{os.environ['RANK']}.safetensors")
+        return {}
+
+    train_into(run_dir, train, results, Recipe(replace(OPTIONS, epochs=3)), "command", "line")
+
+
+def test_every_process_ends_with_the_network_that_is_saved_and_only_the_first_writes(tmp_path):
+    code = "import sys, test_fit; from pathlib import Path; test_fit.train_normalised(*map(Path, sys.argv[1:]))"
+    for run, written_by in (("begun", "0"), ("resumed", "00")):
+        run_twice(code, tmp_path, tmp_path / "run")
+        saved = load_file(tmp_path / "run" / "model.safetensors")
+        for rank in range(2):
+            of_process = load_file(tmp_path / f"{rank}.safetensors")
+            for name, value in saved.items():
+                np.testing.assert_array_equal(of_process[name], value, err_msg=f"{run}, process {rank}, {name}")
+        assert (tmp_path / "run" / "exported.txt").read_text() == written_by
+        assert (tmp_path / "run" / "report.md").is_file()

@@ -54,7 +54,7 @@ def info(
 
 def _facts() -> list[tuple[str, str]]:
     """Return names and values of what a bug report needs; no user names and no paths but that of the package."""
-    from facetrack import __version__
+    from facetrack import __version__, compiled
     from facetrack.engine.cache import cpu_name
     from facetrack.modelfile import bundled
 
@@ -67,6 +67,7 @@ def _facts() -> list[tuple[str, str]]:
         ("processor", f"{cpu_name()}, {os.cpu_count()} threads"),
         ("packages", ", ".join(installed)),
         ("missing", ", ".join(missing) or "none"),
+        ("arithmetic", compiled.description),
         ("networks", ", ".join(f"{path.stem} {_hash(path)}{_remark(path)}" for path in bundled())),
         ("settings", ", ".join(settings) or "none"),
     ]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack import topology
+from facetrack import compiled, topology
 from facetrack.engine import Engine
 from facetrack.errors import ModelFileError
 from facetrack.geometry import cut_by
@@ -48,16 +48,18 @@ def _columns(name: str, order: Sequence[int] | None = None) -> list[int]:
     return right + [EYES_SIZE + column for column in left]
 
 
-_CONTOURS, _IRISES = _columns("contour", _BACK), _columns("iris")
+_CONTOURS, _IRISES, _GAZES = _columns("contour", _BACK), _columns("iris"), _columns("gaze")
 _TAKEN = np.array(
     [
-        *_CONTOURS[:12], *_IRISES[:2], *_CONTOURS[12:], *_IRISES[2:], *_columns("iris_radius"), *_columns("gap"),
-        *_columns("contour_scale", _BACK), *_columns("iris_scale"), *_columns("gap_scale"), *_columns("state"),
-        *_columns("covered"),
+        *_CONTOURS[:12], *_IRISES[:2], *_GAZES[:2], *_CONTOURS[12:], *_IRISES[2:], *_GAZES[2:],
+        *_columns("iris_radius"), *_columns("gap"),
+        *_columns("contour_scale", _BACK), *_columns("iris_scale"), *_columns("gap_scale"), *_columns("gaze_scale"),
+        *_columns("state"), *_columns("covered"),
     ]
 )  # fmt: skip
-"""Both eyes' columns in the order in which they are decoded: each eye's seven places, what is linear, logarithms."""
-_PLACES, _RADIUS, _GAP, _LOGARITHMS = slice(0, 28), slice(28, 30), slice(30, 32), slice(32, 56)
+"""Both eyes' columns in the order in which they are decoded: each eye's seven places and its look, what is linear,
+logarithms."""
+_PLACES, _RADIUS, _GAP, _LOGARITHMS = slice(0, 32), slice(32, 34), slice(34, 36), slice(36, 62)
 MAX_LOGIT = 30.0
 
 
@@ -122,6 +124,8 @@ class EyeReader:
 
         image: (H, W, 3) uint8 BGR. faces: (68, 2) points px each, as the landmark network places them.
         """
+        if compiled.kernels is not None:
+            return self._compiled(image, faces)
         placed = [points.take(_PLACED, axis=0).tolist() for points in faces]
         valid = [index for index, corners in enumerate(placed) if all(math.isfinite(x + y) for x, y in corners)]
         if not valid:
@@ -133,6 +137,25 @@ class EyeReader:
             return list(readings)
         found = dict(zip(valid, readings, strict=True))
         return [found.get(index) for index in range(len(faces))]
+
+    def _compiled(self, image: Image, faces: Sequence[Floats]) -> list[EyesReading | None]:
+        """Read the faces as `__call__` does, by compiled kernels."""
+        maps, back, px = np.empty((len(faces), 2, 2, 3)), np.empty((len(faces), 2, 3, 2)), np.empty((len(faces), 2))
+        valid = [
+            i for i, points in enumerate(faces) if compiled.kernels.eye_maps(
+                points, _PLACED, self._side, EYE_WIDTHS, WIDTH_OF_NOSE, maps[i], back[i], px[i],
+            )
+        ]  # fmt: skip
+        readings: list[EyesReading | None] = [None] * len(faces)
+        if valid:
+            outputs = self._run(image, [eye for i in valid for eye in maps[i].tolist()])
+            for i, output in zip(valid, outputs, strict=True):
+                values = np.empty(len(_TAKEN), np.float32)
+                compiled.kernels.decode_eyes(
+                    output, _TAKEN, back[i], px[i], MAX_LOGIT, LAPLACE_SD, values, output.size,
+                )  # fmt: skip
+                readings[i] = _reading(values)
+        return readings
 
     def _run(self, image: Image, maps: Sequence[Map]) -> Floats:
         """Return the network's (N, 2, EYES_SIZE) outputs of the crops that the maps of all eyes describe."""
@@ -146,6 +169,15 @@ class EyeReader:
             return self.engine(self._batch[:count])[EYES_OUTPUT]
 
 
+def _reading(values: Floats) -> EyesReading:
+    """Return decoded outputs, in the order of `_TAKEN`, by their names."""
+    places, sigmas = values[_PLACES].reshape(2, 8, 2), values[_LOGARITHMS]
+    return EyesReading(
+        places[:, :6], sigmas[:12].reshape(2, 6), places[:, 6], values[_RADIUS], sigmas[12:14], values[_GAP],
+        sigmas[14:16], sigmas[18:24].reshape(2, 3), sigmas[24:], places[:, 7], sigmas[16:18],
+    )  # fmt: skip
+
+
 def _in_frame(outputs: Floats, back: Floats, px: Floats) -> list[EyesReading]:
     """Decode (N, 2, EYES_SIZE) outputs and map them from crop px to frame px.
 
@@ -154,13 +186,13 @@ def _in_frame(outputs: Floats, back: Floats, px: Floats) -> list[EyesReading]:
     """
     count = len(outputs)
     values = outputs.reshape(count, -1).take(_TAKEN, axis=1)
-    placed = values[:, _PLACES].reshape(count, 2, 7, 2) @ back[:, :, :2]
-    placed += back[:, :, 2:]
+    placed = values[:, _PLACES].reshape(count, 2, 8, 2) @ back[:, :, :2]
+    placed[:, :, :7] += back[:, :, 2:]
     powers = values[:, _LOGARITHMS]
     np.minimum(powers, MAX_LOGIT, out=powers)
     np.maximum(powers, -MAX_LOGIT, out=powers)
     np.exp(powers, out=powers)
-    sigmas = powers[:, :16]
+    sigmas = powers[:, :18]
     sigmas *= LAPLACE_SD
     contour_sigma = sigmas[:, :12].reshape(count, 2, 6)
     contour_sigma *= px[:, :, None]
@@ -168,14 +200,16 @@ def _in_frame(outputs: Floats, back: Floats, px: Floats) -> list[EyesReading]:
     iris_sigma *= px
     radius *= px
     gap = np.maximum(values[:, _GAP], 0)
-    state = powers[:, 16:22].reshape(count, 2, 3)
+    gaze = placed[:, :, 7]
+    gaze /= px[:, :, None]
+    state = powers[:, 18:24].reshape(count, 2, 3)
     state /= state.sum(axis=2, keepdims=True)
-    covered = powers[:, 22:]
+    covered = powers[:, 24:]
     covered /= covered + 1
     return [
         EyesReading(
-            placed[i, :, :6], contour_sigma[i], placed[i, :, 6], radius[i], iris_sigma[i], gap[i], sigmas[i, 14:],
-            state[i], covered[i],
+            placed[i, :, :6], contour_sigma[i], placed[i, :, 6], radius[i], iris_sigma[i], gap[i],
+            sigmas[i, 14:16], state[i], covered[i], gaze[i], sigmas[i, 16:],
         )
         for i in range(count)
     ]  # fmt: skip

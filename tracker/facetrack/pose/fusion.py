@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from facetrack import compiled
 from facetrack.angles import angle_rates, euler_deg, quaternion
 from facetrack.head_model import RIGID_MODEL_MM
 from facetrack.pose.pnp import RIGID_POINTS, WEBCAM, Array, float64, head_pose, pinhole
@@ -53,6 +54,8 @@ def fused_pose(
     """
     if head is None:
         return head_pose(landmarks.points, image_size, camera)
+    if compiled.kernels is not None:
+        return _compiled_pose(landmarks, head, image_size, camera)
     _, centre, stretch, focal = pinhole(image_size, camera)
     seen = (landmarks.points.take(RIGID_POINTS, axis=0) - centre).T
     if stretch != 1.0:  # as a camera with square pixels would see it
@@ -83,6 +86,23 @@ def fused_pose(
     variances = ((rates @ covariance) * rates).sum(axis=1).tolist()
     sigma_yaw, sigma_pitch, sigma_roll = (math.degrees(math.sqrt(variance)) for variance in variances)
     return Pose(rotation, translation, yaw, pitch, roll, (sigma_yaw, sigma_pitch, sigma_roll))
+
+
+def _compiled_pose(
+    landmarks: Landmarks, head: HeadRotation, image_size: tuple[int, int], camera: CameraModel
+) -> Pose | None:
+    """Return the pose as `fused_pose` does, by the compiled kernel."""
+    fx, fy, cx, cy = camera.intrinsics(image_size)
+    rotation, translation = np.empty((3, 3)), np.empty(3)
+    angles = compiled.kernels.fused_pose(
+        landmarks.points, landmarks.sigma, landmarks.visibility, head.rotation, head.precision, RIGID_POINTS,
+        RIGID_MODEL_MM, cx, cy, fx / fy, fx, rotation, translation, SIGMA_FACTOR, SHAPE_MM, HIDDEN_FACTOR, MOST_STEPS,
+        SMALL_RAD, SMALL_DEPTH,
+    )  # fmt: skip
+    if angles is None:
+        return None
+    yaw, pitch, roll, *sigma = angles
+    return Pose(rotation, translation, yaw, pitch, roll, (sigma[0], sigma[1], sigma[2]))
 
 
 def _line_of_sight(x: float, y: float, focal: float) -> Array:

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack import compiled
 from facetrack.signals.eyes.openness import eye_aspect_ratios
-from facetrack.signals.mouth.openness import mouth_opening
+from facetrack.signals.mouth.openness import INSIDE, LIPS, mouth_opening
 from facetrack.signals.observation import NO_ATTRIBUTES, NOTHING, FrameMeasures
-from facetrack.topology import EAR_LEFT, EAR_RIGHT, INNER_LIPS, OUTER_LIPS
+from facetrack.topology import EAR_LEFT, EAR_RIGHT
 from facetrack.types import Floats, Pose
 
-_RIGHT, _LEFT, _LIPS = np.array(EAR_RIGHT), np.array(EAR_LEFT), np.array(OUTER_LIPS + INNER_LIPS)
+_RIGHT, _LEFT = np.array(EAR_RIGHT), np.array(EAR_LEFT)
 
 FAR_EYE_MAX_YAW_DEG = 25.0
 """Past 20-25 degrees of yaw the eye aspect ratio of the eye turned away is unreliable: tracky-mouse#98 sees blinks that
@@ -66,23 +67,31 @@ def measure_viewed(
     turned = abs(yaw_deg)
     if abs(pitch_deg) > MAX_PITCH_DEG:
         return NOTHING
-    right, left = eye_aspect_ratios(points)
+    right, left, opening, *visible = _ratios(points, visibility)
     near = NEAR_EYE_MAX_YAW_DEG if visibility is None else SEEN_MAX_YAW_DEG
-    right_seen = turned <= (FAR_EYE_MAX_YAW_DEG if yaw_deg < 0 else near) and is_visible(visibility, _RIGHT)
-    left_seen = turned <= (FAR_EYE_MAX_YAW_DEG if yaw_deg > 0 else near) and is_visible(visibility, _LEFT)
-    face_seen = turned <= near and is_visible(visibility, _LIPS)
+    right_seen = turned <= (FAR_EYE_MAX_YAW_DEG if yaw_deg < 0 else near) and visible[0] >= LEAST_VISIBLE
+    left_seen = turned <= (FAR_EYE_MAX_YAW_DEG if yaw_deg > 0 else near) and visible[1] >= LEAST_VISIBLE
+    face_seen = turned <= near and visible[2] >= LEAST_VISIBLE
     narrowing = _eye_narrowing(turned)
     right, left = (right * narrowing, left) if yaw_deg > 0 else (right, left * narrowing)
     return FrameMeasures(
         _known(right) if right_seen else None,
         _known(left) if left_seen else None,
-        _known(mouth_opening(points) * _mouth_narrowing(turned)) if face_seen else None,
+        _known(opening * _mouth_narrowing(turned)) if face_seen else None,
         attributes.get("eye_right_open") if right_seen else None,
         attributes.get("eye_left_open") if left_seen else None,
         attributes.get("mouth_open") if face_seen else None,
         attributes.get("smile") if face_seen else None,
         attributes.get("glasses") if turned <= NEAR_EYE_MAX_YAW_DEG else None,
     )
+
+
+def _ratios(points: Floats, visibility: Floats | None) -> tuple[float, ...]:
+    """Return the right and the left eye's aspect ratio, the mouth's opening, and how visible each of the three is."""
+    if compiled.kernels is not None:
+        return compiled.kernels.ratios(points, visibility, _RIGHT, _LEFT, INSIDE, LIPS)
+    visible = (mean_visibility(visibility, part) for part in (_RIGHT, _LEFT, LIPS))
+    return (*eye_aspect_ratios(points), mouth_opening(points), *visible)
 
 
 def viewed_from_deg(pose: Pose) -> tuple[float, float]:
@@ -100,9 +109,9 @@ def viewed_from_deg(pose: Pose) -> tuple[float, float]:
     return math.degrees(math.atan2(-x, -z)), math.degrees(math.atan2(y, math.hypot(x, z)))
 
 
-def is_visible(visibility: Floats | None, indices: NDArray[np.intp]) -> bool:
-    """Return whether these points are visible in the mean; True for a network that does not tell."""
-    return visibility is None or float(np.add.reduce(visibility.take(indices))) >= LEAST_VISIBLE * len(indices)
+def mean_visibility(visibility: Floats | None, indices: NDArray[np.intp]) -> float:
+    """Return these points' mean visibility, 0..1; 1 for a network that does not tell."""
+    return 1.0 if visibility is None else float(np.add.reduce(visibility.take(indices))) / len(indices)
 
 
 def _eye_narrowing(turned_deg: float) -> float:

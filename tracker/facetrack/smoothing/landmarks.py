@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from facetrack import compiled
 from facetrack.smoothing.one_euro import Array, Complex, OneEuroOptions, smoothing_factor, step_from
 from facetrack.topology import INNER_LIPS, LEFT_EYE, N_POINTS, OUTER_LIPS, RIGHT_EYE
 from facetrack.types import Floats
@@ -100,14 +101,20 @@ class FaceSmoother:
         return share / (_RAYLEIGH_MEAN * math.sqrt(1.0 + (1.0 + ratio) ** 2 + ratio**2)), 1.0 - share
 
 
-def smooth_together(smoothers: Sequence[FaceSmoother], points: Floats, sigma: Floats | None, time_s: float) -> Floats:
+def smooth_together(
+    smoothers: Sequence[FaceSmoother], points: Sequence[Floats] | Floats, sigma: Sequence[Floats] | Floats | None,
+    time_s: float,
+) -> Floats:  # fmt: skip
     """Smooth the points of several faces in one pass over arrays.
 
     smoothers: one per face, all of one setting.
-    points: (F, 68, 2) px.
+    points: (F, 68, 2) px, or each face's own.
     sigma: (F, 68) px, or None, as for `FaceSmoother`.
     Returns (F, 68, 2) float32 px.
     """
+    if compiled.kernels is not None:
+        return _smooth_each(smoothers, points, sigma, time_s)
+    points, sigma = np.asarray(points), None if sigma is None else np.asarray(sigma)
     exact = _complex(points)
     result = points.astype(np.float32)
     groups: dict[float, list[int]] = {}
@@ -124,6 +131,29 @@ def smooth_together(smoothers: Sequence[FaceSmoother], points: Floats, sigma: Fl
         result[rows] = _real(_advance(group_smoothers, exact[rows], None if sigma is None else sigma[rows], step_s))
         for smoother in group_smoothers:
             smoother.time_s = time_s
+    return result
+
+
+def _smooth_each(
+    smoothers: Sequence[FaceSmoother], points: Sequence[Floats] | Floats, sigma: Sequence[Floats] | Floats | None,
+    time_s: float,
+) -> Floats:  # fmt: skip
+    """Smooth as `smooth_together` does, by the compiled kernel."""
+    result = np.empty((len(smoothers), N_POINTS, 2), np.float32)
+    for i, smoother in enumerate(smoothers):
+        if smoother.time_s is None:
+            smoother.state[_VALUE] = smoother.state[_LAST] = _complex(points[i])
+            result[i] = points[i]
+        else:
+            step_s, options = step_from(smoother.time_s, time_s), smoother.options
+            smoother.share = compiled.kernels.smooth(
+                smoother.state, smoother.noise_px, points[i], None if sigma is None else sigma[i], FAST_POINTS,
+                result[i], step_s, smoother.step_ratio(step_s), *smoother.noise_shares(step_s), options.min_cutoff_hz,
+                options.beta, options.d_cutoff_hz, FAST_D_CUTOFF_HZ, NOISE_LEVEL, COMMON_NOISE,
+            )  # fmt: skip
+            smoother.last_step_s = step_s
+            smoother.steps += 1
+        smoother.time_s = time_s
     return result
 
 

@@ -64,7 +64,11 @@ class Confidence:
 
     def __call__(self, reading: Reading, inside: NDArray[np.bool_] | None = None) -> float:
         """Return the log-odds. inside: (68,) points in the picture; None if all are."""
-        presence, log_sigma = features(reading, inside)
+        return self.log_odds(reading.presence, visible_sigma(reading, inside))
+
+    def log_odds(self, presence: float, sigma: float) -> float:
+        """Return them of a face. presence: 0..1. sigma: relative, as `visible_sigma` returns it."""
+        presence, log_sigma = logit(presence), _log(sigma)
         if log_sigma > math.log(self.most_sigma):
             return -math.inf
         return self.presence * presence + self.log_sigma * log_sigma + self.bias
@@ -97,8 +101,11 @@ sigma."""
 
 def features(reading: Reading, inside: NDArray[np.bool_] | None = None) -> tuple[float, float]:
     """Return what `Confidence` weighs: the presence's log-odds, and the logarithm of the relative sigma."""
-    sigma = visible_sigma(reading, inside)
-    return logit(reading.presence), math.log(TYPICAL_SIGMA if math.isnan(sigma) else max(sigma, 1e-6))
+    return logit(reading.presence), _log(visible_sigma(reading, inside))
+
+
+def _log(sigma: float) -> float:
+    return math.log(TYPICAL_SIGMA if math.isnan(sigma) else max(sigma, 1e-6))
 
 
 def visible_sigma(reading: Reading, inside: NDArray[np.bool_] | None = None) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from facetrack import topology
+from facetrack import compiled, topology
 from facetrack.eyes import EyeReader
 from facetrack.geometry import CropBox
 from facetrack.landmarker import LEAST_PRESENCE, Read, Reading
@@ -36,7 +36,9 @@ class LandmarksAndEyes:
         found = self._eyes(image, [readings[i].landmarks.points for i in faces])
         for i, eyes in zip(faces, found, strict=True):
             if eyes is not None:
-                readings[i] = replace(readings[i], landmarks=fused(readings[i].landmarks, eyes), eyes=eyes)
+                one = readings[i]
+                marks = fused(one.landmarks, eyes)
+                readings[i] = Reading(marks, one.presence, one.attributes, one.pose_deg, one.head, eyes)
         return readings
 
 
@@ -47,6 +49,13 @@ def fused(landmarks: Landmarks, eyes: EyesReading) -> Landmarks:
     of an eye that is covered, and those whose contour is not finite, stay as they were; where the landmark network
     gives no sigma (NaN) the contour alone counts.
     """
+    if compiled.kernels is not None:
+        points, sigma = np.empty(landmarks.points.shape, np.float32), np.empty(landmarks.sigma.shape, np.float32)
+        compiled.kernels.fuse_eyes(
+            landmarks.points, landmarks.sigma, EYES, eyes.contour, eyes.contour_sigma, eyes.covered, MAX_COVERED,
+            points, sigma,
+        )  # fmt: skip
+        return Landmarks(points, sigma, landmarks.visibility)
     points, sigma = landmarks.points.copy(), landmarks.sigma.copy()
     contour, contour_sigma = eyes.contour.reshape(12, 2), eyes.contour_sigma.reshape(12)
     seen = np.repeat(eyes.covered <= MAX_COVERED, 6) & np.isfinite(contour).all(axis=1) & (contour_sigma > 0)

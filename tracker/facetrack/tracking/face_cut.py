@@ -12,6 +12,7 @@ from facetrack.appearance import Appearance
 from facetrack.geometry import points_box
 from facetrack.landmarker import Reading
 from facetrack.tracking.reidentification import MIN_COSINE_FAR
+from facetrack.tracking.scene_cut import difference, samples
 from facetrack.tracking.track import Track
 from facetrack.types import Floats, Image
 
@@ -98,19 +99,17 @@ class FaceCuts:
             last = cv2.resize(last, small.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
         if inner:
             small, last = _middle(small, self.GROWTH), _middle(last, self.GROWTH)
-        change = small - last
-        change -= np.add.reduce(change, axis=None) / change.size
-        return cv2.norm(change, cv2.NORM_L1) / change.size
+        return difference(small, last)
 
     def _small(self, image: Image, region: Region) -> Floats | None:
         """Return the reduced part of the picture, None where less than three samples a side are in it."""
         height, width = image.shape[:2]
         left, top, right, bottom = region
         step = max(1, (right - left) // self.SMALL_PX)
-        part = image[max(top, 0) : min(bottom, height) : step, max(left, 0) : min(right, width) : step]
-        if min(part.shape[:2]) < 3:
+        top, left, bottom, right = max(top, 0), max(left, 0), min(bottom, height), min(right, width)
+        if min(bottom - top, right - left) <= 2 * step:
             return None
-        return cv2.blur(np.ascontiguousarray(part), (3, 3)).astype(np.float32)
+        return samples(image, top, left, step, bottom, right)
 
 
 def _surroundings(box: Floats, growth: float) -> Region:

@@ -95,7 +95,10 @@ def _problem(image: object) -> str:
     """Return what is wrong with an image and how to mend it; empty if nothing is."""
     if not isinstance(image, np.ndarray):
         return f"of type {type(image).__name__}; expected a numpy array: np.asarray(image)"
-    got, shape = f"{image.dtype} {image.shape}; expected uint8 (H, W, 3), BGR: ", image.shape
+    shape = image.shape
+    if image.dtype == np.uint8 and image.ndim == 3 and shape[2] == 3 and image.size and max(shape) <= MAX_SIDE_PX:
+        return ""
+    got = f"{image.dtype} {shape}; expected uint8 (H, W, 3), BGR: "
     if image.ndim == 2:
         return got + "convert grey by cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)"
     if image.ndim != 3:
@@ -116,7 +119,7 @@ def _problem(image: object) -> str:
         return got + "convert sixteen bits by (image >> 8).astype(np.uint8)"
     if image.dtype.kind == "f":
         return got + "convert 0..1 by np.uint8(255 * image), 0..255 by np.uint8(image)"
-    return "" if image.dtype == np.uint8 else got + "convert it by image.astype(np.uint8)"
+    return got + "convert it by image.astype(np.uint8)"
 
 
 def rescale(followed: Iterable[Track | Person], last: tuple[int, int] | None, image: Image) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from types import NoneType
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack import compiled
 from facetrack.geometry import points_box
 from facetrack.landmarker import Reading
 from facetrack.modelfile import ModelSpec
@@ -145,6 +146,12 @@ class Gates:
 
     def log_odds(self, reading: Reading, image: Image) -> float:
         """Return the log-odds of a face with usable points; -inf for one too small, or of which half is not shown."""
+        if compiled.kernels is not None:
+            marks, (height, width) = reading.landmarks, image.shape[:2]
+            sigma = compiled.kernels.shown_sigma(
+                marks.points, marks.sigma, marks.visibility, width, height, SMALLEST_PX
+            )
+            return -math.inf if sigma is None else self.confidence.log_odds(reading.presence, sigma)
         shown, inside = shown_points(reading.landmarks.points, image)
         return self.confidence(reading, inside) if shown else -math.inf
 

@@ -41,7 +41,7 @@ class LastSeen:
         """Return the position with the velocity that follows from the last one, at an earlier time."""
         newest = (self.centre - last.centre) / (self.time_s - last.time_s)
         px_per_s = self.SMOOTHING_WEIGHT * newest + (1 - self.SMOOTHING_WEIGHT) * last.px_per_s
-        return replace(self, px_per_s=px_per_s)
+        return LastSeen(self.box, self.centre, self.time_s, px_per_s, self.known)
 
     def shift_px(self, ahead_s: float, size_px: float) -> complex:
         """Return the predicted shift, x + iy px, from here to `ahead_s` later."""

@@ -156,9 +156,13 @@ class Reidentifier:
 
         A track that turns out to follow somebody else has no person from here on.
         """
-        overlap = _overlaps(tracks)
-        unoccluded = {t for t, most in zip(tracks, overlap.max(axis=1, initial=0.0), strict=True) if most < APART_IOU}
-        self._undo_id_swaps(image, tracks, overlap, unoccluded)
+        unoccluded = set(tracks)
+        if len(tracks) > 1:
+            overlap = _overlaps(tracks)
+            unoccluded = {track for track, most in zip(tracks, overlap.max(axis=1), strict=True) if most < APART_IOU}
+            self._undo_id_swaps(image, tracks, overlap, unoccluded)
+        else:
+            self._overlapped.clear()  # of two people one is no longer followed
         followed = [(track, track.person) for track in tracks if track in unoccluded and track.person is not None]
         for track, person in followed:
             person.last_seen = track.last_seen
@@ -207,6 +211,8 @@ class Reidentifier:
     def without_duplicates(self, image: Image, tracks: Sequence[Track]) -> list[Track]:
         """Return the tracks without those on the face of another one, which it belongs to."""
         kept = list(tracks)
+        if len(kept) < 2:
+            return kept
         for i, j in np.argwhere(np.triu(_overlaps(tracks)) > 1.5 * SAME_FACE_IOU):
             track, other = tracks[i], tracks[j]
             if track in kept and other in kept:

@@ -5,7 +5,32 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from facetrack import compiled
 from facetrack.types import Floats, Image
+
+
+def samples(image: Image, top: int, left: int, step: int, bottom: int, right: int) -> Floats:
+    """Return every step-th pixel of a part of the picture, blurred by 3x3, (rows, columns, 3) float32.
+
+    The part ends before bottom and right, which lie in the picture.
+    """
+    if compiled.kernels is None:
+        part = image[top:bottom:step, left:right:step]
+        return cv2.blur(np.ascontiguousarray(part), (3, 3)).astype(np.float32)
+    rows, columns = -((top - bottom) // step), -((left - right) // step)
+    small = np.empty((rows, columns, 3), np.float32)
+    compiled.kernels.sample(image, top, left, step, rows, columns, small)
+    return small
+
+
+def difference(one: Floats, other: Floats) -> float:
+    """Return the mean difference of two pictures of one size, once that of their brightness is taken out."""
+    if compiled.kernels is not None:
+        return compiled.kernels.change(one, other)
+    change = one - other
+    change -= np.add.reduce(change, axis=None) / change.size
+    return cv2.norm(change, cv2.NORM_L1) / change.size
+
 
 SAME_ASPECT = 1.1
 """Ratio of two aspects, of about 32 samples a side, up to which a picture of another size may show the same scene."""
@@ -37,7 +62,7 @@ class SceneCut:
         step = max(1, max(image.shape[:2]) // self.SMALL_PX)
         # A side shorter than a step has one sample, its middle.
         top, left = (min(step, side) // 2 for side in image.shape[:2])
-        small = cv2.blur(np.ascontiguousarray(image[top::step, left::step]), (3, 3)).astype(np.float32)
+        small = samples(image, top, left, step, *image.shape[:2])
         last, self._last = self._last, small
         if last is None:
             return False
@@ -46,9 +71,7 @@ class SceneCut:
             if max(aspects) > SAME_ASPECT * min(aspects):
                 return True
             last = cv2.resize(last, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA).astype(np.float32)
-        change = small - last
-        change -= np.add.reduce(change, axis=None) / change.size
-        return cv2.norm(change, cv2.NORM_L1) > self.LIMIT * change.size and not self._is_pan(last, small)
+        return difference(small, last) > self.LIMIT and not self._is_pan(last, small)
 
     def _is_pan(self, last: Floats, small: Floats) -> bool:
         height, width = small.shape[:2]

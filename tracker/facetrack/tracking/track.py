@@ -6,11 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from facetrack.angles import between
 from facetrack.appearance import EmbeddingGallery
-from facetrack.geometry import CropBox, box_iou, crops_from_points, points_box
+from facetrack.geometry import CropBox, box_iou, crops_and_boxes
 from facetrack.landmarker import Reading
 from facetrack.signals import FaceSignals
 from facetrack.smoothing.landmarks import SMOOTHING, FaceSmoother, smooth_together
@@ -97,7 +95,7 @@ class Track:
         """Take what `update_tracks` computed. points: the reading's, smoothed. box, crop: around the reading's own."""
         self.reading, self.vector = reading, None
         self.head = self._smoothed_head(reading.head)
-        self.landmarks = replace(reading.landmarks, points=points)
+        self.landmarks = Landmarks(points, reading.landmarks.sigma, reading.landmarks.visibility)
         seen = LastSeen(box, complex(crop.x, crop.y), time_s)
         self.last_seen = seen.after(self.last_seen) if self.readings else seen
         self.crop = self._crop_filter(crop, time_s)
@@ -107,7 +105,7 @@ class Track:
         """Smooth the rotation as its points are, so that neither lags behind the other."""
         if head is None or self.head is None:
             return head
-        return replace(head, rotation=between(self.head.rotation, head.rotation, self.smoother.share))
+        return HeadRotation(between(self.head.rotation, head.rotation, self.smoother.share), head.precision)
 
     @property
     def box(self) -> Floats:
@@ -128,7 +126,8 @@ class Track:
     def crop_at(self, time_s: float) -> CropBox:
         """Return the crop to read, at the predicted position."""
         shift = self.last_seen.shift_px(time_s - self.last_seen.time_s, self.crop.size_px / self.margin)
-        return replace(self.crop, x=self.crop.x + shift.real, y=self.crop.y + shift.imag)
+        crop = self.crop
+        return CropBox(crop.x + shift.real, crop.y + shift.imag, crop.size_px, crop.roll_rad)
 
     def rescale(self, x: float, y: float) -> None:
         """Go on in a picture that is x, y times as large: positions are scaled, the filters of points begin anew."""
@@ -192,10 +191,10 @@ def update_tracks(tracks: Sequence[Track], readings: Sequence[Reading], time_s: 
     """Take a new reading of each track, in one pass over arrays."""
     if not tracks:
         return
-    points = np.stack([reading.landmarks.points for reading in readings])
-    sigma = np.stack([reading.landmarks.sigma for reading in readings])
+    points = [reading.landmarks.points for reading in readings]
+    sigma = [reading.landmarks.sigma for reading in readings]
     smoothed = smooth_together([track.smoother for track in tracks], points, sigma, time_s)
     rolls = [None if reading.head is None else reading.head.roll_rad for reading in readings]
-    boxes, crops = points_box(points), crops_from_points(points, tracks[0].margin, rolls)
-    for i, track in enumerate(tracks):
-        track._apply(readings[i], smoothed[i], boxes[i], crops[i], time_s)
+    places = crops_and_boxes(points, tracks[0].margin, rolls)
+    for track, reading, own, (crop, box) in zip(tracks, readings, smoothed, places, strict=True):
+        track._apply(reading, own, box, crop, time_s)

@@ -23,11 +23,13 @@ def export_onnx(
     crops: Tensor,
     path: Path,
     tolerance: dict[str, float],
+    fold: bool = True,
 ) -> ModelSpec:
     """Write `model` with `spec` in its metadata, after checking it against torch on `crops`.
 
     crops: (N, H, W, 3) uint8, real ones
     tolerance: largest absolute difference of each output that is checked
+    fold: False keeps the parameters by name where the graph computes with them alone
     Returns the spec with the measured differences. Raises ParityError, with nothing written, if an output differs.
     """
     import onnx
@@ -37,7 +39,7 @@ def export_onnx(
     part = path.with_name(path.stem + ".part.onnx")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        trace(model, crops[:2], list(spec.outputs), part, dynamic_axes(spec))
+        trace(model, crops[:2], list(spec.outputs), part, dynamic_axes(spec), fold)
         proto = onnx.load(part)
         spec = _with_parity(proto, spec, {}, part)
         differences = compare(model, OnnxEngine(part), crops, list(spec.outputs))
@@ -57,7 +59,9 @@ def dynamic_axes(spec: ModelSpec) -> dict[str, dict[int, str]]:
     return axes | {name: {0: "pictures", 2: f"rows_{name}", 3: f"columns_{name}"} for name in spec.outputs}
 
 
-def trace(model: nn.Module, crops: Tensor, outputs: list[str], path: Path, axes: dict[str, dict[int, str]]) -> None:
+def trace(
+    model: nn.Module, crops: Tensor, outputs: list[str], path: Path, axes: dict[str, dict[int, str]], fold: bool = True
+) -> None:
     """Write an .onnx without metadata. axes: its dynamic ones by input and output, `dynamic_axes`.
 
     By torch's TorchScript exporter: for these plain networks its graphs are smaller than the newer exporter's, and run
@@ -74,6 +78,7 @@ def trace(model: nn.Module, crops: Tensor, outputs: list[str], path: Path, axes:
         torch.onnx.export(
             ordered, (crops,), str(path), input_names=["crops"], output_names=outputs,
             dynamic_axes=axes, opset_version=OPSET, dynamo=False, training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=fold,
         )  # fmt: skip
 
 

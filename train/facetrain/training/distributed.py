@@ -6,10 +6,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,13 @@ class Workers:
         distributed.broadcast(decision, 0)
         return bool(decision.item())
 
+    def sent(self, value: T) -> T:
+        """Return rank 0's value in every process."""
+        values = [value]
+        if self.count > 1:
+            distributed.broadcast_object_list(values, 0)
+        return values[0]
+
 
 @contextmanager
 def workers(device: torch.device) -> Iterator[Workers]:
@@ -60,6 +72,19 @@ def workers(device: torch.device) -> Iterator[Workers]:
         distributed.barrier()  # rank 0 hosts the TCP store: keep it alive until all ranks are done
     finally:
         distributed.destroy_process_group()
+
+
+@contextmanager
+def folder_to_write(run_dir: Path) -> Iterator[Path]:
+    """Yield the run folder in rank 0, and a folder that is deleted at the end in every other process.
+
+    All processes export and draw after the training; two that write the same file would damage it.
+    """
+    if int(os.environ.get("RANK", "0")) == 0:
+        yield run_dir
+        return
+    with TemporaryDirectory() as own:
+        yield Path(own)
 
 
 def pick_device(name: str) -> torch.device:

@@ -241,11 +241,11 @@ class Run:
             self._drawn_s = time.monotonic()
 
     def resume(self) -> None:
-        """Resume from the checkpoint run_dir/last.pt if it exists."""
+        """Resume from rank 0's checkpoint run_dir/last.pt if it exists."""
         path = self.run_dir / "last.pt"
-        if not path.exists():
+        state = self.group.sent(load_checkpoint(path) if self.group.is_main and path.exists() else None)
+        if state is None:
             return
-        state = load_checkpoint(path)
         own = self.dataset.fingerprint
         if state.get("samples", own) != own:
             raise DataError(
@@ -264,12 +264,18 @@ class Run:
             ) from error
 
     def close(self) -> nn.Module:
-        """Save and return the final network, restoring the best epoch's weights if there are any."""
-        best = self.run_dir / "best.safetensors"
-        if self.options.best_metric and best.exists():
-            load_weights(self.kept, best)
+        """Save and return the final network, restoring the best epoch's weights if there are any.
+
+        It is rank 0's in every process: batch normalisation's statistics are of each process's own share.
+        """
         if self.group.is_main:
+            best = self.run_dir / "best.safetensors"
+            if self.options.best_metric and best.exists():
+                load_weights(self.kept, best)
             save_weights(self.kept, self.run_dir / "model.safetensors")
+        self.kept.load_state_dict(
+            self.group.sent({name: value.cpu() for name, value in self.kept.state_dict().items()})
+        )
         return self.kept
 
 

@@ -36,14 +36,12 @@ def write_report(
 ) -> Path:
     """Write run_dir/report.md of a finished training; returns its path.
 
-    Networks, histories and pictures are read from the run folder. Under torchrun only rank 0 writes.
+    Networks, histories and pictures are read from the run folder.
     command: as typed
     recipe: resolved, with presets, [quick] and overrides applied
     resumed: whether the training was resumed from a checkpoint
     """
     path = run_dir / NAME
-    if os.environ.get("RANK", "0") != "0":
-        return path
     stages = stage_folders(run_dir)
     specs = {folder: OnnxEngine(folder / "model.onnx").spec for folder in stages if (folder / "model.onnx").is_file()}
     parts = [

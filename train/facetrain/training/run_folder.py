@@ -14,6 +14,7 @@ from facetrack.modelfile import bundled_path
 from facetrain.reporting.progress import logged_to, say
 from facetrain.reporting.quantities import worse_than_start, written
 from facetrain.training import recipe as recipes
+from facetrain.training.distributed import folder_to_write
 from facetrain.training.report import next_command, write_report
 
 Train = Callable[[Path, Path, Any], dict[str, float]]
@@ -35,11 +36,13 @@ def train_into(run_dir: Path, train: Train, data: Path, recipe: Any, command: st
     resumed = next(run_dir.rglob("last.pt"), None) is not None
     if resumed:
         check_same_run(run_dir, recipe, data, task)
-    with logged_to(run_dir, {RECIPE: recorded(run_dir, data, recipe, command, task)}):
+    recipe_text = recorded(run_dir, data, recipe, command, task)
+    with folder_to_write(run_dir) as folder, logged_to(folder, {RECIPE: recipe_text}):
         say(f"{task}, from {data} into {run_dir}" + (": resumed from its checkpoint" if resumed else ""))
-        figures = train(data, run_dir, recipe)
-        write_report(run_dir, command, data, recipe, figures, resumed)
-        _say_result(run_dir, figures)
+        figures = train(data, folder, recipe)
+        if folder == run_dir:
+            write_report(run_dir, command, data, recipe, figures, resumed)
+            _say_result(run_dir, figures)
     return figures
 
 

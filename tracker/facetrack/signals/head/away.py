@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 
 from facetrack.signals.windows.lasting import LastingEvent
@@ -44,17 +45,18 @@ class FacingAway:
     def reset(self) -> None:
         """Equal to a new one."""
         self._event.reset()
-        self._seen: list[tuple[float, float]] = []
+        self._seen: deque[tuple[float, float]] = deque()
         self._until_s = -math.inf
 
     def update(self, time_s: float, turn_deg: float | None) -> tuple[Event, ...]:
         """Take a frame that shows the face; returns the end of an event. turn_deg: against the line of sight."""
         ended = self._event.end(time_s)
         if turn_deg is None:
-            self._seen = []
+            self._seen.clear()
             return ended
-        self._seen = [(t, turn) for t, turn in self._seen if time_s - t <= self.options.within_s]
         self._seen.append((time_s, abs(turn_deg)))
+        while time_s - self._seen[0][0] > self.options.within_s:
+            self._seen.popleft()
         return ended
 
     def lost(self, time_s: float) -> tuple[Event, ...]:
@@ -64,7 +66,8 @@ class FacingAway:
         options, (last_s, last_deg) = self.options, self._seen[-1]
         furthest_deg = max(turn for t, turn in self._seen if last_s - t <= options.before_s)
         grown_deg = furthest_deg - min(turn for _, turn in self._seen)
-        self._seen, self._until_s = [], time_s
+        self._seen.clear()
+        self._until_s = time_s
         if furthest_deg < options.turned_deg or last_deg < options.still_deg or grown_deg < options.grows_deg:
             return ()
         return self._event.begin(last_s, time_s, furthest_deg)

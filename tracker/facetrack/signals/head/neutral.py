@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.angles import euler_deg, rotation_from_deg
+from facetrack.angles import product_deg, rotation_from_deg
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer
 from facetrack.types import Pose
@@ -79,7 +79,7 @@ class NeutralHead:
             self._gap_timer.reset()
             return None
         step_s = self._gap_timer.step(time_s)
-        relative = None if self._neutral is None else HeadAngles(*euler_deg(self._to_neutral @ pose.rotation))
+        relative = None if self._neutral is None else HeadAngles(*product_deg(self._to_neutral, pose.rotation))
         if step_s is not None and self._given is None:
             self._learn(pose, relative, step_s)
         return relative

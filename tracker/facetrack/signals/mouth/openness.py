@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facetrack import compiled
 from facetrack.signals.observation import Observation
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.topology import INNER_LIP_CORNERS, INNER_LIP_LOWER, INNER_LIP_UPPER, INNER_LIPS, OUTER_LIPS
 
-_LIPS = np.array(OUTER_LIPS + INNER_LIPS)
-_INSIDE = np.array(INNER_LIP_CORNERS + INNER_LIP_UPPER + INNER_LIP_LOWER)
+LIPS = np.array(OUTER_LIPS + INNER_LIPS)
+INSIDE = np.array(INNER_LIP_CORNERS + INNER_LIP_UPPER + INNER_LIP_LOWER)
 
 
 def mouth_opening(points: NDArray[np.floating]) -> float:
@@ -23,7 +24,7 @@ def mouth_opening(points: NDArray[np.floating]) -> float:
     The eye aspect ratio's idea on the three upper and three lower inner-lip points: 0 closed, over .6 wide open. It
     does not depend on size or roll.
     """
-    one_corner, other_corner, *lips = points.take(_INSIDE, axis=0).tolist()
+    one_corner, other_corner, *lips = points.take(INSIDE, axis=0).tolist()
     gap = sum(map(math.dist, lips[:3], lips[3:])) / 3.0
     width = math.dist(one_corner, other_corner)
     return gap / width if width > 0.0 else math.nan
@@ -100,6 +101,9 @@ def mouth_hidden(observation: Observation, options: MouthOptions) -> bool:
     """
     if observation.presence < options.min_presence:
         return True
+    if compiled.kernels is not None:
+        sigma = compiled.kernels.lips_sigma(observation.points, observation.sigma, LIPS)
+        return bool(sigma > options.max_sigma)
     x_px, y_px = observation.points.T.tolist()
     size_px = max(max(x_px) - min(x_px), max(y_px) - min(y_px))
-    return sum(observation.sigma.take(_LIPS).tolist()) / len(_LIPS) > options.max_sigma * size_px
+    return sum(observation.sigma.take(LIPS).tolist()) / len(LIPS) > options.max_sigma * size_px

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from facetrack import compiled
+
 _RESCALE_AT = 1e100
 
 
@@ -15,6 +17,8 @@ class FadingQuantile:
     A histogram of equal bins from low to high, values inside a bin taken as spread evenly: the quantile is exact to
     a fraction of a bin, no outlier moves it further than its share, and a step costs one addition. What lies outside
     counts in the outermost bin.
+
+    known_s: seconds added since the start, faded or not.
     """
 
     def __init__(self, low: float, high: float, bins: int, memory_s: float) -> None:
@@ -25,25 +29,28 @@ class FadingQuantile:
     def reset(self) -> None:
         self._weights = np.zeros(self._bins)
         self._gain = 1.0  # new values weigh more instead of all the old ones less: the same ratios in one addition
-        self._known_s = 0.0
-
-    @property
-    def known_s(self) -> float:
-        """Seconds added since the start, faded or not."""
-        return self._known_s
+        self.known_s = 0.0
 
     def add(self, value: float, seconds: float) -> None:
         """value held for so many seconds."""
+        if compiled.kernels is not None:
+            self._gain = compiled.kernels.add_fading(
+                self._weights, self._low, self._width, self._memory_s, self._gain, value, seconds
+            )
+            self.known_s += seconds
+            return
         self._gain *= math.exp(seconds / self._memory_s)
         index = int((value - self._low) // self._width)
         self._weights[min(max(index, 0), self._bins - 1)] += seconds * self._gain
-        self._known_s += seconds
+        self.known_s += seconds
         if self._gain > _RESCALE_AT:
             self._weights /= self._gain
             self._gain = 1.0
 
     def value(self, share: float) -> float | None:
         """Return the level under which this share (0..1) of the weight lies; None before anything was added."""
+        if compiled.kernels is not None:
+            return compiled.kernels.fading_quantile(self._weights, self._low, self._width, share)
         below = self._weights.cumsum()
         total = float(below[-1])
         if total <= 0.0:
