@@ -21,8 +21,8 @@ def eyes_in_head(
         return None, None
     if compiled.kernels is not None:
         looks = compiled.kernels.looks_in_head(
-            reading.contour, reading.gaze, reading.gaze_sigma, reading.covered, pose.rotation, *intrinsics, LEAST_COSINE,
-            MAX_COVERED,
+            reading.contour, reading.gaze, reading.gaze_sigma, reading.covered, pose.rotation, *intrinsics,
+            LEAST_COSINE, MAX_COVERED,
         )  # fmt: skip
         if looks is not None:
             right, left = (None if look is None else EyeGaze(*look) for look in looks)
