@@ -1,4 +1,4 @@
-/* Both eyes of a face: `eyes.reader`, `tracking.eyes`. */
+/* Both eyes of a face: `eyes.reader`, `tracking.eyes`, `gaze.sight`. */
 #include "kernels.h"
 
 enum { PLACES = 32, RADII = 2, GAPS = 2, LOGARITHMS = 26, TAKEN = PLACES + RADII + GAPS + LOGARITHMS };
@@ -120,4 +120,40 @@ PyObject *fuse_eyes(PyObject *self, PyObject *const *args, Py_ssize_t count)
     if (store32(args[7], 2 * N_POINTS, points) || store32(args[8], N_POINTS, sigma))
         return NULL;
     Py_RETURN_NONE;
+}
+
+/* looks_in_head(contour, looks, their sigma, covered, rotation, fx, fy, cx, cy, smallest cosine, most covered): `gaze.in_head`
+ *
+ * -> yaw, pitch and standard deviation of the right and of the left eye, None for one that is covered; None where a look
+ * is not given */
+PyObject *looks_in_head(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    double contour[24], look[4], sigma[2], covered[2], r[9], n[6];
+    PyObject *looks[2] = {NULL, NULL}, *both = NULL;
+    (void)self;
+    if (expect(count, 11) || load(args[0], 24, contour) || load(args[1], 4, look) || load(args[2], 2, sigma) ||
+        load(args[3], 2, covered) || load(args[4], 9, r) || load_numbers(args + 5, 6, n))
+        return NULL;
+    if (!isfinite(look[0] + look[1] + look[2] + look[3]))
+        Py_RETURN_NONE;
+    for (int i = 0; i < 2; i++) {
+        const double *outer = contour + 12 * i, *inner = outer + 6;
+        const double u = ((outer[0] + inner[0]) / 2 - n[2]) / n[0], v = ((outer[1] + inner[1]) / 2 - n[3]) / n[1];
+        const double across = most(hypot(look[2 * i], look[2 * i + 1]), 1), gx = look[2 * i] / across, gy = look[2 * i + 1] / across;
+        const double gz = -sqrt(most(1 - gx * gx - gy * gy, 0)), level = sqrt(u * u + 1), length = sqrt(u * u + v * v + 1);
+        const double x = gx / level - gy * u * v / (level * length) + gz * u / length;
+        const double y = gy * level / length + gz * v / length;
+        const double z = -gx * u / level - gy * v / (level * length) + gz / length;
+        if (covered[i] <= n[5])
+            looks[i] = Py_BuildValue("(ddd)", atan2(r[0] * x + r[3] * y + r[6] * z, -(r[2] * x + r[5] * y + r[8] * z)) * DEGREES,
+                                     asin(clamp(-(r[1] * x + r[4] * y + r[7] * z), -1, 1)) * DEGREES,
+                                     sigma[i] / most(-gz, n[4]) * DEGREES);
+        else
+            looks[i] = Py_NewRef(Py_None);
+    }
+    if (looks[0] && looks[1])
+        both = PyTuple_Pack(2, looks[0], looks[1]);
+    Py_XDECREF(looks[0]);
+    Py_XDECREF(looks[1]);
+    return both;
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from facetrack.gaze.eyeball import Intrinsics, eyeball_look
+from facetrack import compiled
+from facetrack.gaze.eyeball import LEAST_COSINE, Intrinsics, eyeball_look
 from facetrack.gaze.sight import seen_look
 from facetrack.types import EyeGaze, EyesReading, Pose
 from facetrack.types.eyes import MAX_COVERED
@@ -18,6 +19,14 @@ def eyes_in_head(
     """
     if reading is None or pose is None:
         return None, None
+    if compiled.kernels is not None:
+        looks = compiled.kernels.looks_in_head(
+            reading.contour, reading.gaze, reading.gaze_sigma, reading.covered, pose.rotation, *intrinsics,
+            LEAST_COSINE, MAX_COVERED,
+        )  # fmt: skip
+        if looks is not None:
+            right, left = (None if look is None else EyeGaze(*look) for look in looks)
+            return right, left
     right, left = (_look(reading, side, pose, intrinsics) for side in (0, 1))
     return right, left
 
