@@ -2,6 +2,7 @@
 
 import json
 import pydoc
+import re
 
 import numpy as np
 import pytest
@@ -27,7 +28,8 @@ def test_every_public_name_is_known_to_completion_and_help():
     assert {*facetrack.__all__, "__version__", "errors", "types"} <= set(dir(facetrack))
     for name in facetrack.__all__:
         assert getattr(facetrack, name) is not None
-    text = pydoc.render_doc(facetrack, renderer=pydoc.plaintext)
+    text = re.sub(r"[\s|]+", " ", pydoc.render_doc(facetrack, renderer=pydoc.plaintext))
+    text = text.replace("( ", "(")  # Python 3.13 breaks long signatures
     for word in ("find_faces", "FaceTracker", "track(self, source", "topology"):
         assert word in text
 

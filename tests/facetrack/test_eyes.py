@@ -99,6 +99,7 @@ def test_outputs_are_mapped_back_to_the_frame_in_the_order_of_the_68():
     output[:, EYES_COLUMNS["iris_radius"]], output[:, EYES_COLUMNS["gap"]] = 5.0, 0.3
     output[:, EYES_COLUMNS["state"]] = np.log([0.7, 0.2, 0.1])
     output[:, EYES_COLUMNS["covered"]] = -1000.0
+    output[:, EYES_COLUMNS["gaze"]], output[:, EYES_COLUMNS["gaze_scale"]] = (0.3, 0.1), np.log(0.05)
     (reading,) = EyeReader(engine(output))(np.zeros((200, 260, 3), np.uint8), [points])
     assert reading.contour[0] == pytest.approx(points[36:42], abs=1e-3)
     assert reading.contour[1] == pytest.approx(points[42:48], abs=1e-3)
@@ -110,6 +111,11 @@ def test_outputs_are_mapped_back_to_the_frame_in_the_order_of_the_68():
     assert reading.state == pytest.approx(np.array([[0.7, 0.2, 0.1]] * 2), abs=1e-5)
     assert reading.gap == pytest.approx([0.3, 0.3])
     assert reading.covered == pytest.approx([0, 0], abs=1e-6)
+    # The face is turned by 25 degrees in the picture, and the left eye's crop is mirrored before.
+    cos, sin = np.cos(np.radians(25)), np.sin(np.radians(25))
+    back = np.array([[cos, -sin], [sin, cos]])
+    assert reading.gaze == pytest.approx(np.stack([back @ [0.3, 0.1], back @ [-0.3, 0.1]]), abs=1e-5)
+    assert reading.gaze_sigma == pytest.approx([np.sqrt(2) * 0.05] * 2, rel=1e-4)
 
 
 def test_a_face_without_points_is_none_and_the_others_keep_their_order():

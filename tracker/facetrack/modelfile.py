@@ -30,12 +30,13 @@ EYES_OUTPUT = "eyes"
 EYES_COLUMNS = {
     "contour": slice(0, 12), "iris": slice(12, 14), "iris_radius": slice(14, 15), "gap": slice(15, 16),
     "contour_scale": slice(16, 22), "iris_scale": slice(22, 23), "gap_scale": slice(23, 24),
-    "state": slice(24, 27), "covered": slice(27, 28),
+    "state": slice(24, 27), "covered": slice(27, 28), "gaze": slice(28, 30), "gaze_scale": slice(30, 31),
 }  # fmt: skip
 """Columns of that output: x y of the six points in the right eye's order and of the iris's centre, px of the eye's half
 of the crop; the iris's radius, px; the lid gap over the eye's width; the logarithms of the scales of their Laplace
-densities; the logits of open, lowered and shut, and of covered."""
-EYES_SIZE = 28
+densities; the logits of open, lowered and shut, and of covered; x y of the unit vector of the gaze in the crop's axes,
+the line of sight to the eye as z; the logarithm of its scale."""
+EYES_SIZE = 31
 EYE_STATES = ("open", "lowered", "shut")
 MAX_INPUT_PX = 2048
 """Largest input that a network may ask for."""

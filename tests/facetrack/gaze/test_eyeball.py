@@ -12,7 +12,7 @@ from facetrack.types import EyesReading, Pose
 FX, FY, CX, CY = 900.0, 880.0, 330.0, 250.0
 CORNERS_MM = np.array([[(-44.6, -0.9, 3.0), (-18.4, 0.9, -3.0)], [(18.4, 0.9, -3.0), (44.6, -0.9, 3.0)]])
 """The head's own, as an average head has them: x to the picture's right, y down, z into the head."""
-TURN_MM, UP_MM, FORWARD_MM = 10.4, 2.0, 4.3
+TURN_MM, UP_MM, OUT_MM, FORWARD_MM = 10.4, 2.5, 0.9, 4.3
 
 
 def turned(yaw, pitch, roll=0.0):
@@ -30,7 +30,7 @@ def reading(pose, looks, *, covered=(0.1, 0.1), sigma_px=0.5, shift_px=(0.0, 0.0
     contour, irises = np.zeros((2, 6, 2), np.float32), []
     for side, look in enumerate(looks):
         middle = CORNERS_MM[side].mean(axis=0)
-        centre = middle + np.array([0.0, -UP_MM, TURN_MM - FORWARD_MM])
+        centre = middle + np.array([(-OUT_MM, OUT_MM)[side], -UP_MM, TURN_MM - FORWARD_MM])
         iris = centre + turned(*look).apply([0.0, 0.0, -TURN_MM])
         contour[side, [0, 3]] = seen(CORNERS_MM[side], pose) + np.float32(shift_px)
         irises.append(seen(iris[None], pose)[0] + np.float32(shift_px))

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from facetrack.errors import DataError
 from facetrain.cli import data as data_command
+from facetrain.formats import open as opened
 from facetrain.formats import packs
 from facetrain.formats.open import read_any
 from facetrain.formats.public import kaggle, pts
@@ -16,6 +17,12 @@ from facetrain.labelling import inspection
 from facetrain.sample import as_scheme
 from facetrain.synth.drawn_heads import read_synthetic
 from places import DATA
+
+READERS = [
+    name
+    for name in vars(opened)
+    if name.startswith("read_") and name not in ("read_any", "read_labelled", "read_table", "read_lines")
+]
 
 SHARED_COUNTS = {
     "helen_test": (330, 0), "eyes": (1155, 0), "mouths": (2881, 0), "yawn_faces": (234, 0), "genki4k": (3171, 0),
@@ -87,6 +94,39 @@ def test_points_survive_every_format(tmp_path, faces, write):
     for face in faces:
         np.testing.assert_allclose(samples[face.name].points, face.points, atol=1e-3)
         np.testing.assert_array_equal(samples[face.name].image, face.image)
+
+
+def fields(count):
+    return " ".join(["1"] * count)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reader"),
+    [
+        ("list_98pt_rect_attr_train.txt", fields(98 * 2 + 4 + 6 + 1), "read_wflw"),  # points, box, attributes, name
+        ("list_98pt.txt", fields(98 * 2 + 1), "read_wflw"),
+        ("training.txt", fields(1 + 5 * 2 + 4), "read_mtfl_text"),  # name, five points, four attributes
+        ("COFW_train.mat", "", "read_cofw"),
+        ("wider.tfrecord", "", "read_tfrecord"),
+        ("labels.XML", "", "read_dlib"),
+        ("person.json", "", "read_coco"),
+        ("table.csv", "name,pts_ok\n", "read_mtfl_pack"),
+        ("table.csv", "file,label\n", "read_table_pack"),
+        ("300VW/001/vid.avi", None, "read_300vw"),
+        ("300VW/vid.avi", None, "read_300vw"),
+    ],
+)
+def test_each_format_goes_to_its_own_reader(monkeypatch, tmp_path, name, text, reader):
+    """What the readers make of it is tested beside them; None: a folder with the annotations beside the video."""
+    for other in READERS:
+        monkeypatch.setattr(opened, other, lambda path, *_, own=other, **__: own)
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text or "")
+    if text is None:
+        (path.parent / "annot").mkdir()
+        path = tmp_path / "300VW"
+    assert read_any(path) == reader
 
 
 def test_synthetic_needs_no_path(tmp_path):

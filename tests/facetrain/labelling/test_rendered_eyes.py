@@ -68,3 +68,16 @@ def test_hidden_irises_weigh_nothing_and_the_looks_reach_far(renderer):
         for name, is_it in zip(("open", "lowered", "shut"), eye.labels["state"], strict=True)
         if is_it
     }
+
+
+def test_a_look_along_the_line_of_sight_is_none_and_gaze_goes_with_the_picture(renderer):
+    """By the pixels alone: where the iris lies beside the lids' middle there the label points, in half profiles too."""
+    eyes = [eye for eye in rendered_eyes(renderer, range(40), seed=7) if eye.labels["iris_weight"] > 0.9]
+    middle = np.array([eye.labels["contour"][[0, 3]].mean(axis=0) for eye in eyes])
+    width = np.array([np.linalg.norm(eye.labels["contour"][3] - eye.labels["contour"][0]) for eye in eyes])
+    off = (np.array([eye.labels["iris"][:2] for eye in eyes]) - middle) / width[:, None]
+    gaze = np.array([eye.labels["gaze"] for eye in eyes])
+    assert (np.hypot(*gaze.T) < 1).all()
+    assert np.corrcoef(off[:, 0], gaze[:, 0])[0, 1] > 0.7
+    weights = np.array([float(eye.labels["gaze_weight"]) for eye in eyes])
+    assert (weights > 0.9).all()

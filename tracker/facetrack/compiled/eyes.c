@@ -1,7 +1,7 @@
-/* Both eyes of a face: `eyes.reader`, `tracking.eyes`, `gaze.eyeball`. */
+/* Both eyes of a face: `eyes.reader`, `tracking.eyes`. */
 #include "kernels.h"
 
-enum { PLACES = 28, RADII = 2, GAPS = 2, LOGARITHMS = 24, TAKEN = PLACES + RADII + GAPS + LOGARITHMS };
+enum { PLACES = 32, RADII = 2, GAPS = 2, LOGARITHMS = 26, TAKEN = PLACES + RADII + GAPS + LOGARITHMS };
 
 /* Both eyes' maps into the crops, their inverses as rows with the shift last, and frame px of a crop px: `_face_maps`. */
 static void face_maps(const double *placed, double columns, double widths, double width_of_nose, double *maps,
@@ -71,9 +71,10 @@ PyObject *decode_eyes(PyObject *self, PyObject *const *args, Py_ssize_t count)
     for (int i = 0; i < TAKEN; i++)
         v[i] = outputs[taken[i]];
     for (int i = 0; i < PLACES / 2; i++) {
-        const double *map = back + 6 * (i / 7), x = v[2 * i], y = v[2 * i + 1];
-        v[2 * i] = x * map[0] + y * map[2] + map[4];
-        v[2 * i + 1] = x * map[1] + y * map[3] + map[5];
+        const double *map = back + 6 * (i / 8), x = v[2 * i], y = v[2 * i + 1];
+        const int is_look = i % 8 == 7; /* a direction, which is turned alone */
+        v[2 * i] = is_look ? (x * map[0] + y * map[2]) / px[i / 8] : x * map[0] + y * map[2] + map[4];
+        v[2 * i + 1] = is_look ? (x * map[1] + y * map[3]) / px[i / 8] : x * map[1] + y * map[3] + map[5];
     }
     double *gap = v + PLACES + RADII, *power = gap + GAPS;
     for (int i = 0; i < 2; i++) {
@@ -82,10 +83,10 @@ PyObject *decode_eyes(PyObject *self, PyObject *const *args, Py_ssize_t count)
     }
     for (int i = 0; i < LOGARITHMS; i++)
         power[i] = exp(isnan(power[i]) ? power[i] : clamp(power[i], -limits[0], limits[0]));
-    for (int i = 0; i < 16; i++) /* of 6 points an eye, of the irises, of the gaps */
+    for (int i = 0; i < 18; i++) /* of 6 points an eye, of the irises, of the gaps and the looks */
         power[i] *= limits[1] * (i < 12 ? px[i / 6] : i < 14 ? px[i - 12] : 1);
     for (int eye = 0; eye < 2; eye++) {
-        double *state = power + 16 + 3 * eye, *covered = power + 22 + eye;
+        double *state = power + 18 + 3 * eye, *covered = power + 24 + eye;
         const double total = state[0] + state[1] + state[2];
         for (int i = 0; i < 3; i++)
             state[i] /= total;
@@ -119,79 +120,4 @@ PyObject *fuse_eyes(PyObject *self, PyObject *const *args, Py_ssize_t count)
     if (store32(args[7], 2 * N_POINTS, points) || store32(args[8], N_POINTS, sigma))
         return NULL;
     Py_RETURN_NONE;
-}
-
-typedef struct {
-    double fx, fy, cx, cy, offset[3], turn_mm, least_cosine, most_covered;
-} Ball;
-
-/* One eye: `eyeball._eye`. 0 where it is not known. */
-static int eye_in_head(const double *contour, const double *iris, const double *contour_sigma, double iris_sigma,
-                       const double *r, double away_mm, const double *corners_mm, const Ball *b, double *look)
-{
-    double centre[3], depth = 0;
-    for (int i = 0; i < 3; i++)
-        centre[i] = r[3 * i] * b->offset[0] + r[3 * i + 1] * b->offset[1] + r[3 * i + 2] * b->offset[2];
-    for (int k = 0; k < 2; k++) {
-        const double *mm = corners_mm + 3 * k, *px = contour + 6 * k; /* the first and the fourth point */
-        const double half_mm = (r[6] * mm[0] + r[7] * mm[1] + r[8] * mm[2] + away_mm) / 2;
-        centre[0] += half_mm * (px[0] - b->cx) / b->fx;
-        centre[1] += half_mm * (px[1] - b->cy) / b->fy;
-        depth += half_mm;
-    }
-    centre[2] += depth;
-    double sight[3] = {(iris[0] - b->cx) / b->fx, (iris[1] - b->cy) / b->fy, 1}, along = 0, square = 0, way[3];
-    const double length = sqrt(sight[0] * sight[0] + sight[1] * sight[1] + 1);
-    for (int i = 0; i < 3; i++) {
-        sight[i] /= length;
-        along += centre[i] * sight[i];
-        square += centre[i] * centre[i];
-    }
-    const double left_over = b->turn_mm * b->turn_mm - (square - along * along);
-    if (!(isfinite(left_over) && depth > 0))
-        return 0;
-    const double first = along - sqrt(most(left_over, 0));
-    double size = 0, facing = 0;
-    for (int i = 0; i < 3; i++) {
-        way[i] = first * sight[i] - centre[i];
-        size += way[i] * way[i];
-        facing -= way[i] * sight[i];
-    }
-    size = sqrt(size);
-    const double cosine = most(facing / size, b->least_cosine);
-    const double x = r[0] * way[0] + r[3] * way[1] + r[6] * way[2], y = r[1] * way[0] + r[4] * way[1] + r[7] * way[2];
-    const double z = r[2] * way[0] + r[5] * way[1] + r[8] * way[2], outer = contour_sigma[0], inner = contour_sigma[3];
-    look[0] = atan2(x, -z) * DEGREES;
-    look[1] = asin(clamp(-y / size, -1, 1)) * DEGREES;
-    look[2] = sqrt(iris_sigma * iris_sigma + (outer * outer + inner * inner) / 4) * depth / b->fx /
-              (b->turn_mm * cosine) * DEGREES;
-    return 1;
-}
-
-/* eyes_in_head(contour, iris, contour sigma, iris sigma, covered, rotation, translation, corners in mm, *Ball)
- * -> yaw, pitch and standard deviation of the right and of the left eye, None for each that is not known */
-PyObject *eyes_in_head(PyObject *self, PyObject *const *args, Py_ssize_t count)
-{
-    double contour[24], iris[4], contour_sigma[12], iris_sigma[2], covered[2], rotation[9], place[3], corners[12];
-    PyObject *looks[2] = {NULL, NULL}, *both = NULL;
-    Ball ball;
-    (void)self;
-    if (expect(count, 18) || load(args[0], 24, contour) || load(args[1], 4, iris) ||
-        load(args[2], 12, contour_sigma) || load(args[3], 2, iris_sigma) || load(args[4], 2, covered) ||
-        load(args[5], 9, rotation) || load(args[6], 3, place) || load(args[7], 12, corners) ||
-        load_numbers(args + 8, 10, (double *)&ball))
-        return NULL;
-    for (int i = 0; i < 2; i++) {
-        double look[3];
-        if (covered[i] <= ball.most_covered && eye_in_head(contour + 12 * i, iris + 2 * i, contour_sigma + 6 * i,
-                                                           iris_sigma[i], rotation, place[2], corners + 6 * i, &ball, look))
-            looks[i] = Py_BuildValue("(ddd)", look[0], look[1], look[2]);
-        else
-            looks[i] = Py_NewRef(Py_None);
-    }
-    if (looks[0] && looks[1])
-        both = PyTuple_Pack(2, looks[0], looks[1]);
-    Py_XDECREF(looks[0]);
-    Py_XDECREF(looks[1]);
-    return both;
 }

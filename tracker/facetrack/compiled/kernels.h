@@ -52,7 +52,7 @@ void angle_rates(const double *rotation, double *rates);
 void quaternion(const double *rotation, double *xyzw);
 
 typedef PyObject *Kernel(PyObject *, PyObject *const *, Py_ssize_t);
-Kernel add_fading, between, change, decode_eyes, decode_landmarks, eye_maps, eyes_in_head, face_box, fading_quantile, fuse_eyes, fused_pose, lips_sigma,
+Kernel add_fading, between, change, decode_eyes, decode_landmarks, eye_maps, face_box, fading_quantile, fuse_eyes, fused_pose, lips_sigma,
     measure_crop, product_deg, ratios, sample, shown_sigma, smooth;
 
 #endif

@@ -121,7 +121,7 @@ static PyObject *built_from(PyObject *self, PyObject *none)
 #define KERNEL(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 static PyMethodDef KERNELS[] = {
     KERNEL(between),     KERNEL(change),       KERNEL(decode_eyes), KERNEL(decode_landmarks), KERNEL(eye_maps),
-    KERNEL(face_box),    KERNEL(eyes_in_head), KERNEL(fuse_eyes),   KERNEL(fused_pose),       KERNEL(lips_sigma),
+    KERNEL(face_box),    KERNEL(fuse_eyes),   KERNEL(fused_pose),       KERNEL(lips_sigma),
     KERNEL(measure_crop), KERNEL(ratios),      KERNEL(sample),      KERNEL(shown_sigma),      KERNEL(smooth),
     KERNEL(add_fading),  KERNEL(fading_quantile), KERNEL(product_deg), {"built_from", built_from, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL},
 };

@@ -48,16 +48,18 @@ def _columns(name: str, order: Sequence[int] | None = None) -> list[int]:
     return right + [EYES_SIZE + column for column in left]
 
 
-_CONTOURS, _IRISES = _columns("contour", _BACK), _columns("iris")
+_CONTOURS, _IRISES, _GAZES = _columns("contour", _BACK), _columns("iris"), _columns("gaze")
 _TAKEN = np.array(
     [
-        *_CONTOURS[:12], *_IRISES[:2], *_CONTOURS[12:], *_IRISES[2:], *_columns("iris_radius"), *_columns("gap"),
-        *_columns("contour_scale", _BACK), *_columns("iris_scale"), *_columns("gap_scale"), *_columns("state"),
-        *_columns("covered"),
+        *_CONTOURS[:12], *_IRISES[:2], *_GAZES[:2], *_CONTOURS[12:], *_IRISES[2:], *_GAZES[2:],
+        *_columns("iris_radius"), *_columns("gap"),
+        *_columns("contour_scale", _BACK), *_columns("iris_scale"), *_columns("gap_scale"), *_columns("gaze_scale"),
+        *_columns("state"), *_columns("covered"),
     ]
 )  # fmt: skip
-"""Both eyes' columns in the order in which they are decoded: each eye's seven places, what is linear, logarithms."""
-_PLACES, _RADIUS, _GAP, _LOGARITHMS = slice(0, 28), slice(28, 30), slice(30, 32), slice(32, 56)
+"""Both eyes' columns in the order in which they are decoded: each eye's seven places and its look, what is linear,
+logarithms."""
+_PLACES, _RADIUS, _GAP, _LOGARITHMS = slice(0, 32), slice(32, 34), slice(34, 36), slice(36, 62)
 MAX_LOGIT = 30.0
 
 
@@ -169,10 +171,10 @@ class EyeReader:
 
 def _reading(values: Floats) -> EyesReading:
     """Return decoded outputs, in the order of `_TAKEN`, by their names."""
-    places = values[_PLACES].reshape(2, 7, 2)
+    places, sigmas = values[_PLACES].reshape(2, 8, 2), values[_LOGARITHMS]
     return EyesReading(
-        places[:, :6], values[32:44].reshape(2, 6), places[:, 6], values[_RADIUS], values[44:46], values[_GAP],
-        values[46:48], values[48:54].reshape(2, 3), values[54:],
+        places[:, :6], sigmas[:12].reshape(2, 6), places[:, 6], values[_RADIUS], sigmas[12:14], values[_GAP],
+        sigmas[14:16], sigmas[18:24].reshape(2, 3), sigmas[24:], places[:, 7], sigmas[16:18],
     )  # fmt: skip
 
 
@@ -184,13 +186,13 @@ def _in_frame(outputs: Floats, back: Floats, px: Floats) -> list[EyesReading]:
     """
     count = len(outputs)
     values = outputs.reshape(count, -1).take(_TAKEN, axis=1)
-    placed = values[:, _PLACES].reshape(count, 2, 7, 2) @ back[:, :, :2]
-    placed += back[:, :, 2:]
+    placed = values[:, _PLACES].reshape(count, 2, 8, 2) @ back[:, :, :2]
+    placed[:, :, :7] += back[:, :, 2:]
     powers = values[:, _LOGARITHMS]
     np.minimum(powers, MAX_LOGIT, out=powers)
     np.maximum(powers, -MAX_LOGIT, out=powers)
     np.exp(powers, out=powers)
-    sigmas = powers[:, :16]
+    sigmas = powers[:, :18]
     sigmas *= LAPLACE_SD
     contour_sigma = sigmas[:, :12].reshape(count, 2, 6)
     contour_sigma *= px[:, :, None]
@@ -198,14 +200,16 @@ def _in_frame(outputs: Floats, back: Floats, px: Floats) -> list[EyesReading]:
     iris_sigma *= px
     radius *= px
     gap = np.maximum(values[:, _GAP], 0)
-    state = powers[:, 16:22].reshape(count, 2, 3)
+    gaze = placed[:, :, 7]
+    gaze /= px[:, :, None]
+    state = powers[:, 18:24].reshape(count, 2, 3)
     state /= state.sum(axis=2, keepdims=True)
-    covered = powers[:, 22:]
+    covered = powers[:, 24:]
     covered /= covered + 1
     return [
         EyesReading(
-            placed[i, :, :6], contour_sigma[i], placed[i, :, 6], radius[i], iris_sigma[i], gap[i], sigmas[i, 14:],
-            state[i], covered[i],
+            placed[i, :, :6], contour_sigma[i], placed[i, :, 6], radius[i], iris_sigma[i], gap[i],
+            sigmas[i, 14:16], state[i], covered[i], gaze[i], sigmas[i, 16:],
         )
         for i in range(count)
     ]  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from facetrack.types.frame import Floats
 
@@ -20,6 +22,8 @@ class EyesReading:
     gap: (2,) lid gap over eye width (distance of the corners), 0 shut; gap_sigma: (2,)
     state: (2, 3) probabilities of open, lowered, shut
     covered: (2,) probability that the eye cannot be seen (hand, hair, dark glasses, glare, turned away)
+    gaze: (2, 2) x, y of the unit vector of the look in the picture's axes, the line of sight to the eye as z;
+        gaze_sigma: (2,). NaN where nobody gives them
     """
 
     contour: Floats
@@ -31,6 +35,8 @@ class EyesReading:
     gap_sigma: Floats
     state: Floats
     covered: Floats
+    gaze: Floats = field(default_factory=lambda: np.full((2, 2), np.nan, np.float32))
+    gaze_sigma: Floats = field(default_factory=lambda: np.full(2, np.nan, np.float32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from facetrack.engine.trial import interleaved_ms
 from facetrack.errors import DataError, FacetrackError, OutputError
 from facetrack.modelfile import METADATA_KEY, ModelSpec
 from facetrain.export.int8 import quantize
-from facetrain.export.onnx import trace
+from facetrain.export.onnx import dynamic_axes, trace
 from facetrain.export.sample_crops import sample_crops
 from facetrain.formats.open import read_labelled
 from facetrain.sample import usable
@@ -148,14 +148,6 @@ def write_torch(network: nn.Module, spec: ModelSpec, precision: str, _: Tensor, 
 
 
 WRITERS: dict[str, Writer] = {"onnx": write_onnx, "openvino": write_openvino, "torch": write_torch}
-
-
-def dynamic_axes(spec: ModelSpec) -> dict[str, dict[int, str]]:
-    """Return the dynamic axes: the batch, and for a detector the image size."""
-    if spec.input_px is not None:
-        return {name: {0: "faces"} for name in ("crops", *spec.outputs)}
-    axes = {"crops": {0: "pictures", 1: "height", 2: "width"}}
-    return axes | {name: {0: "pictures", 2: f"rows_{name}", 3: f"columns_{name}"} for name in spec.outputs}
 
 
 def _into_cache(

@@ -23,13 +23,13 @@ def export_onnx(
     crops: Tensor,
     path: Path,
     tolerance: dict[str, float],
-    dynamic_axes: dict[str, dict[int, str]] | None = None,
+    fold: bool = True,
 ) -> ModelSpec:
     """Write `model` with `spec` in its metadata, after checking it against torch on `crops`.
 
     crops: (N, H, W, 3) uint8, real ones
     tolerance: largest absolute difference of each output that is checked
-    dynamic_axes: of crops and outputs, by name; None: the number of faces alone
+    fold: False keeps the parameters by name where the graph computes with them alone
     Returns the spec with the measured differences. Raises ParityError, with nothing written, if an output differs.
     """
     import onnx
@@ -37,10 +37,9 @@ def export_onnx(
     # Weights trained in channels_last would be written as transposed constants.
     model = model.eval().cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     part = path.with_name(path.stem + ".part.onnx")
-    dynamic_axes = dynamic_axes or {name: {0: "faces"} for name in ("crops", *spec.outputs)}
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        trace(model, crops[:2], list(spec.outputs), part, dynamic_axes)
+        trace(model, crops[:2], list(spec.outputs), part, dynamic_axes(spec), fold)
         proto = onnx.load(part)
         spec = _with_parity(proto, spec, {}, part)
         differences = compare(model, OnnxEngine(part), crops, list(spec.outputs))
@@ -52,10 +51,18 @@ def export_onnx(
     return spec
 
 
+def dynamic_axes(spec: ModelSpec) -> dict[str, dict[int, str]]:
+    """Return the dynamic axes: the batch, and for a detector the image size."""
+    if spec.input_px is not None:
+        return {name: {0: "faces"} for name in ("crops", *spec.outputs)}
+    axes = {"crops": {0: "pictures", 1: "height", 2: "width"}}
+    return axes | {name: {0: "pictures", 2: f"rows_{name}", 3: f"columns_{name}"} for name in spec.outputs}
+
+
 def trace(
-    model: nn.Module, crops: Tensor, outputs: list[str], path: Path, dynamic_axes: dict[str, dict[int, str]]
+    model: nn.Module, crops: Tensor, outputs: list[str], path: Path, axes: dict[str, dict[int, str]], fold: bool = True
 ) -> None:
-    """Write an .onnx without metadata.
+    """Write an .onnx without metadata. axes: its dynamic ones by input and output, `dynamic_axes`.
 
     By torch's TorchScript exporter: for these plain networks its graphs are smaller than the newer exporter's, and run
     as fast.
@@ -70,7 +77,8 @@ def trace(
         warnings.simplefilter("ignore")
         torch.onnx.export(
             ordered, (crops,), str(path), input_names=["crops"], output_names=outputs,
-            dynamic_axes=dynamic_axes, opset_version=OPSET, dynamo=False, training=torch.onnx.TrainingMode.PRESERVE,
+            dynamic_axes=axes, opset_version=OPSET, dynamo=False, training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=fold,
         )  # fmt: skip
 
 

@@ -236,9 +236,7 @@ def detector_spec(recipe: DetectorRecipe, figures: dict[str, float]) -> ModelSpe
 
 def export_detector(model: nn.Module, spec: ModelSpec, scenes: Tensor, path: Path) -> ModelSpec:
     """Write the .onnx, for any batch and image size, after checking its raw maps on real scenes."""
-    axes = {"crops": {0: "pictures", 1: "height", 2: "width"}}
-    axes |= {name: {0: "pictures", 2: f"rows_{name}", 3: f"columns_{name}"} for name in spec.outputs}
-    return export_onnx(model, spec, scenes, path, dict.fromkeys(spec.outputs, PARITY), axes)
+    return export_onnx(model, spec, scenes, path, dict.fromkeys(spec.outputs, PARITY))
 
 
 def save_predictions(model: nn.Module, validation: Validation, path: Path, count: int = 24, least: float = 0.4) -> None:

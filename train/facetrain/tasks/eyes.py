@@ -18,7 +18,7 @@ from facetrain.metrics.binary import roc
 from facetrain.metrics.eyes import contour_error, iris_error, is_shut, shut_log_odds
 from facetrain.models.eyes.labels import unpack
 from facetrain.models.eyes.loss import EyeLoss
-from facetrain.models.eyes.network import EyeNet, EyeNetOptions
+from facetrain.models.eyes.network import EyeNet, EyeNetOptions, with_look
 from facetrain.models.predict import predict
 from facetrain.samples.eyes.crops import EyeCropOptions, EyeCrops, PlainEyes
 from facetrain.samples.eyes.split import held_out, read_frames, read_photographs
@@ -28,7 +28,7 @@ from facetrain.training.checkpoint import load_weights
 from facetrain.training.fit import FitOptions, fit
 
 EYES_OUTPUTS = {
-    EYES_OUTPUT: "(N, 2, 28) right eye and mirrored left eye: contour, iris, radius, gap, scales, state, covered "
+    EYES_OUTPUT: "(N, 2, 31) right eye and mirrored left eye: contour, iris, radius, gap, scales, state, covered, gaze "
     "(modelfile.EYES_COLUMNS)"
 }
 PARITY = {EYES_OUTPUT: 1e-3}
@@ -108,12 +108,12 @@ def train_eyes(data: Path, run_dir: Path, recipe: EyesRecipe) -> dict[str, float
     torch.manual_seed(recipe.fit.seed)
     network = EyeNet(recipe.network)
     if recipe.init:
-        load_weights(network, Path(recipe.init))
+        load_weights(network, Path(recipe.init), fit=with_look)
     model = fit(network, dataset, recipe.loss, validation, recipe.fit, run_dir).eval().cpu()
     figures = validation(model)
     pairs = torch.stack([dataset[i]["crop"] for i in range(64)]).reshape(-1, columns, columns, 3)
     spec = eyes_spec(recipe, sorted(set(table.sources.tolist())), figures)
-    export_onnx(model, spec, pairs, run_dir / "model.onnx", PARITY)
+    export_onnx(model, spec, pairs, run_dir / "model.onnx", PARITY, fold=False)
     return figures
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from facetrack.signals.head.attention import Attention
 from facetrack.signals.head.gaze import GazeMeter, GazeOptions
 from facetrack.signals.head.neutral import HeadAngles
 from facetrack.signals.head.screen import GazeCalibration, fit_screen, left_out_sigma_deg, on_camera_plane
@@ -184,3 +185,62 @@ def test_a_calibrated_gaze_is_known_at_once_and_says_so():
         GazeCalibration(None, None, ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), 1.0)
     with pytest.raises(ValueError, match="finite"):
         GazeCalibration((0.0, np.nan), None, ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), 1.0)
+
+
+def openness_of_a_blink(since_s, fall_s=0.1, shut_s=0.1, rise_s=0.2):
+    """Lids that fall, rest and rise on cosines; 1 before and after."""
+    if not 0 <= since_s <= fall_s + shut_s + rise_s:
+        return 1.0
+    way = min(since_s / fall_s, 1.0, (fall_s + shut_s + rise_s - since_s) / rise_s)
+    return 0.5 + 0.5 * np.cos(np.pi * way)
+
+
+def blink_behind_glasses(fps, look, seconds=2.0, at_s=1.0, **lids):
+    """Yield time, the true yaw, the found gaze and the glances of a person who blinks.
+
+    What is read is pulled down and apart by as much as the lids are shut, as a network reads eyes behind glasses.
+    look: from a time to the true yaw of both eyes.
+    """
+    meter, attention = GazeMeter(), Attention(1)
+    for i in range(round(fps * (6 + seconds))):
+        time_s = i / fps - 6
+        yaw = look(time_s) if time_s > 0 else 0.0
+        opened = openness_of_a_blink(time_s - at_s, **lids)
+        shut = 1 - opened
+        eyes = tuple(EyeGaze(yaw + own + side * 20 * shut, -32 * shut, 7.0) for side, own in ((-1, 8.0), (1, -8.0)))
+        gaze, _ = meter.update(time_s, STRAIGHT, posed(), eyes, (opened, opened))
+        yield time_s, yaw, gaze, attention.update(time_s, gaze)[1]
+
+
+@pytest.mark.parametrize("fps", [10, 15, 30, 60])
+@pytest.mark.parametrize("lids", [{}, {"fall_s": 0.05, "shut_s": 0.0, "rise_s": 0.1}, {"rise_s": 0.3}])
+def test_a_blink_behind_glasses_is_no_glance(fps, lids):
+    for _, _, gaze, glances in blink_behind_glasses(fps, lambda _: 0.0, **lids):
+        assert abs(gaze.yaw_deg) < 3
+        assert abs(gaze.pitch_deg) < 7
+        assert not glances
+
+
+@pytest.mark.parametrize("fps", [10, 15, 30, 60])
+@pytest.mark.parametrize("leaves_s", [0.3, 1.1, 1.6])
+def test_a_true_glance_beside_a_blink_is_reported(fps, leaves_s):
+    """The eyes look 28 degrees aside for .9 s, from before a blink on, from under it, or from after it."""
+    found = list(blink_behind_glasses(fps, lambda t: 28.0 if leaves_s <= t < leaves_s + 0.9 else 0.0, 3.0))
+    begun = [event for *_, glances in found for event in glances if event.end_s is None]
+    assert [event.kind for event in begun] == ["glance_away"]
+    assert leaves_s - 0.01 <= begun[0].start_s <= leaves_s + 0.55
+    assert max(abs(gaze.yaw_deg) for *_, gaze, _ in found) == pytest.approx(28, abs=3)
+
+
+def test_eyes_that_look_apart_say_nothing():
+    """Reflections take one eye 40 degrees off, with the other's uncertainty: the gaze before holds."""
+    person = Person()
+    person.look(5, 4, 0)
+    eyes = (EyeGaze(44.0, 0.0, 5.0), EyeGaze(4.0, 0.0, 5.0))
+    for i in range(6):
+        gaze, signals = person.meter.update((person.frames + i) / 30, STRAIGHT, posed(), eyes, OPEN)
+        assert signals.eyes_yaw_deg == pytest.approx(4, abs=0.1)
+    assert gaze.yaw_deg == pytest.approx(0, abs=0.3)
+    unsure = (EyeGaze(20.0, 0.0, 14.0), EyeGaze(4.0, 0.0, 2.0))
+    signals = person.meter.update((person.frames + 6) / 30, STRAIGHT, posed(), unsure, OPEN)[1]
+    assert 4 < signals.eyes_yaw_deg < 6

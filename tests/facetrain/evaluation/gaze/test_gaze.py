@@ -79,7 +79,7 @@ def test_exact_irises_of_a_frontal_head_look_where_they_do():
     for eye, middle_mm in ((36, -31.5), (42, 31.5)):
         points[eye], points[eye + 3] = ((middle_mm - 13, 0), (middle_mm + 13, 0))
     across = 10.4 * np.sin(np.radians(15))
-    irises = np.array([(-31.5 + across, -2.0), (31.5 + across, -2.0)])
+    irises = np.array([(-32.4 + across, -2.5), (32.4 + across, -2.5)])
     scale = focal / 600.0
     look = methods.look_of(
         methods.exact_reading(points * scale + (319.5, 239.5), irises * scale + (319.5, 239.5)),

@@ -56,8 +56,7 @@ def network(path, model, scheme="five", kind="landmarks", input_px=96, margin=2.
     spec = ModelSpec(
         "known", kind, input_px, 0.0, 1.0, scheme, outputs, predicted.get("data", []), "", "", margin=margin
     )
-    axes = {name: {0: "faces"} for name in ("crops", *outputs)}
-    export_onnx(model, spec, crops, path, dict.fromkeys(outputs, 1e-3), axes)
+    export_onnx(model, spec, crops, path, dict.fromkeys(outputs, 1e-3))
     return OnnxEngine(path)
 
 

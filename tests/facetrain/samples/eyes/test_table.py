@@ -66,11 +66,14 @@ def test_crops_without_augmentation_are_cut_where_labelled(tmp_path):
 
 def test_a_crop_map_shifts_by_eye_widths_and_scales_about_the_middle():
     middle = np.array([(COLUMNS - 1) / 2, (ROWS - 1) / 2])
-    labels = {"contour": np.tile(middle, (6, 1)), "iris": np.array([*middle, 8.0])}
+    labels = {"contour": np.tile(middle, (6, 1)), "iris": np.array([*middle, 8.0]), "gaze": np.array([0.4, 0.2])}
     moved = in_crop(labels, crop_map(64, shift=(0.5, 0), scale=2.0))
     # The crop moves right by half an eye width, 64 / 2.3 / 2 px at this size: its content moves left.
     assert moved["contour"][0] == pytest.approx([31.5 - 0.5 * 64 / 2.3 / 2, 15.5], abs=1e-4)
     assert moved["iris"][2] == pytest.approx(8 * 64 / 2.3 / 32 / 2, abs=1e-4)
+    assert moved["gaze"] == pytest.approx([0.4, 0.2])
+    turned = in_crop(labels, crop_map(64, roll=np.pi / 2))  # as a look in the picture turns with it
+    assert turned["gaze"] == pytest.approx([0.2, -0.4], abs=1e-6)
 
 
 def test_sources_are_drawn_by_their_shares(tmp_path):
@@ -125,6 +128,18 @@ def test_unlabelled_values_have_weight_0_and_nan_never_reaches_the_loss(tmp_path
     assert table.labels["gap_weight"][0] == 0
     assert (table.labels["contour_weight"] == 0).all()
     assert all(np.isfinite(values).all() for values in table.labels.values())
+
+
+def test_a_table_without_a_gaze_is_read_with_weight_0(tmp_path):
+    eye = Eye(np.zeros((ROWS, COLUMNS, 3), np.uint8), "a", "a", "eyes")
+    eye.set("gaze", [0.3, 0.1], 1.0)
+    write_table([eye], tmp_path)
+    with np.load(tmp_path / "labels.npz") as arrays:
+        old = {name: arrays[name] for name in arrays.files if not name.startswith("gaze")}
+    np.savez_compressed(tmp_path / "labels.npz", **old)
+    table = read_table(tmp_path)
+    assert table.labels["gaze"].tolist() == [[0.0, 0.0]]
+    assert table.labels["gaze_weight"].tolist() == [0.0]
 
 
 def test_a_folder_without_a_table_is_refused(tmp_path):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from facetrack.angles import Angles, rotation_from_deg, turned_by
 from facetrack.signals.eyes.closure import Pair
+from facetrack.signals.eyes.lid_motion import LidMotion
 from facetrack.signals.head.neutral import HeadAngles
 from facetrack.signals.head.screen import GazeCalibration
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
@@ -36,8 +37,11 @@ class GazeOptions:
     """Limits and times of the gaze, choices of this project where no other source is named.
 
     seen_from: openness under which the lids cover too much of the iris. max_sigma_deg: uncertainty above which an eye
-        says nothing.
-    hold_s: for how long eyes that are shut or hidden count as held where they looked, the head going on: a blink.
+        says nothing. max_apart: by how many standard deviations of their difference the two eyes may look apart, over
+        what they usually do (on the ten clips 1.5 % of the frames do); further, one of them is read wrongly, and which
+        one is not known.
+    hold_s: for how long eyes that are shut, hidden or under moving lids (`LidMotion`) count as held where they looked,
+        the head going on: a blink.
     learn_s, memory_s: of the usual direction of each eye in the head, as of the neutral head. away_weight: the same
         for a head turned further than near_deg.
     smoothing: of the eyes in the head.
@@ -46,6 +50,7 @@ class GazeOptions:
 
     seen_from: float = 0.25
     max_sigma_deg: float = 15.0
+    max_apart: float = 1.5
     hold_s: float = 0.5
     learn_s: float = 2.0
     memory_s: float = 120.0
@@ -119,11 +124,12 @@ class GazeMeter:
         self._usual = (UsualEye(learn_s, memory_s), UsualEye(learn_s, memory_s))
         self._gap_timer = GapTimer()
         self._filter = OneEuro[complex](self.options.smoothing)
+        self._lids = LidMotion()
         self.reset()
 
     def reset(self) -> None:
         """Equal to a new one."""
-        for part in (*self._usual, self._gap_timer, self._filter):
+        for part in (*self._usual, self._gap_timer, self._filter, self._lids):
             part.reset()
         self._seen_s, self._held, self._held_sigma_deg = -math.inf, 0j, math.inf
 
@@ -135,8 +141,8 @@ class GazeMeter:
         head: relative to the neutral one. pose: of the same frame; None where unknown or unsure. eyes: where the right
         and the left one look in the head. openness: of them, 0..1, None where unknown.
         """
-        seen = NO_EYES
-        if pose is not None and eyes != NO_EYES:
+        seen, lids_move = NO_EYES, self._lids.update(time_s, openness)
+        if pose is not None and eyes != NO_EYES and not lids_move:
             right, left = (self._seen(eye, opened) for eye, opened in zip(eyes, openness, strict=True))
             self._learn(time_s, head, (right, left))
             seen = self._comparable(right, left)
@@ -186,11 +192,23 @@ class GazeMeter:
         return sum(yaw for yaw, _ in known) / len(known), sum(pitch for _, pitch in known) / len(known)
 
     def _comparable(self, right: EyeGaze | None, left: EyeGaze | None) -> EyePair:
-        """Leave out an eye whose own zero is unknown while the other's is known: the mean would lean to its side."""
+        """Leave out an eye whose own zero is unknown while the other's is known: the mean would lean to its side.
+
+        Leave out both where they look apart.
+        """
         right_zero, left_zero = self._own_zeros()
-        if (right_zero is None) == (left_zero is None):
+        if right_zero is None and left_zero is None:
             return right, left
+        if right_zero is not None and left_zero is not None:
+            return NO_EYES if right and left and self._apart(right, left, right_zero, left_zero) else (right, left)
         return (right, None) if left_zero is None else (None, left)
+
+    def _apart(self, right: EyeGaze, left: EyeGaze, right_zero: Angles, left_zero: Angles) -> bool:
+        """Return whether two eyes cannot both be right."""
+        yaw_deg = right.yaw_deg - left.yaw_deg - right_zero[0] + left_zero[0]
+        pitch_deg = right.pitch_deg - left.pitch_deg - right_zero[1] + left_zero[1]
+        most_deg = self.options.max_apart * math.hypot(right.sigma_deg, left.sigma_deg)
+        return max(abs(yaw_deg), abs(pitch_deg)) > most_deg
 
     def _together(self, seen: EyePair) -> tuple[float, float, float]:
         """Return yaw, pitch and standard deviation of both eyes in the head."""

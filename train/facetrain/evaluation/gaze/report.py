@@ -20,7 +20,7 @@ NOTES = (
     "CVPR 2015) are not. Rendered heads have exact gaze; scut_eyes has pupils by hand.",
 )
 MEANING = {
-    "eye network": "the tracker's points and pose, the eye network's irises and corners, no zero learnt",
+    "eye network": "the tracker's pose and the eye network's looks (else its irises and corners), no zero learnt",
     "head alone": "the head's direction taken for the gaze",
     "exact irises": "the tracker's points and pose, irises from the geometry",
     "exact irises and corners": "the tracker's pose, irises and corners of the eyes from the geometry: what the "

@@ -10,6 +10,7 @@ from facetrack import topology
 from facetrack.geometry import crop_from_box, cut, frame_matrices, points_box, transform
 from facetrack.topology_maps import MESH_IRISES, MESH_LIDS
 from facetrack.types import Floats, Image
+from facetrain.labelling.eyes.look import mesh_look
 from facetrain.labelling.mesh_map import CROP_MARGIN, CROP_PX, Mesh
 from facetrain.samples.eyes.table import ORDER, Eye, contour_of, eyes_of, gap_of
 
@@ -20,6 +21,8 @@ OPEN_GAP, NOT_SHUT_GAP, NOT_OPEN_GAP, SURELY_SHUT_GAP = 0.27, 0.12, 0.08, 0.02
 """Gaps of unlabelled eyes from which they count as open, as not shut, and up to which as not open, as shut. Of labelled
 lowered eyes (829) the middle half has .10 to .19 and 1 % at most .02; of shut ones (709) 60 % have that, 3 % over .12,
 of open ones (419) 1 % under .14."""
+GAZE_WEIGHT = 0.6
+"""Weight of a gaze by the mesh over that of its iris."""
 UNREAD_WEIGHT = 0.4
 """Weight of a state that follows from the gap alone."""
 
@@ -53,6 +56,7 @@ def face_eyes(
     points: (68, 2) px. weight: of the eyes' points, or (68,) each. mesh: (478, 2) px for the irises and the gap.
     lids: labelled states of the right and left eye. seen: whether unlabelled eyes count as not covered.
     """
+    looks = None if mesh is None else mesh_look(points, mesh)
     weights = np.broadcast_to(np.asarray(weight, np.float32), (topology.N_POINTS,))
     for side, (eye, matrix) in enumerate(eyes_of(image, points, name, group, source)):
         contour = contour_of(points, side, matrix)
@@ -64,6 +68,9 @@ def face_eyes(
             hand = trust if trust >= 1.0 else 0.0
             gap, trust = (hand * gap + from_mesh) / (hand + 1), 1.0
             add_iris(eye, mesh, side, matrix, from_mesh)
+            if looks is not None:
+                turn = matrix[:, :2] / np.hypot(matrix[0, 0], matrix[1, 0])
+                eye.set("gaze", turn @ looks, GAZE_WEIGHT * eye.labels["iris_weight"])
         eye.set("gap", gap, trust)
         read_state(eye, lids[side], gap if trust > 0 else np.nan)
         if seen:

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 from facetrack import topology
+from facetrack.angles import rotation_from_deg
+from facetrack.gaze import sight_axes
 from facetrack.geometry import transform
 from facetrack.types import Floats, Image
 from facetrain.samples.eyes.table import ORDER, Eye, contour_of, eyes_of
@@ -32,6 +34,8 @@ IRIS_CM = 0.59
 """Radius of an iris: the visible iris is 11.8 mm wide (Ruefer et al., Cornea 2005: 11.7)."""
 SEEN = 0.5
 """Share of an eye's points that are visible, below which it is covered."""
+SHUT_GAZE_WEIGHT = 0.4
+"""Weight of the gaze of shut eyes, which teaches how unsure it is, over that of open ones."""
 OPEN_GAP = 0.31
 """Median gap of open eyes over the eye's width in photographs, to which the person's open gap is set."""
 
@@ -45,8 +49,8 @@ def rendered_eyes(
         state = _with_lids(random_state(renderer.model, rng), renderer, rng)
         camera = _camera(landmarks_of(renderer.model, state), rng)
         image, truth = in_random_scene(renderer, state, camera, rng, photographs)
-        irises = _irises(renderer, state, camera)
-        yield from _labelled(image, truth, irises, f"head_{index:06d}", state)
+        irises, looks = _irises(renderer, state, camera), looks_of(renderer, state)
+        yield from _labelled(image, truth, irises, looks, f"head_{index:06d}", state)
 
 
 def _with_lids(state: HeadState, renderer: Renderer, rng: Rng) -> HeadState:
@@ -80,7 +84,17 @@ def _irises(renderer: Renderer, state: HeadState, camera: Camera) -> list[Floats
     return out
 
 
-def _labelled(image: Image, truth: HeadTruth, irises: list[Floats], name: str, state: HeadState) -> Iterator[Eye]:
+def looks_of(renderer: Renderer, state: HeadState) -> Array:
+    """Return the (2, 2) x, y of the unit vector of the right and the left eye's look, the line of sight to it as z."""
+    landmarks = landmarks_of(renderer.model, state)
+    look = state.rotation @ -rotation_from_deg(*state.gaze_deg, 0.0)[:, 2]
+    corners = ((eye[0], eye[3]) for eye in (topology.RIGHT_EYE, topology.LEFT_EYE))
+    return np.stack([(sight_axes(landmarks[list(ends)].mean(axis=0)) @ look)[:2] for ends in corners])
+
+
+def _labelled(
+    image: Image, truth: HeadTruth, irises: list[Floats], looks: Array, name: str, state: HeadState
+) -> Iterator[Eye]:
     for side, (eye, matrix) in enumerate(eyes_of(image, truth.points, name, name, "rendered")):
         contour, opening = contour_of(truth.points, side, matrix), truth.lid_opening[side]
         visible = truth.visible[list(ORDER[side])].mean()
@@ -92,6 +106,7 @@ def _labelled(image: Image, truth: HeadTruth, irises: list[Floats], name: str, s
         inside = cv2.pointPolygonTest(contour, (float(centre[0]), float(centre[1])), True) / radius_px
         trust = float(np.clip((opening - 0.15) / 0.3, 0, 1) * np.clip(1 + 2 * inside, 0, 1)) * seen
         eye.set("iris", [*centre.tolist(), radius_px], trust)
+        eye.set("gaze", matrix[:, :2] @ looks[side] / scale, seen * (SHUT_GAZE_WEIGHT + (1 - SHUT_GAZE_WEIGHT) * trust))
         eye.labels["radius_weight"] = np.asarray(0.2 * trust, np.float32)
         eye.set("gap", OPEN_GAP * min(opening, 1.3), 0.3 * seen)
         if opening < SHUT_BELOW:

@@ -28,6 +28,7 @@ class EyeLoss:
     gap: float = 1.0
     state: float = 1.0
     covered: float = 0.5
+    gaze: float = 1.0
 
     def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         batch = unpack(batch["labels"])
@@ -39,6 +40,7 @@ class EyeLoss:
         possible = batch["state"] > 0
         log_odds = torch.log_softmax(eyes["state"], dim=1).masked_fill(~possible, -1e4)
         state = -torch.logsumexp(log_odds, dim=1)
+        gaze = _laplace(eyes["gaze"][:, None], batch["gaze"][:, None], eyes["gaze_scale"], LEAST_LOG_GAP)
         covered = F.binary_cross_entropy_with_logits(eyes["covered"][:, 0], batch["covered"], reduction="none")
         terms = {
             "contour": _mean(contour, batch["contour_weight"]),
@@ -47,10 +49,12 @@ class EyeLoss:
             "gap": _mean(gap[:, 0], batch["gap_weight"]),
             "state": _mean(state, batch["state_weight"]),
             "covered": _mean(covered, batch["covered_weight"]),
+            "gaze": _mean(gaze[:, 0], batch["gaze_weight"]),
         }
         total = (
             self.contour * terms["contour"] + self.iris * (terms["iris"] + terms["radius"]) + self.gap * terms["gap"]
             + self.state * terms["state"] + self.covered * terms["covered"]
+            + self.gaze * terms["gaze"]
         )  # fmt: skip
         return {"total": total, **terms}
 

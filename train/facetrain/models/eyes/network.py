@@ -1,4 +1,4 @@
-"""Eye network: three strided convolutions and a dense layer for each eye."""
+"""Eye network: strided convolutions and a dense layer for each eye, the last two once more for its gaze."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from torch.nn import functional as F
 from facetrack.modelfile import EYES_COLUMNS, EYES_OUTPUT, EYES_SIZE
 from facetrain.models.landmarks import ConvNorm
 
-FIRST_SCALE_LOG_PX, FIRST_SCALE_LOG_GAP = 0.5, -2.5
+FIRST_SCALE_LOG_PX, FIRST_SCALE_LOG_GAP, FIRST_SCALE_LOG_GAZE = 0.5, -2.5, -2.0
 """Logarithms of the scales before training."""
+DROPOUT = 0.1
 LEAST_VARIANCE = 0.02
 """Added to the variance of a crop's pixels over SCALE: noise of 9 grey levels is not amplified to full contrast."""
 OPEN_EYE = ((-0.217, 0.0), (-0.07, -0.065), (0.08, -0.065), (0.217, 0.0), (0.08, 0.06), (-0.07, 0.06))
@@ -26,11 +27,15 @@ class EyeNetOptions:
     input_px: width of an eye's crop, which is half as high.
     widths: channels at strides 2, 4 and 8.
     hidden: width of the dense layer.
+    look, look_channels: width of the gaze's own dense layer, and channels of its own convolution at stride 8, beside
+        those of all else: the gaze is learnt without a change to the lids and the irises.
     """
 
     input_px: int = 64
     widths: tuple[int, int, int] = (16, 32, 48)
     hidden: int = 64
+    look: int = 96
+    look_channels: int = 32
 
 
 class EyeNet(nn.Module):
@@ -47,18 +52,23 @@ class EyeNet(nn.Module):
         a, b, c = options.widths
         self.trunk = nn.Sequential(ConvNorm(3, a, stride=2), ConvNorm(a, b, stride=2), ConvNorm(b, c, stride=2))
         side = options.input_px
-        self.hidden = nn.Linear(c * (side // 16) * (side // 8), options.hidden)
-        self.dropout = nn.Dropout(0.1)
-        self.out = nn.Linear(options.hidden, EYES_SIZE)
+        places = (side // 16) * (side // 8)
+        self.hidden = nn.Linear(c * places, options.hidden)
+        self.out = nn.Linear(options.hidden, EYES_COLUMNS["gaze"].start)
+        self.look = nn.Sequential(
+            ConvNorm(b, options.look_channels, stride=2), nn.Flatten(),
+            nn.Linear(options.look_channels * places, options.look), nn.ReLU(), nn.Dropout(DROPOUT),
+            nn.Linear(options.look, EYES_SIZE - EYES_COLUMNS["gaze"].start),
+        )  # fmt: skip
         unit, start = torch.ones(EYES_SIZE), torch.zeros(EYES_SIZE)
         at = EYES_COLUMNS
         placed = slice(0, at["iris_radius"].stop)
-        unit[placed], unit[at["gap"]] = side / 8, 0.15
+        unit[placed], unit[at["gap"]], unit[at["gaze"]] = side / 8, 0.15, 0.3
         middle = torch.tensor([(side - 1) / 2, (side // 2 - 1) / 2])
         start[at["contour"]] = (torch.tensor(OPEN_EYE) * side + middle).flatten()
         start[at["iris"]], start[at["iris_radius"]], start[at["gap"]] = middle, 0.08 * side, 0.3
         start[at["contour_scale"]], start[at["iris_scale"]] = FIRST_SCALE_LOG_PX, FIRST_SCALE_LOG_PX
-        start[at["gap_scale"]] = FIRST_SCALE_LOG_GAP
+        start[at["gap_scale"]], start[at["gaze_scale"]] = FIRST_SCALE_LOG_GAP, FIRST_SCALE_LOG_GAZE
         self.register_buffer("unit", unit)
         self.register_buffer("start", start)
 
@@ -69,7 +79,24 @@ class EyeNet(nn.Module):
         # Each crop's own mean and contrast: dark and infrared pictures look like others.
         ones = torch.ones(3, device=x.device)  # without a weight the exporter does not know the number of channels
         x = F.instance_norm(x, weight=ones, bias=0 * ones, eps=LEAST_VARIANCE * self.SCALE**2)
-        x = self.trunk(x)
-        x = self.dropout(F.relu(self.hidden(x.flatten(1))))
-        out = self.out(x) * self.get_buffer("unit") + self.get_buffer("start")
-        return {EYES_OUTPUT: out.reshape(-1, eyes, EYES_SIZE)}
+        shared = self.trunk[:2](x)
+        seen = F.relu(self.hidden(self.trunk[2](shared).flatten(1)))
+        # Frozen layers are as they will be used: no noise for the look to follow.
+        seen = F.dropout(seen, DROPOUT, self.training and self.hidden.weight.requires_grad)
+        looked = self.look[:-1](shared)
+        last = self.look[-1]
+        assert isinstance(last, nn.Linear)
+        # Units and starts on the weights, not on the values: runtimes work that out when they open the file.
+        (own_unit, look_unit), (own_start, look_start) = (
+            self.get_buffer(name).split([self.out.out_features, last.out_features]) for name in ("unit", "start")
+        )
+        own = F.linear(seen, self.out.weight * own_unit[:, None], self.out.bias * own_unit + own_start)
+        look = F.linear(looked, last.weight * look_unit[:, None], last.bias * look_unit + look_start)
+        return {EYES_OUTPUT: torch.cat([own, look], dim=1).reshape(-1, eyes, EYES_SIZE)}
+
+
+def with_look(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Return the state of an eye network without a gaze, such as those of November 2026, with the model's own."""
+    ours = model.state_dict()
+    missing = {name: value for name, value in ours.items() if name not in state and name.startswith("look.")}
+    return {**state, **missing, **({name: ours[name] for name in ("unit", "start")} if missing else {})}

@@ -170,6 +170,7 @@ def in_crop(labels: Mapping[str, Floats], matrix: Floats) -> dict[str, Floats]:
     centre = matrix[:, :2] @ labels["iris"][:2] + matrix[:, 2]
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     out["iris"] = np.array([*centre, scale * labels["iris"][2]], np.float32)
+    out["gaze"] = (matrix[:, :2] @ labels["gaze"] / scale).astype(np.float32)
     return out
 
 
@@ -223,6 +224,6 @@ def _hide(labels: dict[str, Floats], hidden: float) -> None:
     labels["covered_weight"] = np.full_like(labels["covered_weight"], 0.5 * covered)
     # The points keep their most probable place, and a scale that says how uncertain it is.
     keep = 0.3 if covered else 1.0
-    for name in ("state_weight", "gap_weight", "iris_weight", "radius_weight", "contour_weight"):
+    for name in ("state_weight", "gap_weight", "iris_weight", "radius_weight", "contour_weight", "gaze_weight"):
         factor = 0.0 if covered and name == "state_weight" else keep
         labels[name] = np.asarray(labels[name] * factor, np.float32)

@@ -126,7 +126,9 @@ def read_table(folder: Path) -> EyeTable:
         crops = np.load(folder / "crops.npy", mmap_mode="r")
         with np.load(folder / "labels.npz") as arrays:
             values = {name: arrays[name] for name in arrays.files}
-        labels = {name: values[name].astype(np.float32) for name in SHAPES}
+        # Tables of November 2026 have no gaze.
+        absent = {name: np.zeros((len(crops), *SHAPES[name]), np.float32) for name in ("gaze", "gaze_weight")}
+        labels = {name: (absent | values)[name].astype(np.float32) for name in SHAPES}
         table = EyeTable(crops, values["names"], values["groups"], values["sources"], labels)
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
