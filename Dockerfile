@@ -4,7 +4,8 @@
 #   docker build -t facetrack .
 #   docker run -p 127.0.0.1:8000:8000 -e FACETRACK_TOKEN=some-16-letters-or-more facetrack
 #   docker run ... --device /dev/video0 facetrack --camera 0
-FROM python:3.11-slim-bookworm AS wheel
+# The full image has a compiler: the wheel gets the compiled kernels.
+FROM python:3.11-bookworm AS wheel
 WORKDIR /src
 COPY . .
 RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
