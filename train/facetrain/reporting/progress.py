@@ -56,7 +56,7 @@ def logged_to(folder: Path, files: Mapping[str, str] | None = None) -> Iterator[
         yield
     finally:
         log = _logs.pop()
-        if _speaks():
+        if is_first_process():
             log.flush()  # where nothing was said since the folder was made, as after an error
 
 
@@ -65,14 +65,15 @@ def say(text: str) -> None:
 
     Of several processes, as under torchrun, the first alone speaks.
     """
-    if not _speaks():
+    if not is_first_process():
         return
     console.print(text, markup=False)
     for log in _logs:
         log.add(text)
 
 
-def _speaks() -> bool:
+def is_first_process() -> bool:
+    """Return whether this is the first of several processes, as under torchrun, or the only one."""
     return os.environ.get("RANK", "0") == "0"
 
 

@@ -14,6 +14,8 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from facetrain.reporting.progress import is_first_process
+
 T = TypeVar("T")
 
 
@@ -42,14 +44,6 @@ class Workers:
             return model
         return DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
 
-    def agree(self, stop: bool) -> bool:
-        """Broadcast rank 0's decision to every process."""
-        if self.count == 1:
-            return stop
-        decision = torch.tensor([int(stop)])
-        distributed.broadcast(decision, 0)
-        return bool(decision.item())
-
     def sent(self, value: T) -> T:
         """Return rank 0's value in every process."""
         values = [value]
@@ -65,7 +59,7 @@ def workers(device: torch.device) -> Iterator[Workers]:
     if count == 1:
         yield Workers()
         return
-    # gloo broadcasts the decision of `agree` on any device; NCCL averages the gradients between GPUs.
+    # gloo broadcasts what is `sent` on any device; NCCL averages the gradients between GPUs.
     distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     try:
         yield Workers(distributed.get_rank(), count)
@@ -80,7 +74,7 @@ def folder_to_write(run_dir: Path) -> Iterator[Path]:
 
     All processes export and draw after the training; two that write the same file would damage it.
     """
-    if int(os.environ.get("RANK", "0")) == 0:
+    if is_first_process():
         yield run_dir
         return
     with TemporaryDirectory() as own:

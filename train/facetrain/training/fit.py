@@ -206,7 +206,7 @@ class Run:
             self.history.append(entry)
             self._update_best(entry)
             self._save()
-        self.stopped = self.group.agree(self.stopped)
+        self.stopped = self.group.sent(self.stopped)
 
     def _update_best(self, entry: dict[str, float]) -> None:
         name = self.options.best_metric
