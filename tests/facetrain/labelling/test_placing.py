@@ -40,7 +40,7 @@ def test_pictures_of_several_sizes_are_placed_as_each_alone():
 
 
 def test_the_map_puts_the_corners_at_their_widths():
-    # An eye of 40 px turned by 30 degrees, in a crop of 70 px for 3.5 widths: corners 10 px left and right of the middle.
+    # An eye of 40 px turned by 30 degrees, in a crop of 70 px for 3.5 widths: corners 10 px from the middle.
     turn = np.deg2rad(30)
     place = np.array([50.0, 60.0, 40.0, turn])
     matrix = place_map(place, (70, 42), 3.5)

@@ -29,7 +29,7 @@ class EyeLoss:
     gap: float = 1.0
     state: float = 1.0
     covered: float = 0.5
-    gaze: float = 1.0
+    gaze: float = 2.5
     far: float = 6.0
 
     def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -46,8 +46,8 @@ class EyeCropOptions:
 
     shares: dict[str, float] = field(
         default_factory=lambda: {
-            "helen_train": 0.17, "lfpw_train": 0.14, "clips": 0.05, "lids_frames": 0.04, "pointing04": 0.02,
-            "scut_eyes": 0.04, "eyes": 0.02, "eyes_nir": 0.12, "ytfaces_train": 0.05, "aflw21": 0.03,
+            "helen_train": 0.17, "lfpw_train": 0.14, "clips": 0.10, "lids_frames": 0.09, "pointing04": 0.02,
+            "scut_eyes": 0.06, "eyes": 0.02, "eyes_nir": 0.12, "ytfaces_train": 0.05, "aflw21": 0.03,
             "expressions": 0.08, "rendered": 0.24,
         }
     )  # fmt: skip
@@ -58,7 +58,7 @@ class EyeCropOptions:
     scale: float = 0.07
     wide: float = 0.15
     wider: float = 2.5
-    turned: float = 1.5
+    turned: float = 1.8
     overlay: float = 0.18
     infrared: float = 2.5
     glints: float = 0.08
