@@ -88,6 +88,10 @@ def cut(image: Image, crop: CropBox, out_px: int, out: Image | None = None) -> I
     The image is first halved until the crop is less than twice as large as `out_px`: bilinear sampling alone would skip
     pixels, and the aliasing would flicker.
     """
+    if compiled.kernels is not None:
+        out = np.empty((out_px, out_px, 3), np.uint8) if out is None else out
+        if compiled.kernels.cut_box(image, crop.x, crop.y, crop.size_px, crop.roll_rad, out):
+            return out
     rows: Map = _crop_map(crop, out_px)
     halvings = max(0, math.floor(math.log2(crop.size_px / out_px)))
     if halvings:
@@ -101,6 +105,8 @@ def cut_by(image: Image, rows: Map | NDArray[np.float64], out: Image) -> None:
 
     rows: from frame px to crop px, a map that scales alike in all directions, mirrored or not.
     """
+    if compiled.kernels is not None and compiled.kernels.cut_by(image, np.asarray(rows), out):
+        return
     height, width = out.shape[:2]
     (a, b, c), (d, e, f) = rows
     scale = math.hypot(a, d)
