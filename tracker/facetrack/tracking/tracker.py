@@ -167,6 +167,7 @@ class FaceTracker(Opens):
         """
         lost, n_followed = self._lately_lost(frame.time_s), len(self._tracks)
         crops = [*(track.crop_at(frame.time_s) for track in self._tracks), *lost.values()]
+        self._face_cuts.look(frame.image, self._tracks)
         readings = self._read(frame.image, crops)
         stay: dict[Track, Reading] = {}
         for track, reading in zip(self._tracks, readings[:n_followed], strict=True):
