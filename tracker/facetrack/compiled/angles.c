@@ -75,3 +75,17 @@ PyObject *between(PyObject *self, PyObject *const *args, Py_ssize_t count)
         return NULL;
     Py_RETURN_NONE;
 }
+
+/* turned_by(rotation, yaw, pitch) -> yaw, pitch */
+PyObject *turned_by(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    double r[9], look[2];
+    (void)self;
+    if (expect(count, 3) || load(args[0], 9, r) || load_numbers(args + 1, 2, look))
+        return NULL;
+    const double yaw = look[0] / DEGREES, pitch = look[1] / DEGREES;
+    const double x = cos(pitch) * sin(yaw), y = -sin(pitch), z = -cos(pitch) * cos(yaw);
+    const double right = r[0] * x + r[1] * y + r[2] * z, down = r[3] * x + r[4] * y + r[5] * z;
+    const double away = r[6] * x + r[7] * y + r[8] * z;
+    return Py_BuildValue("(dd)", atan2(right, -away) * DEGREES, asin(clamp(-down, -1, 1)) * DEGREES);
+}
