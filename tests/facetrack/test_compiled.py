@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facetrack import compiled, topology
-from facetrack.angles import between, product_deg, rotation_from_deg
+from facetrack.angles import between, euler_deg, product_deg, rotation_from_deg, turned_by, turned_from_deg
 from facetrack.eyes import EyeReader
 from facetrack.gaze import eyes_in_head
 from facetrack.geometry import CropBox, crop_matrix, crops_and_boxes, cut, cut_by, points_box
@@ -24,9 +24,10 @@ from facetrack.head_model import RIGID_MODEL_MM
 from facetrack.landmarker import Landmarker, Reading
 from facetrack.modelfile import EYES_OUTPUT, EYES_SIZE
 from facetrack.pose import fused_pose
+from facetrack.signals.eyes.lid_gap import lid_measures
 from facetrack.signals.mouth.openness import MouthOptions, mouth_hidden
 from facetrack.signals.observation import Observation
-from facetrack.signals.per_frame import measure_viewed
+from facetrack.signals.per_frame import measure_viewed, viewed_from_deg
 from facetrack.signals.windows.fading_quantile import FadingQuantile
 from facetrack.smoothing.landmarks import SMOOTHING, FaceSmoother, smooth_together
 from facetrack.tracking.confidence import DEFAULT
@@ -195,6 +196,8 @@ def test_fused_pose_and_looks_of_a_face(yaw, pitch, roll, seed, square, seen):
     assert_same(lambda: fused_pose(marks, head, (640, 480), camera))
     pose, eyes = Pose(rotation, place, yaw, pitch, roll), eyes_reading(rng, points)
     assert_same(lambda: eyes_in_head(eyes, pose, (fx, fy, cx, cy)), 1e-5)
+    assert_same(lambda: viewed_from_deg(pose))
+    assert_same(lambda: lid_measures(eyes, viewed_from_deg(pose)))
 
 
 def test_no_pose_of_points_in_one_place():
@@ -211,6 +214,10 @@ def test_rotation_between_two(seed, share):
     first, second = (rotation_from_deg(*rng.uniform(-180, 180, 3)) for _ in range(2))
     assert_same(lambda: between(first, second, share))
     assert_same(lambda: product_deg(first, second))
+    angles_deg, look = euler_deg(first), (rng.uniform(-60, 60), rng.uniform(-60, 60))
+    assert_same(lambda: turned_by(first, look))
+    assert_same(lambda: turned_from_deg(angles_deg, look))
+    np.testing.assert_allclose(turned_from_deg(angles_deg, look), turned_by(first, look), atol=1e-6)
 
 
 pictures = arrays(np.uint8, st.tuples(st.integers(1, 90), st.integers(1, 90), st.just(3)))

@@ -142,3 +142,24 @@ PyObject *looks_in_head(PyObject *self, PyObject *const *args, Py_ssize_t count)
     Py_XDECREF(looks[1]);
     return both;
 }
+
+/* lid_measures(contour, iris, gap, gap sigma, covered, state, yaw, pitch, slant) -> seven numbers of either eye
+ *
+ * `signals.eyes.lid_gap`: the gap as seen straight, its sigma, covered, how far the iris lies below the line of the
+ * corners, and the three states. */
+PyObject *lid_measures(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    double contour[24], iris[4], gap[2], sigma[2], covered[2], state[6], n[3], height[2];
+    (void)self;
+    if (expect(count, 9) || load(args[0], 24, contour) || load(args[1], 4, iris) || load(args[2], 2, gap) ||
+        load(args[3], 2, sigma) || load(args[4], 2, covered) || load(args[5], 6, state) || load_numbers(args + 6, 3, n))
+        return NULL;
+    for (int i = 0; i < 2; i++) {
+        const double *first = contour + 12 * i, dx = first[6] - first[0], dy = first[7] - first[1];
+        const double square = dx * dx + dy * dy, away = i ? n[0] : -n[0], slant = n[2] / DEGREES;
+        height[i] = square > 0 ? ((iris[2 * i + 1] - first[1]) * dx - (iris[2 * i] - first[0]) * dy) / square : NAN;
+        gap[i] = gap[i] * (cos(away / DEGREES + slant) / cos(slant)) / cos(n[1] / DEGREES);
+    }
+    return Py_BuildValue("((ddddddd)(ddddddd))", gap[0], sigma[0], covered[0], height[0], state[0], state[1], state[2],
+                         gap[1], sigma[1], covered[1], height[1], state[3], state[4], state[5]);
+}
