@@ -110,10 +110,9 @@ def _decoded(outputs: Mapping[str, np.ndarray], index: int, crop: CropBox, input
     visibility = np.empty(topology.N_POINTS, np.float32) if visible else None
     head = np.empty((2, 3, 3)) if turned else None
     presence = compiled.kernels.decode_landmarks(
-        outputs["points"][index], outputs["sigma"][index], outputs["presence"][index],
-        outputs["visibility"][index] if visible else None, outputs["rotation"][index] if turned else None,
-        outputs["rotation_sigma"][index] if turned else None, crop.x, crop.y, crop.size_px, crop.roll_rad, input_px,
-        points, sigma, visibility, head,
+        index, outputs["points"], outputs["sigma"], outputs["presence"], outputs["visibility"] if visible else None,
+        outputs["rotation"] if turned else None, outputs["rotation_sigma"] if turned else None, crop.x, crop.y,
+        crop.size_px, crop.roll_rad, input_px, points, sigma, visibility, head,
     )  # fmt: skip
     rotation = None if head is None else HeadRotation(head[0], head[1])
     marks = Landmarks(points, sigma, visibility)
