@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from facetrack.types.quick import quick
+
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 """Ekman's six and neutral, by the alphabet: the columns of an expression network's `probabilities`."""
 _BOTH = (
@@ -86,6 +88,7 @@ class _Group:
         return f"{type(self).__name__}({', '.join(known)})"
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class EyeSignals(_Group):
     """One eye, right or left as the person has it."""
@@ -117,6 +120,7 @@ class EyeSignals(_Group):
     )  # fmt: skip
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class EyesSignals(_Group):
     """Both eyes, and what they do together."""
@@ -138,6 +142,7 @@ class EyesSignals(_Group):
     )
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class MouthSignals(_Group):
     """The mouth and what it does."""
@@ -158,6 +163,7 @@ class MouthSignals(_Group):
     yawning: bool | None = _signal("a yawn is going on", "hidden, or came into view open", "yawning")
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class SmileSignals(_Group):
     """The smile, and whether the eyes take part in it."""
@@ -171,6 +177,7 @@ class SmileSignals(_Group):
     )
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class HeadSignals(_Group):
     """Angles of the head relative to its neutral pose, with the signs of `types.Pose`."""
@@ -188,6 +195,7 @@ class HeadSignals(_Group):
     )
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class GazeSignals(_Group):
     """Direction of the gaze relative to straight ahead, with the signs of `types.Pose`."""
@@ -219,6 +227,7 @@ class GazeSignals(_Group):
     screen_y: float | None = _signal("the same of its height from the top", "gaze not calibrated, or eyes not seen", "")
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class AttentionSignals(_Group):
     """Attention to a target zone; no certified driver monitoring."""
@@ -228,6 +237,7 @@ class AttentionSignals(_Group):
     distracted: bool | None = _signal("a distraction lasts", "gaze unknown", "distracted")
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class FatigueSignals(_Group):
     """Fatigue and what it is made of."""
@@ -242,6 +252,7 @@ class FatigueSignals(_Group):
     )  # fmt: skip
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class Signals(_Group):
     """Everything that is measured of one face in one frame, in groups; None where it cannot be known."""
