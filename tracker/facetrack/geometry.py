@@ -233,6 +233,8 @@ def crop_from_points(points: NDArray[np.floating], margin: float, roll_rad: floa
     roll_rad: as far as it is known; `face_roll` of the points by default.
     For an upright face it equals `crop_from_box(points_box(points), margin)`, as in the network's training.
     """
+    if compiled.kernels is not None and points.shape == FACE_SHAPE and points.dtype.char in "fd":
+        return crops_and_boxes([points], margin, [roll_rad])[0][0]
     return crops_from_points(points[None], margin, (roll_rad,))[0]
 
 
@@ -254,7 +256,7 @@ def crops_from_points(
 
 
 def crops_and_boxes(
-    points: Sequence[Floats], margin: float, known_rolls: Sequence[float | None]
+    points: Sequence[NDArray[np.floating]], margin: float, known_rolls: Sequence[float | None]
 ) -> list[tuple[CropBox, Floats]]:
     """Return `crop_from_points` and `points_box` of each face's (68, 2) points. known_rolls: one per face."""
     if compiled.kernels is None:

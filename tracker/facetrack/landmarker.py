@@ -91,7 +91,7 @@ class Landmarker:
         return self._in_frame(self.engine(batch), crops)
 
     def _in_frame(self, outputs: Mapping[str, np.ndarray], crops: Sequence[CropBox]) -> list[Reading]:
-        if compiled.kernels is not None and outputs["points"].dtype == np.float32:
+        if compiled.kernels is not None and outputs["points"].dtype.char == "f":
             return [_decoded(outputs, i, crop, self._input_px) for i, crop in enumerate(crops)]
         points = transform(outputs["points"], frame_matrices(crops, self._input_px))
         scale = np.array([crop.size_px / self._input_px for crop in crops], np.float32)

@@ -163,7 +163,6 @@ class MouthSignals(_Group):
     yawning: bool | None = _signal("a yawn is going on", "hidden, or came into view open", "yawning")
 
 
-@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class SmileSignals(_Group):
     """The smile, and whether the eyes take part in it."""
@@ -177,7 +176,6 @@ class SmileSignals(_Group):
     )
 
 
-@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class HeadSignals(_Group):
     """Angles of the head relative to its neutral pose, with the signs of `types.Pose`."""
@@ -227,7 +225,6 @@ class GazeSignals(_Group):
     screen_y: float | None = _signal("the same of its height from the top", "gaze not calibrated, or eyes not seen", "")
 
 
-@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class AttentionSignals(_Group):
     """Attention to a target zone; no certified driver monitoring."""
@@ -237,7 +234,6 @@ class AttentionSignals(_Group):
     distracted: bool | None = _signal("a distraction lasts", "gaze unknown", "distracted")
 
 
-@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class FatigueSignals(_Group):
     """Fatigue and what it is made of."""
@@ -276,13 +272,9 @@ class Signals(_Group):
         "network's probability of glasses", "face turned away, or network without it", "glasses"
     )
     expression: Mapping[str, float] | None = _signal(
-        "probabilities that sum to 1",
-        "not asked for; face turned away, small or unsure",
-        "expression",
-        low=0.0,
-        high=1.0,
-        names=EXPRESSIONS,
-    )
+        "probabilities that sum to 1", "not asked for; face turned away, small or unsure", "expression",
+        low=0.0, high=1.0, names=EXPRESSIONS,
+    )  # fmt: skip
     blendshapes: Mapping[str, float] | None = _signal(
         "ARKit's blendshapes over this face at rest; what cannot be predicted is absent",
         "not asked for; face turned away, or no pose", "", low=0.0, high=1.0, names=ARKIT_52, partial=True,
