@@ -226,7 +226,7 @@ pictures = arrays(np.uint8, st.tuples(st.integers(1, 90), st.integers(1, 90), st
 @given(pictures, st.tuples(*[st.floats(-60, 150)] * 2), st.floats(1, 900), angles, st.sampled_from([9, 28, 150]))
 @settings(max_examples=300, deadline=None)
 def test_crops_of_pictures(picture, place, size_px, roll_deg, out_px):
-    """Equal to one grey level: sampling in sixteen bits adds its own rounding."""
+    """Equal but for rounding in the last place, which moves few values by one grey level."""
     crop = CropBox(*place, size_px, math.radians(4 * roll_deg))
     wide = np.empty((2, out_px // 2, out_px, 3), np.uint8)
     mirror = np.array([[-1, 1, 1], [1, 1, 1]]) * crop_matrix(crop, out_px)
