@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,17 +16,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facetrack import compiled, topology
-from facetrack.angles import between, product_deg, rotation_from_deg
+from facetrack.angles import between, euler_deg, product_deg, rotation_from_deg, turned_by, turned_from_deg
 from facetrack.eyes import EyeReader
 from facetrack.gaze import eyes_in_head
-from facetrack.geometry import CropBox, crops_and_boxes, points_box
+from facetrack.geometry import CropBox, crop_matrix, crops_and_boxes, cut, cut_by, points_box
 from facetrack.head_model import RIGID_MODEL_MM
 from facetrack.landmarker import Landmarker, Reading
-from facetrack.modelfile import EYES_SIZE
+from facetrack.modelfile import EYES_OUTPUT, EYES_SIZE
 from facetrack.pose import fused_pose
+from facetrack.signals.eyes.lid_gap import lid_measures
 from facetrack.signals.mouth.openness import MouthOptions, mouth_hidden
 from facetrack.signals.observation import Observation
-from facetrack.signals.per_frame import measure_viewed
+from facetrack.signals.per_frame import measure_viewed, viewed_from_deg
 from facetrack.signals.windows.fading_quantile import FadingQuantile
 from facetrack.smoothing.landmarks import SMOOTHING, FaceSmoother, smooth_together
 from facetrack.tracking.confidence import DEFAULT
@@ -138,11 +140,16 @@ def test_eyes_of_faces(seed):
     count = sum(np.isfinite(points[36]).all() for points in faces)
     outputs = rng.normal(0, 30, (count, 2, EYES_SIZE)).astype(np.float32)
     outputs[rng.random(outputs.shape) < 0.03] = np.nan
-    reader = EyeReader.__new__(EyeReader)
-    reader._run = lambda image, maps: (seen.append(np.array(maps)), outputs)[1]
-    reader._side, seen = 56, []
-    assert_same(lambda: reader(None, faces))
-    np.testing.assert_allclose(*seen, rtol=0, atol=1e-9)
+    seen = []
+
+    def engine(batch):
+        seen.append(batch.astype(int))
+        return {EYES_OUTPUT: outputs[: len(batch)]}
+
+    engine.spec = SimpleNamespace(kind="eyes", input_px=56, name="staged")
+    reader, picture = EyeReader(engine), rng.integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    assert_same(lambda: reader(picture[:, ::-1] if seed % 2 else picture, faces))
+    assert np.abs(seen[0] - seen[1]).max(initial=0) <= 1
 
 
 def eyes_reading(rng, points):
@@ -189,6 +196,8 @@ def test_fused_pose_and_looks_of_a_face(yaw, pitch, roll, seed, square, seen):
     assert_same(lambda: fused_pose(marks, head, (640, 480), camera))
     pose, eyes = Pose(rotation, place, yaw, pitch, roll), eyes_reading(rng, points)
     assert_same(lambda: eyes_in_head(eyes, pose, (fx, fy, cx, cy)), 1e-5)
+    assert_same(lambda: viewed_from_deg(pose))
+    assert_same(lambda: lid_measures(eyes, viewed_from_deg(pose)))
 
 
 def test_no_pose_of_points_in_one_place():
@@ -205,6 +214,34 @@ def test_rotation_between_two(seed, share):
     first, second = (rotation_from_deg(*rng.uniform(-180, 180, 3)) for _ in range(2))
     assert_same(lambda: between(first, second, share))
     assert_same(lambda: product_deg(first, second))
+    angles_deg, look = euler_deg(first), (rng.uniform(-60, 60), rng.uniform(-60, 60))
+    assert_same(lambda: turned_by(first, look))
+    assert_same(lambda: turned_from_deg(angles_deg, look))
+    np.testing.assert_allclose(turned_from_deg(angles_deg, look), turned_by(first, look), atol=1e-6)
+
+
+pictures = arrays(np.uint8, st.tuples(st.integers(1, 90), st.integers(1, 90), st.just(3)))
+
+
+@given(pictures, st.tuples(*[st.floats(-60, 150)] * 2), st.floats(1, 900), angles, st.sampled_from([9, 28, 150]))
+@settings(max_examples=300, deadline=None)
+def test_crops_of_pictures(picture, place, size_px, roll_deg, out_px):
+    """Equal but for rounding in the last place, which moves few values by one grey level."""
+    crop = CropBox(*place, size_px, math.radians(4 * roll_deg))
+    wide = np.empty((2, out_px // 2, out_px, 3), np.uint8)
+    mirror = np.array([[-1, 1, 1], [1, 1, 1]]) * crop_matrix(crop, out_px)
+    for image in (picture, picture[len(picture) // 3 :, picture.shape[1] // 3 :], picture[:, ::-1]):
+        found, expected = cut(image, crop, out_px), in_numpy(lambda image=image: cut(image, crop, out_px))
+        assert np.abs(found.astype(int) - expected).max() <= 1
+        cut_by(image, mirror, wide[0])
+        in_numpy(lambda image=image: cut_by(image, mirror, wide[1]))
+        assert np.abs(wide[0].astype(int) - wide[1]).max() <= 1
+
+
+def test_a_crop_nowhere_is_black():
+    picture = np.full((50, 50, 3), 200, np.uint8)
+    for place in (1e30, np.nan, np.inf):
+        assert not cut(picture, CropBox(place, 20, 30), 28).any()
 
 
 @given(seeds, st.one_of(st.none(), st.floats(-3, 3)), st.sampled_from([np.float32, np.float64]), st.booleans())
@@ -289,6 +326,13 @@ def test_wrong_arrays_are_refused():
         compiled.kernels.lips_sigma(good, np.ones(68), np.full(20, 68))
     with pytest.raises(ValueError, match="not in the picture"):
         compiled.kernels.sample(np.empty((8, 8, 3), np.uint8), 0, 0, 4, 3, 2, np.empty((3, 2, 3), np.float32))
+    picture, slot = np.empty((8, 8, 3), np.uint8), np.empty((6, 6, 3), np.uint8)
+    with pytest.raises(TypeError, match=r"not \(H, W, 3\) uint8"):
+        compiled.kernels.cut_box(picture, 3.0, 3.0, 5.0, 0.0, slot[0])
+    with pytest.raises(TypeError, match="one after the other"):
+        every_second, face_points = picture[:, ::2], np.arange(136.0).reshape(68, 2)
+        compiled.kernels.cut_eyes(every_second, face_points, np.arange(5), 2.0, 0.3, slot, np.empty(12), np.empty(2))
+    assert not compiled.kernels.cut_box(picture.astype(np.float32), 3.0, 3.0, 5.0, 0.0, slot)  # OpenCV's then
     with pytest.raises(ValueError, match="differ in size"):
         compiled.kernels.change(np.empty(3, np.float32), np.empty(4, np.float32))
 

@@ -122,8 +122,17 @@ def direction(yaw_deg: float, pitch_deg: float) -> tuple[float, float, float]:
     return math.cos(pitch) * math.sin(yaw), -math.sin(pitch), -math.cos(pitch) * math.cos(yaw)
 
 
+def turned_from_deg(head: tuple[float, float, float], in_head: tuple[float, float]) -> tuple[float, float]:
+    """Return `turned_by` the rotation of these Euler angles, yaw, pitch and roll."""
+    if compiled.kernels is not None:
+        return compiled.kernels.turned_from_deg(*head, *in_head)
+    return turned_by(rotation_from_deg(*head), in_head)
+
+
 def turned_by(rotation: Array, in_head: tuple[float, float]) -> tuple[float, float]:
     """Return yaw and pitch in the axes into which a (3, 3) rotation turns the head's. in_head: yaw and pitch there."""
+    if compiled.kernels is not None:
+        return compiled.kernels.turned_by(rotation, *in_head)
     (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
     x, y, z = direction(*in_head)
     right, down, away = a * x + b * y + c * z, d * x + e * y + f * z, g * x + h * y + i * z

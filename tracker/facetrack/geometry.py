@@ -19,6 +19,7 @@ from facetrack import compiled
 from facetrack.head_model import KEYPOINTS_FIT, POINTS_FIT, roll_from_slopes
 from facetrack.topology import N_POINTS
 from facetrack.types import Floats, Image
+from facetrack.types.quick import quick
 
 FACE_SHAPE = (N_POINTS, 2)
 FOREHEAD = 0.24
@@ -33,6 +34,7 @@ Map = tuple[tuple[float, ...], ...]
 """Affine map, (2, 3): for one crop plain numbers take a tenth of the time of arrays."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CropBox:
     """Square region of an image, possibly rotated.
@@ -88,6 +90,10 @@ def cut(image: Image, crop: CropBox, out_px: int, out: Image | None = None) -> I
     The image is first halved until the crop is less than twice as large as `out_px`: bilinear sampling alone would skip
     pixels, and the aliasing would flicker.
     """
+    if compiled.kernels is not None:
+        out = np.empty((out_px, out_px, 3), np.uint8) if out is None else out
+        if compiled.kernels.cut_box(image, crop.x, crop.y, crop.size_px, crop.roll_rad, out):
+            return out
     rows: Map = _crop_map(crop, out_px)
     halvings = max(0, math.floor(math.log2(crop.size_px / out_px)))
     if halvings:
@@ -101,6 +107,8 @@ def cut_by(image: Image, rows: Map | NDArray[np.float64], out: Image) -> None:
 
     rows: from frame px to crop px, a map that scales alike in all directions, mirrored or not.
     """
+    if compiled.kernels is not None and compiled.kernels.cut_by(image, np.asarray(rows), out):
+        return
     height, width = out.shape[:2]
     (a, b, c), (d, e, f) = rows
     scale = math.hypot(a, d)
@@ -225,6 +233,8 @@ def crop_from_points(points: NDArray[np.floating], margin: float, roll_rad: floa
     roll_rad: as far as it is known; `face_roll` of the points by default.
     For an upright face it equals `crop_from_box(points_box(points), margin)`, as in the network's training.
     """
+    if compiled.kernels is not None and points.shape == FACE_SHAPE and points.dtype.char in "fd":
+        return crops_and_boxes([points], margin, [roll_rad])[0][0]
     return crops_from_points(points[None], margin, (roll_rad,))[0]
 
 
@@ -246,7 +256,7 @@ def crops_from_points(
 
 
 def crops_and_boxes(
-    points: Sequence[Floats], margin: float, known_rolls: Sequence[float | None]
+    points: Sequence[NDArray[np.floating]], margin: float, known_rolls: Sequence[float | None]
 ) -> list[tuple[CropBox, Floats]]:
     """Return `crop_from_points` and `points_box` of each face's (68, 2) points. known_rolls: one per face."""
     if compiled.kernels is None:

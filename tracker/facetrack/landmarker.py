@@ -16,11 +16,13 @@ from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_from_points, cut, frame_matrices, transform
 from facetrack.modelfile import ATTRIBUTES, TRACKER_OUTPUTS, fits_tracker
 from facetrack.types import EyesReading, Floats, HeadRotation, Image, Landmarks
+from facetrack.types.quick import quick
 
 LEAST_PRESENCE = 0.2
 """Crops less likely than this to hold a face are not worth a second look; which readings count is for `Gates`."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """Outputs of the landmark network for one crop.
@@ -89,7 +91,7 @@ class Landmarker:
         return self._in_frame(self.engine(batch), crops)
 
     def _in_frame(self, outputs: Mapping[str, np.ndarray], crops: Sequence[CropBox]) -> list[Reading]:
-        if compiled.kernels is not None and outputs["points"].dtype == np.float32:
+        if compiled.kernels is not None and outputs["points"].dtype.char == "f":
             return [_decoded(outputs, i, crop, self._input_px) for i, crop in enumerate(crops)]
         points = transform(outputs["points"], frame_matrices(crops, self._input_px))
         scale = np.array([crop.size_px / self._input_px for crop in crops], np.float32)
@@ -110,10 +112,9 @@ def _decoded(outputs: Mapping[str, np.ndarray], index: int, crop: CropBox, input
     visibility = np.empty(topology.N_POINTS, np.float32) if visible else None
     head = np.empty((2, 3, 3)) if turned else None
     presence = compiled.kernels.decode_landmarks(
-        outputs["points"][index], outputs["sigma"][index], outputs["presence"][index],
-        outputs["visibility"][index] if visible else None, outputs["rotation"][index] if turned else None,
-        outputs["rotation_sigma"][index] if turned else None, crop.x, crop.y, crop.size_px, crop.roll_rad, input_px,
-        points, sigma, visibility, head,
+        index, outputs["points"], outputs["sigma"], outputs["presence"], outputs["visibility"] if visible else None,
+        outputs["rotation"] if turned else None, outputs["rotation_sigma"] if turned else None, crop.x, crop.y,
+        crop.size_px, crop.roll_rad, input_px, points, sigma, visibility, head,
     )  # fmt: skip
     rotation = None if head is None else HeadRotation(head[0], head[1])
     marks = Landmarks(points, sigma, visibility)

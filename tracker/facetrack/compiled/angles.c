@@ -75,3 +75,38 @@ PyObject *between(PyObject *self, PyObject *const *args, Py_ssize_t count)
         return NULL;
     Py_RETURN_NONE;
 }
+
+static PyObject *turned_look(const double *r, const double *look)
+{
+    const double yaw = look[0] / DEGREES, pitch = look[1] / DEGREES;
+    const double x = cos(pitch) * sin(yaw), y = -sin(pitch), z = -cos(pitch) * cos(yaw);
+    const double right = r[0] * x + r[1] * y + r[2] * z, down = r[3] * x + r[4] * y + r[5] * z;
+    const double away = r[6] * x + r[7] * y + r[8] * z;
+    return Py_BuildValue("(dd)", atan2(right, -away) * DEGREES, asin(clamp(-down, -1, 1)) * DEGREES);
+}
+
+/* turned_by(rotation, yaw, pitch) -> yaw, pitch */
+PyObject *turned_by(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    double rotation[9], look[2];
+    (void)self;
+    if (expect(count, 3) || load(args[0], 9, rotation) || load_numbers(args + 1, 2, look))
+        return NULL;
+    return turned_look(rotation, look);
+}
+
+/* turned_from_deg(yaw, pitch, roll of the head, yaw, pitch in it) -> yaw, pitch */
+PyObject *turned_from_deg(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    double n[5];
+    (void)self;
+    if (expect(count, 5) || load_numbers(args, 5, n))
+        return NULL;
+    const double sy = sin(-n[0] / DEGREES), cy = cos(-n[0] / DEGREES), sx = sin(-n[1] / DEGREES), cx = cos(-n[1] / DEGREES);
+    const double sz = sin(n[2] / DEGREES), cz = cos(n[2] / DEGREES);
+    const double rotation[9] = {
+        cy * cz + sy * sx * sz, sy * sx * cz - cy * sz, sy * cx, cx * sz, cx * cz, -sx,
+        cy * sx * sz - sy * cz, sy * sz + cy * sx * cz, cy * cx,
+    };
+    return turned_look(rotation, n + 3);
+}

@@ -3,11 +3,16 @@
 
 enum { PLACES = 32, RADII = 2, GAPS = 2, LOGARITHMS = 26, TAKEN = PLACES + RADII + GAPS + LOGARITHMS };
 
-/* Both eyes' maps into the crops, their inverses as rows with the shift last, and frame px of a crop px: `_face_maps`. */
-static void face_maps(const double *placed, double columns, double widths, double width_of_nose, double *maps,
-                      double *back, double *px)
+/* Both eyes' maps into the crops, their inverses as rows with the shift last, and frame px of a crop px: `_face_maps`.
+ *
+ * 0 where the points are not finite. */
+int eye_maps(const double *points, const Py_ssize_t *placed, double columns, double widths, double width_of_nose,
+             double *maps, double *back, double *px)
 {
-    const double *a = placed, *b = placed + 2, *c = placed + 4, *d = placed + 6, *nose = placed + 8;
+    const double *a = points + 2 * placed[0], *b = points + 2 * placed[1], *c = points + 2 * placed[2];
+    const double *d = points + 2 * placed[3], *nose = points + 2 * placed[4];
+    if (!isfinite(a[0] + a[1] + b[0] + b[1] + c[0] + c[1] + d[0] + d[1] + nose[0] + nose[1]))
+        return 0;
     const double width[2] = {hypot(b[0] - a[0], b[1] - a[1]), hypot(d[0] - c[0], d[1] - c[1])};
     const double centre[2][2] = {{(a[0] + b[0]) / 2, (a[1] + b[1]) / 2}, {(c[0] + d[0]) / 2, (c[1] + d[1]) / 2}};
     const double along_x = b[0] - a[0] + c[0] - d[0], along_y = b[1] - a[1] + c[1] - d[1];
@@ -27,27 +32,7 @@ static void face_maps(const double *placed, double columns, double widths, doubl
         back[4] = x - middle_x * side * p + middle_y * q, back[5] = y - middle_x * side * q - middle_y * p;
         px[eye] = 1 / scale;
     }
-}
-
-/* eye_maps(points, placed points, columns, widths, width of the nose, maps out, back out, px out) -> whether finite */
-PyObject *eye_maps(PyObject *self, PyObject *const *args, Py_ssize_t count)
-{
-    double points[2 * N_POINTS], placed[10], numbers[3], maps[12], back[12], px[2];
-    Py_ssize_t at[5];
-    (void)self;
-    if (expect(count, 8) || load(args[0], 2 * N_POINTS, points) || load_indices(args[1], 5, N_POINTS, at) ||
-        load_numbers(args + 2, 3, numbers))
-        return NULL;
-    for (int i = 0; i < 5; i++) {
-        placed[2 * i] = points[2 * at[i]];
-        placed[2 * i + 1] = points[2 * at[i] + 1];
-        if (!isfinite(placed[2 * i] + placed[2 * i + 1]))
-            Py_RETURN_FALSE;
-    }
-    face_maps(placed, numbers[0], numbers[1], numbers[2], maps, back, px);
-    if (store64(args[5], 12, maps) || store64(args[6], 12, back) || store64(args[7], 2, px))
-        return NULL;
-    Py_RETURN_TRUE;
+    return 1;
 }
 
 /* decode_eyes(outputs, columns taken, back, px, most logit, standard deviation over scale, out, size of outputs): `reader._in_frame`
@@ -156,4 +141,25 @@ PyObject *looks_in_head(PyObject *self, PyObject *const *args, Py_ssize_t count)
     Py_XDECREF(looks[0]);
     Py_XDECREF(looks[1]);
     return both;
+}
+
+/* lid_measures(contour, iris, gap, gap sigma, covered, state, yaw, pitch, slant) -> seven numbers of either eye
+ *
+ * `signals.eyes.lid_gap`: the gap as seen straight, its sigma, covered, how far the iris lies below the line of the
+ * corners, and the three states. */
+PyObject *lid_measures(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    double contour[24], iris[4], gap[2], sigma[2], covered[2], state[6], n[3], height[2];
+    (void)self;
+    if (expect(count, 9) || load(args[0], 24, contour) || load(args[1], 4, iris) || load(args[2], 2, gap) ||
+        load(args[3], 2, sigma) || load(args[4], 2, covered) || load(args[5], 6, state) || load_numbers(args + 6, 3, n))
+        return NULL;
+    for (int i = 0; i < 2; i++) {
+        const double *first = contour + 12 * i, dx = first[6] - first[0], dy = first[7] - first[1];
+        const double square = dx * dx + dy * dy, away = i ? n[0] : -n[0], slant = n[2] / DEGREES;
+        height[i] = square > 0 ? ((iris[2 * i + 1] - first[1]) * dx - (iris[2 * i] - first[0]) * dy) / square : NAN;
+        gap[i] = gap[i] * (cos(away / DEGREES + slant) / cos(slant)) / cos(n[1] / DEGREES);
+    }
+    return Py_BuildValue("((ddddddd)(ddddddd))", gap[0], sigma[0], covered[0], height[0], state[0], state[1], state[2],
+                         gap[1], sigma[1], covered[1], height[1], state[3], state[4], state[5]);
 }

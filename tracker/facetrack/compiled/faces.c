@@ -27,18 +27,38 @@ static void turned_head(const double *rotation, const double *sigma_deg, double 
     product(turn, rotation, head);
 }
 
-/* decode_landmarks(points, sigma, presence, visibility, rotation, rotation_sigma, x, y, size_px, roll_rad, crop_px,
- * points out, sigma out, visibility out, head out) -> probability of a face
+/* Load one row of so many numbers of a contiguous float32 array. */
+static int load_row(PyObject *array, Py_ssize_t row, Py_ssize_t count, double *values)
+{
+    Py_buffer view;
+    if (PyObject_GetBuffer(array, &view, PyBUF_SIMPLE))
+        return -1;
+    const int holds = row >= 0 && view.len >= (row + 1) * count * (Py_ssize_t)sizeof(float);
+    if (!holds)
+        PyErr_Format(PyExc_IndexError, "got %zd bytes; expected row %zd of %zd numbers", view.len, row, count);
+    for (Py_ssize_t i = 0; holds && i < count; i++)
+        values[i] = ((const float *)view.buf)[row * count + i];
+    PyBuffer_Release(&view);
+    return holds ? 0 : -1;
+}
+
+/* decode_landmarks(index, points, sigma, presence, visibility, rotation, rotation_sigma, x, y, size_px, roll_rad,
+ * crop_px, points out, sigma out, visibility out, head out) -> probability of a face
  *
- * visibility, rotation and rotation_sigma may be None; head: the rotation, then its precision. */
+ * Outputs of all crops, of which the index-th is decoded. visibility, rotation and rotation_sigma may be None; head: the
+ * rotation, then its precision. */
 PyObject *decode_landmarks(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     double points[2 * N_POINTS], sigma[N_POINTS], visibility[N_POINTS], rotation[9], spread[3], crop[5], map[6];
     double logit, head[18], presence = 1;
     (void)self;
-    if (expect(count, 15) || load(args[0], 2 * N_POINTS, points) || load(args[1], N_POINTS, sigma) ||
-        load_numbers(args + 2, 1, &logit) || (args[3] != Py_None && load(args[3], N_POINTS, visibility)) ||
-        (args[4] != Py_None && (load(args[4], 9, rotation) || load(args[5], 3, spread))) ||
+    if (expect(count, 16))
+        return NULL;
+    const Py_ssize_t row = PyLong_AsSsize_t(*args++);
+    if ((row == -1 && PyErr_Occurred()) || load_row(args[0], row, 2 * N_POINTS, points) ||
+        load_row(args[1], row, N_POINTS, sigma) || load_row(args[2], row, 1, &logit) ||
+        (args[3] != Py_None && load_row(args[3], row, N_POINTS, visibility)) ||
+        (args[4] != Py_None && (load_row(args[4], row, 9, rotation) || load_row(args[5], row, 3, spread))) ||
         load_numbers(args + 6, 5, crop))
         return NULL;
     frame_matrix(crop, crop[4], map);

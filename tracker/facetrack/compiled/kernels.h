@@ -51,8 +51,13 @@ void euler_deg(const double *rotation, double *angles);
 void angle_rates(const double *rotation, double *rates);
 void quaternion(const double *rotation, double *xyzw);
 
+/* eyes.c, as in eyes/reader.py. */
+int eye_maps(const double *points, const Py_ssize_t *placed, double columns, double widths, double width_of_nose,
+             double *maps, double *back, double *px);
+
 typedef PyObject *Kernel(PyObject *, PyObject *const *, Py_ssize_t);
-Kernel add_fading, between, change, decode_eyes, decode_landmarks, eye_maps, face_box, fading_quantile, fuse_eyes, fused_pose, lips_sigma, looks_in_head,
-    measure_crop, product_deg, ratios, sample, shown_sigma, smooth;
+Kernel add_fading, between, change, cut_box, cut_by, cut_eyes, decode_eyes, decode_landmarks, face_box, fading_quantile, fuse_eyes, fused_pose, lid_measures, lips_sigma, looks_in_head,
+    measure_crop, product_deg, ratios, sample, shown_sigma, smooth, turned_by,
+    turned_from_deg, viewed_deg;
 
 #endif

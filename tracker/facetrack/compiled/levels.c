@@ -3,14 +3,17 @@
 
 #define RESCALE_AT 1e100
 
-static int open_weights(PyObject *array, Py_buffer *weights, Py_ssize_t *bins)
+enum { LOW, WIDTH, MEMORY_S, GAIN, HEADER };
+
+/* The state of a quantile: the header, then the weights. */
+static int open_state(PyObject *array, Py_buffer *state, Py_ssize_t *bins)
 {
-    if (PyObject_GetBuffer(array, weights, PyBUF_WRITABLE))
+    if (PyObject_GetBuffer(array, state, PyBUF_WRITABLE))
         return -1;
-    *bins = weights->len / (Py_ssize_t)sizeof(double);
+    *bins = state->len / (Py_ssize_t)sizeof(double) - HEADER;
     if (*bins > 0)
         return 0;
-    PyBuffer_Release(weights);
+    PyBuffer_Release(state);
     PyErr_SetString(PyExc_TypeError, "the histogram has no bins");
     return -1;
 }
@@ -25,50 +28,51 @@ static double whole(double value, double width)
     return quotient - lower > 0.5 ? lower + 1 : lower;
 }
 
-/* add_fading(weights, low, width, memory_s, gain, value, seconds) -> gain */
+/* add_fading(state, value, seconds) */
 PyObject *add_fading(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
-    double n[6];
+    double n[2];
     Py_ssize_t bins;
-    Py_buffer weights;
+    Py_buffer view;
     (void)self;
-    if (expect(count, 7) || load_numbers(args + 1, 6, n))
+    if (expect(count, 3) || load_numbers(args + 1, 2, n) || open_state(args[0], &view, &bins))
         return NULL;
-    const double bin = whole(n[4] - n[0], n[1]);
-    if (!isfinite(bin)) {
+    double *state = view.buf, *weight = state + HEADER;
+    const double bin = whole(n[0] - state[LOW], state[WIDTH]);
+    if (isfinite(bin)) {
+        state[GAIN] *= exp(n[1] / state[MEMORY_S]);
+        weight[(Py_ssize_t)clamp(bin, 0, (double)(bins - 1))] += n[1] * state[GAIN];
+        if (state[GAIN] > RESCALE_AT) {
+            for (Py_ssize_t i = 0; i < bins; i++)
+                weight[i] /= state[GAIN];
+            state[GAIN] = 1;
+        }
+    } else
         PyErr_SetString(PyExc_ValueError, "cannot add a value that is not finite");
+    PyBuffer_Release(&view);
+    if (!isfinite(bin))
         return NULL;
-    }
-    if (open_weights(args[0], &weights, &bins))
-        return NULL;
-    double gain = n[3] * exp(n[5] / n[2]), *weight = weights.buf;
-    weight[(Py_ssize_t)clamp(bin, 0, (double)(bins - 1))] += n[5] * gain;
-    if (gain > RESCALE_AT) {
-        for (Py_ssize_t i = 0; i < bins; i++)
-            weight[i] /= gain;
-        gain = 1;
-    }
-    PyBuffer_Release(&weights);
-    return PyFloat_FromDouble(gain);
+    Py_RETURN_NONE;
 }
 
-/* fading_quantile(weights, low, width, share) -> the level under which this share of the weight lies, or None */
+/* fading_quantile(state, share) -> the level under which this share of the weight lies, or None */
 PyObject *fading_quantile(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
-    double n[3], total = 0, below = 0;
+    double share, total = 0, below = 0;
     Py_ssize_t bins, index = 0;
-    Py_buffer weights;
+    Py_buffer view;
     (void)self;
-    if (expect(count, 4) || load_numbers(args + 1, 3, n) || open_weights(args[0], &weights, &bins))
+    if (expect(count, 2) || load_numbers(args + 1, 1, &share) || open_state(args[0], &view, &bins))
         return NULL;
-    const double *weight = weights.buf;
+    const double *state = view.buf, *weight = state + HEADER;
     for (Py_ssize_t i = 0; i < bins; i++)
         total += weight[i];
-    while (index < bins - 1 && below + weight[index] < n[2] * total)
+    while (index < bins - 1 && below + weight[index] < share * total)
         below += weight[index++];
-    const double inside = weight[index], part = inside > 0 ? (n[2] * total - below) / inside : 0.5;
-    PyBuffer_Release(&weights);
+    const double inside = weight[index], part = inside > 0 ? (share * total - below) / inside : 0.5;
+    const double level = state[LOW] + ((double)index + clamp(part, 0, 1)) * state[WIDTH];
+    PyBuffer_Release(&view);
     if (!(total > 0))
         Py_RETURN_NONE;
-    return PyFloat_FromDouble(n[0] + ((double)index + clamp(part, 0, 1)) * n[1]);
+    return PyFloat_FromDouble(level);
 }

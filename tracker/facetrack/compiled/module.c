@@ -120,10 +120,12 @@ static PyObject *built_from(PyObject *self, PyObject *none)
 
 #define KERNEL(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 static PyMethodDef KERNELS[] = {
-    KERNEL(between),     KERNEL(change),       KERNEL(decode_eyes), KERNEL(decode_landmarks), KERNEL(eye_maps),
-    KERNEL(face_box),    KERNEL(fuse_eyes),   KERNEL(fused_pose),       KERNEL(lips_sigma),
-    KERNEL(measure_crop), KERNEL(ratios),      KERNEL(sample),      KERNEL(shown_sigma),      KERNEL(smooth),
-    KERNEL(add_fading),  KERNEL(fading_quantile), KERNEL(product_deg), KERNEL(looks_in_head), {"built_from", built_from, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL},
+    KERNEL(add_fading), KERNEL(between), KERNEL(change), KERNEL(cut_box), KERNEL(cut_by), KERNEL(cut_eyes),
+    KERNEL(decode_eyes), KERNEL(decode_landmarks), KERNEL(face_box), KERNEL(fading_quantile), KERNEL(fuse_eyes),
+    KERNEL(fused_pose), KERNEL(lid_measures), KERNEL(lips_sigma), KERNEL(looks_in_head), KERNEL(measure_crop), KERNEL(product_deg),
+    KERNEL(ratios), KERNEL(sample), KERNEL(shown_sigma), KERNEL(smooth), KERNEL(turned_by),
+    KERNEL(turned_from_deg),     KERNEL(viewed_deg),
+    {"built_from", built_from, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_kernels", NULL, 0, KERNELS, NULL, NULL, NULL, NULL};

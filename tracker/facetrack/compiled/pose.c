@@ -233,3 +233,15 @@ PyObject *fused_pose(PyObject *self, PyObject *const *args, Py_ssize_t count)
         return NULL;
     return Py_BuildValue("(dddddd)", angles[0], angles[1], angles[2], angles[3], angles[4], angles[5]);
 }
+
+/* viewed_deg(rotation, translation) -> yaw, pitch against the line of sight: `signals.per_frame.viewed_from_deg` */
+PyObject *viewed_deg(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    double r[9], t[3], v[3];
+    (void)self;
+    if (expect(count, 2) || load(args[0], 9, r) || load(args[1], 3, t))
+        return NULL;
+    for (int i = 0; i < 3; i++)
+        v[i] = -(r[i] * t[0] + r[3 + i] * t[1] + r[6 + i] * t[2]);
+    return Py_BuildValue("(dd)", atan2(-v[0], -v[2]) * DEGREES, atan2(v[1], hypot(v[0], v[2])) * DEGREES);
+}

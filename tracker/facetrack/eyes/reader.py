@@ -140,30 +140,38 @@ class EyeReader:
 
     def _compiled(self, image: Image, faces: Sequence[Floats]) -> list[EyesReading | None]:
         """Read the faces as `__call__` does, by compiled kernels."""
-        maps, back, px = np.empty((len(faces), 2, 2, 3)), np.empty((len(faces), 2, 3, 2)), np.empty((len(faces), 2))
-        valid = [
-            i for i, points in enumerate(faces) if compiled.kernels.eye_maps(
-                points, _PLACED, self._side, EYE_WIDTHS, WIDTH_OF_NOSE, maps[i], back[i], px[i],
-            )
-        ]  # fmt: skip
         readings: list[EyesReading | None] = [None] * len(faces)
-        if valid:
-            outputs = self._run(image, [eye for i in valid for eye in maps[i].tolist()])
-            for i, output in zip(valid, outputs, strict=True):
-                values = np.empty(len(_TAKEN), np.float32)
-                compiled.kernels.decode_eyes(
-                    output, _TAKEN, back[i], px[i], MAX_LOGIT, LAPLACE_SD, values, output.size,
-                )  # fmt: skip
-                readings[i] = _reading(values)
+        image = image if image.strides[1:] == (3, 1) else np.ascontiguousarray(image)
+        back, px = np.empty((len(faces), 2, 3, 2)), np.empty((len(faces), 2))
+        valid: list[int] = []
+        with self._lock:
+            self._make_room(len(faces))
+            for i, points in enumerate(faces):
+                k = len(valid)
+                if compiled.kernels.cut_eyes(
+                    image, points, _PLACED, EYE_WIDTHS, WIDTH_OF_NOSE, self._batch[k], back[k], px[k]
+                ):
+                    valid.append(i)
+            outputs = self.engine(self._batch[: len(valid)])[EYES_OUTPUT] if valid else ()
+        for k, i in enumerate(valid):
+            values = np.empty(len(_TAKEN), np.float32)
+            compiled.kernels.decode_eyes(
+                outputs[k], _TAKEN, back[k], px[k], MAX_LOGIT, LAPLACE_SD, values, outputs[k].size
+            )
+            readings[i] = _reading(values)
         return readings
+
+    def _make_room(self, count: int) -> None:
+        """Let the batch hold so many faces at least."""
+        if len(self._batch) < count:
+            self._batch = np.empty((count, *self._batch.shape[1:]), np.uint8)
+            self._eyes = list(self._batch.reshape(2 * count, self._side // 2, *self._batch.shape[2:]))
 
     def _run(self, image: Image, maps: Sequence[Map]) -> Floats:
         """Return the network's (N, 2, EYES_SIZE) outputs of the crops that the maps of all eyes describe."""
         count = len(maps) // 2
         with self._lock:
-            if len(self._batch) < count:
-                self._batch = np.empty((count, *self._batch.shape[1:]), np.uint8)
-                self._eyes = list(self._batch.reshape(2 * count, self._side // 2, *self._batch.shape[2:]))
+            self._make_room(count)
             for crop, eye in zip(self._eyes, maps, strict=False):
                 cut_by(image, eye, crop)
             return self.engine(self._batch[:count])[EYES_OUTPUT]

@@ -176,15 +176,13 @@ class FaceSignals:
         (p70_60s,) = self._p70.update(time_s, *known)
         seen = openness[0] is not None or openness[1] is not None
         rate, duration_s = self._blink_rate.update(time_s, seen, events)
-        covered = (None, None) if reading is None else (float(reading.covered[0]), float(reading.covered[1]))
-        right, left = (
-            EyeSignals(openness[i], ratio, prob, self._gaps.gaps[i], covered[i], *_looks(observation.gaze[i]))
-            for i, (ratio, prob) in enumerate(
-                (
-                    (measured.right_aspect_ratio, measured.right_open_prob),
-                    (measured.left_aspect_ratio, measured.left_open_prob),
-                )
-            )
+        covered = (None, None) if reading is None else reading.covered.tolist()
+        gaps, gaze = self._gaps.gaps, observation.gaze
+        right = EyeSignals(
+            openness[0], measured.right_aspect_ratio, measured.right_open_prob, gaps[0], covered[0], *_looks(gaze[0])
+        )
+        left = EyeSignals(
+            openness[1], measured.left_aspect_ratio, measured.left_open_prob, gaps[1], covered[1], *_looks(gaze[1])
         )
         return EyesSignals(right, left, lids, closed_s, rate, duration_s), (p80_60s, p70_60s, p80_180s), events
 

@@ -128,9 +128,9 @@ class Fatigue:
         perclos: P80, 0..1 or None. events: of the face, all kinds. slow_closures: how many made the PERCLOS.
         """
         events = tuple(events)
-        ended = _counted(events)
+        ended, awake = (_counted(events), _awake(events)) if events else ((), ())
         for name, fading in self._fading.items():
-            fading.update(time_s, _awake(events) if name == "awake" else ended)
+            fading.update(time_s, awake if name == "awake" else ended)
         if perclos is None:
             self._level = 0
             return UNKNOWN
@@ -173,7 +173,7 @@ class _Fading:
         self._last_s: float | None = None
 
     def update(self, time_s: float, events: Iterable[Event]) -> None:
-        if self._last_s is not None:
+        if self._last_s is not None and self.value > 0.0:
             self._fade(time_s - self._last_s)
         self._last_s = time_s
         for event in events:

@@ -100,6 +100,8 @@ def viewed_from_deg(pose: Pose) -> tuple[float, float]:
     What is foreshortened depends on where the camera stands as the head sees it, and so for a face near the picture's
     edge not on the angles to the optical axis, which Pose holds.
     """
+    if compiled.kernels is not None:
+        return compiled.kernels.viewed_deg(pose.rotation, pose.translation_mm)
     a, b, c = pose.translation_mm.tolist()
     # The direction to the camera, -t, in the head's own axes: its scalar products with the rotation's columns.
     (r00, r01, r02), (r10, r11, r12), (r20, r21, r22) = pose.rotation.tolist()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.errors import ModelFileError
+from facetrack.geometry import points_box
 from facetrack.landmarker import Reading
 from facetrack.modelfile import ModelSpec
 
@@ -114,8 +115,8 @@ def visible_sigma(reading: Reading, inside: NDArray[np.bool_] | None = None) -> 
     inside: (68,) points that count; None for all.
     """
     marks = reading.landmarks
-    low_high = marks.points.min(axis=0), marks.points.max(axis=0)
-    size_px = float((low_high[1] - low_high[0]).max())
+    x0, y0, x1, y1 = points_box(marks.points).tolist()
+    size_px = max(x1 - x0, y1 - y0)
     weight = marks.visibility
     if inside is not None:
         weight = inside.astype(np.float32) if weight is None else weight * inside

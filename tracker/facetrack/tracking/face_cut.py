@@ -49,19 +49,36 @@ class FaceCuts:
         """Equal to a new one."""
         self._shape: tuple[int, ...] = ()
         self._last: dict[Track, tuple[Region, Floats]] = {}
+        self._seen: dict[Track, Floats | None] = {}  # what this picture shows in those regions
         self._changes: dict[Track, float] = {}  # in the last frame
         self._now: dict[Track, float] = {}  # in this one
 
+    def look(self, image: Image, tracks: Iterable[Track]) -> None:
+        """Sample what the picture shows where the faces were, before its crops are cut: they read the same memory."""
+        self._seen = {}
+        if image.shape == self._shape:
+            self._seen = {track: self._small(image, self._last[track][0]) for track in tracks if track in self._last}
+
     def remember(self, image: Image, tracks: Iterable[Track]) -> None:
-        """Keep the surroundings of the followed faces until the next frame."""
+        """Keep the surroundings of the followed faces until the next frame.
+
+        They stay where they were, and are not sampled again, while a face has moved or grown by less than a sample.
+        """
         self._changes, self._now = self._now, {}
         self._shape = image.shape
-        self._last = {}
+        last, self._last = self._last, {}
         for track in tracks:
             region = _surroundings(track.box, self.GROWTH)
-            small = self._small(image, region)
-            if small is not None:
+            small = self._seen.get(track)
+            if small is not None and self._is_near(region, last[track][0]):
+                self._last[track] = last[track][0], small
+            elif (small := self._small(image, region)) is not None:
                 self._last[track] = region, small
+        self._seen = {}
+
+    def _is_near(self, region: Region, other: Region) -> bool:
+        step = (region[2] - region[0]) / self.SMALL_PX
+        return all(abs(new - old) <= step for new, old in zip(region, other, strict=True))
 
     def unchanged(self, image: Image) -> set[Track]:
         """Return the tracks whose own boxes show the same as in the last frame, whatever the rest shows."""
@@ -92,7 +109,15 @@ class FaceCuts:
         region, last = self._last[track]
         if image.shape != self._shape:
             return 0.0
-        small = self._small(image, region if box is None else _surroundings(box, self.GROWTH))
+        if box is not None:
+            # As far beside the face as the region was beside where the face was.
+            was, now = _surroundings(track.box, self.GROWTH), _surroundings(box, self.GROWTH)
+            left, top, right, bottom = (new + at - old for new, at, old in zip(now, region, was, strict=True))
+            small = self._small(image, (left, top, right, bottom))
+        elif track in self._seen:
+            small = self._seen[track]
+        else:
+            small = self._small(image, region)
         if small is None:
             return 0.0
         if small.shape != last.shape:

@@ -15,6 +15,7 @@ from facetrack.tracking.track import Person, Track
 from facetrack.types import Frame, Image
 from facetrack.types.frame import MAX_SIDE_PX
 
+_WHOLE, _NUMBERS = (int, np.integer), (int, float, np.number)  # `int | float` would make a new type each time
 Of = TypeVar("Of")
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -76,11 +77,11 @@ def as_bgr(image: Image, rgb: bool) -> Image:
 
 def check_frame(frame: Frame, last_time_s: float) -> None:
     """Raise ValueError, with what to do, unless the frame is (H, W, 3) uint8 and later than the last one."""
-    if isinstance(frame.index, bool) or not isinstance(frame.index, int | np.integer):
+    if isinstance(frame.index, bool) or not isinstance(frame.index, _WHOLE):
         raise ValueError(
             f"the frame's index is {frame.index!r}; expected a whole number: Frame(image, time_s=, index=)"
         )
-    if not isinstance(frame.time_s, int | float | np.number) or not math.isfinite(frame.time_s):
+    if not isinstance(frame.time_s, _NUMBERS) or not math.isfinite(frame.time_s):
         raise ValueError(f"frame {frame.index} has the time {frame.time_s!r}; expected seconds as a finite number")
     if problem := _problem(frame.image):
         raise ValueError(f"the image of frame {frame.index} is {problem}")

@@ -270,14 +270,15 @@ def _is_due(track: Track, person: Person, time_s: float) -> bool:
 def _is_unoccluded(track: Track, tracks: Sequence[Track], image: Image) -> bool:
     """Return whether neither the picture's edges nor another face cut off face or hair."""
     beside = np.array([other.box for other in tracks if other is not track]).reshape(-1, 4)
-    return not touching(_head_box(track), beside).any() and _is_inside(track, image)
+    return not touching(np.array(_head_box(track)), beside).any() and _is_inside(track, image)
 
 
 def _is_inside(track: Track, image: Image) -> bool:
-    head, size = _head_box(track), np.array(image.shape[1::-1])
-    return bool((head[:2] >= 0).all() and (head[2:] <= size - 1).all())
+    (left, top, right, bottom), (height, width) = _head_box(track), image.shape[:2]
+    return left >= 0 and top >= 0 and right <= width - 1 and bottom <= height - 1
 
 
-def _head_box(track: Track) -> NDArray[np.floating]:
-    room = HEAD_MARGIN * (track.box[2:] - track.box[:2]).max()
-    return track.box + room * np.array([-1, -1, 1, 1])
+def _head_box(track: Track) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = track.box.tolist()
+    room = HEAD_MARGIN * max(x1 - x0, y1 - y0)
+    return x0 - room, y0 - room, x1 + room, y1 + room

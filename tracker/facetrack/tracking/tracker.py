@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import islice
+from itertools import chain, islice
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -121,7 +121,7 @@ class FaceTracker(Opens):
         n_expected = len(self._tracks)
         if self._cut(frame.image):
             self.lose_positions(self._face_cuts.unchanged(frame.image))
-        self._size = rescale([*self._tracks, *self._people], self._size, frame.image)
+        self._size = rescale(chain(self._tracks, self._people), self._size, frame.image)
         n_expected += self._follow(frame)
         is_missed = len(self._tracks) < max(n_expected, 1)  # a track ended in this frame, or there is none
         if is_missed or (search and self.search_is_due(frame.time_s)):
@@ -140,7 +140,7 @@ class FaceTracker(Opens):
     def _lost(self) -> list[Person]:
         """People without a track."""
         followed = {track.person for track in self._tracks}
-        return [person for person in self._people if person not in followed]
+        return [] if followed.issuperset(self._people) else [p for p in self._people if p not in followed]
 
     def _expire(self, frame: Frame) -> None:
         """End the events of people who have been lost for MAX_GAP_S, and forget those who were lost for longer."""
@@ -167,6 +167,7 @@ class FaceTracker(Opens):
         """
         lost, n_followed = self._lately_lost(frame.time_s), len(self._tracks)
         crops = [*(track.crop_at(frame.time_s) for track in self._tracks), *lost.values()]
+        self._face_cuts.look(frame.image, self._tracks)
         readings = self._read(frame.image, crops)
         stay: dict[Track, Reading] = {}
         for track, reading in zip(self._tracks, readings[:n_followed], strict=True):

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from facetrack.types.quick import quick
+
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 """Ekman's six and neutral, by the alphabet: the columns of an expression network's `probabilities`."""
 _BOTH = (
@@ -86,6 +88,7 @@ class _Group:
         return f"{type(self).__name__}({', '.join(known)})"
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class EyeSignals(_Group):
     """One eye, right or left as the person has it."""
@@ -117,6 +120,7 @@ class EyeSignals(_Group):
     )  # fmt: skip
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class EyesSignals(_Group):
     """Both eyes, and what they do together."""
@@ -138,6 +142,7 @@ class EyesSignals(_Group):
     )
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class MouthSignals(_Group):
     """The mouth and what it does."""
@@ -188,6 +193,7 @@ class HeadSignals(_Group):
     )
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class GazeSignals(_Group):
     """Direction of the gaze relative to straight ahead, with the signs of `types.Pose`."""
@@ -242,6 +248,7 @@ class FatigueSignals(_Group):
     )  # fmt: skip
 
 
+@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class Signals(_Group):
     """Everything that is measured of one face in one frame, in groups; None where it cannot be known."""
@@ -265,13 +272,9 @@ class Signals(_Group):
         "network's probability of glasses", "face turned away, or network without it", "glasses"
     )
     expression: Mapping[str, float] | None = _signal(
-        "probabilities that sum to 1",
-        "not asked for; face turned away, small or unsure",
-        "expression",
-        low=0.0,
-        high=1.0,
-        names=EXPRESSIONS,
-    )
+        "probabilities that sum to 1", "not asked for; face turned away, small or unsure", "expression",
+        low=0.0, high=1.0, names=EXPRESSIONS,
+    )  # fmt: skip
     blendshapes: Mapping[str, float] | None = _signal(
         "ARKit's blendshapes over this face at rest; what cannot be predicted is absent",
         "not asked for; face turned away, or no pose", "", low=0.0, high=1.0, names=ARKIT_52, partial=True,

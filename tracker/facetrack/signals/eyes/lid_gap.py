@@ -6,6 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+from facetrack import compiled
 from facetrack.signals.eyes.baseline import MAX_CLOSURES, OpenLevel
 from facetrack.signals.eyes.closure import Pair
 from facetrack.signals.eyes.openness import KEEP_S, PITCH_MEMORY_S
@@ -15,6 +16,7 @@ from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.types import EyesReading
 from facetrack.types.eyes import MAX_COVERED
+from facetrack.types.quick import quick
 
 GAP_OPEN = 0.32
 GAP_OPEN_RANGE = (0.12, 0.60)
@@ -58,6 +60,7 @@ class GapOptions:
     learns_within_deg: float = 15.0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LidFrame:
     """What a frame says of both eyes' lids.
@@ -154,15 +157,16 @@ class GapMeter:
         if seconds is not None:
             self._pitch.add(pitch_deg, seconds)
         straight = max(abs(yaw_deg), abs(pitch_deg - usual_deg)) <= self.options.learns_within_deg
-        self.gaps = (self._gap(reading, 0, viewed_deg), self._gap(reading, 1, viewed_deg))
+        both = lid_measures(reading, viewed_deg)
+        self.gaps = (self._gap(both[0], 0, yaw_deg), self._gap(both[1], 1, yaw_deg))
         self._keep(observation.time_s)
-        eyes = [self._openness(i, seconds if straight else None) for i in (0, 1)]
-        self.widths = (eyes[0], eyes[1])
-        seen = [i for i in (0, 1) if eyes[i] is not None]
-        lowered, shut = _states(reading, seen)
-        down = self._gaze_down(reading, [i for i in seen if (eyes[i] or 0.0) > IRIS_SEEN_FROM], eyes, seconds)
+        learnt_s = seconds if straight else None
+        self.widths = right, left = self._openness(0, learnt_s), self._openness(1, learnt_s)
+        seen = [(eye, open_) for eye, open_ in zip(both, self.widths, strict=True) if open_ is not None]
+        lowered, shut = _states([eye for eye, _ in seen])
+        down = self._gaze_down(seen, seconds)
         return LidFrame(
-            observation.time_s, (_cut(eyes[0]), _cut(eyes[1])), lowered, shut, down, pitch_deg - usual_deg,
+            observation.time_s, (_cut(right), _cut(left)), lowered, shut, down, pitch_deg - usual_deg,
             observation.attributes.get("smile"),
         )  # fmt: skip
 
@@ -176,16 +180,14 @@ class GapMeter:
     def _sees_face(self, observation: Observation, viewed_deg: tuple[float, float]) -> bool:
         return observation.presence >= self.options.min_presence and abs(viewed_deg[1]) <= self.options.max_pitch_deg
 
-    def _gap(self, reading: EyesReading, index: int, viewed_deg: tuple[float, float]) -> float | None:
+    def _gap(self, eye: EyeMeasures, index: int, yaw_deg: float) -> float | None:
         """Return the gap of one eye as seen straight; None where it is not to be trusted."""
-        options, (yaw_deg, _) = self.options, viewed_deg
+        options, (gap, sigma, covered, *_) = self.options, eye
         is_far = yaw_deg < 0 if index == 0 else yaw_deg > 0
         if abs(yaw_deg) > (options.far_yaw_deg if is_far else options.near_yaw_deg):
             return None
-        gap, sigma = float(reading.gap[index]), float(reading.gap_sigma[index])
-        if not math.isfinite(gap) or float(reading.covered[index]) > options.max_covered:
+        if not math.isfinite(gap) or covered > options.max_covered:
             return None
-        gap = straight_gap(gap, yaw_deg if index == 1 else -yaw_deg, viewed_deg)
         # A NaN (a network that gives no uncertainty) passes.
         return None if sigma > options.max_sigma * self._levels[index].open else gap
 
@@ -197,18 +199,20 @@ class GapMeter:
             levels.saw(gap, seconds)
         return levels.openness(gap)
 
-    def _gaze_down(
-        self, reading: EyesReading, seen: list[int], eyes: list[float | None], seconds: float | None
-    ) -> float | None:
-        """Return how far the irises lie below where they usually do, as an angle of the eyeball, in degrees."""
+    def _gaze_down(self, eyes: list[tuple[EyeMeasures, float]], seconds: float | None) -> float | None:
+        """Return how far the irises lie below where they usually do, as an angle of the eyeball, in degrees.
+
+        eyes: those that are seen, with their openness.
+        """
+        seen = [eye[3] for eye, openness in eyes if openness > IRIS_SEEN_FROM]
         if not seen:
             return None
-        height = sum(_iris_height(reading, i) for i in seen) / len(seen)
+        height = sum(seen) / len(seen)
         if not math.isfinite(height):
             return None
-        wide = [i for i in seen if (eyes[i] or 0.0) >= IRIS_LEARNT_FROM]
+        wide = [eye[3] for eye, openness in eyes if openness >= IRIS_LEARNT_FROM]
         if seconds is not None and wide:
-            self._iris.add(sum(_iris_height(reading, i) for i in wide) / len(wide), seconds)
+            self._iris.add(sum(wide) / len(wide), seconds)
         if self._iris.value is None or self._iris.known_s < IRIS_KNOWN_S:
             return None
         shift = (height - self._iris.value) / EYE_RADIUS_SHARE
@@ -235,6 +239,28 @@ def straight_gap(gap: float, away_deg: float, viewed_deg: tuple[float, float]) -
     return gap * width / math.cos(math.radians(viewed_deg[1]))
 
 
+EyeMeasures = tuple[float, float, float, float, float, float, float]
+"""Of one eye: the gap as seen straight, its standard deviation, how probably it is covered, how far the iris lies below
+the line of the corners, and the probabilities that it is open, lowered and shut."""
+
+
+def lid_measures(reading: EyesReading, viewed_deg: tuple[float, float]) -> tuple[EyeMeasures, EyeMeasures]:
+    """Return what is measured of the right and of the left eye. viewed_deg: yaw and pitch against the line of sight."""
+    yaw_deg, pitch_deg = viewed_deg
+    if compiled.kernels is not None:
+        return compiled.kernels.lid_measures(
+            reading.contour, reading.iris, reading.gap, reading.gap_sigma, reading.covered, reading.state, yaw_deg,
+            pitch_deg, SLANT_DEG,
+        )  # fmt: skip
+    right, left = (
+        (
+            straight_gap(float(reading.gap[i]), away_deg, viewed_deg), float(reading.gap_sigma[i]),
+            float(reading.covered[i]), _iris_height(reading, i), *reading.state[i].tolist(),
+        ) for i, away_deg in enumerate((-yaw_deg, yaw_deg))
+    )  # fmt: skip
+    return right, left
+
+
 def _iris_height(reading: EyesReading, index: int) -> float:
     """How far the iris lies below the line of the eye's corners, over its width; NaN for an eye of no width."""
     points = reading.contour[index].tolist()
@@ -246,13 +272,11 @@ def _iris_height(reading: EyesReading, index: int) -> float:
     return ((y - y0) * dx - (x - x0) * dy) / squared if squared > 0.0 else math.nan
 
 
-def _states(reading: EyesReading, seen: list[int]) -> tuple[float | None, float | None]:
-    if not seen:
+def _states(eyes: list[EyeMeasures]) -> tuple[float | None, float | None]:
+    """Return the mean probabilities of lowered and shut; None where the network says nothing (all states alike)."""
+    if all(max(eye[4:]) - min(eye[4:]) < 1e-3 for eye in eyes):
         return None, None
-    states = [reading.state[i].tolist() for i in seen]
-    if all(max(state) - min(state) < 1e-3 for state in states):
-        return None, None
-    return sum(s[1] for s in states) / len(states), sum(s[2] for s in states) / len(states)
+    return sum([eye[5] for eye in eyes]) / len(eyes), sum([eye[6] for eye in eyes]) / len(eyes)
 
 
 def _cut(value: float | None) -> float | None:

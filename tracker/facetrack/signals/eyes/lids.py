@@ -75,7 +75,7 @@ class LidFollower:
     def unknown(self) -> None:
         """Drop what was going on; the level stays."""
         if self._before:
-            self.level = level_of((x for _, x in self._before), self._span_s, self.level)
+            self.level = level_of([x for _, x in self._before], self._span_s, self.level)
         self._before.clear()
         self._during: list[tuple[float, float]] = []
         self._shut = 1.0
@@ -109,11 +109,12 @@ class LidFollower:
 
         openness: 0..1. may_begin: whether a closure may begin with it.
         """
-        self._seen_from_s = min(self._seen_from_s, time_s)
+        if time_s < self._seen_from_s:
+            self._seen_from_s = time_s
         if self._during:
             return self._go_on(time_s, openness)
         if time_s - self._level_at_s >= LEVELS_EVERY_S:
-            self.level = level_of((x for _, x in self._before), self._span_s, self.level)
+            self.level = level_of([x for _, x in self._before], self._span_s, self.level)
             self._level_at_s = time_s
         if may_begin and openness < self._closed_below * self.level:
             self._whole = bool(self._before)

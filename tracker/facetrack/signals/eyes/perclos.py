@@ -28,6 +28,7 @@ class Perclos:
     def __init__(self, closed_below: float, windows_s: Sequence[float]) -> None:
         self._closed_below = closed_below
         self._lengths_s = tuple(windows_s)
+        self._shortest_s, self._longest_s = min(self._lengths_s), max(self._lengths_s)
         self._windows = [TimeWeightedWindow(length_s) for length_s in windows_s]
         self._gap_timer = GapTimer()
         self.reset()
@@ -46,10 +47,9 @@ class Perclos:
         """Follow the next frame's openness of each eye, 0..1 or None -> the share in each window, or None."""
         if self._began_s is None:
             self._began_s = time_s
-        while self._slow_s and self._slow_s[0] <= time_s - max(self._lengths_s):
+        while self._slow_s and self._slow_s[0] <= time_s - self._longest_s:
             self._slow_s.popleft()
-        known = [eye for eye in (right, left) if eye is not None]
-        if not known:
+        if right is None and left is None:
             self._gap_timer.reset()
             self._closed_from_s = None
         else:
@@ -57,13 +57,13 @@ class Perclos:
             if step_s is None:
                 self._closed_from_s = None
             else:
-                self._add(time_s - step_s, time_s, sum(known) / len(known) <= self._closed_below)
-        for window in self._windows:
+                self._add(time_s - step_s, time_s, _mean(right, left) <= self._closed_below)
+        shares: list[float | None] = []
+        for window, length_s in zip(self._windows, self._lengths_s, strict=True):
             window.advance(time_s)
-        return tuple(
-            window.true_s / window.known_s if window.known_s >= KNOWN_SHARE * length_s - 1e-6 else None
-            for window, length_s in zip(self._windows, self._lengths_s, strict=True)
-        )
+            known_s = window.known_s
+            shares.append(window.true_s / known_s if known_s >= KNOWN_SHARE * length_s - 1e-6 else None)
+        return tuple(shares)
 
     @property
     def slow_closures(self) -> int:
@@ -72,9 +72,9 @@ class Perclos:
 
     def unknown_share(self, time_s: float) -> float:
         """Return the share of the shortest window, as far as anything was followed, that is unknown; time_s: now."""
-        index = self._lengths_s.index(min(self._lengths_s))
-        lasted_s = min(self._lengths_s[index], time_s - (time_s if self._began_s is None else self._began_s))
-        return min(1.0, max(0.0, 1.0 - self._windows[index].known_s / lasted_s)) if lasted_s > 0.0 else 1.0
+        lasted_s = min(self._shortest_s, time_s - (time_s if self._began_s is None else self._began_s))
+        known_s = self._windows[self._lengths_s.index(self._shortest_s)].known_s
+        return min(1.0, max(0.0, 1.0 - known_s / lasted_s)) if lasted_s > 0.0 else 1.0
 
     def _add(self, start_s: float, end_s: float, closed: bool) -> None:
         if closed and self._closed_from_s is None:
@@ -96,3 +96,10 @@ class Perclos:
     def _span(self, start_s: float, end_s: float, closed: bool) -> None:
         for window in self._windows:
             window.add(start_s, end_s, closed)
+
+
+def _mean(right: float | None, left: float | None) -> float:
+    """Return the mean of the eyes that are known, one at least."""
+    if right is None or left is None:
+        return (left if right is None else right) or 0.0
+    return (right + left) / 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from facetrack.angles import Angles, rotation_from_deg, turned_by
+from facetrack.angles import Angles, turned_by, turned_from_deg
 from facetrack.signals.eyes.closure import Pair
 from facetrack.signals.eyes.lid_motion import LidMotion
 from facetrack.signals.head.neutral import HeadAngles
@@ -19,6 +19,7 @@ from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.smoothing.one_euro import OneEuro, OneEuroOptions
 from facetrack.types import EyeGaze, GazeSignals, Pose
+from facetrack.types.quick import quick
 
 HEAD, EYES = "head", "eyes"
 """`Gaze.source` of a gaze that is read from the head alone, and of one that the eyes give."""
@@ -60,6 +61,7 @@ class GazeOptions:
     zero_sigma_deg: float = 4.0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Gaze:
     """Direction relative to straight ahead (the neutral head's, eyes as usual).
@@ -88,24 +90,22 @@ class UsualEye:
 
     def __init__(self, learn_s: float, memory_s: float) -> None:
         self._learn_s = learn_s
-        self._levels = [Level(FadingQuantile(-45.0, 45.0, 360, memory_s), 0.5) for _ in range(2)]
+        self._yaw, self._pitch = (Level(FadingQuantile(-45.0, 45.0, 360, memory_s), 0.5) for _ in range(2))
+        self.reset()
 
     def reset(self) -> None:
         """Equal to a new one."""
-        for level in self._levels:
-            level.reset()
+        self._yaw.reset()
+        self._pitch.reset()
+        self.value: Angles | None = None  # yaw and pitch; None until learn_s have been seen
 
     def add(self, eye: EyeGaze, seconds: float) -> None:
-        self._levels[0].add(eye.yaw_deg, seconds)
-        self._levels[1].add(eye.pitch_deg, seconds)
-
-    @property
-    def value(self) -> Angles | None:
-        """Yaw and pitch; None until learn_s have been seen."""
-        yaw, pitch = self._levels
-        if yaw.value is None or pitch.value is None or yaw.known_s < self._learn_s:
-            return None
-        return yaw.value, pitch.value
+        """Take where it looked for so long."""
+        yaw, pitch = self._yaw, self._pitch
+        moved = yaw.add(eye.yaw_deg, seconds)
+        moved |= pitch.add(eye.pitch_deg, seconds)
+        if (moved or self.value is None) and yaw.known_s >= self._learn_s:
+            self.value = None if yaw.value is None or pitch.value is None else (yaw.value, pitch.value)
 
 
 class GazeMeter:
@@ -143,10 +143,10 @@ class GazeMeter:
         """
         seen, lids_move = NO_EYES, self._lids.update(time_s, openness)
         if pose is not None and eyes != NO_EYES and not lids_move:
-            right, left = (self._seen(eye, opened) for eye, opened in zip(eyes, openness, strict=True))
+            right, left = self._seen(eyes[0], openness[0]), self._seen(eyes[1], openness[1])
             self._learn(time_s, head, (right, left))
             seen = self._comparable(right, left)
-        if seen != NO_EYES:
+        if seen[0] is not None or seen[1] is not None:
             if time_s - self._seen_s > self.options.hold_s:
                 self._filter.reset()
             yaw_deg, pitch_deg, self._held_sigma_deg = self._together(seen)
@@ -157,9 +157,9 @@ class GazeMeter:
             return direction, _signals(direction)
         zero = self._zero()
         if head is not None and zero is not None:
-            neutral = rotation_from_deg(head.yaw_deg, head.pitch_deg, head.roll_deg)
             turned = self._held.real - zero[0], self._held.imag - zero[1]
-            direction = Gaze(*turned_by(neutral, turned), EYES)
+            yaw_deg, pitch_deg = turned_from_deg((head.yaw_deg, head.pitch_deg, head.roll_deg), turned)
+            direction = Gaze(yaw_deg, pitch_deg, EYES)
         return direction, self._described(direction, pose)
 
     def _seen(self, eye: EyeGaze | None, openness: float | None) -> EyeGaze | None:
@@ -173,9 +173,11 @@ class GazeMeter:
             return
         is_away = head is not None and max(abs(head.yaw_deg), abs(head.pitch_deg)) > self.options.near_deg
         weighted_s = step_s * (self.options.away_weight if is_away else 1.0)
-        for usual, eye in zip(self._usual, seen, strict=True):
-            if eye is not None:
-                usual.add(eye, weighted_s)
+        right, left = seen
+        if right is not None:
+            self._usual[0].add(right, weighted_s)
+        if left is not None:
+            self._usual[1].add(left, weighted_s)
 
     def _own_zeros(self) -> tuple[Angles | None, Angles | None]:
         """Return where each eye looks in the head that looks straight ahead, by itself."""
@@ -186,10 +188,10 @@ class GazeMeter:
 
     def _zero(self) -> Angles | None:
         """Return where both look that look straight ahead; None until it is known."""
-        known = [zero for zero in self._own_zeros() if zero is not None]
-        if not known:
-            return None
-        return sum(yaw for yaw, _ in known) / len(known), sum(pitch for _, pitch in known) / len(known)
+        right, left = self._own_zeros()
+        if right is None or left is None:
+            return left if right is None else right
+        return (right[0] + left[0]) / 2, (right[1] + left[1]) / 2
 
     def _comparable(self, right: EyeGaze | None, left: EyeGaze | None) -> EyePair:
         """Leave out an eye whose own zero is unknown while the other's is known: the mean would lean to its side.

@@ -9,6 +9,8 @@ import numpy as np
 from facetrack import compiled
 
 _RESCALE_AT = 1e100
+_GAIN, _HEADER = 3, 4
+"""Where the gain stands in a quantile's state, and how many numbers stand before the weights."""
 
 
 class FadingQuantile:
@@ -21,42 +23,44 @@ class FadingQuantile:
     known_s: seconds added since the start, faded or not.
     """
 
+    __slots__ = ("_bins", "_low", "_memory_s", "_width", "known_s", "state")
+
     def __init__(self, low: float, high: float, bins: int, memory_s: float) -> None:
         self._low, self._width, self._memory_s = low, (high - low) / bins, memory_s
         self._bins = bins
         self.reset()
 
     def reset(self) -> None:
-        self._weights = np.zeros(self._bins)
-        self._gain = 1.0  # new values weigh more instead of all the old ones less: the same ratios in one addition
+        # The gain, last: new values weigh more instead of all the old ones less, the same ratios in one addition.
+        header = (self._low, self._width, self._memory_s, 1.0)
+        self.state = np.concatenate([header, np.zeros(self._bins)])
         self.known_s = 0.0
 
     def add(self, value: float, seconds: float) -> None:
         """value held for so many seconds."""
-        if compiled.kernels is not None:
-            self._gain = compiled.kernels.add_fading(
-                self._weights, self._low, self._width, self._memory_s, self._gain, value, seconds
-            )
-            self.known_s += seconds
-            return
-        self._gain *= math.exp(seconds / self._memory_s)
-        index = int((value - self._low) // self._width)
-        self._weights[min(max(index, 0), self._bins - 1)] += seconds * self._gain
         self.known_s += seconds
-        if self._gain > _RESCALE_AT:
-            self._weights /= self._gain
-            self._gain = 1.0
+        if compiled.kernels is not None:
+            compiled.kernels.add_fading(self.state, value, seconds)
+            return
+        gain, weights = float(self.state[_GAIN]) * math.exp(seconds / self._memory_s), self.state[_HEADER:]
+        index = int((value - self._low) // self._width)
+        weights[min(max(index, 0), self._bins - 1)] += seconds * gain
+        if gain > _RESCALE_AT:
+            weights /= gain
+            gain = 1.0
+        self.state[_GAIN] = gain
 
     def value(self, share: float) -> float | None:
         """Return the level under which this share (0..1) of the weight lies; None before anything was added."""
         if compiled.kernels is not None:
-            return compiled.kernels.fading_quantile(self._weights, self._low, self._width, share)
-        below = self._weights.cumsum()
+            return compiled.kernels.fading_quantile(self.state, share)
+        weights = self.state[_HEADER:]
+        below = weights.cumsum()
         total = float(below[-1])
         if total <= 0.0:
             return None
         index = min(int(below.searchsorted(share * total)), self._bins - 1)
-        inside = float(self._weights[index])
+        inside = float(weights[index])
         before = float(below[index]) - inside
         part = (share * total - before) / inside if inside > 0.0 else 0.5
         return self._low + (index + min(max(part, 0.0), 1.0)) * self._width
@@ -68,6 +72,7 @@ class Level:
     It moves slowly, and reading it costs far more than adding to it.
     """
 
+    __slots__ = ("_quantile", "_read_s", "_share", "value")
     READ_EVERY_S = 0.1
 
     def __init__(self, quantile: FadingQuantile, share: float) -> None:
@@ -85,8 +90,9 @@ class Level:
 
     def add(self, value: float, seconds: float) -> bool:
         """value held for so many seconds. Returns whether `value` was read anew."""
-        self._quantile.add(value, seconds)
-        if self._quantile.known_s - self._read_s < self.READ_EVERY_S:
+        quantile = self._quantile
+        quantile.add(value, seconds)
+        if quantile.known_s - self._read_s < self.READ_EVERY_S:
             return False
-        self._read_s, self.value = self._quantile.known_s, self._quantile.value(self._share)
+        self._read_s, self.value = quantile.known_s, quantile.value(self._share)
         return True

@@ -64,31 +64,28 @@ class Reversals:
         """The swing that has gone by at least `swing` and has not turned round yet; None while it stands still."""
         if self._before is None:
             return None
-        return Swing(self._before, self._watched[0].extreme)
+        watched = self._low if self._direction < 0 or self._high is None else self._high
+        return None if watched is None else Swing(self._before, watched.extreme)
 
     def update(self, time_s: float, value: float) -> Swing | None:
         """Return the swing that this value shows to have ended, if any."""
         self.came_to_rest = None
-        if self._low is None or self._high is None:
+        low, high, direction = self._low, self._high, self._direction
+        if low is None or high is None:
             self._restart(time_s, value)
             return None
-        self._low.add(time_s, value)
-        self._high.add(time_s, value)
-        if self._direction >= 0 and self._high.value - value >= self._swing:
-            return self._turn(-1, self._high.extreme, time_s, value)
-        if self._direction <= 0 and value - self._low.value >= self._swing:
-            return self._turn(1, self._low.extreme, time_s, value)
-        if all(time_s - candidate.reached_s > self._still_s for candidate in self._watched):
+        low.add(time_s, value)
+        high.add(time_s, value)
+        if direction >= 0 and high.value - value >= self._swing:
+            return self._turn(-1, high.extreme, time_s, value)
+        if direction <= 0 and value - low.value >= self._swing:
+            return self._turn(1, low.extreme, time_s, value)
+        # Of the extremes those that may still move on.
+        still_s = self._still_s
+        if (direction > 0 or time_s - low.reached_s > still_s) and (direction < 0 or time_s - high.reached_s > still_s):
             self.came_to_rest = self.under_way
             self._restart(time_s, value)
         return None
-
-    @property
-    def _watched(self) -> tuple[_Candidate, ...]:
-        """The extremes that may still move on; empty before the first value."""
-        if self._low is None or self._high is None:
-            return ()
-        return ((self._low,), (self._low, self._high), (self._high,))[self._direction + 1]
 
     def _turn(self, direction: int, turned: Extreme, time_s: float, value: float) -> Swing | None:
         ended = None if self._before is None else Swing(self._before, turned)
