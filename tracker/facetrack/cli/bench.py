@@ -254,7 +254,7 @@ def show(console: Console, bench: Bench) -> None:
     for live in bench.live:
         if live.parts:
             print_table(
-                console, f"the session with {live.burners} busy cores", report.PART_HEAD, report.part_rows(live)
+                console, f"over time; other load: {live.burners or 'none'}", report.PART_HEAD, report.part_rows(live)
             )
 
 

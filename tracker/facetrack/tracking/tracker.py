@@ -16,7 +16,7 @@ from facetrack.geometry import CropBox, box_iou, crop_from_detection, points_box
 from facetrack.landmarker import BothWays, Landmarker, Read, Reading, closer_crops
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
-from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes
+from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes, Resting
 from facetrack.tracking.face_cut import FaceCuts
 from facetrack.tracking.frames import as_frame, check_frame, one_thread, rescale
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
@@ -64,7 +64,9 @@ class FaceTracker(Opens):
         self.detector, self.landmarker = detector, landmarker
         self.options = chosen_options(options)
         read: Read = BothWays(landmarker) if self.options.single else landmarker
+        self._resting = Resting(read)
         self._read = read if eyes is None else LandmarksAndEyes(read, eyes)
+        self._read_followed = read if eyes is None else LandmarksAndEyes(self._resting, eyes)
         self._gates = Gates(self.options, landmarker.spec)
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
         self._finder: Search = Thorough() if self.options.single else CoarseToFine()
@@ -89,6 +91,7 @@ class FaceTracker(Opens):
         self._face_cuts.reset()
         self._reidentifier.reset()
         self._finder.reset()
+        self._resting.reset()
         for part in self._by_face:
             part.reset()
         self._tracks, self._people = [], []
@@ -165,7 +168,7 @@ class FaceTracker(Opens):
         """
         lost, n_followed = self._lately_lost(frame.time_s), len(self._tracks)
         crops = [*(track.crop_at(frame.time_s) for track in self._tracks), *lost.values()]
-        readings = self._read(frame.image, crops)
+        readings = self._read_followed(frame.image, crops)
         stay: dict[Track, Reading] = {}
         for track, reading in zip(self._tracks, readings[:n_followed], strict=True):
             is_face = self._gates.may_stay(track, reading, frame.image)
