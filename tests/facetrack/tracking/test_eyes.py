@@ -116,17 +116,17 @@ def test_what_changes_in_the_face_has_it_read_at_once(place: tuple[int, int], le
     assert len(landmarker.asked[-1]) == reads, "one that has changed is not compared again at once"
 
 
-def test_a_face_that_moves_is_read_where_it_is_and_one_that_trembles_rests() -> None:
+def test_a_face_that_moves_is_read_where_it_is_and_one_that_jitters_rests() -> None:
     landmarker = Counted()
     rest = Resting(landmarker)
     moved = [replace(FACE, x=FACE.x + 2.0 * i) for i in range(BEFORE + 4)]
-    trembling = [replace(FACE, y=FACE.y + 0.3 * (i % 2)) for i in range(BEFORE + 4)]
-    for one, other in zip(moved, trembling, strict=True):
+    jittering = [replace(FACE, y=FACE.y + 0.3 * (i % 2)) for i in range(BEFORE + 4)]
+    for one, other in zip(moved, jittering, strict=True):
         readings = rest(room(), [one, other])
         assert [reading.attributes["x"] for reading in readings] == [one.x, other.x]
     assert [crops[0] for crops in landmarker.asked] == moved
     # Read where they are, as without a rest, not where they were.
-    assert [crops[1:] for crops in landmarker.asked] == [[c] for c in trembling[:-4]] + [[], [], [], [trembling[-1]]]
+    assert [crops[1:] for crops in landmarker.asked] == [[c] for c in jittering[:-4]] + [[], [], [], [jittering[-1]]]
 
 
 def test_it_forgets() -> None:
