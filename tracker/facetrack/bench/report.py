@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from facetrack.bench.figures import LiveFigures, MethodFigures, Percentiles, ratio
-from facetrack.bench.session import cores
 from facetrack.engine.cache import cpu_name
+from facetrack.engine.halves import available_cores
 
 PERCENTILES = "50 / 95 / 99 %"
 METHOD_HEAD = ("method", "faces", f"CPU ms, {PERCENTILES}", f"wall ms, {PERCENTILES}", "frames/s", "CPU s/s", "ratio")
@@ -40,7 +40,7 @@ class Machine:
 
 def this_machine() -> Machine:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return Machine(cpu_name(), platform.system(), platform.python_version(), cores(), load)
+    return Machine(cpu_name(), platform.system(), platform.python_version(), available_cores(), load)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ The source is a camera or a simulated one.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -172,11 +171,6 @@ def cpu_load(count: int, at_most_s: float) -> Iterator[None]:
             burner.kill()
         for burner in burners:
             burner.wait()
-
-
-def cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main() -> None:

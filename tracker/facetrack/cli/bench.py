@@ -215,9 +215,10 @@ def live_sessions(
 
     from rich.console import Console
 
-    from facetrack.bench.session import SessionTask, cores, run_in_process
+    from facetrack.bench.session import SessionTask, run_in_process
+    from facetrack.engine.halves import available_cores
 
-    burners = cores() if load is None else load
+    burners = available_cores() if load is None else load
     with tempfile.TemporaryDirectory() as folder, Console(stderr=True).status("live at 30 fps"):
         file = Path(folder) / "frames.raw"
         with file.open("wb") as stream:
