@@ -68,7 +68,7 @@ static void sample_edge(const Picture *picture, float x, float y, unsigned char 
     }
 }
 
-/* A row's places in the picture: x = xx u + x0, y = yx u + y0, each rounded once, as a fused multiplication does. */
+/* A row's places in the picture: x = xx u + x0, y = yx u + y0, each rounded once, as a fused multiplication is. */
 typedef struct {
     double xx, x0, yx, y0;
 } Line;
@@ -125,8 +125,8 @@ static void sample_affine(const Picture *picture, const double *map, unsigned ch
         return;
     }
     for (Py_ssize_t v = 0; v < height; v++, out += 3 * width) {
-        const Line line = {(float)back[0], (float)((float)back[1] * (double)v + (float)x0), (float)back[2],
-                           (float)((float)back[3] * (double)v + (float)y0)};
+        const float across = (float)back[1] * (float)v, down = (float)back[3] * (float)v;
+        const Line line = {(float)back[0], across + (float)x0, (float)back[2], down + (float)y0};
         for (Py_ssize_t at = 0; at < width; at += BLOCK)
             sample_block(picture, &line, at, width - at < BLOCK ? width : at + BLOCK, out);
     }
