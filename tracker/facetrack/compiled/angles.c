@@ -102,8 +102,8 @@ PyObject *turned_from_deg(PyObject *self, PyObject *const *args, Py_ssize_t coun
     (void)self;
     if (expect(count, 5) || load_numbers(args, 5, n))
         return NULL;
-    const double sy = sin(-n[0] / DEGREES), cy = cos(-n[0] / DEGREES), sx = sin(-n[1] / DEGREES), cx = cos(-n[1] / DEGREES);
-    const double sz = sin(n[2] / DEGREES), cz = cos(n[2] / DEGREES);
+    const double yaw = -n[0] / DEGREES, pitch = -n[1] / DEGREES, roll = n[2] / DEGREES;
+    const double sy = sin(yaw), cy = cos(yaw), sx = sin(pitch), cx = cos(pitch), sz = sin(roll), cz = cos(roll);
     const double rotation[9] = {
         cy * cz + sy * sx * sz, sy * sx * cz - cy * sz, sy * cx, cx * sz, cx * cz, -sx,
         cy * sx * sz - sy * cz, sy * sz + cy * sx * cz, cy * cx,

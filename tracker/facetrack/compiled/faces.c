@@ -45,8 +45,8 @@ static int load_row(PyObject *array, Py_ssize_t row, Py_ssize_t count, double *v
 /* decode_landmarks(index, points, sigma, presence, visibility, rotation, rotation_sigma, x, y, size_px, roll_rad,
  * crop_px, points out, sigma out, visibility out, head out) -> probability of a face
  *
- * Outputs of all crops, of which the index-th is decoded. visibility, rotation and rotation_sigma may be None; head: the
- * rotation, then its precision. */
+ * Outputs of all crops, of which the index-th is decoded. visibility, rotation and rotation_sigma may be None; head:
+ * the rotation, then its precision. */
 PyObject *decode_landmarks(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     double points[2 * N_POINTS], sigma[N_POINTS], visibility[N_POINTS], rotation[9], spread[3], crop[5], map[6];
