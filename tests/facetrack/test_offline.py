@@ -33,8 +33,9 @@ def test_an_engine_opens_no_socket_and_writes_only_its_outputs(tmp_path, engine)
     for place in places.values():
         place.mkdir()
     command = [sys.executable, "-m", "facetrack", "video", "in.mp4", "--json", "o.jsonl", "--engine", engine]
+    calls = "trace=socket,open,openat,creat,mkdir,rename,unlink"
     done = subprocess.run(
-        ["strace", "-f", "-o", "trace", "-e", "trace=socket,open,openat,creat,mkdir,rename,unlink", *command],
+        ["strace", "-f", "--seccomp-bpf", "-o", "trace", "-e", calls, *command],
         cwd=tmp_path, env=os.environ | {k: str(v) for k, v in places.items()} | {"PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip

@@ -86,7 +86,8 @@ class Stage:
 
     def detect(self, image: Image) -> Detections:
         self.detector_calls += 1
-        boxes = np.array([points_box(points) for points in self.actors], np.float32).reshape(-1, 4)
+        scale = 160 / 640 if image.shape[:2] == (120, 160) else 1.0  # the reduced picture of `CoarseToFine`
+        boxes = np.array([points_box(points * scale) for points in self.actors], np.float32).reshape(-1, 4)
         return Detections(boxes, np.full(len(boxes), 0.9, np.float32))
 
     def __call__(self, image: Image, crops: Sequence[CropBox]) -> list[Reading]:
@@ -157,10 +158,15 @@ class LowResolutionStage(Stage):
 
     def detect(self, image: Image) -> Detections:
         self.detector_calls += 1
-        low_x, low_y, high = (int(v) for v in image[0, 0])
-        x, y = low_x + ((high & 15) << 8), low_y + ((high >> 4) << 8)
         height, width = image.shape[:2]
-        boxes = np.array([points_box(points) - [x, y, x, y] for points in self.actors], np.float32).reshape(-1, 4)
+        scale, (x, y) = 1.0, (0, 0)
+        if width < 320:  # the whole picture, reduced, whose pixels are means of positions
+            scale = width / self.image.shape[1]
+        else:
+            low_x, low_y, high = (int(v) for v in image[0, 0])
+            x, y = low_x + ((high & 15) << 8), low_y + ((high >> 4) << 8)
+        actors = [points_box(points * scale) - [x, y, x, y] for points in self.actors]
+        boxes = np.array(actors, np.float32).reshape(-1, 4)
         inside = (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= [width - 1, height - 1]).all(axis=1)
         size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) * 320 / max(320, width, height)
         seen = inside & (size >= (5 if self.hinting else 16))

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from facetrack import landmarker as landmarker_module
+from facetrack.bench import course as course_module
 from facetrack.bench import frames, report, session
-from facetrack.bench.figures import LiveFigures, MethodFigures, Percentiles, method_figures
+from facetrack.bench.course import Course, Mark, part_figures
+from facetrack.bench.figures import LiveFigures, MethodFigures, PartFigures, Percentiles, method_figures
 from facetrack.bench.memory import peak_mb
 from facetrack.bench.race import ROUND, WARM_UP, BenchMethod, interleave
 from facetrack.bench.stages import REST, Elapsed, StageTimer, timed_stages
@@ -231,6 +234,36 @@ def test_the_live_session_counts_what_its_camera_grabbed(images, tmp_path):
     assert figures.peak_mb is None or figures.peak_mb > 30
 
 
+def test_the_parts_of_a_run_have_their_own_figures():
+    """Two parts of a run at 10 fps: ages of 1, 2 and 3 frames in the first, 5 in the second; none in a third."""
+    times = [(0.0, 1.0, 0, 100.0), (10.0, 3.0, 3, 120.0), (20.0, 8.0, 4, None), (30.0, 8.0, 4, 1.0)]
+    marks = [Mark(Elapsed(wall_s, cpu_s), results, mb) for wall_s, cpu_s, results, mb in times]
+    first, second = part_figures(marks, [100.0, 300.0, 200.0, 500.0], 10.0)
+    assert (first.until_s, first.cpu_per_wall, first.memory_mb) == pytest.approx((10.0, 0.2, 120.0))
+    assert first.age_frames == pytest.approx((2.0, 2.98, 3.0))
+    assert (second.until_s, second.cpu_per_wall, second.memory_mb) == (20.0, 0.5, None)
+    assert second.age_frames == pytest.approx((5.0, 5.0, 5.0))
+
+
+def test_a_long_run_is_marked_at_the_ends_of_its_parts(monkeypatch):
+    class Loop:
+        latency_ms = 1.0, 2.0
+
+    monkeypatch.setattr(course_module, "SHORTEST_S", 0.05)
+    with Course(Loop(), 0.06) as course:
+        for _ in range(500):  # five seconds at most
+            if len(course.marks) == course_module.PARTS:
+                break
+            time.sleep(0.01)
+    steps = np.diff([mark.at.wall_s for mark in course.marks])
+    assert len(steps) == course_module.PARTS
+    assert all(steps[:-1] > 0)
+    assert course.marks[0].memory_mb is None or course.marks[0].memory_mb <= peak_mb()
+    with Course(Loop(), 0.04) as course:
+        pass
+    assert course.marks == [], "a short session has no parts"
+
+
 def test_a_given_grabber_is_read_and_closed():
     closed = []
     grabber = session.PacedGrabber(lambda n: np.zeros((4, 6, 3), np.uint8), 1000.0)
@@ -272,7 +305,8 @@ def measured():
     own = method_figures("onnx, 1 thread", [Elapsed(0.006, 0.003)], [1], staged)
     baseline = method("baseline", 12.0)
     machine = report.Machine("a processor", "Linux", "3.11", 2, 0.5)
-    live = LiveFigures(2, 30.0, 300, 290, 10, (0.2, 0.9, 1.8), 0.12, 140.0)
+    parts = (PartFigures(600.0, (0.2, 0.5, 1.8), 0.12, 139.0),)
+    live = LiveFigures(2, 30.0, 300, 290, 10, (0.2, 0.9, 1.8), 0.12, 140.0, parts)
     sizes = (method("640x480", 2.0), method("1920x1080", 3.0))
     methods = (own, baseline)
     return report.Bench("facetrack bench", machine, "synthetic clip", (640, 480), methods, baseline, sizes, (live,))
@@ -291,7 +325,15 @@ def test_json_has_every_figure_and_the_ratios(measured, tmp_path):
     assert [size["ratio"] for size in values["sizes"]] == pytest.approx([1, 1.5])
     assert values["live"][0]["dropped"] == 10
     assert values["live"][0]["age_frames"] == [0.2, 0.9, 1.8]
+    assert values["live"][0]["parts"][0]["age_frames"] == [0.2, 0.5, 1.8]
     assert values["machine"]["load"] == 0.5
+
+
+def test_a_long_session_is_printed_part_by_part(measured, capsys):
+    command.show(Console(width=160), measured)
+    printed = capsys.readouterr().out
+    assert "10.0 min" in printed
+    assert "0.20 / 0.50 / 1.80" in printed
 
 
 def test_without_matplotlib_there_is_no_chart(measured, tmp_path, monkeypatch, capsys):

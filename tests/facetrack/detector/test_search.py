@@ -54,14 +54,70 @@ def test_who_was_lost_is_known_again_in_a_weak_detection():
 def test_weak_detections_of_a_frame_take_turns():
     boxes = np.float32([[x, 0, x + 90, 90] for x in (0, 100, 200)])
     scores = np.float32([0.4, 0.3, 0.25])
-    image, search, read = np.zeros((240, 320, 3), np.uint8), CoarseToFine(), []
-    for _ in range(3):
-        (whole,) = search(
-            lambda part: Detections(boxes, scores), image, lambda found: np.arange(len(found)), False, False
-        )
-        assert len(whole.weak) == 1
-        read += whole.weak.tolist()
-    assert read == [0, 1, 2]
+    search, read = CoarseToFine(), []
+    for i in range(9):
+        passes = search(lambda part: Detections(boxes, scores), restless(i), every, FOLLOWED)
+        for seen in passes:
+            assert len(seen.weak) <= 1
+            read += seen.weak.tolist()
+    assert read == [0, 1, 2], "the whole picture is searched in one of three searches"
+
+
+def every(found):
+    return np.arange(len(found))
+
+
+def restless(i):
+    """Pictures of 640x480 in which something moves far from FOLLOWED."""
+    image = np.zeros((480, 640, 3), np.uint8)
+    image[440:460, 40:60] = 60 * (i % 2)
+    return image
+
+
+FOLLOWED = np.float32([[400, 100, 500, 200]])
+
+
+def passes_of(detect, count, missed=False):
+    """Return the sizes of what the detector is given in each search beside FOLLOWED, and what comes of it."""
+    search, sizes, found = CoarseToFine(), [], []
+
+    def watched(part):
+        sizes[-1].append(part.shape[1::-1])
+        return detect(part)
+
+    for i in range(count):
+        sizes.append([])
+        found.append(list(search(watched, restless(i), every, FOLLOWED, missed)))
+    return sizes, found
+
+
+def nothing(part):
+    return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+
+WHOLE, COARSE, HINT, TILE = (640, 480), (160, 120), (320, 240), (448, 336)
+
+
+def test_while_all_are_followed_three_searches_share_the_passes():
+    assert passes_of(nothing, 6)[0] == [[WHOLE], [COARSE], [COARSE, TILE]] * 2
+
+
+def test_a_face_that_the_reduced_picture_shows_is_enough_for_a_search():
+    """Of a reduced picture pixel i is the mean of four from 4 i on, centred at 4 i + 1.5."""
+    sizes, found = passes_of(lambda part: Detections(np.float32([[8, 20, 28, 40]]), np.float32([0.9])), 6)
+    assert sizes == [[WHOLE], [COARSE], [COARSE]] * 2
+    np.testing.assert_allclose(found[1][0].found.boxes, [[33.5, 81.5, 113.5, 161.5]])
+
+
+def test_small_weak_detections_are_looked_at_more_closely_in_the_next_search():
+    def detect(part):
+        return Detections(np.float32([[100, 100, 124, 124]]), np.float32([0.3 if part.shape[1] == 640 else 0.1]))
+
+    assert passes_of(detect, 6)[0] == [[WHOLE], [COARSE, HINT], [COARSE, TILE]] * 2
+
+
+def test_while_somebody_is_missed_every_search_sees_the_whole():
+    assert passes_of(nothing, 6, missed=True)[0] == [[WHOLE], [WHOLE], [WHOLE, TILE]] * 2
 
 
 def test_a_picture_on_its_own_is_searched_in_all_tiles_at_once():

@@ -5,7 +5,6 @@ import pytest
 
 from facetrack.detector.search import CoarseToFine, quarter_turned
 from facetrack.detector.tiles import Tiles, shifted
-from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Detections, Frame
 from staged import LowResolutionStage, actor, ids
 
@@ -85,21 +84,21 @@ def test_beside_a_near_face_a_far_one_is_found_in_a_round_of_intervals():
     tracker = stage.tracker(looks=False)
     ids_by_frame = [
         ids(tracker.update(Frame(stage.image, time_s=i * 0.5, index=i)))
-        for i in range(1 + 12 * FaceTracker.CLOSER_EVERY)
+        for i in range(1 + 12 * CoarseToFine.CLOSER_EVERY)
     ]
     assert ids_by_frame[0] == [1]
     assert ids_by_frame[-1] == [1, 2]
 
 
-def test_beside_a_near_face_a_far_one_is_found_at_once_where_the_whole_image_hints_at_it():
+def test_beside_a_near_face_a_far_one_is_found_as_soon_as_the_whole_image_hints_at_it():
     stage = LowResolutionStage(1280, 720)
     stage.hinting = True
     stage.actors = [actor(300, 300, 150)]
     tracker = stage.tracker(looks=False)
     assert ids(tracker.update(Frame(stage.image, time_s=0.0, index=0))) == [1]
     stage.actors.append(actor(1265, 700, 24))
-    assert ids(tracker.update(Frame(stage.image, time_s=0.5, index=1))) == [1, 2]
-    assert stage.detector_calls == 3, "expected the whole image in both frames, and one part of it in the second"
+    found = [ids(tracker.update(Frame(stage.image, time_s=0.5 * i, index=i))) for i in range(1, 5)]
+    assert found[-1] == [1, 2], "the whole is searched in the third of these, the part around the hint in the fourth"
 
 
 def test_hints_take_turns_with_each_other_and_with_the_tiles():
@@ -117,12 +116,12 @@ def test_hints_take_turns_with_each_other_and_with_the_tiles():
         return Detections(boxes, np.float32([0.4, 0.3, 0.2])[: len(boxes)])
 
     search = CoarseToFine()
-    for everywhere in (True, True, True, True, False, False):
-        passes = list(search(detect, image, lambda found: np.arange(len(found)), everywhere))
+    for _ in range(4):
+        passes = list(search(detect, image, lambda found: np.arange(len(found))))
         assert not any(len(seen.sure) for seen in passes)
     # Around the middles (112, 112) and (412, 312), the next tile, and again.
     first, second, tile = (0, 0, 320, 240), (252, 192, 320, 240), (0, 0, 448, 336)
-    assert searched == [first, second, tile, first, first, second]
+    assert searched == [first, second, tile, first]
 
 
 def test_a_small_image_has_no_tiles_and_is_searched_in_quarter_turns():
@@ -134,9 +133,8 @@ def test_a_small_image_has_no_tiles_and_is_searched_in_quarter_turns():
 
     search, image = CoarseToFine(), np.zeros((240, 320, 3), np.uint8)
     for _ in range(2):
-        list(search(detect, image, lambda found: np.arange(len(found)), True))
-    list(search(detect, image, lambda found: np.arange(len(found)), False))
-    assert shapes == [(240, 320), (320, 240), (240, 320), (320, 240), (240, 320)]
+        list(search(detect, image, lambda found: np.arange(len(found))))
+    assert shapes == [(240, 320), (320, 240), (240, 320), (320, 240)]
 
 
 @pytest.mark.parametrize("clockwise", [True, False])

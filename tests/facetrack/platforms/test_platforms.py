@@ -365,12 +365,13 @@ def test_the_processors_name_where_there_is_no_proc(monkeypatch: pytest.MonkeyPa
 
 
 def test_cores_and_load_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    from facetrack.bench import report, session
+    from facetrack.bench import report
+    from facetrack.engine.halves import available_cores
 
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.delattr(os, "getloadavg", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    assert session.cores() == 6
+    assert available_cores() == 6
     assert report.this_machine().load is None
 
 

@@ -6,7 +6,7 @@ import pytest
 from facetrack.tracking.motion import LastSeen
 from facetrack.tracking.tracker import FaceTracker, TrackerOptions
 from facetrack.types import Frame, Pose
-from staged import Stage, actor, frame, ids
+from staged import BLACK, Stage, actor, frame, ids
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def test_of_two_who_are_found_at_once_the_one_who_counts_more_is_followed(stage,
 
 def test_an_uncertain_new_face_is_not_admitted(stage):
     stage.actors = [actor(100, 200)]
-    ghost = stage.detect(None)
+    ghost = stage.detect(BLACK)
     stage.actors = []
     tracker = FaceTracker(lambda image: ghost, stage, TrackerOptions())
     assert tracker.update(frame(0)) == []

@@ -9,7 +9,7 @@ from facetrack.modelfile import EYES_COLUMNS, EYES_SIZE
 from facetrain.export.load import open_network
 from facetrain.models.eyes.labels import SHAPES, pack
 from facetrain.models.eyes.loss import EyeLoss
-from facetrain.models.eyes.network import EyeNet, EyeNetOptions, with_look
+from facetrain.models.eyes.network import EyeNet, EyeNetOptions
 from facetrain.samples.eyes.table import COLUMNS, ROWS, Eye, write_table
 from facetrain.tasks.eyes import EyesRecipe, train_eyes
 from facetrain.training.fit import FitOptions
@@ -33,21 +33,6 @@ def test_two_eyes_of_a_face_are_read_as_each_alone():
     assert torch.allclose(alone.reshape(3, 2, -1), together, atol=1e-5)
 
 
-def test_a_network_without_a_look_is_trained_on_with_one_that_changes_nothing_else():
-    torch.manual_seed(1)
-    network = EyeNet()
-    before = {name: value for name, value in network.state_dict().items() if not name.startswith("look.")}
-    before |= {name: before[name][: EYES_COLUMNS["gaze"].start] for name in ("unit", "start")}
-    other = EyeNet()
-    other.load_state_dict(with_look(before, other))
-    eyes = torch.randint(0, 256, (4, 32, 64, 3), dtype=torch.uint8)
-    with torch.inference_mode():
-        one, two = (net.eval()(eyes)["eyes"] for net in (network, other))
-    same = slice(0, EYES_COLUMNS["gaze"].start)
-    torch.testing.assert_close(one[..., same], two[..., same])
-    assert not torch.allclose(one, two)
-
-
 def test_the_gaze_of_a_loss_is_least_where_it_looks():
     loss = EyeLoss(state=0, covered=0, iris=0, contour=0, gap=0)
     truth = batch(1, gaze=[[0.3, -0.2]], gaze_weight=[1.0])
@@ -58,6 +43,18 @@ def test_the_gaze_of_a_loss_is_least_where_it_looks():
         return float(loss({"eyes": outputs}, truth)["total"])
 
     assert at(0.3, -0.2) < min(at(0.35, -0.2), at(0.3, -0.1), at(0.25, -0.3))
+
+
+def test_eyes_that_look_aside_weigh_more_in_the_gaze():
+    # Both are wrong by as much; the one that looks aside by 30 degrees (x = .5) weighs 1 + 6 / 4.
+    loss = EyeLoss(state=0, covered=0, iris=0, contour=0, gap=0)
+
+    def term(x):
+        outputs = torch.zeros(1, 1, EYES_SIZE)
+        outputs[0, 0, EYES_COLUMNS["gaze"]] = torch.tensor([x + 0.1, 0.0])
+        return float(loss({"eyes": outputs}, batch(1, gaze=[[x, 0.0]], gaze_weight=[1.0]))["gaze"])
+
+    assert term(0.5) == pytest.approx(2.5 * term(0.0), rel=1e-5)
 
 
 def test_the_loss_is_least_at_the_truth_with_the_errors_own_scale():

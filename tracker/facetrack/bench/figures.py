@@ -98,6 +98,22 @@ def ratio(method: MethodFigures, reference: MethodFigures) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class PartFigures:
+    """A part of a live session.
+
+    until_s: its end, from the session's beginning.
+    age_frames: as of `LiveFigures`, but (median, 99 %, maximum).
+    cpu_per_wall: CPU seconds per second.
+    memory_mb: resident memory at its end, 2^20 bytes; None if the system does not report it.
+    """
+
+    until_s: float
+    age_frames: tuple[float, float, float]
+    cpu_per_wall: float
+    memory_mb: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class LiveFigures:
     """One session of the loop of `facetrack live`.
 
@@ -106,6 +122,7 @@ class LiveFigures:
     age_frames: age of the results on output, in frame intervals of the source, (median, 95 %, maximum).
     cpu_per_wall: CPU seconds per second, including the reading of frames.
     peak_mb: peak memory of the process, 2^20 bytes; None if the system does not report it.
+    parts: of a session of a minute and more, its sixths.
     """
 
     burners: int
@@ -116,3 +133,4 @@ class LiveFigures:
     age_frames: tuple[float, float, float]
     cpu_per_wall: float
     peak_mb: float | None
+    parts: tuple[PartFigures, ...] = ()

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from facetrack.bench.figures import LiveFigures, MethodFigures, Percentiles, ratio
-from facetrack.bench.session import cores
 from facetrack.engine.cache import cpu_name
+from facetrack.engine.halves import available_cores
 
 PERCENTILES = "50 / 95 / 99 %"
 METHOD_HEAD = ("method", "faces", f"CPU ms, {PERCENTILES}", f"wall ms, {PERCENTILES}", "frames/s", "CPU s/s", "ratio")
 STAGE_HEAD = ("stage", "in % of frames", f"CPU ms, {PERCENTILES}", f"wall ms, {PERCENTILES}", "CPU ms, mean of all")
 LIVE_HEAD = ("other load", "grabbed", "processed", "dropped", "age in frames, 50 / 95 / 100 %", "CPU s/s", "peak MB")
+
+PART_HEAD = ("until", "age in frames, 50 / 99 / 100 %", "CPU s/s", "memory, MB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Machine:
 
 def this_machine() -> Machine:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return Machine(cpu_name(), platform.system(), platform.python_version(), cores(), load)
+    return Machine(cpu_name(), platform.system(), platform.python_version(), available_cores(), load)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,17 @@ def live_rows(live: Sequence[LiveFigures]) -> list[list[str]]:
             "unknown" if s.peak_mb is None else f"{s.peak_mb:.0f}",
         ]
         for s in live
+    ]  # fmt: skip
+
+
+def part_rows(live: LiveFigures) -> list[list[str]]:
+    """Return the table rows below PART_HEAD."""
+    return [
+        [
+            f"{part.until_s / 60:.1f} min", " / ".join(f"{age:.2f}" for age in part.age_frames),
+            f"{part.cpu_per_wall:.3f}", "unknown" if part.memory_mb is None else f"{part.memory_mb:.0f}",
+        ]
+        for part in live.parts
     ]  # fmt: skip
 
 

@@ -8,7 +8,6 @@ The source is a camera or a simulated one.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facetrack.bench.figures import LiveFigures
+from facetrack.bench.figures import LiveFigures, PartFigures
 from facetrack.bench.frames import FPS
 from facetrack.bench.memory import peak_mb
 from facetrack.bench.stages import now
@@ -110,6 +109,7 @@ class RawImageFile:
 
 def run(task: SessionTask) -> LiveFigures:
     """Run the live loop for the task's duration, in this process. Raises FacetrackError as `facetrack live`."""
+    from facetrack.bench.course import Course, part_figures
     from facetrack.loops.live import LiveLoop
     from facetrack.tracking.build import make_tracker, tracker_options
 
@@ -123,7 +123,8 @@ def run(task: SessionTask) -> LiveFigures:
         stop = threading.Timer(task.seconds, camera.close)
         began = now()
         stop.start()
-        loop.run()
+        with Course(loop, task.seconds) as course:
+            loop.run()
         elapsed = now() - began
         stop.cancel()
     fps = camera.fps or FPS
@@ -133,6 +134,7 @@ def run(task: SessionTask) -> LiveFigures:
     return LiveFigures(
         task.burners, fps, processed + camera.dropped, processed, camera.dropped,
         (median, p95, maximum), elapsed.cpu_s / elapsed.wall_s, peak_mb(),
+        part_figures(course.marks, loop.latency_ms, fps),
     )  # fmt: skip
 
 
@@ -154,7 +156,8 @@ def run_in_process(task: SessionTask) -> LiveFigures:
         error = process.stderr.strip()
         raise FacetrackError(error.splitlines()[-1] if error else "the live session failed")
     values = json.loads(process.stdout)
-    return LiveFigures(**{**values, "age_frames": tuple(values["age_frames"])})
+    parts = [PartFigures(**{**part, "age_frames": tuple(part["age_frames"])}) for part in values.pop("parts")]
+    return LiveFigures(**{**values, "age_frames": tuple(values["age_frames"]), "parts": tuple(parts)})
 
 
 @contextmanager
@@ -168,11 +171,6 @@ def cpu_load(count: int, at_most_s: float) -> Iterator[None]:
             burner.kill()
         for burner in burners:
             burner.wait()
-
-
-def cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main() -> None:

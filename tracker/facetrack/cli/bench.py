@@ -44,7 +44,9 @@ def bench(
     sizes: Annotated[
         str, typer.Option(help="Also synthetic frames of these sizes, such as 426x240,640x480,1920x1080,3840x2160.")
     ] = "",
-    live_seconds: Annotated[float, typer.Option(min=0, help="Duration of each live session; 0 for none.")] = 10.0,
+    live_seconds: Annotated[
+        float, typer.Option(min=0, help="Duration of each live session, also in sixths from 60 s on; 0 for none.")
+    ] = 10.0,
     load: Annotated[
         int | None,
         typer.Option(min=0, help="Cores kept busy by other processes in a second live session; 0 for none. [all]"),
@@ -213,9 +215,10 @@ def live_sessions(
 
     from rich.console import Console
 
-    from facetrack.bench.session import SessionTask, cores, run_in_process
+    from facetrack.bench.session import SessionTask, run_in_process
+    from facetrack.engine.halves import available_cores
 
-    burners = cores() if load is None else load
+    burners = available_cores() if load is None else load
     with tempfile.TemporaryDirectory() as folder, Console(stderr=True).status("live at 30 fps"):
         file = Path(folder) / "frames.raw"
         with file.open("wb") as stream:
@@ -249,6 +252,11 @@ def show(console: Console, bench: Bench) -> None:
     if bench.live:
         title = f"live loop at {bench.live[0].fps:g} fps; age of results since capture"
         print_table(console, title, report.LIVE_HEAD, report.live_rows(bench.live))
+    for live in bench.live:
+        if live.parts:
+            print_table(
+                console, f"over time; other load: {live.burners or 'none'}", report.PART_HEAD, report.part_rows(live)
+            )
 
 
 def save(console: Console, bench: Bench, folder: Path) -> None:

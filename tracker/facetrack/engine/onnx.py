@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.engine import check_outputs, check_threads
+from facetrack.engine.halves import InHalves
 from facetrack.errors import MissingExtraError, ModelFileError, first_line
 from facetrack.modelfile import ModelSpec, check_file
 from facetrack.types import Image
@@ -27,8 +28,9 @@ PROVIDERS = {
 class OnnxEngine:
     """Network file opened in ONNX Runtime.
 
-    threads: 1 by default: for networks this small the synchronisation costs more than a second core gains. Worker
-        threads never spin, as spinning keeps whole cores busy between two frames.
+    threads: of one picture, 1 by default: for networks this small the synchronisation costs more than a second core
+        gains; many faces are then read in two halves on two cores. Worker threads never spin, as spinning keeps whole
+        cores busy between two frames.
     provider: a key of PROVIDERS.
     Raises ModelFileError if the file is missing, is no ONNX file, or lacks facetrack's metadata; MissingExtraError if
     this ONNX Runtime does not have the provider or cannot start it.
@@ -46,9 +48,13 @@ class OnnxEngine:
                 f"{self.path} has names that are no text ({error}); copy or export it again"
             ) from error
         self.spec = ModelSpec.from_metadata(metadata, self.path)
+        self._in_parts = InHalves(self._run) if threads == 1 and provider == "cpu" else self._run
         check_outputs(self, self.path)
 
     def __call__(self, batch: Image) -> dict[str, NDArray[np.float32]]:
+        return self._in_parts(batch)
+
+    def _run(self, batch: Image) -> dict[str, NDArray[np.float32]]:
         try:
             values = self._session.run(self._outputs, {self._input: batch})
         except Exception as error:  # as in `_open`

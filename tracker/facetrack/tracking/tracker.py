@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.detector.search import Candidates, CoarseToFine, Search, Thorough
+from facetrack.detector.search import NOBODY, Candidates, CoarseToFine, Search, Thorough
 from facetrack.gaze import eyes_in_head
 from facetrack.geometry import CropBox, box_iou, crop_from_detection, points_box
 from facetrack.landmarker import BothWays, Landmarker, Read, Reading, closer_crops
 from facetrack.pose import fused_pose
 from facetrack.signals import FaceSignals, Observation
-from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes
+from facetrack.tracking.eyes import LandmarksAndEyes, ReadEyes, Resting
 from facetrack.tracking.face_cut import FaceCuts
 from facetrack.tracking.frames import as_frame, check_frame, one_thread, rescale
 from facetrack.tracking.gating import REPLACEMENT_RATIO, Gates, TrackerOptions
@@ -47,8 +47,6 @@ class FaceTracker(Opens):
 
     SEARCH_INTERVAL_S = 0.1
     """Interval at which the detector runs for a lost face while others are followed."""
-    CLOSER_EVERY = 3
-    """While somebody is followed, every CLOSER_EVERY-th search may look at the next tile or quarter turn."""
 
     def __init__(
         self, detector: Detector, landmarker: Landmarker, options: TrackerOptions | None = None,
@@ -66,7 +64,9 @@ class FaceTracker(Opens):
         self.detector, self.landmarker = detector, landmarker
         self.options = chosen_options(options)
         read: Read = BothWays(landmarker) if self.options.single else landmarker
+        self._resting = Resting(read)
         self._read = read if eyes is None else LandmarksAndEyes(read, eyes)
+        self._read_followed = read if eyes is None else LandmarksAndEyes(self._resting, eyes)
         self._gates = Gates(self.options, landmarker.spec)
         self._reidentifier = Reidentifier(appearance, self._gates.confidence)
         self._finder: Search = Thorough() if self.options.single else CoarseToFine()
@@ -91,11 +91,12 @@ class FaceTracker(Opens):
         self._face_cuts.reset()
         self._reidentifier.reset()
         self._finder.reset()
+        self._resting.reset()
         for part in self._by_face:
             part.reset()
         self._tracks, self._people = [], []
         self._next_id = 1
-        self._n_frames = self._searches = 0
+        self._n_frames = 0
         self._size: tuple[int, int] | None = None
         self._last_time_s = -np.inf
         self._last_detection_s = -np.inf
@@ -168,7 +169,7 @@ class FaceTracker(Opens):
         lost, n_followed = self._lately_lost(frame.time_s), len(self._tracks)
         crops = [*(track.crop_at(frame.time_s) for track in self._tracks), *lost.values()]
         self._face_cuts.look(frame.image, self._tracks)
-        readings = self._read(frame.image, crops)
+        readings = self._read_followed(frame.image, crops)
         stay: dict[Track, Reading] = {}
         for track, reading in zip(self._tracks, readings[:n_followed], strict=True):
             is_face = self._gates.may_stay(track, reading, frame.image)
@@ -220,25 +221,24 @@ class FaceTracker(Opens):
 
     def search_is_due(self, time_s: float, interval_s: float | None = None) -> bool:
         """Return whether the detector is due for new or lost faces. interval_s: another one than the options'."""
-        lost_lately = any(time_s - person.last_seen.time_s <= MOTION_ONLY_REID_S for person in self._lost)
         interval_s = self.options.detect_interval_s if interval_s is None else interval_s
-        interval_s = min(interval_s, self.SEARCH_INTERVAL_S) if lost_lately else interval_s
+        interval_s = min(interval_s, self.SEARCH_INTERVAL_S) if self._is_missed(time_s) else interval_s
         return time_s - self._last_detection_s >= interval_s
+
+    def _is_missed(self, time_s: float) -> bool:
+        """Return whether somebody was lost so lately that their position is known."""
+        return any(time_s - person.last_seen.time_s <= MOTION_ONLY_REID_S for person in self._lost)
 
     @one_thread
     def search(self, frame: Frame) -> None:
         """Run the detector on the frame that was last given to `update`.
 
         Boxes over no followed face start tracks, of lost people or of nobody yet; a weak one has to be a certain face
-        to the landmark network. Where the whole picture shows no sure one, the detector also runs on one part of it:
-        around a weak detection, or on the next tile or the picture in a quarter turn, that while nobody is followed or
-        in every CLOSER_EVERY-th search.
+        to the landmark network. `CoarseToFine` says where it looks.
         """
         self._last_detection_s = frame.time_s
-        self._searches += 1
-        alone = not self._tracks
-        everywhere = alone or self._searches % self.CLOSER_EVERY == 0
-        for seen in self._finder(self.detector, frame.image, self._free, everywhere, alone):
+        followed = np.stack([track.box for track in self._tracks]) if self._tracks else NOBODY
+        for seen in self._finder(self.detector, frame.image, self._free, followed, self._is_missed(frame.time_s)):
             self._admit_found(seen, frame)
 
     def _admit_found(self, seen: Candidates, frame: Frame) -> None:

@@ -18,7 +18,7 @@ from facetrain.metrics.binary import roc
 from facetrain.metrics.eyes import contour_error, iris_error, is_shut, shut_log_odds
 from facetrain.models.eyes.labels import unpack
 from facetrain.models.eyes.loss import EyeLoss
-from facetrain.models.eyes.network import EyeNet, EyeNetOptions, with_look
+from facetrain.models.eyes.network import EyeNet, EyeNetOptions
 from facetrain.models.predict import predict
 from facetrain.samples.eyes.crops import EyeCropOptions, EyeCrops, PlainEyes
 from facetrain.samples.eyes.split import held_out, read_frames, read_photographs
@@ -108,7 +108,7 @@ def train_eyes(data: Path, run_dir: Path, recipe: EyesRecipe) -> dict[str, float
     torch.manual_seed(recipe.fit.seed)
     network = EyeNet(recipe.network)
     if recipe.init:
-        load_weights(network, Path(recipe.init), fit=with_look)
+        load_weights(network, Path(recipe.init))
     model = fit(network, dataset, recipe.loss, validation, recipe.fit, run_dir).eval().cpu()
     figures = validation(model)
     pairs = torch.stack([dataset[i]["crop"] for i in range(64)]).reshape(-1, columns, columns, 3)

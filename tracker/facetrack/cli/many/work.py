@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -67,8 +66,9 @@ def work_off(
 def local_workers(job: Job, count: int | None, threads: int, videos: int) -> LocalWorkers:
     """Return processes on this machine: `count`, or as many as there are cores; no more than there are videos."""
     from facetrack.batch.workers import LocalWorkers
+    from facetrack.engine.halves import available_cores
 
-    return LocalWorkers(job, min(count or max(1, _cores() // threads), max(1, videos)))
+    return LocalWorkers(job, min(count or max(1, available_cores() // threads), max(1, videos)))
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:
@@ -77,11 +77,6 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
         raise FacetrackError(f"--shard is '{text}'; expected a part and the number of parts: 1/10 to 10/10")
     return int(found[1]), int(found[2])
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use, as Slurm and taskset say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run(job: Job, left: Plan, workers: Workers, manifest: Manifest, console: Console) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from facetrack.engine.onnx import OnnxEngine
+from facetrack.modelfile import bundled_path
 from facetrack.tracking.build import make_tracker, tracker_options
 from facetrain.formats.zips import read_zip_images
 from facetrain.labelling.eyes import clips, packs
@@ -51,7 +53,7 @@ def _parts(sources: EyeSources, mesh: Mesh, progress: packs.Progress) -> Iterato
     yield packs.pointing(data, mesh, progress)
     yield packs.scut(data, progress)
     for name in packs.SINGLE:
-        yield packs.single(data, name)
+        yield packs.single(data, name, OnnxEngine(bundled_path("eyes")))
     yield packs.youtube(data, labels, mesh, progress)
     yield packs.turned(data, labels, progress)
     yield packs.expressions(data, labels, progress)

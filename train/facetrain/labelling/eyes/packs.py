@@ -9,14 +9,16 @@ import cv2
 import numpy as np
 
 from facetrack import topology, topology_maps
+from facetrack.engine import Engine
 from facetrack.geometry import crop_from_box, cut, frame_matrices, transform
-from facetrack.types import Floats, Image
+from facetrack.types import Floats
 from facetrain.formats.label_tables import read_labels
 from facetrain.formats.pack_tables import read_table
 from facetrain.formats.packs import load_labels, read_landmark_pack, read_pack
 from facetrain.formats.turned_packs import face_box, read_pointing04
 from facetrain.formats.zips import read_zip_images
 from facetrain.labelling.eyes.faces import OPEN_GAP, face_eyes, look, mesh_gap
+from facetrain.labelling.eyes.placing import Usual, eye_places, place_map
 from facetrain.labelling.mesh_map import CROP_PX, Mesh
 from facetrain.sample import Sample
 from facetrain.samples.eyes.table import COLUMNS, ROWS, WIDTHS, Eye, eyes_of, gap_of
@@ -29,7 +31,7 @@ EVERY_FACE = 3
 """Of the expressions every third face whose eyes are open."""
 WIDE_GAP = 0.2
 """Faces of expressions with a gap below this are all taken."""
-LABELLED_WEIGHT, TURNED_WEIGHT = 0.4, 0.25
+LABELLED_WEIGHT, TURNED_WEIGHT = 0.2, 0.12
 """Weights of a teacher's eye points, and of those fitted to turned faces."""
 LOOKS_DOWN_DEG, MOST_PAN_DEG = -30.0, 45.0
 """Pointing'04: tilt from which the eyes look down, and the largest pan at which both are seen."""
@@ -134,7 +136,7 @@ def scut(folder: Path, progress: Progress) -> Iterator[Eye]:
             contour = six_of_eight(lids)
             if side == 1:  # the mirrored left eye, in the right eye's order
                 contour = contour[[3, 2, 1, 0, 5, 4]]
-            eye.set("contour", contour, 0.3)
+            eye.set("contour", contour, 0.15)
             eye.set("iris", [*transform(points[name][36 + side][None], matrix)[0], 0.0], 1.0)
             gap = gap_of(contour)
             eye.set("gap", gap, 0.5)
@@ -154,34 +156,27 @@ def six_of_eight(lids: Floats) -> Floats:
     return np.stack([left, *third]).astype(np.float32)
 
 
-SINGLE = {"eyes": ("file", 0.62, 0.54), "eyes_nir": ("image", 0.62, 0.54)}
-"""Packs of single eyes: column of the picture's name; the eye's width and the height of its middle, as shares."""
+SINGLE = {"eyes": ("file", Usual(0.62, 0.54)), "eyes_nir": ("image", Usual(0.62, 0.54))}
+"""Packs of single eyes: column of the picture's name, and where the eye usually lies."""
 
 
-def single(folder: Path, name: str) -> Iterator[Eye]:
-    """Yield photographs of single eyes, open or closed; an open one may be lowered."""
-    key, width, height = SINGLE[name]
+def single(folder: Path, name: str, engine: Engine) -> Iterator[Eye]:
+    """Yield photographs of single eyes, open or closed; an open one may be lowered. engine: an eye network."""
+    key, usual = SINGLE[name]
     rows = {row[key]: row for _, row in read_table(folder / f"{name}.csv")[1]}
-    for file, image in read_zip_images(folder / f"{name}.zip"):
+    files, images = zip(*read_zip_images(folder / f"{name}.zip"), strict=True)
+    for file, image, place in zip(files, images, eye_places(images, engine, usual), strict=True):
         row = rows[file]
-        eye = Eye(centred(image, width, height), f"{file}:right", row.get("subject", file), name)
+        # Beyond the picture its edge goes on: black bars would tell a picture of a single eye from a face.
+        size, matrix = (COLUMNS, ROWS), place_map(place, (COLUMNS, ROWS), WIDTHS)
+        crop = np.asarray(cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+        eye = Eye(crop, f"{file}:right", row.get("subject", file), name)
         if row["label"] == "closed":
             eye.set_state("shut")
         else:
             eye.set_state("open", "lowered")
         eye.set("covered", 0.0, 0.5)
         yield eye
-
-
-def centred(image: Image, width: float, height: float) -> Image:
-    """Return the stored crop of a picture of one eye. width, height: as of SINGLE."""
-    rows, columns = image.shape[:2]
-    scale = COLUMNS / WIDTHS / (width * columns)
-    matrix = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
-    matrix[:, 2] = ((COLUMNS - 1) / 2 - scale * (columns - 1) / 2, (ROWS - 1) / 2 - scale * height * (rows - 1))
-    # Beyond the picture its edge goes on: black bars would tell a picture of a single eye from a face.
-    size = (COLUMNS, ROWS)
-    return np.asarray(cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _lids(lids: Lids, pack: str, name: str) -> tuple[str, str]:

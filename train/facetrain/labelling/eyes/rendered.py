@@ -99,7 +99,7 @@ def _labelled(
         contour, opening = contour_of(truth.points, side, matrix), truth.lid_opening[side]
         visible = truth.visible[list(ORDER[side])].mean()
         seen = visible >= SEEN
-        eye.set("contour", contour, 0.25 * seen)
+        eye.set("contour", contour, 0.12 * seen)
         scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
         centre = transform(irises[side][None, :2], matrix)[0]
         radius_px = float(scale * irises[side][2])

@@ -20,7 +20,8 @@ class EyeLoss:
     """Weighted sum of the outputs' negative log-likelihoods; a recipe's section `loss`.
 
     Positions, radius and gap have Laplace densities with predicted scales, the states and `covered` are classes.
-    A label of the states is the set of those that are possible: "closed" of a photograph may be lowered, too.
+    far: an eye that looks aside by the unit vector (x, y) weighs 1 + far (x^2 + y^2) in the gaze's term: most look
+    ahead. A label of the states is the set of those that are possible: "closed" of a photograph may be lowered, too.
     """
 
     contour: float = 2.0
@@ -28,7 +29,8 @@ class EyeLoss:
     gap: float = 1.0
     state: float = 1.0
     covered: float = 0.5
-    gaze: float = 1.0
+    gaze: float = 2.5
+    far: float = 6.0
 
     def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         batch = unpack(batch["labels"])
@@ -49,7 +51,7 @@ class EyeLoss:
             "gap": _mean(gap[:, 0], batch["gap_weight"]),
             "state": _mean(state, batch["state_weight"]),
             "covered": _mean(covered, batch["covered_weight"]),
-            "gaze": _mean(gaze[:, 0], batch["gaze_weight"]),
+            "gaze": _mean(gaze[:, 0], batch["gaze_weight"] * (1 + self.far * (batch["gaze"] ** 2).sum(dim=1))),
         }
         total = (
             self.contour * terms["contour"] + self.iris * (terms["iris"] + terms["radius"]) + self.gap * terms["gap"]

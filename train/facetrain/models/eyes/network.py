@@ -1,4 +1,4 @@
-"""Eye network: strided convolutions and a dense layer for each eye, the last two once more for its gaze."""
+"""Eye network: three strided convolutions, one that squeezes their channels, and a dense layer for each eye."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ class EyeNetOptions:
 
     input_px: width of an eye's crop, which is half as high.
     widths: channels at strides 2, 4 and 8.
+    squeezed: channels that a 1x1 convolution leaves of the last ones at each of the 8x4 places: the dense layer holds
+        most of the weights, and after the landmark network they come from memory.
     hidden: width of the dense layer.
-    look, look_channels: width of the gaze's own dense layer, and channels of its own convolution at stride 8, beside
-        those of all else: the gaze is learnt without a change to the lids and the irises.
     """
 
     input_px: int = 64
     widths: tuple[int, int, int] = (16, 32, 48)
-    hidden: int = 64
-    look: int = 96
-    look_channels: int = 32
+    squeezed: int = 24
+    hidden: int = 112
 
 
 class EyeNet(nn.Module):
@@ -50,16 +49,13 @@ class EyeNet(nn.Module):
         super().__init__()
         self.options = options = options or EyeNetOptions()
         a, b, c = options.widths
-        self.trunk = nn.Sequential(ConvNorm(3, a, stride=2), ConvNorm(a, b, stride=2), ConvNorm(b, c, stride=2))
-        side = options.input_px
-        places = (side // 16) * (side // 8)
-        self.hidden = nn.Linear(c * places, options.hidden)
-        self.out = nn.Linear(options.hidden, EYES_COLUMNS["gaze"].start)
-        self.look = nn.Sequential(
-            ConvNorm(b, options.look_channels, stride=2), nn.Flatten(),
-            nn.Linear(options.look_channels * places, options.look), nn.ReLU(), nn.Dropout(DROPOUT),
-            nn.Linear(options.look, EYES_SIZE - EYES_COLUMNS["gaze"].start),
+        self.trunk = nn.Sequential(
+            ConvNorm(3, a, stride=2), ConvNorm(a, b, stride=2), ConvNorm(b, c, stride=2),
+            ConvNorm(c, options.squeezed, kernel=1),
         )  # fmt: skip
+        side = options.input_px
+        self.hidden = nn.Linear(options.squeezed * (side // 16) * (side // 8), options.hidden)
+        self.out = nn.Linear(options.hidden, EYES_SIZE)
         unit, start = torch.ones(EYES_SIZE), torch.zeros(EYES_SIZE)
         at = EYES_COLUMNS
         placed = slice(0, at["iris_radius"].stop)
@@ -79,24 +75,8 @@ class EyeNet(nn.Module):
         # Each crop's own mean and contrast: dark and infrared pictures look like others.
         ones = torch.ones(3, device=x.device)  # without a weight the exporter does not know the number of channels
         x = F.instance_norm(x, weight=ones, bias=0 * ones, eps=LEAST_VARIANCE * self.SCALE**2)
-        shared = self.trunk[:2](x)
-        seen = F.relu(self.hidden(self.trunk[2](shared).flatten(1)))
-        # Frozen layers are as they will be used: no noise for the look to follow.
-        seen = F.dropout(seen, DROPOUT, self.training and self.hidden.weight.requires_grad)
-        looked = self.look[:-1](shared)
-        last = self.look[-1]
-        assert isinstance(last, nn.Linear)
+        seen = F.dropout(F.relu(self.hidden(self.trunk(x).flatten(1))), DROPOUT, self.training)
         # Units and starts on the weights, not on the values: runtimes work that out when they open the file.
-        (own_unit, look_unit), (own_start, look_start) = (
-            self.get_buffer(name).split([self.out.out_features, last.out_features]) for name in ("unit", "start")
-        )
-        own = F.linear(seen, self.out.weight * own_unit[:, None], self.out.bias * own_unit + own_start)
-        look = F.linear(looked, last.weight * look_unit[:, None], last.bias * look_unit + look_start)
-        return {EYES_OUTPUT: torch.cat([own, look], dim=1).reshape(-1, eyes, EYES_SIZE)}
-
-
-def with_look(state: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Return the state of an eye network without a gaze, such as those of November 2026, with the model's own."""
-    ours = model.state_dict()
-    missing = {name: value for name, value in ours.items() if name not in state and name.startswith("look.")}
-    return {**state, **missing, **({name: ours[name] for name in ("unit", "start")} if missing else {})}
+        unit, start = self.get_buffer("unit"), self.get_buffer("start")
+        out = F.linear(seen, self.out.weight * unit[:, None], self.out.bias * unit + start)
+        return {EYES_OUTPUT: out.reshape(-1, eyes, EYES_SIZE)}

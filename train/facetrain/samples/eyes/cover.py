@@ -39,6 +39,19 @@ def glints(image: Image, eye_px: float, rng: Rng) -> Image:
     return _blend(image, np.full_like(image, 255, np.float32), mask * float(rng.uniform(0.8, 1.0)))[0]
 
 
+def spectacles(image: Image, eye_px: float, rng: Rng) -> Image:
+    """Draw glasses in front of an eye that can still be seen: a veiled lens, its frame, and mostly mirrored lamps.
+
+    The veil takes contrast from the eye behind it, as stray light in a lens does.
+    """
+    lens = _shape(image, eye_px, rng, (1.3, 2.4), 0.12)
+    colour = np.full_like(image, float(np.mean(image)) * float(rng.uniform(0.7, 1.4)), np.float32)
+    out, _ = _blend(image, colour, lens * float(rng.uniform(0.0, 0.6)))
+    if rng.random() < 0.7:
+        out, _ = _rim(out, eye_px, rng)
+    return glints(out, eye_px, rng) if rng.random() < 0.7 else out
+
+
 def eye_mask(rows: int, columns: int, eye_px: float) -> Floats:
     """Return (rows, columns) weights of sum 1, even over the ellipse of an open eye in the middle."""
     y, x = np.mgrid[:rows, :columns].astype(np.float32)

@@ -16,7 +16,7 @@ from facetrack.eyes import EYE_WIDTHS
 from facetrack.types import Floats, Image
 from facetrain.augment import webcam
 from facetrain.models.eyes.labels import SHAPES, pack
-from facetrain.samples.eyes.cover import CLEAR, HIDDEN, glints, overlay
+from facetrain.samples.eyes.cover import CLEAR, HIDDEN, glints, overlay, spectacles
 from facetrain.samples.eyes.table import COLUMNS, ROWS, WIDTHS, EyeTable
 from facetrain.samples.sampling import EpochItems, Rng
 
@@ -39,14 +39,16 @@ class EyeCropOptions:
     narrow: the same of an eye whose labelled gap is below NARROW_GAP.
     roll_deg, shift, scale: standard deviations of the crop's errors: degrees, eye widths, logarithm of the size.
     wide: share of the items with errors `wider` times as large.
-    overlay, glints, light, dark, grey, blur, low_resolution, noise, jpeg: probabilities.
+    turned: factor on the errors of rendered eyes, of heads turned as far as landmarks err most.
+    infrared: factor on the probabilities of glints and spectacles of an infrared eye: its camera has lamps.
+    overlay, glints, spectacles, light, dark, grey, blur, low_resolution, noise, jpeg: probabilities.
     """
 
     shares: dict[str, float] = field(
         default_factory=lambda: {
-            "helen_train": 0.17, "lfpw_train": 0.14, "clips": 0.11, "lids_frames": 0.06, "pointing04": 0.03,
-            "scut_eyes": 0.05, "eyes": 0.03, "eyes_nir": 0.14, "ytfaces_train": 0.10, "aflw21": 0.03,
-            "expressions": 0.11, "rendered": 0.03,
+            "helen_train": 0.17, "lfpw_train": 0.14, "clips": 0.10, "lids_frames": 0.09, "pointing04": 0.02,
+            "scut_eyes": 0.06, "eyes": 0.02, "eyes_nir": 0.12, "ytfaces_train": 0.05, "aflw21": 0.03,
+            "expressions": 0.08, "rendered": 0.24,
         }
     )  # fmt: skip
     rare: int = 4
@@ -56,8 +58,11 @@ class EyeCropOptions:
     scale: float = 0.07
     wide: float = 0.15
     wider: float = 2.5
+    turned: float = 1.8
     overlay: float = 0.18
-    glints: float = 0.1
+    infrared: float = 2.5
+    glints: float = 0.08
+    spectacles: float = 0.08
     light: float = 0.7
     dark: float = 0.08
     grey: float = 0.25
@@ -81,16 +86,24 @@ class EyeCrops(EpochItems):
 
     def item(self, index: int, rng: Rng) -> dict[str, Tensor]:
         row, options = int(self.rows[index]), self.options
-        matrix = jittered(self.columns, options, rng)
+        source = self.table.sources[row]
+        matrix = jittered(self.columns, options, rng, options.turned if source == "rendered" else 1.0)
         image = warped(self.table.crops[row], matrix, self.columns, rng)
         labels = in_crop({name: self.table.labels[name][row] for name in SHAPES}, matrix)
-        if self.table.sources[row] in SINGLE and rng.random() < 0.5:
+        infrared = source == "eyes_nir"
+        if source in SINGLE and rng.random() < 0.5:
             image = np.ascontiguousarray(image[:, ::-1])
         if rng.random() < options.overlay:
             image, hidden = overlay(image, self.columns / EYE_WIDTHS, rng)
             _hide(labels, hidden)
-        elif rng.random() < options.glints:
-            image = glints(image, self.columns / EYE_WIDTHS, rng)
+        else:
+            drawn = rng.random() / (options.infrared if infrared else 1.0)
+            if drawn < options.glints:
+                image = glints(image, self.columns / EYE_WIDTHS, rng)
+            elif drawn < options.glints + options.spectacles:
+                image = spectacles(image, self.columns / EYE_WIDTHS, rng)
+        if infrared:  # the frames and lamps drawn over it have colours
+            image = webcam.grey(image)
         image = corrupted(image, options, rng)
         return {"crop": torch.from_numpy(image), "labels": torch.from_numpy(pack(labels))}
 
@@ -149,9 +162,9 @@ def crop_map(
     return np.column_stack([linear, offset])
 
 
-def jittered(columns: int, options: EyeCropOptions, rng: Rng) -> Floats:
-    """Draw the map of a crop with the errors that the landmark network's corners have."""
-    size = options.wider if rng.random() < options.wide else 1.0
+def jittered(columns: int, options: EyeCropOptions, rng: Rng, factor: float = 1.0) -> Floats:
+    """Draw the map of a crop with the errors, times a factor, that the landmark network's corners have."""
+    size = factor * (options.wider if rng.random() < options.wide else 1.0)
     roll = np.deg2rad(np.clip(size * options.roll_deg * rng.normal(), -20, 20))
     shift = np.clip(size * options.shift * rng.normal(0, 1, 2), -0.25, 0.25)
     return crop_map(columns, float(roll), shift, float(np.exp(np.clip(size * options.scale * rng.normal(), -0.3, 0.3))))
