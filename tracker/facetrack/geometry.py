@@ -19,7 +19,6 @@ from facetrack import compiled
 from facetrack.head_model import KEYPOINTS_FIT, POINTS_FIT, roll_from_slopes
 from facetrack.topology import N_POINTS
 from facetrack.types import Floats, Image
-from facetrack.types.quick import quick
 
 FACE_SHAPE = (N_POINTS, 2)
 FOREHEAD = 0.24
@@ -34,7 +33,6 @@ Map = tuple[tuple[float, ...], ...]
 """Affine map, (2, 3): for one crop plain numbers take a tenth of the time of arrays."""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class CropBox:
     """Square region of an image, possibly rotated.

@@ -16,13 +16,11 @@ from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_from_points, cut, frame_matrices, transform
 from facetrack.modelfile import ATTRIBUTES, TRACKER_OUTPUTS, fits_tracker
 from facetrack.types import EyesReading, Floats, HeadRotation, Image, Landmarks
-from facetrack.types.quick import quick
 
 LEAST_PRESENCE = 0.2
 """Crops less likely than this to hold a face are not worth a second look; which readings count is for `Gates`."""
 
 
-@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """Outputs of the landmark network for one crop.

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from facetrack.types import EyeGaze, EyesReading, Floats, Pose
-from facetrack.types.quick import quick
 
 NO_ATTRIBUTES: Mapping[str, float] = MappingProxyType({})
 MAX_GAP_S = 0.25
@@ -16,7 +15,6 @@ choice of this project: two steps of the slowest rate that is served (10 per sec
 what leads in and out of them, so that hardly one can hide in it unseen."""
 
 
-@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
     """One face in one frame in which it was seen.
@@ -43,7 +41,6 @@ class Observation:
     gaze: tuple[EyeGaze | None, EyeGaze | None] = (None, None)
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class FrameMeasures:
     """Measurements of one frame by themselves; None for what cannot be seen well enough.

@@ -9,10 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from facetrack.types import Floats
-from facetrack.types.quick import quick
 
 
-@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class LastSeen:
     """Last position of a face, and its motion: where it is expected next.

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from facetrack.types.quick import quick
-
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 """Ekman's six and neutral, by the alphabet: the columns of an expression network's `probabilities`."""
 _BOTH = (
@@ -88,7 +86,6 @@ class _Group:
         return f"{type(self).__name__}({', '.join(known)})"
 
 
-@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class EyeSignals(_Group):
     """One eye, right or left as the person has it."""
@@ -120,7 +117,6 @@ class EyeSignals(_Group):
     )  # fmt: skip
 
 
-@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class EyesSignals(_Group):
     """Both eyes, and what they do together."""
@@ -142,7 +138,6 @@ class EyesSignals(_Group):
     )
 
 
-@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class MouthSignals(_Group):
     """The mouth and what it does."""
@@ -193,7 +188,6 @@ class HeadSignals(_Group):
     )
 
 
-@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class GazeSignals(_Group):
     """Direction of the gaze relative to straight ahead, with the signs of `types.Pose`."""
@@ -248,7 +242,6 @@ class FatigueSignals(_Group):
     )  # fmt: skip
 
 
-@quick
 @dataclass(frozen=True, slots=True, repr=False)
 class Signals(_Group):
     """Everything that is measured of one face in one frame, in groups; None where it cannot be known."""

@@ -16,7 +16,6 @@ from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.types import EyesReading
 from facetrack.types.eyes import MAX_COVERED
-from facetrack.types.quick import quick
 
 GAP_OPEN = 0.32
 GAP_OPEN_RANGE = (0.12, 0.60)
@@ -60,7 +59,6 @@ class GapOptions:
     learns_within_deg: float = 15.0
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class LidFrame:
     """What a frame says of both eyes' lids.

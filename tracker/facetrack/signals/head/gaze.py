@@ -19,7 +19,6 @@ from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import GapTimer
 from facetrack.smoothing.one_euro import OneEuro, OneEuroOptions
 from facetrack.types import EyeGaze, GazeSignals, Pose
-from facetrack.types.quick import quick
 
 HEAD, EYES = "head", "eyes"
 """`Gaze.source` of a gaze that is read from the head alone, and of one that the eyes give."""
@@ -61,7 +60,6 @@ class GazeOptions:
     zero_sigma_deg: float = 4.0
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Gaze:
     """Direction relative to straight ahead (the neutral head's, eyes as usual).

@@ -11,7 +11,6 @@ from facetrack.angles import product_deg, rotation_from_deg
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer
 from facetrack.types import Pose
-from facetrack.types.quick import quick
 
 Array = NDArray[np.float64]
 
@@ -33,7 +32,6 @@ class HeadOptions:
     away_weight: float = 0.1
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class HeadAngles:
     """Angles relative to the neutral head, with the signs of `Pose`.
