@@ -73,8 +73,10 @@ def reduced(image: Image, long_side: int) -> Image:
 
 def _moved(cells: Image, last: Image, own: Floats | None) -> bool:
     """Return whether something moved outside the followed faces."""
-    if own is None or cv2.norm(cells, last, cv2.NORM_INF) <= MOVED:
-        return own is None and cv2.norm(cells, last, cv2.NORM_INF) > MOVED
+    if cv2.norm(cells, last, cv2.NORM_INF) <= MOVED:
+        return False
+    if own is None:
+        return True
     change = cv2.absdiff(cells, last)
     low, high = own[:, :2], own[:, 2:]
     margin = OWN * (high - low)

@@ -89,15 +89,12 @@ class OneEuro(Generic[Value]):
         if self._last is None:
             self._last = time_s, value, 0.0 * value
             return +value
-        (last_s, last, velocity), options = self._last, self.options
-        if not time_s > last_s:
-            raise ValueError(f"time_s must increase from call to call, got {time_s} after {last_s}")
-        step_s = time_s - last_s
-        turn = 2.0 * math.pi * step_s  # `smoothing_factor` is spelt out here, as this runs several times a frame
+        last_s, last, velocity = self._last
+        step_s = step_from(last_s, time_s)
         # The paper's derivative is relative to the last filtered value, not the last raw one (algorithm 1, line 5).
-        d_alpha = 1.0 / (1.0 + 1.0 / (turn * options.d_cutoff_hz))
+        d_alpha = smoothing_factor(self.options.d_cutoff_hz, step_s)
         velocity = d_alpha / (step_s * scale) * (value - last) + (1.0 - d_alpha) * velocity
-        alpha = 1.0 / (1.0 + 1.0 / (turn * (options.min_cutoff_hz + options.beta * abs(velocity))))
+        alpha = smoothing_factor(self.options.min_cutoff_hz + self.options.beta * abs(velocity), step_s)
         # In this order, not as value + alpha * difference, so that alpha = 1 returns the raw value exactly.
         last = alpha * value + (1.0 - alpha) * last
         self._last = time_s, last, velocity

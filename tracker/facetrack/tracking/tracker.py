@@ -141,7 +141,7 @@ class FaceTracker(Opens):
     def _lost(self) -> list[Person]:
         """People without a track."""
         followed = {track.person for track in self._tracks}
-        return [] if followed.issuperset(self._people) else [p for p in self._people if p not in followed]
+        return [person for person in self._people if person not in followed]
 
     def _expire(self, frame: Frame) -> None:
         """End the events of people who have been lost for MAX_GAP_S, and forget those who were lost for longer."""

@@ -265,9 +265,13 @@ class Signals(_Group):
         "network's probability of glasses", "face turned away, or network without it", "glasses"
     )
     expression: Mapping[str, float] | None = _signal(
-        "probabilities that sum to 1", "not asked for; face turned away, small or unsure", "expression",
-        low=0.0, high=1.0, names=EXPRESSIONS,
-    )  # fmt: skip
+        "probabilities that sum to 1",
+        "not asked for; face turned away, small or unsure",
+        "expression",
+        low=0.0,
+        high=1.0,
+        names=EXPRESSIONS,
+    )
     blendshapes: Mapping[str, float] | None = _signal(
         "ARKit's blendshapes over this face at rest; what cannot be predicted is absent",
         "not asked for; face turned away, or no pose", "", low=0.0, high=1.0, names=ARKIT_52, partial=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from facetrack.signals.eyes.lid_frames import mean
 from facetrack.signals.windows.observed_time import GapTimer, TimeWeightedWindow
 
 SLOW_S = 0.5
@@ -49,7 +50,8 @@ class Perclos:
             self._began_s = time_s
         while self._slow_s and self._slow_s[0] <= time_s - self._longest_s:
             self._slow_s.popleft()
-        if right is None and left is None:
+        openness = mean((right, left))
+        if openness is None:
             self._gap_timer.reset()
             self._closed_from_s = None
         else:
@@ -57,7 +59,7 @@ class Perclos:
             if step_s is None:
                 self._closed_from_s = None
             else:
-                self._add(time_s - step_s, time_s, _mean(right, left) <= self._closed_below)
+                self._add(time_s - step_s, time_s, openness <= self._closed_below)
         shares: list[float | None] = []
         for window, length_s in zip(self._windows, self._lengths_s, strict=True):
             window.advance(time_s)
@@ -96,10 +98,3 @@ class Perclos:
     def _span(self, start_s: float, end_s: float, closed: bool) -> None:
         for window in self._windows:
             window.add(start_s, end_s, closed)
-
-
-def _mean(right: float | None, left: float | None) -> float:
-    """Return the mean of the eyes that are known, one at least."""
-    if right is None or left is None:
-        return (left if right is None else right) or 0.0
-    return (right + left) / 2

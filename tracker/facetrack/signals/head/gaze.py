@@ -88,22 +88,24 @@ class UsualEye:
 
     def __init__(self, learn_s: float, memory_s: float) -> None:
         self._learn_s = learn_s
-        self._yaw, self._pitch = (Level(FadingQuantile(-45.0, 45.0, 360, memory_s), 0.5) for _ in range(2))
-        self.reset()
+        self._levels = [Level(FadingQuantile(-45.0, 45.0, 360, memory_s), 0.5) for _ in range(2)]
 
     def reset(self) -> None:
         """Equal to a new one."""
-        self._yaw.reset()
-        self._pitch.reset()
-        self.value: Angles | None = None  # yaw and pitch; None until learn_s have been seen
+        for level in self._levels:
+            level.reset()
 
     def add(self, eye: EyeGaze, seconds: float) -> None:
-        """Take where it looked for so long."""
-        yaw, pitch = self._yaw, self._pitch
-        moved = yaw.add(eye.yaw_deg, seconds)
-        moved |= pitch.add(eye.pitch_deg, seconds)
-        if (moved or self.value is None) and yaw.known_s >= self._learn_s:
-            self.value = None if yaw.value is None or pitch.value is None else (yaw.value, pitch.value)
+        self._levels[0].add(eye.yaw_deg, seconds)
+        self._levels[1].add(eye.pitch_deg, seconds)
+
+    @property
+    def value(self) -> Angles | None:
+        """Yaw and pitch; None until learn_s have been seen."""
+        yaw, pitch = self._levels
+        if yaw.value is None or pitch.value is None or yaw.known_s < self._learn_s:
+            return None
+        return yaw.value, pitch.value
 
 
 class GazeMeter:

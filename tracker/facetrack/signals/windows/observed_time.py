@@ -8,7 +8,6 @@ from facetrack.signals.observation import MAX_GAP_S
 
 ROUNDING_S = 1e-9
 """Far below a camera's clock, far above the rounding of a day in seconds: 0.25 s that reads 0.2500000001 is no gap."""
-_LONGEST_S = MAX_GAP_S + ROUNDING_S
 
 
 class GapTimer:
@@ -23,10 +22,9 @@ class GapTimer:
     def step(self, time_s: float) -> float | None:
         """Return the seconds since the last observed moment; None at the first and after more than MAX_GAP_S."""
         last_s, self._last_s = self._last_s, time_s
-        if last_s is None:
+        if last_s is None or time_s - last_s > MAX_GAP_S + ROUNDING_S:
             return None
-        step_s = time_s - last_s
-        return step_s if step_s <= _LONGEST_S else None
+        return time_s - last_s
 
 
 class TimeWeightedWindow:
@@ -49,27 +47,22 @@ class TimeWeightedWindow:
         if end_s <= start_s:
             return
         spans = self._spans
-        first_s = start_s
-        if spans:
-            last_first_s, last_end_s, was_true = spans[-1]
-            if was_true == is_true and last_end_s == start_s:
-                spans.pop()
-                first_s = last_first_s
-        spans.append((first_s, end_s, is_true))
-        self._known_s += end_s - start_s
-        if is_true:
-            self._true_s += end_s - start_s
+        if spans and spans[-1][2] == is_true and spans[-1][1] == start_s:
+            spans[-1] = (spans[-1][0], end_s, is_true)
+        else:
+            spans.append((start_s, end_s, is_true))
+        self._count(end_s - start_s, is_true)
 
     def advance(self, now_s: float) -> None:
         """Forget what lies before now_s - window_s."""
-        edge_s, spans = now_s - self._window_s, self._spans
-        while spans and spans[0][0] < edge_s:
-            start_s, end_s, is_true = spans.popleft()
+        edge_s = now_s - self._window_s
+        while self._spans and self._spans[0][0] < edge_s:
+            start_s, end_s, is_true = self._spans.popleft()
             self._count(start_s - min(end_s, edge_s), is_true)
             if end_s > edge_s:
-                spans.appendleft((edge_s, end_s, is_true))
+                self._spans.appendleft((edge_s, end_s, is_true))
                 break
-        if not spans:
+        if not self._spans:
             self._known_s = self._true_s = 0.0  # rounding does not pile up over hours
 
     @property

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from facetrack.engine import Engine
 from facetrack.eyes import EYE_WIDTHS
-from facetrack.modelfile import EYE_STATES, EYES_COLUMNS, EYES_OUTPUT
-from facetrack.types import Floats, Image
+from facetrack.modelfile import EYE_STATES, EYES_COLUMNS
+from facetrack.types import Floats
 from facetrain.metrics.binary import roc
 from facetrain.metrics.eyes import is_shut, shut_log_odds
 from facetrain.samples.eyes.cover import CLEAR, HIDDEN, overlay
 from facetrain.samples.eyes.crops import PlainEyes
+from facetrain.samples.eyes.outputs import single_outputs
 from facetrain.samples.eyes.split import held_out, in_fold
 from facetrain.samples.eyes.table import EyeTable
 
-BATCH = 128
 SEEN = ("helen_train", "lfpw_train", "scut_eyes", "ytfaces_train")
 """Sources of eyes that are seen, before something is drawn over them."""
 Flags = NDArray[np.bool_]
@@ -38,16 +38,7 @@ def read_rows(engine: Engine, table: EyeTable, rows: NDArray[np.intp]) -> Floats
     columns = engine.spec.input_px
     assert columns is not None
     items = PlainEyes(table, rows, columns)
-    return _outputs(engine, np.stack([items[i]["crop"].numpy() for i in range(len(items))]))
-
-
-def _outputs(engine: Engine, crops: Image) -> Floats:
-    """Return the (N, EYES_SIZE) outputs for crops of single eyes, paired to faces."""
-    columns = crops.shape[2]
-    padded = np.concatenate([crops, crops[-1:]]) if len(crops) % 2 else crops
-    faces = padded.reshape(-1, columns, columns, 3)
-    parts = [engine(faces[start : start + BATCH])[EYES_OUTPUT] for start in range(0, len(faces), BATCH)]
-    return np.asarray(np.concatenate(parts).reshape(len(padded), -1)[: len(crops)], np.float32)
+    return single_outputs(engine, np.stack([items[i]["crop"].numpy() for i in range(len(items))]))
 
 
 def by_folds(engines: Sequence[Engine], table: EyeTable, chosen: Flags) -> Read:
@@ -135,7 +126,7 @@ def covered(engine: Engine, table: EyeTable) -> dict[str, dict[str, float]]:
     known = (shares >= HIDDEN) | (shares <= CLEAR)
     figures = {}
     if known.any():
-        drawn = _outputs(engine, np.stack(crops))[:, EYES_COLUMNS["covered"]][:, 0]
+        drawn = single_outputs(engine, np.stack(crops))[:, EYES_COLUMNS["covered"]][:, 0]
         figures["drawn over"] = _covered_figures(shares[known] >= HIDDEN, drawn[known])
     rows = np.flatnonzero(out & (table.sources == "aflw21") & (table.labels["covered_weight"] > 0))
     if len(rows):

@@ -52,8 +52,9 @@ def _parts(sources: EyeSources, mesh: Mesh, progress: packs.Progress) -> Iterato
         yield clips.clip_eyes(sources.clips, people, tracker, mesh)
     yield packs.pointing(data, mesh, progress)
     yield packs.scut(data, progress)
+    network = OnnxEngine(bundled_path("eyes"))
     for name in packs.SINGLE:
-        yield packs.single(data, name, OnnxEngine(bundled_path("eyes")))
+        yield packs.single(data, name, network)
     yield packs.youtube(data, labels, mesh, progress)
     yield packs.turned(data, labels, progress)
     yield packs.expressions(data, labels, progress)

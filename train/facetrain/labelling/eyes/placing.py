@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from facetrack.engine import Engine
 from facetrack.eyes import EYE_WIDTHS
-from facetrack.modelfile import EYES_COLUMNS, EYES_OUTPUT
+from facetrack.geometry import CropBox, crop_matrix
+from facetrack.modelfile import EYES_COLUMNS
 from facetrack.types import Floats, Image
+from facetrain.samples.eyes.outputs import single_outputs
 
 Array = NDArray[np.float64]
 
@@ -34,7 +36,6 @@ MOST_ROLL, TURN = 0.35, 0.7
 """Largest roll, radians, and how much of the one between the corners is followed."""
 EDGE = ((0.2, 0.8), (0.1, 0.9))
 """Range of x and y of the eye's middle as shares of the picture."""
-BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,9 @@ def place_map(place: Array, size: tuple[int, int], widths: float) -> Array:
     place: x, y, width, roll. size: columns and rows of the crop. widths: its width in widths of the eye.
     """
     x, y, width, roll = place.tolist()
-    scale = size[0] / (widths * width)
-    cos, sin = scale * np.cos(roll), scale * np.sin(roll)
-    linear = np.array([[cos, sin], [-sin, cos]])
-    return np.column_stack([linear, (np.array(size) - 1) / 2 - linear @ [x, y]])
+    matrix = crop_matrix(CropBox(x, y, widths * width, roll), size[0])
+    matrix[1, 2] += (size[1] - size[0]) / 2
+    return matrix
 
 
 def _look(images: Sequence[Image], engine: Engine, places: Array) -> tuple[Array, Floats]:
@@ -88,9 +88,7 @@ def _look(images: Sequence[Image], engine: Engine, places: Array) -> tuple[Array
         cv2.warpAffine(image, matrix, (side, side // 2), borderMode=cv2.BORDER_REPLICATE)
         for image, matrix in zip(images, maps, strict=True)
     ]
-    pairs = np.asarray(np.stack(crops + crops[-1:] * (len(crops) % 2)), np.uint8).reshape(-1, side, side, 3)
-    parts = [engine(pairs[start : start + BATCH])[EYES_OUTPUT] for start in range(0, len(pairs), BATCH)]
-    outputs = np.concatenate(parts).reshape(2 * len(pairs), -1)[: len(images)]
+    outputs = single_outputs(engine, np.asarray(np.stack(crops), np.uint8))
     contour = outputs[:, EYES_COLUMNS["contour"]].reshape(-1, 6, 2).astype(np.float64)
     back = np.stack([cv2.invertAffineTransform(matrix) for matrix in maps])
     corners = contour[:, [0, 3]] @ back[:, :, :2].transpose(0, 2, 1) + back[:, None, :, 2]
