@@ -70,7 +70,7 @@ def test_a_calibration_can_be_stopped(server):
     server.wait(lambda: server.ask("/api/calibrate")[1]["phase"] == "running")
     server.ask("/api/calibrate", {"action": "stop"})
     server.wait(lambda: server.ask("/api/calibrate")[1]["phase"] == "idle")
-    assert server.camera.calibration.profile is None
+    assert server.camera.calibration.standing.profile is None
 
 
 def test_another_source_goes_on_with_times_and_persons(server):

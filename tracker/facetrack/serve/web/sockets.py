@@ -79,7 +79,7 @@ class ResultSender:
 
     @property
     def _state_every_s(self) -> float:
-        return STATE_IN_CALIBRATION_EVERY_S if self._camera.calibration.goes_on else STATE_EVERY_S
+        return STATE_IN_CALIBRATION_EVERY_S if self._camera.calibration.standing.goes_on else STATE_EVERY_S
 
     async def _send_frame(self, result: Any) -> None:
         feed, topics = self._camera.feed, self.topics
