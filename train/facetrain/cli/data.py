@@ -203,9 +203,7 @@ def blinks(
     table: Annotated[
         Path, typer.Argument(help="CSV in the folder of its clips: video, first_closed_frame, last_closed_frame.")
     ],
-    landmarks: Annotated[
-        Path | None, typer.Option(help="A landmark network; by default the bundled one.")
-    ] = None,
+    landmarks: Annotated[Path | None, typer.Option(help="A landmark network; by default the bundled one.")] = None,
     out: Annotated[Path | None, typer.Option(help="The plot to write; by default blinks.png.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
