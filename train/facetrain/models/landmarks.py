@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from facetrack.topology import N_POINTS
 
@@ -124,19 +123,21 @@ def merge(inputs: int, outputs: int, separable: bool) -> nn.Module:
 
 
 class SoftArgmax(nn.Module):
-    """Expected position under a heatmap: (N, K, S, S) logits -> (N, K, 2) input px, x first."""
+    """Expected position under a heatmap: (N, N_POINTS, S, S) logits -> (N, N_POINTS, 2) input px, x first."""
 
     grid: Tensor
 
     def __init__(self, size: int, input_px: int) -> None:
         super().__init__()
+        self.cells = size * size
         cell = input_px / size
         centres = (torch.arange(size) + 0.5) * cell - 0.5
         y, x = torch.meshgrid(centres, centres, indexing="ij")
         self.register_buffer("grid", torch.stack([x.flatten(), y.flatten()], dim=1), persistent=False)
 
     def forward(self, logits: Tensor) -> Tensor:
-        return logits.flatten(2).softmax(dim=2) @ self.grid
+        # A view of known size is one node of the exported graph, `flatten` four.
+        return logits.reshape(-1, N_POINTS, self.cells).softmax(dim=2) @ self.grid
 
 
 class Features(NamedTuple):
@@ -157,12 +158,20 @@ class Features(NamedTuple):
 def rotation_from_6d(values: Tensor) -> Tensor:
     """Make rotations (N, 3, 3) of (N, 6), their first two columns, by Gram-Schmidt orthonormalisation.
 
-    A continuous representation of rotations (Zhou et al., CVPR 2019, eq. 15).
+    A continuous representation of rotations (Zhou et al., CVPR 2019, eq. 15). Written for few nodes of the exported
+    graph, each of which takes a microsecond or two: `normalize`, `cross` and `stack` would be twice as many.
     """
     first, second = values[:, :3], values[:, 3:]
-    x = F.normalize(first, dim=1)
-    y = F.normalize(second - (x * second).sum(dim=1, keepdim=True) * x, dim=1)
-    return torch.stack([x, y, torch.linalg.cross(x, y, dim=1)], dim=2)
+    x = _unit(first)
+    y = _unit(second - (x * second).sum(dim=1, keepdim=True) * x)
+    after, before = torch.tensor([1, 2, 0]), torch.tensor([2, 0, 1])
+    z = x[:, after] * y[:, before] - x[:, before] * y[:, after]
+    return torch.cat([x, y, z], dim=1).reshape(-1, 3, 3).transpose(1, 2)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """(N, 3) -> (N, 3) of length one; zero stays zero."""
+    return vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp_min(1e-12)
 
 
 class TurnedHeads(nn.Module):

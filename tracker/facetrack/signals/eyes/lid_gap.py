@@ -140,6 +140,7 @@ class GapMeter:
         for part in (*self._levels, self._gap_timer, self._pitch, self._iris):
             part.reset()
         self.gaps: Pair = (None, None)
+        self.open_probs: Pair = (None, None)
         self.widths: Pair = (None, None)
         self._kept: deque[tuple[float, Pair]] = deque()
 
@@ -147,7 +148,7 @@ class GapMeter:
         """Measure one frame. viewed_deg: yaw and pitch against the line of sight, None without a pose."""
         seconds = self._gap_timer.step(observation.time_s)
         reading = observation.eyes
-        self.gaps = self.widths = (None, None)
+        self.gaps = self.widths = self.open_probs = (None, None)
         if reading is None or viewed_deg is None or not self._sees_face(observation, viewed_deg):
             return LidFrame(observation.time_s, (None, None))
         yaw_deg, pitch_deg = viewed_deg
@@ -157,6 +158,7 @@ class GapMeter:
         straight = max(abs(yaw_deg), abs(pitch_deg - usual_deg)) <= self.options.learns_within_deg
         both = lid_measures(reading, viewed_deg)
         self.gaps = (self._gap(both[0], 0, yaw_deg), self._gap(both[1], 1, yaw_deg))
+        self.open_probs = _open_prob(both[0], self.gaps[0]), _open_prob(both[1], self.gaps[1])
         self._keep(observation.time_s)
         learnt_s = seconds if straight else None
         self.widths = right, left = self._openness(0, learnt_s), self._openness(1, learnt_s)
@@ -270,9 +272,19 @@ def _iris_height(reading: EyesReading, index: int) -> float:
     return ((y - y0) * dx - (x - x0) * dy) / squared if squared > 0.0 else math.nan
 
 
+def _says_nothing(eye: EyeMeasures) -> bool:
+    """Return whether all states are alike, as from a reader that knows none."""
+    return max(eye[4:]) - min(eye[4:]) < 1e-3
+
+
+def _open_prob(eye: EyeMeasures, gap: float | None) -> float | None:
+    """Return the probability that an eye, seen if its gap is known, is not shut."""
+    return None if gap is None or _says_nothing(eye) else 1.0 - eye[6]
+
+
 def _states(eyes: list[EyeMeasures]) -> tuple[float | None, float | None]:
-    """Return the mean probabilities of lowered and shut; None where the network says nothing (all states alike)."""
-    if all(max(eye[4:]) - min(eye[4:]) < 1e-3 for eye in eyes):
+    """Return the mean probabilities of lowered and shut; None where the network says nothing."""
+    if all(_says_nothing(eye) for eye in eyes):
         return None, None
     return sum([eye[5] for eye in eyes]) / len(eyes), sum([eye[6] for eye in eyes]) / len(eyes)
 
