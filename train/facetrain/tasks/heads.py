@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from facetrack.engine.onnx import OnnxEngine
 from facetrack.modelfile import ATTRIBUTES, ModelSpec
 from facetrain.models.attributes import HEADS, AttributeNet
 from facetrain.models.growth import infer_options
@@ -58,16 +58,11 @@ def keep_heads(
     if not any(name.startswith(HEADS) for name in state):
         return model, Kept(spec)
     whole = AttributeNet(model.options)
+    whole.load_state_dict(model.state_dict(), strict=False)
     load_heads(whole, path)
     spec = dataclasses.replace(spec, outputs=spec.outputs | HEAD_OUTPUTS)
-    old, new = (_attributes(whole, trunk, crops) for trunk in (state, model.state_dict()))
-    moved = float(np.abs(new - old).mean())
+    old = OnnxEngine(path)(np.asarray(crops))["attributes"]
+    moved = float(np.abs(predict(whole.eval(), crops)["attributes"] - old).mean())
     if moved > MOVED:
         say(f"the attributes have moved by {moved:.2f} (0..1): `facetrack train attributes --init` trains them again")
     return whole, Kept(spec, {"attributes_moved": moved})
-
-
-def _attributes(network: AttributeNet, trunk: dict[str, Tensor], crops: Tensor) -> NDArray[np.float32]:
-    """Return the attributes of the crops, (N, len(ATTRIBUTES)), on another trunk, which the network keeps."""
-    network.load_state_dict({name: value for name, value in trunk.items() if not name.startswith(HEADS)}, strict=False)
-    return predict(network.eval(), crops)["attributes"]
