@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from facetrack import compiled
+from facetrack.compiled.frozen import quickly_built
 from facetrack.signals.eyes.baseline import MAX_CLOSURES, OpenLevel
 from facetrack.signals.eyes.closure import Pair
 from facetrack.signals.eyes.openness import KEEP_S, PITCH_MEMORY_S
@@ -59,6 +60,7 @@ class GapOptions:
     learns_within_deg: float = 15.0
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True)
 class LidFrame:
     """What a frame says of both eyes' lids.
