@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
+
+from facetrack.signals.windows.lasting import LastingEvent
+from facetrack.types import Event
 
 Pair = tuple[float | None, float | None]
 """Values of the person's (right, left) eye; None where unknown."""
@@ -93,6 +96,18 @@ def _fall_s(way: Trace, first: int, level: float, amplitude: float) -> float:
         highest, at_s = max((x, t) for t, x in way[:first])
         from_s = at_s if highest >= SEEN_FROM * level else None
     return math.inf if from_s is None or to_s is None else to_s - from_s
+
+
+def ended(
+    parts: Iterable[LastingEvent], found: Measures, evidence: Mapping[str, float] | None = None
+) -> tuple[Event, ...]:
+    """End the events that a closure was, by its measures; evidence: None leaves that of their beginning."""
+    speed = found.closing_speed_per_s
+    ends = [
+        part.end(found.end_s, found.amplitude, start_s=found.start_s, closing_speed_per_s=speed, evidence=evidence)
+        for part in parts
+    ]
+    return tuple(chain.from_iterable(ends))
 
 
 def time_below(trace: Trace, threshold: float) -> float:
