@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from facetrack.signals.eyes.perclos import KNOWN_SHARE
 from facetrack.signals.windows.observed_time import GapTimer, TimeWeightedWindow
@@ -30,7 +30,7 @@ class BlinkRate:
         self._gap_timer.reset()
         self._blinks.clear()
 
-    def update(self, time_s: float, known: bool, events: Iterable[Event]) -> tuple[float | None, float | None]:
+    def update(self, time_s: float, known: bool, events: Sequence[Event]) -> tuple[float | None, float | None]:
         """Follow the next frame -> (blinks per minute, their mean duration in s).
 
         known: whether an eye's openness is. events: what began or ended with the frame.
@@ -40,7 +40,8 @@ class BlinkRate:
         elif (step_s := self._gap_timer.step(time_s)) is not None:
             self._window.add(time_s - step_s, time_s, False)
         self._window.advance(time_s)
-        self._blinks.extend((e.end_s, e.duration_s) for e in events if e.kind == "blink" and e.end_s is not None)
+        if events:
+            self._blinks.extend((e.end_s, e.duration_s) for e in events if e.kind == "blink" and e.end_s is not None)
         while self._blinks and self._blinks[0][0] <= time_s - WINDOW_S:
             self._blinks.popleft()
         count, known_s = len(self._blinks), self._window.known_s

@@ -100,12 +100,14 @@ class GapLevels:
 
     def openness(self, gap: float) -> float:
         """Return how open the eye is, not cut to 0..1."""
-        shut = self.shut_share * self.open
-        return (gap - shut) / (self.open - shut)
+        open_ = self._open.value
+        shut = self.shut_share * open_
+        return (gap - shut) / (open_ - shut)
 
     def saw(self, gap: float, seconds: float) -> None:
         """Take a gap that lasted so long, the head held straight."""
-        if gap >= max(GAP_OPEN_RANGE[0], TEACHES_ABOVE * (self._open.seen or 0.0)):
+        seen = self._open.seen
+        if gap >= GAP_OPEN_RANGE[0] and (seen is None or gap >= TEACHES_ABOVE * seen):
             self._open.add(gap, seconds)
 
     def closed(self, gap: float) -> None:
@@ -147,26 +149,30 @@ class GapMeter:
 
     def update(self, observation: Observation, viewed_deg: tuple[float, float] | None) -> LidFrame:
         """Measure one frame. viewed_deg: yaw and pitch against the line of sight, None without a pose."""
-        seconds = self._gap_timer.step(observation.time_s)
-        reading = observation.eyes
+        time_s, reading = observation.time_s, observation.eyes
+        seconds = self._gap_timer.step(time_s)
         self.gaps = self.widths = (None, None)
         if reading is None or viewed_deg is None or not self._sees_face(observation, viewed_deg):
-            return LidFrame(observation.time_s, (None, None))
+            return LidFrame(time_s, (None, None))
         yaw_deg, pitch_deg = viewed_deg
         usual_deg = self._pitch.value or 0.0
         if seconds is not None:
             self._pitch.add(pitch_deg, seconds)
-        straight = max(abs(yaw_deg), abs(pitch_deg - usual_deg)) <= self.options.learns_within_deg
-        both = lid_measures(reading, viewed_deg)
-        self.gaps = (self._gap(both[0], 0, yaw_deg), self._gap(both[1], 1, yaw_deg))
-        self._keep(observation.time_s)
+        within_deg = self.options.learns_within_deg
+        straight = abs(yaw_deg) <= within_deg and abs(pitch_deg - usual_deg) <= within_deg
+        of_right, of_left = lid_measures(reading, viewed_deg)
+        self.gaps = self._gap(of_right, 0, -yaw_deg), self._gap(of_left, 1, yaw_deg)
+        self._keep(time_s)
         learnt_s = seconds if straight else None
         self.widths = right, left = self._openness(0, learnt_s), self._openness(1, learnt_s)
-        seen = [(eye, open_) for eye, open_ in zip(both, self.widths, strict=True) if open_ is not None]
-        lowered, shut = _states([eye for eye, _ in seen])
-        down = self._gaze_down(seen, seconds)
+        seen: list[tuple[EyeMeasures, float]] = []
+        if right is not None:
+            seen.append((of_right, right))
+        if left is not None:
+            seen.append((of_left, left))
+        lowered, shut = _states(seen)
         return LidFrame(
-            observation.time_s, (_cut(right), _cut(left)), lowered, shut, down, pitch_deg - usual_deg,
+            time_s, (_cut(right), _cut(left)), lowered, shut, self._gaze_down(seen, seconds), pitch_deg - usual_deg,
             observation.attributes.get("smile"),
         )  # fmt: skip
 
@@ -180,16 +186,15 @@ class GapMeter:
     def _sees_face(self, observation: Observation, viewed_deg: tuple[float, float]) -> bool:
         return observation.presence >= self.options.min_presence and abs(viewed_deg[1]) <= self.options.max_pitch_deg
 
-    def _gap(self, eye: EyeMeasures, index: int, yaw_deg: float) -> float | None:
-        """Return the gap of one eye as seen straight; None where it is not to be trusted."""
-        options, (gap, sigma, covered, *_) = self.options, eye
-        is_far = yaw_deg < 0 if index == 0 else yaw_deg > 0
-        if abs(yaw_deg) > (options.far_yaw_deg if is_far else options.near_yaw_deg):
+    def _gap(self, eye: EyeMeasures, index: int, away_deg: float) -> float | None:
+        """Return the gap of one eye as seen straight; None where it is not to be trusted. away_deg: `straight_gap`."""
+        options, gap = self.options, eye[0]
+        if away_deg > options.far_yaw_deg or away_deg < -options.near_yaw_deg:
             return None
-        if not math.isfinite(gap) or covered > options.max_covered:
+        if not math.isfinite(gap) or eye[2] > options.max_covered:
             return None
         # A NaN (a network that gives no uncertainty) passes.
-        return None if sigma > options.max_sigma * self._levels[index].open else gap
+        return None if eye[1] > options.max_sigma * self._levels[index].open else gap
 
     def _openness(self, index: int, seconds: float | None) -> float | None:
         gap, levels = self.gaps[index], self._levels[index]
@@ -204,18 +209,22 @@ class GapMeter:
 
         eyes: those that are seen, with their openness.
         """
-        seen = [eye[3] for eye, openness in eyes if openness > IRIS_SEEN_FROM]
-        if not seen:
+        heights = wide = 0.0
+        n_seen = n_wide = 0
+        for eye, openness in eyes:
+            if openness > IRIS_SEEN_FROM:
+                heights, n_seen = heights + eye[3], n_seen + 1
+            if openness >= IRIS_LEARNT_FROM:
+                wide, n_wide = wide + eye[3], n_wide + 1
+        if not n_seen or not math.isfinite(heights):
             return None
-        height = sum(seen) / len(seen)
-        if not math.isfinite(height):
+        iris = self._iris
+        if seconds is not None and n_wide:
+            iris.add(wide / n_wide, seconds)
+        usual = iris.value
+        if usual is None or iris.known_s < IRIS_KNOWN_S:
             return None
-        wide = [eye[3] for eye, openness in eyes if openness >= IRIS_LEARNT_FROM]
-        if seconds is not None and wide:
-            self._iris.add(sum(wide) / len(wide), seconds)
-        if self._iris.value is None or self._iris.known_s < IRIS_KNOWN_S:
-            return None
-        shift = (height - self._iris.value) / EYE_RADIUS_SHARE
+        shift = (heights / n_seen - usual) / EYE_RADIUS_SHARE
         return math.degrees(math.asin(max(-1.0, min(1.0, shift))))
 
     def _keep(self, time_s: float) -> None:
@@ -272,12 +281,16 @@ def _iris_height(reading: EyesReading, index: int) -> float:
     return ((y - y0) * dx - (x - x0) * dy) / squared if squared > 0.0 else math.nan
 
 
-def _states(eyes: list[EyeMeasures]) -> tuple[float | None, float | None]:
+def _states(eyes: list[tuple[EyeMeasures, float]]) -> tuple[float | None, float | None]:
     """Return the mean probabilities of lowered and shut; None where the network says nothing (all states alike)."""
-    if all(max(eye[4:]) - min(eye[4:]) < 1e-3 for eye in eyes):
-        return None, None
-    return sum([eye[5] for eye in eyes]) / len(eyes), sum([eye[6] for eye in eyes]) / len(eyes)
+    is_said, all_lowered, all_shut = False, 0.0, 0.0
+    for (_, _, _, _, open_, lowered, shut), _ in eyes:
+        is_said = is_said or not max(open_, lowered, shut) - min(open_, lowered, shut) < 1e-3
+        all_lowered, all_shut = all_lowered + lowered, all_shut + shut
+    return (all_lowered / len(eyes), all_shut / len(eyes)) if is_said else (None, None)
 
 
 def _cut(value: float | None) -> float | None:
-    return None if value is None else min(1.0, max(0.0, value))
+    if value is None or 0.0 < value < 1.0:
+        return value
+    return 1.0 if value > 0.0 else 0.0

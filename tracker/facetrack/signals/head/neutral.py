@@ -46,6 +46,11 @@ class HeadAngles:
     roll_deg: float
 
 
+def is_away(head: HeadAngles, near_deg: float) -> bool:
+    """Return whether the head is turned further than that to a side, up or down."""
+    return abs(head.yaw_deg) > near_deg or abs(head.pitch_deg) > near_deg
+
+
 class NeutralHead:
     """Angles of the head relative to its neutral pose.
 
@@ -87,13 +92,15 @@ class NeutralHead:
         return relative
 
     def _learn(self, pose: Pose, relative: HeadAngles | None, step_s: float) -> None:
-        is_away = relative is not None and max(abs(relative.yaw_deg), abs(relative.pitch_deg)) > self.options.near_deg
-        weighted_s = step_s * (self.options.away_weight if is_away else 1.0)
-        angles = (pose.yaw_deg, pose.pitch_deg, pose.roll_deg)
-        moved = [median.add(angle, weighted_s) for median, angle in zip(self._medians, angles, strict=True)]
+        options, weighted_s, (yaw, pitch, roll) = self.options, step_s, self._medians
+        if relative is not None and is_away(relative, options.near_deg):
+            weighted_s *= options.away_weight
+        moved = yaw.add(pose.yaw_deg, weighted_s)
+        moved = pitch.add(pose.pitch_deg, weighted_s) or moved
+        moved = roll.add(pose.roll_deg, weighted_s) or moved
         self._known_s += step_s
-        if self._known_s >= self.options.learn_s - ROUNDING_S and (any(moved) or self._neutral is None):
-            self._set(HeadAngles(*(median.value or 0.0 for median in self._medians)))
+        if (moved or self._neutral is None) and self._known_s >= options.learn_s - ROUNDING_S:
+            self._set(HeadAngles(yaw.value or 0.0, pitch.value or 0.0, roll.value or 0.0))
 
     def _set(self, neutral: HeadAngles | None) -> None:
         self._neutral = neutral
