@@ -38,6 +38,7 @@ SLANT_DEG = 14.0
 the two eyes' gaps in two clips of heads turned by 16 and 20 degrees; 12.8 in ICT-FaceKit's mean head."""
 EYE_RADIUS_SHARE = 0.42
 """Radius of the eyeball (12 mm) over the width of the lids' opening (28.5 mm), for the angle of a shifted iris."""
+UNKNOWN: Pair = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +152,9 @@ class GapMeter:
         """Measure one frame. viewed_deg: yaw and pitch against the line of sight, None without a pose."""
         time_s, reading = observation.time_s, observation.eyes
         seconds = self._gap_timer.step(time_s)
-        self.gaps = self.widths = (None, None)
+        self.gaps = self.widths = UNKNOWN
         if reading is None or viewed_deg is None or not self._sees_face(observation, viewed_deg):
-            return LidFrame(time_s, (None, None))
+            return LidFrame(time_s, UNKNOWN)
         yaw_deg, pitch_deg = viewed_deg
         usual_deg = self._pitch.value or 0.0
         if seconds is not None:
@@ -161,10 +162,11 @@ class GapMeter:
         within_deg = self.options.learns_within_deg
         straight = abs(yaw_deg) <= within_deg and abs(pitch_deg - usual_deg) <= within_deg
         of_right, of_left = lid_measures(reading, viewed_deg)
-        self.gaps = self._gap(of_right, 0, -yaw_deg), self._gap(of_left, 1, yaw_deg)
-        self._keep(time_s)
         learnt_s = seconds if straight else None
-        self.widths = right, left = self._openness(0, learnt_s), self._openness(1, learnt_s)
+        right_gap, right = self._eye(of_right, self._levels[0], -yaw_deg, learnt_s)
+        left_gap, left = self._eye(of_left, self._levels[1], yaw_deg, learnt_s)
+        self.gaps, self.widths = (right_gap, left_gap), (right, left)
+        self._keep(time_s)
         seen: list[tuple[EyeMeasures, float]] = []
         if right is not None:
             seen.append((of_right, right))
@@ -186,23 +188,21 @@ class GapMeter:
     def _sees_face(self, observation: Observation, viewed_deg: tuple[float, float]) -> bool:
         return observation.presence >= self.options.min_presence and abs(viewed_deg[1]) <= self.options.max_pitch_deg
 
-    def _gap(self, eye: EyeMeasures, index: int, away_deg: float) -> float | None:
-        """Return the gap of one eye as seen straight; None where it is not to be trusted. away_deg: `straight_gap`."""
+    def _eye(self, eye: EyeMeasures, levels: GapLevels, away_deg: float, learnt_s: float | None) -> Pair:
+        """Return the gap of one eye as seen straight and its openness; None where they are not to be trusted.
+
+        away_deg: see `straight_gap`. learnt_s: for how long the gap held, None where it teaches nothing.
+        """
         options, gap = self.options, eye[0]
         if away_deg > options.far_yaw_deg or away_deg < -options.near_yaw_deg:
-            return None
+            return UNKNOWN
         if not math.isfinite(gap) or eye[2] > options.max_covered:
-            return None
-        # A NaN (a network that gives no uncertainty) passes.
-        return None if eye[1] > options.max_sigma * self._levels[index].open else gap
-
-    def _openness(self, index: int, seconds: float | None) -> float | None:
-        gap, levels = self.gaps[index], self._levels[index]
-        if gap is None:
-            return None
-        if seconds is not None:
-            levels.saw(gap, seconds)
-        return levels.openness(gap)
+            return UNKNOWN
+        if eye[1] > options.max_sigma * levels.open:  # a NaN (a network that gives no uncertainty) is not
+            return UNKNOWN
+        if learnt_s is not None:
+            levels.saw(gap, learnt_s)
+        return gap, levels.openness(gap)
 
     def _gaze_down(self, eyes: list[tuple[EyeMeasures, float]], seconds: float | None) -> float | None:
         """Return how far the irises lie below where they usually do, as an angle of the eyeball, in degrees.
@@ -285,7 +285,8 @@ def _states(eyes: list[tuple[EyeMeasures, float]]) -> tuple[float | None, float 
     """Return the mean probabilities of lowered and shut; None where the network says nothing (all states alike)."""
     is_said, all_lowered, all_shut = False, 0.0, 0.0
     for (_, _, _, _, open_, lowered, shut), _ in eyes:
-        is_said = is_said or not max(open_, lowered, shut) - min(open_, lowered, shut) < 1e-3
+        alike = abs(open_ - lowered) < 1e-3 and abs(open_ - shut) < 1e-3 and abs(lowered - shut) < 1e-3
+        is_said = is_said or not alike
         all_lowered, all_shut = all_lowered + lowered, all_shut + shut
     return (all_lowered / len(eyes), all_shut / len(eyes)) if is_said else (None, None)
 

@@ -73,8 +73,8 @@ class TimeWeightedWindow:
     def share(self, now_s: float, least_known_s: float) -> float | None:
         """Advance, and return the share of the known time that was true; None with less known than that."""
         self.advance(now_s)
-        known_s = self.known_s
-        return self.true_s / known_s if known_s >= least_known_s else None
+        known_s = self._known_s
+        return max(0.0, self._true_s) / known_s if known_s >= least_known_s else None
 
     @property
     def known_s(self) -> float:
