@@ -109,7 +109,7 @@ def test_landmarks_of_crops(seed, with_visibility, with_head, odd):
     rng = np.random.default_rng(seed)
     outputs = {
         "points": rng.uniform(-10, 120, (3, 68, 2)), "sigma": rng.uniform(0.1, 5, (3, 68)),
-        "presence": rng.normal(0, 5, 3), "attributes": rng.random((3, 5)), "pose": rng.normal(0, 30, (3, 3)),
+        "presence": rng.normal(0, 5, 3), "attributes": rng.random((3, 3)),
         "visibility": rng.normal(0, 5, (3, 68)),
         "rotation": np.stack([rotation_from_deg(*rng.uniform(-80, 80, 3)) for _ in range(3)]),
         "rotation_sigma": rng.uniform(1, 20, (3, 3)),

@@ -21,6 +21,7 @@ from facetrack.geometry import (
     points_box,
     transform,
 )
+from facetrack.modelfile import ATTRIBUTES
 from facetrack.pose import head_pose
 from facetrack.signals import FaceSignals, Observation, SignalOptions
 from facetrack.smoothing.landmarks import SMOOTHING, FaceSmoother, smooth_together
@@ -113,7 +114,6 @@ def leaves(value: Any) -> Iterator[Any]:
 def test_no_signal_is_nan(seed: int, steps: list[float]) -> None:
     rng = np.random.default_rng(seed)
     signals, time_s = FaceSignals(SignalOptions(), 1), 0.0
-    names = ("eye_right_open", "eye_left_open", "mouth_open", "smile", "glasses")
     shape = face(seed)
     for step in steps:
         time_s += step
@@ -123,7 +123,7 @@ def test_no_signal_is_nan(seed: int, steps: list[float]) -> None:
             points[:] = points[0]
         sigma = np.full(68, rng.choice([0.0, 0.5, 50.0, np.nan]), np.float32)
         pose = None if kind == 1 else head_pose(points, SIZE)
-        read = {} if kind == 2 else dict(zip(names, rng.uniform(0, 1, 5).tolist(), strict=True))
+        read = {} if kind == 2 else dict(zip(ATTRIBUTES, rng.uniform(0, 1, 3).tolist(), strict=True))
         result, events = signals.update(Observation(time_s, points, sigma, pose, read, float(rng.uniform())))
         for leaf in (*leaves(result), *(leaf for event in events for leaf in leaves(event))):
             assert not isinstance(leaf, float) or math.isfinite(leaf)

@@ -30,8 +30,6 @@ class Reading:
     landmarks: in frame px; only meaningful if there is a face.
     presence: probability that there is a face, 0..1.
     attributes: by the names of `modelfile.ATTRIBUTES`, each 0..1; empty for a network without this output.
-    pose_deg: (yaw, pitch, roll) with the signs of `types.Pose`, relative to the crop and the line of sight to it (the
-        roll in the image is this one plus the crop's own); None for a network without this output.
     head: rotation relative to the line of sight, in the image's axes; None for a network without this output.
     eyes: both eyes as an eye network sees them; None without one (see `tracking.eyes`).
     """
@@ -39,7 +37,6 @@ class Reading:
     landmarks: Landmarks
     presence: float
     attributes: Mapping[str, float] = field(default_factory=dict)
-    pose_deg: tuple[float, float, float] | None = None
     head: HeadRotation | None = None
     eyes: EyesReading | None = None
 
@@ -101,7 +98,7 @@ class Landmarker:
         readings = []
         for i, crop in enumerate(crops):
             landmarks, head = Landmarks(points[i], sigma[i], visibility[i]), _head(outputs, i, crop.roll_rad)
-            readings.append(Reading(landmarks, presence[i], _attributes(outputs, i), _pose_deg(outputs, i), head))
+            readings.append(Reading(landmarks, presence[i], _attributes(outputs, i), head))
         return readings
 
 
@@ -118,7 +115,7 @@ def _decoded(outputs: Mapping[str, np.ndarray], index: int, crop: CropBox, input
     )  # fmt: skip
     rotation = None if head is None else HeadRotation(head[0], head[1])
     marks = Landmarks(points, sigma, visibility)
-    return Reading(marks, presence, _attributes(outputs, index), _pose_deg(outputs, index), rotation)
+    return Reading(marks, presence, _attributes(outputs, index), rotation)
 
 
 def _presence(logits: Floats, points: Floats) -> list[float]:
@@ -135,13 +132,6 @@ def _attributes(outputs: Mapping[str, np.ndarray], index: int) -> dict[str, floa
     if "attributes" not in outputs:
         return {}
     return dict(zip(ATTRIBUTES, outputs["attributes"][index].tolist(), strict=True))
-
-
-def _pose_deg(outputs: Mapping[str, np.ndarray], index: int) -> tuple[float, float, float] | None:
-    if "pose" not in outputs:
-        return None
-    yaw, pitch, roll = outputs["pose"][index].tolist()
-    return yaw, pitch, roll
 
 
 def _head(outputs: Mapping[str, np.ndarray], index: int, roll_rad: float) -> HeadRotation | None:

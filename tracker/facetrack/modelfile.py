@@ -20,10 +20,10 @@ TRACKER_OUTPUTS = {"points", "sigma", "presence"}
 
 METADATA_KEY = "facetrack"
 FORMAT = 1
-ATTRIBUTES = ("eye_right_open", "eye_left_open", "mouth_open", "smile", "glasses")
-"""Columns of a landmark network's optional output `attributes`, each 0..1; right and left are the person's own."""
+ATTRIBUTES = ("mouth_open", "smile", "glasses")
+"""Columns of a landmark network's optional output `attributes`, each 0..1."""
 POSE_ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
-"""Columns of its optional output `pose`, with the signs of `types.Pose`, relative to the crop."""
+"""Labels of the head's angles in data sets, with the signs of `types.Pose`."""
 KINDS = ("landmarks", "detector", "appearance", "expression", "eyes")
 EYES_OUTPUT = "eyes"
 """The only output of an eye network, (N, 2, EYES_SIZE): right eye and mirrored left eye of each face."""

@@ -131,7 +131,7 @@ def test_all_outputs_are_packed():
     items = item_shapes(module, names, (1, 112, 112, 3))
     assert items == {
         "points": (68, 2), "sigma": (68,), "presence": (), "visibility": (68,), "rotation": (3, 3),
-        "rotation_sigma": (3,), "attributes": (5,), "pose": (3,),
+        "rotation_sigma": (3,), "attributes": (3,),
     }  # fmt: skip
     crops = parity.photograph_crops(spec, 2)
     with torch.inference_mode():

@@ -22,12 +22,14 @@ OPEN = signals_with(
     eyes_right_aspect_ratio=0.34,
     eyes_left_aspect_ratio=0.30,
     mouth_aspect_ratio=0.04,
-    eyes_right_open_prob=0.97,
-    eyes_left_open_prob=0.94,
+    eyes_right_openness=0.97,
+    eyes_left_openness=0.94,
+    eyes_right_gap=0.31,
+    eyes_left_gap=0.30,
     smile_prob=0.1,
 )
 CLOSED = signals_with(
-    OPEN, eyes_right_aspect_ratio=0.17, eyes_left_aspect_ratio=0.12, eyes_right_open_prob=0.02, eyes_left_open_prob=0.03
+    OPEN, eyes_right_aspect_ratio=0.17, eyes_left_aspect_ratio=0.12, eyes_right_openness=0.02, eyes_left_openness=0.03
 )
 SMILING = signals_with(OPEN, eyes_right_aspect_ratio=0.28, eyes_left_aspect_ratio=0.25, smile_prob=0.96)
 
@@ -55,7 +57,6 @@ def test_a_person_who_does_what_is_asked(fps, late_s):
     profile = calibrated(fps, late_s=late_s)
     assert (profile.ear_right_open, profile.ear_left_open) == pytest.approx((0.34, 0.30), abs=0.005)
     assert (profile.ear_right_closed, profile.ear_left_closed) == pytest.approx((0.17, 0.12))
-    assert (profile.eye_right_open, profile.eye_left_open) == pytest.approx((0.97, 0.94))
     assert (profile.smile_rest, profile.smile_full) == pytest.approx((0.1, 0.96))
     assert profile.mouth_closed == pytest.approx(0.04)
     assert (profile.yaw_deg, profile.pitch_deg) == pytest.approx((5.0, -8.0), abs=0.5)
@@ -70,13 +71,13 @@ def test_what_was_not_shown_stays_unknown():
         "a smile was not seen",
     ]
 
-    # A network that reads nothing: the points alone.
+    # Networks that read nothing: the points alone.
     def unread(seen):
-        return signals_with(seen, eyes_right_open_prob=None, eyes_left_open_prob=None, smile_prob=None)
+        return signals_with(seen, eyes_right_gap=None, eyes_left_gap=None, smile_prob=None)
 
     blind = calibrated(30, change=unread)
     assert (blind.ear_right_open, blind.ear_right_closed) == pytest.approx((0.34, 0.17), abs=0.005)
-    assert (blind.eye_right_open, blind.smile_rest) == (None, None)
+    assert blind.smile_rest is None
 
 
 def test_a_face_hardly_seen_is_refused():

@@ -27,11 +27,10 @@ def test_what_the_network_reads_of_a_face_stands_in_its_signals(stage, monkeypat
     monkeypatch.setattr("facetrack.tracking.tracker.fused_pose", lambda *_: ahead)
     tracker = tracker_on(stage)
     stage.actors = [actor(200, 200)]
-    for i, eyes in enumerate([(0.9, 0.8), (0.1, 0.7)]):
-        stage.attributes = {"eye_right_open": eyes[0], "eye_left_open": eyes[1]}
+    for i, (opened, smile) in enumerate([(0.9, 0.8), (0.1, 0.7)]):
+        stage.attributes = {"mouth_open": opened, "smile": smile}
         signals = tracker.update(frame(i))[0].signals
-        read = (signals.eyes.right.open_prob, signals.eyes.left.open_prob, signals.smile.prob)
-        assert read == (*eyes, None)
+        assert (signals.mouth.open_prob, signals.smile.prob, signals.glasses_prob) == (opened, smile, None)
 
 
 def test_a_face_that_moves_keeps_its_number_without_the_detector(stage):

@@ -25,9 +25,7 @@ from small_networks import exported, random_network, spec_of
 DENSE = LandmarkNetOptions(
     input_px=64, stem=4, widths=(4, 4, 8), depths=(1, 1, 1), expand=(0, 0, 0), head=4, turned=True
 )
-OUTPUTS = [
-    "points", "sigma", "presence", "visibility", "rotation", "rotation_sigma", "attributes", "pose",
-]  # fmt: skip
+OUTPUTS = ["points", "sigma", "presence", "visibility", "rotation", "rotation_sigma", "attributes"]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +88,7 @@ def test_the_packed_outputs_of_cuda_graphs_and_tensorrt_are_all_of_them(source):
     assert_equal(on_device(network, spec, "cpu", (1, 2, 4))(crops), expected)
     with torch.inference_mode():
         flat = Flat(network, OUTPUTS)(torch.from_numpy(crops).float()).numpy()
-    assert flat.shape == (5, 68 * 2 + 68 + 1 + 68 + 9 + 3 + 5 + 3)
+    assert flat.shape == (5, 68 * 2 + 68 + 1 + 68 + 9 + 3 + 3)
     assert_equal(unpacked(flat, item_shapes(network, OUTPUTS, crops.shape)), expected)
 
 

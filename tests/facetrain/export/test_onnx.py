@@ -87,7 +87,7 @@ def test_a_network_that_differs_from_torch_is_not_written(tmp_path):
 
 
 def test_soft_argmax_decodes_a_peak():
-    logits = torch.full((1, 1, 28, 28), -50.0)
+    logits = torch.full((1, 68, 28, 28), -50.0)
     logits[0, 0, 10, 20] = 50.0  # row 10, column 20: cells of 4 px, centres at 4 i + 1.5
     np.testing.assert_allclose(SoftArgmax(28, 112)(logits)[0, 0], [81.5, 41.5], atol=1e-4)
 

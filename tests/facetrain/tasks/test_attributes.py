@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from facetrack import topology
 from facetrack.engine.onnx import OnnxEngine
@@ -13,16 +14,7 @@ from facetrack.errors import DataError
 from facetrack.geometry import CropBox
 from facetrack.landmarker import Landmarker
 from facetrack.modelfile import ATTRIBUTES
-from facetrain.models.attributes import (
-    EYE_SPAN,
-    EYES,
-    HEADS,
-    AttributeNet,
-    GridSampler,
-    HeadInputs,
-    HeadOptions,
-    SamplingGrid,
-)
+from facetrain.models.attributes import HEADS, AttributeNet, GridSampler, HeadInputs, HeadOptions, SamplingGrid
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.samples.sampling import EpochItems
 from facetrain.tasks.attributes import (
@@ -53,9 +45,8 @@ def crops(count, seed=0):
 
 class Items(EpochItems):
     def item(self, index, rng):
-        known = torch.tensor([1.0, 0.0, float("nan"), 1.0, 0.0])
-        pose, trust = torch.tensor([10.0, 0.0, -5.0]), torch.tensor(1.0)
-        return {"crop": crops(1, index)[0], "attributes": known, "pose": pose, "smile_trust": trust}
+        known = torch.tensor([float("nan"), 1.0, 0.0])
+        return {"crop": crops(1, index)[0], "attributes": known, "smile_trust": torch.tensor(1.0)}
 
 
 def test_the_points_are_those_of_the_network_without_heads_to_the_bit(tmp_path):
@@ -97,33 +88,23 @@ def crops_of(count):
 
 
 def test_unknown_labels_have_no_gradient():
-    logits = torch.zeros(2, 5, requires_grad=True)
-    pose = torch.zeros(2, 3, requires_grad=True)
+    logits = torch.zeros(2, 3, requires_grad=True)
     nan = float("nan")
-    batch = {
-        "attributes": torch.tensor([[1.0, nan, nan, 0.5, nan], [nan, nan, 0.0, nan, nan]]),
-        "pose": torch.tensor([[nan, nan, nan], [5.0, nan, -5.0]]),
-        "smile_trust": torch.ones(2),
-    }
-    loss = AttributeLoss()({"logits": logits, "pose": pose}, batch)
+    batch = {"attributes": torch.tensor([[1.0, 0.5, nan], [nan, nan, 0.0]]), "smile_trust": torch.ones(2)}
+    loss = AttributeLoss()({"logits": logits}, batch)
     loss["total"].backward()
     # At logit 0 the gradient of the cross-entropy is .5 - label; one crop has each of the three labels.
-    expected = torch.tensor([[-0.5, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.0, 0.0]])
-    torch.testing.assert_close(logits.grad, expected)
-    assert loss["eye_right_open"].item() == pytest.approx(np.log(2))
-    assert (pose.grad[0] == 0).all()
-    assert pose.grad[1, 1] == 0
-    assert pose.grad[1, 0] < 0 < pose.grad[1, 2]
+    torch.testing.assert_close(logits.grad, torch.tensor([[-0.5, 0.0, 0.0], [0.0, 0.0, 0.5]]))
+    assert loss["mouth_open"].item() == pytest.approx(np.log(2))
 
 
 def test_only_smiles_are_weighted_by_their_trust():
-    logits = torch.zeros(4, 5, requires_grad=True)
+    logits = torch.zeros(4, 3, requires_grad=True)
     batch = {
-        "attributes": torch.tensor([[1.0] * 5, [0.0] * 5, [0.0] * 5, [float("nan")] * 5]),
-        "pose": torch.zeros(4, 3),
+        "attributes": torch.tensor([[1.0] * 3, [0.0] * 3, [0.0] * 3, [float("nan")] * 3]),
         "smile_trust": torch.tensor([1.0, 0.1, 0.9, 1.0]),
     }
-    AttributeLoss()({"logits": logits, "pose": torch.zeros(4, 3)}, batch)["total"].backward()
+    AttributeLoss()({"logits": logits}, batch)["total"].backward()
     smile, other = ATTRIBUTES.index("smile"), ATTRIBUTES.index("glasses")
     torch.testing.assert_close(logits.grad[:, smile], torch.tensor([-0.5, 0.05, 0.45, 0.0]) / 2.0)
     torch.testing.assert_close(logits.grad[:, other], torch.tensor([-0.5, 0.5, 0.5, 0.0]) / 3)
@@ -134,7 +115,7 @@ class HeldOut:
 
     def __init__(self, model, truth):
         self.head_inputs = dict(zip(HeadInputs._fields, model.reading(crops(len(truth))), strict=True))
-        known = torch.full((len(truth), 5), float("nan"))
+        known = torch.full((len(truth), 3), float("nan"))
         known[:, ATTRIBUTES.index("smile")] = torch.tensor(truth)
         self.items = {"genki4k": {"attributes": known}}
 
@@ -177,17 +158,16 @@ def rotation(degrees):
 
 @pytest.mark.parametrize("turn_deg", [0.0, 15.0])
 @pytest.mark.parametrize("side", [28, 112])
-def test_grids_are_sampled_as_by_opencv_both_eyes_from_the_outer_corner_in(side, turn_deg):
+def test_grids_are_sampled_as_by_opencv_each_from_the_first_end(side, turn_deg):
     maps = np.random.default_rng(1).normal(size=(1, 3, side, side)).astype(np.float32)
-    level = ((36, 42), (39, 45))
-    right = SamplingGrid(((36,), (39,)), topology.RIGHT_EYE, level, (1.3, 0.9))
-    left = SamplingGrid(((45,), (42,)), topology.LEFT_EYE, level, (1.3, 0.9))
+    right = SamplingGrid(((36,), (39,)), topology.RIGHT_EYE, (1.3, 0.9))
+    left = SamplingGrid(((45,), (42,)), topology.LEFT_EYE, (1.3, 0.9))
     points = eye_points(turn_deg)
     samples = GridSampler((right, left), 4, 5, 112)(torch.from_numpy(maps), points.flatten()[None])
     assert samples.shape == (1, 3, 2 * 4, 5)
     across, down = np.meshgrid(20 * np.linspace(-0.65, 0.65, 5), 20 * np.linspace(-0.45, 0.45, 4))
     for number, (middle, sign) in enumerate(((points[37], 1), (points[43], -1))):
-        grid = np.stack([sign * across, down], axis=-1) @ rotation(turn_deg).numpy().T + middle.numpy()
+        grid = np.stack([sign * across, sign * down], axis=-1) @ rotation(turn_deg).numpy().T + middle.numpy()
         cells = ((grid + 0.5) * side / 112 - 0.5).astype(np.float32)  # px of the crop -> cells of the maps
         for channel in range(3):
             expected = cv2.remap(maps[0, channel], cells[..., 0], cells[..., 1], cv2.INTER_LINEAR)
@@ -195,24 +175,11 @@ def test_grids_are_sampled_as_by_opencv_both_eyes_from_the_outer_corner_in(side,
             np.testing.assert_allclose(part, expected, atol=0.13)  # remap rounds coordinates to 1/32 cell
 
 
-def test_the_grids_of_the_near_and_far_eye_have_the_same_height():
-    points = eye_points()
-    points[[39, 42], 0] = torch.tensor([40.0, 62.0])
-    points[45, 0] = 72.0  # the left eye half as wide
-    sampler = GridSampler(EYES, 2, 2, 112)
-    heights = []
-    for eye in (0, 1):
-        frames = torch.nn.functional.linear(points.flatten()[None], sampler.frames, sampler.origin).view(2, 3, 2)
-        heights.append(float(frames[eye, 2, 1]))
-    assert heights[0] == pytest.approx(heights[1])
-    assert heights[0] == pytest.approx(EYE_SPAN[1] * 15 * 2 / 112)  # in grid_sample's units, 2 for the whole crop
-
-
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     model = tiny().eval()
     path = tmp_path_factory.mktemp("attributes") / "heads.onnx"
-    spec = attribute_spec(AttributeRecipe(network=TINY), None, {"test_eyes_eyes_open": 99.0})
+    spec = attribute_spec(AttributeRecipe(network=TINY), None, {"test_mouths_mouth_open": 99.0})
     export_landmarks(model, spec, crops(6), path)
     return model, path
 
@@ -223,14 +190,14 @@ def test_the_exported_network_equals_torch_and_names_its_outputs(exported):
     with torch.inference_mode():
         expected = model(crops(3, seed=5))
     predicted = engine(crops(3, seed=5).numpy())
-    for name in ("points", "attributes", "pose"):
+    for name in ("points", "attributes"):
         np.testing.assert_allclose(predicted[name], expected[name], atol=1e-3)
     assert ((predicted["attributes"] >= 0) & (predicted["attributes"] <= 1)).all()
     assert engine.spec.outputs["attributes"].endswith(": " + ", ".join(ATTRIBUTES))
-    assert engine.spec.metrics == {"attributes/test_eyes_eyes_open": 99.0}
+    assert engine.spec.metrics == {"attributes/test_mouths_mouth_open": 99.0}
 
 
-def test_the_landmarker_returns_attributes_and_pose(exported):
+def test_the_landmarker_returns_attributes(exported):
     model, path = exported
     image = crops(1, seed=3)[0].numpy()
     reading = Landmarker(OnnxEngine(path))(image, [CropBox(31.5, 31.5, 64)])[0]
@@ -238,7 +205,6 @@ def test_the_landmarker_returns_attributes_and_pose(exported):
         expected = model(torch.from_numpy(image)[None])
     assert list(reading.attributes) == list(ATTRIBUTES)
     np.testing.assert_allclose(list(reading.attributes.values()), expected["attributes"][0], atol=1e-3)
-    np.testing.assert_allclose(reading.pose_deg, expected["pose"][0], atol=1e-2)
 
 
 def test_a_landmark_network_can_start_from_a_file_with_heads(exported):
@@ -249,7 +215,7 @@ def test_a_landmark_network_can_start_from_a_file_with_heads(exported):
         assert torch.equal(value, model.state_dict()[name]), name
     loaded = AttributeNet(TINY, HeadOptions(hidden=8))
     load_weights(loaded, path)
-    assert torch.equal(loaded.heads.eye[0][0].weight, model.heads.eye[0][0].weight)
+    assert torch.equal(loaded.heads.rest[3].weight, model.heads.rest[3].weight)
 
 
 def test_heads_can_be_initialised_from_those_on_another_trunk(exported):
@@ -260,13 +226,24 @@ def test_heads_can_be_initialised_from_those_on_another_trunk(exported):
         assert torch.equal(value, model.heads.state_dict()[name]), name
 
 
+def test_heads_with_an_eye_head_and_angles_lose_them(exported, tmp_path):
+    """Files of 2026: the last layer had mouth_open, smile, glasses and three angles, the eyes' logits came before."""
+    model, _ = exported
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    for name, shape in (("weight", (3, 8)), ("bias", (3,))):
+        state[f"heads.rest.3.{name}"] = torch.cat([state[f"heads.rest.3.{name}"], torch.ones(shape)])
+    save_file(state | {"heads.eye.4.bias": torch.ones(64)}, tmp_path / "old.safetensors")
+    loaded = AttributeNet(TINY, HeadOptions(hidden=8))
+    load_weights(loaded, tmp_path / "old.safetensors")
+    for name, value in loaded.state_dict().items():
+        assert torch.equal(value, model.state_dict()[name]), name
+
+
 def test_metrics_count_only_binary_labels():
     nan = np.nan
-    truth = torch.tensor([[1.0, 0.0, nan, nan, nan], [0.4, 1.0, nan, nan, nan], [nan, 0.0, nan, nan, nan]])
-    predicted = {"attributes": np.full((3, 5), 0.9, np.float32), "pose": np.array([[1.0, 2, 3]] * 3, np.float32)}
-    items = {"attributes": truth, "pose": torch.tensor([[0.0, 0, 0], [nan, nan, nan], [3.0, 2, 1]])}
-    figures = attribute_metrics(predicted, items, min_count=1)
-    assert figures == {"eyes_open": 50.0, "yaw_deg": 1.5, "pitch_deg": 1.0, "roll_deg": 2.5}
+    truth = torch.tensor([[1.0, 0.4, 0.5], [0.0, 1.0, nan], [nan, 1.0, nan]])
+    figures = attribute_metrics({"attributes": np.full((3, 3), 0.9, np.float32)}, {"attributes": truth}, min_count=1)
+    assert figures == {"mouth_open": 50.0, "smile": 100.0}
 
 
 def test_a_missing_landmark_network_is_an_error(tmp_path):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from facetrain.models.attributes import scale_logit
 from facetrain.models.landmarks import LandmarkNet, LandmarkNetOptions
 from facetrain.training.calibration import (
     COVERAGE_OF_ONE_SIGMA,
@@ -81,11 +80,3 @@ def test_likelihood_gain_by_hand():
     quarter = 2 * np.log(4) + 6 * np.log(4 / 3)  # cross-entropy of a probability of 1/4
     assert likelihood_gain(logits, truth, (1.0, -np.log(3))) == pytest.approx(8 * np.log(2) - quarter)
     assert likelihood_gain(logits, truth, (1.0, 0.0)) == 0
-
-
-def test_scale_logit_changes_one_output_only():
-    torch.manual_seed(0)
-    layer, inputs = torch.nn.Linear(3, 2), torch.randn(5, 3)
-    before = layer(inputs)
-    scale_logit(layer, 1, 0.5, -2.0)
-    torch.testing.assert_close(layer(inputs), torch.stack([before[:, 0], 0.5 * before[:, 1] - 2], dim=1))

@@ -8,7 +8,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from facetrack import topology_maps
-from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions, rotation_from_6d
+from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions, RotationFrom6d
 from facetrain.training.turned_losses import TurnedLoss, angle_difference, euler
 
 TINY = LandmarkNetOptions(input_px=32, stem=4, widths=(4, 4, 8), depths=(1, 1, 1), head=4)
@@ -45,13 +45,13 @@ def batch_of(count=4):
 
 
 def test_six_numbers_give_rotations():
-    matrices = rotation_from_6d(torch.randn(20, 6))
+    matrices = RotationFrom6d()(torch.randn(20, 6))
     eye = torch.eye(3).expand(20, 3, 3)
     torch.testing.assert_close(matrices @ matrices.transpose(1, 2), eye, atol=1e-5, rtol=0)
     torch.testing.assert_close(torch.linalg.det(matrices), torch.ones(20))
     known = rotations(5)
     columns = torch.cat([known[:, :, 0], known[:, :, 1]], dim=1)
-    torch.testing.assert_close(rotation_from_6d(columns), known, atol=1e-5, rtol=0)
+    torch.testing.assert_close(RotationFrom6d()(columns), known, atol=1e-5, rtol=0)
 
 
 def test_angles_are_those_of_the_field():

@@ -97,6 +97,8 @@ def decode_level(raw: Floats, stride: int, min_logit: float) -> Floats:
     """
     width = raw.shape[2]
     cells = np.flatnonzero(raw[0] > min_logit)
+    if len(cells) == 0:
+        return np.zeros((0, len(raw)), np.float32)
     values = raw.reshape(len(raw), -1)[:, cells].T  # (K, 15)
     cell_centre = (np.stack([cells % width, cells // width], axis=1) + 0.5) * stride - 0.5
     score = 1 / (1 + np.exp(-values[:, :1]))

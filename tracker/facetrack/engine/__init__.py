@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facetrack import topology
 from facetrack.errors import FacetrackError, ModelFileError, first_line
 from facetrack.geometry import CropBox
-from facetrack.modelfile import ATTRIBUTES, EYES_OUTPUT, EYES_SIZE, POSE_ANGLES, ModelSpec
+from facetrack.modelfile import ATTRIBUTES, EYES_OUTPUT, EYES_SIZE, ModelSpec
 from facetrack.types import Image
 
 FromFrame: TypeAlias = Callable[[Image, Sequence[CropBox]], dict[str, NDArray[np.float32]]]
@@ -79,7 +79,7 @@ def _item_shape(name: str, points: int | None) -> tuple[int | None, ...] | None:
         return 15, None, None  # the detector's: score, box and five keypoints of each cell
     return {
         "points": (points, 2), "sigma": (points,), "visibility": (points,), "presence": (),
-        "attributes": (len(ATTRIBUTES),), "pose": (len(POSE_ANGLES),), "embedding": (None,), "probabilities": (7,),
+        "attributes": (len(ATTRIBUTES),), "embedding": (None,), "probabilities": (7,),
         "rotation": (3, 3), "rotation_sigma": (3,), EYES_OUTPUT: (2, EYES_SIZE),
     }.get(name)  # fmt: skip
 

@@ -23,7 +23,7 @@ SIZED_CROPS = 16
 """Crops that the batches of SIZES are taken from."""
 DETECTOR_PX = 320
 FP32 = {
-    "points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "pose": 1e-2, "visibility": 1e-3,
+    "points": 1e-3, "sigma": 1e-3, "presence": 1e-3, "attributes": 1e-3, "visibility": 1e-3,
     "rotation": 1e-4, "rotation_sigma": 1e-2, "embedding": 1e-4,
 }  # fmt: skip
 """Tolerances of a float32 export: crop px, logits, shares, degrees, elements of a matrix or a unit vector."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from facetrack.errors import SettingsError
-from facetrack.signals.eyes.baseline import CLOSED_SHARE_RANGE, HEAD_OPEN_RANGE, OPEN_QUANTILE
+from facetrack.signals.eyes.baseline import CLOSED_SHARE_RANGE, OPEN_QUANTILE
 from facetrack.signals.head.neutral import HeadAngles, HeadOptions, NeutralHead
 from facetrack.signals.mouth.openness import MouthOptions
 from facetrack.signals.mouth.smile import SmileOptions
@@ -24,8 +24,8 @@ STEPS = (
 """Steps of the calibration: (duration in seconds, instruction)."""
 LEAST_KNOWN_S = 2.0
 """Less of a person is no ground for their levels."""
-CLOSED_BELOW = 0.2
-"""The network's reading of an eye that is closed: 80 %, as in PERCLOS."""
+OPEN_FROM, CLOSED_BELOW = 0.5, 0.2
+"""Openness from which an eye counts as open, and below which it counts as closed: 80 %, as in PERCLOS."""
 FULL_QUANTILE = 0.95
 """Quantile of the smile's readings: a full smile if held for a twentieth of the time; ten seconds ask for two."""
 LEAST_SMILE = 0.3
@@ -80,8 +80,6 @@ class Calibration:
         return Profile(
             ear_right_open=right_open, ear_right_closed=right_closed,
             ear_left_open=left_open, ear_left_closed=left_closed,
-            eye_right_open=_head_open(s.eyes.right.open_prob for s in signals),
-            eye_left_open=_head_open(s.eyes.left.open_prob for s in signals),
             mouth_closed=_quantile((s.mouth.aspect_ratio for s in signals), MouthOptions().closed_share),
             smile_rest=rest,
             smile_full=full if rest is not None and full is not None and full - rest >= LEAST_SMILE else None,
@@ -122,26 +120,22 @@ def missing(profile: Profile) -> list[str]:
 def _ear_levels(seen: list[tuple[float, EyeSignals]]) -> tuple[float | None, float | None]:
     """(seconds, signals) of one eye -> aspect ratio (open, closed), None for what is unknown.
 
-    Closed by the network's reading; without one, nearer to the least aspect ratio than to the open eye's.
+    Closed by its lid gap; without an eye network, nearer to the least aspect ratio than to the open eye's.
     """
-    eye = [(step_s, one.aspect_ratio, one.open_prob) for step_s, one in seen]
-    opened = _quantile((ear for _, ear, head in eye if head is None or head >= HEAD_OPEN_RANGE[0]), OPEN_QUANTILE)
+    eye = [(step_s, one.aspect_ratio, None if one.gap is None else one.openness) for step_s, one in seen]
+    opened = _quantile((ear for _, ear, openness in eye if openness is None or openness >= OPEN_FROM), OPEN_QUANTILE)
     if opened is None or opened <= 0.0:
         return None, None
     least = min(ear for _, ear, _ in eye if ear is not None)
     closed = [
         (step_s, ear)
-        for step_s, ear, head in eye
-        if ear is not None and (head < CLOSED_BELOW if head is not None else ear < (least + opened) / 2.0)
+        for step_s, ear, openness in eye
+        if ear is not None and (openness < CLOSED_BELOW if openness is not None else ear < (least + opened) / 2.0)
     ]
     level = _quantile((ear for _, ear in closed), 0.5)
     if level is None or sum(step_s for step_s, _ in closed) < LEAST_CLOSED_S - 1e-9:
         return opened, None
     return opened, level if level <= CLOSED_SHARE_RANGE[1] * opened else None
-
-
-def _head_open(readings: Iterable[float | None]) -> float | None:
-    return _quantile((x for x in readings if x is not None and x >= HEAD_OPEN_RANGE[0]), OPEN_QUANTILE)
 
 
 def _quantile(values: Iterable[float | None], share: float) -> float | None:

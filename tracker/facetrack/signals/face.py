@@ -60,7 +60,7 @@ class FaceSignals:
     class states its delay.
 
     Eyes that an eye network reads (`Observation.eyes`) are followed by their lid gap from the first such reading on;
-    until then, and without such a network, by the landmark network's reading of their openness.
+    until then, and without such a network, by the aspect ratio of their points.
     """
 
     def __init__(self, options: SignalOptions | None = None, track_id: int = 1) -> None:
@@ -177,19 +177,17 @@ class FaceSignals:
         seen = openness[0] is not None or openness[1] is not None
         rate, duration_s = self._blink_rate.update(time_s, seen, events)
         covered = (None, None) if reading is None else reading.covered.tolist()
-        gaps, gaze = self._gaps.gaps, observation.gaze
+        gaps, open_probs, gaze = self._gaps.gaps, self._gaps.open_probs, observation.gaze
         right = EyeSignals(
-            openness[0], measured.right_aspect_ratio, measured.right_open_prob, gaps[0], covered[0], *_looks(gaze[0])
+            openness[0], measured.right_aspect_ratio, open_probs[0], gaps[0], covered[0], *_looks(gaze[0])
         )
-        left = EyeSignals(
-            openness[1], measured.left_aspect_ratio, measured.left_open_prob, gaps[1], covered[1], *_looks(gaze[1])
-        )
+        left = EyeSignals(openness[1], measured.left_aspect_ratio, open_probs[1], gaps[1], covered[1], *_looks(gaze[1]))
         return EyesSignals(right, left, lids, closed_s, rate, duration_s), (p80_60s, p70_60s, p80_180s), events
 
     def _follow_openness(
         self, observation: Observation, measured: FrameMeasures, viewed_deg: tuple[float, float] | None
     ) -> tuple[Pair, tuple[Event, ...]]:
-        """Follow the openness that the landmark network reads; returns it and what began or ended."""
+        """Follow the openness by the points; returns it and what began or ended."""
         eyes = self._eyes.update(observation, measured, viewed_deg)
         events = self._blinks.update(observation.time_s, *eyes, self._eyes.widths)
         for event in events:

@@ -50,14 +50,12 @@ class FrameMeasures:
 
     right_aspect_ratio, left_aspect_ratio: of the person's eyes (see `eyes.eye_aspect_ratios`).
     mouth_aspect_ratio: see `mouth.mouth_opening`.
-    right_open_prob, left_open_prob, mouth_open_prob, smile_prob, glasses_prob: 0..1 as the network reads them.
+    mouth_open_prob, smile_prob, glasses_prob: 0..1 as the network reads them.
     """
 
     right_aspect_ratio: float | None = None
     left_aspect_ratio: float | None = None
     mouth_aspect_ratio: float | None = None
-    right_open_prob: float | None = None
-    left_open_prob: float | None = None
     mouth_open_prob: float | None = None
     smile_prob: float | None = None
     glasses_prob: float | None = None

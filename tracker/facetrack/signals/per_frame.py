@@ -46,8 +46,8 @@ def measure(
     visibility: (68,) 0..1 of each point, where the network tells it: then a covered eye or mouth is unknown, and the
         near eye and the mouth are known up to SEEN_MAX_YAW_DEG. Both ratios are corrected for their foreshortening.
 
-    attributes: what the network reads off the picture, by the names of `modelfile.ATTRIBUTES`. What it says of an eye
-    counts as long as the eye's aspect ratio would, and the rest as long as the mouth's opening.
+    attributes: what the network reads off the picture, by the names of `modelfile.ATTRIBUTES`; it counts as long
+    as the mouth's opening would.
     Without a pose nothing is known: points that fit no head measure nothing. A head that turns to the picture's right
     (yaw > 0) takes the person's left eye away from the camera.
     """
@@ -78,8 +78,6 @@ def measure_viewed(
         _known(right) if right_seen else None,
         _known(left) if left_seen else None,
         _known(opening * _mouth_narrowing(turned)) if face_seen else None,
-        attributes.get("eye_right_open") if right_seen else None,
-        attributes.get("eye_left_open") if left_seen else None,
         attributes.get("mouth_open") if face_seen else None,
         attributes.get("smile") if face_seen else None,
         attributes.get("glasses") if turned <= NEAR_EYE_MAX_YAW_DEG else None,

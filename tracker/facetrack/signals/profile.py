@@ -14,6 +14,8 @@ from facetrack.signals.head.screen import GazeCalibration
 from facetrack.types import CameraModel
 
 FORMAT = 1
+RETIRED = ("eye_right_open", "eye_left_open")
+"""Levels that profiles held until November 2026: of a reading of the eyes that the landmark network no longer gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,6 @@ class Profile:
 
     ear_right_open, ear_right_closed, ear_left_open, ear_left_closed: eye aspect ratios of the open and the closed eye,
     head straight.
-    eye_right_open, eye_left_open: the network's reading of the open eye, 0..1.
     mouth_closed: `mouth_opening` at rest. smile_rest, smile_full: the network's `smile` at rest and smiling, 0..1.
     yaw_deg, pitch_deg, roll_deg: the pose of the head that looks straight at the target, with the signs of `Pose`.
     camera: the lens of the camera that the person sits before; None assumes a webcam's.
@@ -34,8 +35,6 @@ class Profile:
     ear_right_closed: float | None = None
     ear_left_open: float | None = None
     ear_left_closed: float | None = None
-    eye_right_open: float | None = None
-    eye_left_open: float | None = None
     mouth_closed: float | None = None
     smile_rest: float | None = None
     smile_full: float | None = None
@@ -64,10 +63,7 @@ class Profile:
     @property
     def eye_levels(self) -> tuple[float | None, ...]:
         """The levels of the eyes."""
-        return (
-            *(self.ear_right_open, self.ear_right_closed, self.ear_left_open, self.ear_left_closed),
-            *(self.eye_right_open, self.eye_left_open),
-        )
+        return self.ear_right_open, self.ear_right_closed, self.ear_left_open, self.ear_left_closed
 
     def save(self, path: str | Path) -> None:
         """Write a JSON file; on any failure the old one stays. Raises OutputError."""
@@ -102,6 +98,8 @@ class Profile:
             ) from error
         if not isinstance(found, dict) or found.pop("profile", None) != FORMAT:
             raise SettingsError(f'{path}: expected a profile with "profile": {FORMAT} in it; calibrate again')
+        for name in RETIRED:
+            found.pop(name, None)
         if unknown := sorted(set(found) - {field.name for field in fields(cls)}):
             raise SettingsError(f"{path}: unknown entries {', '.join(unknown)}; take them out or calibrate again")
         try:

@@ -115,7 +115,7 @@ class LandmarksAndEyes:
             if eyes is not None:
                 one = readings[i]
                 marks = fused(one.landmarks, eyes)
-                readings[i] = Reading(marks, one.presence, one.attributes, one.pose_deg, one.head, eyes)
+                readings[i] = Reading(marks, one.presence, one.attributes, one.head, eyes)
         return readings
 
 

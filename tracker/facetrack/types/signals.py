@@ -100,7 +100,7 @@ class EyeSignals(_Group):
         "eye aspect ratio: about .3 open, under .15 closed", "eye turned away or covered", "ear_{side}", low=0.0
     )
     open_prob: float | None = _share(
-        "how open the network reads it: 0 closed, 1 open", "eye turned away or covered, or network without it",
+        "probability that it is not shut, by the eye network", "no eye network; eye turned away, covered or unsure",
         "eye_{side}_open",
     )  # fmt: skip
     gap: float | None = _signal(

@@ -203,13 +203,11 @@ def blinks(
     table: Annotated[
         Path, typer.Argument(help="CSV in the folder of its clips: video, first_closed_frame, last_closed_frame.")
     ],
-    landmarks: Annotated[
-        Path | None, typer.Option(help="A network with attribute heads; by default the bundled one.")
-    ] = None,
+    landmarks: Annotated[Path | None, typer.Option(help="A landmark network; by default the bundled one.")] = None,
     out: Annotated[Path | None, typer.Option(help="The plot to write; by default blinks.png.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Plot a network's predicted eye openness against labelled blinks."""
+    """Plot the openness of the eyes that the tracker measures against labelled blinks."""
     named, out = out, out or Path("blinks.png")
     refuse_existing([] if named else [out], overwrite)
     refuse_inputs((out,), (table, landmarks))
@@ -226,7 +224,7 @@ def blinks(
             lowest = f"lowest {trace.lowest(blink):.2f}, limit {trace.limit:.2f}"
             typer.echo(f"{trace.video} {blink.first}-{blink.last}: {detected} ({lowest})")
         false_frames = trace.closed_outside_blinks()
-        typer.echo(f"{trace.video}: predicted closed in {false_frames} other frames of {len(trace.eyes)}")
+        typer.echo(f"{trace.video}: closed in {false_frames} other frames of {len(trace.eyes)}")
     typer.echo(f"wrote {out}")
 
 

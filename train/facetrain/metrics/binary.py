@@ -80,23 +80,15 @@ def reliability_diagram(truth: Flags, probability: NDArray[np.floating], bins: i
     return ReliabilityDiagram(mean, share, count, float((gap * count).sum() / max(1, len(truth))))
 
 
-def bootstrap_interval(
-    values: NDArray[np.generic], groups: NDArray[np.generic] | None = None, resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[float, float]:
+def bootstrap_interval(values: NDArray[np.generic], resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float]:
     """Return the percentile bootstrap interval of the mean of (N,) values; NaN without values.
 
-    groups: (N,) group of each value; a group is resampled as a whole (one photograph pasted into several faces)
     Source: Efron and Tibshirani, An introduction to the bootstrap, 1993.
     """
     if not len(values):
         return float("nan"), float("nan")
-    _, group = np.unique(np.arange(len(values)) if groups is None else groups, return_inverse=True)
-    sums, counts = np.bincount(group, values.astype(np.float64)), np.bincount(group)
     rng = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    for i in range(resamples):
-        drawn = rng.integers(len(sums), size=len(sums))
-        means[i] = sums[drawn].sum() / counts[drawn].sum()
+    means = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(resamples)]
     low, high = np.quantile(means, [(1 - CONFIDENCE_LEVEL) / 2, (1 + CONFIDENCE_LEVEL) / 2])
     return float(low), float(high)
 
@@ -107,7 +99,6 @@ class BinaryMetrics:
 
     truth, predicted: (N,)
     score: (N,) score that `predicted` was thresholded from
-    groups: (N,) see `bootstrap_interval`, or None
     probability: whether the score is meant as a probability
     note: remark for the reader of the figures
     """
@@ -117,7 +108,6 @@ class BinaryMetrics:
     truth: Flags
     score: Array
     predicted: Flags
-    groups: Ints | None = None
     probability: bool = True
     note: str = ""
 
@@ -133,7 +123,7 @@ class BinaryMetrics:
         """Return the metrics of the positive class, 0..1; NaN for a ratio over nothing."""
         correct = self.predicted == self.truth
         hits, predicted, true = (int(x.sum()) for x in (self.predicted & self.truth, self.predicted, self.truth))
-        low, high = bootstrap_interval(correct, self.groups)
+        low, high = bootstrap_interval(correct)
         nan = float("nan")
         calibration = self.reliability_diagram
         return {

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from facetrack.topology import N_POINTS
 
@@ -124,45 +123,63 @@ def merge(inputs: int, outputs: int, separable: bool) -> nn.Module:
 
 
 class SoftArgmax(nn.Module):
-    """Expected position under a heatmap: (N, K, S, S) logits -> (N, K, 2) input px, x first."""
+    """Expected position under a heatmap: (N, N_POINTS, S, S) logits -> (N, N_POINTS, 2) input px, x first."""
 
     grid: Tensor
 
     def __init__(self, size: int, input_px: int) -> None:
         super().__init__()
+        self.cells = size * size
         cell = input_px / size
         centres = (torch.arange(size) + 0.5) * cell - 0.5
         y, x = torch.meshgrid(centres, centres, indexing="ij")
         self.register_buffer("grid", torch.stack([x.flatten(), y.flatten()], dim=1), persistent=False)
 
     def forward(self, logits: Tensor) -> Tensor:
-        return logits.flatten(2).softmax(dim=2) @ self.grid
+        # A view of known size is one node of the exported graph, `flatten` four.
+        return logits.reshape(-1, N_POINTS, self.cells).softmax(dim=2) @ self.grid
 
 
 class Features(NamedTuple):
     """Features of N crops.
 
-    image: (N, 3, S, S) normalised crops
     at8: (N, mid, S/8, S/8) trunk features at stride 8
     merged4: (N, head, S/4, S/4) features under the heatmaps
     pooled: (N, top) mean of the trunk features at stride 16
     """
 
-    image: Tensor
     at8: Tensor
     merged4: Tensor
     pooled: Tensor
 
 
-def rotation_from_6d(values: Tensor) -> Tensor:
-    """Make rotations (N, 3, 3) of (N, 6), their first two columns, by Gram-Schmidt orthonormalisation.
+class RotationFrom6d(nn.Module):
+    """Rotations (N, 3, 3) from (N, 6), their first two columns, by Gram-Schmidt orthonormalisation.
 
-    A continuous representation of rotations (Zhou et al., CVPR 2019, eq. 15).
+    A continuous representation of rotations (Zhou et al., CVPR 2019, eq. 15). Written for few nodes of the exported
+    graph, each of which takes a microsecond or two: `normalize`, `cross` and `stack` would be twice as many.
     """
-    first, second = values[:, :3], values[:, 3:]
-    x = F.normalize(first, dim=1)
-    y = F.normalize(second - (x * second).sum(dim=1, keepdim=True) * x, dim=1)
-    return torch.stack([x, y, torch.linalg.cross(x, y, dim=1)], dim=2)
+
+    after: Tensor
+    before: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("after", torch.tensor([1, 2, 0]), persistent=False)
+        self.register_buffer("before", torch.tensor([2, 0, 1]), persistent=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        first, second = values[:, :3], values[:, 3:]
+        x = _unit(first)
+        y = _unit(second - (x * second).sum(dim=1, keepdim=True) * x)
+        x_after, x_before = x.index_select(1, self.after), x.index_select(1, self.before)
+        z = x_after * y.index_select(1, self.before) - x_before * y.index_select(1, self.after)
+        return torch.cat([x, y, z], dim=1).reshape(-1, 3, 3).transpose(1, 2)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """(N, 3) -> (N, 3) of length one; zero stays zero."""
+    return vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp_min(1e-12)
 
 
 class TurnedHeads(nn.Module):
@@ -180,6 +197,7 @@ class TurnedHeads(nn.Module):
         self.hidden = nn.Linear(2 * N_POINTS + options.widths[-1], TURNED_HIDDEN)
         self.visibility = nn.Linear(TURNED_HIDDEN, N_POINTS)
         self.rotation = nn.Linear(TURNED_HIDDEN, 6)
+        self.matrix = RotationFrom6d()
         self.log_rotation_sigma = nn.Linear(TURNED_HIDDEN, 3)
         with torch.no_grad():  # start from a head that faces the camera
             self.rotation.weight.mul_(0.1)
@@ -191,7 +209,7 @@ class TurnedHeads(nn.Module):
         hidden = self.hidden(torch.cat([place, pooled], dim=1)).relu()
         return {
             "visibility": self.visibility(hidden),
-            "rotation": rotation_from_6d(self.rotation(hidden)),
+            "rotation": self.matrix(self.rotation(hidden)),
             "rotation_sigma": self.log_rotation_sigma(hidden).clamp(*LOG_SIGMA_DEG).exp(),
         }
 
@@ -253,7 +271,7 @@ class LandmarkNet(nn.Module):
         at16 = self.stage16(at8)
         merged8 = self.merge8(at8 + self.up(self.top_to_8(at16)))
         merged4 = self.merge4(self.low_to_head(at4) + self.up(merged8))
-        return Features(x, at8, merged4, at16.mean(dim=(2, 3)))
+        return Features(at8, merged4, at16.mean(dim=(2, 3)))
 
     def read(self, features: Features) -> dict[str, Tensor]:
         """Predict points, sigma and presence from the features, and what `TurnedHeads` adds."""

@@ -29,9 +29,8 @@ QUANTITIES = {
     "nme_51": Quantity("NME 51", "%", LOWER, "the same without the jaw"),
     "rmse_px": Quantity("RMSE", "px", LOWER, "root mean squared error of a coordinate"),
     **{name: Quantity(f"{name} error", "degrees", LOWER) for name in ("yaw", "pitch", "roll")},
-    **{f"{name}_deg": Quantity(f"{name} error", "degrees", LOWER) for name in ("yaw", "pitch", "roll")},
     **{name: Quantity(name.replace("_", " "), "% right", HIGHER, _RIGHT)
-       for name in ("eyes_open", "mouth_open", "smile", "glasses")},
+       for name in ("mouth_open", "smile", "glasses")},
     "auc": Quantity("AUC", "", HIGHER, _ROC),
     "visible_auc": Quantity("visibility AUC", "", HIGHER, _ROC),
     "accuracy": Quantity("accuracy", "", HIGHER, _RIGHT),

@@ -19,14 +19,12 @@ from facetrain.formats import packs
 from facetrain.formats.open import read_any
 from facetrain.sample import Sample
 from facetrain.samples.attribute_crops import Photographs
-from facetrain.samples.attribute_labels import LIDS
-from facetrain.samples.lid_labels import split_by_lids
 
 Locate = Callable[[list[Sample]], list[Sample]]
 """Maps samples without the 68 points to samples with a landmark network's; drops those without a detected face."""
 
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
-"""Shares of the eye and mouth photographs and of genki4k."""
+"""Shares of the photographs of mouths and of genki4k."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,15 +33,13 @@ class AttributeSources:
 
     training: faces with 68 points.
     photographs: training photographs to paste into them.
-    eyes, mouths: photographs by "training", "validation" and "test".
+    mouths: photographs by "training", "validation" and "test".
     faces: held-out faces, to paste held-out photographs into.
-    labelled: held-out faces with their own labels, by data set ("genki4k", "genki4k_test", "mtfl", "mtfl_testing",
-        "lids").
+    labelled: held-out faces with their own labels, by data set ("genki4k", "genki4k_test", "mtfl", "mtfl_testing").
     """
 
     training: list[Sample]
     photographs: Photographs
-    eyes: dict[str, list[Sample]]
     mouths: dict[str, list[Sample]]
     faces: list[Sample]
     labelled: dict[str, list[Sample]]
@@ -52,9 +48,8 @@ class AttributeSources:
 def read_attribute_sources(
     data: Path, repeats: Mapping[str, int], held_share: float, locate: Locate, limit: int = 0
 ) -> AttributeSources:
-    """Read the data sets that `repeats` names from the folder `data`, and eyes, mouths, genki4k and mtfl.
+    """Read the data sets that `repeats` names from the folder `data`, and mouths, genki4k and mtfl.
 
-    Faces with manual eyelid labels are moved from their data sets to the data set `lids`.
     held_share: validation share of the landmark packs, as in the landmark network's recipe.
     limit: largest number of images per data set, 0 for all.
     Raises DataError where a data set is missing.
@@ -67,7 +62,7 @@ def read_attribute_sources(
     faces: list[Sample] = []
     labelled: dict[str, list[Sample]] = {}
     for name, times in repeats.items():
-        if times and name not in ("genki4k", LIDS):
+        if times and name != "genki4k":
             kept, held_out = packs.split(_complete(read(name)), held_share)
             training += kept
             faces += [s for s in held_out if name != "mtfl_self"]
@@ -75,15 +70,13 @@ def read_attribute_sources(
                 labelled["mtfl"] = held_out
     if not training:
         raise DataError(f"{data}: none of {', '.join(repeats)} has faces with 68 points; check the folder of packs")
-    training, labelled[LIDS] = split_by_lids(training)
     genki = split_three_ways(locate(read("genki4k.csv")))
     training += genki["training"] if repeats.get("genki4k") else []
     labelled |= {"genki4k": genki["validation"], "genki4k_test": genki["test"]}
     testing = [s for s in read("mtfl.csv", 0) if s.attributes.get("split") == "testing"]
     labelled["mtfl_testing"] = locate(_limited(testing, limit))
-    eyes, mouths = (split_three_ways(read(f"{name}.csv", 0)) for name in ("eyes", "mouths"))
-    photographs = Photographs(eyes["training"], mouths["training"])
-    return AttributeSources(training, photographs, eyes, mouths, faces, labelled)
+    mouths = split_three_ways(read("mouths.csv", 0))
+    return AttributeSources(training, Photographs(mouths["training"]), mouths, faces, labelled)
 
 
 def _limited(samples: list[Sample], limit: int) -> list[Sample]:

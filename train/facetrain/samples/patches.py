@@ -1,7 +1,7 @@
-"""Compositing of single-eye and single-mouth photographs into faces: reliable labels, but no face around them.
+"""Compositing of photographs of single mouths into faces: reliable labels, but no face around them.
 
-The photograph's eye (or mouth) corners are aligned with the face's, its colours are matched to the surrounding skin,
-and its border is blended.
+The photograph's corners of the mouth are aligned with the face's, its colours are matched to the surrounding skin, and
+its border is blended.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, slots=True)
 class PatchFrame:
-    """Position of the two feature corners in a data set's photographs, and its spread.
+    """Position of the two corners of the mouth in a data set's photographs, and its spread.
 
     first_x, second_x, y: corners as shares of width and height, estimated visually.
     shift: standard deviation of the position, in distances between the corners.
@@ -41,7 +41,6 @@ class PatchFrame:
         return np.array([[self.first_x * width, self.y * height], [self.second_x * width, self.y * height]]) - 0.5
 
 
-EYES = PatchFrame(0.14, 0.86, 0.57)
 MOUTHS = PatchFrame(0.16, 0.84, 0.5)
 NO_JITTER = {"shift": 0.0, "log_scale": 0.0, "turn_deg": 0.0}
 OPAQUE_RADIUS = 0.7
@@ -51,30 +50,23 @@ CONTRAST = (0.5, 1.6)
 GREY_SPREAD = 4.0
 """Mean channel difference below which the image counts as grey; the photograph is then pasted in grey."""
 MIN_PX = 14.0
-"""Smallest distance between the corners: in a smaller eye the state of the photograph is not recognisable. In a
-tracker's crop an eye is some 18 px wide."""
-CLEAR_PX = 18.0
-"""Eye width from which the tracker's crop, not the image, limits the resolution."""
-CORNERS = {
-    "eye_right_open": (topology.RIGHT_EYE_OUTER, topology.RIGHT_EYE_INNER),
-    "eye_left_open": (topology.LEFT_EYE_INNER, topology.LEFT_EYE_OUTER),
-    "mouth_open": (topology.MOUTH_RIGHT, topology.MOUTH_LEFT),
-}
-"""Both corners of a feature, from image left to image right in a frontal face."""
+"""Smallest distance between the corners: in a smaller mouth the state of the photograph is not recognisable."""
+CORNERS = [topology.MOUTH_RIGHT, topology.MOUTH_LEFT]
+"""Both corners of the mouth, from image left to image right in a frontal face."""
 
 
-def fits(points: Floats, feature: str, min_px: float = MIN_PX) -> bool:
-    """Return whether the feature's corners are known and far enough apart to paste a photograph."""
-    corners = points[list(CORNERS[feature])]
-    return bool(np.isfinite(corners).all() and np.linalg.norm(corners[1] - corners[0]) >= min_px)
+def fits(points: Floats) -> bool:
+    """Return whether the corners of the mouth are known and far enough apart to paste a photograph."""
+    corners = points[CORNERS]
+    return bool(np.isfinite(corners).all() and np.linalg.norm(corners[1] - corners[0]) >= MIN_PX)
 
 
-def paste_patch(image: Image, points: Floats, feature: str, patch: Image, frame: PatchFrame, rng: Rng) -> Image:
-    """Paste `patch` over a feature of a face, first corner on first corner, jittered by `frame`.
+def paste_patch(image: Image, points: Floats, patch: Image, frame: PatchFrame, rng: Rng) -> Image:
+    """Paste `patch` over the mouth of a face, first corner on first corner, jittered by `frame`.
 
     image: (H, W, 3). points: (68, 2) px. Returns a new image.
     """
-    target = points[list(CORNERS[feature])].astype(np.float64)
+    target = points[CORNERS].astype(np.float64)
     along = target[1] - target[0]
     width = float(np.linalg.norm(along))
     turn = np.deg2rad(rng.normal(0, 1) * frame.turn_deg)

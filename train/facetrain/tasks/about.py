@@ -7,7 +7,7 @@ ABOUT = {
     "landmarks-large": "the most accurate landmark network: for a GPU, as a teacher",
     "landmarks-turned": "faces from profile to profile, with visibility and rotation",
     "landmarks-free": "as landmarks-turned, without research-only data; weak",
-    "attributes": "eyes, mouth, smile, glasses and angles on a landmark network",
+    "attributes": "mouth, smile and glasses on a landmark network",
     "appearance": "the face embedding that finds a person again",
     "expression": "seven expressions from gradients and points",
     "blendshapes": "ARKit's blendshapes from points, eyes and attributes",

@@ -13,21 +13,11 @@ from torch.nn import functional as F
 
 from facetrack import topology
 from facetrack.errors import DataError
-from facetrack.modelfile import POSE_ANGLES, ModelSpec
-from facetrack.types import Image
+from facetrack.modelfile import ModelSpec
 from facetrain.models.attributes import AttributeHeads, AttributeNet, HeadInputs, HeadOptions
 from facetrain.models.landmarks import TURNED, LandmarkNet, LandmarkNetOptions
-from facetrain.reporting.sheets import save_sheet
-from facetrain.sample import Sample
-from facetrain.samples import patches
-from facetrain.samples.attribute_crops import (
-    COLUMN,
-    EYES,
-    AttributeCropOptions,
-    AttributeCrops,
-    pasted_items,
-    plain_item,
-)
+from facetrain.samples.attribute_crops import AttributeCropOptions, AttributeCrops, pasted_items, plain_item
+from facetrain.samples.attribute_labels import COLUMN
 from facetrain.samples.attribute_sources import AttributeSources, read_attribute_sources
 from facetrain.samples.locate import Locator
 from facetrain.samples.provenance import describe, merge_data, terms_of
@@ -48,13 +38,10 @@ mouth_open is not a probability but a degree of openness, and the held-out sets 
 
 @dataclass(frozen=True, slots=True)
 class AttributeLoss:
-    """Binary cross-entropy of each attribute plus Huber loss of the pose, in units of 10 deg.
+    """Binary cross-entropy of each attribute.
 
     Unknown labels (NaN) are masked; smiles are weighted by the confidence of their labels.
-    pose_weight: weight of the pose's loss
     """
-
-    pose_weight: float = 0.3
 
     def __call__(self, outputs: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         terms = {}
@@ -63,9 +50,6 @@ class AttributeLoss:
             entropy = F.binary_cross_entropy_with_logits(logit, truth.nan_to_num(), reduction="none")
             weight = truth.isfinite().float()
             terms[name] = weighted_mean(entropy, weight * batch["smile_trust"] if name == "smile" else weight)
-        truth = batch["pose"]
-        pose = F.huber_loss(outputs["pose"] / 10, truth.nan_to_num() / 10, reduction="none")
-        terms["pose"] = self.pose_weight * weighted_mean(pose, truth.isfinite().float())
         return {"total": torch.stack(list(terms.values())).sum(), **terms}
 
 
@@ -78,7 +62,6 @@ class AttributeRecipe:
     heads_from: an .onnx with heads to initialise from, possibly on another trunk of the same widths; "" for none
     held_share: held-out fraction of the landmark packs, as in the trunk's own recipe
     draws: number of augmented training crops (see `training.cached_features`)
-    laid: number of faces that each held-out photograph of an eye is pasted into
     limit: most images per set, 0 for all
     repeats: sampling weight of each set, 0 to leave it out
     network: size of the trunk; left out (None), that of the file that `init` names
@@ -94,7 +77,6 @@ class AttributeRecipe:
     heads_from: str = ""
     held_share: float = 0.06
     draws: int = 48_000
-    laid: int = 3
     limit: int = 0
     repeats: dict[str, int] = field(default_factory=dict)
     network: LandmarkNetOptions | None = None
@@ -105,10 +87,7 @@ class AttributeRecipe:
 
 
 class Validation:
-    """Accuracy of each attribute on each held-out set that has its labels, and mean error of the pose in degrees.
-
-    The photographs of eyes are pasted into faces whose eyes have at least the resolution of the crop ("eyes"), and
-    into smaller ones ("small_eyes").
+    """Accuracy of each attribute on each held-out set that has its labels.
 
     items: collated items of `AttributeCrops` by set
     head_inputs: the heads' inputs for them, by set
@@ -118,14 +97,9 @@ class Validation:
         self, network: AttributeNet, data: AttributeSources, recipe: AttributeRecipe, part: str = "validation"
     ) -> None:
         options = dataclasses.replace(recipe.crops, input_px=network_of(recipe.init, recipe.network).input_px)
-        own = {"validation": ("genki4k", "mtfl", "lids"), "test": ("genki4k_test", "mtfl_testing")}[part]
+        own = {"validation": ("genki4k", "mtfl"), "test": ("genki4k_test", "mtfl_testing")}[part]
         items = {name: [plain_item(s, options) for s in data.labelled.get(name, [])] for name in own}
-        faces: dict[bool, list[Sample]] = {True: [], False: []}
-        for face in data.faces:
-            faces[all(patches.fits(face.points, eye, patches.CLEAR_PX) for eye in EYES)].append(face)
-        for name, is_clear in (("eyes", True), ("small_eyes", False)):
-            items[name] = pasted_items(data.eyes[part], faces[is_clear], options, recipe.laid)
-        items["mouths"] = pasted_items(data.mouths[part], data.faces, options, 1)
+        items["mouths"] = pasted_items(data.mouths[part], data.faces, options)
         if part == "validation":
             items["faces"] = [plain_item(s, options) for s in data.faces]
         self.items = {name: torch.utils.data.default_collate(entries) for name, entries in items.items() if entries}
@@ -142,7 +116,7 @@ class Validation:
         return figures
 
     def predict(self, heads: nn.Module, name: str) -> dict[str, np.ndarray]:
-        """Predict attributes, their logits, and pose of a set."""
+        """Predict attributes of a set, and their logits."""
         device = next(heads.parameters()).device
         with torch.inference_mode():
             outputs = heads(*(self.head_inputs[name][part].float().to(device) for part in HeadInputs._fields))
@@ -153,25 +127,15 @@ class Validation:
 def attribute_metrics(
     outputs: dict[str, np.ndarray], items: dict[str, Tensor], min_count: int = 10
 ) -> dict[str, float]:
-    """Compute the accuracy in % of each attribute and the mean absolute error of each pose angle in degrees.
-
-    Only labels of exactly 0 or 1 count, and only attributes with at least `min_count` of them; `eyes_open` is over
-    both eyes together.
-    """
+    """Compute the accuracy of each attribute in %, over labels of exactly 0 or 1 if there are at least `min_count`."""
     truth, predicted = items["attributes"].numpy(), outputs["attributes"]
     binary = (truth == 0) | (truth == 1)
     correct = (predicted > 0.5) == (truth > 0.5)
-    groups = {"eyes_open": [COLUMN[n] for n in EYES]} | {n: [c] for n, c in COLUMN.items() if n not in EYES}
-    figures = {
-        name: 100 * float(correct[:, columns][binary[:, columns]].mean())
-        for name, columns in groups.items()
-        if binary[:, columns].sum() >= min_count
+    return {
+        name: 100 * float(correct[binary[:, column], column].mean())
+        for name, column in COLUMN.items()
+        if binary[:, column].sum() >= min_count
     }
-    error = np.abs(outputs["pose"] - items["pose"].numpy())
-    known = np.isfinite(error).all(axis=1)
-    if known.sum() >= min_count:
-        figures |= {name: float(error[known, i].mean()) for i, name in enumerate(POSE_ANGLES)}
-    return figures
 
 
 def calibrate_heads(heads: AttributeHeads, held_out: Validation) -> dict[str, tuple[float, float]]:
@@ -193,7 +157,7 @@ def calibrate_heads(heads: AttributeHeads, held_out: Validation) -> dict[str, tu
 
 
 def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict[str, float]:
-    """Train the heads, export to run_dir/model.onnx, and draw a sheet of eyes; returns the figures on the test sets."""
+    """Train the heads and export to run_dir/model.onnx; returns the figures on the test sets."""
     if not recipe.init:
         raise DataError('attributes need a trained landmark network; give --init with "bundled" or its file')
     torch.manual_seed(recipe.fit.seed)
@@ -221,7 +185,6 @@ def train_attributes(data: Path, run_dir: Path, recipe: AttributeRecipe) -> dict
     calibrate_heads(model.eval().heads, held_out)
     figures = {f"test_{name}": value for name, value in test(model.heads).items()}
     examples = torch.cat([items["crop"] for items in test.items.values()])
-    save_eyes(model.heads, test, run_dir / "eyes.png")
     spec = attribute_spec(recipe, parent, figures)
     export_landmarks(model, spec, examples[:: max(1, len(examples) // 64)][:64], run_dir / "model.onnx")
     return figures
@@ -231,7 +194,7 @@ def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: d
     """Return the landmark network's metadata with the heads' outputs, data and figures added."""
     size = network_of(recipe.init, recipe.network)
     outputs = outputs_of(size) | HEAD_OUTPUTS
-    own = (*(name for name, times in recipe.repeats.items() if times), "eyes", "mouths")
+    own = (*(name for name, times in recipe.repeats.items() if times), "mouths")
     metrics = {f"attributes/{name}": round(value, 3) for name, value in figures.items()}
     return ModelSpec(
         name=recipe.name,
@@ -247,21 +210,3 @@ def attribute_spec(recipe: AttributeRecipe, parent: ModelSpec | None, figures: d
         reproduce=recipe.reproduce,
         metrics=(parent.metrics if parent else {}) | metrics,
     )
-
-
-def save_eyes(heads: nn.Module, validation: Validation, path: Path, each: int = 48) -> None:
-    """Draw a sheet of held-out eye photographs pasted into faces with their predictions, largest errors first."""
-    import cv2
-
-    items = validation.items.get("eyes")
-    if items is None:
-        return
-    predicted = validation.predict(heads, "eyes")["attributes"]
-    error = np.nan_to_num(np.abs(predicted - items["attributes"].numpy())).max(axis=1)
-    cells: list[Image] = []
-    for i in np.argsort(-error)[:each]:
-        cell = cv2.resize(items["crop"][i].numpy(), (168, 168))
-        text = f"R {predicted[i, 0]:.2f}  L {predicted[i, 1]:.2f}"
-        cv2.putText(cell, text, (4, 162), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (80, 255, 80), 1, cv2.LINE_AA)
-        cells.append(np.asarray(cell, np.uint8))
-    save_sheet(cells, path, 8)

@@ -1,4 +1,4 @@
-"""The heads of a network that is trained further: attributes and pose, as the tracker's signals need them."""
+"""The heads of a network that is trained further: attributes, as the tracker's signals need them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from facetrack.engine.onnx import OnnxEngine
-from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES, ModelSpec
+from facetrack.modelfile import ATTRIBUTES, ModelSpec
 from facetrain.models.attributes import HEADS, AttributeNet
 from facetrain.models.growth import infer_options
 from facetrain.models.landmarks import LandmarkNet
@@ -18,10 +18,7 @@ from facetrain.models.predict import predict
 from facetrain.reporting.progress import say
 from facetrain.training.checkpoint import load_weights, read_weights
 
-HEAD_OUTPUTS = {
-    "attributes": f"(N, {len(ATTRIBUTES)}) 0..1: {', '.join(ATTRIBUTES)}",
-    "pose": f"(N, {len(POSE_ANGLES)}) relative to the crop: {', '.join(POSE_ANGLES)}",
-}
+HEAD_OUTPUTS = {"attributes": f"(N, {len(ATTRIBUTES)}) 0..1: {', '.join(ATTRIBUTES)}"}
 MOVED = 0.1
 """Mean change of an attribute from which they should be trained again."""
 

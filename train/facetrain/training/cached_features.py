@@ -19,14 +19,14 @@ BATCH = 64
 class CachedFeatures(EpochItems):
     """Data set of the heads' inputs for augmented crops.
 
-    Item: the fields of `HeadInputs` without the batch axis; attributes, pose and smile_trust as in `AttributeCrops`.
+    Item: the fields of `HeadInputs` without the batch axis; attributes and smile_trust as in `AttributeCrops`.
     """
 
     def __init__(self, network: AttributeNet, crops: EpochItems, draws: int, options: FitOptions) -> None:
         """Compute the features of `draws` crops.
 
         crops: as `AttributeCrops`
-        draws: number of crops, some 13 kB of features each
+        draws: number of crops, some 8 kB of features each
         options: device, seed and number of data-loading workers
         """
         super().__init__(draws, options.seed)

@@ -63,7 +63,18 @@ def load_weights(model: nn.Module, path: Path, without: str = "", fit: Fit | Non
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read the state dict of a run's model.safetensors or of an exported .onnx; raises DataError for other files."""
-    return _from_onnx(path) if path.suffix == ".onnx" else _from_safetensors(path)
+    return _without_eye_head(_from_onnx(path) if path.suffix == ".onnx" else _from_safetensors(path))
+
+
+def _without_eye_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Reduce attribute heads of 2026 to today's: without the eyes' own, and without the head's angles.
+
+    Their last layer had mouth_open, smile and glasses in the first rows, as today's has, and then three angles.
+    """
+    kept = {name: value for name, value in state.items() if not name.startswith("heads.eye.")}
+    if len(kept) < len(state):
+        kept |= {name: kept[name][:3] for name in ("heads.rest.3.weight", "heads.rest.3.bias") if name in kept}
+    return kept
 
 
 def _from_safetensors(path: Path) -> dict[str, Tensor]:

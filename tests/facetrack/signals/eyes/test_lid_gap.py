@@ -142,3 +142,15 @@ def test_reset_equals_fresh() -> None:
     for i in range(50):
         frame = observed(i / 10, reading(0.3 - 0.005 * i, iris=0.01 * i))
         assert follow(used, frame) == follow(fresh, frame)
+
+
+def test_not_shut_is_open() -> None:
+    meter = GapMeter()
+    shut = {"state": (0.05, 0.15, 0.8)}
+    follow(meter, observed(0.0, reading((0.3, 0.02), **shut)))
+    assert meter.open_probs == pytest.approx((0.2, 0.2))
+    follow(meter, observed(0.1, reading(0.3, **shut), yaw=40.0))
+    assert meter.open_probs == (pytest.approx(0.2), None)  # the left eye is turned away
+    for unknown in (reading(0.3, covered=0.9, **shut), reading(0.3), None):  # covered; a reader without states
+        follow(meter, observed(0.2, unknown))
+        assert meter.open_probs == (None, None)

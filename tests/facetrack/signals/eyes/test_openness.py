@@ -1,10 +1,10 @@
-"""Openness of eyes whose aspect ratios and network readings are set by hand; learnt levels; profiles."""
+"""Openness of eyes whose aspect ratios are set by hand; learnt levels; profiles."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -40,58 +40,38 @@ def points(ear_right: float, ear_left: float) -> Floats:
 def seen(
     time_s: float,
     ear: float | tuple[float, float] = 0.3,
-    head: float | tuple[float, float] | None = None,
     *,
     yaw: float = 0.0,
     pitch: float = 0.0,
     sigma: float = 1.0,
     presence: float = 0.99,
-    others: Mapping[str, float] | None = None,
 ) -> Observation:
     right, left = ear if isinstance(ear, tuple) else (ear, ear)
-    estimated = dict(others or {})
-    if head is not None:
-        estimated["eye_right_open"], estimated["eye_left_open"] = head if isinstance(head, tuple) else (head, head)
     sigmas = np.full(68, sigma, np.float32)
-    return Observation(time_s, points(right, left), sigmas, pose(yaw, pitch), estimated, presence)
+    return Observation(time_s, points(right, left), sigmas, pose(yaw, pitch), presence=presence)
 
 
 def openness(meter: EyeMeter, observation: Observation) -> tuple[float | None, float | None]:
     assert observation.pose is not None
-    measured = measure(observation.points, observation.pose, observation.attributes)
+    measured = measure(observation.points, observation.pose)
     return meter.update(observation, measured, viewed_from_deg(observation.pose))
 
 
-def watched(
-    seconds: float, ear: float, head: float | None = None, meter: EyeMeter | None = None, fps: int = 30
-) -> EyeMeter:
-    meter = meter or EyeMeter()
+def watched(seconds: float, ear: float, fps: int = 30) -> EyeMeter:
+    meter = EyeMeter()
     for i in range(int(seconds * fps)):
-        openness(meter, seen(i / fps, ear, head))
+        openness(meter, seen(i / fps, ear))
     return meter
 
 
 def test_right_from_the_first_frame() -> None:
-    assert openness(EyeMeter(), seen(0.0, 0.30, 0.97)) == (pytest.approx(1.0), pytest.approx(1.0))
-    right, left = openness(EyeMeter(), seen(0.0, (0.30, 0.15), (0.97, 0.02)))
-    assert right == pytest.approx(1.0)
-    assert left == pytest.approx(0.9 * 0.02 / 0.95)  # closed by the points, .02 of .95 by the network
+    assert openness(EyeMeter(), seen(0.0, 0.30)) == (pytest.approx(1.0), pytest.approx(1.0))
     assert openness(EyeMeter(), seen(0.0, (0.30, 0.15))) == (pytest.approx(1.0), pytest.approx(0.0))
-
-
-def test_the_network_outweighs_the_points() -> None:
-    meter = watched(5, 0.35, 0.97)
-    smiling, _ = openness(meter, seen(5.0, 0.35 * 2 / 3, 0.97))  # narrow, not closed
-    blinking, _ = openness(meter, seen(5.1, 0.33, 0.01))  # the points hardly move
-    assert smiling is not None
-    assert blinking is not None
-    assert smiling > 0.9
-    assert blinking < 0.15
 
 
 @pytest.mark.parametrize(("opened", "half", "closed"), [(0.18, 0.135, 0.09), (0.42, 0.315, 0.21)])
 def test_a_person_s_own_open_eye_is_one(opened: float, half: float, closed: float) -> None:
-    # No network reading: squinting and wide eyes alone, closed ones at half of theirs.
+    # Squinting and wide eyes, closed ones at half of theirs.
     meter = watched(10, opened)
     estimated = [openness(meter, seen(10 + i / 30, ear))[0] for i, ear in enumerate((opened, half, closed))]
     assert estimated == pytest.approx([1.0, 0.5, 0.0], abs=0.1)
@@ -111,20 +91,15 @@ def test_drooping_lids_do_not_become_the_open_eye() -> None:
         last = openness(meter, seen(60 + i / 10, 0.19))[0]
     assert last is not None
     assert last < 0.65
-    # Closed eyes teach nothing where the network says that they are.
-    meter = watched(10, 0.30, 0.97, fps=10)
-    for i in range(500):
-        openness(meter, seen(10 + i / 10, 0.2, 0.1))
-    assert meter.right.ear_open == pytest.approx(0.3, abs=0.01)
 
 
 def test_the_closed_level_comes_from_closures() -> None:
-    meter = watched(10, 0.35, 0.97)
+    meter = watched(10, 0.35)
     assert meter.right.ear_closed == pytest.approx(0.175, abs=0.01)  # half of the open eye's, as of anybody's
     for i in range(10):
         start = 10 + i
         for k, ear in enumerate((0.35, 0.22, 0.22, 0.35)):
-            openness(meter, seen(start + k / 30, ear, 0.02 if ear < 0.3 else 0.97))
+            openness(meter, seen(start + k / 30, ear))
         meter.saw_closure(start, start + 0.1)
     assert meter.right.ear_closed == pytest.approx(0.22, abs=0.01)
 
@@ -151,16 +126,15 @@ def test_glasses_with_a_closed_aspect_ratio_of_eleven_hundredths() -> None:
     ],
 )
 def test_unknown_is_none(changes: dict[str, float], right: bool, left: bool) -> None:
-    estimated = openness(EyeMeter(), seen(0.0, 0.3, 0.97, **changes))
+    estimated = openness(EyeMeter(), seen(0.0, 0.3, **changes))
     assert (estimated[0] is not None, estimated[1] is not None) == (right, left)
     nothing = EyeMeter().update(Observation(0.0, points(0.3, 0.3), np.ones(68, np.float32)), NOTHING, None)
     assert nothing == (None, None)
 
 
-def test_a_lowered_head_leaves_the_network_alone() -> None:
+def test_the_eyes_of_a_lowered_head_are_unknown() -> None:
     meter = watched(5, 0.30)
     assert openness(meter, seen(5.0, 0.15, pitch=-20)) == (None, None)
-    assert openness(meter, seen(5.1, 0.15, 0.95, pitch=-20)) == (pytest.approx(1.0), pytest.approx(1.0))
     # A camera below the screen: this is how the head is held.
     below = EyeMeter()
     for i in range(300):
@@ -174,15 +148,14 @@ def test_a_profile_is_known_at_once() -> None:
 
 
 def test_rates_agree_and_reset_equals_fresh() -> None:
-    levels = [watched(15, 0.36, 0.8, fps=fps).right for fps in (15, 30, 60)]
+    levels = [watched(15, 0.36, fps=fps).right for fps in (15, 30, 60)]
     assert [level.ear_open for level in levels] == pytest.approx([levels[0].ear_open] * 3, abs=0.002)
-    assert [level.head_open for level in levels] == pytest.approx([0.8] * 3, abs=0.02)
-    meter = watched(5, 0.2, 0.7)
+    meter = watched(5, 0.2)
     meter.saw_closure(4.0, 5.0)
     meter.reset()
     fresh = EyeMeter()
     for i in range(30):
-        observation = seen(i / 30, 0.25 + 0.002 * i, 0.9)
+        observation = seen(i / 30, 0.25 + 0.002 * i)
         assert openness(meter, observation) == openness(fresh, observation)
 
 
@@ -195,6 +168,12 @@ def test_profiles_are_kept(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["anna.json"]
     with pytest.raises(OutputError):
         profile.save(tmp_path / "no" / "anna.json")
+
+
+def test_a_profile_with_levels_that_are_no_more_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    path.write_text('{"profile": 1, "ear_right_open": 0.31, "eye_right_open": 0.97, "eye_left_open": null}')
+    assert Profile.load(path) == Profile(ear_right_open=0.31)
 
 
 @pytest.mark.parametrize(
@@ -228,13 +207,13 @@ def closing(t: float, start_s: float, duration_s: float) -> float:
 
 
 def play(
-    signals: FaceSignals, lids: Callable[[float], float], seconds: float, fps: int = 30, network: bool = True
+    signals: FaceSignals, lids: Callable[[float], float], seconds: float, fps: int = 30
 ) -> tuple[list[Signals], list[Event]]:
-    """Play a network that says more of lids than the points do: aspect ratios of .35 open, .22 closed."""
+    """Play aspect ratios of .35 open, .22 closed."""
     estimated, events = [], []
     for i in range(int(seconds * fps)):
         x = lids(i / fps)
-        measured, ended = signals.update(seen(i / fps, 0.22 + 0.13 * x, 0.97 * x if network else None))
+        measured, ended = signals.update(seen(i / fps, 0.22 + 0.13 * x))
         estimated.append(measured)
         events += [event for event in ended if event.is_over]
     return estimated, events
@@ -246,10 +225,9 @@ def scene(t: float) -> float:
 
 
 @pytest.mark.parametrize("fps", [15, 30])
-@pytest.mark.parametrize("network", [True, False])
-def test_a_minute_of_one_face(fps: int, network: bool) -> None:
+def test_a_minute_of_one_face(fps: int) -> None:
     signals = FaceSignals(track_id=3)
-    estimated, events = play(signals, scene, 60, fps, network)
+    estimated, events = play(signals, scene, 60, fps)
     eyes = [e for e in events if e.closing_speed_per_s is not None]
     assert [e.kind for e in eyes] == ["blink"] * 10 + ["long_closure", "microsleep"]
     assert all(e.track_id == 3 for e in events)
@@ -281,5 +259,5 @@ def test_a_paused_camera_makes_no_event() -> None:
     play(signals, lambda t: closing(t, 1.95, 9.0), 2.02)  # closed when it stops
     events: list[Event] = []
     for i in range(60):
-        events += signals.update(seen(30.0 + i / 30, 0.35, 0.97))[1]
+        events += signals.update(seen(30.0 + i / 30, 0.35))[1]
     assert events == []

@@ -16,10 +16,6 @@ CLOSED_SHARE = 0.5
 glasses (closed .11: irlume#377); each person's own after a few blinks."""
 CLOSED_SHARE_RANGE = (0.2, 0.8)
 """Past .8 what is left between open and closed is the points' own noise."""
-HEAD_OPEN = 0.95
-"""Network's reading of an open eye."""
-HEAD_OPEN_RANGE = (0.5, 1.0)
-"""Under one half it says that the eye is closed: no such reading becomes an open eye's."""
 
 OPEN_QUANTILE = 0.8
 """An open eye's level: narrowed for up to half of the time, and shut for a tenth, it stays what it is."""
@@ -80,14 +76,11 @@ class OpenLevel:
 
 
 class EyeLevels:
-    """Levels of one eye: open and closed, in its aspect ratio and in the network's reading."""
+    """Levels of one eye, open and closed, in its aspect ratio."""
 
-    def __init__(
-        self, ear_open: float | None = None, ear_closed: float | None = None, head_open: float | None = None
-    ) -> None:
+    def __init__(self, ear_open: float | None = None, ear_closed: float | None = None) -> None:
         """Start from a profile's levels; None for those that it does not have."""
         self._ear = OpenLevel(EAR_OPEN, EAR_OPEN_RANGE, ear_open)
-        self._head = OpenLevel(HEAD_OPEN, HEAD_OPEN_RANGE, head_open)
         self._shares: deque[float] = deque(maxlen=MAX_CLOSURES)
         self._prior = [CLOSED_SHARE] * PRIOR_CLOSURES
         if ear_open is not None and ear_closed is not None:
@@ -97,7 +90,6 @@ class EyeLevels:
     def reset(self) -> None:
         """Equal to a new one."""
         self._ear.reset()
-        self._head.reset()
         self._shares.clear()
         self._closed_share = self._prior[0]
 
@@ -109,22 +101,9 @@ class EyeLevels:
     def ear_closed(self) -> float:
         return self._ear.value * self._closed_share
 
-    @property
-    def head_open(self) -> float:
-        return self._head.value
-
-    def saw(self, ear: float | None, head: float | None, seconds: float) -> None:
-        """Take readings that lasted so long, the head held straight.
-
-        A network's reading of under one half says that the eye is closed: it teaches nothing of open ones, nor does
-        the aspect ratio beside it.
-        """
-        if head is not None:
-            if head < HEAD_OPEN_RANGE[0]:
-                return
-            self._head.add(head, seconds)
-        if ear is not None:
-            self._ear.add(ear, seconds)
+    def saw(self, ear: float, seconds: float) -> None:
+        """Take an aspect ratio that lasted so long, the head held straight."""
+        self._ear.add(ear, seconds)
 
     def closed(self, ear: float) -> None:
         """Take the least aspect ratio of a closure."""

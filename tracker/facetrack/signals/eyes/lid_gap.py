@@ -145,6 +145,7 @@ class GapMeter:
         for part in (*self._levels, self._gap_timer, self._pitch, self._iris):
             part.reset()
         self.gaps: Pair = (None, None)
+        self.open_probs: Pair = (None, None)
         self.widths: Pair = (None, None)
         self._kept: deque[tuple[float, Pair]] = deque()
 
@@ -152,7 +153,7 @@ class GapMeter:
         """Measure one frame. viewed_deg: yaw and pitch against the line of sight, None without a pose."""
         time_s, reading = observation.time_s, observation.eyes
         seconds = self._gap_timer.step(time_s)
-        self.gaps = self.widths = UNKNOWN
+        self.gaps = self.widths = self.open_probs = UNKNOWN
         if reading is None or viewed_deg is None or not self._sees_face(observation, viewed_deg):
             return LidFrame(time_s, UNKNOWN)
         yaw_deg, pitch_deg = viewed_deg
@@ -166,6 +167,7 @@ class GapMeter:
         right_gap, right = self._eye(of_right, self._levels[0], -yaw_deg, learnt_s)
         left_gap, left = self._eye(of_left, self._levels[1], yaw_deg, learnt_s)
         self.gaps, self.widths = (right_gap, left_gap), (right, left)
+        self.open_probs = _open_prob(of_right, right_gap), _open_prob(of_left, left_gap)
         self._keep(time_s)
         seen: list[tuple[EyeMeasures, float]] = []
         if right is not None:
@@ -281,14 +283,24 @@ def _iris_height(reading: EyesReading, index: int) -> float:
     return ((y - y0) * dx - (x - x0) * dy) / squared if squared > 0.0 else math.nan
 
 
+def _says_nothing(eye: EyeMeasures) -> bool:
+    """Return whether all states are alike, as from a reader that knows none."""
+    _, _, _, _, open_, lowered, shut = eye
+    return abs(open_ - lowered) < 1e-3 and abs(open_ - shut) < 1e-3 and abs(lowered - shut) < 1e-3
+
+
+def _open_prob(eye: EyeMeasures, gap: float | None) -> float | None:
+    """Return the probability that an eye, seen if its gap is known, is not shut."""
+    return None if gap is None or _says_nothing(eye) else 1.0 - eye[6]
+
+
 def _states(eyes: list[tuple[EyeMeasures, float]]) -> tuple[float | None, float | None]:
-    """Return the mean probabilities of lowered and shut; None where the network says nothing (all states alike)."""
-    is_said, all_lowered, all_shut = False, 0.0, 0.0
-    for (_, _, _, _, open_, lowered, shut), _ in eyes:
-        alike = abs(open_ - lowered) < 1e-3 and abs(open_ - shut) < 1e-3 and abs(lowered - shut) < 1e-3
-        is_said = is_said or not alike
-        all_lowered, all_shut = all_lowered + lowered, all_shut + shut
-    return (all_lowered / len(eyes), all_shut / len(eyes)) if is_said else (None, None)
+    """Return the mean probabilities of lowered and shut; None where the network says nothing."""
+    is_said, lowered, shut = False, 0.0, 0.0
+    for eye, _ in eyes:
+        is_said = is_said or not _says_nothing(eye)
+        lowered, shut = lowered + eye[5], shut + eye[6]
+    return (lowered / len(eyes), shut / len(eyes)) if is_said else (None, None)
 
 
 def _cut(value: float | None) -> float | None:

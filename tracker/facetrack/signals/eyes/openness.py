@@ -1,4 +1,4 @@
-"""Openness of the eyes from their six points each and the network's reading."""
+"""Openness of the eyes from their six points each, where no eye network reads them."""
 
 from __future__ import annotations
 
@@ -48,11 +48,9 @@ class EyeOptions:
     max_yaw_deg: turned further, neither eye is (the far one no further than `measure` allows); max_seen_yaw_deg: the
         same for a network that tells which points are visible. min_presence, max_sigma:
         how sure the face and the eye's points must be; the latter as their mean uncertainty over the eye's width: on
-        290 faces of helen_train .12 (95 %) at open eyes and .19 at closed ones, .13 to .23 at painted-over ones, whose
-        network reading is .3 to .6: neither open nor closed, so that no event and no PERCLOS comes of it.
-    head_weight: of the network's reading beside the aspect ratio's, where both are there.
-    looks_down_deg: the head lower than it is usually held by more than this, and the aspect ratio says nothing: lids
-        seen from above cover the eye.
+        290 faces of helen_train .12 (95 %) at open eyes and .19 at closed ones, .13 to .23 at painted-over ones.
+    looks_down_deg: the head lower than it is usually held by more than this, and the eyes are unknown: lids seen from
+        above cover the eye.
     learns_within_deg: how straight the head must be held for the person's levels to be learnt.
     """
 
@@ -60,7 +58,6 @@ class EyeOptions:
     max_seen_yaw_deg: float = 45.0
     min_presence: float = 0.5
     max_sigma: float = 0.22
-    head_weight: float = 0.9
     looks_down_deg: float = 15.0
     learns_within_deg: float = 15.0
 
@@ -68,14 +65,11 @@ class EyeOptions:
 class EyeMeter:
     """Openness 0..1 of each of a person's eyes, 1 being this person's open eye.
 
-    head part = reading / level of the open eye. Aspect-ratio part = (EAR - closed) / (open - closed). Both are cut to
-    0..1 and meant with head_weight. The network's reading carries nearly all: it sees lids that cover an eye where the
-    points hardly move (this project's: .35 open, .02 to .1 less in a blink), while a smile or a lowered look takes a
-    third off the aspect ratio of an eye that is open. A network without such a reading leaves the aspect ratio alone,
-    which is to be trusted less.
+    openness = (EAR - closed) / (open - closed), cut to 0..1. To be trusted less than lid gaps (`GapMeter`): a smile or
+    a lowered look takes a third off the aspect ratio of an open eye, and in a blink it falls by .02 to .1 of .35.
 
-    widths: aspect ratio of the (right, left) eye over its open one's in the last frame, by the points alone: under 1
-    narrowed by whatever; None where unknown.
+    widths: aspect ratio of the (right, left) eye over its open one's in the last frame: under 1 narrowed by whatever;
+    None where unknown.
 
     An eye is unknown (None) where `measure` knows nothing of it, when the head is turned too far, and when the face or
     the eye's points are unsure. Delay: none.
@@ -83,8 +77,8 @@ class EyeMeter:
 
     def __init__(self, options: EyeOptions | None = None, profile: Profile = NO_PROFILE) -> None:
         self.options = options or EyeOptions()
-        self.right = EyeLevels(profile.ear_right_open, profile.ear_right_closed, profile.eye_right_open)
-        self.left = EyeLevels(profile.ear_left_open, profile.ear_left_closed, profile.eye_left_open)
+        self.right = EyeLevels(profile.ear_right_open, profile.ear_right_closed)
+        self.left = EyeLevels(profile.ear_left_open, profile.ear_left_closed)
         self._gap_timer = GapTimer()
         self._pitch = Level(FadingQuantile(-45.0, 45.0, 90, PITCH_MEMORY_S), 0.5)
         self.reset()
@@ -120,17 +114,12 @@ class EyeMeter:
         if lowered_deg > self.options.looks_down_deg:
             right = left = None
         right_unsure, left_unsure = _unsure(observation)
-        if right_unsure > self.options.max_sigma:
-            right_open = right = None
-        else:
-            right_open = self._openness(right, measured.right_open_prob, self.right)
-        if left_unsure > self.options.max_sigma:
-            left_open = left = None
-        else:
-            left_open = self._openness(left, measured.left_open_prob, self.left)
+        right = None if right_unsure > self.options.max_sigma else right
+        left = None if left_unsure > self.options.max_sigma else left
+        found = self._openness(right, self.right), self._openness(left, self.left)
         self.widths = (_width(right, self.right), _width(left, self.left))
         self._keep(observation.time_s, (right, left))
-        return right_open, left_open
+        return found
 
     def saw_closure(self, start_s: float, end_s: float) -> None:
         """Learn the aspect ratio of closed eyes from a closure between these moments."""
@@ -150,17 +139,13 @@ class EyeMeter:
         known_s = self._pitch.known_s
         return (self._pitch.value or 0.0) * known_s / (PRIOR_S + known_s)
 
-    def _openness(self, ear: float | None, head: float | None, levels: EyeLevels) -> float | None:
+    def _openness(self, ear: float | None, levels: EyeLevels) -> float | None:
         """Compute the openness of one eye; None where nothing is known of it."""
-        if self._learns_for_s > 0.0:
-            levels.saw(ear, head, self._learns_for_s)
-        from_head = None if head is None else _cut(head / levels.head_open)
         if ear is None:
-            return from_head
-        from_ear = _cut((ear - levels.ear_closed) / (levels.ear_open - levels.ear_closed))
-        if from_head is None:
-            return from_ear
-        return self.options.head_weight * from_head + (1.0 - self.options.head_weight) * from_ear
+            return None
+        if self._learns_for_s > 0.0:
+            levels.saw(ear, self._learns_for_s)
+        return _cut((ear - levels.ear_closed) / (levels.ear_open - levels.ear_closed))
 
     def _keep(self, time_s: float, ears: Pair) -> None:
         self._ears.append((time_s, ears))

@@ -13,7 +13,7 @@ from facetrain.evaluation.attributes import measure, report
 from facetrain.evaluation.landmarks.network import model_path, title_of
 
 Model = Annotated[Path, typer.Argument(help="A landmark network (.onnx) with attribute heads, or a run's folder.")]
-Data = Annotated[Path, typer.Option(help="Folder of genki4k, mtfl, eyes, mouths, yawn_faces, the packs and videos.")]
+Data = Annotated[Path, typer.Option(help="Folder of genki4k, mtfl, mouths, yawn_faces, the packs and videos.")]
 Head = Annotated[Path | None, typer.Option(help="A morphable head (.npz, ICT-FaceKit's arrays): adds rendered heads.")]
 Heads = Annotated[int, typer.Option(min=3, max=300, help="Number of heads to render for the angles.")]
 Seconds = Annotated[float, typer.Option(min=1, help="Duration of the talking clips to track, in sequence.")]
@@ -32,7 +32,7 @@ def heads(
 ) -> None:
     """Measure attribute heads and head angles on held-out data.
 
-    Smile, glasses, eyes, mouths and yawns: accuracy with bootstrap interval, ROC, calibration. Head angles: errors in
+    Smile, glasses, mouths and yawns: accuracy with bootstrap interval, ROC, calibration. Head angles: errors in
     degrees. And a minute of talking, in which every detected yawn is a false alarm.
     """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facetrack.angles import rotation_from_deg
+from facetrack.angles import euler_deg, rotation_from_deg
 from facetrack.detector import Detector
 from facetrack.geometry import CropBox, crop_from_detection, crop_from_points, crop_matrix, transform
 from facetrack.landmarker import Landmarker, Reading
@@ -17,7 +17,7 @@ from facetrack.pose import head_pose
 from facetrack.types import Floats, Image
 from facetrain.reporting.progress import with_progress
 from facetrain.sample import Sample
-from facetrain.samples.attribute_labels import pose_deg, turned_deg
+from facetrain.samples.attribute_labels import pose_deg
 from facetrain.synth.rendering.camera import Camera
 from facetrain.synth.rendering.heads import in_random_scene
 from facetrain.synth.rendering.people import random_state
@@ -34,8 +34,8 @@ DISTANCE_CM = (35.0, 60.0)
 SEED = 20_000
 """Seed of the rendered people, far from those of the packs: none of them was trained on."""
 YAW_BINS = ((0.0, 15.0), (15.0, 30.0), (30.0, 45.0))
-TRUE_POINTS, PREDICTED_POINTS, NETWORK = "PnP, true points", "PnP, the network's points", "the network's own angles"
-"""Names of the methods: PnP on ground truth points, PnP on predicted points, the network's pose output."""
+TRUE_POINTS, PREDICTED_POINTS, NETWORK = "PnP, true points", "PnP, the network's points", "the network's rotation"
+"""Names of the methods: PnP on ground truth points, PnP on predicted points, the network's output `rotation`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +98,9 @@ def constant_offset(predicted: Array, truth: Array) -> Array:
 
 def to_image_frame(angles: Sequence[float] | Floats, crop: CropBox) -> Floats:
     """Convert (3,) degrees relative to a rotated crop to degrees relative to the image."""
-    return turned_deg(rotation_from_deg(*map(float, angles)), -crop.roll_rad)
+    cos, sin = np.cos(crop.roll_rad), np.sin(crop.roll_rad)
+    roll = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    return np.array(euler_deg(roll @ rotation_from_deg(*map(float, angles))), np.float32)
 
 
 @dataclass(slots=True)
@@ -138,7 +140,7 @@ def rendered(renderer: Renderer, landmarker: Landmarker, detector: Detector, cou
             crop = crop_from_points(landmarker(image, [crop])[0].landmarks.points, landmarker.margin)
             reading = landmarker(image, [crop])[0]
             predicted[PREDICTED_POINTS] = _pnp(reading.landmarks.points, SIZE)
-            predicted[NETWORK] = _network_angles(reading, crop)
+            predicted[NETWORK] = _network_angles(reading)
         rows.add((truth.yaw_deg, truth.pitch_deg, truth.roll_deg), predicted)
     return rows.errors()
 
@@ -170,7 +172,7 @@ def labelled(samples: Sequence[Sample], landmarker: Landmarker) -> list[AngleErr
         solved = to_image_frame(in_crop, crop) if np.isfinite(in_crop).all() else None
         rows.add(
             [float(sample.attributes[name]) for name in POSE_ANGLES],
-            {PREDICTED_POINTS: solved, NETWORK: _network_angles(reading, crop)},
+            {PREDICTED_POINTS: solved, NETWORK: _network_angles(reading)},
         )
     return rows.errors()
 
@@ -181,5 +183,6 @@ def _pnp(points: Floats, size: tuple[int, int]) -> Floats | None:
     return None if pose is None else np.array([pose.yaw_deg, pose.pitch_deg, pose.roll_deg], np.float32)
 
 
-def _network_angles(reading: Reading, crop: CropBox) -> Floats | None:
-    return None if reading.pose_deg is None else to_image_frame(reading.pose_deg, crop)
+def _network_angles(reading: Reading) -> Floats | None:
+    """Return (3,) yaw, pitch, roll in degrees relative to the image and the line of sight; None without a rotation."""
+    return None if reading.head is None else np.array(euler_deg(reading.head.rotation), np.float32)

@@ -1,6 +1,6 @@
 """Held-out sets of the attribute heads, read with the training's own splits (`samples.attribute_sources`).
 
-Labelled test faces, and test photographs of eyes and mouths with the held-out faces that they are pasted into.
+Labelled test faces, and test photographs of mouths with the held-out faces that they are pasted into.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class HeldOutData:
     genki4k, mtfl, yawns: test faces with the network's landmarks
     genki4k_training: training faces, which a constant offset may be fitted on
     yawns_seen: names of yawns whose landmarks the network was trained on
-    eyes, mouths: test photographs
+    mouths: test photographs
     faces: held-out faces that the photographs are pasted into
     held_out: sizes of the sets for the report
     """
@@ -62,7 +62,6 @@ class HeldOutData:
     mtfl: list[Sample]
     yawns: list[Sample]
     yawns_seen: frozenset[str]
-    eyes: list[Sample]
     mouths: list[Sample]
     faces: list[Sample]
     held_out: list[HeldOutSet]
@@ -102,13 +101,10 @@ def read_held_out(data: Path, landmarker: Landmarker, detector: Detector, limit:
     trained, _ = packs.split(all_yawns, AttributeRecipe().held_share)
     thresholds = "the thresholds of `signals.yawn` were set on the other parts"
     yawns = test_part("yawn_faces", yawn_parts, f"{hashed}; {thresholds}", detected)
-    eyes, mouths = (
-        test_part(name, split_three_ways(read_any(data / f"{name}.csv").samples), hashed, None)
-        for name in ("eyes", "mouths")
-    )
+    mouths = test_part("mouths", split_three_ways(read_any(data / "mouths.csv").samples), hashed, None)
     faces = [face for name in FACE_PACKS for face in _held_out_faces(data / name, held_out)]
     return HeldOutData(
-        genki_test, genki_training, mtfl, yawns, frozenset(s.name for s in trained), eyes, mouths, faces, held_out
+        genki_test, genki_training, mtfl, yawns, frozenset(s.name for s in trained), mouths, faces, held_out
     )
 
 

@@ -1,6 +1,6 @@
 """Measure the attribute heads of a landmark network, and the signals derived from them, on held-out data.
 
-Smile, glasses, eyes, mouths, yawns, head angles, and false yawns in a minute of talking.
+Smile, glasses, mouths, yawns, head angles, and false yawns in a minute of talking.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ from facetrain.evaluation.attributes.held_out import HeldOutData, HeldOutSet, re
 from facetrain.evaluation.attributes.talking import Talk
 from facetrain.metrics.binary import BinaryMetrics
 from facetrain.sample import Sample
-from facetrain.samples import patches
 from facetrain.samples.attribute_crops import AttributeCropOptions, pasted_items, plain_item
-from facetrain.samples.attribute_labels import COLUMN, EYES
+from facetrain.samples.attribute_labels import COLUMN
 from facetrain.samples.provenance import trained_on
 from facetrain.synth.rendering.head_model import load_head_model
 from facetrain.synth.rendering.render import Renderer
@@ -73,7 +72,7 @@ def measure(
     heads: number of heads to render if there is a head model
     seconds: duration of the clips to track
     limit: maximum number of images of each part, 0 for all
-    Raises ModelFileError for a network without attributes or angles, DataError or SourceError if a set, a clip or the
+    Raises ModelFileError for a network without attributes or rotation, DataError or SourceError if a set, a clip or the
     head model is missing or broken.
     """
     _must_have_heads(engine)
@@ -88,16 +87,16 @@ def measure(
         people = [(manner, seed) for manner in talking.JAW_REACH for seed in range(talking.PEOPLE)]
         talks += [talking.rendered_talk(renderer, manner, seed) for manner, seed in people]
     genki, offset_deg = _genki_angles(sets, landmarker)
-    binary = [*_smile_and_glasses(engine, sets), *_pasted_features(engine, sets), *_yawns(landmarker, sets)]
+    binary = [*_smile_and_glasses(engine, sets), _pasted_mouths(engine, sets), *_yawns(landmarker, sets)]
     return HeadsResult(sets.held_out, binary, angles | {GENKI: genki}, offset_deg, talks, _notes(engine, sets))
 
 
 def _must_have_heads(engine: OnnxEngine) -> None:
-    missing = [name for name in ("attributes", "pose") if name not in engine.spec.outputs]
+    missing = [name for name in ("attributes", "rotation") if name not in engine.spec.outputs]
     if missing:
         raise ModelFileError(
-            f"network '{engine.spec.name}' gives no {' and no '.join(missing)}; expected a landmark network with "
-            "attribute heads: facetrack train attributes adds them"
+            f"network '{engine.spec.name}' gives no {' and no '.join(missing)}; expected a network of landmarks-turned "
+            "with attribute heads: facetrack train attributes adds them"
         )
 
 
@@ -120,18 +119,14 @@ def predict_attributes(engine: OnnxEngine, items: Sequence[Item]) -> NDArray[np.
 
 
 def binary_metrics(
-    name: str, data: str, items: Sequence[Item], predicted: NDArray[np.float64], columns: Sequence[int], note: str = ""
+    attribute: str, data: str, items: Sequence[Item], predicted: NDArray[np.float64], note: str = ""
 ) -> BinaryMetrics:
-    """Return the metrics of some columns pooled, over the labels that are 0 or 1; NaN and soft labels are excluded.
-
-    Items with the same pasted photograph are one group of the bootstrap.
-    """
-    truth = np.array([item["attributes"].numpy() for item in items]).reshape(-1, len(ATTRIBUTES))[:, columns]
-    group = np.array([int(item.get("photograph", number)) for number, item in enumerate(items)])
+    """Return the metrics of an attribute over the labels that are 0 or 1; NaN and soft labels are excluded."""
+    column = COLUMN[attribute]
+    truth = np.array([item["attributes"].numpy() for item in items]).reshape(-1, len(ATTRIBUTES))[:, column]
     binary = (truth == 0) | (truth == 1)
-    score = predicted[:, columns][binary]
-    groups = np.broadcast_to(group[:, None], binary.shape)[binary]
-    return BinaryMetrics(name, data, truth[binary] == 1, score, score > 0.5, groups, note=note)
+    score = predicted[binary, column]
+    return BinaryMetrics(attribute.replace("_", " "), data, truth[binary] == 1, score, score > 0.5, note=note)
 
 
 def _options(engine: OnnxEngine) -> AttributeCropOptions:
@@ -147,28 +142,15 @@ def _smile_and_glasses(engine: OnnxEngine, sets: HeldOutData) -> list[BinaryMetr
     ):  # fmt: skip
         items = [plain_item(sample, _options(engine)) for sample in samples]
         predicted = predict_attributes(engine, items)
-        metrics += [binary_metrics(name, data, items, predicted, [COLUMN[name]]) for name in names]
+        metrics += [binary_metrics(name, data, items, predicted) for name in names]
     return metrics
 
 
-def _pasted_features(engine: OnnxEngine, sets: HeldOutData) -> list[BinaryMetrics]:
-    """Measure photographs of eyes and mouths, pasted into faces as by `tasks.attributes.Validation`.
-
-    Eyes separately in faces whose eyes are as large as the photographs, and in faces with smaller eyes.
-    """
-    has_large_eyes = {id(f): all(patches.fits(f.points, eye, patches.CLEAR_PX) for eye in EYES) for f in sets.faces}
-    pasted, eyes = AttributeRecipe().laid, [COLUMN[name] for name in EYES]
-    large, small = ([f for f in sets.faces if has_large_eyes[id(f)] == is_large] for is_large in (True, False))
-    metrics = []
-    for name, data, photographs, faces, each, columns in (
-        ("eye open", f"eyes test, eyes from {patches.CLEAR_PX:g} px", sets.eyes, large, pasted, eyes),
-        ("eye open", "eyes test, smaller eyes", sets.eyes, small, pasted, eyes),
-        ("mouth open", "mouths test", sets.mouths, sets.faces, 1, [COLUMN["mouth_open"]]),
-    ):
-        items = pasted_items(photographs, faces, _options(engine), each)
-        note = f"{len({int(item['photograph']) for item in items})} photographs pasted into faces"
-        metrics.append(binary_metrics(name, data, items, predict_attributes(engine, items), columns, note))
-    return metrics
+def _pasted_mouths(engine: OnnxEngine, sets: HeldOutData) -> BinaryMetrics:
+    """Measure photographs of mouths, pasted into faces as by `tasks.attributes.Validation`."""
+    items = pasted_items(sets.mouths, sets.faces, _options(engine))
+    note = f"{len(items)} photographs pasted into faces"
+    return binary_metrics("mouth_open", "mouths test", items, predict_attributes(engine, items), note)
 
 
 def _yawns(landmarker: Landmarker, sets: HeldOutData) -> list[BinaryMetrics]:

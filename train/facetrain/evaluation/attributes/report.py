@@ -17,8 +17,7 @@ from facetrain.reporting.markdown import fixed
 from facetrain.reporting.report import Report, Table
 
 MEANING = {
-    "interval": f"{CONFIDENCE_LEVEL:.0%} percentile bootstrap of the accuracy, {RESAMPLES} resamples of images (of "
-    "photographs, if one is pasted into several faces)",
+    "interval": f"{CONFIDENCE_LEVEL:.0%} percentile bootstrap of the accuracy, {RESAMPLES} resamples of images",
     "precision, recall, f1": "of the positive class, at .5 (a yawn: at the yawn detector's threshold)",
     "roc auc": "probability that a positive scores higher than a negative",
     "ece": f"expected calibration error: mean distance of the probability from the share of positives, in {BINS} equal "

@@ -1,4 +1,4 @@
-"""Openness of the eyes predicted by the network in every frame, against manually labelled blinks."""
+"""Openness of the eyes that the tracker measures in every frame, against manually labelled blinks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facetrack.capture import VideoFile
-from facetrack.errors import DataError, ModelFileError
+from facetrack.errors import DataError
 from facetrack.tracking.tracker import FaceTracker
 from facetrack.types import Floats
 from facetrain.reporting.progress import with_progress
@@ -34,7 +34,7 @@ class Blink:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """Predicted openness in a clip.
+    """Measured openness in a clip.
 
     eyes: (frames, 2) openness 0..1 of the right and the left eye of the main face, NaN where unknown
     blinks: labelled blinks
@@ -67,7 +67,7 @@ class Trace:
         return self.lowest(blink) < self.limit
 
     def closed_outside_blinks(self) -> int:
-        """Return the number of frames in which the eyes are predicted closed, but no blink is labelled."""
+        """Return the number of frames in which the eyes are closed, but no blink is labelled."""
         closed = self.mean < self.limit
         for blink in self.blinks:
             closed[max(0, blink.first - AROUND) : blink.last + AROUND + 1] = False
@@ -94,16 +94,13 @@ def read_blinks(path: Path) -> dict[str, tuple[Blink, ...]]:
 
 
 def traces(table: Path, landmarks: Path | None = None) -> list[Trace]:
-    """Predict the openness in every clip of a table of blinks.
+    """Measure the openness in every clip of a table of blinks.
 
     landmarks: the network, the bundled one if None
-    Raises ModelFileError for a network without attribute heads, DataError or SourceError for unreadable files.
+    Raises DataError or SourceError for unreadable files.
     """
     clips = read_blinks(table)
     tracker = FaceTracker.from_weights(landmarks)
-    spec = tracker.landmarker.spec
-    if "attributes" not in spec.outputs:
-        raise ModelFileError(f"network '{spec.name}' has no output for the eyes; give one with attribute heads")
     return [
         Trace(video, _eyes(table.with_name(video), tracker), clips[video]) for video in with_progress(clips, "tracking")
     ]
@@ -120,7 +117,7 @@ def _eyes(clip: Path, tracker: FaceTracker) -> Floats:
             count = frame.index + 1
             for face in tracker.update(frame):
                 both = face.signals.eyes
-                right, left = (np.nan if x is None else x for x in (both.right.open_prob, both.left.open_prob))
+                right, left = (np.nan if x is None else x for x in (both.right.openness, both.left.openness))
                 readings.setdefault(face.track_id, {})[frame.index] = (right, left)
                 area = float(np.prod(face.box[2:] - face.box[:2]))
                 total_area[face.track_id] = total_area.get(face.track_id, 0.0) + area
