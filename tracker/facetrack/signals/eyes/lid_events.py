@@ -7,9 +7,8 @@ from collections import deque
 from collections.abc import Mapping
 
 from facetrack.signals.eyes.blink import EYES
-from facetrack.signals.eyes.closure import FAST_TO, Measures, Pair, ended
+from facetrack.signals.eyes.closure import FAST_TO, LidFrame, Measures, Pair, ended
 from facetrack.signals.eyes.lid_frames import BEFORE_S, HEAD_FOLLOWS_S, RESTED_S, deepest, frames_before, mean, rested
-from facetrack.signals.eyes.lid_gap import LidFrame
 from facetrack.signals.eyes.lid_options import LidEventOptions
 from facetrack.signals.eyes.lids import Closure, LidFollower
 from facetrack.signals.eyes.lowered import LOWERED, OPEN, SHUT, Lowered

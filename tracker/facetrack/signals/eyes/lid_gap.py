@@ -7,9 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from facetrack import compiled
-from facetrack.compiled.frozen import quickly_built
 from facetrack.signals.eyes.baseline import MAX_CLOSURES, OpenLevel
-from facetrack.signals.eyes.closure import Pair
+from facetrack.signals.eyes.closure import LidFrame, Pair
 from facetrack.signals.eyes.openness import KEEP_S, PITCH_MEMORY_S
 from facetrack.signals.observation import Observation
 from facetrack.signals.per_frame import MAX_PITCH_DEG, NEAR_EYE_MAX_YAW_DEG
@@ -59,26 +58,6 @@ class GapOptions:
     max_sigma: float = 0.25
     min_presence: float = 0.5
     learns_within_deg: float = 15.0
-
-
-@quickly_built
-@dataclass(frozen=True, slots=True)
-class LidFrame:
-    """What a frame says of both eyes' lids.
-
-    eyes: openness 0..1 of the person's (right, left) eye, linear in the lids; None where it cannot be seen.
-    lowered, shut: the network's mean probabilities over the seen eyes, None where it says nothing (all states alike).
-    gaze_down_deg: the eyes in the head against how they usually look, positive down. pitch_deg: the head against how it
-        is usually held, positive up. smile: 0..1 as the network reads it.
-    """
-
-    time_s: float
-    eyes: Pair
-    lowered: float | None = None
-    shut: float | None = None
-    gaze_down_deg: float | None = None
-    pitch_deg: float | None = None
-    smile: float | None = None
 
 
 class GapLevels:
