@@ -123,7 +123,7 @@ class FaceSignals:
         # A network that knows no profiles loses them: then a lost face says nothing of where the head looks.
         knows_turn = viewed_deg is not None and observation.visibility is not None
         returned = self._away.update(observation.time_s, viewed_deg[0] if viewed_deg and knows_turn else None)
-        events = in_order((*from_eyes, *from_mouth, *from_head, *returned))
+        events = in_order(from_eyes + from_mouth + from_head + returned)
         p80_60s, p70_60s, p80_180s = perclos
         # Over three minutes, or one until those are known.
         fatigue = self._fatigue.update(
@@ -131,7 +131,7 @@ class FaceSignals:
         )
         return Signals(
             eyes, mouth, smile, head, gaze, attention, fatigue, p80_60s, p70_60s, p80_180s,
-            self._p80.unknown_share(observation.time_s), measured.glasses_prob,
+            self._p80.unknown_share(observation.time_s), measured.glasses_prob, None, None,
         ), events  # fmt: skip
 
     def interrupt(self) -> tuple[Event, ...]:
@@ -207,7 +207,7 @@ class FaceSignals:
             shown = event.evidence.get("completeness", 0.0)
             if event.end_s is not None and event.kind in CLOSURES and shown >= TEACHES_FROM:
                 self._gaps.saw_closure(event.start_s, event.end_s)
-        return frame.eyes, self._lids.openness_known, (*ended, *events)
+        return frame.eyes, self._lids.openness_known, ended + events
 
     def _follow_mouth(
         self, observation: Observation, measured: FrameMeasures, eyes: EyesSignals
@@ -223,7 +223,7 @@ class FaceSignals:
         smiling, eye_narrowing, smiled = self._smiles.update(time_s, smile, *self._widths_of_open_eyes(eyes))
         # What the network reads is passed on even of a mouth that counts as hidden.
         mouth = MouthSignals(openness, measured.mouth_aspect_ratio, measured.mouth_open_prob, speaking, yawning)
-        return mouth, SmileSignals(measured.smile_prob, smiling, eye_narrowing), (*spoken, *yawned, *smiled)
+        return mouth, SmileSignals(measured.smile_prob, smiling, eye_narrowing), spoken + yawned + smiled
 
     def _widths_of_open_eyes(self, eyes: EyesSignals) -> tuple[float | None, float | None]:
         right, left = self._gaps.widths if self._by_gap else self._eyes.widths
@@ -232,24 +232,27 @@ class FaceSignals:
     def _follow_head(
         self, observation: Observation, eyes: EyesSignals
     ) -> tuple[HeadSignals, GazeSignals, AttentionSignals, tuple[Event, ...]]:
-        pose, sure = observation.pose, sure_pose(observation.pose)
-        angles = self._head.update(observation.time_s, sure)
-        sigma_deg = None if pose is None or pose.sigma_deg is None else max(pose.sigma_deg[:2])
-        known = [eye.openness for eye in (eyes.right, eyes.left) if eye.openness is not None]
-        gestures = self._gestures.update(observation.time_s, angles, sigma_deg, min(known, default=None))
-        direction, gaze = self._gaze.update(
-            observation.time_s, angles, sure, observation.gaze, (eyes.right.openness, eyes.left.openness)
-        )
-        attention, glances = self._attention.update(observation.time_s, direction, self._lids.down_since_s)
+        time_s, sure = observation.time_s, sure_pose(observation.pose)
+        sigma_deg = None if observation.pose is None else turn_sigma_deg(observation.pose)
+        right, left = eyes.right.openness, eyes.left.openness
+        more_closed = right if left is None else left if right is None else min(right, left)
+        angles = self._head.update(time_s, sure)
+        gestures = self._gestures.update(time_s, angles, sigma_deg, more_closed)
+        direction, gaze = self._gaze.update(time_s, angles, sure, observation.gaze, (right, left))
+        attention, glances = self._attention.update(time_s, direction, self._lids.down_since_s)
         head = NO_HEAD if angles is None else HeadSignals(angles.yaw_deg, angles.pitch_deg, angles.roll_deg)
-        return head, gaze, attention, (*gestures, *glances)
+        return head, gaze, attention, gestures + glances
 
 
 def sure_pose(pose: Pose | None) -> Pose | None:
     """Return the pose unless its own uncertainty says that yaw or pitch are a guess."""
-    if pose is None or pose.sigma_deg is None:
-        return pose
-    return pose if max(pose.sigma_deg[:2]) <= MAX_ANGLE_SIGMA_DEG else None
+    sigma_deg = None if pose is None else turn_sigma_deg(pose)
+    return pose if sigma_deg is None or sigma_deg <= MAX_ANGLE_SIGMA_DEG else None
+
+
+def turn_sigma_deg(pose: Pose) -> float | None:
+    """Return the standard deviation of yaw or pitch, the larger one; None where it is unknown."""
+    return None if pose.sigma_deg is None else max(pose.sigma_deg[0], pose.sigma_deg[1])
 
 
 def in_order(events: tuple[Event, ...]) -> tuple[Event, ...]:

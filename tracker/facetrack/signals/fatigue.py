@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -52,7 +52,8 @@ class Part:
 
     def adds(self, value: float) -> float:
         """Return the share of fatigue, 0..weight, of a value."""
-        return self.weight * min(1.0, max(0.0, (value - self.none) / (self.full - self.none)))
+        share = (value - self.none) / (self.full - self.none)
+        return self.weight * (min(1.0, share) if share > 0.0 else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +122,18 @@ class Fatigue:
         self._level = 0
 
     def update(
-        self, time_s: float, perclos: float | None, events: Iterable[Event], slow_closures: int = CONFIRMED
+        self, time_s: float, perclos: float | None, events: Sequence[Event], slow_closures: int = CONFIRMED
     ) -> FatigueSignals:
         """Follow the next frame.
 
         perclos: P80, 0..1 or None. events: of the face, all kinds. slow_closures: how many made the PERCLOS.
         """
-        events = tuple(events)
-        ended, awake = (_counted(events), _awake(events)) if events else ((), ())
-        for name, fading in self._fading.items():
-            fading.update(time_s, awake if name == "awake" else ended)
+        for fading in self._fading.values():
+            fading.advance(time_s)
+        if events:
+            ended, awake = _counted(events), _awake(events)
+            for name, fading in self._fading.items():
+                fading.add(time_s, awake if name == "awake" else ended)
         if perclos is None:
             self._level = 0
             return UNKNOWN
@@ -144,14 +147,16 @@ class Fatigue:
         values = {name: fading.value for name, fading in self._fading.items()}
         values["perclos"] = perclos
         values["long_blinks"] = self._fading["long_blinks"].mean_s(weights["long_blinks"].none)
-        adds = {name: part.adds(values[name]) for name, part in weights.items()}
+        parts = {name: part.adds(values[name]) for name, part in weights.items()}
         if not confirmed:
-            adds["perclos"] *= SINGLE_SHARE
-        awake = adds.pop("awake")
-        total = max(1.0, sum(adds.values()))
-        parts = {name: share / total for name, share in adds.items()}
-        lowered = sum(parts.values()) - (parts["perclos"] if confirmed else 0.0)
-        return {**parts, "awake": -awake * lowered}
+            parts["perclos"] *= SINGLE_SHARE
+        awake = parts.pop("awake")
+        total = sum(parts.values())
+        if total > 1.0:
+            parts = {name: share / total for name, share in parts.items()}
+            total = sum(parts.values())
+        parts["awake"] = -awake * (total - (parts["perclos"] if confirmed else 0.0))
+        return parts
 
     def _next_level(self, value: float) -> int:
         weights = self._weights
@@ -172,10 +177,15 @@ class _Fading:
         self._durations_s = 0.0
         self._last_s: float | None = None
 
-    def update(self, time_s: float, events: Iterable[Event]) -> None:
-        if self._last_s is not None and self.value > 0.0:
-            self._fade(time_s - self._last_s)
+    def advance(self, time_s: float) -> None:
+        if self.value > 0.0 and self._last_s is not None:
+            left = self._left_of(time_s - self._last_s)
+            self.value *= left
+            self._durations_s *= left
         self._last_s = time_s
+
+    def add(self, time_s: float, events: Iterable[Event]) -> None:
+        """Add those that were reported at this time."""
         for event in events:
             count = self._counts.get(event.kind, 0.0)
             if count > 0.0:  # reported some time after its end
@@ -189,11 +199,6 @@ class _Fading:
 
     def _left_of(self, age_s: float) -> float:
         return float(0.5 ** (age_s / self._half_life_s))
-
-    def _fade(self, step_s: float) -> None:
-        left = self._left_of(step_s)
-        self.value *= left
-        self._durations_s *= left
 
 
 def _awake(events: Iterable[Event]) -> tuple[Event, ...]:

@@ -92,9 +92,10 @@ class OneEuro(Generic[Value]):
         last_s, last, velocity = self._last
         step_s = step_from(last_s, time_s)
         # The paper's derivative is relative to the last filtered value, not the last raw one (algorithm 1, line 5).
-        d_alpha = smoothing_factor(self.options.d_cutoff_hz, step_s)
+        options, turn_s = self.options, 2.0 * math.pi * step_s  # `smoothing_factor`, spelled out for a frame's filters
+        d_alpha = 1.0 / (1.0 + 1.0 / (turn_s * options.d_cutoff_hz))
         velocity = d_alpha / (step_s * scale) * (value - last) + (1.0 - d_alpha) * velocity
-        alpha = smoothing_factor(self.options.min_cutoff_hz + self.options.beta * abs(velocity), step_s)
+        alpha = 1.0 / (1.0 + 1.0 / (turn_s * (options.min_cutoff_hz + options.beta * abs(velocity))))
         # In this order, not as value + alpha * difference, so that alpha = 1 returns the raw value exactly.
         last = alpha * value + (1.0 - alpha) * last
         self._last = time_s, last, velocity

@@ -77,8 +77,12 @@ class FaceCuts:
         self._seen = {}
 
     def _is_near(self, region: Region, other: Region) -> bool:
-        step = (region[2] - region[0]) / self.SMALL_PX
-        return all(abs(new - old) <= step for new, old in zip(region, other, strict=True))
+        (left, top, right, bottom), (left0, top0, right0, bottom0) = region, other
+        step = (right - left) / self.SMALL_PX
+        return (
+            abs(left - left0) <= step and abs(top - top0) <= step
+            and abs(right - right0) <= step and abs(bottom - bottom0) <= step
+        )  # fmt: skip
 
     def unchanged(self, image: Image) -> set[Track]:
         """Return the tracks whose own boxes show the same as in the last frame, whatever the rest shows."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from facetrack.compiled.frozen import quickly_built
+
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 """Ekman's six and neutral, by the alphabet: the columns of an expression network's `probabilities`."""
 _BOTH = (
@@ -86,6 +88,7 @@ class _Group:
         return f"{type(self).__name__}({', '.join(known)})"
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class EyeSignals(_Group):
     """One eye, right or left as the person has it."""
@@ -97,10 +100,9 @@ class EyeSignals(_Group):
         "eye aspect ratio: about .3 open, under .15 closed", "eye turned away or covered", "ear_{side}", low=0.0
     )
     open_prob: float | None = _share(
-        "probability that it is not shut, by the eye network",
-        "no eye network; eye turned away, covered or unsure",
+        "probability that it is not shut, by the eye network", "no eye network; eye turned away, covered or unsure",
         "eye_{side}_open",
-    )
+    )  # fmt: skip
     gap: float | None = _signal(
         "lid gap over eye width, seen straight from ahead: 0 shut, about .3 open",
         "no eye network; eye turned away, covered or unsure", "", low=0.0,
@@ -117,6 +119,7 @@ class EyeSignals(_Group):
     )  # fmt: skip
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class EyesSignals(_Group):
     """Both eyes, and what they do together."""
@@ -138,6 +141,7 @@ class EyesSignals(_Group):
     )
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class MouthSignals(_Group):
     """The mouth and what it does."""
@@ -146,11 +150,9 @@ class MouthSignals(_Group):
         "0 as closed as this person's mouth closes, 1 wide open", "mouth turned away or hidden", "mouth_openness"
     )
     aspect_ratio: float | None = _signal(
-        "inner lip gap over mouth width: 0 closed, over .6 wide open",
-        "mouth turned away or covered",
-        "mouth_opening",
+        "inner lip gap over mouth width: 0 closed, over .6 wide open", "mouth turned away or covered", "mouth_opening",
         low=0.0,
-    )
+    )  # fmt: skip
     open_prob: float | None = _share(
         "how open the network reads it", "mouth turned away or covered, or network without it", "mouth_open"
     )
@@ -158,6 +160,7 @@ class MouthSignals(_Group):
     yawning: bool | None = _signal("a yawn is going on", "hidden, or came into view open", "yawning")
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class SmileSignals(_Group):
     """The smile, and whether the eyes take part in it."""
@@ -171,6 +174,7 @@ class SmileSignals(_Group):
     )
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class HeadSignals(_Group):
     """Angles of the head relative to its neutral pose, with the signs of `types.Pose`."""
@@ -188,6 +192,7 @@ class HeadSignals(_Group):
     )
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class GazeSignals(_Group):
     """Direction of the gaze relative to straight ahead, with the signs of `types.Pose`."""
@@ -219,6 +224,7 @@ class GazeSignals(_Group):
     screen_y: float | None = _signal("the same of its height from the top", "gaze not calibrated, or eyes not seen", "")
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class AttentionSignals(_Group):
     """Attention to a target zone; no certified driver monitoring."""
@@ -228,6 +234,7 @@ class AttentionSignals(_Group):
     distracted: bool | None = _signal("a distraction lasts", "gaze unknown", "distracted")
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class FatigueSignals(_Group):
     """Fatigue and what it is made of."""
@@ -242,6 +249,7 @@ class FatigueSignals(_Group):
     )  # fmt: skip
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class Signals(_Group):
     """Everything that is measured of one face in one frame, in groups; None where it cannot be known."""
@@ -265,13 +273,9 @@ class Signals(_Group):
         "network's probability of glasses", "face turned away, or network without it", "glasses"
     )
     expression: Mapping[str, float] | None = _signal(
-        "probabilities that sum to 1",
-        "not asked for; face turned away, small or unsure",
-        "expression",
-        low=0.0,
-        high=1.0,
-        names=EXPRESSIONS,
-    )
+        "probabilities that sum to 1", "not asked for; face turned away, small or unsure", "expression",
+        low=0.0, high=1.0, names=EXPRESSIONS,
+    )  # fmt: skip
     blendshapes: Mapping[str, float] | None = _signal(
         "ARKit's blendshapes over this face at rest; what cannot be predicted is absent",
         "not asked for; face turned away, or no pose", "", low=0.0, high=1.0, names=ARKIT_52, partial=True,

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from facetrack.signals.eyes.closure import LidFrame
 from facetrack.signals.eyes.lid_events import LidEvents
-from facetrack.signals.eyes.lid_gap import LidFrame
 from facetrack.types import Event
 
 RATES = (15, 30, 60, 120)

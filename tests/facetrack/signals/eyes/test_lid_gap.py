@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from facetrack.signals import Observation, viewed_from_deg
-from facetrack.signals.eyes.lid_gap import GapMeter, LidFrame, straight_gap
+from facetrack.signals.eyes.closure import LidFrame
+from facetrack.signals.eyes.lid_gap import GapMeter, straight_gap
 from facetrack.types import EyesReading
 from poses import pose
 

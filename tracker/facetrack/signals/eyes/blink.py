@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from facetrack.signals.eyes.closure import Measures, Pair
+from facetrack.signals.eyes.closure import Measures, Pair, ended
 from facetrack.signals.eyes.lids import Closure, LidFollower, LidOptions
 from facetrack.signals.windows.lasting import LastingEvent
 from facetrack.signals.windows.observed_time import GapTimer
@@ -199,14 +199,7 @@ class BlinkDetector:
     def _end_long(self, closure: Closure | None) -> tuple[Event, ...]:
         if closure is None:
             return (*self._long.end(self._last_s), *self._microsleep.end(self._last_s))
-        found = closure.measured
-        return tuple(
-            event
-            for lasting in (self._long, self._microsleep)
-            for event in lasting.end(
-                found.end_s, found.amplitude, start_s=found.start_s, closing_speed_per_s=found.closing_speed_per_s
-            )
-        )
+        return ended((self._long, self._microsleep), closure.measured)
 
     def _one_is_closed(self, right: float | None, left: float | None) -> bool:
         below = self.options.closed_below

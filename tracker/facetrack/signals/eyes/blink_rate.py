@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from facetrack.signals.eyes.perclos import KNOWN_SHARE
 from facetrack.signals.windows.observed_time import GapTimer, TimeWeightedWindow
@@ -22,6 +22,7 @@ class BlinkRate:
         self._window = TimeWeightedWindow(WINDOW_S)
         self._gap_timer = GapTimer()
         self._blinks: deque[tuple[float, float]] = deque()  # end, duration, s
+        self._mean_s: float | None = None  # of those
         self.reset()
 
     def reset(self) -> None:
@@ -29,8 +30,9 @@ class BlinkRate:
         self._window.reset()
         self._gap_timer.reset()
         self._blinks.clear()
+        self._mean_s = None
 
-    def update(self, time_s: float, known: bool, events: Iterable[Event]) -> tuple[float | None, float | None]:
+    def update(self, time_s: float, known: bool, events: Sequence[Event]) -> tuple[float | None, float | None]:
         """Follow the next frame -> (blinks per minute, their mean duration in s).
 
         known: whether an eye's openness is. events: what began or ended with the frame.
@@ -40,11 +42,13 @@ class BlinkRate:
         elif (step_s := self._gap_timer.step(time_s)) is not None:
             self._window.add(time_s - step_s, time_s, False)
         self._window.advance(time_s)
-        self._blinks.extend((e.end_s, e.duration_s) for e in events if e.kind == "blink" and e.end_s is not None)
-        while self._blinks and self._blinks[0][0] <= time_s - WINDOW_S:
-            self._blinks.popleft()
-        count, known_s = len(self._blinks), self._window.known_s
+        blinks = self._blinks
+        if events or (blinks and blinks[0][0] <= time_s - WINDOW_S):
+            blinks.extend((e.end_s, e.duration_s) for e in events if e.kind == "blink" and e.end_s is not None)
+            while blinks and blinks[0][0] <= time_s - WINDOW_S:
+                blinks.popleft()
+            self._mean_s = sum(length_s for _, length_s in blinks) / len(blinks) if blinks else None
+        known_s = self._window.known_s
         if known_s < KNOWN_SHARE * WINDOW_S - 1e-6:
             return None, None
-        duration_s = sum(length_s for _, length_s in self._blinks) / count if count else None
-        return 60.0 * count / known_s, duration_s
+        return 60.0 * len(blinks) / known_s, self._mean_s

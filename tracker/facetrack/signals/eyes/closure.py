@@ -1,11 +1,15 @@
-"""One closing and opening of the lids, frame by frame, and its measures."""
+"""What a frame says of the lids; one closing and opening of them, and its measures."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
+
+from facetrack.compiled.frozen import quickly_built
+from facetrack.signals.windows.lasting import LastingEvent
+from facetrack.types import Event
 
 Pair = tuple[float | None, float | None]
 """Values of the person's (right, left) eye; None where unknown."""
@@ -22,6 +26,26 @@ gap, which tells a blink (.07 s, 90 % under .40 s) from a look down (1.1 to 1.6 
 SEEN_FROM = 0.65
 """Share of the level from which a fall counts from the highest point seen, where what lies above was not: a face that
 has just come into sight."""
+
+
+@quickly_built
+@dataclass(frozen=True, slots=True)
+class LidFrame:
+    """What a frame says of both eyes' lids.
+
+    eyes: openness 0..1 of the person's (right, left) eye, linear in the lids; None where it cannot be seen.
+    lowered, shut: the network's mean probabilities over the seen eyes, None where it says nothing (all states alike).
+    gaze_down_deg: the eyes in the head against how they usually look, positive down. pitch_deg: the head against how it
+        is usually held, positive up. smile: 0..1 as the network reads it.
+    """
+
+    time_s: float
+    eyes: Pair
+    lowered: float | None = None
+    shut: float | None = None
+    gaze_down_deg: float | None = None
+    pitch_deg: float | None = None
+    smile: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +117,18 @@ def _fall_s(way: Trace, first: int, level: float, amplitude: float) -> float:
         highest, at_s = max((x, t) for t, x in way[:first])
         from_s = at_s if highest >= SEEN_FROM * level else None
     return math.inf if from_s is None or to_s is None else to_s - from_s
+
+
+def ended(
+    parts: Iterable[LastingEvent], found: Measures, evidence: Mapping[str, float] | None = None
+) -> tuple[Event, ...]:
+    """End the events that a closure was, by its measures; evidence: None leaves that of their beginning."""
+    speed = found.closing_speed_per_s
+    ends = [
+        part.end(found.end_s, found.amplitude, start_s=found.start_s, closing_speed_per_s=speed, evidence=evidence)
+        for part in parts
+    ]
+    return tuple(chain.from_iterable(ends))
 
 
 def time_below(trace: Trace, threshold: float) -> float:

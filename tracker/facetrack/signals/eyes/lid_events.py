@@ -7,9 +7,8 @@ from collections import deque
 from collections.abc import Mapping
 
 from facetrack.signals.eyes.blink import EYES
-from facetrack.signals.eyes.closure import FAST_TO, Measures, Pair
+from facetrack.signals.eyes.closure import FAST_TO, LidFrame, Measures, Pair, ended
 from facetrack.signals.eyes.lid_frames import BEFORE_S, HEAD_FOLLOWS_S, RESTED_S, deepest, frames_before, mean, rested
-from facetrack.signals.eyes.lid_gap import LidFrame
 from facetrack.signals.eyes.lid_options import LidEventOptions
 from facetrack.signals.eyes.lids import Closure, LidFollower
 from facetrack.signals.eyes.lowered import LOWERED, OPEN, SHUT, Lowered
@@ -97,54 +96,68 @@ class LidEvents:
         lost: tuple[Event, ...] = ()
         if self._gap_timer.step(frame.time_s) is None:
             lost = self.interrupt()
-        used = self._eyes_used(frame.eyes)
-        if not used:
-            return (*lost, *self.interrupt())
-        self._seen.append(frame)
-        oldest_s = frame.time_s - self.options.wink_s - 1.0
-        while self._seen[0].time_s < oldest_s:
-            self._seen.popleft()
-        while self._together_s and self._together_s[0] < oldest_s:
-            self._together_s.popleft()
-        self._last_s, openness = frame.time_s, max(used)
         was_closing = self._both.closing
+        openness = self._more_open(frame.eyes, was_closing)
+        if openness is None:
+            return (*lost, *self.interrupt())
+        self._keep(frame)
         closure = self._both.update(frame.time_s, openness)
-        if not was_closing and self._both.closing:
-            self._from_lowered = self.looks_down
-            self._start = [f for f in self._seen if f.time_s >= frame.time_s - BEFORE_S - HEAD_FOLLOWS_S]
-        elif self._both.closing and frame.time_s - self._start[0].time_s <= BEFORE_S + 2.0 * HEAD_FOLLOWS_S:
-            self._start.append(frame)
-        if self._both.closing or closure is not None:
+        closing = self._both.closing
+        if closing:
+            self._keep_start(frame, was_closing)
+        if closing or closure is not None:
             self._together_s.append(frame.time_s)
-        so_far = self._both.so_far()
-        events = self._ended(closure) if closure is not None else self._begun(so_far, openness)
-        if closure is None and not self._both.closing:
-            events += self._end_long(None)
+        so_far = self._both.so_far() if closing else None
+        if closure is None:
+            events = self._begun(so_far, openness) if closing else self._end_long(None)
+        else:
+            events = self._ended(closure)
         is_slow = so_far is not None and so_far.measured.fall_s > self.options.fast_s and openness <= FELL_TO
         is_shut = so_far is not None and not is_slow and openness <= self.options.lids.deep
         resting = self._lowered.update(frame, openness, is_shut, is_slow)
         self._judge(frame, openness, so_far)
         return (*lost, *events, *self._of_one(frame), *resting)
 
-    def _eyes_used(self, eyes: Pair) -> list[float]:
-        """Return the eyes that count: one that comes into sight while the other is closed does not open it."""
-        if not self._both.closing:
-            self._used = (eyes[0] is not None, eyes[1] is not None)
-        else:
-            self._used = (self._used[0] and eyes[0] is not None, self._used[1] and eyes[1] is not None)
-        return [x for x, is_used in zip(eyes, self._used, strict=True) if is_used and x is not None]
+    def _more_open(self, eyes: Pair, closing: bool) -> float | None:
+        """Return the openness of the more open eye; one that comes into sight in a closure does not end it."""
+        right, left = eyes
+        if closing:
+            right, left = right if self._used[0] else None, left if self._used[1] else None
+        self._used = right is not None, left is not None
+        if right is None or left is None:
+            return left if right is None else right
+        return max(right, left)
+
+    def _keep(self, frame: LidFrame) -> None:
+        """Keep a frame in which the eyes were seen, and drop those that are too old for a wink."""
+        self._last_s = frame.time_s
+        self._seen.append(frame)
+        oldest_s = frame.time_s - self.options.wink_s - 1.0
+        while self._seen[0].time_s < oldest_s:
+            self._seen.popleft()
+        while self._together_s and self._together_s[0] < oldest_s:
+            self._together_s.popleft()
+
+    def _keep_start(self, frame: LidFrame, goes_on: bool) -> None:
+        """Keep what led into a closure of both eyes, which begins or goes on with this frame, and its first seconds."""
+        if not goes_on:
+            self._from_lowered = self.looks_down
+            self._start = [f for f in self._seen if f.time_s >= frame.time_s - BEFORE_S - HEAD_FOLLOWS_S]
+        elif frame.time_s - self._start[0].time_s <= BEFORE_S + 2.0 * HEAD_FOLLOWS_S:
+            self._start.append(frame)
 
     def _judge(self, frame: LidFrame, openness: float, so_far: Closure | None) -> None:
         """Set the state of the lids, what PERCLOS may know, and for how long they have been shut."""
-        closed = self._both.closing and openness <= self.options.lids.deep
+        closing, state = self._both.closing, self._lowered.state
+        closed = closing and openness <= self.options.lids.deep
         asleep = closed and so_far is not None and self._may_be_sleep(so_far)
         if closed and (so_far is None or asleep):
             self.lids = SHUT
-        elif self._lowered.state is not None:
-            self.lids = self._lowered.state
-        elif not self._both.closing or self.lids is None:
+        elif state is not None:
+            self.lids = state
+        elif not closing or self.lids is None:
             self.lids = OPEN
-        unknown = self.looks_down or (closed and so_far is not None and not asleep)
+        unknown = state == LOWERED or (closed and so_far is not None and not asleep)
         self.openness_known = (None, None) if unknown else frame.eyes
         if self.lids != SHUT:
             self._closed_since_s, self.closed_s = None, 0.0
@@ -222,17 +235,11 @@ class LidEvents:
         return (self._event("blink", found),) if self._is_blink(found) else ()
 
     def _end_long(self, closure: Closure | None) -> tuple[Event, ...]:
-        found = None if closure is None else closure.measured
-        return tuple(
-            event
-            for lasting in (self._long, self._microsleep)
-            for event in (
-                lasting.end(self._last_s) if found is None else lasting.end(
-                    found.end_s, found.amplitude, start_s=found.start_s, closing_speed_per_s=found.closing_speed_per_s,
-                    evidence=self._evidence(found),
-                )
-            )
-        )  # fmt: skip
+        if not self._long.lasts:  # then no microsleep does
+            return ()
+        if closure is None:
+            return (*self._long.end(self._last_s), *self._microsleep.end(self._last_s))
+        return ended((self._long, self._microsleep), closure.measured, self._evidence(closure.measured))
 
     def _is_blink(self, found: Measures) -> bool:
         options = self.options
@@ -247,16 +254,17 @@ class LidEvents:
 
     def _of_one(self, frame: LidFrame) -> tuple[Event, ...]:
         """Follow what an eye does while the other stays open."""
-        events: list[Event] = []
-        for index, (lids, openness) in enumerate(zip(self._single, frame.eyes, strict=True)):
+        events: tuple[Event, ...] = ()
+        for index in (0, 1):
+            lids, openness = self._single[index], frame.eyes[index]
             if openness is None:
                 lids.unknown()
                 continue
             closure = lids.update(frame.time_s, openness)
             # Over a look down the lids of an eye that is turned away lie on the iris first.
             if closure is not None and not self.looks_down and self._is_wink(index, closure.measured):
-                events.append(self._event(f"wink_{EYES[index]}", closure.measured))
-        return tuple(events)
+                events += (self._event(f"wink_{EYES[index]}", closure.measured),)
+        return events
 
     def _is_wink(self, index: int, found: Measures) -> bool:
         options, other = self.options, 1 - index
@@ -276,11 +284,9 @@ class LidEvents:
         """Return what an event of the lids rests on, by the names of `Event.evidence`."""
         before = frames_before(self._start, found) or frames_before(self._seen, found)
         parts = {
-            "completeness": found.completeness,
-            "fall_s": found.fall_s,
-            "pitch_deg": mean([f.pitch_deg for f in before]),
-            "gaze_down_deg": mean([f.gaze_down_deg for f in before]),
-        }
+            "completeness": found.completeness, "fall_s": found.fall_s,
+            "pitch_deg": mean([f.pitch_deg for f in before]), "gaze_down_deg": mean([f.gaze_down_deg for f in before]),
+        }  # fmt: skip
         return {name: value for name, value in parts.items() if value is not None and math.isfinite(value)}
 
     def _event(self, kind: str, found: Measures) -> Event:

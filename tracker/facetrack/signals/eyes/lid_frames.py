@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from facetrack.signals.eyes.closure import Measures
-from facetrack.signals.eyes.lid_gap import LidFrame
+from facetrack.signals.eyes.closure import LidFrame, Measures
 
 BEFORE_S = 0.6
 """Seconds before a closure over which the head and the gaze are taken as its evidence."""

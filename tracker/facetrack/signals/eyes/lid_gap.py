@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from facetrack import compiled
 from facetrack.signals.eyes.baseline import MAX_CLOSURES, OpenLevel
-from facetrack.signals.eyes.closure import Pair
+from facetrack.signals.eyes.closure import LidFrame, Pair
 from facetrack.signals.eyes.openness import KEEP_S, PITCH_MEMORY_S
 from facetrack.signals.observation import Observation
 from facetrack.signals.per_frame import MAX_PITCH_DEG, NEAR_EYE_MAX_YAW_DEG
@@ -37,6 +37,7 @@ SLANT_DEG = 14.0
 the two eyes' gaps in two clips of heads turned by 16 and 20 degrees; 12.8 in ICT-FaceKit's mean head."""
 EYE_RADIUS_SHARE = 0.42
 """Radius of the eyeball (12 mm) over the width of the lids' opening (28.5 mm), for the angle of a shifted iris."""
+UNKNOWN: Pair = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +60,6 @@ class GapOptions:
     learns_within_deg: float = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class LidFrame:
-    """What a frame says of both eyes' lids.
-
-    eyes: openness 0..1 of the person's (right, left) eye, linear in the lids; None where it cannot be seen.
-    lowered, shut: the network's mean probabilities over the seen eyes, None where it says nothing (all states alike).
-    gaze_down_deg: the eyes in the head against how they usually look, positive down. pitch_deg: the head against how it
-        is usually held, positive up. smile: 0..1 as the network reads it.
-    """
-
-    time_s: float
-    eyes: Pair
-    lowered: float | None = None
-    shut: float | None = None
-    gaze_down_deg: float | None = None
-    pitch_deg: float | None = None
-    smile: float | None = None
-
-
 class GapLevels:
     """Gap of one person's eye, open and shut."""
 
@@ -98,12 +80,14 @@ class GapLevels:
 
     def openness(self, gap: float) -> float:
         """Return how open the eye is, not cut to 0..1."""
-        shut = self.shut_share * self.open
-        return (gap - shut) / (self.open - shut)
+        open_ = self._open.value
+        shut = self.shut_share * open_
+        return (gap - shut) / (open_ - shut)
 
     def saw(self, gap: float, seconds: float) -> None:
         """Take a gap that lasted so long, the head held straight."""
-        if gap >= max(GAP_OPEN_RANGE[0], TEACHES_ABOVE * (self._open.seen or 0.0)):
+        seen = self._open.seen
+        if gap >= GAP_OPEN_RANGE[0] and (seen is None or gap >= TEACHES_ABOVE * seen):
             self._open.add(gap, seconds)
 
     def closed(self, gap: float) -> None:
@@ -146,27 +130,32 @@ class GapMeter:
 
     def update(self, observation: Observation, viewed_deg: tuple[float, float] | None) -> LidFrame:
         """Measure one frame. viewed_deg: yaw and pitch against the line of sight, None without a pose."""
-        seconds = self._gap_timer.step(observation.time_s)
-        reading = observation.eyes
-        self.gaps = self.widths = self.open_probs = (None, None)
+        time_s, reading = observation.time_s, observation.eyes
+        seconds = self._gap_timer.step(time_s)
+        self.gaps = self.widths = self.open_probs = UNKNOWN
         if reading is None or viewed_deg is None or not self._sees_face(observation, viewed_deg):
-            return LidFrame(observation.time_s, (None, None))
+            return LidFrame(time_s, UNKNOWN)
         yaw_deg, pitch_deg = viewed_deg
         usual_deg = self._pitch.value or 0.0
         if seconds is not None:
             self._pitch.add(pitch_deg, seconds)
-        straight = max(abs(yaw_deg), abs(pitch_deg - usual_deg)) <= self.options.learns_within_deg
-        both = lid_measures(reading, viewed_deg)
-        self.gaps = (self._gap(both[0], 0, yaw_deg), self._gap(both[1], 1, yaw_deg))
-        self.open_probs = _open_prob(both[0], self.gaps[0]), _open_prob(both[1], self.gaps[1])
-        self._keep(observation.time_s)
+        within_deg = self.options.learns_within_deg
+        straight = abs(yaw_deg) <= within_deg and abs(pitch_deg - usual_deg) <= within_deg
+        of_right, of_left = lid_measures(reading, viewed_deg)
         learnt_s = seconds if straight else None
-        self.widths = right, left = self._openness(0, learnt_s), self._openness(1, learnt_s)
-        seen = [(eye, open_) for eye, open_ in zip(both, self.widths, strict=True) if open_ is not None]
-        lowered, shut = _states([eye for eye, _ in seen])
-        down = self._gaze_down(seen, seconds)
+        right_gap, right = self._eye(of_right, self._levels[0], -yaw_deg, learnt_s)
+        left_gap, left = self._eye(of_left, self._levels[1], yaw_deg, learnt_s)
+        self.gaps, self.widths = (right_gap, left_gap), (right, left)
+        self.open_probs = _open_prob(of_right, right_gap), _open_prob(of_left, left_gap)
+        self._keep(time_s)
+        seen: list[tuple[EyeMeasures, float]] = []
+        if right is not None:
+            seen.append((of_right, right))
+        if left is not None:
+            seen.append((of_left, left))
+        lowered, shut = _states(seen)
         return LidFrame(
-            observation.time_s, (_cut(right), _cut(left)), lowered, shut, down, pitch_deg - usual_deg,
+            time_s, (_cut(right), _cut(left)), lowered, shut, self._gaze_down(seen, seconds), pitch_deg - usual_deg,
             observation.attributes.get("smile"),
         )  # fmt: skip
 
@@ -180,42 +169,43 @@ class GapMeter:
     def _sees_face(self, observation: Observation, viewed_deg: tuple[float, float]) -> bool:
         return observation.presence >= self.options.min_presence and abs(viewed_deg[1]) <= self.options.max_pitch_deg
 
-    def _gap(self, eye: EyeMeasures, index: int, yaw_deg: float) -> float | None:
-        """Return the gap of one eye as seen straight; None where it is not to be trusted."""
-        options, (gap, sigma, covered, *_) = self.options, eye
-        is_far = yaw_deg < 0 if index == 0 else yaw_deg > 0
-        if abs(yaw_deg) > (options.far_yaw_deg if is_far else options.near_yaw_deg):
-            return None
-        if not math.isfinite(gap) or covered > options.max_covered:
-            return None
-        # A NaN (a network that gives no uncertainty) passes.
-        return None if sigma > options.max_sigma * self._levels[index].open else gap
+    def _eye(self, eye: EyeMeasures, levels: GapLevels, away_deg: float, learnt_s: float | None) -> Pair:
+        """Return the gap of one eye as seen straight and its openness; None where they are not to be trusted.
 
-    def _openness(self, index: int, seconds: float | None) -> float | None:
-        gap, levels = self.gaps[index], self._levels[index]
-        if gap is None:
-            return None
-        if seconds is not None:
-            levels.saw(gap, seconds)
-        return levels.openness(gap)
+        away_deg: see `straight_gap`. learnt_s: for how long the gap held, None where it teaches nothing.
+        """
+        options, gap = self.options, eye[0]
+        if away_deg > options.far_yaw_deg or away_deg < -options.near_yaw_deg:
+            return UNKNOWN
+        if not math.isfinite(gap) or eye[2] > options.max_covered:
+            return UNKNOWN
+        if eye[1] > options.max_sigma * levels.open:  # a NaN (a network that gives no uncertainty) is not
+            return UNKNOWN
+        if learnt_s is not None:
+            levels.saw(gap, learnt_s)
+        return gap, levels.openness(gap)
 
     def _gaze_down(self, eyes: list[tuple[EyeMeasures, float]], seconds: float | None) -> float | None:
         """Return how far the irises lie below where they usually do, as an angle of the eyeball, in degrees.
 
         eyes: those that are seen, with their openness.
         """
-        seen = [eye[3] for eye, openness in eyes if openness > IRIS_SEEN_FROM]
-        if not seen:
+        heights = wide = 0.0
+        n_seen = n_wide = 0
+        for eye, openness in eyes:
+            if openness > IRIS_SEEN_FROM:
+                heights, n_seen = heights + eye[3], n_seen + 1
+            if openness >= IRIS_LEARNT_FROM:
+                wide, n_wide = wide + eye[3], n_wide + 1
+        if not n_seen or not math.isfinite(heights):
             return None
-        height = sum(seen) / len(seen)
-        if not math.isfinite(height):
+        iris = self._iris
+        if seconds is not None and n_wide:
+            iris.add(wide / n_wide, seconds)
+        usual = iris.value
+        if usual is None or iris.known_s < IRIS_KNOWN_S:
             return None
-        wide = [eye[3] for eye, openness in eyes if openness >= IRIS_LEARNT_FROM]
-        if seconds is not None and wide:
-            self._iris.add(sum(wide) / len(wide), seconds)
-        if self._iris.value is None or self._iris.known_s < IRIS_KNOWN_S:
-            return None
-        shift = (height - self._iris.value) / EYE_RADIUS_SHARE
+        shift = (heights / n_seen - usual) / EYE_RADIUS_SHARE
         return math.degrees(math.asin(max(-1.0, min(1.0, shift))))
 
     def _keep(self, time_s: float) -> None:
@@ -274,7 +264,8 @@ def _iris_height(reading: EyesReading, index: int) -> float:
 
 def _says_nothing(eye: EyeMeasures) -> bool:
     """Return whether all states are alike, as from a reader that knows none."""
-    return max(eye[4:]) - min(eye[4:]) < 1e-3
+    _, _, _, _, open_, lowered, shut = eye
+    return abs(open_ - lowered) < 1e-3 and abs(open_ - shut) < 1e-3 and abs(lowered - shut) < 1e-3
 
 
 def _open_prob(eye: EyeMeasures, gap: float | None) -> float | None:
@@ -282,12 +273,16 @@ def _open_prob(eye: EyeMeasures, gap: float | None) -> float | None:
     return None if gap is None or _says_nothing(eye) else 1.0 - eye[6]
 
 
-def _states(eyes: list[EyeMeasures]) -> tuple[float | None, float | None]:
+def _states(eyes: list[tuple[EyeMeasures, float]]) -> tuple[float | None, float | None]:
     """Return the mean probabilities of lowered and shut; None where the network says nothing."""
-    if all(_says_nothing(eye) for eye in eyes):
-        return None, None
-    return sum([eye[5] for eye in eyes]) / len(eyes), sum([eye[6] for eye in eyes]) / len(eyes)
+    is_said, lowered, shut = False, 0.0, 0.0
+    for eye, _ in eyes:
+        is_said = is_said or not _says_nothing(eye)
+        lowered, shut = lowered + eye[5], shut + eye[6]
+    return (lowered / len(eyes), shut / len(eyes)) if is_said else (None, None)
 
 
 def _cut(value: float | None) -> float | None:
-    return None if value is None else min(1.0, max(0.0, value))
+    if value is None or 0.0 < value < 1.0:
+        return value
+    return 1.0 if value > 0.0 else 0.0

@@ -42,8 +42,12 @@ class LidMotion:
             low, high = math.inf, -math.inf
             for _, both in seen:
                 value = both[side]
-                if value is not None:
-                    low, high = min(low, value), max(high, value)
+                if value is None:
+                    continue
+                if value < low:
+                    low = value
+                if value > high:
+                    high = value
             if high - low > MOVED:
                 return True
         return False

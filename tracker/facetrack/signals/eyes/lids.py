@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from facetrack.signals.eyes.closure import Measures, Trace, measures, time_below
@@ -69,15 +68,17 @@ class LidFollower:
     def reset(self) -> None:
         """Equal to a new one."""
         self._before: deque[tuple[float, float]] = deque()
-        self.level = 1.0
+        self._level = 1.0
+        self._unread: tuple[tuple[float, float], ...] = ()  # samples whose level nobody has asked for yet
+        self._during: list[tuple[float, float]] = []
         self.unknown()
 
     def unknown(self) -> None:
         """Drop what was going on; the level stays."""
         if self._before:
-            self.level = level_of([x for _, x in self._before], self._span_s, self.level)
+            self._take_level()
         self._before.clear()
-        self._during: list[tuple[float, float]] = []
+        self._during = []
         self._shut = 1.0
         self._deep_at = -1  # index of the last sample of the closure that was deep
         self._whole = False  # whether its beginning was seen
@@ -90,6 +91,22 @@ class LidFollower:
     def closing(self) -> bool:
         """Whether a closure is going on."""
         return bool(self._during)
+
+    @property
+    def level(self) -> float:
+        """Openness of the open eyes just before, at most 1.
+
+        It is computed when somebody asks for it: while the eyes are wide open nobody does.
+        """
+        if self._unread:
+            self._level, self._unread = level_of(self._unread), ()
+        return self._level
+
+    def _take_level(self) -> None:
+        """Let the level be that of the samples so far, if they make one."""
+        before = self._before
+        if len(before) >= 3 and before[-1][0] - before[0][0] >= LEVEL_SEEN_S - ROUNDING_S:
+            self._unread = tuple(before)
 
     def closing_for_s(self, time_s: float) -> float:
         """Seconds since the first sample of the closure that is going on; 0 without one."""
@@ -113,16 +130,16 @@ class LidFollower:
             self._seen_from_s = time_s
         if self._during:
             return self._go_on(time_s, openness)
+        before = self._before
         if time_s - self._level_at_s >= LEVELS_EVERY_S:
-            self.level = level_of([x for _, x in self._before], self._span_s, self.level)
+            self._take_level()
             self._level_at_s = time_s
-        if may_begin and openness < self._closed_below * self.level:
+        if openness < self._closed_below and may_begin and openness < self._closed_below * self.level:
             self._whole = bool(self._before)
             self._shut, self._deep_at = 1.0, -1
             self._slit_from_s = self._half_from_s = time_s
             self._add(time_s, openness)
             return None
-        before = self._before
         before.append((time_s, openness))
         while time_s - before[0][0] > self._options.level_s:
             before.popleft()
@@ -147,7 +164,8 @@ class LidFollower:
             first = next(i for i in range(len(during) - 1, -1, -1) if i == 0 or during[i - 1][0] <= rests_s)
             rest = during[first:]
             ended = self._end(during[: first + 1], rest)
-            self.level, self._level_at_s = max(LEAST_LEVEL, max(x for _, x in rest)), time_s
+            self._level, self._unread = max(LEAST_LEVEL, max(x for _, x in rest)), ()
+            self._level_at_s = time_s
             return ended
         narrow_since = min(self._deep_at + 1, len(during) - 1)
         if time_s - during[narrow_since][0] > options.narrow_s:
@@ -187,14 +205,8 @@ class LidFollower:
         """Whether the eyes were in sight for long enough before the closure, open or narrowed."""
         return bool(self._before) and self._before[-1][0] - self._seen_from_s >= LEVEL_SEEN_S - ROUNDING_S
 
-    @property
-    def _span_s(self) -> float:
-        return self._before[-1][0] - self._before[0][0] if self._before else 0.0
 
-
-def level_of(values: Iterable[float], span_s: float, otherwise: float) -> float:
-    """Return the upper quartile of what was seen for span_s, from LEAST_LEVEL to 1; `otherwise` if too little."""
-    known = sorted(values)
-    if len(known) < 3 or span_s < LEVEL_SEEN_S - ROUNDING_S:
-        return otherwise
+def level_of(samples: Trace) -> float:
+    """Return the upper quartile of the openness, from LEAST_LEVEL to 1."""
+    known = sorted([openness for _, openness in samples])
     return min(1.0, max(LEAST_LEVEL, known[(3 * len(known)) // 4]))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facetrack.signals.eyes.closure import between
-from facetrack.signals.eyes.lid_gap import LidFrame
+from facetrack.signals.eyes.closure import LidFrame, between
 from facetrack.signals.windows.lasting import LastingEvent
 from facetrack.signals.windows.observed_time import ROUNDING_S
 from facetrack.types import Event

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from facetrack.signals.eyes.lid_frames import mean
 from facetrack.signals.windows.observed_time import GapTimer, TimeWeightedWindow
 
 SLOW_S = 0.5
@@ -28,9 +27,10 @@ class Perclos:
 
     def __init__(self, closed_below: float, windows_s: Sequence[float]) -> None:
         self._closed_below = closed_below
-        self._lengths_s = tuple(windows_s)
-        self._shortest_s, self._longest_s = min(self._lengths_s), max(self._lengths_s)
+        self._shortest_s, self._longest_s = min(windows_s), max(windows_s)
         self._windows = [TimeWeightedWindow(length_s) for length_s in windows_s]
+        self._least_known_s = [KNOWN_SHARE * length_s - 1e-6 for length_s in windows_s]
+        self._shortest = self._windows[windows_s.index(self._shortest_s)]
         self._gap_timer = GapTimer()
         self.reset()
 
@@ -50,7 +50,7 @@ class Perclos:
             self._began_s = time_s
         while self._slow_s and self._slow_s[0] <= time_s - self._longest_s:
             self._slow_s.popleft()
-        openness = mean((right, left))
+        openness = right if left is None else left if right is None else (right + left) / 2.0
         if openness is None:
             self._gap_timer.reset()
             self._closed_from_s = None
@@ -60,12 +60,9 @@ class Perclos:
                 self._closed_from_s = None
             else:
                 self._add(time_s - step_s, time_s, openness <= self._closed_below)
-        shares: list[float | None] = []
-        for window, length_s in zip(self._windows, self._lengths_s, strict=True):
-            window.advance(time_s)
-            known_s = window.known_s
-            shares.append(window.true_s / known_s if known_s >= KNOWN_SHARE * length_s - 1e-6 else None)
-        return tuple(shares)
+        return tuple(
+            [window.share(time_s, known_s) for window, known_s in zip(self._windows, self._least_known_s, strict=True)]
+        )
 
     @property
     def slow_closures(self) -> int:
@@ -75,7 +72,7 @@ class Perclos:
     def unknown_share(self, time_s: float) -> float:
         """Return the share of the shortest window, as far as anything was followed, that is unknown; time_s: now."""
         lasted_s = min(self._shortest_s, time_s - (time_s if self._began_s is None else self._began_s))
-        known_s = self._windows[self._lengths_s.index(self._shortest_s)].known_s
+        known_s = self._shortest.known_s
         return min(1.0, max(0.0, 1.0 - known_s / lasted_s)) if lasted_s > 0.0 else 1.0
 
     def _add(self, start_s: float, end_s: float, closed: bool) -> None:

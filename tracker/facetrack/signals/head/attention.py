@@ -128,7 +128,7 @@ class Attention:
             self._share.add(time_s - step_s, time_s, self._on_target)
             self._away.add(time_s - step_s, time_s, not self._on_target)
         self._away.advance(time_s)
-        events = (*ended, *self._look(time_s, gaze, down_since_s), *self._judge(time_s, down_since_s is not None))
+        events = ended + self._look(time_s, gaze, down_since_s) + self._judge(time_s, down_since_s is not None)
         self._last_s = time_s
         return AttentionSignals(self._on_target, self._attention(time_s), self._distracted), events
 
@@ -136,11 +136,13 @@ class Attention:
         """Place the gaze in the zone or outside; returns the glance away that begins or ends with it."""
         was_on = self._on_target
         looks_down = down_since_s is not None and not self.options.down_is_target
-        self._on_target = not looks_down and self._inside(gaze, 0.0 if was_on is False else self.options.edge_deg)
-        angle_deg = 0.0 if self._on_target else _angle_deg(gaze)
-        if self._on_target == was_on:
+        is_on = self._on_target = not looks_down and self._inside(gaze, was_on is not False)
+        if is_on and was_on:
+            return ()
+        angle_deg = 0.0 if is_on else _angle_deg(gaze)
+        if is_on == was_on:
             self._furthest_deg = max(self._furthest_deg, angle_deg)
-            return () if self._on_target else self._begin_glance(time_s)
+            return self._begin_glance(time_s)
         began = self._begin_glance(time_s) if was_on is False else ()
         ended = self._glance.end(time_s, self._furthest_deg)
         self._since_s, self._furthest_deg = time_s, angle_deg
@@ -156,32 +158,31 @@ class Attention:
 
     def _judge(self, time_s: float, looks_down: bool) -> tuple[Event, ...]:
         """Begin or end a distraction."""
-        lasted_s = time_s - self._since_s + ROUNDING_S
+        options, lasted_s = self.options, time_s - self._since_s + ROUNDING_S
         if self._distracted:
             forgotten = self._away.known_s <= 0.0
-            if forgotten or (self._on_target and lasted_s >= self.options.recover_s):
+            if forgotten or (self._on_target and lasted_s >= options.recover_s):
                 self._distracted = False
                 self._away.reset()
                 return self._distraction.end(self._last_s if forgotten else self._since_s)
             return ()
-        long_s = self.options.long_down_s if looks_down else self.options.long_glance_s
-        is_long = not self._on_target and lasted_s >= long_s
-        if not is_long and self._away.true_s + ROUNDING_S < self.options.total_s:
+        is_long = not self._on_target and lasted_s >= (options.long_down_s if looks_down else options.long_glance_s)
+        if not is_long and self._away.true_s + ROUNDING_S < options.total_s:
             return ()
         start_s = self._since_s if is_long else self._away.first_s
         self._distracted = True
         return self._distraction.begin(time_s if start_s is None else start_s, time_s)
 
-    def _inside(self, gaze: Gaze, edge_deg: float) -> bool:
-        (left, right), (down, up) = self.options.yaw_deg, self.options.pitch_deg
+    def _inside(self, gaze: Gaze, with_edge: bool) -> bool:
+        options = self.options
+        edge_deg = options.edge_deg if with_edge else 0.0
+        (left, right), (down, up) = options.yaw_deg, options.pitch_deg
         return (
             left - edge_deg <= gaze.yaw_deg <= right + edge_deg and down - edge_deg <= gaze.pitch_deg <= up + edge_deg
         )
 
     def _attention(self, time_s: float) -> float | None:
-        self._share.advance(time_s)
-        known_s = self._share.known_s
-        return self._share.true_s / known_s if known_s >= self.options.least_known_s - ROUNDING_S else None
+        return self._share.share(time_s, self.options.least_known_s - ROUNDING_S)
 
 
 def _angle_deg(gaze: Gaze) -> float:

@@ -11,9 +11,10 @@ import math
 from dataclasses import dataclass
 
 from facetrack.angles import Angles, turned_by, turned_from_deg
+from facetrack.compiled.frozen import quickly_built
 from facetrack.signals.eyes.closure import Pair
 from facetrack.signals.eyes.lid_motion import LidMotion
-from facetrack.signals.head.neutral import HeadAngles
+from facetrack.signals.head.neutral import HeadAngles, is_away
 from facetrack.signals.head.screen import GazeCalibration
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import GapTimer
@@ -25,6 +26,8 @@ HEAD, EYES = "head", "eyes"
 COARSE, CALIBRATED = "coarse", "calibrated"
 EyePair = tuple[EyeGaze | None, EyeGaze | None]
 NO_EYES: EyePair = (None, None)
+Zeros = tuple[Angles | None, Angles | None]
+"""Where the right and the left eye look in the head that looks straight ahead; None until it is known."""
 NO_GAZE = GazeSignals()
 
 
@@ -60,6 +63,7 @@ class GazeOptions:
     zero_sigma_deg: float = 4.0
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True)
 class Gaze:
     """Direction relative to straight ahead (the neutral head's, eyes as usual).
@@ -84,28 +88,30 @@ def head_gaze(head: HeadAngles | None) -> Gaze | None:
 
 
 class UsualEye:
-    """Where one eye usually looks in the head."""
+    """Where one eye usually looks in the head.
+
+    value: yaw and pitch; None until learn_s have been seen.
+    """
 
     def __init__(self, learn_s: float, memory_s: float) -> None:
         self._learn_s = learn_s
-        self._levels = [Level(FadingQuantile(-45.0, 45.0, 360, memory_s), 0.5) for _ in range(2)]
+        self._yaw, self._pitch = (Level(FadingQuantile(-45.0, 45.0, 360, memory_s), 0.5) for _ in range(2))
+        self.reset()
 
     def reset(self) -> None:
         """Equal to a new one."""
-        for level in self._levels:
-            level.reset()
+        self._yaw.reset()
+        self._pitch.reset()
+        self.value: Angles | None = None
 
     def add(self, eye: EyeGaze, seconds: float) -> None:
-        self._levels[0].add(eye.yaw_deg, seconds)
-        self._levels[1].add(eye.pitch_deg, seconds)
-
-    @property
-    def value(self) -> Angles | None:
-        """Yaw and pitch; None until learn_s have been seen."""
-        yaw, pitch = self._levels
-        if yaw.value is None or pitch.value is None or yaw.known_s < self._learn_s:
-            return None
-        return yaw.value, pitch.value
+        yaw, pitch = self._yaw, self._pitch
+        moved = yaw.add(eye.yaw_deg, seconds)
+        moved = pitch.add(eye.pitch_deg, seconds) or moved
+        if not moved and self.value is not None:
+            return
+        if yaw.value is not None and pitch.value is not None and yaw.known_s >= self._learn_s:
+            self.value = yaw.value, pitch.value
 
 
 class GazeMeter:
@@ -141,22 +147,27 @@ class GazeMeter:
         head: relative to the neutral one. pose: of the same frame; None where unknown or unsure. eyes: where the right
         and the left one look in the head. openness: of them, 0..1, None where unknown.
         """
-        seen, lids_move = NO_EYES, self._lids.update(time_s, openness)
-        if pose is not None and eyes != NO_EYES and not lids_move:
-            right, left = self._seen(eyes[0], openness[0]), self._seen(eyes[1], openness[1])
-            self._learn(time_s, head, (right, left))
-            seen = self._comparable(right, left)
-        if seen[0] is not None or seen[1] is not None:
+        (right, left), lids_move = eyes, self._lids.update(time_s, openness)
+        if lids_move or pose is None:
+            right = left = None
+        elif right is not None or left is not None:
+            right, left = self._seen(right, openness[0]), self._seen(left, openness[1])
+            self._learn(time_s, head, right, left)
+        zeros = self._own_zeros()
+        right, left = _comparable(right, left, zeros, self.options.max_apart)
+        if right is not None or left is not None:
             if time_s - self._seen_s > self.options.hold_s:
                 self._filter.reset()
-            yaw_deg, pitch_deg, self._held_sigma_deg = self._together(seen)
+            yaw_deg, pitch_deg, self._held_sigma_deg = _together(right, left, zeros)
             self._held = self._filter(complex(yaw_deg, pitch_deg), time_s)
             self._seen_s = time_s
-        direction = head_gaze(head)
         if pose is None or time_s - self._seen_s > self.options.hold_s:
+            direction = head_gaze(head)
             return direction, _signals(direction)
-        zero = self._zero()
-        if head is not None and zero is not None:
+        zero = _zero(zeros)
+        if head is None or zero is None:
+            direction = head_gaze(head)
+        else:
             turned = self._held.real - zero[0], self._held.imag - zero[1]
             yaw_deg, pitch_deg = turned_from_deg((head.yaw_deg, head.pitch_deg, head.roll_deg), turned)
             direction = Gaze(yaw_deg, pitch_deg, EYES)
@@ -167,64 +178,23 @@ class GazeMeter:
             return None
         return None if openness is not None and openness < self.options.seen_from else eye
 
-    def _learn(self, time_s: float, head: HeadAngles | None, seen: EyePair) -> None:
+    def _learn(self, time_s: float, head: HeadAngles | None, right: EyeGaze | None, left: EyeGaze | None) -> None:
         step_s = self._gap_timer.step(time_s)
         if step_s is None:
             return
-        is_away = head is not None and max(abs(head.yaw_deg), abs(head.pitch_deg)) > self.options.near_deg
-        weighted_s = step_s * (self.options.away_weight if is_away else 1.0)
-        right, left = seen
+        weighted_s = step_s
+        if head is not None and is_away(head, self.options.near_deg):
+            weighted_s *= self.options.away_weight
         if right is not None:
             self._usual[0].add(right, weighted_s)
         if left is not None:
             self._usual[1].add(left, weighted_s)
 
-    def _own_zeros(self) -> tuple[Angles | None, Angles | None]:
+    def _own_zeros(self) -> Zeros:
         """Return where each eye looks in the head that looks straight ahead, by itself."""
         if self._calibration is not None:
             return self._calibration.right_deg, self._calibration.left_deg
-        right, left = self._usual
-        return right.value, left.value
-
-    def _zero(self) -> Angles | None:
-        """Return where both look that look straight ahead; None until it is known."""
-        right, left = self._own_zeros()
-        if right is None or left is None:
-            return left if right is None else right
-        return (right[0] + left[0]) / 2, (right[1] + left[1]) / 2
-
-    def _comparable(self, right: EyeGaze | None, left: EyeGaze | None) -> EyePair:
-        """Leave out an eye whose own zero is unknown while the other's is known: the mean would lean to its side.
-
-        Leave out both where they look apart.
-        """
-        right_zero, left_zero = self._own_zeros()
-        if right_zero is None and left_zero is None:
-            return right, left
-        if right_zero is not None and left_zero is not None:
-            return NO_EYES if right and left and self._apart(right, left, right_zero, left_zero) else (right, left)
-        return (right, None) if left_zero is None else (None, left)
-
-    def _apart(self, right: EyeGaze, left: EyeGaze, right_zero: Angles, left_zero: Angles) -> bool:
-        """Return whether two eyes cannot both be right."""
-        yaw_deg = right.yaw_deg - left.yaw_deg - right_zero[0] + left_zero[0]
-        pitch_deg = right.pitch_deg - left.pitch_deg - right_zero[1] + left_zero[1]
-        most_deg = self.options.max_apart * math.hypot(right.sigma_deg, left.sigma_deg)
-        return max(abs(yaw_deg), abs(pitch_deg)) > most_deg
-
-    def _together(self, seen: EyePair) -> tuple[float, float, float]:
-        """Return yaw, pitch and standard deviation of both eyes in the head."""
-        zeros = self._own_zeros()
-        (right, left), yaw_deg, pitch_deg, weights = zeros, 0.0, 0.0, 0.0
-        for eye, own, other in zip(seen, zeros, (left, right), strict=True):
-            if eye is None:
-                continue
-            weight = 1.0 / max(eye.sigma_deg, 0.1) ** 2
-            apart = (0.0, 0.0) if own is None or other is None else ((own[0] - other[0]) / 2, (own[1] - other[1]) / 2)
-            yaw_deg += weight * (eye.yaw_deg - apart[0])
-            pitch_deg += weight * (eye.pitch_deg - apart[1])
-            weights += weight
-        return yaw_deg / weights, pitch_deg / weights, 1.0 / math.sqrt(weights)
+        return self._usual[0].value, self._usual[1].value
 
     def _described(self, direction: Gaze | None, pose: Pose) -> GazeSignals:
         in_head = self._held.real, self._held.imag
@@ -239,6 +209,48 @@ class GazeMeter:
             else math.hypot(self._held_sigma_deg, zero_sigma_deg), COARSE if sure is None else CALIBRATED,
             *in_head, *camera, *screen,
         )  # fmt: skip
+
+
+def _zero(zeros: Zeros) -> Angles | None:
+    """Return where both look that look straight ahead; None until it is known."""
+    right, left = zeros
+    if right is None or left is None:
+        return left if right is None else right
+    return (right[0] + left[0]) / 2, (right[1] + left[1]) / 2
+
+
+def _comparable(right: EyeGaze | None, left: EyeGaze | None, zeros: Zeros, max_apart: float) -> EyePair:
+    """Leave out an eye whose own zero is unknown while the other's is known: the mean would lean to its side.
+
+    Leave out both where they look apart.
+    """
+    right_zero, left_zero = zeros
+    if right_zero is None or left_zero is None:
+        return None if left_zero is not None else right, None if right_zero is not None else left
+    if right is None or left is None:
+        return right, left
+    yaw_deg = right.yaw_deg - left.yaw_deg - right_zero[0] + left_zero[0]
+    pitch_deg = right.pitch_deg - left.pitch_deg - right_zero[1] + left_zero[1]
+    most_deg = max_apart * math.hypot(right.sigma_deg, left.sigma_deg)
+    return NO_EYES if max(abs(yaw_deg), abs(pitch_deg)) > most_deg else (right, left)
+
+
+def _together(right: EyeGaze | None, left: EyeGaze | None, zeros: Zeros) -> tuple[float, float, float]:
+    """Return yaw, pitch and standard deviation of both eyes in the head."""
+    right_zero, left_zero = zeros
+    apart_yaw_deg = apart_pitch_deg = yaw_deg = pitch_deg = weights = 0.0
+    if right_zero is not None and left_zero is not None:
+        apart_yaw_deg, apart_pitch_deg = (right_zero[0] - left_zero[0]) / 2, (right_zero[1] - left_zero[1]) / 2
+    if right is not None:
+        weights = 1.0 / max(right.sigma_deg, 0.1) ** 2
+        yaw_deg += weights * (right.yaw_deg - apart_yaw_deg)
+        pitch_deg += weights * (right.pitch_deg - apart_pitch_deg)
+    if left is not None:
+        weight = 1.0 / max(left.sigma_deg, 0.1) ** 2
+        yaw_deg += weight * (left.yaw_deg + apart_yaw_deg)
+        pitch_deg += weight * (left.pitch_deg + apart_pitch_deg)
+        weights += weight
+    return yaw_deg / weights, pitch_deg / weights, 1.0 / math.sqrt(weights)
 
 
 def _signals(direction: Gaze | None) -> GazeSignals:

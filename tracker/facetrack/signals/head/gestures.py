@@ -83,15 +83,17 @@ class Gestures:
         if step_s is None:
             self.reset()
             self._gap_timer.step(time_s)
-        found = (
-            self._nods.update(time_s, head.pitch_deg, head.yaw_deg, step_s or 0.0),
-            self._shakes.update(time_s, head.yaw_deg, head.pitch_deg, step_s or 0.0),
-            self._drops.update(time_s, head.pitch_deg),
-        )
+            step_s = 0.0
+        yaw_deg, pitch_deg = head.yaw_deg, head.pitch_deg
+        nod = self._nods.update(time_s, pitch_deg, yaw_deg, step_s)
+        shake = self._shakes.update(time_s, yaw_deg, pitch_deg, step_s)
+        drop = self._drops.update(time_s, pitch_deg)
         self._evidence.add(time_s, sigma_deg, openness)
+        if nod is None and shake is None and drop is None:
+            return ()
         return tuple(
             Event.completed(g.kind, self._track_id, g.start_s, g.end_s, g.size_deg)
-            for g in found
+            for g in (nod, shake, drop)
             if g and self._evidence.supports(g)
         )
 
@@ -117,9 +119,10 @@ class _Evidence:
         self._frames.clear()
 
     def add(self, time_s: float, sigma_deg: float | None, openness: float | None) -> None:
-        self._frames.append((time_s, sigma_deg, openness))
-        while time_s - self._frames[0][0] > self.KEEP_S:
-            self._frames.popleft()
+        frames = self._frames
+        frames.append((time_s, sigma_deg, openness))
+        while time_s - frames[0][0] > self.KEEP_S:
+            frames.popleft()
 
     def supports(self, gesture: _Gesture) -> bool:
         """Return whether the gesture may be one.
@@ -140,7 +143,7 @@ class _Oscillation:
     """Swings there and back about one axis while the other is quiet."""
 
     def __init__(self, kind: str, options: GestureOptions) -> None:
-        self._kind, self._options = kind, options
+        self._kind, self._options, self._keep_s = kind, options, 2.0 / options.slowest_hz
         self._swings = Reversals(options.min_swing_deg, still_s=0.75 / options.slowest_hz)
         self.reset()
 
@@ -150,9 +153,10 @@ class _Oscillation:
         self._chain: list[Swing] = []
 
     def update(self, time_s: float, angle_deg: float, other_deg: float, step_s: float) -> _Gesture | None:
-        self._other.append((time_s, other_deg))
-        while time_s - self._other[0][0] > 2.0 / self._options.slowest_hz:
-            self._other.popleft()
+        others = self._other
+        others.append((time_s, other_deg))
+        while time_s - others[0][0] > self._keep_s:
+            others.popleft()
         swing = self._swings.update(time_s, angle_deg)
         if swing is not None:
             if self._belongs(swing, step_s, last=False):
@@ -205,9 +209,10 @@ class _Drops:
         self._start_s = 0.0
 
     def update(self, time_s: float, pitch_deg: float) -> _Gesture | None:
-        self._pitch.append((time_s, pitch_deg))
-        while time_s - self._pitch[0][0] > self.LONGEST_S:
-            self._pitch.popleft()
+        pitches = self._pitch
+        pitches.append((time_s, pitch_deg))
+        while time_s - pitches[0][0] > self.LONGEST_S:
+            pitches.popleft()
         ended = self._swings.update(time_s, pitch_deg)
         if ended is not None:
             self._start_s = self._leaves_the_top(ended)

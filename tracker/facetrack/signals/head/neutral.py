@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.angles import product_deg, rotation_from_deg
+from facetrack.compiled.frozen import quickly_built
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer
 from facetrack.types import Pose
@@ -32,6 +33,7 @@ class HeadOptions:
     away_weight: float = 0.1
 
 
+@quickly_built
 @dataclass(frozen=True, slots=True)
 class HeadAngles:
     """Angles relative to the neutral head, with the signs of `Pose`.
@@ -42,6 +44,11 @@ class HeadAngles:
     yaw_deg: float
     pitch_deg: float
     roll_deg: float
+
+
+def is_away(head: HeadAngles, near_deg: float) -> bool:
+    """Return whether the head is turned further than that to a side, up or down."""
+    return abs(head.yaw_deg) > near_deg or abs(head.pitch_deg) > near_deg
 
 
 class NeutralHead:
@@ -85,13 +92,15 @@ class NeutralHead:
         return relative
 
     def _learn(self, pose: Pose, relative: HeadAngles | None, step_s: float) -> None:
-        is_away = relative is not None and max(abs(relative.yaw_deg), abs(relative.pitch_deg)) > self.options.near_deg
-        weighted_s = step_s * (self.options.away_weight if is_away else 1.0)
-        angles = (pose.yaw_deg, pose.pitch_deg, pose.roll_deg)
-        moved = [median.add(angle, weighted_s) for median, angle in zip(self._medians, angles, strict=True)]
+        options, weighted_s, (yaw, pitch, roll) = self.options, step_s, self._medians
+        if relative is not None and is_away(relative, options.near_deg):
+            weighted_s *= options.away_weight
+        moved = yaw.add(pose.yaw_deg, weighted_s)
+        moved = pitch.add(pose.pitch_deg, weighted_s) or moved
+        moved = roll.add(pose.roll_deg, weighted_s) or moved
         self._known_s += step_s
-        if self._known_s >= self.options.learn_s - ROUNDING_S and (any(moved) or self._neutral is None):
-            self._set(HeadAngles(*(median.value or 0.0 for median in self._medians)))
+        if (moved or self._neutral is None) and self._known_s >= options.learn_s - ROUNDING_S:
+            self._set(HeadAngles(yaw.value or 0.0, pitch.value or 0.0, roll.value or 0.0))
 
     def _set(self, neutral: HeadAngles | None) -> None:
         self._neutral = neutral

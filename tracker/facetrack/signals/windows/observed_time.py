@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from facetrack.signals.observation import MAX_GAP_S
 
 ROUNDING_S = 1e-9
 """Far below a camera's clock, far above the rounding of a day in seconds: 0.25 s that reads 0.2500000001 is no gap."""
+NO_SPAN = (0.0, -math.inf, False)
 
 
 class GapTimer:
@@ -47,23 +49,32 @@ class TimeWeightedWindow:
         if end_s <= start_s:
             return
         spans = self._spans
-        if spans and spans[-1][2] == is_true and spans[-1][1] == start_s:
-            spans[-1] = (spans[-1][0], end_s, is_true)
+        from_s, to_s, was_true = spans[-1] if spans else NO_SPAN
+        if was_true == is_true and to_s == start_s:
+            spans[-1] = (from_s, end_s, is_true)
         else:
             spans.append((start_s, end_s, is_true))
         self._count(end_s - start_s, is_true)
 
     def advance(self, now_s: float) -> None:
         """Forget what lies before now_s - window_s."""
-        edge_s = now_s - self._window_s
-        while self._spans and self._spans[0][0] < edge_s:
-            start_s, end_s, is_true = self._spans.popleft()
-            self._count(start_s - min(end_s, edge_s), is_true)
+        spans, edge_s = self._spans, now_s - self._window_s
+        while spans and spans[0][0] < edge_s:
+            start_s, end_s, is_true = spans[0]
             if end_s > edge_s:
-                self._spans.appendleft((edge_s, end_s, is_true))
+                self._count(start_s - edge_s, is_true)
+                spans[0] = (edge_s, end_s, is_true)
                 break
-        if not self._spans:
+            self._count(start_s - end_s, is_true)
+            spans.popleft()
+        if not spans:
             self._known_s = self._true_s = 0.0  # rounding does not pile up over hours
+
+    def share(self, now_s: float, least_known_s: float) -> float | None:
+        """Advance, and return the share of the known time that was true; None with less known than that."""
+        self.advance(now_s)
+        known_s = self._known_s
+        return max(0.0, self._true_s) / known_s if known_s >= least_known_s else None
 
     @property
     def known_s(self) -> float:
