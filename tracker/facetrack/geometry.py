@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack import compiled
-from facetrack.compiled.frozen import quickly_built
 from facetrack.head_model import KEYPOINTS_FIT, POINTS_FIT, roll_from_slopes
 from facetrack.topology import N_POINTS
 from facetrack.types import Floats, Image
@@ -34,7 +33,6 @@ Map = tuple[tuple[float, ...], ...]
 """Affine map, (2, 3): for one crop plain numbers take a tenth of the time of arrays."""
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class CropBox:
     """Square region of an image, possibly rotated.

@@ -11,7 +11,6 @@ import numpy as np
 
 from facetrack import compiled, topology
 from facetrack.angles import angle_rates, between
-from facetrack.compiled.frozen import quickly_built
 from facetrack.engine import Engine, FromFrame
 from facetrack.errors import ModelFileError
 from facetrack.geometry import CropBox, crop_from_points, cut, frame_matrices, transform
@@ -22,7 +21,6 @@ LEAST_PRESENCE = 0.2
 """Crops less likely than this to hold a face are not worth a second look; which readings count is for `Gates`."""
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """Outputs of the landmark network for one crop.

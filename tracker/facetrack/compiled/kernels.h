@@ -56,8 +56,8 @@ int eye_maps(const double *points, const Py_ssize_t *placed, double columns, dou
              double *maps, double *back, double *px);
 
 typedef PyObject *Kernel(PyObject *, PyObject *const *, Py_ssize_t);
-Kernel add_fading, between, change, cut_box, cut_by, cut_eyes, decode_eyes, decode_landmarks, face_box,
-    fading_quantile, frozen_init, fuse_eyes, fused_pose, lid_measures, lips_sigma, looks_in_head, measure_crop,
-    product_deg, ratios, sample, shown_sigma, smooth, turned_by, turned_from_deg, viewed_deg;
+Kernel add_fading, between, change, cut_box, cut_by, cut_eyes, decode_eyes, decode_landmarks, face_box, fading_quantile,
+    fuse_eyes, fused_pose, lid_measures, lips_sigma, looks_in_head, measure_crop, product_deg, ratios, sample,
+    shown_sigma, smooth, turned_by, turned_from_deg, viewed_deg;
 
 #endif

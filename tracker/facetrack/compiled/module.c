@@ -121,10 +121,10 @@ static PyObject *built_from(PyObject *self, PyObject *none)
 #define KERNEL(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 static PyMethodDef KERNELS[] = {
     KERNEL(add_fading), KERNEL(between), KERNEL(change), KERNEL(cut_box), KERNEL(cut_by), KERNEL(cut_eyes),
-    KERNEL(decode_eyes), KERNEL(decode_landmarks), KERNEL(face_box), KERNEL(fading_quantile), KERNEL(frozen_init),
-    KERNEL(fuse_eyes), KERNEL(fused_pose), KERNEL(lid_measures), KERNEL(lips_sigma), KERNEL(looks_in_head),
-    KERNEL(measure_crop), KERNEL(product_deg), KERNEL(ratios), KERNEL(sample), KERNEL(shown_sigma), KERNEL(smooth),
-    KERNEL(turned_by), KERNEL(turned_from_deg), KERNEL(viewed_deg),
+    KERNEL(decode_eyes), KERNEL(decode_landmarks), KERNEL(face_box), KERNEL(fading_quantile), KERNEL(fuse_eyes),
+    KERNEL(fused_pose), KERNEL(lid_measures), KERNEL(lips_sigma), KERNEL(looks_in_head), KERNEL(measure_crop),
+    KERNEL(product_deg), KERNEL(ratios), KERNEL(sample), KERNEL(shown_sigma), KERNEL(smooth), KERNEL(turned_by),
+    KERNEL(turned_from_deg), KERNEL(viewed_deg),
     {"built_from", built_from, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL},
 };
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from facetrack.compiled.frozen import quickly_built
 from facetrack.types import EyeGaze, EyesReading, Floats, Pose
 
 NO_ATTRIBUTES: Mapping[str, float] = MappingProxyType({})
@@ -16,7 +15,6 @@ choice of this project: two steps of the slowest rate that is served (10 per sec
 what leads in and out of them, so that hardly one can hide in it unseen."""
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, eq=False)
 class Observation:
     """One face in one frame in which it was seen.
@@ -43,7 +41,6 @@ class Observation:
     gaze: tuple[EyeGaze | None, EyeGaze | None] = (None, None)
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class FrameMeasures:
     """Measurements of one frame by themselves; None for what cannot be seen well enough.

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 
 from facetrack import compiled, topology
-from facetrack.compiled.frozen import quickly_built
 from facetrack.eyes import EyeReader
 from facetrack.geometry import CropBox, cut
 from facetrack.landmarker import LEAST_PRESENCE, Read, Reading
@@ -27,7 +26,6 @@ ReadEyes = Callable[[Image, Sequence[Floats]], Sequence[EyesReading | None]]
 EYES = np.array((*topology.RIGHT_EYE, *topology.LEFT_EYE))
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class _Followed:
     """A followed face. crop: where it was read last. small: what that showed, None where it need not be compared.

@@ -8,11 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from facetrack.compiled.frozen import quickly_built
 from facetrack.types import Floats
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, eq=False)
 class LastSeen:
     """Last position of a face, and its motion: where it is expected next.

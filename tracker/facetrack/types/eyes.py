@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from facetrack.compiled.frozen import quickly_built
 from facetrack.types.frame import Floats
 
 MAX_COVERED = 0.5
 """Probability of being covered above which an eye counts as not seen."""
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, eq=False)
 class EyesReading:
     """Both eyes of one face as the eye network sees them; row 0 the person's right eye, row 1 the left.
@@ -41,7 +39,6 @@ class EyesReading:
     gaze_sigma: Floats = field(default_factory=lambda: np.full(2, np.nan, np.float32))
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class EyeGaze:
     """Direction in which one eye looks, in the head's axes, with the signs of `Pose`.

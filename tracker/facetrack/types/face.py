@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.angles import quaternion
-from facetrack.compiled.frozen import quickly_built
 from facetrack.topology import GROUPS
 from facetrack.types.frame import Floats
 from facetrack.types.plain import numbers, rounded, signals_to_dict
 from facetrack.types.signals import Signals
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Landmarks:
     """The 68 points of one face in the 300-W scheme (see `topology`).
@@ -44,7 +42,6 @@ class Landmarks:
         return f"Landmarks({len(self.points)} points, sigma {float(np.median(self.sigma)):.1f} px)"
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadRotation:
     """Head rotation as a network predicts it, relative to the line of sight to the face.
@@ -63,7 +60,6 @@ class HeadRotation:
         return math.atan2(-float(self.rotation[0, 1]), float(self.rotation[1, 1]))
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Pose:
     """Attitude and position of the head relative to the camera.
@@ -106,7 +102,6 @@ class Pose:
         }
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Face:
     """One tracked face in one frame.

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from facetrack.compiled.frozen import quickly_built
-
 EXPRESSIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 """Ekman's six and neutral, by the alphabet: the columns of an expression network's `probabilities`."""
 _BOTH = (
@@ -88,7 +86,6 @@ class _Group:
         return f"{type(self).__name__}({', '.join(known)})"
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class EyeSignals(_Group):
     """One eye, right or left as the person has it."""
@@ -119,7 +116,6 @@ class EyeSignals(_Group):
     )  # fmt: skip
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class EyesSignals(_Group):
     """Both eyes, and what they do together."""
@@ -141,7 +137,6 @@ class EyesSignals(_Group):
     )
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class MouthSignals(_Group):
     """The mouth and what it does."""
@@ -160,7 +155,6 @@ class MouthSignals(_Group):
     yawning: bool | None = _signal("a yawn is going on", "hidden, or came into view open", "yawning")
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class SmileSignals(_Group):
     """The smile, and whether the eyes take part in it."""
@@ -174,7 +168,6 @@ class SmileSignals(_Group):
     )
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class HeadSignals(_Group):
     """Angles of the head relative to its neutral pose, with the signs of `types.Pose`."""
@@ -192,7 +185,6 @@ class HeadSignals(_Group):
     )
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class GazeSignals(_Group):
     """Direction of the gaze relative to straight ahead, with the signs of `types.Pose`."""
@@ -224,7 +216,6 @@ class GazeSignals(_Group):
     screen_y: float | None = _signal("the same of its height from the top", "gaze not calibrated, or eyes not seen", "")
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class AttentionSignals(_Group):
     """Attention to a target zone; no certified driver monitoring."""
@@ -234,7 +225,6 @@ class AttentionSignals(_Group):
     distracted: bool | None = _signal("a distraction lasts", "gaze unknown", "distracted")
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class FatigueSignals(_Group):
     """Fatigue and what it is made of."""
@@ -249,7 +239,6 @@ class FatigueSignals(_Group):
     )  # fmt: skip
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True, repr=False)
 class Signals(_Group):
     """Everything that is measured of one face in one frame, in groups; None where it cannot be known."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from facetrack.compiled.frozen import quickly_built
 from facetrack.signals.windows.lasting import LastingEvent
 from facetrack.types import Event
 
@@ -28,7 +27,6 @@ SEEN_FROM = 0.65
 has just come into sight."""
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class LidFrame:
     """What a frame says of both eyes' lids.

@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass
 
 from facetrack.angles import Angles, turned_by, turned_from_deg
-from facetrack.compiled.frozen import quickly_built
 from facetrack.signals.eyes.closure import Pair
 from facetrack.signals.eyes.lid_motion import LidMotion
 from facetrack.signals.head.neutral import HeadAngles, is_away
@@ -63,7 +62,6 @@ class GazeOptions:
     zero_sigma_deg: float = 4.0
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class Gaze:
     """Direction relative to straight ahead (the neutral head's, eyes as usual).

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facetrack.angles import product_deg, rotation_from_deg
-from facetrack.compiled.frozen import quickly_built
 from facetrack.signals.windows.fading_quantile import FadingQuantile, Level
 from facetrack.signals.windows.observed_time import ROUNDING_S, GapTimer
 from facetrack.types import Pose
@@ -33,7 +32,6 @@ class HeadOptions:
     away_weight: float = 0.1
 
 
-@quickly_built
 @dataclass(frozen=True, slots=True)
 class HeadAngles:
     """Angles relative to the neutral head, with the signs of `Pose`.
