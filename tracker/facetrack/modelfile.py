@@ -22,8 +22,6 @@ METADATA_KEY = "facetrack"
 FORMAT = 1
 ATTRIBUTES = ("mouth_open", "smile", "glasses")
 """Columns of a landmark network's optional output `attributes`, each 0..1."""
-POSE_ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
-"""Labels of the head's angles in data sets, with the signs of `types.Pose`."""
 KINDS = ("landmarks", "detector", "appearance", "expression", "eyes")
 EYES_OUTPUT = "eyes"
 """The only output of an eye network, (N, 2, EYES_SIZE): right eye and mirrored left eye of each face."""

@@ -22,6 +22,9 @@ augmentation."""
 MAX_SIDE_PX = 320
 """Longer side to which trimmed images are downscaled; network crops are 112 px."""
 
+POSE_ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
+"""Attributes of a sample that hold the head's angles, with the signs of `types.Pose`."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:

@@ -14,7 +14,7 @@ from facetrack.angles import rotation_from_deg
 from facetrack.types import Image
 from facetrain.formats.label_tables import LabelTable, empty_table
 from facetrain.formats.packs import write_pack
-from facetrain.sample import Sample
+from facetrain.sample import POSE_ANGLES, Sample
 from facetrain.synth.rendering.heads import SIDE_PX, in_random_scene, landmarks_of, random_camera
 from facetrain.synth.rendering.people import random_state
 from facetrain.synth.rendering.render import Renderer
@@ -26,7 +26,6 @@ YAW_DEG, BEHIND_YAW_DEG = (-95.0, 95.0), (130.0, 230.0)
 """Range of the yaw from profile to profile, and of heads that show only hair."""
 PITCH_DEG, ROLL_DEG = (14.0, 40.0), (12.0, 40.0)
 """Standard deviation and limit."""
-ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
 
 
 def random_turned_head(
@@ -78,6 +77,6 @@ def of_heads(samples: Sequence[Sample]) -> LabelTable:
         known["points"][index], known["weight"][index] = sample.points, sample.weight
         if sample.visible is not None:
             known["visible"][index] = sample.visible
-        known["rotation"][index] = rotation_from_deg(*(float(sample.attributes[name]) for name in ANGLES))
+        known["rotation"][index] = rotation_from_deg(*(float(sample.attributes[name]) for name in POSE_ANGLES))
     known["rotation_weight"][:] = 1.0
     return LabelTable(names, **known)

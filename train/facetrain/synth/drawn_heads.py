@@ -18,7 +18,7 @@ from facetrack.angles import rotation_from_deg
 from facetrack.demo_clip.puppet import PATCH, SCALE, Puppet
 from facetrack.geometry import CropBox, crop_matrix, cut, transform
 from facetrack.types import Floats, Image
-from facetrain.sample import Sample
+from facetrain.sample import POSE_ANGLES, Sample
 from facetrain.synth.head_paint import PX_PER_MM, SIZE, paint
 from facetrain.synth.head_shape import STEP_MM, X_MM, Y_MM, random_shape, sample_surface, surface
 
@@ -92,7 +92,7 @@ def _painted_head(rng: Rng, index: int) -> Sample:
     image = np.asarray(cv2.resize(scene, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     on_image = ((view.project(points) + 0.5) / SUPERSAMPLING - 0.5).astype(np.float32)
     attributes = _attributes(max(shape.closure), min(shape.closure), shape.opening)
-    attributes |= dict(zip(("yaw_deg", "pitch_deg", "roll_deg"), angles, strict=True))
+    attributes |= dict(zip(POSE_ANGLES, angles, strict=True))
     if abs(shape.smile - 0.25) > 0.15:
         attributes["smile"] = float(shape.smile > 0.25)
     return _sample(f"head_{index:06d}.png", f"head_{index:06d}", _add_camera_noise(image, rng), on_image, attributes)

@@ -12,11 +12,10 @@ from facetrack.angles import euler_deg, rotation_from_deg
 from facetrack.detector import Detector
 from facetrack.geometry import CropBox, crop_from_detection, crop_from_points, crop_matrix, transform
 from facetrack.landmarker import Landmarker, Reading
-from facetrack.modelfile import POSE_ANGLES
 from facetrack.pose import head_pose
 from facetrack.types import Floats, Image
 from facetrain.reporting.progress import with_progress
-from facetrain.sample import Sample
+from facetrain.sample import POSE_ANGLES, Sample
 from facetrain.samples.attribute_labels import pose_deg
 from facetrain.synth.rendering.camera import Camera
 from facetrain.synth.rendering.heads import in_random_scene

@@ -18,7 +18,7 @@ from facetrack.engine.onnx import OnnxEngine
 from facetrack.errors import ModelFileError
 from facetrack.geometry import crop_from_points
 from facetrack.landmarker import Landmarker
-from facetrack.modelfile import ATTRIBUTES, POSE_ANGLES
+from facetrack.modelfile import ATTRIBUTES
 from facetrack.pose import head_pose
 from facetrack.signals import FaceSignals, Observation
 from facetrack.signals.mouth.yawn import YawnOptions
@@ -28,7 +28,7 @@ from facetrain.evaluation.attributes.head_angles import AngleErrors
 from facetrain.evaluation.attributes.held_out import HeldOutData, HeldOutSet, read_held_out
 from facetrain.evaluation.attributes.talking import Talk
 from facetrain.metrics.binary import BinaryMetrics
-from facetrain.sample import Sample
+from facetrain.sample import POSE_ANGLES, Sample
 from facetrain.samples.attribute_crops import AttributeCropOptions, pasted_items, plain_item
 from facetrain.samples.attribute_labels import COLUMN
 from facetrain.samples.provenance import trained_on

@@ -10,11 +10,11 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from facetrack.modelfile import POSE_ANGLES
 from facetrain.evaluation.attributes.measure import HeadsResult
 from facetrain.metrics.binary import BINS, CONFIDENCE_LEVEL, RESAMPLES, BinaryMetrics
 from facetrain.reporting.markdown import fixed
 from facetrain.reporting.report import Report, Table
+from facetrain.sample import POSE_ANGLES
 
 MEANING = {
     "interval": f"{CONFIDENCE_LEVEL:.0%} percentile bootstrap of the accuracy, {RESAMPLES} resamples of images",

@@ -21,14 +21,13 @@ from facetrain.evaluation.landmarks.turned_methods import LEAST_IOU, Found, Meth
 from facetrain.formats.turned_packs import MAX_TABLED_DEG
 from facetrain.metrics.landmarks import box_size
 from facetrain.reporting.report import Report, Table
-from facetrain.sample import Sample
+from facetrain.sample import POSE_ANGLES, Sample
 
 Array = NDArray[np.float64]
 Progress = Callable[[Iterable[Sample]], Iterable[Sample]]
 
 YAW_BINS_DEG = ((0.0, 30.0), (30.0, 60.0), (60.0, 90.0))
 """Upper ends included, as in the literature."""
-ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
 LITERATURE = (
     "Literature on the whole set of 2000, not measured here: 3DDFA_V2 2.63 / 3.42 / 4.48, SynergyNet 2.65 / 3.30 / 4.27"
     " % by yaw (points); 6DRepNet 3.97 degrees mean absolute error of the three angles."
@@ -85,7 +84,7 @@ def measure(title: str, method: Method, samples: Sequence[Sample], detected: boo
     by_source: dict[str, Array] = {}
     error, off = np.full(truth.shape[:2], np.nan), np.full((len(samples), 3), np.nan)
     shift = np.full(len(samples), np.nan)
-    angles = np.array([[float(sample.attributes[name]) for name in ANGLES] for sample in samples])
+    angles = np.array([[float(sample.attributes[name]) for name in POSE_ANGLES] for sample in samples])
     for index, one in enumerate(found):
         if one is not None:
             error[index] = 100 * np.linalg.norm(one.points - truth[index], axis=1) / size[index]
@@ -168,7 +167,9 @@ def by_yaw(result: Result) -> list[YawRow]:
 def angle_errors(result: Result) -> dict[str, float]:
     """Mean absolute errors in degrees over the found, tabled faces, and of yaw, pitch and roll together."""
     off = np.abs(result.angles_off[result.tabled & np.isfinite(result.angles_off).all(axis=1)])
-    named = {name: float(column.mean()) if len(off) else math.nan for name, column in zip(ANGLES, off.T, strict=True)}
+    named = {
+        name: float(column.mean()) if len(off) else math.nan for name, column in zip(POSE_ANGLES, off.T, strict=True)
+    }
     return {**named, "mean_deg": float(off.mean()) if len(off) else math.nan, "faces": float(len(off))}
 
 
@@ -207,7 +208,7 @@ def report(results: Sequence[Result], notes: Sequence[str], details: Sequence[Ta
 def _angle_row(result: Result) -> list[str]:
     errors = angle_errors(result)
     bias = " / ".join(f"{value:+.1f}" for value in angle_bias(result))
-    return [result.title, *(f"{errors[name]:.2f}" for name in (*ANGLES, "mean_deg")), bias]
+    return [result.title, *(f"{errors[name]:.2f}" for name in (*POSE_ANGLES, "mean_deg")), bias]
 
 
 BINS = tuple(f"yaw {low:g}-{high:g}" for low, high in YAW_BINS_DEG)
