@@ -131,7 +131,7 @@ class FaceSignals:
         )
         return Signals(
             eyes, mouth, smile, head, gaze, attention, fatigue, p80_60s, p70_60s, p80_180s,
-            self._p80.unknown_share(observation.time_s), measured.glasses_prob, None, None,
+            self._p80.unknown_share(observation.time_s), measured.glasses_prob,
         ), events  # fmt: skip
 
     def interrupt(self) -> tuple[Event, ...]:
