@@ -96,7 +96,7 @@ class Track:
         self.reading, self.vector = reading, None
         self.head = self._smoothed_head(reading.head)
         self.landmarks = Landmarks(points, reading.landmarks.sigma, reading.landmarks.visibility)
-        seen = LastSeen(box, complex(crop.x, crop.y), time_s, 0j, True)
+        seen = LastSeen(box, complex(crop.x, crop.y), time_s)
         self.last_seen = seen.after(self.last_seen) if self.readings else seen
         self.crop = self._crop_filter(crop, time_s)
         self.readings += 1

@@ -97,9 +97,10 @@ class EyeSignals(_Group):
         "eye aspect ratio: about .3 open, under .15 closed", "eye turned away or covered", "ear_{side}", low=0.0
     )
     open_prob: float | None = _share(
-        "probability that it is not shut, by the eye network", "no eye network; eye turned away, covered or unsure",
+        "probability that it is not shut, by the eye network",
+        "no eye network; eye turned away, covered or unsure",
         "eye_{side}_open",
-    )  # fmt: skip
+    )
     gap: float | None = _signal(
         "lid gap over eye width, seen straight from ahead: 0 shut, about .3 open",
         "no eye network; eye turned away, covered or unsure", "", low=0.0,
@@ -145,9 +146,11 @@ class MouthSignals(_Group):
         "0 as closed as this person's mouth closes, 1 wide open", "mouth turned away or hidden", "mouth_openness"
     )
     aspect_ratio: float | None = _signal(
-        "inner lip gap over mouth width: 0 closed, over .6 wide open", "mouth turned away or covered", "mouth_opening",
+        "inner lip gap over mouth width: 0 closed, over .6 wide open",
+        "mouth turned away or covered",
+        "mouth_opening",
         low=0.0,
-    )  # fmt: skip
+    )
     open_prob: float | None = _share(
         "how open the network reads it", "mouth turned away or covered, or network without it", "mouth_open"
     )

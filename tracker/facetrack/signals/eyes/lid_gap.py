@@ -123,9 +123,7 @@ class GapMeter:
         """Equal to a new one."""
         for part in (*self._levels, self._gap_timer, self._pitch, self._iris):
             part.reset()
-        self.gaps: Pair = (None, None)
-        self.open_probs: Pair = (None, None)
-        self.widths: Pair = (None, None)
+        self.gaps = self.widths = self.open_probs = UNKNOWN
         self._kept: deque[tuple[float, Pair]] = deque()
 
     def update(self, observation: Observation, viewed_deg: tuple[float, float] | None) -> LidFrame:
@@ -153,7 +151,7 @@ class GapMeter:
             seen.append((of_right, right))
         if left is not None:
             seen.append((of_left, left))
-        lowered, shut = _states(seen)
+        lowered, shut = UNKNOWN if self.open_probs == UNKNOWN else _states(seen)
         return LidFrame(
             time_s, (_cut(right), _cut(left)), lowered, shut, self._gaze_down(seen, seconds), pitch_deg - usual_deg,
             observation.attributes.get("smile"),
@@ -262,24 +260,20 @@ def _iris_height(reading: EyesReading, index: int) -> float:
     return ((y - y0) * dx - (x - x0) * dy) / squared if squared > 0.0 else math.nan
 
 
-def _says_nothing(eye: EyeMeasures) -> bool:
-    """Return whether all states are alike, as from a reader that knows none."""
-    _, _, _, _, open_, lowered, shut = eye
-    return abs(open_ - lowered) < 1e-3 and abs(open_ - shut) < 1e-3 and abs(lowered - shut) < 1e-3
-
-
 def _open_prob(eye: EyeMeasures, gap: float | None) -> float | None:
-    """Return the probability that an eye, seen if its gap is known, is not shut."""
-    return None if gap is None or _says_nothing(eye) else 1.0 - eye[6]
+    """Return the probability that an eye, seen if its gap is known, is not shut.
+
+    None, too, where all states are alike, as from a reader that knows none.
+    """
+    return None if gap is None or max(eye[4:]) - min(eye[4:]) < 1e-3 else 1.0 - eye[6]
 
 
-def _states(eyes: list[tuple[EyeMeasures, float]]) -> tuple[float | None, float | None]:
-    """Return the mean probabilities of lowered and shut; None where the network says nothing."""
-    is_said, lowered, shut = False, 0.0, 0.0
+def _states(eyes: list[tuple[EyeMeasures, float]]) -> tuple[float, float]:
+    """Return the mean probabilities of lowered and shut of the eyes that are seen, one at least."""
+    lowered = shut = 0.0
     for eye, _ in eyes:
-        is_said = is_said or not _says_nothing(eye)
         lowered, shut = lowered + eye[5], shut + eye[6]
-    return (lowered / len(eyes), shut / len(eyes)) if is_said else (None, None)
+    return lowered / len(eyes), shut / len(eyes)
 
 
 def _cut(value: float | None) -> float | None:

@@ -90,12 +90,8 @@ class Level:
 
     def add(self, value: float, seconds: float) -> bool:
         """value held for so many seconds. Returns whether `value` was read anew."""
-        quantile, kernels = self._quantile, compiled.kernels
-        if kernels is None:
-            quantile.add(value, seconds)
-        else:  # the same without a call between: a frame of a face adds a dozen values
-            quantile.known_s += seconds
-            kernels.add_fading(quantile.state, value, seconds)
+        quantile = self._quantile
+        quantile.add(value, seconds)
         if quantile.known_s - self._read_s < self.READ_EVERY_S:
             return False
         self._read_s, self.value = quantile.known_s, quantile.value(self._share)

@@ -97,8 +97,7 @@ def constant_offset(predicted: Array, truth: Array) -> Array:
 
 def to_image_frame(angles: Sequence[float] | Floats, crop: CropBox) -> Floats:
     """Convert (3,) degrees relative to a rotated crop to degrees relative to the image."""
-    cos, sin = np.cos(crop.roll_rad), np.sin(crop.roll_rad)
-    roll = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    roll = rotation_from_deg(0.0, 0.0, float(np.degrees(crop.roll_rad)))
     return np.array(euler_deg(roll @ rotation_from_deg(*map(float, angles))), np.float32)
 
 
